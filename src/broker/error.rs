@@ -1,0 +1,35 @@
+use std::time::Duration;
+
+use crate::task::Queue;
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BrokerError {
+    #[error("{broker} does not answer: {reason}")]
+    Unavailable { broker: &'static str, reason: String },
+    #[error("{broker} has stopped taking messages ({reason}); it lacks memory or disk")]
+    Blocked { broker: &'static str, reason: String },
+    #[error("queue {queue} is full: its limit is {limit} waiting tasks")]
+    Full { queue: Queue, limit: u64 },
+    /// Whether the message was taken is not known; sending it again with the same id is safe.
+    #[error("{broker} did not confirm the message within {waited:?}")]
+    Unconfirmed { broker: &'static str, waited: Duration },
+    #[error("{broker} refused: {reason}")]
+    Refused { broker: &'static str, reason: String },
+}
+
+impl BrokerError {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unavailable { .. } => "CP-1201",
+            Self::Blocked { .. } => "CP-1202",
+            Self::Full { .. } => "CP-1203",
+            Self::Unconfirmed { .. } => "CP-1204",
+            Self::Refused { .. } => "CP-1205",
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub const fn is_retryable(&self) -> bool {
+        !matches!(self, Self::Refused { .. })
+    }
+}

@@ -1,0 +1,90 @@
+//! The Broker seam: moves tasks from the dispatcher to the workers. One implementation each on RabbitMQ, Redis and
+//! SQLite; [`Lanes`] composes them, so that each queue lives where the configuration puts it.
+//!
+//! Guarantees: a message whose publish returned `Ok` is durable and stays until it is acknowledged; a message is with
+//! one consumer at a time; what a dead consumer held is handed out again. Never does: look into a task, decide what runs
+//! or how often (the store's claim does), or drop a message in silence.
+
+mod error;
+pub mod rabbitmq;
+pub mod redis;
+pub mod sqlite;
+
+use async_trait::async_trait;
+
+use crate::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
+
+pub use error::BrokerError;
+
+#[async_trait]
+pub trait Broker: Send + Sync + 'static {
+    /// Puts messages on the queues of their priorities. One answer each, in order; `Ok` once the message is durable.
+    /// Publishing a message (same id and generation) that is already there is `Ok` and may or may not add a second one.
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>>;
+
+    /// Starts taking messages of one queue for one worker. At most one consumer for each worker and queue.
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError>;
+
+    /// Removes delivered messages for good. A receipt of a lost connection is ignored: the broker delivers the message
+    /// again and the claim drops it.
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
+
+    /// Gives delivered messages back, to the front of their queue.
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
+
+    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError>;
+
+    /// Takes up to `limit` messages that the broker has given up (expired at the head of a queue, delivery limit). They
+    /// stay held, for `worker`, until acknowledged.
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError>;
+
+    /// How full a queue is now.
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;
+}
+
+/// A stream of deliveries that is pulled: nothing is fetched that was not asked for.
+#[async_trait]
+pub trait Consumer: Send {
+    /// Waits until at least one message is ready, without polling, then returns 1 to `want` of them, most urgent and
+    /// oldest first. Dropping the future loses no message. Errors are passing ones: the consumer mends its connection
+    /// itself with backoff, and the caller just calls again.
+    async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError>;
+
+    /// Gives back whatever was fetched ahead and not yet returned by `next`, and fetches nothing until `next` is called
+    /// again. A busy worker calls this so that no message waits behind it.
+    async fn rest(&mut self) -> Result<(), BrokerError>;
+}
+
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message: Message,
+    pub receipt: Receipt,
+}
+
+/// Names one delivery to the broker that made it. Opaque to everybody else.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    pub queue: Queue,
+    pub worker: WorkerId,
+    pub(crate) id: crate::task::TaskId,
+    pub(crate) generation: u32,
+    /// RabbitMQ: which incarnation of the channel, and the delivery tag on it.
+    pub(crate) channel: u64,
+    pub(crate) tag: u64,
+}
+
+/// A message that the broker itself gave up.
+#[derive(Clone, Debug)]
+pub struct Condemned {
+    pub delivery: Delivery,
+    pub reason: DeadReason,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages waiting, not those with a consumer.
+    pub ready: u64,
+    /// When the one at the head was enqueued.
+    pub oldest: Option<Timestamp>,
+}

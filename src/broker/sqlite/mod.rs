@@ -1,0 +1,1 @@
+//! The Broker in one SQLite file.

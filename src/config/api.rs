@@ -1,0 +1,76 @@
+use std::net::SocketAddr;
+
+use bytesize::ByteSize;
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize, Serializer};
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Where HTTP is served. An address beyond loopback needs `tokens`.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Who may call, when anybody but local processes can. Empty on loopback: everybody may do everything.
+    pub tokens: Vec<Token>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7070)), tokens: Vec::new() }
+    }
+}
+
+/// A bearer token and what it allows.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    pub name: String,
+    /// The token itself, or `env:NAME`, or `file:PATH`.
+    #[serde(serialize_with = "hidden")]
+    #[schemars(with = "String")]
+    pub secret: SecretString,
+    pub scopes: Vec<Scope>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Add tasks, read and cancel them.
+    Enqueue,
+    /// Choose a task's priority.
+    Priority,
+    /// Look at everything.
+    Read,
+    /// Pause, drain, requeue, discard.
+    Admin,
+}
+
+/// What is refused at the door (design §4).
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Of one task's payload, as MessagePack.
+    #[schemars(with = "String")]
+    pub payload: ByteSize,
+    /// Nesting of a payload.
+    pub depth: u16,
+    /// Bytes of a kind, tenant, session or unique key.
+    pub name: u16,
+    /// Tasks in one request.
+    pub batch: u16,
+    /// Of one handler's result.
+    #[schemars(with = "String")]
+    pub result: ByteSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { payload: ByteSize::kib(256), depth: 64, name: 128, batch: 1000, result: ByteSize::mib(1) }
+    }
+}
+
+/// Secrets never print (INV-10).
+fn hidden<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str("***")
+}

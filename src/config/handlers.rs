@@ -1,0 +1,87 @@
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::task::{Queue, span};
+
+/// A handler that is not Rust code. Exactly one of `exec` and `http`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HandlerSpec {
+    /// The kind it runs, or a prefix ending in `*`; an exact kind wins over a prefix, a longer prefix over a shorter.
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Exec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Http>,
+}
+
+/// Runs a program: the task as JSON on its standard input, the result as JSON on its standard output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exec {
+    /// Program and arguments; no shell is involved.
+    pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<PathBuf>,
+    /// The program's whole environment, beside PATH, HOME, TMPDIR and the Windows system variables (INV-10).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Variables of the worker that the program gets as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
+    /// Exit codes that mean: try again. Default 75.
+    #[serde(default = "temporary")]
+    pub retry_codes: Vec<i32>,
+    /// Exit codes that mean: never try again. Default 64, 65, 77 and 78.
+    #[serde(default = "permanent")]
+    pub fatal_codes: Vec<i32>,
+}
+
+fn temporary() -> Vec<i32> {
+    vec![75]
+}
+
+fn permanent() -> Vec<i32> {
+    vec![64, 65, 77, 78]
+}
+
+/// Posts the task as JSON to a web service; the status is mapped by spec S9, Retry-After is obeyed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub url: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default = "five_seconds", with = "span")]
+    #[schemars(with = "String")]
+    pub connect_timeout: Duration,
+}
+
+const fn five_seconds() -> Duration {
+    Duration::from_secs(5)
+}
+
+/// Worker processes that `clawpool up` starts and keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    pub name: String,
+    /// How many processes.
+    #[serde(default = "one")]
+    pub workers: u16,
+    /// Program and arguments; `clawpool-worker` beside this program by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<Queue>>,
+}
+
+const fn one() -> u16 {
+    1
+}

@@ -1,0 +1,86 @@
+//! Everything a user can set, typed. `Config::default()` is the shipped configuration; `config/default.toml` is the same,
+//! commented, and a test holds the two equal.
+//!
+//! Guarantees: a loaded configuration is whole and valid, or loading fails with every mistake in one report (INV-9);
+//! secrets never print. Never does: read anything but the file, the environment and the secret files they name.
+
+mod api;
+mod classes;
+mod handlers;
+mod retry;
+mod servers;
+mod worker;
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use api::{Api, Limits, Scope, Token};
+pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
+pub use handlers::{Exec, HandlerSpec, Http, Pool};
+pub use retry::{RetryPolicy, RetryTable};
+pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
+pub use worker::{Pacing, WorkerSettings};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub profile: Profile,
+    pub embedded: Embedded,
+    pub redis: Redis,
+    pub rabbitmq: Rabbitmq,
+    pub lanes: Lanes,
+    pub api: Api,
+    pub limits: Limits,
+    pub classes: Classes,
+    pub queues: QueueLimits,
+    pub results: Results,
+    pub retry: RetryTable,
+    pub worker: WorkerSettings,
+    pub pacing: Pacing,
+    pub log: Log,
+    /// The classification table; the first rule that matches decides.
+    pub rules: Vec<Rule>,
+    /// Handlers that are not Rust code: programs and web services.
+    pub handlers: Vec<HandlerSpec>,
+    /// Worker processes that `clawpool up` keeps running.
+    pub pools: Vec<Pool>,
+}
+
+/// Where tasks and records live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// One SQLite file; no servers.
+    #[default]
+    Embedded,
+    /// RabbitMQ and Redis.
+    Cluster,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `pretty` or `json`.
+    pub format: LogFormat,
+    /// A `tracing` filter, for example `info` or `clawpool=debug,lapin=warn`.
+    pub filter: String,
+    /// Write to this file instead of standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Pretty, filter: "info".into(), file: None }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}

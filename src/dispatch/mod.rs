@@ -1,0 +1,1 @@
+//! The door: classifies, admits and places new tasks.

@@ -1,0 +1,13 @@
+//! Clawpool: a worker pool driven by message queues. README.md is for users, ARCHITECTURE.md holds the map.
+
+pub mod api;
+pub mod broker;
+pub mod cli;
+pub mod config;
+pub mod dispatch;
+pub mod retry;
+pub mod store;
+pub mod supervise;
+pub mod task;
+pub mod telemetry;
+pub mod worker;

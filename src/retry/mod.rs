@@ -1,0 +1,1 @@
+//! What happens after a failure: the table of spec S9.

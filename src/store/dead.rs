@@ -1,0 +1,65 @@
+//! Dead letters: tasks that will not run again by themselves, with everything needed to judge them and to run them again.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Page, StoreError, tasks::kind_matches};
+use crate::task::{DeadReason, Failure, Message, Priority, TaskId, Timestamp};
+
+#[async_trait]
+pub trait DeadStore: Send + Sync + 'static {
+    /// Adds letters for messages that the broker gave up, and marks their records dead. A task that is final, running or
+    /// at a later generation is left alone.
+    async fn condemn(&self, letters: &[DeadLetter]) -> Result<(), StoreError>;
+
+    /// Latest first.
+    async fn dead(
+        &self,
+        filter: &DeadFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<DeadLetter>, StoreError>;
+
+    async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError>;
+
+    /// Takes letters out and puts `messages` (their next generations, made by the caller) into the schedule set, due now.
+    /// Returns how many letters were still there; the others are left alone.
+    async fn requeue(&self, messages: &[Message]) -> Result<u64, StoreError>;
+
+    /// Deletes letters. Their records stay dead. Returns how many there were.
+    async fn discard(&self, ids: &[TaskId]) -> Result<u64, StoreError>;
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// The task as it was when it died; its `errors` tell every attempt's failure.
+    pub message: Message,
+    pub kind: String,
+    pub tenant: Option<String>,
+    pub reason: DeadReason,
+    pub failure: Failure,
+    pub crashes: u32,
+    pub died_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeadFilter {
+    /// A kind, or a prefix ending in `*`.
+    pub kind: Option<String>,
+    pub reason: Option<DeadReason>,
+    pub priority: Option<Priority>,
+    pub tenant: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+impl DeadFilter {
+    pub fn matches(&self, letter: &DeadLetter) -> bool {
+        self.reason.is_none_or(|reason| reason == letter.reason)
+            && self.priority.is_none_or(|priority| priority == letter.message.priority)
+            && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == letter.tenant.as_ref())
+            && self.kind.as_ref().is_none_or(|pattern| kind_matches(pattern, &letter.kind))
+            && self.since.is_none_or(|since| letter.died_at >= since)
+            && self.until.is_none_or(|until| letter.died_at < until)
+    }
+}

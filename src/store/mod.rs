@@ -1,0 +1,36 @@
+//! The Store seam: remembers everything but the queues themselves. Task records and their fencing tokens, the schedule
+//! set, dead letters, workers and their leases, leadership, pauses, pacing. One implementation each on Redis and SQLite.
+//!
+//! Guarantees: each method is atomic and durable when it returns; an attempt's outcome counts only with the token of the
+//! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
+//! decide policy (what to retry, when, whom to scale).
+
+mod control;
+mod dead;
+mod error;
+pub mod redis;
+mod schedule;
+pub mod sqlite;
+mod tasks;
+mod workers;
+
+pub use control::{ControlStore, Fence, QueueTotals, Role};
+pub use dead::{DeadFilter, DeadLetter, DeadStore};
+pub use error::StoreError;
+pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
+pub use tasks::{
+    Admission, Admitted, Cancelled, Claim, Claimed, End, Record, RecordFilter, Settlement, TaskStore, Verdict,
+};
+pub use workers::{Beat, Orders, WorkerInfo, WorkerStore};
+
+pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore {}
+
+impl<T: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore> Store for T {}
+
+/// One page of a listing, and where the next one starts.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

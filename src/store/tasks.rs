@@ -1,0 +1,198 @@
+//! Task records: one small record a task, from its acceptance until its result is forgotten. The record, not the message,
+//! says whether a task may run: a worker claims it here before every start and settles it here before it acknowledges.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{DeadLetter, Page, StoreError};
+use crate::task::{Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+
+#[async_trait]
+pub trait TaskStore: Send + Sync + 'static {
+    /// Records new tasks before they are published. One answer each, in order.
+    ///
+    /// A task with `at` goes into the schedule set in the same step. A known id, or a unique key whose task is not
+    /// finished, answers with the task that is there already.
+    async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError>;
+
+    /// Forgets tasks (and their unique keys) that were admitted and then could not be published.
+    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError>;
+
+    /// Asks to run delivered messages, each exactly once. One answer each, in order.
+    ///
+    /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
+    /// - final, or at a later generation: `Drop`.
+    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
+    ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
+    ///   claim passes over, one crash is counted, the old owner is told (`Orders::lost`), and the answer is `Run`, or
+    ///   `Poison` from the third crash on.
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError>;
+
+    /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
+    /// which case nothing changed and the message must be acknowledged all the same.
+    async fn settle(&self, worker: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError>;
+
+    /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs.
+    async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError>;
+
+    async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError>;
+
+    /// Waits until the task is final, at most `timeout`, without polling; then its record as it stands.
+    async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError>;
+
+    /// Records in no promised order. `cursor` is the `next` of the page before.
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError>;
+}
+
+#[derive(Clone, Debug)]
+pub struct Admission {
+    pub message: Message,
+    pub kind: String,
+    pub tenant: Option<String>,
+    pub unique_key: Option<String>,
+    /// Start no earlier than this: the task begins in the schedule set.
+    pub at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    New,
+    /// The id, or the unique key, belongs to this unfinished or remembered task.
+    Existing(TaskId),
+}
+
+/// A delivered message that a worker has a free slot for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub id: TaskId,
+    pub generation: u32,
+    /// For a record that is gone (restored broker, emptied store): enough to write it anew.
+    pub kind: String,
+    pub priority: Priority,
+    pub attempt: u32,
+    pub enqueued_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Start it. `crashes` workers died while they ran it.
+    Run { token: u64, crashes: u32 },
+    /// It took too many workers down: dead-letter it with this token.
+    Poison { token: u64, crashes: u32 },
+    /// Finished, cancelled or put on its way again: acknowledge the message and forget it.
+    Drop,
+    /// Another worker runs it and lives: put the message into the schedule set for `retry_in` and acknowledge.
+    Held { retry_in: Duration },
+}
+
+/// The right to settle one attempt. Fencing: a later claim of the same task makes it void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub id: TaskId,
+    pub queue: Queue,
+    pub token: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub claimed: Claimed,
+    pub end: End,
+}
+
+/// How an attempt ended, with all the store needs to write.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// The record, with the result, is kept for `keep` (at least the dedupe window).
+    Completed {
+        result: Payload,
+        keep: Duration,
+    },
+    /// `message` is the next generation; it enters the schedule set at `at`.
+    Retry {
+        message: Message,
+        at: Timestamp,
+        failure: Failure,
+    },
+    Dead(DeadLetter),
+    Cancelled,
+    /// Queued again at the same generation; the caller releases the message. Takes the claim back as if it never was.
+    Released,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cancelled {
+    /// It had not started and never will.
+    Done,
+    /// It runs; its handler has been told.
+    Signalled,
+    /// It was over before; nothing changed.
+    TooLate(State),
+    Unknown,
+}
+
+/// What the store knows of one task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub id: TaskId,
+    pub kind: String,
+    pub priority: Priority,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    pub state: State,
+    /// Failed attempts so far.
+    pub attempt: u32,
+    /// Workers that died while they ran it.
+    pub crashes: u32,
+    pub generation: u32,
+    pub enqueued_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Scheduled: when it is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Running: who runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
+    /// Running: what its handler last said of its progress.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Payload>,
+    /// The last failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordFilter {
+    pub state: Option<State>,
+    /// A kind, or a prefix ending in `*`.
+    pub kind: Option<String>,
+    pub priority: Option<Priority>,
+    pub tenant: Option<String>,
+}
+
+impl RecordFilter {
+    pub fn matches(&self, record: &Record) -> bool {
+        self.state.is_none_or(|state| state == record.state)
+            && self.priority.is_none_or(|priority| priority == record.priority)
+            && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == record.tenant.as_ref())
+            && self.kind.as_ref().is_none_or(|pattern| kind_matches(pattern, &record.kind))
+    }
+}
+
+/// `email.*` matches `email.send`; a pattern without a star matches itself alone.
+pub(super) fn kind_matches(pattern: &str, kind: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == kind, |prefix| kind.starts_with(prefix))
+}

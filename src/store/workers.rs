@@ -1,0 +1,69 @@
+//! Workers and their leases. A worker lives as long as it beats; its beats also bring it its orders, so that nothing has
+//! to be polled for.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::task::{Queue, TaskId, Timestamp, WorkerId};
+
+#[async_trait]
+pub trait WorkerStore: Send + Sync + 'static {
+    /// Registers a worker, or renews its lease, and collects the orders that wait for it.
+    async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError>;
+
+    /// Everybody registered, the living and those whose lease has ended and who are not forgotten yet.
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError>;
+
+    /// Tells a worker to finish what it runs and leave. False when there is no such worker.
+    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
+
+    /// Ends a worker's lease now: its supervisor saw it die. Its claims pass to whoever asks next.
+    async fn bury(&self, worker: WorkerId) -> Result<(), StoreError>;
+
+    /// Removes a worker from the registry: it left in good order, or all it held has been given back.
+    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError>;
+}
+
+/// What a worker says of itself with each heartbeat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Beat {
+    pub worker: WorkerId,
+    pub pool: String,
+    pub host: String,
+    pub pid: u32,
+    pub started_at: Timestamp,
+    pub slots: u32,
+    pub draining: bool,
+    pub queues: Vec<Queue>,
+    /// Tasks running, for each of `queues`.
+    pub running: Vec<u32>,
+    /// News of running tasks since the last beat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<(TaskId, String)>,
+    #[serde(with = "crate::task::span")]
+    pub lease: Duration,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Running tasks that somebody cancelled.
+    pub cancel: Vec<TaskId>,
+    /// Running tasks that passed to another worker: stop them, their outcomes would be refused.
+    pub lost: Vec<TaskId>,
+    pub drain: bool,
+    pub paused: Vec<Queue>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    #[serde(flatten)]
+    pub beat: Beat,
+    /// Beats received, for observers who judge silence by their own clock.
+    pub beats: u64,
+    pub last_beat: Timestamp,
+    /// Its lease has not ended.
+    pub alive: bool,
+}

@@ -1,0 +1,1 @@
+//! Child processes, shutdown and leadership.

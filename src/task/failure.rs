@@ -1,0 +1,184 @@
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Timestamp, span};
+
+/// What kind of trouble an attempt ran into; the retry table (spec S9) has one row for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    Network,
+    RateLimit,
+    ServiceUnavailable,
+    Timeout,
+    Connection,
+    LlmRateLimit,
+    Database,
+    FileSystem,
+    /// Memory, disk, handles: the machine has too little of something.
+    Resource,
+    Authentication,
+    Validation,
+    Configuration,
+    Security,
+    /// The handler panicked.
+    Panic,
+    /// Anything a handler did not name.
+    Other,
+}
+
+impl ErrorClass {
+    pub const ALL: [Self; 15] = [
+        Self::Network,
+        Self::RateLimit,
+        Self::ServiceUnavailable,
+        Self::Timeout,
+        Self::Connection,
+        Self::LlmRateLimit,
+        Self::Database,
+        Self::FileSystem,
+        Self::Resource,
+        Self::Authentication,
+        Self::Validation,
+        Self::Configuration,
+        Self::Security,
+        Self::Panic,
+        Self::Other,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::RateLimit => "rate_limit",
+            Self::ServiceUnavailable => "service_unavailable",
+            Self::Timeout => "timeout",
+            Self::Connection => "connection",
+            Self::LlmRateLimit => "llm_rate_limit",
+            Self::Database => "database",
+            Self::FileSystem => "file_system",
+            Self::Resource => "resource",
+            Self::Authentication => "authentication",
+            Self::Validation => "validation",
+            Self::Configuration => "configuration",
+            Self::Security => "security",
+            Self::Panic => "panic",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for ErrorClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("unknown error class {0:?}")]
+pub struct UnknownClass(String);
+
+impl FromStr for ErrorClass {
+    type Err = UnknownClass;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|class| class.name() == text).ok_or_else(|| UnknownClass(text.to_owned()))
+    }
+}
+
+/// Why one attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{class}: {message}")]
+pub struct Failure {
+    pub class: ErrorClass,
+    pub message: String,
+    /// The server's own Retry-After; it wins over the table.
+    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
+    /// Never retry, whatever the table says of the class.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fatal: bool,
+}
+
+impl Failure {
+    /// The longest message kept; the rest is cut, so that a handler's gigabyte of output never reaches the store.
+    pub const MESSAGE_LIMIT: usize = 4096;
+
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > Self::MESSAGE_LIMIT {
+            message.truncate(message.floor_char_boundary(Self::MESSAGE_LIMIT));
+            message.push('…');
+        }
+        Self { class, message, retry_after: None, fatal: false }
+    }
+
+    #[must_use]
+    pub fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, span: Duration) -> Self {
+        self.retry_after = Some(span);
+        self
+    }
+}
+
+/// One line of a task's history: which attempt failed, when and of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    pub attempt: u32,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub failure: Failure,
+}
+
+/// Why a task is among the dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadReason {
+    /// It failed as often as it may.
+    Exhausted,
+    /// It failed in a way that no retry mends.
+    Fatal,
+    /// Its time to live ran out before it could start.
+    Expired,
+    /// It took three workers down with it.
+    Poison,
+    /// The broker gave it up (its delivery limit) or it could not be decoded.
+    Undeliverable,
+}
+
+impl DeadReason {
+    pub const ALL: [Self; 5] = [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exhausted => "exhausted",
+            Self::Fatal => "fatal",
+            Self::Expired => "expired",
+            Self::Poison => "poison",
+            Self::Undeliverable => "undeliverable",
+        }
+    }
+}
+
+impl fmt::Display for DeadReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("unknown reason {0:?}: use exhausted, fatal, expired, poison or undeliverable")]
+pub struct UnknownReason(String);
+
+impl FromStr for DeadReason {
+    type Err = UnknownReason;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|reason| reason.name() == text).ok_or_else(|| UnknownReason(text.to_owned()))
+    }
+}

@@ -1,0 +1,165 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{FailedAttempt, Payload, Priority, TaskId, Tier, Timestamp, payload::binary, span};
+
+/// The envelope: an accepted task as it travels between dispatcher, broker, worker and schedule set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Of this layout. A reader takes any version: fields it does not know are ignored, missing ones have defaults.
+    pub version: u8,
+    pub id: TaskId,
+    pub kind: String,
+    #[serde(with = "binary")]
+    pub payload: Payload,
+    pub priority: Priority,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    pub enqueued_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Dead-lettered when not started by then. Each retry keeps it.
+    pub expires_at: Timestamp,
+    /// Failed attempts so far. Releases, shutdowns and crashes are not among them.
+    #[serde(default)]
+    pub attempt: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    #[serde(with = "span")]
+    pub result_ttl: Duration,
+    /// Counts the times the task was put (back) on its way: 0 at first, one more with each retry or requeue. A message
+    /// of an earlier generation than the store's record is a duplicate and is dropped.
+    #[serde(default)]
+    pub generation: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FailedAttempt>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    #[error("task {0} cannot be encoded: {1}")]
+    Encode(TaskId, rmp_serde::encode::Error),
+    #[error("a message of {0} bytes is not a task: {1}")]
+    Decode(usize, rmp_serde::decode::Error),
+}
+
+impl Task {
+    pub const VERSION: u8 = 1;
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        rmp_serde::from_slice(bytes).map_err(|error| CodecError::Decode(bytes.len(), error))
+    }
+
+    /// The message that carries this task, as it stands, to its queue.
+    pub fn to_message(&self) -> Result<Message, CodecError> {
+        let body = rmp_serde::to_vec_named(self).map_err(|error| CodecError::Encode(self.id, error))?;
+        Ok(Message {
+            id: self.id,
+            generation: self.generation,
+            priority: self.priority,
+            enqueued_at: self.enqueued_at,
+            expires_at: self.expires_at,
+            body: body.into(),
+        })
+    }
+}
+
+/// What brokers and the schedule set move: an encoded [`Task`] and the few of its fields that they look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub id: TaskId,
+    pub generation: u32,
+    pub priority: Priority,
+    pub enqueued_at: Timestamp,
+    pub expires_at: Timestamp,
+    pub body: Bytes,
+}
+
+impl Message {
+    /// Reads the fields back from `body`, for transports that keep nothing beside it.
+    pub fn from_body(body: Bytes) -> Result<Self, CodecError> {
+        let task = Task::decode(&body)?;
+        Ok(Self {
+            id: task.id,
+            generation: task.generation,
+            priority: task.priority,
+            enqueued_at: task.enqueued_at,
+            expires_at: task.expires_at,
+            body,
+        })
+    }
+
+    pub fn task(&self) -> Result<Task, CodecError> {
+        Task::decode(&self.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> Task {
+        Task {
+            version: Task::VERSION,
+            id: TaskId::new(),
+            kind: "email.send".into(),
+            payload: Payload::encode("hello").unwrap(),
+            priority: Priority::P4,
+            tenant: None,
+            tier: Some(Tier::Premium),
+            session: None,
+            enqueued_at: Timestamp::now(),
+            not_before: None,
+            expires_at: Timestamp::now() + Duration::from_secs(60),
+            attempt: 1,
+            max_attempts: Some(4),
+            retry: None,
+            timeout: Duration::from_millis(1500),
+            unique_key: None,
+            trace: None,
+            result_ttl: Duration::from_secs(3600),
+            generation: 2,
+            errors: vec![],
+        }
+    }
+
+    #[test]
+    fn survives_the_wire() {
+        let message = task().to_message().unwrap();
+        assert_eq!(message.task().unwrap().to_message().unwrap(), message);
+        assert_eq!(Message::from_body(message.body.clone()).unwrap(), message);
+    }
+
+    #[test]
+    fn a_newer_versions_fields_are_ignored() {
+        #[derive(Serialize)]
+        struct Newer {
+            #[serde(flatten)]
+            task: Task,
+            colour: &'static str,
+        }
+        let bytes = rmp_serde::to_vec_named(&Newer { task: task(), colour: "red" }).unwrap();
+        assert_eq!(Task::decode(&bytes).unwrap().kind, "email.send");
+    }
+
+    #[test]
+    fn garbage_is_an_error() {
+        for bytes in [&b""[..], b"\xff\xff", b"{\"id\":1}", &[0xdf, 0xff, 0xff, 0xff, 0xff]] {
+            assert!(Task::decode(bytes).is_err());
+        }
+    }
+}

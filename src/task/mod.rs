@@ -1,0 +1,26 @@
+//! What a task is, without any I/O: the envelope and its codec, priorities and the queues they travel on,
+//! the states of a task's life, failures and outcomes.
+//!
+//! Guarantees: every value here can be written to MessagePack and read back unchanged, by this version and by older
+//! or newer ones (named fields, unknown ones ignored). Never does: network, disk, clocks other than [`Timestamp::now`].
+
+mod failure;
+mod id;
+mod message;
+mod new_task;
+mod payload;
+mod priority;
+mod queue;
+pub mod span;
+mod state;
+mod time;
+
+pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
+pub use id::{TaskId, WorkerId};
+pub use message::{CodecError, Message, Task};
+pub use new_task::{NewTask, Tier};
+pub use payload::Payload;
+pub use priority::Priority;
+pub use queue::Queue;
+pub use state::{Outcome, State};
+pub use time::Timestamp;

@@ -1,0 +1,72 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Payload, Priority, TaskId, Timestamp, span};
+
+/// What a customer has paid for (spec S1); a condition of classification and quotas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    Free,
+    Basic,
+    Premium,
+    Enterprise,
+}
+
+/// What a producer sends: a kind, a payload and, where it wants to differ from the configuration, its wishes.
+/// The same shape at every entrance: HTTP, AMQP, `clawpool enqueue --file` and the library.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTask {
+    /// Chosen by the producer to make its enqueue repeatable: a second task with the id is answered, not added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
+    /// What is to be done, for example `email.send`; picks the handler and, by the classification table, the priority.
+    pub kind: String,
+    #[serde(default)]
+    pub payload: Payload,
+    /// Only for producers whose scope allows it; else the classification table decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Not to start before this long from now. At most one of `delay` and `not_before`.
+    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Dead-lettered as expired when not started this long after it may start. At most one of `ttl` and `expires_at`.
+    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// Handler starts in all; without it the retry table decides by the class of error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    /// The name of a retry policy of the configuration, in place of the table's row for the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
+    /// How long one attempt may run.
+    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// While a task with this key is not finished, another one is answered with its id instead of being added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_key: Option<String>,
+    /// A W3C `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// How long the result is kept.
+    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    pub result_ttl: Option<Duration>,
+}
+
+impl NewTask {
+    pub fn new(kind: impl Into<String>, payload: Payload) -> Self {
+        Self { kind: kind.into(), payload, ..Self::default() }
+    }
+}

@@ -1,0 +1,87 @@
+use std::{future::Future, marker::PhantomData, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::task::{ErrorClass, Failure, Payload, Task, TaskId};
+
+/// Runs the tasks of one kind, or of one prefix of kinds. An `Err` is retried or dead-lettered by its class (spec S9).
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    async fn run(&self, context: Context) -> Result<Payload, Failure>;
+}
+
+/// What a handler knows of the attempt it runs.
+#[derive(Clone)]
+pub struct Context {
+    pub task: Arc<Task>,
+    /// Of the attempt's span; every log line inside a handler carries the task's id, kind and attempt.
+    pub(super) deadline: Instant,
+    pub(super) cancelled: CancellationToken,
+    pub(super) progress: mpsc::UnboundedSender<(TaskId, String)>,
+}
+
+impl Context {
+    /// 1 for the first attempt.
+    pub fn attempt(&self) -> u32 {
+        self.task.attempt + 1
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Until the deadline; zero after it.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Fires when the handler should stop: cancelled, past its deadline, or the worker must leave. A handler that goes on
+    /// is dropped after the grace of the configuration; one that never yields is abandoned with its worker.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// Tells operators how far the task is (`tasks show`); sent with the next heartbeat.
+    pub fn progress(&self, news: impl Into<String>) {
+        // Fails only when the worker has stopped, and then nobody listens.
+        let _ = self.progress.send((self.task.id, news.into()));
+    }
+
+    /// The payload as `T`. A payload of another shape is a validation failure: no retry mends it.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        self.task.payload.decode().map_err(|error| {
+            Failure::new(
+                ErrorClass::Validation,
+                format!("the payload of {} does not fit its handler: {error}", self.task.kind),
+            )
+        })
+    }
+}
+
+/// Makes a [`Handler`] of an async function from context and typed payload to any serialisable result.
+pub struct Function<F, T>(F, PhantomData<fn() -> T>);
+
+impl<F, T> Function<F, T> {
+    pub(super) const fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+}
+
+#[async_trait]
+impl<F, Fut, T, R> Handler for Function<F, T>
+where
+    F: Fn(Context, T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Failure>> + Send,
+    T: DeserializeOwned + Send + 'static,
+    R: Serialize + Send,
+{
+    async fn run(&self, context: Context) -> Result<Payload, Failure> {
+        let payload = context.payload()?;
+        let result = (self.0)(context, payload).await?;
+        Payload::encode(&result)
+            .map_err(|error| Failure::new(ErrorClass::Other, format!("the result cannot be encoded: {error}")))
+    }
+}
