@@ -5,7 +5,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{BATCH, Shared, scripts, scripts::priorities, waiter::Waiter};
+use super::{BATCH, scripts, scripts::priorities, shared::Shared, waiter::Waiter};
 use crate::{
     broker::{BrokerError, Delivery},
     task::{Queue, WorkerId},

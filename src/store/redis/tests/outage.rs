@@ -93,7 +93,8 @@ async fn waiting_sends_no_command() {
         let before = server.commands().await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(server.commands().await, before);
-        (end.abort(), due.abort());
+        end.abort();
+        due.abort();
     })
     .await;
 }
