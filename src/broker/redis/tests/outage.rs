@@ -86,6 +86,8 @@ async fn inv_1_what_a_lost_answer_carried_is_found_again() {
     .await;
 }
 
+const QUEUES: [Queue; 2] = [Queue::P0, Queue::High];
+
 type Ledger = Arc<Mutex<HashSet<TaskId>>>;
 
 /// Publishers and consumers at work while the server is killed again and again; the ledger is kept outside of it.
@@ -95,12 +97,13 @@ async fn inv_1_kills_under_load_lose_nothing() {
         let mut server = Server::start(&[]).await;
         let config = server.config(Config::default());
         let (accepted, seen) = (Ledger::default(), Ledger::default());
-        let mut work = Vec::new();
-        for queue in [Queue::P0, Queue::High] {
+        let (mut work, mut workers) = (Vec::new(), Vec::new());
+        for queue in QUEUES {
             let broker = Arc::new(RedisBroker::open(&config).await.unwrap());
             work.push(tokio::spawn(produce(broker.clone(), queue, accepted.clone())));
             for _ in 0..2 {
-                work.push(tokio::spawn(drain(broker.clone(), queue, seen.clone())));
+                workers.push(WorkerId::new());
+                work.push(tokio::spawn(drain(broker.clone(), workers[workers.len() - 1], queue, seen.clone())));
             }
         }
         for _ in 0..4 {
@@ -109,14 +112,19 @@ async fn inv_1_kills_under_load_lose_nothing() {
             server.kill();
             server.start_again().await;
         }
-        let broker = RedisBroker::open(&config).await.unwrap();
         work.into_iter().for_each(|work| work.abort());
-        for queue in [Queue::P0, Queue::High] {
-            // What the aborted consumers held, as the reaper would give it back, and what still waits.
-            tokio::spawn(drain(Arc::new(RedisBroker::open(&config).await.unwrap()), queue, seen.clone()));
-            eventually(async || broker.depth(queue).await.is_ok_and(|depth| depth.ready == 0)).await;
+        // What waits, and what the reaper takes from the aborted workers.
+        let broker = Arc::new(RedisBroker::open(&config).await.unwrap());
+        for queue in QUEUES {
+            tokio::spawn(drain(broker.clone(), WorkerId::new(), queue, seen.clone()));
         }
-        eventually(async || accepted.lock().unwrap().is_subset(&seen.lock().unwrap())).await;
+        eventually(async || {
+            for worker in &workers {
+                broker.reclaim(*worker).await.unwrap();
+            }
+            accepted.lock().unwrap().is_subset(&seen.lock().unwrap())
+        })
+        .await;
     })
     .await;
 }
@@ -132,8 +140,8 @@ async fn produce(broker: Arc<RedisBroker>, queue: Queue, accepted: Ledger) {
 }
 
 /// Writes into the ledger before it acknowledges, as a worker settles before it acknowledges.
-async fn drain(broker: Arc<RedisBroker>, queue: Queue, seen: Ledger) {
-    let mut consumer = broker.consume(WorkerId::new(), queue).await.unwrap();
+async fn drain(broker: Arc<RedisBroker>, worker: WorkerId, queue: Queue, seen: Ledger) {
+    let mut consumer = broker.consume(worker, queue).await.unwrap();
     loop {
         let deliveries = consumer.next(16).await.unwrap_or_default();
         seen.lock().unwrap().extend(deliveries.iter().map(|delivery| delivery.message.id));
