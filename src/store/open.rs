@@ -6,7 +6,7 @@ use crate::config::{Config, Profile};
 /// The store that the profile names.
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     match config.profile {
-        Profile::Embedded => Ok(Arc::new(SqliteStore::open(config).await?)),
         Profile::Cluster => Ok(Arc::new(RedisStore::open(config).await?)),
+        Profile::Embedded => Ok(Arc::new(SqliteStore::open(config).await?)),
     }
 }
