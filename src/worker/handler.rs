@@ -24,6 +24,16 @@ pub struct Context {
 }
 
 impl Context {
+    /// For whoever runs handlers: the worker, and the tests of handlers. `cancelled` is to fire at the deadline as well.
+    pub const fn new(
+        task: Arc<Task>,
+        deadline: Instant,
+        cancelled: CancellationToken,
+        progress: mpsc::UnboundedSender<(TaskId, String)>,
+    ) -> Self {
+        Self { task, deadline, cancelled, progress }
+    }
+
     /// 1 for the first attempt.
     pub fn attempt(&self) -> u32 {
         self.task.attempt + 1
