@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod dispatch;
 pub mod retry;
+pub mod schedule;
 pub mod store;
 pub mod supervise;
 pub mod task;

@@ -40,9 +40,14 @@ pub fn decide(table: &Table, task: &Task, failure: Failure, now: Timestamp, rng:
 
 /// The task as it goes on its way again after `failure`: its next attempt, its next generation, its history longer by one.
 pub fn next_message(task: &Task, failure: &Failure, now: Timestamp) -> Task {
+    let last = last_message(task, failure, now);
+    Task { generation: task.generation.saturating_add(1), ..last }
+}
+
+/// The task as it goes to the dead letters after `failure`: with its whole history, but not on its way again.
+pub fn last_message(task: &Task, failure: &Failure, now: Timestamp) -> Task {
     let mut next = task.clone();
     next.attempt = task.attempt.saturating_add(1);
-    next.generation = task.generation.saturating_add(1);
     next.errors.push(FailedAttempt { attempt: next.attempt, at: now, failure: failure.clone() });
     if let Some(surplus) = next.errors.len().checked_sub(1 + LATEST_ERRORS) {
         next.errors.drain(1..1 + surplus);

@@ -9,5 +9,5 @@ mod decision;
 mod table;
 
 pub use backoff::{Backoff, BadBackoff};
-pub use decision::{RETRY_AFTER_LIMIT, decide, next_message};
+pub use decision::{RETRY_AFTER_LIMIT, decide, last_message, next_message};
 pub use table::{BadTable, Table};
