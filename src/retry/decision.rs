@@ -106,9 +106,9 @@ mod tests {
         decide(&table(), task, failure, NOW, &mut SmallRng::seed_from_u64(7))
     }
 
-    fn reason(outcome: Outcome) -> Option<DeadReason> {
+    fn reason(outcome: &Outcome) -> Option<DeadReason> {
         match outcome {
-            Outcome::Dead { reason, .. } => Some(reason),
+            Outcome::Dead { reason, .. } => Some(*reason),
             _ => None,
         }
     }
@@ -151,19 +151,19 @@ mod tests {
             [ErrorClass::Authentication, ErrorClass::Validation, ErrorClass::Configuration, ErrorClass::Security]
         {
             let eager = Task { max_attempts: Some(9), retry: Some("patient".into()), ..task() };
-            assert_eq!(reason(outcome(&eager, Failure::new(class, "no"))), Some(DeadReason::Fatal), "{class}");
+            assert_eq!(reason(&outcome(&eager, Failure::new(class, "no"))), Some(DeadReason::Fatal), "{class}");
         }
         let fatal = Failure::new(ErrorClass::Network, "no such host").fatal();
-        assert_eq!(reason(outcome(&task(), fatal)), Some(DeadReason::Fatal));
+        assert_eq!(reason(&outcome(&task(), fatal)), Some(DeadReason::Fatal));
     }
 
     #[test]
     fn a_retry_after_the_expiry_is_death_now() {
         let hasty = Task { expires_at: NOW + Duration::from_secs(4), ..task() };
         let late = Failure::new(ErrorClass::Timeout, "slow");
-        assert_eq!(reason(outcome(&hasty, late)), Some(DeadReason::Expired));
+        assert_eq!(reason(&outcome(&hasty, late)), Some(DeadReason::Expired));
         let in_time = Failure::new(ErrorClass::Timeout, "slow").retry_after(Duration::from_secs(4));
-        assert_eq!(reason(outcome(&hasty, in_time)), None);
+        assert_eq!(reason(&outcome(&hasty, in_time)), None);
     }
 
     #[test]

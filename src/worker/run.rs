@@ -109,12 +109,7 @@ pub(super) async fn run(
     if hung { Err(WorkerError::Hung) } else { Ok(()) }
 }
 
-async fn work(
-    engine: &mut Engine,
-    events: &mut mpsc::Receiver<Event>,
-    lease: &mut LeaseKeeper,
-    stop: &CancellationToken,
-) {
+async fn work(engine: &mut Engine, events: &mut mpsc::Receiver<Event>, lease: &mut LeaseKeeper, shutdown: &Shutdown) {
     let mut batch = Vec::new();
     while !engine.is_done() {
         engine.dispatch();
