@@ -1,9 +1,11 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
+
+use crate::task::span;
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -55,6 +57,24 @@ pub struct Limits {
     pub payload: ByteSize,
     /// Nesting of a payload.
     pub depth: u16,
+    /// How far ahead a task may be planned.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub delay: Duration,
+    /// How long a task may ask to wait for its start.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub ttl: Duration,
+    /// How long a task may ask one attempt to run.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub timeout: Duration,
+    /// How many attempts a task may ask for.
+    pub attempts: u32,
+    /// How long a task may ask its result to be kept.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub result_ttl: Duration,
     /// Bytes of a kind, tenant, session or unique key.
     pub name: u16,
     /// Tasks in one request.
@@ -66,7 +86,19 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { payload: ByteSize::kib(256), depth: 64, name: 128, batch: 1000, result: ByteSize::mib(1) }
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Self {
+            payload: ByteSize::kib(256),
+            depth: 64,
+            delay: 366 * DAY,
+            ttl: 366 * DAY,
+            timeout: DAY,
+            attempts: 100,
+            result_ttl: 30 * DAY,
+            name: 128,
+            batch: 1000,
+            result: ByteSize::mib(1),
+        }
     }
 }
 

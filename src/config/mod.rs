@@ -6,7 +6,9 @@
 
 mod api;
 mod classes;
+mod error;
 mod handlers;
+mod nearest;
 mod retry;
 mod servers;
 mod worker;
@@ -18,7 +20,9 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{Api, Limits, Scope, Token};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
+pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http, Pool};
+pub(crate) use nearest::nearest;
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
 pub use worker::{Pacing, WorkerSettings};
