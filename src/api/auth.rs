@@ -87,13 +87,15 @@ fn local(request: &Request) -> Result<Caller, ApiError> {
     if let Some(host) = &host
         && !is_local(host)
     {
-        let message = format!("the Host header names {host:?}: use localhost or an IP address, or configure api.tokens");
+        let message =
+            format!("the Host header names {host:?}: use localhost or an IP address, or configure api.tokens");
         return Err(ApiError::forbidden(message));
     }
     if let Some(origin) = header(header::ORIGIN)
         && origin.split_once("://").map(|(_, authority)| authority) != host.as_deref()
     {
-        let message = format!("requests from web pages of {origin:?} are refused: configure api.tokens to allow others");
+        let message =
+            format!("requests from web pages of {origin:?} are refused: configure api.tokens to allow others");
         return Err(ApiError::forbidden(message));
     }
     Ok(Caller { scopes: Caller::ALL.to_vec() })

@@ -39,9 +39,10 @@ pub(super) async fn enqueue(
             let task = decode::value(bytes, body.format, &api.config.limits)?;
             one(&api, task, rights, wait).await
         }
-        Parts::Many(_) if wait.is_some() => {
-            Err(ApiError::field("wait", "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s"))
-        }
+        Parts::Many(_) if wait.is_some() => Err(ApiError::field(
+            "wait",
+            "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
+        )),
         Parts::Many(parts) => {
             let tasks = parts.into_iter().map(|bytes| decode::value(bytes, body.format, &api.config.limits)).collect();
             Ok(batch(&api, tasks, rights).await?.into_response())

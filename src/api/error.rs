@@ -104,9 +104,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let code = error.code();
         match error {
-            StoreError::BadCursor(_) => {
-                Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(Some("cursor"))
-            }
+            StoreError::BadCursor(_) => Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(Some("cursor")),
             StoreError::Unavailable { .. } => Self::busy(code, error.to_string()),
             _ => Self { code, ..Self::internal(error.to_string()) },
         }

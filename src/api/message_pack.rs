@@ -122,7 +122,13 @@ mod tests {
 
     #[test]
     fn believes_no_lying_length() {
-        for lie in [&[0xdf, 0xff, 0xff, 0xff, 0xff][..], &[0xc6, 0xff, 0xff, 0xff, 0xff, 1], &[0xdb, 0, 0, 0, 9, b'a'], &[0xc1], &[]] {
+        for lie in [
+            &[0xdf, 0xff, 0xff, 0xff, 0xff][..],
+            &[0xc6, 0xff, 0xff, 0xff, 0xff, 1],
+            &[0xdb, 0, 0, 0, 9, b'a'],
+            &[0xc1],
+            &[],
+        ] {
             assert!(length(lie).is_err(), "{lie:x?}");
         }
         assert!(elements(&[0xdd, 0, 0, 0, 2, 1], 5).is_err());

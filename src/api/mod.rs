@@ -21,9 +21,6 @@ mod timing;
 pub mod view;
 mod workers;
 
-#[cfg(test)]
-mod tests;
-
 use std::{io, sync::Arc};
 
 use axum::{

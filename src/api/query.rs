@@ -60,11 +60,16 @@ impl Params {
 
     pub(super) fn wait(&mut self) -> Result<Option<Duration>, ApiError> {
         let Some(text) = self.text("wait") else { return Ok(None) };
-        let wait = humantime::parse_duration(&text).or_else(|error| text.parse().map(Duration::from_secs).map_err(|_| error));
+        let wait =
+            humantime::parse_duration(&text).or_else(|error| text.parse().map(Duration::from_secs).map_err(|_| error));
         match wait {
             Ok(wait) if wait <= LONGEST_WAIT => Ok(Some(wait)),
-            Ok(_) => Err(ApiError::field("wait", format!("wait is {text}: it must be 60s or less; ask again after that"))),
-            Err(error) => Err(ApiError::field("wait", format!("wait: {text:?} is not a duration ({error}): write 10s"))),
+            Ok(_) => {
+                Err(ApiError::field("wait", format!("wait is {text}: it must be 60s or less; ask again after that")))
+            }
+            Err(error) => {
+                Err(ApiError::field("wait", format!("wait: {text:?} is not a duration ({error}): write 10s")))
+            }
         }
     }
 

@@ -80,7 +80,7 @@ pub(super) async fn resume(
 
 async fn set_paused(api: &Api, caller: &Caller, name: &str, paused: bool) -> Result<Json<QueueView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let queue: Queue = name.parse().map_err(|error: UnknownQueue| ApiError::field("queue", error.to_string()))?;
+    let queue = name.parse::<Queue>().map_err(|error| ApiError::field("queue", error.to_string()))?;
     api.store.set_paused(queue, paused).await?;
     let view = all(api).await?.into_iter().find(|view| view.queue == queue);
     view.map(Json).ok_or_else(|| ApiError::internal("a queue is missing from the listing"))

@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dispatch::Accepted,
     store::{DeadLetter, QueueTotals, Record},
-    task::{
-        DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, span,
-    },
+    task::{DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, span},
 };
 
 /// What every refusal looks like.

@@ -29,7 +29,8 @@ pub enum Refusal {
 
 impl Client {
     pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, Failure> {
-        let wrong = |why: &dyn std::fmt::Display| Failure::usage(format!("--url {url:?}: {why}; write http://HOST:PORT"));
+        let wrong =
+            |why: &dyn std::fmt::Display| Failure::usage(format!("--url {url:?}: {why}; write http://HOST:PORT"));
         let mut base = Url::parse(url).map_err(|error| wrong(&error))?;
         if !matches!(base.scheme(), "http" | "https") {
             return Err(wrong(&"it must start with http:// or https://"));
@@ -81,7 +82,11 @@ impl Client {
     }
 
     /// Posts a JSON document that is ready; the caller deals with refusals.
-    pub async fn post_json<T: DeserializeOwned>(&self, path: &str, json: String) -> Result<Result<T, Refusal>, Failure> {
+    pub async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        json: String,
+    ) -> Result<Result<T, Refusal>, Failure> {
         let request = self.request(Method::POST, path, &[])?;
         let request = request.header(header::CONTENT_TYPE, "application/json").body(json);
         match self.send(request).await {
@@ -108,7 +113,9 @@ impl Client {
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let response = self.send(request).await.map_err(|refusal| self.failure(refusal))?;
         let answer = response.json().await;
-        answer.map_err(|error| Failure::failed(format!("{} gave an answer that cannot be read: {}", self.base, chain(&error))))
+        answer.map_err(|error| {
+            Failure::failed(format!("{} gave an answer that cannot be read: {}", self.base, chain(&error)))
+        })
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Refusal> {
@@ -153,7 +160,12 @@ pub(super) fn describe(view: &ErrorView) -> String {
 
 /// Something else than a dispatcher answered.
 fn foreign(status: StatusCode) -> ErrorView {
-    ErrorView { code: "HTTP".to_owned(), message: format!("the server answered {status}"), field: None, retry_after: None }
+    ErrorView {
+        code: "HTTP".to_owned(),
+        message: format!("the server answered {status}"),
+        field: None,
+        retry_after: None,
+    }
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -109,9 +109,10 @@ fn history(task: &TaskView) -> String {
         ("unique key", task.unique_key.as_deref().map(|key| plain(key, 200))),
         ("payload", serde_json::to_string_pretty(&task.payload).ok()),
     ]);
-    let rows = task.errors.iter().map(|error| {
-        [error.attempt.to_string(), error.at.to_string(), plain(&error.failure.to_string(), 1000)]
-    });
+    let rows = task
+        .errors
+        .iter()
+        .map(|error| [error.attempt.to_string(), error.at.to_string(), plain(&error.failure.to_string(), 1000)]);
     format!("{rest}\n{}\n", table(["ATTEMPT", "AT", "ERROR"], rows))
 }
 

@@ -31,7 +31,8 @@ pub(super) struct Summary {
 impl EnqueueFile {
     pub(super) fn new(client: Client, patience: Duration) -> Self {
         let style = ProgressStyle::with_template("{spinner} {pos} tasks, {per_sec}, {elapsed} {msg}");
-        let progress = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let progress =
+            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         Self { client, patience, progress, summary: Summary::default() }
     }
 

@@ -6,12 +6,10 @@
 
 pub mod client;
 mod completions;
-mod config;
 mod dead;
 mod dead_change;
 mod enqueue;
 mod enqueue_file;
-mod explain;
 pub mod failure;
 mod health;
 mod jsonl;
@@ -21,9 +19,6 @@ mod select;
 mod tasks;
 mod wait;
 mod workers;
-
-#[cfg(test)]
-mod tests;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -70,8 +65,6 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
-    Config(config::Config),
-    Explain(explain::Explain),
     Health(health::Health),
     Completions(completions::Completions),
 }
@@ -85,8 +78,6 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
-            Command::Config(command) => command.run(&globals),
-            Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
         };

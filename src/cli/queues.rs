@@ -73,7 +73,17 @@ pub(super) fn listing(queues: &[QueueView]) -> String {
         ]
     });
     let header = [
-        "QUEUE", "READY", "RUNNING", "OLDEST", "IN/s", "OUT/s", "ENQUEUED", "COMPLETED", "RETRIED", "DEAD", "CANCELLED",
+        "QUEUE",
+        "READY",
+        "RUNNING",
+        "OLDEST",
+        "IN/s",
+        "OUT/s",
+        "ENQUEUED",
+        "COMPLETED",
+        "RETRIED",
+        "DEAD",
+        "CANCELLED",
         "",
     ];
     table(header, rows)

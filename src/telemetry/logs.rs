@@ -56,7 +56,6 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
     })
 }
 
-
 /// Appends, so that a restart keeps the lines that tell why it was needed.
 fn open(path: PathBuf) -> Result<File, LogError> {
     let fault = |error| LogError::File { path: path.clone(), error };
