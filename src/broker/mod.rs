@@ -6,6 +6,8 @@
 //! or how often (the store's claim does), or drop a message in silence.
 
 mod error;
+mod lanes;
+
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
@@ -15,6 +17,7 @@ use async_trait::async_trait;
 use crate::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
 
 pub use error::BrokerError;
+pub use lanes::Lanes;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
