@@ -7,7 +7,6 @@
 
 mod error;
 mod lanes;
-
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
