@@ -50,8 +50,7 @@ impl Service {
         let connected = connect(&config, &shutdown.drain).await;
         let (broker, store) =
             connected.map_err(|error| Failure::new(Exit::Unreachable, format_args!("{}: {error}", error.code())))?;
-        let producer =
-            Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
         Ok(Self { config: Arc::new(config), broker, store, producer, listener })
     }
 

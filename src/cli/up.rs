@@ -43,10 +43,8 @@ impl Up {
         let pools = pools(&globals, &config)?;
         let shutdown = Shutdown::on_signals()?;
         let service = Service::open(config, &shutdown).await?;
-        let children: Vec<Children> = pools
-            .into_iter()
-            .map(|pool| Children::new(pool, Arc::clone(&service.store), Arc::clone(&service.broker)))
-            .collect();
+        let children: Vec<Children> =
+            pools.into_iter().map(|pool| Children::new(pool, service.store.clone(), service.broker.clone())).collect();
         // The dispatcher outlives the workers: what they give back may still need it.
         let served = shutdown.now.child_token();
         let workers = async {
@@ -97,7 +95,9 @@ fn child_pool(globals: &Globals, config: &Config, pool: &config::Pool, this: Pat
 
 fn environment(globals: &Globals, pool: &config::Pool) -> Vec<(OsString, OsString)> {
     let mut env: Vec<(OsString, OsString)> = Vec::new();
-    let mut set = |key: &str, value: OsString| env.push((format!("CLAWPOOL__{}", key.replace('.', "__").to_uppercase()).into(), value));
+    let mut set = |key: &str, value: OsString| {
+        env.push((format!("CLAWPOOL__{}", key.replace('.', "__").to_uppercase()).into(), value))
+    };
     for change in &globals.set {
         if let Some((key, value)) = change.split_once('=') {
             set(key, value.into());

@@ -41,7 +41,9 @@ impl<'a> Check<'a> {
         for (planned, answer) in planned.iter().zip(answers) {
             let accepted = match answer {
                 BatchLine::Accepted(accepted) => accepted,
-                BatchLine::Refused { error } => return Err(Failure::failed(format_args!("{}: {}", error.code, error.message))),
+                BatchLine::Refused { error } => {
+                    return Err(Failure::failed(format_args!("{}: {}", error.code, error.message)));
+                }
             };
             self.open.push(accepted.id);
             self.fates.insert(accepted.id, Expected { priority: planned.priority, fate: planned.fate });
@@ -93,7 +95,8 @@ impl<'a> Check<'a> {
             }
             report.rows.push(row);
         }
-        report.unasked = ledger.starts.keys().collect::<HashSet<_>>().iter().filter(|id| !self.fates.contains_key(id)).count();
+        report.unasked =
+            ledger.starts.keys().collect::<HashSet<_>>().iter().filter(|id| !self.fates.contains_key(id)).count();
         Ok(report)
     }
 

@@ -75,7 +75,9 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
         show.update(&check);
         if killed.is_none() && check.open() * 2 < check.accepted() {
             killed = kill_a_worker(client).await?;
-            show.say(&killed.map_or("no worker was busy enough to kill".into(), |pid| format!("killed worker process {pid} with signal 9")));
+            show.say(&killed.map_or("no worker was busy enough to kill".into(), |pid| {
+                format!("killed worker process {pid} with signal 9")
+            }));
         }
         if start.elapsed() > PATIENCE {
             show.say("time is up");
@@ -89,7 +91,7 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     check.finish(&queues)
 }
 
-async fn cancel(client: &Client, check: &mut Check) -> Result<(), Failure> {
+async fn cancel(client: &Client, check: &mut Check<'_>) -> Result<(), Failure> {
     for id in check.to_cancel() {
         let _: serde_json::Value = client.delete(&format!("v1/tasks/{id}")).await?;
     }
@@ -102,7 +104,7 @@ async fn kill_a_worker(client: &Client) -> Result<Option<u32>, Failure> {
     let running = |worker: &&WorkerInfo| worker.beat.running.iter().sum::<u32>();
     let Some(busiest) = workers.items.iter().max_by_key(running).map(|worker| worker.beat.pid) else { return Ok(None) };
     let pid = sysinfo::Pid::from_u32(busiest);
-    let mut system = sysinfo::System::new();
+    let mut system = sysinfo::System::new().map_err(Failure::failed)?;
     system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
     Ok(system.process(pid).filter(|process| process.kill()).map(|_| busiest))
 }

@@ -36,7 +36,12 @@ impl Plan {
         plan.add(share(8), "voice.call", Priority::P0, |n| json!({"ms": 5 + n % 15}));
         plan.add(share(10), "user.speech", Priority::P1, |n| json!({"ms": 10 + n % 20}));
         // One in five meets a rate limit first.
-        plan.add(share(15), "llm.reply", Priority::P2, |n| json!({"ms": 20 + n % 60, "failures": u32::from(n % 5 == 0)}));
+        plan.add(
+            share(15),
+            "llm.reply",
+            Priority::P2,
+            |n| json!({"ms": 20 + n % 60, "failures": u32::from(n % 5 == 0)}),
+        );
         plan.add(share(12), "browser.open", Priority::P3, |n| json!({"ms": 20 + n % 50}));
         plan.add(share(20), "email.send", Priority::P4, |n| json!({"ms": 5, "failures": u32::from(n % 10 == 0)}));
         plan.add(share(6), "file.checksum", Priority::P5, |n| json!({"path": site.input(n)}));
@@ -56,11 +61,16 @@ impl Plan {
         for _ in 0..each {
             let fatal = Fate::Dies(DeadReason::Fatal);
             self.tasks.push(planned("browser.open", Priority::P3, &json!({"ms": 1, "fatal": true}), fatal));
-            let mut exhausted =
-                planned("email.send", Priority::P4, &json!({"ms": 1, "failures": 99}), Fate::Dies(DeadReason::Exhausted));
+            let mut exhausted = planned(
+                "email.send",
+                Priority::P4,
+                &json!({"ms": 1, "failures": 99}),
+                Fate::Dies(DeadReason::Exhausted),
+            );
             exhausted.task.max_attempts = Some(2);
             self.tasks.push(exhausted);
-            let mut expired = planned("background.tidy", Priority::P6, &json!({"ms": 1}), Fate::Dies(DeadReason::Expired));
+            let mut expired =
+                planned("background.tidy", Priority::P6, &json!({"ms": 1}), Fate::Dies(DeadReason::Expired));
             expired.task.ttl = Some(SHORT_LIFE / 2);
             self.tasks.push(expired);
             let mut waiting = planned("email.send", Priority::P4, &json!({"ms": 1}), Fate::IsCancelled);

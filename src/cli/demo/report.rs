@@ -50,7 +50,8 @@ impl Report {
 
     pub fn table(&self) -> String {
         let rows = self.rows.iter().map(|row| {
-            let counts = [row.accepted, row.completed, row.cancelled, row.dead, row.lost].map(|count| count.to_string());
+            let counts =
+                [row.accepted, row.completed, row.cancelled, row.dead, row.lost].map(|count| count.to_string());
             let [accepted, completed, cancelled, dead, lost] = counts;
             let [p50, p99] = [row.wait_p50_ms, row.wait_p99_ms].map(|wait| format!("{wait} ms"));
             [row.priority.to_string(), accepted, completed, cancelled, dead, lost, p50, p99]

@@ -39,7 +39,8 @@ impl Show {
         let tenth = ended * 10 / check.accepted().max(1);
         if tenth > self.said {
             self.said = tenth;
-            let each = Priority::ALL.iter().zip(progress).map(|(priority, (ended, all))| format!("{priority} {ended}/{all}"));
+            let each =
+                Priority::ALL.iter().zip(progress).map(|(priority, (ended, all))| format!("{priority} {ended}/{all}"));
             eprint_line(&each.collect::<Vec<_>>().join("  "));
         }
     }
@@ -53,6 +54,7 @@ impl Show {
 
 fn bar(priority: Priority, plan: &Plan) -> ProgressBar {
     let tasks = plan.tasks.iter().filter(|planned| planned.priority == priority).count();
-    let style = ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(tasks as u64).with_prefix(priority.to_string()).with_style(style)
 }

@@ -98,8 +98,16 @@ impl Site {
         let exec = |kind: &str, job: &str| {
             format!("[[handlers]]\nkind = {kind:?}\nexec.command = [{program}, \"demo-tool\", {job:?}, {ledger}]\n")
         };
-        let rules = [("voice.*", "P0"), ("user.*", "P1"), ("llm.*", "P2"), ("browser.*", "P3"), ("file.*", "P5"), ("background.*", "P6")];
-        let rules: String = rules.iter().map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n")).collect();
+        let rules = [
+            ("voice.*", "P0"),
+            ("user.*", "P1"),
+            ("llm.*", "P2"),
+            ("browser.*", "P3"),
+            ("file.*", "P5"),
+            ("background.*", "P6"),
+        ];
+        let rules: String =
+            rules.iter().map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n")).collect();
         Ok(format!(
             "embedded.data = {data}\napi.listen = \"127.0.0.1:{}\"\npacing = {{ per_second = 200.0, burst = 50 }}\n\
              {rules}{}{}[[pools]]\nname = \"demo\"\nworkers = 3\ncommand = [{program}, \"demo-worker\", {ledger}]\n",
@@ -133,5 +141,7 @@ fn text(path: &Path) -> String {
 
 /// A file of numbered lines in no order.
 fn words(n: u32) -> String {
-    (0..2000u32).map(|line| format!("{:08x} line {line} of file {n}\n", (line + n).wrapping_mul(2_654_435_761))).collect()
+    (0..2000u32)
+        .map(|line| format!("{:08x} line {line} of file {n}\n", (line + n).wrapping_mul(2_654_435_761)))
+        .collect()
 }

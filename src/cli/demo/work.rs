@@ -42,8 +42,13 @@ impl DemoWorker {
             let pen = Arc::clone(&pen);
             builder = builder.handler(kind, move |context: Context, step: Step| work(Arc::clone(&pen), context, step));
         }
-        let builder = builder.handler("demo.poison", move |context: Context, _: IgnoredAny| poison(Arc::clone(&pen), context));
-        builder.config(config).run().await.map_err(|error| CliFailure::failed(format_args!("{}: {error}", error.code())))
+        let builder =
+            builder.handler("demo.poison", move |context: Context, _: IgnoredAny| poison(Arc::clone(&pen), context));
+        builder
+            .config(config)
+            .run()
+            .await
+            .map_err(|error| CliFailure::failed(format_args!("{}: {error}", error.code())))
     }
 }
 
