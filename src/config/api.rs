@@ -3,8 +3,9 @@ use std::{net::SocketAddr, time::Duration};
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::{secret::hidden, size};
 use crate::task::span;
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +54,7 @@ pub enum Scope {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Of one task's payload, as MessagePack.
+    #[serde(with = "size")]
     #[schemars(with = "String")]
     pub payload: ByteSize,
     /// Nesting of a payload.
@@ -80,6 +82,7 @@ pub struct Limits {
     /// Tasks in one request.
     pub batch: u16,
     /// Of one handler's result.
+    #[serde(with = "size")]
     #[schemars(with = "String")]
     pub result: ByteSize,
 }
@@ -87,11 +90,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 3600);
+        // What humantime calls "1year".
+        const YEAR: Duration = Duration::from_secs(31_557_600);
         Self {
             payload: ByteSize::kib(256),
             depth: 64,
-            delay: 366 * DAY,
-            ttl: 366 * DAY,
+            delay: YEAR,
+            ttl: YEAR,
             timeout: DAY,
             attempts: 100,
             result_ttl: 30 * DAY,
@@ -100,9 +105,4 @@ impl Default for Limits {
             result: ByteSize::mib(1),
         }
     }
-}
-
-/// Secrets never print (INV-10).
-fn hidden<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str("***")
 }
