@@ -16,9 +16,15 @@ use crate::config::Limits;
 const ENVELOPE: usize = 8;
 
 pub(super) fn value<T: DeserializeOwned>(bytes: &[u8], format: Format, limits: &Limits) -> Result<T, ApiError> {
-    match format {
-        Format::Json => json(bytes, limits),
-        Format::MessagePack => packed(bytes, limits),
+    let (value, object) = match format {
+        Format::Json => (json(bytes, limits)?, bytes.trim_ascii_start().starts_with(b"{")),
+        Format::MessagePack => (packed(bytes, limits)?, !message_pack::is_array(bytes)),
+    };
+    // Serde reads a struct from an array of its fields as well; nobody means that.
+    if object {
+        Ok(value)
+    } else {
+        Err(wrong_field(".", "invalid type: sequence, expected an object with named fields"))
     }
 }
 
@@ -57,11 +63,12 @@ fn packed<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, ApiEr
     })
 }
 
-/// A path as deep as the value is no help; its first step is.
+/// The door's own code for it: this only comes before the door where a parser has a limit of its own. A path as deep as
+/// the value is no help; its first step is.
 fn too_deep(path: &str, limits: &Limits) -> ApiError {
     let field = path.split(['.', '[']).next().filter(|step| !step.is_empty()).unwrap_or("payload");
     let message = format!("{field} is nested deeper than limits.depth, {}: flatten it", limits.depth);
-    ApiError::new(StatusCode::BAD_REQUEST, "CP-1402", message).at(Some(field))
+    ApiError::new(StatusCode::BAD_REQUEST, "CP-1106", message).at(Some(field))
 }
 
 fn wrong_field(path: &str, message: &str) -> ApiError {
