@@ -6,6 +6,7 @@
 
 pub mod client;
 mod completions;
+mod config;
 mod dead;
 mod dead_change;
 mod enqueue;
@@ -65,6 +66,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Config(config::Config),
     Health(health::Health),
     Completions(completions::Completions),
 }
@@ -78,6 +80,7 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Config(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
         };

@@ -12,7 +12,7 @@ mod confirmed;
 mod place;
 mod producer;
 mod rejection;
-mod scan;
+pub(crate) mod scan;
 mod times;
 
 pub use classify::{By, Classified, Classifier};
