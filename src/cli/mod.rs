@@ -6,6 +6,7 @@
 
 pub mod client;
 mod completions;
+mod config;
 mod dead;
 mod dead_change;
 mod demo;
@@ -74,6 +75,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Config(config::Config),
     Health(health::Health),
     Completions(completions::Completions),
     #[command(hide = true)]
@@ -97,10 +99,27 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Config(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
         };
         ended.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+}
+
+/// The worker program, without the operator's commands.
+#[derive(Debug, Parser)]
+#[command(name = "clawpool-worker", version, max_term_width = 100, after_help = failure::EXIT_CODES)]
+pub struct WorkerProgram {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(flatten)]
+    worker: worker::Worker,
+}
+
+impl WorkerProgram {
+    pub async fn run(self) -> ExitCode {
+        self.worker.run(&self.globals).await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
     }
 }
 
