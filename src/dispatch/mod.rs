@@ -18,3 +18,6 @@ mod times;
 pub use classify::{By, Classified, Classifier};
 pub use producer::{Accepted, Explanation, Producer, Rights};
 pub use rejection::{Fault, Rejection};
+
+#[cfg(test)]
+mod tests;

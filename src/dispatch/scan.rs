@@ -194,3 +194,7 @@ fn skip(scanner: &mut Scanner<'_>) -> Option<()> {
     }
     Some(())
 }
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;
