@@ -6,7 +6,10 @@ pub mod cli;
 pub mod codes;
 pub mod config;
 pub mod dispatch;
+#[path = "../workers/handlers/mod.rs"]
+pub mod handlers;
 pub mod retry;
+pub mod schedule;
 pub mod store;
 pub mod supervise;
 pub mod task;

@@ -5,7 +5,10 @@
 //! one consumer at a time; what a dead consumer held is handed out again. Never does: look into a task, decide what runs
 //! or how often (the store's claim does), or drop a message in silence.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod error;
+mod lanes;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
@@ -15,6 +18,7 @@ use async_trait::async_trait;
 use crate::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
 
 pub use error::BrokerError;
+pub use lanes::Lanes;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {

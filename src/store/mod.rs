@@ -5,9 +5,12 @@
 //! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
 //! decide policy (what to retry, when, whom to scale).
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod control;
 mod dead;
 mod error;
+mod open;
 pub mod redis;
 mod schedule;
 pub mod sqlite;
@@ -17,6 +20,7 @@ mod workers;
 pub use control::{ControlStore, Fence, QueueTotals, Role};
 pub use dead::{DeadFilter, DeadLetter, DeadStore};
 pub use error::StoreError;
+pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use tasks::{
     Admission, Admitted, Cancelled, Claim, Claimed, End, Record, RecordFilter, Settlement, TaskStore, Verdict,
@@ -28,9 +32,9 @@ pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlSt
 impl<T: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore> Store for T {}
 
 /// One page of a listing, and where the next one starts.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
