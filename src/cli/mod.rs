@@ -21,6 +21,9 @@ mod tasks;
 mod wait;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
