@@ -6,6 +6,7 @@
 
 pub mod client;
 mod completions;
+mod config;
 mod dead;
 mod dead_change;
 mod demo;
@@ -24,6 +25,9 @@ mod up;
 mod wait;
 mod worker;
 mod workers;
+
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -74,6 +78,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Config(config::Config),
     Health(health::Health),
     Completions(completions::Completions),
     #[command(hide = true)]
@@ -97,6 +102,7 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Config(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
         };

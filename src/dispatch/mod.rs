@@ -13,7 +13,7 @@ mod confirmed;
 mod place;
 mod producer;
 mod rejection;
-mod scan;
+pub(crate) mod scan;
 mod steward;
 mod times;
 
