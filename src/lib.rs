@@ -3,6 +3,7 @@
 pub mod api;
 pub mod broker;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod dispatch;
 #[path = "../workers/handlers/mod.rs"]

@@ -26,6 +26,9 @@ mod wait;
 mod worker;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};

@@ -21,3 +21,6 @@ pub use classify::{By, Classified, Classifier};
 pub use producer::{Accepted, Explanation, Producer, Rights};
 pub use rejection::{Fault, Rejection};
 pub use steward::steward;
+
+#[cfg(test)]
+mod tests;
