@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Body,
-    extract::{Path, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -14,7 +14,7 @@ use super::{
     Api,
     auth::Caller,
     error::ApiError,
-    query::{Params, task_id},
+    query::{Name, Params},
     view::{DeadDetail, DeadView},
 };
 use crate::{
@@ -49,10 +49,10 @@ fn filter(params: &mut Params) -> Result<DeadFilter, ApiError> {
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(id): Path<String>,
+    name: Name,
 ) -> Result<Json<DeadDetail>, ApiError> {
     caller.needs(&[Scope::Read])?;
-    let id = task_id(&id)?;
+    let id = name.parse("id")?;
     let letter = api.store.dead_letter(id).await?;
     let letter = letter.ok_or_else(|| ApiError::not_found(format!("there is no dead letter of task {id}")))?;
     Ok(Json(DeadDetail::from(&letter)))

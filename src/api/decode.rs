@@ -10,15 +10,21 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{body::Format, error::ApiError, message_pack};
-use crate::config::Limits;
+use crate::{config::Limits, dispatch::scan::Fault};
 
 /// The envelope's own nesting, on top of what a payload may have.
 const ENVELOPE: usize = 8;
 
 pub(super) fn value<T: DeserializeOwned>(bytes: &[u8], format: Format, limits: &Limits) -> Result<T, ApiError> {
-    match format {
-        Format::Json => json(bytes, limits),
-        Format::MessagePack => packed(bytes, limits),
+    let (value, object) = match format {
+        Format::Json => (json(bytes, limits)?, bytes.trim_ascii_start().starts_with(b"{")),
+        Format::MessagePack => (packed(bytes, limits)?, !message_pack::is_array(bytes)),
+    };
+    // Serde reads a struct from an array of its fields as well; nobody means that.
+    if object {
+        Ok(value)
+    } else {
+        Err(wrong_field(".", "invalid type: sequence, expected an object with named fields"))
     }
 }
 
@@ -44,24 +50,37 @@ fn json_fault(error: &serde_json::Error, path: &str, limits: &Limits) -> ApiErro
 }
 
 fn packed<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, ApiError> {
-    let length = message_pack::length(bytes).map_err(ApiError::malformed)?;
-    if length != bytes.len() {
-        let message = format!("the body goes on after its MessagePack value, which ends at byte {length}");
-        return Err(ApiError::malformed(message));
-    }
+    whole(bytes)?;
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(usize::from(limits.depth) + ENVELOPE);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner() {
-        rmp_serde::decode::Error::DepthLimitExceeded => too_deep(&error.path().to_string(), limits),
-        inner => wrong_field(&error.path().to_string(), &inner.to_string()),
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        // As text, since a payload passes the reader's error on in its own.
+        if message == "depth limit exceeded" { too_deep(&path, limits) } else { wrong_field(&path, &message) }
     })
 }
 
-/// A path as deep as the value is no help; its first step is.
+/// Passes when `bytes` are one MessagePack value and nothing else.
+fn whole(bytes: &[u8]) -> Result<(), ApiError> {
+    match message_pack::length(bytes) {
+        Ok(length) if length == bytes.len() => Ok(()),
+        Ok(length) => {
+            Err(ApiError::malformed(format!("the body goes on after its MessagePack value, at byte {length}")))
+        }
+        Err(fault) => Err(not_packed(&fault)),
+    }
+}
+
+fn not_packed(fault: &Fault) -> ApiError {
+    ApiError::malformed(format!("the body cannot be read: {fault}"))
+}
+
+/// The door's own code for it: this only comes before the door where a parser has a limit of its own. A path as deep as
+/// the value is no help; its first step is.
 fn too_deep(path: &str, limits: &Limits) -> ApiError {
     let field = path.split(['.', '[']).next().filter(|step| !step.is_empty()).unwrap_or("payload");
     let message = format!("{field} is nested deeper than limits.depth, {}: flatten it", limits.depth);
-    ApiError::new(StatusCode::BAD_REQUEST, "CP-1402", message).at(Some(field))
+    ApiError::new(StatusCode::BAD_REQUEST, "CP-1106", message).at(Some(field))
 }
 
 fn wrong_field(path: &str, message: &str) -> ApiError {
@@ -86,7 +105,8 @@ pub(super) fn parts<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Res
     let many = match format {
         Format::Json if bytes.trim_ascii_start().first() == Some(&b'[') => json_elements(bytes, most, limits)?,
         Format::MessagePack if message_pack::is_array(bytes) => {
-            message_pack::elements(bytes, most).map_err(ApiError::malformed)?
+            whole(bytes)?;
+            message_pack::elements(bytes, most).map_err(|fault| not_packed(&fault))?
         }
         _ => return Ok(Parts::One(bytes)),
     };

@@ -96,8 +96,18 @@ impl ApiError {
 
     pub(super) fn view(self) -> ErrorView {
         let retry_after = self.seconds();
-        ErrorView { code: self.code.to_owned(), message: self.message, field: self.field, retry_after }
+        let field = self.field.map(|field| cut(field, 200));
+        ErrorView { code: self.code.to_owned(), message: cut(self.message, 2000), field, retry_after }
     }
+}
+
+/// What a client wrote comes back to it in a refusal, but not by the megabyte.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+    }
+    text
 }
 
 impl From<StoreError> for ApiError {

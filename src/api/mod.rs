@@ -21,6 +21,9 @@ mod timing;
 pub mod view;
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::{io, sync::Arc};
 
 use axum::{

@@ -1,13 +1,13 @@
 use std::{collections::VecDeque, fmt::Display, str::FromStr, time::Duration};
 
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Path, Query},
     http::request::Parts,
 };
 use serde::{Deserialize, de::IntoDeserializer};
 
 use super::error::ApiError;
-use crate::task::{TaskId, Timestamp, WorkerId};
+use crate::task::Timestamp;
 
 /// The parameters of a request, taken one by one, so that a wrong one is named and an unknown one is not overlooked.
 pub(super) struct Params(VecDeque<(String, String)>);
@@ -82,10 +82,21 @@ impl Params {
     }
 }
 
-pub(super) fn task_id(text: &str) -> Result<TaskId, ApiError> {
-    text.parse().map_err(|error| ApiError::field("id", format!("{text:?} is not a task's id: {error}")))
+/// The part of the path that names what a request is about.
+pub(super) struct Name(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Self(name)).map_err(|error| ApiError::malformed(error.body_text()))
+    }
 }
 
-pub(super) fn worker_id(text: &str) -> Result<WorkerId, ApiError> {
-    text.parse().map_err(|error| ApiError::field("id", format!("{text:?} is not a worker's id: {error}")))
+impl Name {
+    /// `field` says in a refusal which name was wrong.
+    pub(super) fn parse<T: FromStr<Err: Display>>(&self, field: &str) -> Result<T, ApiError> {
+        self.0.parse().map_err(|error| ApiError::field(field, format!("{field} {:?}: {error}", self.0)))
+    }
 }

@@ -1,15 +1,13 @@
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use futures::future::join_all;
 
 use super::{
     Api,
     auth::Caller,
     error::ApiError,
+    query::Name,
     view::{QueueView, QueuesView},
 };
 use crate::{
@@ -65,22 +63,22 @@ fn in_flight(workers: &[WorkerInfo], queue: Queue) -> u64 {
 pub(super) async fn pause(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(queue): Path<String>,
+    name: Name,
 ) -> Result<Json<QueueView>, ApiError> {
-    set_paused(&api, &caller, &queue, true).await
+    set_paused(&api, &caller, &name, true).await
 }
 
 pub(super) async fn resume(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(queue): Path<String>,
+    name: Name,
 ) -> Result<Json<QueueView>, ApiError> {
-    set_paused(&api, &caller, &queue, false).await
+    set_paused(&api, &caller, &name, false).await
 }
 
-async fn set_paused(api: &Api, caller: &Caller, name: &str, paused: bool) -> Result<Json<QueueView>, ApiError> {
+async fn set_paused(api: &Api, caller: &Caller, name: &Name, paused: bool) -> Result<Json<QueueView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let queue = name.parse::<Queue>().map_err(|error| ApiError::field("queue", error.to_string()))?;
+    let queue = name.parse("queue")?;
     api.store.set_paused(queue, paused).await?;
     let view = all(api).await?.into_iter().find(|view| view.queue == queue);
     view.map(Json).ok_or_else(|| ApiError::internal("a queue is missing from the listing"))

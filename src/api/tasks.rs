@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -11,7 +11,7 @@ use super::{
     Api,
     auth::Caller,
     error::ApiError,
-    query::{Params, task_id},
+    query::{Name, Params},
     view::CancelView,
 };
 use crate::{
@@ -40,11 +40,11 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(id): Path<String>,
+    name: Name,
     mut params: Params,
 ) -> Result<Json<Record>, ApiError> {
     caller.needs(&[Scope::Enqueue, Scope::Read])?;
-    let id = task_id(&id)?;
+    let id = name.parse("id")?;
     let limit = params.wait()?;
     params.done()?;
     let record = match limit {
@@ -62,13 +62,9 @@ pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Optio
     }
 }
 
-pub(super) async fn cancel(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Response, ApiError> {
+pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
-    let id = task_id(&id)?;
+    let id = name.parse("id")?;
     let (status, state) = match api.store.cancel(id).await? {
         Cancelled::Done => (StatusCode::OK, TaskState::Cancelled),
         Cancelled::Signalled => (StatusCode::ACCEPTED, TaskState::Running),
@@ -79,13 +75,9 @@ pub(super) async fn cancel(
 }
 
 /// Starts a scheduled task now.
-pub(super) async fn run(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Record>, ApiError> {
+pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Json<Record>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let id = task_id(&id)?;
+    let id = name.parse("id")?;
     let found = api.store.run_now(id).await?;
     let record = api.store.record(id).await?.ok_or_else(|| unknown(id))?;
     if found {

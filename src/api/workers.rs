@@ -1,12 +1,8 @@
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 
-use super::{Api, auth::Caller, error::ApiError, query::worker_id};
+use super::{Api, auth::Caller, error::ApiError, query::Name};
 use crate::{
     config::Scope,
     store::{Page, WorkerInfo},
@@ -20,13 +16,9 @@ pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
 }
 
 /// Tells a worker to finish what it runs and leave; it learns of it with its next heartbeat.
-pub(super) async fn drain(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+pub(super) async fn drain(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let id = worker_id(&id)?;
+    let id = name.parse("id")?;
     if api.store.drain(id).await? {
         Ok(StatusCode::ACCEPTED)
     } else {

@@ -25,6 +25,7 @@ enum Action {
     List {
         #[command(flatten)]
         select: DeadSelect,
+        /// Show at most this many
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },

@@ -50,11 +50,13 @@ pub struct Enqueue {
     /// Choose the id, to be able to repeat the command
     #[arg(long)]
     id: Option<TaskId>,
+    /// Whose task it is
     #[arg(long)]
     tenant: Option<String>,
     /// free, basic, premium or enterprise
     #[arg(long, value_parser = tier)]
     tier: Option<Tier>,
+    /// Tasks of one session belong together
     #[arg(long)]
     session: Option<String>,
     /// How long the result is kept

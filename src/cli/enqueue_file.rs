@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     client::{Client, Refusal, describe},
-    failure::{Failure, eprint_line},
+    failure::{Exit, Failure, eprint_line},
     jsonl::{Batch, Lines},
     output::Output,
 };
@@ -19,6 +19,9 @@ pub(super) struct EnqueueFile {
     progress: ProgressBar,
     summary: Summary,
 }
+
+/// No server is asked again sooner, whatever it says.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Summary {
@@ -37,24 +40,29 @@ impl EnqueueFile {
     }
 
     pub(super) async fn run(mut self, path: &Path, output: &Output) -> Result<(), Failure> {
-        let mut lines = Lines::open(path).await?;
-        loop {
-            let (batch, faults) = lines.next().await?;
-            let end = batch.is_empty() && faults.is_empty();
-            for (line, fault) in faults {
-                self.refuse(line, &fault);
-            }
-            if end {
-                break;
-            }
-            self.deliver(batch).await?;
-        }
+        self.send(path).await?;
         self.progress.finish_and_clear();
         output.show(&self.summary, |summary| {
             let Summary { accepted, duplicates, refused } = summary;
             format!("accepted {accepted} ({duplicates} were there before), refused {refused}")
         })?;
         if self.summary.refused == 0 { Ok(()) } else { Err(Failure::negative()) }
+    }
+
+    pub(super) async fn send(&mut self, path: &Path) -> Result<(), Failure> {
+        let mut lines = Lines::open(path).await?;
+        loop {
+            let (batch, faults) = lines.next().await?;
+            if batch.is_empty() && faults.is_empty() {
+                return Ok(());
+            }
+            for (line, fault) in faults {
+                self.refuse(line, &fault);
+            }
+            if !batch.is_empty() {
+                self.deliver(batch).await?;
+            }
+        }
     }
 
     /// Goes on until every task of the batch is answered, or nothing was taken for as long as patience lasts.
@@ -109,6 +117,11 @@ impl EnqueueFile {
         Ok((left, pause))
     }
 
+    #[cfg(test)]
+    pub(super) const fn summary(&self) -> Summary {
+        self.summary
+    }
+
     /// How long to wait before the same batch is sent again; ids make that safe.
     fn pause(&self, refusal: Refusal) -> Result<Duration, Failure> {
         match refusal {
@@ -120,6 +133,7 @@ impl EnqueueFile {
     }
 
     async fn wait(&self, pause: Duration, progress: Instant, left: &Batch) -> Result<(), Failure> {
+        let pause = pause.max(SHORTEST);
         let spent = progress.elapsed();
         if spent + pause > self.patience {
             let message = format!(
@@ -127,7 +141,7 @@ impl EnqueueFile {
                 humantime::format_duration(Duration::from_secs(spent.as_secs())),
                 left.first_line(),
             );
-            return Err(self.unfinished(Failure::new(super::failure::Exit::Busy, message)));
+            return Err(self.unfinished(Failure::new(Exit::Busy, message)));
         }
         self.progress.set_message(format!("busy, waiting {}s", pause.as_secs()));
         tokio::time::sleep(pause).await;

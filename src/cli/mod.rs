@@ -6,8 +6,11 @@
 
 pub mod client;
 mod completions;
+mod config;
 mod dead;
 mod dead_change;
+mod demo;
+mod dispatcher;
 mod enqueue;
 mod enqueue_file;
 pub mod failure;
@@ -16,9 +19,15 @@ mod jsonl;
 pub mod output;
 mod queues;
 mod select;
+mod serve;
 mod tasks;
+mod up;
 mod wait;
+mod worker;
 mod workers;
+
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -37,7 +46,7 @@ pub struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// The configuration file; without it the built-in defaults and the environment hold
@@ -60,24 +69,40 @@ pub struct Globals {
 /// One line and one file a command.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    Up(up::Up),
+    Dispatcher(dispatcher::Dispatcher),
+    Worker(worker::Worker),
     Enqueue(enqueue::Enqueue),
     Tasks(tasks::Tasks),
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Config(config::Config),
     Health(health::Health),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    DemoWorker(demo::DemoWorker),
+    #[command(hide = true)]
+    DemoTool(demo::DemoTool),
 }
 
 impl Cli {
     pub async fn run(self) -> ExitCode {
         let Self { globals, command } = self;
         let ended = match command {
+            Command::Demo(command) => command.run(&globals).await,
+            Command::Up(command) => command.run(&globals).await,
+            Command::Dispatcher(command) => command.run(&globals).await,
+            Command::Worker(command) => command.run(&globals).await,
+            Command::DemoWorker(command) => command.run(&globals).await,
+            Command::DemoTool(command) => command.run(),
             Command::Enqueue(command) => command.run(&globals).await,
             Command::Tasks(command) => command.run(&globals).await,
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Config(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
         };
@@ -85,7 +110,29 @@ impl Cli {
     }
 }
 
+/// The worker program, without the operator's commands.
+#[derive(Debug, Parser)]
+#[command(name = "clawpool-worker", version, max_term_width = 100, after_help = failure::EXIT_CODES)]
+pub struct WorkerProgram {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(flatten)]
+    worker: worker::Worker,
+}
+
+impl WorkerProgram {
+    pub async fn run(self) -> ExitCode {
+        self.worker.run(&self.globals).await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+}
+
 impl Globals {
+    /// These options, and settings that a command's own options change.
+    pub(crate) fn with<const N: usize>(&self, settings: [(&str, Option<String>); N]) -> Self {
+        let changes = settings.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        Self { set: self.set.iter().cloned().chain(changes).collect(), ..self.clone() }
+    }
+
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         Client::new(&self.url, self.token.clone())
     }

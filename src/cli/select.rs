@@ -20,6 +20,7 @@ pub struct DeadSelect {
     /// P0 to P6
     #[arg(long)]
     priority: Option<Priority>,
+    /// Of this tenant
     #[arg(long)]
     tenant: Option<String>,
     /// Died at or after this: a time (2026-01-31T09:00:00Z) or how long ago (2h)

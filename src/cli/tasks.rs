@@ -58,8 +58,10 @@ struct List {
     /// P0 to P6
     #[arg(long)]
     priority: Option<Priority>,
+    /// Of this tenant
     #[arg(long)]
     tenant: Option<String>,
+    /// Show at most this many
     #[arg(long, default_value_t = 50)]
     limit: usize,
 }

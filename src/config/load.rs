@@ -24,7 +24,7 @@ impl Config {
         Self::load_from(|sources| path.into_iter().for_each(|path| sources.file(path)), &environment, overrides)
     }
 
-    fn load_from(
+    pub(super) fn load_from(
         file: impl FnOnce(&mut Sources<'_>),
         environment: &[(String, String)],
         overrides: &[String],

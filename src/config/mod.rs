@@ -121,3 +121,6 @@ pub enum LogFormat {
     Pretty,
     Json,
 }
+
+#[cfg(test)]
+mod tests;

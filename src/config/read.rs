@@ -60,10 +60,28 @@ fn mistyped(key: &Key, value: Option<&Value>, message: &str, defaults: &Table, s
         Some(value) => Some(value.to_string()),
     };
     let rule = if hidden { "it is not of the right type".to_owned() } else { message.to_owned() };
-    let place = key.0.iter().try_fold(shape, |shape, step| shape.child(step));
-    let fix = match key.find(defaults) {
-        Some(default) if !default.is_table() && !default.is_array() && !hidden => format!("the default is {default}"),
-        _ => place.map_or("see `clawpool config schema`", Shape::hint).to_owned(),
-    };
+    let fix = variant(message)
+        .filter(|_| !hidden)
+        .or_else(|| default(key, defaults).filter(|_| !hidden))
+        .unwrap_or_else(|| type_hint(key, shape).to_owned());
     report.unreadable("CP-1004", key, shown, rule, fix);
+}
+
+/// "did you mean …?" for serde's list of known words.
+fn variant(message: &str) -> Option<String> {
+    let mut words = message.strip_prefix("unknown variant ")?.split('`').skip(1).step_by(2);
+    let word = words.next()?;
+    nearest(word, words).map(|known| format!("did you mean \"{known}\"?"))
+}
+
+fn default(key: &Key, defaults: &Table) -> Option<String> {
+    // The default of another list's element says nothing about this one.
+    let in_list = key.0.iter().any(|step| matches!(step, Step::Index(_)));
+    let default = key.find(defaults).filter(|default| !in_list && !default.is_table() && !default.is_array())?;
+    Some(format!("the default is {default}"))
+}
+
+fn type_hint(key: &Key, shape: Shape<'_>) -> &'static str {
+    let place = key.0.iter().try_fold(shape, |shape, step| shape.child(step));
+    place.map_or("see `clawpool config schema`", Shape::hint)
 }

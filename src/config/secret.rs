@@ -1,5 +1,7 @@
 //! Secrets: read from where they are kept, and never shown (INV-10).
 
+use std::{collections::BTreeMap, fmt};
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serializer;
 
@@ -11,15 +13,18 @@ use super::{
 
 pub(super) const HIDDEN: &str = "***";
 
+const SCHEMES: [&str; 6] = ["redis", "rediss", "amqp", "amqps", "http", "https"];
+
 /// Parameters of a URL that carry secrets.
 const SECRET_PARAMETERS: [&str; 4] = ["pass", "token", "secret", "key"];
 
 /// Whether the key is, holds or lies in a secret, so that its value must not be shown.
 pub(super) fn touches_secret(key: &Key) -> bool {
-    const PLACES: [&[&str]; 5] = [
+    const PLACES: [&[&str]; 6] = [
         &["redis", "url"],
         &["rabbitmq", "url"],
         &["api", "tokens"],
+        &["handlers", "http", "url"],
         &["handlers", "exec", "env"],
         &["handlers", "http", "headers"],
     ];
@@ -36,19 +41,38 @@ pub(super) fn touches_secret(key: &Key) -> bool {
 
 /// Puts what `env:NAME` and `file:PATH` name in the place of these references.
 pub(super) fn resolve(config: &mut Config, env: &dyn Fn(&str) -> Option<String>, report: &mut Report) {
-    let mut places: Vec<(Key, &mut SecretString)> =
+    let mut secrets: Vec<(Key, &mut SecretString)> =
         vec![(Key::from("redis.url"), &mut config.redis.url), (Key::from("rabbitmq.url"), &mut config.rabbitmq.url)];
     for (index, token) in config.api.tokens.iter_mut().enumerate() {
-        places.push((Key::from("api.tokens").index(index).name("secret"), &mut token.secret));
+        secrets.push((Key::from("api.tokens").index(index).name("secret"), &mut token.secret));
     }
-    for (key, secret) in places {
-        match fetch(secret.expose_secret(), env) {
-            None => {}
-            Some(Ok(found)) => *secret = found.into(),
-            Some(Err(problem)) => {
-                let (key, reference) = (report.original(&key), secret.expose_secret().to_owned());
-                report.unreadable("CP-1008", &key, Some(reference), problem, "provide the secret there".into());
+    for (key, secret) in secrets {
+        if let Some(found) = look_up(&key, secret.expose_secret(), env, report) {
+            *secret = found.into();
+        }
+    }
+    for (index, handler) in config.handlers.iter_mut().enumerate() {
+        let key = Key::from("handlers").index(index);
+        let variables = handler.exec.iter_mut().flat_map(|exec| &mut exec.env);
+        let variables = variables.map(|(name, value)| (key.name("exec").name("env").name(name), value));
+        let headers = handler.http.iter_mut().flat_map(|http| &mut http.headers);
+        let headers = headers.map(|(name, value)| (key.name("http").name("headers").name(name), value));
+        for (key, value) in variables.chain(headers) {
+            if let Some(found) = look_up(&key, value, env, report) {
+                *value = found;
             }
+        }
+    }
+}
+
+/// What a reference names. `None` for text that is the value itself, and for a reference that leads nowhere.
+fn look_up(key: &Key, text: &str, env: &dyn Fn(&str) -> Option<String>, report: &mut Report) -> Option<String> {
+    match fetch(text, env)? {
+        Ok(found) => Some(found),
+        Err(problem) => {
+            let key = report.original(key);
+            report.unreadable("CP-1008", &key, Some(text.to_owned()), problem, "provide the secret there".into());
+            None
         }
     }
 }
@@ -68,15 +92,22 @@ fn fetch(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Result<Stri
 
 /// A server's address without its user, password and secret parameters.
 pub(super) fn redact(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        let reference = url.starts_with("env:") || url.starts_with("file:");
-        return if reference { url.to_owned() } else { HIDDEN.to_owned() };
+    if is_reference(url) {
+        return url.to_owned();
+    }
+    // Anything else might be a password in the wrong place.
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| SCHEMES.contains(scheme)) else {
+        return HIDDEN.to_owned();
     };
     // The last @: a password may hold one, and a slash or a question mark too.
     let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
     let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
     let query = query.map(|query| query.split('&').map(parameter).collect::<Vec<_>>().join("&"));
     format!("{scheme}://{user}{address}{}", query.map(|query| format!("?{query}")).unwrap_or_default())
+}
+
+pub(super) fn is_reference(text: &str) -> bool {
+    text.starts_with("env:") || text.starts_with("file:")
 }
 
 fn parameter(text: &str) -> String {
@@ -91,9 +122,26 @@ pub(super) fn redacted<S: Serializer>(url: &SecretString, serializer: S) -> Resu
     serializer.serialize_str(&redact(url.expose_secret()))
 }
 
+/// The same for addresses that are plain text.
+pub(super) fn redacted_text<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&redact(url))
+}
+
 /// For `#[serde(serialize_with)]` on tokens. A reference is no secret.
 pub(super) fn hidden<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     let secret = secret.expose_secret();
-    let reference = secret.starts_with("env:") || secret.starts_with("file:");
-    serializer.serialize_str(if reference { secret } else { HIDDEN })
+    serializer.serialize_str(if is_reference(secret) { secret } else { HIDDEN })
+}
+
+/// A table of values that may be secrets, with only its names shown: for `serialize_with` and for `Debug`.
+pub(super) struct Masked<'a>(pub(super) &'a BTreeMap<String, String>);
+
+impl fmt::Debug for Masked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.0.keys().map(|name| (name, HIDDEN))).finish()
+    }
+}
+
+pub(super) fn masked<S: Serializer>(table: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(table.keys().map(|name| (name, HIDDEN)))
 }

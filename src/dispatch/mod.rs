@@ -13,7 +13,7 @@ mod confirmed;
 mod place;
 mod producer;
 mod rejection;
-mod scan;
+pub(crate) mod scan;
 mod steward;
 mod times;
 
@@ -21,3 +21,6 @@ pub use classify::{By, Classified, Classifier};
 pub use producer::{Accepted, Explanation, Producer, Rights};
 pub use rejection::{Fault, Rejection};
 pub use steward::steward;
+
+#[cfg(test)]
+mod tests;

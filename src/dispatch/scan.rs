@@ -3,7 +3,7 @@
 
 /// One value, or the head of a container whose items follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Item<'a> {
+pub(crate) enum Item<'a> {
     Nil,
     Bool(bool),
     Unsigned(u64),
@@ -18,21 +18,26 @@ pub(super) enum Item<'a> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     #[error("it is not well-formed MessagePack: {what} at byte {at}")]
     Malformed { at: usize, what: &'static str },
     #[error("it is nested deeper than {limit} levels (at byte {at})")]
     TooDeep { at: usize, limit: usize },
 }
 
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     all: &'a [u8],
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) const fn new(all: &'a [u8]) -> Self {
+    pub(crate) const fn new(all: &'a [u8]) -> Self {
         Self { all, at: 0 }
+    }
+
+    /// How many bytes have been read.
+    pub(crate) const fn position(&self) -> usize {
+        self.at
     }
 
     const fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
@@ -77,7 +82,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next value, or the head of the next container.
-    pub(super) fn next(&mut self) -> Result<Item<'a>, Fault> {
+    pub(crate) fn next(&mut self) -> Result<Item<'a>, Fault> {
         let head = self.take(1)?[0];
         Ok(match head {
             0x00..=0x7f => Item::Unsigned(u64::from(head)),
@@ -176,21 +181,25 @@ fn enter(scanner: &mut Scanner<'_>, count: u32, key: &str) -> Option<()> {
         if scanner.next().ok()? == Item::Text(key) {
             return Some(());
         }
-        skip(scanner)?;
+        skip(scanner).ok()?;
     }
     None
 }
 
 /// Passes over one value with all that is in it.
-fn skip(scanner: &mut Scanner<'_>) -> Option<()> {
+pub(crate) fn skip(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
     let mut left = 1u64;
     while left > 0 {
         left -= 1;
-        left += match scanner.next().ok()? {
+        left += match scanner.next()? {
             Item::Array(count) => u64::from(count),
             Item::Map(count) => u64::from(count) * 2,
             _ => 0,
         };
     }
-    Some(())
+    Ok(())
 }
+
+#[cfg(test)]
+#[path = "scan_tests.rs"]
+mod tests;

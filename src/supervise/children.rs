@@ -1,5 +1,9 @@
 //! Keeps the worker processes of one pool running.
 
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+
 use std::{convert::Infallible, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use futures::future::join_all;
@@ -15,7 +19,7 @@ use super::{
     orphans,
     restart::Restarts,
 };
-use crate::{broker::Broker, store::Store, task::WorkerId};
+use crate::{broker::Broker, store::WorkerStore, task::WorkerId};
 
 /// Tells a supervised worker the id under which its supervisor knows it; it must register as that.
 pub const WORKER_ENV: &str = "CLAWPOOL_WORKER_ID";
@@ -59,12 +63,12 @@ pub struct Left {
 /// The workers of one pool.
 pub struct Children {
     pool: Pool,
-    store: Arc<dyn Store>,
+    store: Arc<dyn WorkerStore>,
     broker: Arc<dyn Broker>,
 }
 
 impl Children {
-    pub fn new(pool: Pool, store: Arc<dyn Store>, broker: Arc<dyn Broker>) -> Self {
+    pub fn new(pool: Pool, store: Arc<dyn WorkerStore>, broker: Arc<dyn Broker>) -> Self {
         Self { pool, store, broker }
     }
 

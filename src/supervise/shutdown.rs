@@ -133,6 +133,11 @@ mod platform {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        process::{Command, Stdio},
+        time::Duration,
+    };
+
     use super::*;
 
     #[test]
@@ -152,13 +157,35 @@ mod tests {
         assert_eq!(input.position(), 1000);
     }
 
+    /// Not a test of its own: what the next one runs in another process.
+    #[tokio::test]
+    async fn probe() {
+        match std::env::var("CLAWPOOL_TEST_STDIN").as_deref() {
+            Ok("ends") => stdin_closed().await,
+            Ok("stays") => assert!(tokio::time::timeout(Duration::from_millis(10), stdin_closed()).await.is_err()),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_end_of_input_is_noticed_and_an_open_input_holds_nothing_up() {
+        for (input, holds) in [("ends", false), ("stays", true)] {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--exact", "supervise::shutdown::tests::probe"]).env("CLAWPOOL_TEST_STDIN", input);
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+            let held = child.stdin.take().filter(|_| holds);
+            assert!(child.wait().unwrap().success(), "{input}");
+            drop(held);
+        }
+    }
+
     /// Signals of the test's own process: one process a test (nextest) keeps the others out of it.
     #[cfg(unix)]
     #[tokio::test]
     async fn the_second_signal_means_now() {
         let shutdown = Shutdown::on_signals().unwrap();
         let kill = |signal: &'static str| {
-            std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status().unwrap()
+            Command::new("kill").args([signal, &std::process::id().to_string()]).status().unwrap()
         };
         kill("-TERM");
         shutdown.drain.cancelled().await;

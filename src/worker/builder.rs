@@ -1,4 +1,4 @@
-use std::{future::Future, sync::Arc};
+use std::{future::Future, path::Path, sync::Arc};
 
 use super::{Context, Function, Handler, Registry, WorkerError, run};
 use crate::{
@@ -80,7 +80,7 @@ impl WorkerBuilder {
     pub async fn run(self) -> Result<(), WorkerError> {
         let config = match self.config {
             Some(config) => config,
-            None => Config::load(std::env::var_os("CLAWPOOL_CONFIG").map(Into::into).as_deref(), &[])?,
+            None => Config::load(std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(Path::new), &[])?,
         };
         let id = self.id.or_else(|| std::env::var(WORKER_ENV).ok()?.parse().ok()).unwrap_or_else(WorkerId::new);
         let pool = self.pool.or_else(|| std::env::var(POOL_ENV).ok()).unwrap_or_else(|| "default".into());

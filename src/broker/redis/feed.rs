@@ -14,9 +14,15 @@ use crate::{
 pub(super) type Answer = Result<Vec<Delivery>, BrokerError>;
 
 pub(super) enum Ask {
-    Next { want: usize, answer: oneshot::Sender<Answer> },
+    Next {
+        want: usize,
+        answer: oneshot::Sender<Answer>,
+    },
     /// Stop waiting, and give these back.
-    Rest { back: Vec<Delivery>, done: oneshot::Sender<Result<(), BrokerError>> },
+    Rest {
+        back: Vec<Delivery>,
+        done: oneshot::Sender<Result<(), BrokerError>>,
+    },
 }
 
 /// The task that talks with Redis for one consumer. It ends when the consumer is dropped.

@@ -56,11 +56,9 @@ impl RedisBroker {
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let link = Link::open(&config.redis).await.map_err(refusal)?;
         let timeout = Some(link.timeout());
-        let manager = Manager::new_with_config(
-            link.client().get_connection_info().clone(),
-            link::patient(&config.redis),
-        )
-        .map_err(|error| failure(&error))?;
+        let manager =
+            Manager::new_with_config(link.client().get_connection_info().clone(), link::patient(&config.redis))
+                .map_err(|error| failure(&error))?;
         let waiters = Pool::builder(manager)
             .max_size(WAITERS)
             .runtime(Runtime::Tokio1)

@@ -83,7 +83,7 @@ fn api(api: &Api, report: &mut Report) {
             report.refuse(&key.name("name"), format!("{:?}", token.name), rule, "name who uses it");
         }
         let secret = token.secret.expose_secret();
-        if secret.len() < 16 && !secret.starts_with("env:") && !secret.starts_with("file:") {
+        if secret.len() < 16 && !secret::is_reference(secret) {
             let fix = "use 16 random characters or more, for example from `openssl rand -hex 24`";
             report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, "the secret is too short", fix);
         }

@@ -1,11 +1,15 @@
 //! Posts each task to a web service.
 
-use std::{error::Error, time::Duration};
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
 
 use async_trait::async_trait;
 use reqwest::{
-    Client, Response, StatusCode, Url,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER},
+    Client, Response, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
     redirect,
 };
 
@@ -65,15 +69,15 @@ impl Http {
     }
 
     async fn judge(&self, answer: Response) -> Result<Payload, Failure> {
-        let status = answer.status();
-        let retry_after = retry_after(answer.headers(), Timestamp::now());
+        let code = answer.status();
+        let retry_after = status::retry_after(answer.headers(), Timestamp::now());
         let location = answer.headers().get(LOCATION).map(|to| format!(" to {to:?}")).unwrap_or_default();
         let body = self.body(answer).await?;
-        if status.is_success() {
+        if code.is_success() {
             return reply::result(&format!("the answer of {}", self.name), &body);
         }
-        let (class, fatal) = class(status);
-        let message = format!("{} answered {status}{location}: {}", self.name, reply::excerpt(&body));
+        let (class, fatal) = status::class(code);
+        let message = format!("{} answered {code}{location}: {}", self.name, reply::excerpt(&body));
         let failure = Failure { retry_after, fatal, ..Failure::new(class, message) };
         Err(match ErrorReply::read(&body) {
             Some(reply) => reply.refine(&failure),
@@ -136,30 +140,6 @@ fn headers(spec: &config::Http) -> Result<HeaderMap, Reason> {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     };
     spec.headers.iter().map(|pair| header(pair).ok_or_else(|| Reason::Header { name: pair.0.clone() })).collect()
-}
-
-/// The row of the retry table for a status (spec S9), and whether no retry can help.
-const fn class(status: StatusCode) -> (ErrorClass, bool) {
-    match status.as_u16() {
-        408 | 504 => (ErrorClass::Timeout, false),
-        429 => (ErrorClass::RateLimit, false),
-        500 | 502 | 503 => (ErrorClass::ServiceUnavailable, false),
-        401 | 403 => (ErrorClass::Authentication, false),
-        400 | 404 | 422 => (ErrorClass::Validation, false),
-        300..=399 => (ErrorClass::Configuration, false),
-        400..=499 => (ErrorClass::Other, true),
-        _ => (ErrorClass::Other, false),
-    }
-}
-
-/// Seconds or an HTTP date. A date that has passed means now.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Timestamp::from_millis(u64::try_from(date.as_millisecond()).unwrap_or_default()).since(now))
 }
 
 /// The error and what lies under it, outermost first.
