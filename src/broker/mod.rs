@@ -5,6 +5,8 @@
 //! one consumer at a time; what a dead consumer held is handed out again. Never does: look into a task, decide what runs
 //! or how often (the store's claim does), or drop a message in silence.
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod error;
 pub mod rabbitmq;
 pub mod redis;

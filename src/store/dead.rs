@@ -23,6 +23,7 @@ pub trait DeadStore: Send + Sync + 'static {
     async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError>;
 
     /// Takes letters out and puts `messages` (their next generations, made by the caller) into the schedule set, due now.
+    /// Their records count the attempts of the messages and no crashes.
     /// Returns how many letters were still there; the others are left alone.
     async fn requeue(&self, messages: &[Message]) -> Result<u64, StoreError>;
 

@@ -5,6 +5,8 @@
 //! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
 //! decide policy (what to retry, when, whom to scale).
 
+#[cfg(test)]
+pub(crate) mod conformance;
 mod control;
 mod dead;
 mod error;

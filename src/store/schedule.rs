@@ -15,7 +15,8 @@ pub trait ScheduleStore: Send + Sync + 'static {
     /// Up to `limit` entries that are due, earliest first, without removing them; and when the next one after them is due.
     async fn due(&self, fence: Fence, limit: usize) -> Result<Due, StoreError>;
 
-    /// Removes entries that are on their queues now; the records still scheduled at that generation become queued.
+    /// Removes entries that are on their queues now; the records still scheduled at that generation become queued. An
+    /// entry that was scheduled again after `due` gave it stays.
     async fn promoted(&self, fence: Fence, entries: &[(TaskId, u32)]) -> Result<(), StoreError>;
 
     /// Returns when an entry may be due: at `next`, or as soon as an earlier one was added. Does not poll.

@@ -34,7 +34,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// which case nothing changed and the message must be acknowledged all the same.
     async fn settle(&self, worker: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError>;
 
-    /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs.
+    /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs. A task that was told
+    /// so never starts again: a retry, a release or a lost worker ends it as cancelled.
     async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError>;
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError>;

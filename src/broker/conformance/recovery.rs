@@ -1,0 +1,185 @@
+//! What comes back, and to whom: releases, dead workers, dropped futures, late receipts.
+
+use super::*;
+use crate::task::Priority;
+
+pub(crate) async fn release_returns_to_the_front(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..5).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = consume(&*broker, queue).await;
+        let head = collect(consumer.as_mut(), 2).await;
+        consumer.rest().await.unwrap();
+        broker.release(receipts(&head)).await.unwrap();
+        drop(consumer);
+        // Everything is back before the next one asks: a release may take a moment to reach the queue's head.
+        eventually(async || broker.depth(queue).await.unwrap().ready == 5).await;
+        let mut consumer = consume(&*broker, queue).await;
+        let again = collect(consumer.as_mut(), 5).await;
+        assert_eq!(sorted(ids(&again)[..2].to_vec()), sorted(sent(&messages)[..2].to_vec()), "{queue}");
+        assert_eq!(ids(&again)[2..], sent(&messages)[2..], "{queue}");
+        broker.ack(receipts(&again)).await.unwrap();
+    }
+}
+
+pub(crate) async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
+    let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
+    let mut messages = Vec::new();
+    let mut consumers = Vec::new();
+    for queue in Queue::ALL {
+        let batch: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*doomed, &batch).await;
+        let mut consumer = doomed.consume(worker, queue).await.unwrap();
+        collect(consumer.as_mut(), 3).await;
+        messages.extend(batch);
+        consumers.push(consumer);
+    }
+    drop((consumers, doomed));
+    survivor.reclaim(worker).await.unwrap();
+    for queue in Queue::ALL {
+        let mut consumer = consume(&*survivor, queue).await;
+        let seen = sorted(ids(&collect(consumer.as_mut(), 3).await));
+        let expected = messages.iter().filter(|message| message.priority.queue() == queue).map(|message| message.id);
+        assert_eq!(seen, sorted(expected.collect()), "{queue}");
+    }
+}
+
+pub(crate) async fn reclaim_of_a_stranger_changes_nothing(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let messages = [message(Priority::P0), message(Priority::P0)];
+    publish(&*broker, &messages).await;
+    let mut consumer = consume(&*broker, Queue::P0).await;
+    let held = collect(consumer.as_mut(), 2).await;
+    assert_eq!(broker.reclaim(WorkerId::new()).await.unwrap(), 0);
+    broker.ack(receipts(&held)).await.unwrap();
+    assert_drained(&*broker, Queue::P0).await;
+}
+
+pub(crate) async fn a_dropped_next_loses_nothing(fixture: &dyn Fixture) {
+    const COUNT: usize = 40;
+    let (broker, publisher) = (fixture.broker().await, fixture.broker().await);
+    for queue in [Queue::P0, Queue::High, Queue::P4] {
+        let messages: Vec<_> = (0..COUNT).map(|_| message(queue.priorities().next().unwrap())).collect();
+        let mut consumer = consume(&*broker, queue).await;
+        let mut seen = Vec::new();
+        for (round, message) in messages.iter().enumerate() {
+            let patience = Duration::from_micros(100 * round as u64);
+            // The futures are dropped at every stage of their life: before, while and after the message arrives.
+            let (next, ()) = tokio::join!(
+                tokio::time::timeout(patience, consumer.next(2)),
+                publish(&*publisher, std::slice::from_ref(message))
+            );
+            if let Ok(Ok(batch)) = next {
+                broker.ack(receipts(&batch)).await.unwrap();
+                seen.extend(ids(&batch));
+            }
+        }
+        let left = COUNT - seen.len();
+        seen.extend(ids(&collect(consumer.as_mut(), left).await));
+        assert_eq!(sorted(seen), sorted(sent(&messages)), "{queue}");
+    }
+}
+
+pub(crate) async fn a_dropped_consumer_gives_back_what_it_did_not_return(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let messages: Vec<_> = (0..10).map(|_| message(Priority::P4)).collect();
+    publish(&*broker, &messages).await;
+    let mut consumer = consume(&*broker, Queue::P4).await;
+    let first = collect(consumer.as_mut(), 1).await;
+    for patience in 0..20 {
+        let next = tokio::time::timeout(Duration::from_micros(patience * 50), consumer.next(2)).await;
+        if let Ok(Ok(batch)) = next {
+            broker.release(receipts(&batch)).await.unwrap();
+        }
+    }
+    drop(consumer);
+    let mut other = consume(&*broker, Queue::P4).await;
+    let rest = collect(other.as_mut(), 9).await;
+    assert_eq!(sorted([ids(&first), ids(&rest)].concat()), sorted(sent(&messages)));
+    broker.ack(receipts(&first)).await.unwrap();
+}
+
+pub(crate) async fn rest_gives_the_surplus_to_others(fixture: &dyn Fixture) {
+    let (broker, other) = (fixture.broker().await, fixture.broker().await);
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..10).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut busy = consume(&*broker, queue).await;
+        let first = collect(busy.as_mut(), 1).await;
+        busy.rest().await.unwrap();
+        let mut idle = consume(&*other, queue).await;
+        let rest = collect(idle.as_mut(), 9).await;
+        other.ack(receipts(&rest)).await.unwrap();
+        broker.ack(receipts(&first)).await.unwrap();
+        assert_eq!(sorted([ids(&first), ids(&rest)].concat()), sorted(sent(&messages)), "{queue}");
+        // A rested consumer takes up its work again when asked.
+        idle.rest().await.unwrap();
+        let news = message(queue.priorities().next().unwrap());
+        publish(&*other, std::slice::from_ref(&news)).await;
+        let delivery = collect(busy.as_mut(), 1).await;
+        assert_eq!(ids(&delivery), [news.id], "{queue}");
+        broker.ack(receipts(&delivery)).await.unwrap();
+    }
+}
+
+pub(crate) async fn acks_of_unknown_receipts_are_harmless(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..2).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = consume(&*broker, queue).await;
+        let first = collect(consumer.as_mut(), 1).await;
+        for _ in 0..2 {
+            broker.ack(receipts(&first)).await.unwrap();
+            broker.release(receipts(&first)).await.unwrap();
+        }
+        let stranger = Receipt {
+            worker: WorkerId::new(),
+            id: TaskId::new(),
+            channel: 9_999,
+            tag: 9_999,
+            ..first[0].receipt.clone()
+        };
+        broker.ack(vec![stranger.clone()]).await.unwrap();
+        broker.release(vec![stranger]).await.unwrap();
+        let second = collect(consumer.as_mut(), 1).await;
+        assert_eq!(ids(&second), [messages[1].id], "{queue}");
+        broker.ack(receipts(&second)).await.unwrap();
+    }
+}
+
+/// INV-2 begins at the broker: what a zombie still sends must not remove what has passed to another worker.
+pub(crate) async fn a_late_ack_does_not_take_the_message_from_its_next_owner(fixture: &dyn Fixture) {
+    let (doomed, survivor, zombie) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
+    let precious = message(Priority::P1);
+    publish(&*doomed, std::slice::from_ref(&precious)).await;
+    let mut consumer = doomed.consume(zombie, Queue::P1).await.unwrap();
+    let first = collect(consumer.as_mut(), 1).await;
+    drop((consumer, doomed));
+    survivor.reclaim(zombie).await.unwrap();
+    let heir = WorkerId::new();
+    let mut consumer = survivor.consume(heir, Queue::P1).await.unwrap();
+    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [precious.id]);
+    let late = fixture.broker().await;
+    late.ack(receipts(&first)).await.unwrap();
+    late.release(receipts(&first)).await.unwrap();
+    drop((consumer, survivor));
+    late.reclaim(heir).await.unwrap();
+    let mut consumer = consume(&*late, Queue::P1).await;
+    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [precious.id], "the zombie's ack is ignored");
+}
+
+pub(crate) async fn messages_outlive_the_handle_that_published_them(fixture: &dyn Fixture) {
+    let publisher = fixture.broker().await;
+    let messages: Vec<_> = Priority::ALL.map(message).into();
+    publish(&*publisher, &messages).await;
+    drop(publisher);
+    let broker = fixture.broker().await;
+    for message in &messages {
+        let mut consumer = consume(&*broker, message.priority.queue()).await;
+        let delivery = collect(consumer.as_mut(), 1).await;
+        assert_eq!(ids(&delivery), [message.id]);
+        broker.ack(receipts(&delivery)).await.unwrap();
+    }
+}

@@ -1,0 +1,112 @@
+use super::*;
+
+fn unique(key: &str) -> Admission {
+    Admission { unique_key: Some(key.into()), ..admission(&message(Priority::P4)) }
+}
+
+pub(crate) async fn answers_each_task_in_order(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let known = admit(&*store, Priority::P0).await;
+    let batch: Vec<_> = Priority::ALL.map(|priority| admission(&message(priority))).into();
+    let batch = [&batch[..3], &[admission(&known)], &batch[3..]].concat();
+    let answers = store.admit(&batch).await.unwrap();
+    for (index, answer) in answers.into_iter().enumerate() {
+        let expected = if index == 3 { Admitted::Existing(known.id) } else { Admitted::New };
+        assert_eq!(answer, expected, "task {index}");
+        let record = store.record(batch[index].message.id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.priority), (State::Queued, batch[index].message.priority));
+        assert_eq!((record.kind.as_str(), record.attempt, record.generation), ("test.echo", 0, 0));
+        assert_eq!(record.enqueued_at, batch[index].message.enqueued_at);
+    }
+    assert!(store.admit(&[]).await.unwrap().is_empty());
+    assert!(store.record(TaskId::new()).await.unwrap().is_none());
+}
+
+pub(crate) async fn a_known_id_is_answered_not_added(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let twin = admission(&message(Priority::P4));
+    let answers = store.admit(&[twin.clone(), twin.clone()]).await.unwrap();
+    assert_eq!(answers, [Admitted::New, Admitted::Existing(twin.message.id)]);
+    let worker = worker(&*store).await;
+    let claimed = start(&*store, worker, &twin.message).await;
+    assert!(settle(&*store, worker, claimed, completed()).await);
+    // Finished and remembered: still answered.
+    assert_eq!(store.admit(&[twin.clone()]).await.unwrap(), [Admitted::Existing(twin.message.id)]);
+    assert_eq!(state(&*store, &twin.message).await, State::Completed);
+}
+
+pub(crate) async fn a_unique_key_is_held_while_unfinished(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (first, second, other) = (unique("k"), unique("k"), unique("other"));
+    let answers = store.admit(&[first.clone(), second.clone(), other]).await.unwrap();
+    assert_eq!(answers, [Admitted::New, Admitted::Existing(first.message.id), Admitted::New]);
+    assert!(store.record(second.message.id).await.unwrap().is_none(), "the second task does not exist");
+    let worker = worker(&*store).await;
+    let claimed = start(&*store, worker, &first.message).await;
+    assert_eq!(store.admit(&[second.clone()]).await.unwrap(), [Admitted::Existing(first.message.id)], "running");
+    let at = Timestamp::now() + HOUR;
+    assert!(settle(&*store, worker, claimed, retry(&first.message, at)).await);
+    assert_eq!(store.admit(&[second]).await.unwrap(), [Admitted::Existing(first.message.id)], "waiting to retry");
+}
+
+pub(crate) async fn a_unique_key_is_free_after_every_end(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    for end in 0..5 {
+        let task = unique("k");
+        assert_eq!(store.admit(&[task.clone()]).await.unwrap(), [Admitted::New], "after end {end}");
+        let message = &task.message;
+        match end {
+            0 => assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::Done),
+            1 => store.condemn(&[letter(message, DeadReason::Expired)]).await.unwrap(),
+            _ => {
+                let claimed = start(&*store, worker, message).await;
+                let ends = [completed(), End::Dead(letter(message, DeadReason::Fatal)), End::Cancelled];
+                assert!(settle(&*store, worker, claimed, ends[end - 2].clone()).await);
+            }
+        }
+    }
+    assert_eq!(store.admit(&[unique("k")]).await.unwrap(), [Admitted::New]);
+}
+
+pub(crate) async fn a_unique_key_admits_one_of_many_at_once(fixture: &dyn Fixture) {
+    let mut racing = Vec::new();
+    for _ in 0..8 {
+        let store = fixture.store().await;
+        racing.push(tokio::spawn(async move { store.admit(&[unique("race")]).await.unwrap()[0] }));
+    }
+    let mut new = 0;
+    for answer in racing {
+        new += usize::from(answer.await.unwrap() == Admitted::New);
+    }
+    assert_eq!(new, 1);
+}
+
+pub(crate) async fn a_delayed_task_is_scheduled_in_the_same_step(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let at = Timestamp::now() + HOUR;
+    let task = Admission { at: Some(at), ..admission(&message(Priority::P5)) };
+    assert_eq!(store.admit(&[task.clone()]).await.unwrap(), [Admitted::New]);
+    let record = store.record(task.message.id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.due_at), (State::Scheduled, Some(at)));
+    let page = store.scheduled(None, 10).await.unwrap();
+    assert_eq!(page.items.len(), 1);
+    assert_eq!((page.items[0].id, page.items[0].at), (task.message.id, at));
+    // Asked again, it stays as it was.
+    let sooner = Admission { at: Some(Timestamp::now()), ..task.clone() };
+    assert_eq!(store.admit(&[sooner]).await.unwrap(), [Admitted::Existing(task.message.id)]);
+    assert_eq!(store.scheduled(None, 10).await.unwrap().items[0].at, at);
+}
+
+pub(crate) async fn withdraw_forgets_task_key_and_entry(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let keyed = unique("k");
+    let delayed = Admission { at: Some(Timestamp::now() + HOUR), ..admission(&message(Priority::P5)) };
+    let kept = admit(&*store, Priority::P0).await;
+    store.admit(&[keyed.clone(), delayed.clone()]).await.unwrap();
+    store.withdraw(&[keyed.message.id, delayed.message.id, TaskId::new()]).await.unwrap();
+    assert!(store.record(keyed.message.id).await.unwrap().is_none());
+    assert!(store.scheduled(None, 10).await.unwrap().items.is_empty());
+    assert_eq!(store.admit(&[keyed, delayed, unique("k")]).await.unwrap()[..2], [Admitted::New; 2]);
+    assert_eq!(state(&*store, &kept).await, State::Queued);
+}

@@ -1,0 +1,245 @@
+//! What every store must do, as named cases. A backend runs them all with one line in its tests:
+//! `crate::store::conformance::suite!(open);`, where `open` is an `async fn(Config) -> impl Fixture`.
+//!
+//! The configuration given to `open` sets heartbeats and limits; the backend adds its own address and a prefix or folder
+//! of its own.
+
+pub(crate) mod admission;
+pub(crate) mod cancelling;
+pub(crate) mod claiming;
+pub(crate) mod control;
+pub(crate) mod dead;
+pub(crate) mod listing;
+pub(crate) mod model;
+pub(crate) mod sample;
+pub(crate) mod schedule;
+pub(crate) mod settling;
+pub(crate) mod waiting;
+pub(crate) mod workers;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub(crate) use self::sample::{eventually, guarded, message, message_with};
+use super::*;
+use crate::{
+    config::Config,
+    task::{
+        DeadReason, ErrorClass, Failure, Message, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId,
+    },
+};
+
+/// One fresh, isolated backend. Whatever must live as long as it does (a temporary folder) is kept inside.
+#[async_trait]
+pub(crate) trait Fixture: Send + Sync {
+    /// A handle of its own on the backend, as another process would have.
+    async fn store(&self) -> Arc<dyn Store>;
+}
+
+/// The configuration for the cases: the heartbeat leaves a stalled test machine room.
+pub(crate) fn config() -> Config {
+    let mut config = Config::default();
+    config.worker.heartbeat = HEARTBEAT;
+    config
+}
+
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(2);
+const HOUR: Duration = Duration::from_secs(3600);
+/// For cases that wait for a lease to end.
+const SHORT: Duration = Duration::from_millis(300);
+
+macro_rules! cases {
+    ($open:path; $($module:ident::$case:ident,)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let fixture = $open($crate::store::conformance::config()).await;
+            $crate::store::conformance::guarded($crate::store::conformance::$module::$case(&fixture)).await;
+        }
+    )+};
+}
+
+macro_rules! suite {
+    ($open:path) => {
+        $crate::store::conformance::cases! { $open;
+            admission::answers_each_task_in_order,
+            admission::a_known_id_is_answered_not_added,
+            admission::a_unique_key_is_held_while_unfinished,
+            admission::a_unique_key_is_free_after_every_end,
+            admission::a_unique_key_admits_one_of_many_at_once,
+            admission::a_delayed_task_is_scheduled_in_the_same_step,
+            admission::withdraw_forgets_task_key_and_entry,
+            claiming::runs_queued_and_unknown_tasks,
+            claiming::inv_2_one_of_many_claims_runs,
+            claiming::older_generations_are_dropped_newer_ones_run,
+            claiming::a_scheduled_task_may_be_claimed_once,
+            claiming::is_held_while_its_owner_beats,
+            claiming::inv_3_a_buried_workers_task_passes_and_counts_a_crash,
+            claiming::inv_3_the_third_crash_is_poison,
+            claiming::a_silent_workers_task_passes_after_its_lease,
+            claiming::takeover_needs_one_and_a_half_silent_heartbeats,
+            claiming::the_old_owner_is_told_what_it_lost,
+            settling::inv_5_a_completed_task_does_not_run_again,
+            settling::inv_2_a_lost_claim_settles_nothing,
+            settling::only_the_first_settlement_counts,
+            settling::a_retry_waits_in_the_schedule_set,
+            settling::a_dead_task_has_its_letter,
+            settling::inv_8_released_costs_no_attempt,
+            settling::a_token_is_never_given_twice,
+            settling::answers_each_settlement_in_order,
+            settling::a_result_is_forgotten_after_its_time,
+            cancelling::waiting_tasks_end_at_once,
+            cancelling::a_running_task_is_signalled_through_its_worker,
+            cancelling::finished_and_unknown_tasks_stay_as_they_are,
+            cancelling::a_signalled_task_never_starts_again,
+            waiting::wakes_when_another_handle_settles,
+            waiting::wakes_for_every_end,
+            waiting::returns_the_record_as_it_stands_at_the_timeout,
+            waiting::a_dropped_wait_disturbs_no_other,
+            schedule::due_comes_earliest_first_and_stays_until_promoted,
+            schedule::entries_move_to_a_new_time,
+            schedule::an_entry_scheduled_again_outlives_promotion,
+            schedule::promoted_tasks_are_queued,
+            schedule::promotion_leaves_later_generations_alone,
+            schedule::run_now_makes_an_entry_due,
+            schedule::a_stale_fence_is_refused,
+            schedule::wait_due_wakes_for_an_earlier_entry,
+            schedule::wait_due_returns_at_its_time,
+            schedule::pages_through_all_entries,
+            dead::condemn_marks_and_lists,
+            dead::condemn_leaves_final_running_and_later_tasks_alone,
+            dead::filters_by_everything,
+            dead::pages_latest_first,
+            dead::requeue_schedules_the_next_generation,
+            dead::requeue_counts_only_letters_that_are_there,
+            dead::discard_keeps_the_record,
+            workers::beats_register_and_renew,
+            workers::drain_is_ordered_with_every_beat,
+            workers::bury_ends_a_lease_and_a_beat_renews_it,
+            workers::forget_removes,
+            workers::progress_shows_in_the_record,
+            workers::pauses_reach_workers,
+            control::one_leads_at_a_time,
+            control::leadership_passes_when_the_lease_ends,
+            control::resigning_passes_leadership_at_once,
+            control::tokens_are_shared_and_refill,
+            control::inv_1_totals_balance,
+            control::another_handle_sees_every_write,
+            listing::filters_and_pages_records,
+            listing::refuses_a_cursor_of_somewhere_else,
+            model::every_life_is_as_the_model_says,
+        }
+    };
+}
+
+pub(crate) use {cases, suite};
+
+fn admission(message: &Message) -> Admission {
+    Admission { message: message.clone(), kind: "test.echo".into(), tenant: None, unique_key: None, at: None }
+}
+
+/// Admits one new task of this priority.
+async fn admit(store: &dyn Store, priority: Priority) -> Message {
+    let message = message(priority);
+    assert_eq!(store.admit(&[admission(&message)]).await.unwrap(), [Admitted::New]);
+    message
+}
+
+fn claim_of(message: &Message) -> Claim {
+    Claim {
+        id: message.id,
+        generation: message.generation,
+        kind: "test.echo".into(),
+        priority: message.priority,
+        attempt: message.task().unwrap().attempt,
+        enqueued_at: message.enqueued_at,
+        expires_at: message.expires_at,
+    }
+}
+
+async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> Verdict {
+    store.claim(worker, &[claim_of(message)], false).await.unwrap()[0]
+}
+
+/// Claims and expects to run.
+async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Claimed {
+    match claim(store, worker, message).await {
+        Verdict::Run { token, .. } | Verdict::Poison { token, .. } => claimed(message, token),
+        verdict => panic!("{verdict:?}"),
+    }
+}
+
+fn claimed(message: &Message, token: u64) -> Claimed {
+    Claimed { id: message.id, queue: message.priority.queue(), token }
+}
+
+async fn settle(store: &dyn Store, worker: WorkerId, claimed: Claimed, end: End) -> bool {
+    store.settle(worker, &[Settlement { claimed, end }]).await.unwrap()[0]
+}
+
+fn completed() -> End {
+    End::Completed { result: Payload::encode("done").unwrap(), keep: HOUR }
+}
+
+fn failure() -> Failure {
+    Failure::new(ErrorClass::Network, "the line is dead")
+}
+
+/// The next generation of a message, after a failure or a requeue.
+fn next_generation(message: &Message, attempt: u32) -> Message {
+    let task = Task { generation: message.generation + 1, attempt, ..message.task().unwrap() };
+    task.to_message().unwrap()
+}
+
+fn retry(message: &Message, at: Timestamp) -> End {
+    let attempt = message.task().unwrap().attempt + 1;
+    End::Retry { message: next_generation(message, attempt), at, failure: failure() }
+}
+
+fn letter(message: &Message, reason: DeadReason) -> DeadLetter {
+    DeadLetter {
+        message: message.clone(),
+        kind: "test.echo".into(),
+        tenant: None,
+        reason,
+        failure: failure(),
+        crashes: 0,
+        died_at: Timestamp::now(),
+    }
+}
+
+fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
+    Beat {
+        worker,
+        pool: "default".into(),
+        host: "here".into(),
+        pid: 1,
+        started_at: Timestamp::now(),
+        slots: 4,
+        draining: false,
+        queues: Queue::ALL.to_vec(),
+        running: vec![0; 6],
+        progress: Vec::new(),
+        lease,
+    }
+}
+
+async fn beat(store: &dyn Store, worker: WorkerId) -> Orders {
+    store.beat(&beat_of(worker, HOUR)).await.unwrap()
+}
+
+/// A worker that lives as long as the case.
+async fn worker(store: &dyn Store) -> WorkerId {
+    let worker = WorkerId::new();
+    beat(store, worker).await;
+    worker
+}
+
+async fn state(store: &dyn Store, message: &Message) -> State {
+    store.record(message.id).await.unwrap().expect("a record").state
+}
+
+/// Leadership for an hour.
+async fn lead(store: &dyn Store) -> Fence {
+    store.lead(Role::Steward, WorkerId::new(), HOUR).await.unwrap().expect("nobody else leads")
+}
