@@ -3,9 +3,13 @@
 pub mod api;
 pub mod broker;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod dispatch;
+#[path = "../workers/handlers/mod.rs"]
+pub mod handlers;
 pub mod retry;
+pub mod schedule;
 pub mod store;
 pub mod supervise;
 pub mod task;

@@ -8,6 +8,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod lanes;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use crate::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
 
 pub use error::BrokerError;
+pub use lanes::Lanes;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {

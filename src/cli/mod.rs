@@ -9,6 +9,8 @@ mod completions;
 mod config;
 mod dead;
 mod dead_change;
+mod demo;
+mod dispatcher;
 mod enqueue;
 mod enqueue_file;
 pub mod failure;
@@ -17,8 +19,11 @@ mod jsonl;
 pub mod output;
 mod queues;
 mod select;
+mod serve;
 mod tasks;
+mod up;
 mod wait;
+mod worker;
 mod workers;
 
 #[cfg(test)]
@@ -41,7 +46,7 @@ pub struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
     /// The configuration file; without it the built-in defaults and the environment hold
@@ -64,6 +69,10 @@ pub struct Globals {
 /// One line and one file a command.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Demo),
+    Up(up::Up),
+    Dispatcher(dispatcher::Dispatcher),
+    Worker(worker::Worker),
     Enqueue(enqueue::Enqueue),
     Tasks(tasks::Tasks),
     Queues(queues::Queues),
@@ -72,12 +81,22 @@ enum Command {
     Config(config::Config),
     Health(health::Health),
     Completions(completions::Completions),
+    #[command(hide = true)]
+    DemoWorker(demo::DemoWorker),
+    #[command(hide = true)]
+    DemoTool(demo::DemoTool),
 }
 
 impl Cli {
     pub async fn run(self) -> ExitCode {
         let Self { globals, command } = self;
         let ended = match command {
+            Command::Demo(command) => command.run(&globals).await,
+            Command::Up(command) => command.run(&globals).await,
+            Command::Dispatcher(command) => command.run(&globals).await,
+            Command::Worker(command) => command.run(&globals).await,
+            Command::DemoWorker(command) => command.run(&globals).await,
+            Command::DemoTool(command) => command.run(),
             Command::Enqueue(command) => command.run(&globals).await,
             Command::Tasks(command) => command.run(&globals).await,
             Command::Queues(command) => command.run(&globals).await,
@@ -92,6 +111,12 @@ impl Cli {
 }
 
 impl Globals {
+    /// These options, and settings that a command's own options change.
+    pub(crate) fn with<const N: usize>(&self, settings: [(&str, Option<String>); N]) -> Self {
+        let changes = settings.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        Self { set: self.set.iter().cloned().chain(changes).collect(), ..self.clone() }
+    }
+
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         Client::new(&self.url, self.token.clone())
     }

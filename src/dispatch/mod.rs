@@ -8,13 +8,19 @@
 mod admit;
 mod check;
 mod classify;
+mod collector;
 mod confirmed;
 mod place;
 mod producer;
 mod rejection;
 pub(crate) mod scan;
+mod steward;
 mod times;
 
 pub use classify::{By, Classified, Classifier};
 pub use producer::{Accepted, Explanation, Producer, Rights};
 pub use rejection::{Fault, Rejection};
+pub use steward::steward;
+
+#[cfg(test)]
+mod tests;

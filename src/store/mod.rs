@@ -10,6 +10,7 @@ pub(crate) mod conformance;
 mod control;
 mod dead;
 mod error;
+mod open;
 pub mod redis;
 mod schedule;
 pub mod sqlite;
@@ -19,6 +20,7 @@ mod workers;
 pub use control::{ControlStore, Fence, QueueTotals, Role};
 pub use dead::{DeadFilter, DeadLetter, DeadStore};
 pub use error::StoreError;
+pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use tasks::{
     Admission, Admitted, Cancelled, Claim, Claimed, End, Record, RecordFilter, Settlement, TaskStore, Verdict,

@@ -1,1 +1,211 @@
-//! The Broker on Redis lists.
+//! The Broker on Redis lists. Each priority has a list of entries (id and generation) and a hash of their messages; what
+//! a worker fetched is on a list of its own until it acknowledges. Every change is one script, so it happens whole or
+//! not at all. A queue's bell, a list of at most one token, wakes idle consumers.
+//!
+//! Guarantees: a message is on exactly one list from its publish to its acknowledgement, also across a crash of any
+//! party at any moment (of Redis itself: with its append-only file on). Idle consumers send no commands. Never does:
+//! acknowledge or give back a message on behalf of a worker that no longer holds it.
+
+mod consumer;
+mod feed;
+mod held;
+mod publish;
+mod scripts;
+#[cfg(test)]
+mod tests;
+mod waiter;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_redis::{Manager, Pool, Runtime};
+use futures::future::join_all;
+use redis::RedisError;
+
+use self::{consumer::RedisConsumer, held::Held, scripts::priorities};
+use super::{Broker, BrokerError, Condemned, Consumer, Delivery, Depth, Receipt};
+use crate::{
+    config::{Config, QueueLimits},
+    store::{
+        StoreError,
+        redis::{link, link::Link, packed, script::Call},
+    },
+    task::{DeadReason, Message, Queue, Timestamp, WorkerId},
+};
+
+/// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others for long.
+const BATCH: usize = 500;
+
+/// Exclusive connections at most: one for each consumer that waits.
+const WAITERS: usize = 1024;
+
+pub struct RedisBroker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    link: Link,
+    /// Connections for blocking commands, which nobody else can use meanwhile.
+    waiters: Pool,
+    limits: QueueLimits,
+    held: Held,
+}
+
+impl RedisBroker {
+    /// Connects, and refuses a server that would lose tasks.
+    pub async fn open(config: &Config) -> Result<Self, BrokerError> {
+        let link = Link::open(&config.redis).await.map_err(refusal)?;
+        let timeout = Some(link.timeout());
+        let manager =
+            Manager::new_with_config(link.client().get_connection_info().clone(), link::patient(&config.redis))
+                .map_err(|error| failure(&error))?;
+        let waiters = Pool::builder(manager)
+            .max_size(WAITERS)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(timeout)
+            .recycle_timeout(timeout)
+            .wait_timeout(timeout)
+            .build()
+            .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;
+        Ok(Self { shared: Arc::new(Shared { link, waiters, limits: config.queues.clone(), held: Held::default() }) })
+    }
+}
+
+#[async_trait]
+impl Broker for RedisBroker {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        publish::publish(&self.shared, messages).await
+    }
+
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(RedisConsumer::start(self.shared.clone(), worker, queue)))
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        self.shared.settle(&scripts::ACKNOWLEDGE, &receipts).await
+    }
+
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        self.shared.settle(&scripts::RELEASE, &receipts).await
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let mut call = self.shared.call(&scripts::RECLAIM);
+        call.arg(worker.as_bytes());
+        for queue in Queue::ALL {
+            call.arg(queue.name()).arg(priorities(queue));
+        }
+        self.shared.link.run(&call).await.map_err(|error| failure(&error))
+    }
+
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+        let mut call = self.shared.call(&scripts::SWEEP);
+        call.arg(worker.as_bytes()).arg(limit.min(BATCH));
+        let taken = self.shared.take(worker, &call).await?;
+        Ok(taken.into_iter().map(|delivery| Condemned { delivery, reason: DeadReason::Expired }).collect())
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        let mut call = self.shared.call(&scripts::DEPTH);
+        call.arg(priorities(queue));
+        let (ready, oldest): (u64, Option<u64>) = self.shared.link.run(&call).await.map_err(|e| failure(&e))?;
+        Ok(Depth { ready, oldest: oldest.map(Timestamp::from_millis) })
+    }
+}
+
+impl Shared {
+    fn call(&self, script: &'static redis::Script) -> Call {
+        Call::new(script, self.link.base())
+    }
+
+    /// Runs a script that moves messages into the worker's hands.
+    async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let taken: Vec<scripts::Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
+        let deliveries: Vec<_> = taken.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
+        self.held.add(deliveries.iter().map(|delivery| &delivery.receipt));
+        Ok(deliveries)
+    }
+
+    /// What a worker's in-flight lists hold beyond what this process knows of.
+    async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let all: Vec<scripts::Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
+        let mut lost: Vec<_> = all.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
+        lost.retain(|delivery| !self.held.contains(&delivery.receipt));
+        self.held.add(lost.iter().map(|delivery| &delivery.receipt));
+        Ok(lost)
+    }
+
+    /// Acknowledges or releases, with one script for each worker and priority.
+    async fn settle(&self, script: &'static redis::Script, receipts: &[Receipt]) -> Result<(), BrokerError> {
+        let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
+        let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
+        self.held.remove(receipts);
+        for answer in answers {
+            answer.map_err(|error| {
+                self.held.distrust();
+                failure(&error)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn settlement(&self, script: &'static redis::Script, group: &[&Receipt]) -> Call {
+        let mut call = self.call(script);
+        if let Some(first) = group.first() {
+            call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));
+        }
+        for receipt in group {
+            call.arg(&packed::entry(receipt.id, receipt.generation)[..]);
+        }
+        call
+    }
+}
+
+/// Receipts of one worker and priority, at most a batch each, in their order.
+fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
+    let mut groups: Vec<Vec<&Receipt>> = Vec::new();
+    for receipt in receipts {
+        let fits = |group: &&mut Vec<&Receipt>| {
+            group.len() < BATCH && group.iter().all(|r| (r.worker, r.tag) == (receipt.worker, receipt.tag))
+        };
+        match groups.iter_mut().rev().find(fits) {
+            Some(group) => group.push(receipt),
+            None => groups.push(vec![receipt]),
+        }
+    }
+    groups
+}
+
+/// A receipt's `tag` is the priority: it names the lists that the entry is on.
+fn delivery(worker: WorkerId, taken: &scripts::Taken) -> Option<Delivery> {
+    let (_, entry, value) = taken;
+    let Some(message) = packed::unpack(entry, value) else {
+        tracing::error!(%worker, ?entry, bytes = value.len(), "Redis holds a message that cannot be read; it is left there");
+        return None;
+    };
+    let receipt = Receipt {
+        queue: message.priority.queue(),
+        worker,
+        id: message.id,
+        generation: message.generation,
+        channel: 0,
+        tag: message.priority as u64,
+    };
+    Some(Delivery { message, receipt })
+}
+
+fn refusal(error: StoreError) -> BrokerError {
+    match error {
+        StoreError::Refused { reason, .. } => BrokerError::Refused { broker: "redis", reason },
+        StoreError::Unavailable { reason, .. } => BrokerError::Unavailable { broker: "redis", reason },
+        other => BrokerError::Unavailable { broker: "redis", reason: other.to_string() },
+    }
+}
+
+/// Out of memory, or out of disk for its file: Redis answers, but takes nothing.
+fn failure(error: &RedisError) -> BrokerError {
+    match error.code() {
+        Some("OOM" | "MISCONF") => BrokerError::Blocked { broker: "redis", reason: error.to_string() },
+        _ => BrokerError::Unavailable { broker: "redis", reason: error.to_string() },
+    }
+}

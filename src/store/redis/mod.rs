@@ -1,1 +1,88 @@
-//! The Store in Redis.
+//! The Store in Redis. Each method is one script, so it happens whole or not at all; all its clocks are the server's.
+//! News (a watched task is over, an earlier due time) comes over one subscription for each store.
+//!
+//! Guarantees: what a method answered is in Redis, and on disk as its `appendfsync` says; nobody polls; an outage makes
+//! calls fail with `Unavailable` and is over by itself. Never does: keep anything in this process that Redis does not.
+
+mod admit;
+mod claim;
+mod control;
+mod cursor;
+mod dead;
+mod events;
+pub(crate) mod link;
+pub(crate) mod packed;
+mod record;
+mod schedule;
+pub(crate) mod script;
+mod scripts;
+mod server;
+mod settle;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+use std::{sync::Arc, time::Duration};
+
+use redis::FromRedisValue;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::{events::Events, link::Link, script::Call};
+use super::StoreError;
+use crate::config::{Config, Results};
+
+/// A queued task's record outlives the task's time to live by this: until then the queue's sweep has found it.
+const MARGIN: Duration = Duration::from_secs(3600);
+
+/// Tasks in one script: enough to make round trips cheap, few enough not to keep the server from others for long.
+const BATCH: usize = 500;
+
+pub struct RedisStore {
+    link: Link,
+    events: Arc<Events>,
+    _listener: AbortOnDropHandle<()>,
+    results: Results,
+    /// Silence of an owner that allows a takeover.
+    quiet: Duration,
+    /// Crashes that make a task poison.
+    crashes: u32,
+}
+
+impl RedisStore {
+    /// Connects, and refuses a server that would lose tasks.
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let link = Link::open(&config.redis).await?;
+        let (events, listener) = events::listen(&link).await?;
+        Ok(Self {
+            link,
+            events,
+            _listener: listener,
+            results: config.results.clone(),
+            quiet: config.worker.heartbeat.mul_f64(1.5),
+            crashes: config.worker.crashes,
+        })
+    }
+
+    fn call(&self, script: &'static redis::Script) -> Call {
+        Call::new(script, self.link.base())
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
+        self.link.run(call).await.map_err(|error| link::failure(&error))
+    }
+
+    /// How long a record is kept that has no result.
+    fn remembered(&self) -> u64 {
+        millis(self.results.ttl.max(self.results.dedupe))
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    span.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// For values that this crate wrote and cannot read back.
+fn corrupt(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { store: "redis", reason: what.to_string() }
+}

@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use lapin::message::Delivery as Raw;
+
+use super::{BrokerError, Consumer, Receipt, intake::Intake, lines::Settle, wire};
+use crate::{
+    broker::Delivery,
+    task::{Priority, Queue, WorkerId},
+};
+
+/// One worker's consumer of one queue.
+pub(super) struct RabbitConsumer {
+    intake: Intake,
+    worker: WorkerId,
+    queue: Queue,
+    /// Fetched and not asked for yet: most urgent first, then oldest (tags rise).
+    ahead: BTreeMap<(Priority, u64), Delivery>,
+    window: Window,
+}
+
+impl RabbitConsumer {
+    pub(super) fn new(intake: Intake, worker: WorkerId, queue: Queue, prefetch: u16) -> Self {
+        Self { intake, worker, queue, ahead: BTreeMap::new(), window: Window::new(prefetch) }
+    }
+
+    fn prefetch(&self, want: usize) -> u16 {
+        let running = self.intake.line().map_or(0, |line| line.outstanding());
+        self.window.prefetch(running, want)
+    }
+
+    fn put(&mut self, raw: Raw) {
+        let tag = raw.delivery_tag;
+        let Some(channel) = self.intake.line().map(|line| line.number) else { return };
+        match wire::message(&raw.properties, raw.data) {
+            Ok(message) => {
+                let (id, generation) = (message.id, message.generation);
+                let receipt = Receipt { queue: self.queue, worker: self.worker, id, generation, channel, tag };
+                self.ahead.insert((message.priority, tag), Delivery { message, receipt });
+            }
+            Err(error) => {
+                tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead queue");
+                self.intake.settle([tag], Settle::Reject);
+            }
+        }
+    }
+
+    fn take(&mut self, want: usize) -> Vec<Delivery> {
+        let present = self.intake.line().map(|line| line.number);
+        // What came over a lost channel is delivered again: forget the copy.
+        self.ahead.retain(|_, delivery| Some(delivery.receipt.channel) == present);
+        let taken: Vec<_> = std::iter::from_fn(|| self.ahead.pop_first()).take(want).map(|(_, taken)| taken).collect();
+        self.window.taken(taken.len());
+        taken
+    }
+}
+
+#[async_trait]
+impl Consumer for RabbitConsumer {
+    async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
+        let want = want.max(1);
+        if self.window.is_tight() && self.ahead.is_empty() && self.intake.is_consuming() {
+            // A prefetch only changes with a new consumer.
+            self.intake.stop().await;
+            self.window.widen();
+        }
+        loop {
+            while let Some(raw) = self.intake.ready() {
+                self.put(raw);
+            }
+            let taken = self.take(want);
+            if !taken.is_empty() {
+                return Ok(taken);
+            }
+            let prefetch = self.prefetch(want);
+            let raw = self.intake.next(prefetch).await?;
+            self.put(raw);
+        }
+    }
+
+    async fn rest(&mut self) -> Result<(), BrokerError> {
+        while let Some(raw) = self.intake.ready() {
+            self.put(raw);
+        }
+        let surplus = std::mem::take(&mut self.ahead);
+        self.window.rested(surplus.len());
+        self.intake.settle(surplus.into_keys().map(|(_, tag)| tag), Settle::Requeue);
+        self.intake.stop().await;
+        Ok(())
+    }
+}
+
+impl Drop for RabbitConsumer {
+    fn drop(&mut self) {
+        let surplus = std::mem::take(&mut self.ahead);
+        self.intake.settle(surplus.into_keys().map(|(_, tag)| tag), Settle::Requeue);
+    }
+}
+
+/// How far to fetch ahead. A worker with short tasks never rests and fetches as far as the configuration allows; one
+/// with long tasks rests after every handful, and would each time send back all but that handful.
+struct Window {
+    limit: usize,
+    ahead: usize,
+    /// Since the worker last rested.
+    taken: usize,
+}
+
+impl Window {
+    fn new(limit: u16) -> Self {
+        let limit = usize::from(limit.max(1));
+        Self { limit, ahead: limit, taken: 0 }
+    }
+
+    /// Unsettled deliveries that the server may leave with this consumer, beside `running` ones.
+    fn prefetch(&self, running: usize, want: usize) -> u16 {
+        u16::try_from(running + self.ahead.max(want)).unwrap_or(u16::MAX)
+    }
+
+    fn taken(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    fn rested(&mut self, surplus: usize) {
+        if surplus > 0 {
+            self.ahead = (2 * self.taken).clamp(1, self.limit);
+        }
+        self.taken = 0;
+    }
+
+    /// It was narrowed, and the worker has become fast since.
+    fn is_tight(&self) -> bool {
+        self.ahead < self.limit && self.taken > 8 * self.ahead
+    }
+
+    fn widen(&mut self) {
+        self.ahead = (4 * self.ahead).min(self.limit);
+        self.taken = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_follows_the_worker() {
+        let mut window = Window::new(256);
+        assert_eq!(window.prefetch(0, 10), 256);
+        window.taken(10);
+        window.rested(246);
+        assert_eq!(window.prefetch(10, 10), 30);
+        assert!(!window.is_tight());
+        window.taken(161);
+        assert!(window.is_tight());
+        window.widen();
+        assert_eq!(window.prefetch(0, 10), 80);
+    }
+
+    #[test]
+    fn a_worker_that_rests_without_surplus_keeps_its_window() {
+        let mut window = Window::new(64);
+        window.rested(0);
+        assert_eq!(window.prefetch(0, 1), 64);
+    }
+}

@@ -1,0 +1,43 @@
+use bytes::Bytes;
+
+use crate::{store::redis::script::scripts, task::Queue};
+
+/// Priority, entry and value of one message, as scripts answer it.
+pub(super) type Taken = (String, Bytes, Bytes);
+
+scripts! { "scripts/opening.lua":
+    ACKNOWLEDGE = "scripts/acknowledge.lua";
+    DEPTH = "scripts/depth.lua";
+    FETCH = "scripts/fetch.lua";
+    PUBLISH = "scripts/publish.lua";
+    RECLAIM = "scripts/reclaim.lua";
+    RELEASE = "scripts/release.lua";
+    REREAD = "scripts/reread.lua";
+    RING = "scripts/ring.lua";
+    SWEEP = "scripts/sweep.lua";
+}
+
+/// The digits of a queue's priorities, most urgent first, as scripts read them.
+pub(super) const fn priorities(queue: Queue) -> &'static str {
+    match queue {
+        Queue::P0 => "0",
+        Queue::P1 => "1",
+        Queue::High => "23",
+        Queue::P4 => "4",
+        Queue::P5 => "5",
+        Queue::Background => "6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digits_are_the_queues_priorities() {
+        for queue in Queue::ALL {
+            let digits: String = queue.priorities().map(|priority| priority.index().to_string()).collect();
+            assert_eq!(priorities(queue), digits);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+-- ARGV: priority, queue, the queue's priorities, its limit, then entry and value of each message.
+-- Answers the positions of the messages for which there was no room.
+local n, queue, priorities = ARGV[1], ARGV[2], ARGV[3]
+local room = tonumber(ARGV[4])
+for p in priorities:gmatch('%d') do room = room - redis.call('LLEN', waiting(p)) end
+
+local entries = {}
+for i = 5, #ARGV, 2 do entries[#entries + 1] = ARGV[i] end
+local known = redis.call('HMGET', bodies(n), unpack(entries))
+local new, values, again, refused, seen = {}, {}, {}, {}, {}
+for i, entry in ipairs(entries) do
+  if known[i] then
+    again[#again + 1] = entry
+  elseif seen[entry] then
+    -- Twice in one batch: once is enough.
+  elseif room > 0 then
+    room, seen[entry] = room - 1, true
+    new[#new + 1] = entry
+    values[#values + 1] = entry
+    values[#values + 1] = ARGV[4 + 2 * i]
+  else
+    refused[#refused + 1] = i
+  end
+end
+slices(values, function(...) redis.call('HSET', bodies(n), ...) end)
+slices(new, function(...) redis.call('LPUSH', waiting(n), ...) end)
+
+-- An entry that waits needs no second one. One that a worker holds does: the worker may be about to acknowledge it,
+-- having put the task back into the schedule set, and this is the message that comes from there.
+if #again > 0 then
+  local marks = redis.call('HMGET', held(n), unpack(again))
+  for i, entry in ipairs(again) do
+    if marks[i] then redis.call('HSET', held(n), entry, '1') end
+  end
+end
+ring(queue, priorities)
+return refused

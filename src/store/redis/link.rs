@@ -1,0 +1,128 @@
+use std::{sync::Arc, time::Duration};
+
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError,
+    ServerErrorKind,
+    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use secrecy::ExposeSecret;
+
+use super::{script::Call, server};
+use crate::{config, store::StoreError};
+
+/// A peer that is gone without a word (its machine lost power) is noticed after this.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// One shared, pipelined connection to Redis that mends itself: a command during an outage fails soon, a command after
+/// it succeeds. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Link {
+    client: Client,
+    manager: ConnectionManager,
+    /// `{prefix}`: what every key starts with, and the hash tag that keeps them in one slot.
+    base: Arc<str>,
+    timeout: Duration,
+}
+
+impl Link {
+    /// Connects, and refuses a server that would lose tasks.
+    pub(crate) async fn open(settings: &config::Redis) -> Result<Self, StoreError> {
+        let client = client(settings)?;
+        let options = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(connect_timeout(settings)))
+            .set_response_timeout(Some(settings.timeout))
+            .set_number_of_retries(2)
+            .set_min_delay(Duration::from_millis(50))
+            .set_max_delay(Duration::from_millis(200))
+            .set_pipeline_buffer_size(1024);
+        let manager = ConnectionManager::new_with_config(client.clone(), options).await.map_err(|e| failure(&e))?;
+        let link = Self { client, manager, base: base(&settings.prefix)?, timeout: settings.timeout };
+        server::check(&link).await?;
+        Ok(link)
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends one command.
+    pub(crate) async fn send<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RedisError> {
+        match command.query_async(&mut self.manager.clone()).await {
+            // The manager hands out the failure of an attempt to connect that may be long past. The command was not
+            // sent, so a second try, which awaits a fresh attempt, does nothing twice.
+            Err(error) if error.is_connection_refusal() => command.query_async(&mut self.manager.clone()).await,
+            answer => answer,
+        }
+    }
+
+    /// Runs a script, uploading it when the server does not know it (any more).
+    pub(crate) async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, RedisError> {
+        match self.send(call.command()).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                call.script().load_async(&mut self.manager.clone()).await?;
+                self.send(call.command()).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// A connection of its own for subscriptions.
+    pub(crate) async fn subscriber(&self) -> Result<PubSub, RedisError> {
+        self.client.get_async_pubsub().await
+    }
+}
+
+/// For connections that wait in a blocking command for as long as it takes.
+pub(crate) fn patient(settings: &config::Redis) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(connect_timeout(settings)))
+}
+
+pub(crate) fn failure(error: &RedisError) -> StoreError {
+    let reason = error.to_string();
+    match error.kind() {
+        ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig => {
+            StoreError::Refused { store: "redis", reason }
+        }
+        ErrorKind::UnexpectedReturnType | ErrorKind::Server(ServerErrorKind::ResponseError) => {
+            StoreError::Corrupt { store: "redis", reason }
+        }
+        _ => StoreError::Unavailable { store: "redis", reason },
+    }
+}
+
+fn connect_timeout(settings: &config::Redis) -> Duration {
+    settings.timeout.min(Duration::from_secs(1))
+}
+
+fn client(settings: &config::Redis) -> Result<Client, StoreError> {
+    let refused = |_| StoreError::Refused {
+        store: "redis",
+        // The address may hold a password, so it is not repeated here (INV-10).
+        reason: "redis.url is not an address of Redis: write redis://host:port/db or rediss://host:port/db".into(),
+    };
+    let info = settings.url.expose_secret().into_connection_info().map_err(refused)?;
+    let keepalive = TcpKeepalive::new().with_time(SILENCE / 2).with_interval(SILENCE / 4);
+    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(SILENCE);
+    // RESP3 tells the manager of a lost connection at once, not at the next command.
+    let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+    Client::open(info.set_tcp_settings(tcp).set_redis_settings(redis)).map_err(refused)
+}
+
+fn base(prefix: &str) -> Result<Arc<str>, StoreError> {
+    if prefix.is_empty() || prefix.contains(['{', '}']) {
+        let reason = format!("redis.prefix is {prefix:?}: give it at least one character, and no braces");
+        return Err(StoreError::Refused { store: "redis", reason });
+    }
+    Ok(format!("{{{prefix}}}").into())
+}

@@ -1,0 +1,27 @@
+use super::script::scripts;
+
+scripts! { "scripts/opening.lua":
+    ADMIT = "scripts/admit.lua";
+    BEAT = "scripts/beat.lua";
+    CANCEL = "scripts/cancel.lua";
+    CLAIM = "scripts/claim.lua";
+    CONDEMN = "scripts/condemn.lua";
+    DISCARD = "scripts/discard.lua";
+    DUE = "scripts/due.lua";
+    EARLIEST = "scripts/earliest.lua";
+    FORGET = "scripts/forget.lua";
+    LEAD = "scripts/lead.lua";
+    MARK_WORKER = "scripts/mark_worker.lua";
+    PAGE = "scripts/page.lua";
+    PROMOTED = "scripts/promoted.lua";
+    REQUEUE = "scripts/requeue.lua";
+    RESIGN = "scripts/resign.lua";
+    RUN_NOW = "scripts/run_now.lua";
+    SCHEDULE = "scripts/schedule.lua";
+    SETTLE = "scripts/settle.lua";
+    TAKE_TOKENS = "scripts/take_tokens.lua";
+    TOTALS = "scripts/totals.lua";
+    WATCH = "scripts/watch.lua";
+    WITHDRAW = "scripts/withdraw.lua";
+    WORKERS = "scripts/workers.lua";
+}

@@ -1,0 +1,13 @@
+-- ARGV: id, how long a cancelled record is kept. Answers the state that was found, or ''.
+local id = ARGV[1]
+local r = read(id)
+if not r then return '' end
+if r.s == 'R' then
+  redis.call('HSET', task(id), 'z', '1')
+  order(r.w, 'c', id)
+elseif not FINAL[r.s] then
+  leave(entry(id, r.g))
+  finish(id, r, 'X', ARGV[2])
+  count_up()
+end
+return r.s

@@ -1,0 +1,62 @@
+-- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, crashes that make poison, how long
+-- a cancelled record is kept, then of each claim: id, generation, kind, priority, attempt, enqueued, expires.
+-- Answers for each: R and P with token and crashes, D, H with milliseconds.
+local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local answer = {}
+local function say(...) answer[#answer + 1] = { ... } end
+
+-- Tokens rise for ever, also past a Redis that lost its last writes: they are at least the time in microseconds.
+local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1] * 1000000 + time[2])
+
+local function run(id, r, crashes, ...)
+  last = last + 1
+  redis.call('HSET', task(id), 's', 'R', 'w', me, 't', last, 'b', now, 'c', crashes, ...)
+  redis.call('HDEL', task(id), 'd', 'm')
+  keep(id, r and r.u)
+  say(crashes >= poison and r and r.s == 'R' and 'P' or 'R', last, crashes)
+end
+
+-- How long the owner's claim still holds, from its beats.
+local seen = {}
+local function holds(owner)
+  if not seen[owner] then
+    local v = redis.call('HMGET', worker(owner), 'l', 'y')
+    local left = (tonumber(v[1]) or 0) - now
+    if takeover and left > 0 then left = math.min(left, (tonumber(v[2]) or 0) + quiet - now) end
+    seen[owner] = { left }
+  end
+  return seen[owner][1]
+end
+
+local function contend(id, r)
+  local left = holds(r.w)
+  if left > 0 then return say('H', left, 0) end
+  order(r.w, 'l', id)
+  if r.z then
+    finish(id, r, 'X', span, 'c', r.c + 1)
+    return say('D', 0, 0)
+  end
+  run(id, r, r.c + 1)
+end
+
+for i = 6, #ARGV, 7 do
+  local id, g, kind, p, attempt, enqueued, expires = unpack(ARGV, i, i + 6)
+  local r = read(id)
+  local generation = tonumber(g)
+  if not r then
+    run(id, nil, 0, 'k', kind, 'p', p, 'g', g, 'a', attempt, 'e', enqueued, 'x', expires)
+  elseif FINAL[r.s] or r.g > generation then
+    say('D', 0, 0)
+  elseif r.g < generation then
+    if r.s == 'R' then order(r.w, 'l', id) end
+    r.s = 'Q'
+    run(id, r, r.c, 'g', g, 'a', attempt)
+  elseif r.s == 'R' then
+    contend(id, r)
+  else
+    run(id, r, r.c)
+  end
+end
+redis.call('SET', base .. ':token', string.format('%.0f', last))
+count_up()
+return answer

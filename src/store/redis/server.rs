@@ -1,0 +1,62 @@
+use redis::{InfoDict, cmd};
+
+use super::link::{Link, failure};
+use crate::store::StoreError;
+
+/// LMOVE, GETEX, EXAT and SMISMEMBER came with it.
+const OLDEST: (u32, u32) = (6, 2);
+
+/// Refuses a server that would lose tasks, and warns of one that may.
+pub(super) async fn check(link: &Link) -> Result<(), StoreError> {
+    let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| failure(&error))?;
+    let text = |field: &str| info.get::<String>(field).unwrap_or_default();
+    judge(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
+    if text("aof_enabled") == "0" {
+        tracing::warn!(
+            "Redis does not write an append-only file: a restart of Redis loses acknowledged tasks. \
+             Set `appendonly yes` in redis.conf, or run `redis-cli config set appendonly yes`"
+        );
+    }
+    Ok(())
+}
+
+fn judge(version: &str, policy: &str, memory: &str) -> Result<(), StoreError> {
+    let refuse = |reason| Err(StoreError::Refused { store: "redis", reason });
+    if !at_least(version, OLDEST) {
+        return refuse(format!("its version is {version:?}; use 6.2 or later"));
+    }
+    if policy != "noeviction" {
+        return refuse(format!(
+            "its maxmemory-policy is {policy:?} (maxmemory {memory}), which throws tasks away when memory is short; \
+             set `maxmemory-policy noeviction` in redis.conf"
+        ));
+    }
+    Ok(())
+}
+
+fn at_least(version: &str, oldest: (u32, u32)) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= oldest,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_would_lose_tasks_and_names_the_fix() {
+        assert!(judge("7.0.15", "noeviction", "1.00G").is_ok());
+        assert!(judge("6.2.0", "noeviction", "0B").is_ok());
+        for version in ["6.0.16", "5.0.3", "", "x.y"] {
+            let refusal = judge(version, "noeviction", "0B").unwrap_err().to_string();
+            assert!(refusal.contains("6.2 or later"), "{refusal}");
+        }
+        for policy in ["allkeys-lru", "volatile-ttl", "allkeys-random"] {
+            let refusal = judge("7.2.4", policy, "1.00G").unwrap_err().to_string();
+            assert!(refusal.contains(policy) && refusal.contains("maxmemory-policy noeviction"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::cmd;
+
+use super::{RedisStore, link, record, scripts};
+use crate::{
+    store::{
+        Admission, Admitted, Cancelled, Claim, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+    },
+    task::{State, TaskId, WorkerId},
+};
+
+#[async_trait]
+impl TaskStore for RedisStore {
+    async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError> {
+        self.admit_all(tasks).await
+    }
+
+    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError> {
+        let mut call = self.call(&scripts::WITHDRAW);
+        for id in tasks {
+            call.arg(id.as_bytes());
+        }
+        self.run(&call).await
+    }
+
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {
+        self.claim_all(worker, claims, takeover).await
+    }
+
+    async fn settle(&self, _: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
+        self.settle_all(settlements).await
+    }
+
+    async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError> {
+        let mut call = self.call(&scripts::CANCEL);
+        call.arg(id.as_bytes()).arg(self.remembered());
+        let found: String = self.run(&call).await?;
+        if found.is_empty() {
+            return Ok(Cancelled::Unknown);
+        }
+        Ok(match record::state(&found)? {
+            State::Running => Cancelled::Signalled,
+            state if state.is_final() => Cancelled::TooLate(state),
+            _ => Cancelled::Done,
+        })
+    }
+
+    async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        let fields = self.link.send(cmd("HGETALL").arg(record::key(self.link.base(), id))).await;
+        record::decode(id, &fields.map_err(|error| link::failure(&error))?)
+    }
+
+    async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
+        match tokio::time::timeout(timeout, self.until_final(id)).await {
+            Ok(record) => record,
+            Err(_) => self.record(id).await,
+        }
+    }
+
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError> {
+        self.list_records(filter, cursor, limit).await
+    }
+}
+
+impl RedisStore {
+    async fn until_final(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        loop {
+            // Listening comes before looking, so that an end between the two is not missed.
+            let end = self.events.end_of(id);
+            let mut call = self.call(&scripts::WATCH);
+            call.arg(id.as_bytes());
+            let record = record::decode(id, &self.run(&call).await?)?;
+            if record.as_ref().is_none_or(|record| record.state.is_final()) {
+                return Ok(record);
+            }
+            end.over().await;
+        }
+    }
+}
