@@ -110,6 +110,22 @@ impl Cli {
     }
 }
 
+/// The worker program, without the operator's commands.
+#[derive(Debug, Parser)]
+#[command(name = "clawpool-worker", version, max_term_width = 100, after_help = failure::EXIT_CODES)]
+pub struct WorkerProgram {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(flatten)]
+    worker: worker::Worker,
+}
+
+impl WorkerProgram {
+    pub async fn run(self) -> ExitCode {
+        self.worker.run(&self.globals).await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+}
+
 impl Globals {
     /// These options, and settings that a command's own options change.
     pub(crate) fn with<const N: usize>(&self, settings: [(&str, Option<String>); N]) -> Self {
