@@ -105,7 +105,10 @@ async fn metrics_and_health_speak_of_the_queues() {
     let pool = pool().await;
     pool.enqueue(&json!({"kind": "a"})).await;
     let (status, health) = pool.call(Method::GET, "/health").await;
-    assert_eq!((status.as_u16(), &health["status"], &health["services"]["store"]), (200, &json!("healthy"), &json!("up")));
+    assert_eq!(
+        (status.as_u16(), &health["status"], &health["services"]["store"]),
+        (200, &json!("healthy"), &json!("up"))
+    );
     let (_, text) = pool.call(Method::GET, "/metrics").await;
     let text = text.as_str().unwrap();
     for line in [
