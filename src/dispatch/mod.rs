@@ -18,7 +18,7 @@ mod steward;
 mod times;
 
 pub use classify::{By, Classified, Classifier};
-pub use producer::{Accepted, Explanation, Producer, Rights};
+pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
 pub use steward::steward;
 
