@@ -15,3 +15,9 @@ pub mod supervise;
 pub mod task;
 pub mod telemetry;
 pub mod worker;
+
+/// Chooses the provider of TLS for this process; each program calls it once at its start.
+pub fn install_tls() {
+    // Fails only when one is chosen already, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

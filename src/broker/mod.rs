@@ -9,6 +9,7 @@
 pub(crate) mod conformance;
 mod error;
 mod lanes;
+mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
@@ -19,6 +20,7 @@ use crate::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
 
 pub use error::BrokerError;
 pub use lanes::Lanes;
+pub use open::open;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {

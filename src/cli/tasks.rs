@@ -85,10 +85,10 @@ impl Tasks {
 pub(super) async fn each<I: Copy>(ids: &[I], change: impl AsyncFn(I) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut last = None;
     for id in ids {
-        if let Err(failure) = change(*id).await {
-            if let Some(before) = last.replace(failure) {
-                eprint_line(&before.message);
-            }
+        if let Err(failure) = change(*id).await
+            && let Some(before) = last.replace(failure)
+        {
+            eprint_line(&before.message);
         }
     }
     last.map_or(Ok(()), Err)

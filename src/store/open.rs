@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use super::{Store, StoreError, redis::RedisStore};
+use super::{Store, StoreError, redis::RedisStore, sqlite::SqliteStore};
 use crate::config::{Config, Profile};
 
 /// The store that the profile names.
 pub async fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     match config.profile {
         Profile::Cluster => Ok(Arc::new(RedisStore::open(config).await?)),
-        Profile::Embedded => Err(StoreError::Refused { store: "sqlite", reason: "not merged".into() }),
+        Profile::Embedded => Ok(Arc::new(SqliteStore::open(config).await?)),
     }
 }

@@ -1,1 +1,80 @@
-//! The Broker in one SQLite file.
+//! The broker in one SQLite file, the same one as the store's (the embedded profile).
+//!
+//! Guarantees: a message is a row from publish to ack; holding it is a mark on that row, so nothing is lost with a
+//! process; order is that of the rows, so what is released stands where it stood; costs do not follow a queue's length.
+//! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
+
+mod consumer;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::consumer::SqliteConsumer;
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
+use crate::{
+    config::{Config, QueueLimits},
+    store::sqlite::Database,
+    task::{DeadReason, Message, Queue, Timestamp, WorkerId},
+};
+
+pub struct SqliteBroker {
+    database: Arc<Database>,
+    limits: QueueLimits,
+}
+
+impl SqliteBroker {
+    /// Opens the configured file, making it when missing.
+    pub async fn open(config: &Config) -> Result<Self, BrokerError> {
+        Ok(Self::on(Database::shared(config).await?, config))
+    }
+
+    fn on(database: Arc<Database>, config: &Config) -> Self {
+        Self { database, limits: config.queues.clone() }
+    }
+}
+
+#[async_trait]
+impl Broker for SqliteBroker {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        let (count, limits) = (messages.len(), self.limits.clone());
+        match self.database.write(move |write| queue::publish(write, &limits, &messages)).await {
+            Ok(answers) => answers,
+            Err(error) => vec![Err(error.into()); count],
+        }
+    }
+
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(SqliteConsumer::new(self.database.clone(), worker, queue)))
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        Ok(self.database.write(move |write| queue::ack(write.sql, &receipts)).await?)
+    }
+
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        Ok(self.database.write(move |write| queue::release(write, &receipts)).await?)
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        Ok(self.database.write(move |write| queue::reclaim(write, worker)).await?)
+    }
+
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+        // Looks before it writes: mostly there is nothing.
+        let expired = self.database.read(|sql| queue::expired(sql, Timestamp::now())).await?;
+        if expired.is_empty() {
+            return Ok(Vec::new());
+        }
+        let swept = self.database.write(move |write| queue::sweep(write, worker, &expired, limit)).await?;
+        let condemn = |delivery| Condemned { delivery, reason: DeadReason::Expired };
+        Ok(swept.into_iter().map(condemn).collect())
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        Ok(self.database.read(move |sql| queue::depth(sql, queue)).await?)
+    }
+}

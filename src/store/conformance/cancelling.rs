@@ -34,12 +34,13 @@ pub(crate) async fn finished_and_unknown_tasks_stay_as_they_are(fixture: &dyn Fi
     let store = fixture.store().await;
     let worker = worker(&*store).await;
     assert_eq!(store.cancel(TaskId::new()).await.unwrap(), Cancelled::Unknown);
-    let message = admit(&*store, Priority::P4).await;
-    let dead = letter(&message, DeadReason::Fatal);
-    for (end, state) in
-        [(completed(), State::Completed), (End::Dead(dead), State::Dead), (End::Cancelled, State::Cancelled)]
-    {
+    for state in [State::Completed, State::Dead, State::Cancelled] {
         let message = admit(&*store, Priority::P4).await;
+        let end = match state {
+            State::Completed => completed(),
+            State::Dead => End::Dead(letter(&message, DeadReason::Fatal)),
+            _ => End::Cancelled,
+        };
         let claimed = start(&*store, worker, &message).await;
         assert!(settle(&*store, worker, claimed, end).await);
         assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::TooLate(state));

@@ -1,1 +1,75 @@
-//! The Store in one SQLite file.
+//! The store in one SQLite file, shared by all processes of one machine (the embedded profile).
+//!
+//! Guarantees: each method is one transaction, durable as `embedded.synchronous` says when it returns; processes wake one
+//! another through [`doorbell`]; the file's size follows what is remembered, and no statement's cost follows the number of
+//! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
+
+mod admission;
+mod claim;
+mod columns;
+mod connection;
+mod control;
+mod database;
+mod dead;
+mod doorbell;
+mod entries;
+mod error;
+mod forget;
+mod leaders;
+mod letters;
+mod life;
+mod orders;
+mod records;
+mod schedule;
+mod settle;
+mod tally;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod workers;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+pub(crate) use self::{columns::message, database::Database, doorbell::Topic, error::DatabaseError, writer::Write};
+use super::StoreError;
+use crate::config::Config;
+
+pub struct SqliteStore {
+    database: Arc<Database>,
+    rules: Rules,
+}
+
+impl SqliteStore {
+    /// Opens the configured file, making it when missing.
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        Ok(Self::on(Database::shared(config).await?, config))
+    }
+
+    fn on(database: Arc<Database>, config: &Config) -> Self {
+        let rules = Rules {
+            heartbeat: config.worker.heartbeat,
+            crashes: config.worker.crashes,
+            dedupe: config.results.dedupe,
+            keep_dead: config.results.dead,
+        };
+        Self { database, rules }
+    }
+}
+
+/// What the configuration says of the store's own decisions.
+#[derive(Clone, Copy)]
+struct Rules {
+    heartbeat: Duration,
+    /// Of workers, until their task is poison.
+    crashes: u32,
+    dedupe: Duration,
+    keep_dead: Duration,
+}
+
+impl Rules {
+    /// How long a finished task is kept when somebody wants it for `keep`.
+    fn remember(&self, keep: Duration) -> Duration {
+        keep.max(self.dedupe)
+    }
+}

@@ -1,0 +1,124 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use super::queue;
+use crate::{
+    broker::{BrokerError, Consumer, Delivery, Receipt},
+    store::sqlite::{Database, DatabaseError, Topic},
+    task::{Queue, WorkerId},
+};
+
+pub(super) struct SqliteConsumer {
+    database: Arc<Database>,
+    worker: WorkerId,
+    queue: Queue,
+    /// Rings when the queue has work; from the first wait on.
+    bell: Option<watch::Receiver<()>>,
+    /// Taken for a `next` that was dropped before it could return them.
+    kept: Handout,
+    /// A `next` was dropped while the writer took messages for it.
+    pending: Option<Pending>,
+    /// The last take brought all that was wanted, so there is probably more.
+    plenty: bool,
+}
+
+type Pending = futures::future::BoxFuture<'static, Result<Handout, DatabaseError>>;
+
+impl SqliteConsumer {
+    pub(super) fn new(database: Arc<Database>, worker: WorkerId, queue: Queue) -> Self {
+        let kept = Handout { database: database.clone(), deliveries: Vec::new() };
+        Self { database, worker, queue, bell: None, kept, pending: None, plenty: false }
+    }
+
+    /// Takes what is ready, which may be nothing. What a dropped call has taken stays with the consumer.
+    async fn take(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
+        if self.kept.deliveries.is_empty() {
+            let pending =
+                self.pending.get_or_insert_with(|| take(self.database.clone(), self.worker, self.queue, want));
+            let taken = pending.await;
+            self.pending = None;
+            self.kept.deliveries.append(&mut taken?.deliveries);
+        }
+        let count = want.min(self.kept.deliveries.len());
+        self.plenty = count == want;
+        Ok(self.kept.deliveries.drain(..count).collect())
+    }
+
+    async fn is_ready(&mut self) -> Result<bool, DatabaseError> {
+        let queue = self.queue;
+        self.database.read(move |sql| Ok(queue::ready(sql, queue)? > 0)).await
+    }
+}
+
+#[async_trait]
+impl Consumer for SqliteConsumer {
+    async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
+        let want = want.max(1);
+        loop {
+            if let Some(bell) = &mut self.bell {
+                // Before the look, so that no ring is missed between look and wait.
+                bell.mark_unchanged();
+            }
+            // Many consumers wake for one message. They look first, which takes no lock.
+            let look = !self.plenty && self.pending.is_none() && self.kept.deliveries.is_empty();
+            if !look || self.is_ready().await? {
+                let deliveries = self.take(want).await?;
+                if !deliveries.is_empty() {
+                    return Ok(deliveries);
+                }
+            }
+            match &mut self.bell {
+                // Fails only when the database is gone, which this consumer holds.
+                Some(bell) => drop(bell.changed().await),
+                None => self.bell = Some(self.database.listen(Topic::Ready(self.queue)).await?),
+            }
+        }
+    }
+
+    async fn rest(&mut self) -> Result<(), BrokerError> {
+        if let Some(pending) = self.pending.take() {
+            self.kept.deliveries.append(&mut pending.await?.deliveries);
+        }
+        let receipts = self.kept.receipts();
+        if !receipts.is_empty() {
+            self.database.write(move |write| queue::release(write, &receipts)).await?;
+            self.kept.deliveries.clear();
+        }
+        Ok(())
+    }
+}
+
+/// Not a borrow of the consumer: the answer may come after its `next` was dropped.
+fn take(database: Arc<Database>, worker: WorkerId, queue: Queue, want: usize) -> Pending {
+    Box::pin(async move {
+        let keeper = database.clone();
+        let work = move |write: &mut crate::store::sqlite::Write<'_>| {
+            Ok(Handout { deliveries: queue::take(write, worker, queue, want)?, database: keeper })
+        };
+        database.write(work).await
+    })
+}
+
+/// Messages marked as held by a worker that has not got them yet. Wherever they are when the consumer goes (in a buffer,
+/// on the way from the writer), they go back to their queue.
+struct Handout {
+    deliveries: Vec<Delivery>,
+    database: Arc<Database>,
+}
+
+impl Handout {
+    fn receipts(&self) -> Vec<Receipt> {
+        self.deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()
+    }
+}
+
+impl Drop for Handout {
+    fn drop(&mut self) {
+        let receipts = self.receipts();
+        if !receipts.is_empty() {
+            self.database.write_detached(move |write| queue::release(write, &receipts));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The statements on the queues' rows. Each runs within a transaction of the writer.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::{
+    broker::{BrokerError, Delivery, Depth, Receipt},
+    config::QueueLimits,
+    store::sqlite::{Topic, Write, message},
+    task::{Message, Priority, Queue, TaskId, Timestamp, WorkerId},
+};
+
+/// How the number of waiting messages changes, for each queue.
+type Changes = [i64; Queue::ALL.len()];
+
+pub(super) fn publish(
+    write: &mut Write<'_>,
+    limits: &QueueLimits,
+    messages: &[Message],
+) -> rusqlite::Result<Vec<Result<(), BrokerError>>> {
+    let mut room = [const { None }; Queue::ALL.len()];
+    let mut changes = Changes::default();
+    let mut answers = Vec::with_capacity(messages.len());
+    for message in messages {
+        let queue = message.priority.queue();
+        let (limit, left) = (limits.get(queue), &mut room[queue.index()]);
+        let free = match *left {
+            Some(free) => free,
+            None => limit.saturating_sub(ready(write.sql, queue)?),
+        };
+        *left = Some(free.saturating_sub(1));
+        answers.push(if free > 0 {
+            insert(write.sql, message)?;
+            changes[queue.index()] += 1;
+            Ok(())
+        } else {
+            Err(BrokerError::Full { queue, limit })
+        });
+    }
+    count(write, &changes)?;
+    Ok(answers)
+}
+
+fn insert(sql: &Connection, message: &Message) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
+    let parameters = params![priority, id, generation, enqueued_at, expires_at, &**body];
+    sql.prepare_cached(insert)?.execute(parameters).map(drop)
+}
+
+/// Hands the first messages of a queue to a worker.
+pub(super) fn take(
+    write: &mut Write<'_>,
+    worker: WorkerId,
+    queue: Queue,
+    want: usize,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let mut deliveries = Vec::new();
+    for priority in queue.priorities() {
+        let left = want - deliveries.len();
+        deliveries.extend(head(write.sql, worker, priority, left, |_| true)?);
+    }
+    hold(write, worker, &deliveries)?;
+    Ok(deliveries)
+}
+
+/// Up to `limit` messages from the front of the queue, until one is not `wanted`.
+fn head(
+    sql: &Connection,
+    worker: WorkerId,
+    priority: Priority,
+    limit: usize,
+    wanted: impl Fn(&Message) -> bool,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let query = "SELECT * FROM messages WHERE held = 0 AND priority = ?1 ORDER BY seq LIMIT ?2";
+    let mut query = sql.prepare_cached(query)?;
+    let mut rows = query.query(params![priority, limit])?;
+    let mut deliveries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let delivery = delivery(row, worker)?;
+        if !wanted(&delivery.message) {
+            break;
+        }
+        deliveries.push(delivery);
+    }
+    Ok(deliveries)
+}
+
+fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
+    let message = message(row)?;
+    let receipt = Receipt {
+        queue: message.priority.queue(),
+        worker,
+        id: message.id,
+        generation: message.generation,
+        channel: 0,
+        tag: row.get("seq")?,
+    };
+    Ok(Delivery { message, receipt })
+}
+
+fn hold(write: &mut Write<'_>, worker: WorkerId, deliveries: &[Delivery]) -> rusqlite::Result<()> {
+    let mut changes = Changes::default();
+    let mut update = write.sql.prepare_cached("UPDATE messages SET held = 1, owner = ?2 WHERE seq = ?1")?;
+    for Delivery { receipt, .. } in deliveries {
+        update.execute(params![receipt.tag, worker])?;
+        changes[receipt.queue.index()] -= 1;
+    }
+    count(write, &changes)
+}
+
+/// Numbers of removed rows are given again, so the row must also hold what the receipt is of.
+const DELIVERED: &str = "seq = ?1 AND held = 1 AND owner = ?2 AND id = ?3 AND generation = ?4";
+
+fn named(receipt: &Receipt) -> (u64, WorkerId, TaskId, u32) {
+    (receipt.tag, receipt.worker, receipt.id, receipt.generation)
+}
+
+pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
+    let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {DELIVERED}"))?;
+    receipts.iter().try_for_each(|receipt| delete.execute(named(receipt)).map(drop))
+}
+
+pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
+    let update = format!("UPDATE messages SET held = 0, owner = zeroblob(16) WHERE {DELIVERED}");
+    let mut changes = Changes::default();
+    let mut update = write.sql.prepare_cached(&update)?;
+    for receipt in receipts {
+        let released = update.execute(named(receipt))?;
+        changes[receipt.queue.index()] += i64::from(released == 1);
+    }
+    count(write, &changes)
+}
+
+/// Releases all that a worker holds.
+pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Result<u64> {
+    let query = "SELECT priority, count(*) FROM messages WHERE held = 1 AND owner = ?1 GROUP BY priority";
+    let update = "UPDATE messages SET held = 0, owner = zeroblob(16) WHERE held = 1 AND owner = ?1";
+    let mut changes = Changes::default();
+    let mut query = write.sql.prepare_cached(query)?;
+    let mut rows = query.query([worker])?;
+    while let Some(row) = rows.next()? {
+        changes[row.get::<_, Priority>(0)?.queue().index()] += row.get::<_, i64>(1)?;
+    }
+    let held = write.sql.prepare_cached(update)?.execute([worker])?;
+    count(write, &changes)?;
+    Ok(held as u64)
+}
+
+/// The priorities whose first message has expired.
+pub(super) fn expired(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Priority>> {
+    let mut expired = Vec::new();
+    for priority in Priority::ALL {
+        if first(sql, priority)?.is_some_and(|(_, expires_at)| expires_at <= now) {
+            expired.push(priority);
+        }
+    }
+    Ok(expired)
+}
+
+/// Hands expired messages to `worker`, as far as they are the first of their queues.
+pub(super) fn sweep(
+    write: &mut Write<'_>,
+    worker: WorkerId,
+    priorities: &[Priority],
+    limit: usize,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let (mut swept, now) = (Vec::new(), write.now);
+    for priority in priorities {
+        let left = limit - swept.len();
+        swept.extend(head(write.sql, worker, *priority, left, |message| message.expires_at <= now)?);
+    }
+    hold(write, worker, &swept)?;
+    Ok(swept)
+}
+
+pub(super) fn depth(sql: &Connection, queue: Queue) -> rusqlite::Result<Depth> {
+    let mut oldest = None;
+    for priority in queue.priorities() {
+        let enqueued_at = first(sql, priority)?.map(|(enqueued_at, _)| enqueued_at);
+        oldest = oldest.into_iter().chain(enqueued_at).min();
+    }
+    Ok(Depth { ready: ready(sql, queue)?, oldest })
+}
+
+/// When the first message was enqueued, and when it expires.
+fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<Option<(Timestamp, Timestamp)>> {
+    let query = "SELECT enqueued_at, expires_at FROM messages WHERE held = 0 AND priority = ?1 ORDER BY seq LIMIT 1";
+    sql.prepare_cached(query)?.query_row([priority], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {
+    sql.prepare_cached("SELECT ready FROM depths WHERE queue = ?1")?.query_row([queue], |row| row.get(0))
+}
+
+/// Writes the depths, and wakes consumers where a queue was empty: one that waits has seen it empty.
+fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
+    let update = "UPDATE depths SET ready = ready + ?2 WHERE queue = ?1 RETURNING ready";
+    for (queue, change) in Queue::ALL.into_iter().zip(*changes) {
+        if change != 0 {
+            let mut update = write.sql.prepare_cached(update)?;
+            let ready: i64 = update.query_row(params![queue, change], |row| row.get(0))?;
+            if change > 0 && ready == change {
+                write.rings.ring(Topic::Ready(queue));
+            }
+        }
+    }
+    Ok(())
+}

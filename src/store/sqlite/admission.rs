@@ -1,0 +1,92 @@
+//! Admitting new tasks, and taking that back.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{entries, forget, life, tally::Tally, writer::Write};
+use crate::{
+    store::{Admission, Admitted},
+    task::{State, TaskId, Timestamp},
+};
+
+/// A task still queued this long after its expiry has lost its message: its dispatcher died before it published it.
+const LOST: Duration = Duration::from_secs(3600);
+
+pub(super) fn admit(write: &mut Write<'_>, tasks: &[Admission]) -> rusqlite::Result<Vec<Admitted>> {
+    forget::records(write, tasks.len() * 2)?;
+    let mut tally = Tally::default();
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let answer = admit_one(write, task)?;
+        if answer == Admitted::New {
+            tally.of(task.message.priority.queue()).enqueued += 1;
+        }
+        answers.push(answer);
+    }
+    tally.write(write)?;
+    Ok(answers)
+}
+
+fn admit_one(write: &mut Write<'_>, task: &Admission) -> rusqlite::Result<Admitted> {
+    let id = task.message.id;
+    if let Some(key) = &task.unique_key
+        && let Some(holder) = holder(write, key)?
+    {
+        let known = life::known(write, id)?.is_some();
+        return Ok(Admitted::Existing(if known { id } else { holder }));
+    }
+    if !insert(write, task)? {
+        return Ok(Admitted::Existing(id));
+    }
+    if let Some(key) = &task.unique_key {
+        write.sql.prepare_cached("REPLACE INTO unique_keys (key, id) VALUES (?1, ?2)")?.execute(params![key, id])?;
+    }
+    if let Some(at) = task.at {
+        entries::put(write, &task.message, at)?;
+    }
+    Ok(Admitted::New)
+}
+
+/// The unfinished task that has this key.
+fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
+    let query = "SELECT id FROM unique_keys JOIN tasks USING (id)
+                 WHERE key = ?1 AND state <= 2 AND NOT (state = 1 AND expires_at < ?2)";
+    let lost = Timestamp::from_millis(write.now.as_millis().saturating_sub(LOST.as_millis() as u64));
+    write.sql.prepare_cached(query)?.query_row(params![key, lost], |row| row.get(0)).optional()
+}
+
+fn insert(write: &Write<'_>, task: &Admission) -> rusqlite::Result<bool> {
+    let insert = "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
+                  expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+    let (message, state) = (&task.message, if task.at.is_some() { State::Scheduled } else { State::Queued });
+    let count = write.sql.prepare_cached(insert)?.execute(params![
+        message.id,
+        task.kind,
+        message.priority,
+        task.tenant,
+        task.unique_key,
+        state,
+        message.generation,
+        message.enqueued_at,
+        message.expires_at,
+    ])?;
+    Ok(count == 1)
+}
+
+/// Forgets tasks that could not be published. One that runs or has ended was published after all, and stays.
+pub(super) fn withdraw(write: &mut Write<'_>, ids: &[TaskId]) -> rusqlite::Result<()> {
+    let delete = "DELETE FROM tasks WHERE id = ?1 AND state < 2 RETURNING priority, unique_key";
+    let mut tally = Tally::default();
+    for id in ids {
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, crate::task::Priority>(0)?, row.get(1)?));
+        let gone: Option<(_, Option<String>)> = write.sql.prepare_cached(delete)?.query_row([id], row).optional()?;
+        let Some((priority, unique_key)) = gone else { continue };
+        tally.of(priority.queue()).enqueued -= 1;
+        entries::remove_all(write.sql, *id)?;
+        if let Some(key) = unique_key {
+            life::free(write, &key, *id)?;
+        }
+    }
+    tally.write(write)
+}

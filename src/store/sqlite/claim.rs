@@ -1,0 +1,133 @@
+//! Claiming: the moment that decides whether a delivered message runs (INV-2, INV-3).
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    Rules, entries,
+    life::{self, Ending, Known},
+    orders::{self, Order},
+    tally::Tally,
+    writer::Write,
+};
+use crate::{
+    store::{Claim, Verdict},
+    task::{State, Timestamp, WorkerId},
+};
+
+pub(super) struct Claimant {
+    pub(super) worker: WorkerId,
+    pub(super) takeover: bool,
+}
+
+pub(super) fn claim(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    by: &Claimant,
+    claims: &[Claim],
+) -> rusqlite::Result<Vec<Verdict>> {
+    let mut tally = Tally::default();
+    let mut verdicts = Vec::with_capacity(claims.len());
+    for claim in claims {
+        verdicts.push(match plain(write, by, claim)? {
+            Some(verdict) => verdict,
+            None => judge(write, rules, by, claim, &mut tally)?,
+        });
+    }
+    tally.write(write)?;
+    Ok(verdicts)
+}
+
+/// The usual case in one statement: the task waits on its queue, or is not known at all.
+fn plain(write: &Write<'_>, by: &Claimant, claim: &Claim) -> rusqlite::Result<Option<Verdict>> {
+    let upsert = "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
+                  expires_at, started_at) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9)
+                  ON CONFLICT (id) DO UPDATE SET state = 2, token = token + 1, owner = excluded.owner,
+                  started_at = excluded.started_at WHERE state = 1 AND generation = excluded.generation
+                  RETURNING token, crashes";
+    let parameters = params![
+        claim.id,
+        claim.kind,
+        claim.priority,
+        claim.generation,
+        claim.attempt,
+        by.worker,
+        claim.enqueued_at,
+        claim.expires_at,
+        write.now,
+    ];
+    let run = |row: &rusqlite::Row<'_>| Ok(Verdict::Run { token: row.get(0)?, crashes: row.get(1)? });
+    write.sql.prepare_cached(upsert)?.query_row(parameters, run).optional()
+}
+
+fn judge(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    by: &Claimant,
+    claim: &Claim,
+    tally: &mut Tally,
+) -> rusqlite::Result<Verdict> {
+    let Some(known) = life::known(write, claim.id)? else { return Ok(Verdict::Drop) };
+    if known.generation < claim.generation {
+        // The store was set back and the broker was not: the message knows better.
+        return take(write, by, claim, &known, 0);
+    }
+    if known.generation > claim.generation || known.state.is_final() {
+        return Ok(Verdict::Drop);
+    }
+    if known.state != State::Running {
+        entries::remove(write.sql, claim.id, claim.generation)?;
+        return take(write, by, claim, &known, 0);
+    }
+    match held(write, rules, by, &known)? {
+        Some(retry_in) => Ok(Verdict::Held { retry_in }),
+        None => pass(write, rules, by, claim, &known, tally),
+    }
+}
+
+/// How long the owner of a running task may keep it without another beat; `None` when it has lost it.
+fn held(write: &Write<'_>, rules: &Rules, by: &Claimant, known: &Known) -> rusqlite::Result<Option<Duration>> {
+    let query = "SELECT last_beat, lease_until FROM workers WHERE id = ?1";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Timestamp>(0)?, row.get::<_, Timestamp>(1)?));
+    let Some((last_beat, until)) = write.sql.prepare_cached(query)?.query_row([known.owner], row).optional()? else {
+        return Ok(None);
+    };
+    let silent = write.now.since(last_beat) >= rules.heartbeat.mul_f64(1.5);
+    let left = until.since(write.now);
+    let lost = left.is_zero() || by.takeover && silent;
+    Ok((!lost).then_some(left))
+}
+
+/// A running task passes to another worker, because its owner died with it.
+fn pass(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    by: &Claimant,
+    claim: &Claim,
+    known: &Known,
+    tally: &mut Tally,
+) -> rusqlite::Result<Verdict> {
+    if let Some(owner) = known.owner {
+        orders::give(write, owner, claim.id, Order::Lost)?;
+    }
+    if known.signalled {
+        write.sql.prepare_cached("UPDATE tasks SET crashes = crashes + 1 WHERE id = ?1")?.execute([claim.id])?;
+        life::cancel(write, claim.id, known, rules, &Ending::default())?;
+        tally.of(claim.priority.queue()).cancelled += 1;
+        return Ok(Verdict::Drop);
+    }
+    match take(write, by, claim, known, 1)? {
+        Verdict::Run { token, crashes } if crashes >= rules.crashes => Ok(Verdict::Poison { token, crashes }),
+        verdict => Ok(verdict),
+    }
+}
+
+fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, crash: u32) -> rusqlite::Result<Verdict> {
+    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, crashes = ?4, owner = ?5, started_at = ?6,
+                  attempt = iif(generation < ?2, ?7, attempt), finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE id = ?1";
+    let (token, crashes) = (known.token + 1, known.crashes + crash);
+    let parameters = params![claim.id, claim.generation, token, crashes, by.worker, write.now, claim.attempt];
+    write.sql.prepare_cached(update)?.execute(parameters)?;
+    Ok(Verdict::Run { token, crashes })
+}

@@ -1,0 +1,89 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Write, leaders, tally};
+use crate::{
+    store::{ControlStore, Fence, QueueTotals, Role, StoreError},
+    task::{Queue, Timestamp, WorkerId},
+};
+
+#[async_trait]
+impl ControlStore for super::SqliteStore {
+    async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
+        Ok(self.database.write(move |write| leaders::lead(write, role, who, lease)).await?)
+    }
+
+    async fn resign(&self, fence: Fence) -> Result<(), StoreError> {
+        Ok(self.database.write(move |write| leaders::resign(write, fence)).await?)
+    }
+
+    async fn set_paused(&self, queue: Queue, paused: bool) -> Result<(), StoreError> {
+        let statement = if paused {
+            "INSERT OR IGNORE INTO paused (queue) VALUES (?1)"
+        } else {
+            "DELETE FROM paused WHERE queue = ?1"
+        };
+        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(statement)?.execute([queue]).map(drop);
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn paused(&self) -> Result<Vec<Queue>, StoreError> {
+        Ok(self.database.read(paused).await?)
+    }
+
+    async fn take_tokens(
+        &self,
+        bucket: &str,
+        want: u32,
+        per_second: f64,
+        burst: u32,
+    ) -> Result<(u32, Duration), StoreError> {
+        let (bucket, pace) = (bucket.to_owned(), Pace { per_second, burst });
+        Ok(self.database.write(move |write| take_tokens(write.sql, &bucket, want, &pace)).await?)
+    }
+
+    async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
+        Ok(self.database.read(|sql| tally::read(sql, Timestamp::now())).await?)
+    }
+}
+
+pub(super) fn paused(sql: &Connection) -> rusqlite::Result<Vec<Queue>> {
+    sql.prepare_cached("SELECT queue FROM paused ORDER BY queue")?.query_map((), |row| row.get(0))?.collect()
+}
+
+struct Pace {
+    per_second: f64,
+    burst: u32,
+}
+
+fn take_tokens(sql: &Connection, bucket: &str, want: u32, pace: &Pace) -> rusqlite::Result<(u32, Duration)> {
+    let now = micros();
+    let mut query = sql.prepare_cached("SELECT tokens, at FROM buckets WHERE name = ?1")?;
+    let row = query.query_row([bucket], |row| Ok((row.get::<_, f64>(0)?, row.get::<_, i64>(1)?))).optional()?;
+    let full = f64::from(pace.burst);
+    let filled = row.map_or(full, |(tokens, at)| {
+        // A clock that was set back refills nothing, and refills again from its new time on.
+        let elapsed = Duration::from_micros(now.saturating_sub(at).max(0).unsigned_abs());
+        full.min(elapsed.as_secs_f64().mul_add(pace.per_second, tokens))
+    });
+    let taken = f64::from(want).min(filled.floor()).max(0.0);
+    let left = filled - taken;
+    sql.prepare_cached("REPLACE INTO buckets (name, tokens, at) VALUES (?1, ?2, ?3)")?
+        .execute(params![bucket, left, now])?;
+    Ok((taken as u32, wait(left, pace)))
+}
+
+/// Until there is a whole token.
+fn wait(left: f64, pace: &Pace) -> Duration {
+    if left >= 1.0 {
+        return Duration::ZERO;
+    }
+    Duration::try_from_secs_f64((1.0 - left) / pace.per_second).unwrap_or(Duration::MAX)
+}
+
+fn micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

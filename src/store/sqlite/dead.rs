@@ -1,0 +1,97 @@
+use async_trait::async_trait;
+use rusqlite::params;
+
+use super::{Rules, Write, entries, letters, life, records, settle, tally::Tally};
+use crate::{
+    store::{DeadFilter, DeadLetter, DeadStore, Page, StoreError},
+    task::{Message, State, Task, TaskId},
+};
+
+#[async_trait]
+impl DeadStore for super::SqliteStore {
+    async fn condemn(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+        let (rules, letters) = (self.rules, letters.to_vec());
+        Ok(self.database.write(move |write| condemn(write, &rules, &letters)).await?)
+    }
+
+    async fn dead(
+        &self,
+        filter: &DeadFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<DeadLetter>, StoreError> {
+        let (filter, before) = (filter.clone(), cursor.map(records::cursor).transpose()?);
+        Ok(self.database.read(move |sql| letters::list(sql, &filter, before, limit)).await?)
+    }
+
+    async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError> {
+        Ok(self.database.read(move |sql| letters::one(sql, id)).await?)
+    }
+
+    async fn requeue(&self, messages: &[Message]) -> Result<u64, StoreError> {
+        let messages = messages.to_vec();
+        Ok(self.database.write(move |write| requeue(write, &messages)).await?)
+    }
+
+    async fn discard(&self, ids: &[TaskId]) -> Result<u64, StoreError> {
+        let ids = ids.to_vec();
+        let discard = move |write: &mut Write<'_>| {
+            ids.iter().try_fold(0, |count, id| Ok(count + u64::from(letters::remove(write.sql, *id)?.is_some())))
+        };
+        Ok(self.database.write(discard).await?)
+    }
+}
+
+fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusqlite::Result<()> {
+    let mut tally = Tally::default();
+    for letter in letters {
+        let message = &letter.message;
+        // A message without a record gets one, for the letter to be the end of.
+        born(write, message, &letter.kind, letter.tenant.as_deref())?;
+        let waits = life::known(write, message.id)?
+            .filter(|known| known.state < State::Running && known.generation <= message.generation);
+        if let Some(known) = waits {
+            settle::bury(write, rules, &known, letter)?;
+            tally.of(message.priority.queue()).dead += 1;
+        }
+    }
+    tally.write(write)
+}
+
+/// Makes a record, queued, where there is none.
+fn born(write: &Write<'_>, message: &Message, kind: &str, tenant: Option<&str>) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, expires_at)
+                  VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, ?6, ?7) ON CONFLICT (id) DO NOTHING";
+    let Message { id, generation, priority, enqueued_at, expires_at, .. } = message;
+    let parameters = params![id, kind, priority, tenant, generation, enqueued_at, expires_at];
+    write.sql.prepare_cached(insert)?.execute(parameters).map(drop)
+}
+
+fn requeue(write: &mut Write<'_>, messages: &[Message]) -> rusqlite::Result<u64> {
+    let mut count = 0;
+    for message in messages {
+        if let Some((kind, tenant)) = letters::remove(write.sql, message.id)? {
+            born(write, message, &kind, tenant.as_deref())?;
+            revive(write, message)?;
+            entries::put(write, message, write.now)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// Gives a dead task a fresh life, and its unique key back if that is free.
+fn revive(write: &Write<'_>, message: &Message) -> rusqlite::Result<()> {
+    let update = "UPDATE tasks SET state = 0, generation = ?2, attempt = ?3, unique_key = ?4, expires_at = ?5,
+                  crashes = 0, signalled = 0, finished_at = NULL, forget_at = NULL WHERE id = ?1";
+    let task = message.task().ok();
+    let attempt = task.as_ref().map_or(0, |task| task.attempt);
+    let key = task.as_ref().and_then(|task: &Task| task.unique_key.as_deref());
+    let parameters = params![message.id, message.generation, attempt, key, message.expires_at];
+    write.sql.prepare_cached(update)?.execute(parameters)?;
+    if let Some(key) = key {
+        let insert = "INSERT OR IGNORE INTO unique_keys (key, id) VALUES (?1, ?2)";
+        write.sql.prepare_cached(insert)?.execute(params![key, message.id])?;
+    }
+    Ok(())
+}

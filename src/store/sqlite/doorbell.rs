@@ -1,0 +1,227 @@
+//! Wakes those who wait for a change of the file, in this process and in others, without polling.
+//!
+//! Each process listens on a UDP port of the loopback and notes it in the file, with what it waits for. After a commit
+//! the writer sends one datagram to each listener that the change concerns. A datagram may be lost, so waiters look again
+//! every few seconds all the same. Datagrams carry no authority: they only make their receiver look.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, UdpSocket},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use rusqlite::{Connection, params};
+use tokio::sync::{Notify, watch};
+
+use crate::task::{Queue, TaskId, Timestamp};
+
+const MAGIC: &[u8] = b"clawpool";
+/// Ids in one datagram.
+const IDS: usize = 500;
+/// A listener that has not said for this long that it lives is dead. It says so every few [`CHECK`]s.
+const STALE: Duration = Duration::from_secs(120);
+pub(super) const CHECK: Duration = Duration::from_secs(5);
+
+/// What one may wait for, as a bit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Topic {
+    /// The queue was empty and is not any more.
+    Ready(Queue),
+    /// An entry of the schedule set is new or has moved.
+    Schedule,
+    /// A task has ended.
+    Finished,
+}
+
+impl Topic {
+    const COUNT: usize = Queue::ALL.len() + 2;
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Ready(queue) => queue.index(),
+            Self::Schedule => Queue::ALL.len(),
+            Self::Finished => Queue::ALL.len() + 1,
+        }
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self.index()
+    }
+}
+
+/// What a transaction has changed that somebody may wait for.
+#[derive(Debug, Default)]
+pub(crate) struct Rings {
+    topics: u32,
+    finished: Vec<TaskId>,
+}
+
+impl Rings {
+    pub(crate) fn ring(&mut self, topic: Topic) {
+        self.topics |= topic.bit();
+    }
+
+    pub(super) fn finished(&mut self, id: TaskId) {
+        self.ring(Topic::Finished);
+        self.finished.push(id);
+    }
+}
+
+pub(super) struct Doorbell {
+    port: u16,
+    /// Not the one that listens: on Windows a dead receiver's refusal would end the listening.
+    sender: UdpSocket,
+    /// What this process waits for, as its row in the file says.
+    listening: AtomicU32,
+    bells: [watch::Sender<()>; Topic::COUNT],
+    waiters: Mutex<HashMap<TaskId, Arc<Notify>>>,
+}
+
+impl Doorbell {
+    /// A doorbell, and the socket whose datagrams are for [`Doorbell::heard`].
+    pub(super) fn new() -> std::io::Result<(Self, UdpSocket)> {
+        let receiver = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        for socket in [&receiver, &sender] {
+            socket.set_nonblocking(true)?;
+        }
+        let bell = Self {
+            port: receiver.local_addr()?.port(),
+            sender,
+            listening: AtomicU32::new(0),
+            bells: std::array::from_fn(|_| watch::Sender::new(())),
+            waiters: Mutex::default(),
+        };
+        Ok((bell, receiver))
+    }
+
+    pub(super) fn is_listening(&self, topic: Topic) -> bool {
+        self.listening.load(Ordering::Acquire) & topic.bit() != 0
+    }
+
+    pub(super) fn is_listening_at_all(&self) -> bool {
+        self.listening.load(Ordering::Acquire) != 0
+    }
+
+    /// Fires with every later ring of the topic.
+    pub(super) fn subscribe(&self, topic: Topic) -> watch::Receiver<()> {
+        self.bells[topic.index()].subscribe()
+    }
+
+    /// Fires when the task ends. Both ends of the wait share the entry, the last one removes it.
+    pub(super) fn waiter(&self, id: TaskId) -> Arc<Notify> {
+        self.waiting().entry(id).or_default().clone()
+    }
+
+    pub(super) fn leave(&self, id: TaskId, waiter: Arc<Notify>) {
+        let mut waiting = self.waiting();
+        drop(waiter);
+        if waiting.get(&id).is_some_and(|shared| Arc::strong_count(shared) == 1) {
+            waiting.remove(&id);
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Arc<Notify>>> {
+        self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes in the file that this process waits for the topic, within the caller's transaction.
+    pub(super) fn listen(&self, topic: Topic, sql: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        self.register(self.listening.load(Ordering::Acquire) | topic.bit(), sql, now)
+    }
+
+    /// To be called after the commit of [`Doorbell::listen`].
+    pub(super) fn listens(&self, topic: Topic) {
+        self.listening.fetch_or(topic.bit(), Ordering::AcqRel);
+    }
+
+    /// Says that this process lives, and forgets those that have not said so for long.
+    pub(super) fn renew(&self, sql: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        sql.prepare_cached("DELETE FROM listeners WHERE seen_at < ?1")?.execute([stale(now)])?;
+        self.register(self.listening.load(Ordering::Acquire), sql, now)
+    }
+
+    fn register(&self, topics: u32, sql: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        let upsert = "INSERT INTO listeners (port, topics, seen_at) VALUES (?1, ?2, ?3)
+                      ON CONFLICT (port) DO UPDATE SET topics = topics | excluded.topics, seen_at = excluded.seen_at";
+        sql.prepare_cached(upsert)?.execute(params![self.port, topics, now]).map(drop)
+    }
+
+    pub(super) fn close(&self, sql: &Connection) {
+        if self.is_listening_at_all() {
+            // Nothing is lost when it fails: the row grows stale.
+            let _ = sql.execute("DELETE FROM listeners WHERE port = ?1", [self.port]);
+        }
+    }
+
+    /// Wakes everybody whom a committed transaction concerns. Reads the listeners after the commit: one that registers
+    /// later looks later, and sees the change.
+    pub(super) fn ring(&self, rings: &Rings, sql: &Connection) {
+        if rings.topics == 0 {
+            return;
+        }
+        self.wake(rings.topics, &rings.finished);
+        if let Err(error) = self.ring_others(rings, sql) {
+            tracing::warn!(%error, "other processes learn of new work only when they look by themselves");
+        }
+    }
+
+    fn ring_others(&self, rings: &Rings, sql: &Connection) -> rusqlite::Result<()> {
+        let query = "SELECT port, topics FROM listeners WHERE topics & ?1 AND port != ?2 AND seen_at >= ?3";
+        let mut query = sql.prepare_cached(query)?;
+        let mut listeners = query.query(params![rings.topics, self.port, stale(Timestamp::now())])?;
+        while let Some(row) = listeners.next()? {
+            let (port, topics): (u16, u32) = (row.get(0)?, row.get(1)?);
+            let finished: &[TaskId] = if topics & Topic::Finished.bit() == 0 { &[] } else { &rings.finished };
+            self.send(port, rings.topics & topics, finished);
+        }
+        Ok(())
+    }
+
+    fn send(&self, port: u16, topics: u32, mut finished: &[TaskId]) {
+        loop {
+            let (ids, rest) = finished.split_at(finished.len().min(IDS));
+            let mut datagram = [MAGIC, &topics.to_le_bytes()].concat();
+            ids.iter().for_each(|id| datagram.extend(id.as_bytes()));
+            // A lost one costs its receiver a few seconds.
+            let _ = self.sender.send_to(&datagram, (Ipv4Addr::LOCALHOST, port));
+            finished = rest;
+            if finished.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Takes a datagram from another process.
+    pub(super) fn heard(&self, datagram: &[u8]) {
+        let Some((topics, ids)) = datagram.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>) else { return };
+        let finished: Vec<_> = ids.as_chunks::<16>().0.iter().map(|id| TaskId::from_bytes(*id)).collect();
+        self.wake(u32::from_le_bytes(*topics), &finished);
+    }
+
+    fn wake(&self, topics: u32, finished: &[TaskId]) {
+        for (index, bell) in self.bells.iter().enumerate() {
+            if topics & (1 << index) != 0 {
+                bell.send_replace(());
+            }
+        }
+        if !finished.is_empty() {
+            let waiting = self.waiting();
+            finished.iter().filter_map(|id| waiting.get(id)).for_each(|waiter| waiter.notify_waiters());
+        }
+    }
+
+    /// Makes all who wait look again, in case a datagram was lost.
+    pub(super) fn wake_all(&self) {
+        self.wake(u32::MAX, &[]);
+        self.waiting().values().for_each(|waiter| waiter.notify_waiters());
+    }
+}
+
+fn stale(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_sub(STALE.as_millis() as u64))
+}

@@ -1,0 +1,84 @@
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::{broker::BrokerError, store::StoreError};
+
+/// What went wrong with the file, in the words of both seams. Cloned to every caller whose work shared a transaction.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct DatabaseError {
+    kind: Kind,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It may work later.
+    Unavailable,
+    /// The disk is full.
+    Full,
+    /// What is in the file is not what was written.
+    Corrupt,
+    /// It will not work before somebody changes something.
+    Refused,
+}
+
+impl DatabaseError {
+    pub(super) fn new(path: &Path, error: &rusqlite::Error) -> Self {
+        let path = path.display();
+        let (kind, reason) = match (error.sqlite_error_code(), error) {
+            (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => (
+                Kind::Unavailable,
+                format!(
+                    "{path} stayed locked for {:?}: another process writes for too long",
+                    super::connection::PATIENCE
+                ),
+            ),
+            (Some(ErrorCode::DiskFull), _) => (Kind::Full, format!("no space is left for {path}: free some")),
+            (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => (
+                Kind::Corrupt,
+                format!("{path} is damaged or no database ({error}): move it away, or put a backup in its place"),
+            ),
+            (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied), _) => (
+                Kind::Refused,
+                format!("{path} cannot be written ({error}): check that the folder exists and belongs to this user"),
+            ),
+            (None, rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..)) => {
+                (Kind::Corrupt, format!("{path} holds a value that is none of ours: {error}"))
+            }
+            _ => (Kind::Unavailable, format!("{path}: {error}")),
+        };
+        Self { kind, reason }
+    }
+
+    pub(super) fn refused(reason: String) -> Self {
+        Self { kind: Kind::Refused, reason }
+    }
+
+    pub(super) fn stopped(path: &Path) -> Self {
+        Self { kind: Kind::Unavailable, reason: format!("{} is being closed", path.display()) }
+    }
+}
+
+impl From<DatabaseError> for StoreError {
+    fn from(DatabaseError { kind, reason }: DatabaseError) -> Self {
+        let store = "SQLite";
+        match kind {
+            Kind::Unavailable | Kind::Full => Self::Unavailable { store, reason },
+            Kind::Corrupt => Self::Corrupt { store, reason },
+            Kind::Refused => Self::Refused { store, reason },
+        }
+    }
+}
+
+impl From<DatabaseError> for BrokerError {
+    fn from(DatabaseError { kind, reason }: DatabaseError) -> Self {
+        let broker = "SQLite";
+        match kind {
+            Kind::Unavailable => Self::Unavailable { broker, reason },
+            Kind::Full => Self::Blocked { broker, reason },
+            Kind::Corrupt | Kind::Refused => Self::Refused { broker, reason },
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The statements on dead letters.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::{columns, records};
+use crate::{
+    store::{DeadFilter, DeadLetter, Page},
+    task::{TaskId, Timestamp},
+};
+
+pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
+    let insert = "REPLACE INTO dead (id, generation, kind, tenant, reason, priority, crashes, failure, died_at,
+                  enqueued_at, expires_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    let message = &letter.message;
+    sql.prepare_cached(insert)?
+        .execute(params![
+            message.id,
+            message.generation,
+            letter.kind,
+            letter.tenant,
+            letter.reason,
+            message.priority,
+            letter.crashes,
+            letter.failure,
+            letter.died_at,
+            message.enqueued_at,
+            message.expires_at,
+            &*message.body,
+        ])
+        .map(drop)
+}
+
+pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<DeadLetter>> {
+    sql.prepare_cached("SELECT * FROM dead WHERE id = ?1")?.query_row([id], letter).optional()
+}
+
+pub(super) fn list(
+    sql: &Connection,
+    filter: &DeadFilter,
+    before: Option<(u64, TaskId)>,
+    limit: usize,
+) -> rusqlite::Result<Page<DeadLetter>> {
+    let query = "SELECT * FROM dead WHERE (:at IS NULL OR (died_at, id) < (:at, :id))
+                 AND (:reason IS NULL OR reason = :reason) AND (:priority IS NULL OR priority = :priority)
+                 AND (:tenant IS NULL OR tenant = :tenant)
+                 AND (:kind IS NULL OR kind = :kind)
+                 AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
+                 AND died_at >= :since AND died_at < :until
+                 ORDER BY died_at DESC, id DESC LIMIT :limit";
+    let (kind, prefix) = records::pattern(filter.kind.as_deref());
+    let mut query = sql.prepare_cached(query)?;
+    let rows = query.query_map(
+        named_params! {
+            ":at": before.map(|(at, _)| at),
+            ":id": before.map(|(_, id)| id),
+            ":reason": filter.reason,
+            ":priority": filter.priority,
+            ":tenant": filter.tenant,
+            ":kind": kind,
+            ":prefix": prefix,
+            ":since": filter.since.unwrap_or_default(),
+            ":until": filter.until.unwrap_or(Timestamp::from_millis(u64::MAX)),
+            ":limit": limit.saturating_add(1),
+        },
+        letter,
+    )?;
+    let items = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(records::page(items, limit, |last: &DeadLetter| format!("{}:{}", last.died_at.as_millis(), last.message.id)))
+}
+
+/// Whether there was one; with what a record of the task would say.
+pub(super) fn remove(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<(String, Option<String>)>> {
+    let mut delete = sql.prepare_cached("DELETE FROM dead WHERE id = ?1 RETURNING kind, tenant")?;
+    delete.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
+    Ok(DeadLetter {
+        message: columns::message(row)?,
+        kind: row.get("kind")?,
+        tenant: row.get("tenant")?,
+        reason: row.get("reason")?,
+        failure: row.get("failure")?,
+        crashes: row.get("crashes")?,
+        died_at: row.get("died_at")?,
+    })
+}

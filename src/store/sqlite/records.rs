@@ -1,0 +1,111 @@
+//! Reading records.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use crate::{
+    store::{Page, Record, RecordFilter, StoreError},
+    task::{TaskId, Timestamp},
+};
+
+// The record is at the generation of its entry as long as it is scheduled.
+const COLUMNS: &str = "tasks.*, (SELECT at FROM schedule WHERE tasks.state = 0 AND schedule.id = tasks.id
+                       AND schedule.generation = tasks.generation) AS due_at";
+const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
+
+pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<Record>> {
+    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED}");
+    sql.prepare_cached(&query)?.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, record).optional()
+}
+
+pub(super) fn list(
+    sql: &Connection,
+    filter: &RecordFilter,
+    after: Option<TaskId>,
+    limit: usize,
+) -> rusqlite::Result<Page<Record>> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED}
+         AND (:state IS NULL OR state = :state) AND (:priority IS NULL OR priority = :priority)
+         AND (:tenant IS NULL OR tenant = :tenant)
+         AND (:kind IS NULL OR kind = :kind) AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
+         ORDER BY id LIMIT :limit"
+    );
+    let (kind, prefix) = pattern(filter.kind.as_deref());
+    let mut query = sql.prepare_cached(&query)?;
+    let rows = query.query_map(
+        named_params! {
+            ":after": after.as_ref().map_or(&[][..], |id| id.as_bytes()),
+            ":now": Timestamp::now(),
+            ":state": filter.state,
+            ":priority": filter.priority,
+            ":tenant": filter.tenant,
+            ":kind": kind,
+            ":prefix": prefix,
+            ":limit": limit.saturating_add(1),
+        },
+        record,
+    )?;
+    let items = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(page(items, limit, |last| last.id.to_string()))
+}
+
+/// A kind to equal, or a prefix of kinds to match.
+pub(super) fn pattern(kind: Option<&str>) -> (Option<&str>, Option<&str>) {
+    match kind.map(|kind| (kind, kind.strip_suffix('*'))) {
+        Some((_, Some(prefix))) => (None, Some(prefix)),
+        Some((kind, None)) => (Some(kind), None),
+        None => (None, None),
+    }
+}
+
+/// A page of `limit`, made of one row more than that when there is another page.
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Page<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = if more { items.last().map(cursor) } else { None };
+    Page { items, next }
+}
+
+/// Reads a cursor of `T` and an id, separated by a colon.
+pub(super) fn cursor(text: &str) -> Result<(u64, TaskId), StoreError> {
+    let parts = text.split_once(':').and_then(|(number, id)| Some((number.parse().ok()?, id.parse().ok()?)));
+    parts.ok_or_else(|| StoreError::BadCursor(text.to_owned()))
+}
+
+pub(super) fn id_cursor(text: &str) -> Result<TaskId, StoreError> {
+    text.parse().map_err(|_| StoreError::BadCursor(text.to_owned()))
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record {
+        id: row.get("id")?,
+        kind: row.get("kind")?,
+        priority: row.get("priority")?,
+        tenant: row.get("tenant")?,
+        state: row.get("state")?,
+        attempt: row.get("attempt")?,
+        crashes: row.get("crashes")?,
+        generation: row.get("generation")?,
+        enqueued_at: row.get("enqueued_at")?,
+        started_at: row.get("started_at")?,
+        finished_at: row.get("finished_at")?,
+        due_at: row.get("due_at")?,
+        worker: row.get("owner")?,
+        progress: row.get("progress")?,
+        result: row.get("result")?,
+        failure: row.get("failure")?,
+    })
+}
+
+/// Notes what a running task's handler said of its progress.
+pub(super) fn progress(
+    sql: &Connection,
+    worker: crate::task::WorkerId,
+    news: &[(TaskId, String)],
+) -> rusqlite::Result<()> {
+    let mut update = sql.prepare_cached("UPDATE tasks SET progress = ?3 WHERE id = ?1 AND owner = ?2 AND state = 2")?;
+    for (id, text) in news {
+        update.execute(params![id, worker, text])?;
+    }
+    Ok(())
+}

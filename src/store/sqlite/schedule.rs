@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{Topic, Write, columns, entries, leaders, records};
+use crate::{
+    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
+    task::{Message, TaskId, Timestamp},
+};
+
+/// The clock may be set while somebody sleeps until an entry is due; so nobody sleeps for longer at once.
+const NAP: Duration = Duration::from_secs(30);
+
+#[async_trait]
+impl ScheduleStore for super::SqliteStore {
+    async fn schedule(&self, scheduled: &[Scheduled]) -> Result<(), StoreError> {
+        let scheduled = scheduled.to_vec();
+        let put = move |write: &mut Write<'_>| {
+            scheduled.iter().try_for_each(|entry| entries::put(write, &entry.message, entry.at))
+        };
+        Ok(self.database.write(put).await?)
+    }
+
+    async fn due(&self, fence: Fence, limit: usize) -> Result<Due, StoreError> {
+        self.database.write(move |write| leaders::fenced(write, fence, |write| due(write, limit))).await?
+    }
+
+    async fn promoted(&self, fence: Fence, keys: &[(TaskId, u32)]) -> Result<(), StoreError> {
+        let keys = keys.to_vec();
+        self.database.write(move |write| leaders::fenced(write, fence, |write| promoted(write, &keys))).await?
+    }
+
+    /// Entries that `due` has handed out do not count: the leader has them, and no new one is waited for.
+    async fn wait_due(&self, next: Option<Timestamp>) -> Result<(), StoreError> {
+        let mut bell = self.database.listen(Topic::Schedule).await?;
+        loop {
+            bell.mark_unchanged();
+            let earliest = self.database.read(earliest).await?;
+            let now = Timestamp::now();
+            let is_new = earliest.is_some_and(|at| next.is_none_or(|next| at < next));
+            if is_new || next.is_some_and(|next| next <= now) {
+                return Ok(());
+            }
+            let nap = next.map_or(NAP, |next| next.since(now).min(NAP));
+            // Ringing and waking by the clock both mean: look again.
+            let _ = tokio::time::timeout(nap, bell.changed()).await;
+        }
+    }
+
+    async fn run_now(&self, id: TaskId) -> Result<bool, StoreError> {
+        let run = move |write: &mut Write<'_>| {
+            let update = "UPDATE schedule SET at = min(at, ?2) WHERE id = ?1";
+            let count = write.sql.prepare_cached(update)?.execute(params![id, write.now])?;
+            write.rings.ring(Topic::Schedule);
+            Ok(count > 0)
+        };
+        Ok(self.database.write(run).await?)
+    }
+
+    async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError> {
+        let after = cursor.map(entry_cursor).transpose()?;
+        Ok(self.database.read(move |sql| list(sql, after, limit)).await?)
+    }
+}
+
+fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
+    let (mut messages, mut next) = (Vec::new(), None);
+    let mut query = write.sql.prepare_cached("SELECT * FROM schedule ORDER BY at LIMIT ?1")?;
+    let mut rows = query.query([limit.saturating_add(1)])?;
+    while let Some(row) = rows.next()? {
+        let at = row.get("at")?;
+        if at > write.now || messages.len() == limit {
+            next = Some(at);
+            break;
+        }
+        messages.push(columns::message(row)?);
+    }
+    drop(rows);
+    take(write, &messages)?;
+    Ok(Due { messages, next })
+}
+
+fn take(write: &Write<'_>, messages: &[Message]) -> rusqlite::Result<()> {
+    let update = "UPDATE schedule SET taken = 1 WHERE id = ?1 AND generation = ?2 AND taken = 0";
+    let mut update = write.sql.prepare_cached(update)?;
+    messages.iter().try_for_each(|message| update.execute(params![message.id, message.generation]).map(drop))
+}
+
+fn promoted(write: &Write<'_>, keys: &[(TaskId, u32)]) -> rusqlite::Result<()> {
+    let delete = "DELETE FROM schedule WHERE id = ?1 AND generation = ?2 AND taken = 1";
+    let queue = "UPDATE tasks SET state = 1 WHERE id = ?1 AND generation = ?2 AND state = 0";
+    let (mut delete, mut queue) = (write.sql.prepare_cached(delete)?, write.sql.prepare_cached(queue)?);
+    for key in keys {
+        if delete.execute(params![key.0, key.1])? == 1 {
+            queue.execute(params![key.0, key.1])?;
+        }
+    }
+    Ok(())
+}
+
+fn earliest(sql: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let query = "SELECT at FROM schedule WHERE taken = 0 ORDER BY at LIMIT 1";
+    sql.prepare_cached(query)?.query_row((), |row| row.get(0)).optional()
+}
+
+type EntryCursor = (Timestamp, TaskId, u32);
+
+fn list(sql: &Connection, after: Option<EntryCursor>, limit: usize) -> rusqlite::Result<Page<ScheduledTask>> {
+    let query = "SELECT id, generation, priority, at FROM schedule
+                 WHERE ?1 IS NULL OR (at, id, generation) > (?1, ?2, ?3) ORDER BY at, id, generation LIMIT ?4";
+    let (at, id, generation) = after.map_or((None, None, None), |(at, id, n)| (Some(at), Some(id), Some(n)));
+    let mut query = sql.prepare_cached(query)?;
+    let rows = query.query_map(params![at, id, generation, limit.saturating_add(1)], scheduled_task)?;
+    let items = rows.collect::<rusqlite::Result<_>>()?;
+    let cursor = |last: &ScheduledTask| format!("{}:{}:{}", last.generation, last.at.as_millis(), last.id);
+    Ok(records::page(items, limit, cursor))
+}
+
+fn scheduled_task(row: &Row<'_>) -> rusqlite::Result<ScheduledTask> {
+    Ok(ScheduledTask { id: row.get(0)?, generation: row.get(1)?, priority: row.get(2)?, at: row.get(3)? })
+}
+
+fn entry_cursor(text: &str) -> Result<EntryCursor, StoreError> {
+    let wrong = || StoreError::BadCursor(text.to_owned());
+    let (generation, rest) = text.split_once(':').ok_or_else(wrong)?;
+    let (at, id) = records::cursor(rest).map_err(|_| wrong())?;
+    Ok((Timestamp::from_millis(at), id, generation.parse().map_err(|_| wrong())?))
+}

@@ -1,0 +1,67 @@
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+
+use super::{Write, columns, control, forget, orders, records};
+use crate::{
+    store::{Beat, Orders, StoreError, WorkerInfo, WorkerStore},
+    task::{Timestamp, WorkerId},
+};
+
+#[async_trait]
+impl WorkerStore for super::SqliteStore {
+    async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError> {
+        let (rules, beat) = (self.rules, beat.clone());
+        let work = move |write: &mut Write<'_>| {
+            forget::step(write, &rules)?;
+            take(write, beat)
+        };
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
+        Ok(self.database.read(list).await?)
+    }
+
+    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
+        let update = "UPDATE workers SET drain = 1 WHERE id = ?1";
+        let work = move |write: &mut Write<'_>| Ok(write.sql.prepare_cached(update)?.execute([worker])? == 1);
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn bury(&self, worker: WorkerId) -> Result<(), StoreError> {
+        let update = "UPDATE workers SET lease_until = 0 WHERE id = ?1";
+        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(update)?.execute([worker]).map(drop);
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
+        let work = move |write: &mut Write<'_>| {
+            orders::forget(write, worker)?;
+            write.sql.prepare_cached("DELETE FROM workers WHERE id = ?1")?.execute([worker]).map(drop)
+        };
+        Ok(self.database.write(work).await?)
+    }
+}
+
+fn take(write: &Write<'_>, mut beat: Beat) -> rusqlite::Result<Orders> {
+    let upsert = "INSERT INTO workers (id, beat, beats, last_beat, lease_until) VALUES (?1, ?2, 1, ?3, ?4)
+                  ON CONFLICT (id) DO UPDATE SET beat = excluded.beat, beats = beats + 1,
+                  last_beat = excluded.last_beat, lease_until = excluded.lease_until RETURNING drain";
+    records::progress(write.sql, beat.worker, &std::mem::take(&mut beat.progress))?;
+    let parameters = params![beat.worker, columns::packed(&beat)?, write.now, write.now + beat.lease];
+    let drain = write.sql.prepare_cached(upsert)?.query_row(parameters, |row| row.get(0))?;
+    let mut orders = Orders { drain, paused: control::paused(write.sql)?, ..Orders::default() };
+    orders::collect(write, beat.worker, &mut orders)?;
+    Ok(orders)
+}
+
+fn list(sql: &Connection) -> rusqlite::Result<Vec<WorkerInfo>> {
+    let now = Timestamp::now();
+    let mut query = sql.prepare_cached("SELECT beat, beats, last_beat, lease_until FROM workers ORDER BY id")?;
+    query.query_map((), |row| info(row, now))?.collect()
+}
+
+fn info(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<WorkerInfo> {
+    let beat = columns::unpacked(row.get_ref(0)?)?;
+    Ok(WorkerInfo { beat, beats: row.get(1)?, last_beat: row.get(2)?, alive: row.get::<_, Timestamp>(3)? > now })
+}

@@ -1,0 +1,135 @@
+//! The one thread of a process that writes to the file. Whatever waits when it becomes free goes into one transaction,
+//! so that many callers share one commit (and one flush to disk); each is answered after the commit.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{doorbell::Rings, error::DatabaseError};
+use crate::task::Timestamp;
+
+/// Callers that share one transaction at most: it must not keep other processes waiting for long.
+const GROUP: usize = 128;
+
+/// What a job works with: the transaction, its time, and whom to wake once it is committed.
+pub(crate) struct Write<'a> {
+    pub(crate) sql: &'a Connection,
+    pub(crate) now: Timestamp,
+    pub(crate) rings: &'a mut Rings,
+}
+
+pub(super) trait Job: Send {
+    fn run(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()>;
+    fn answer(self: Box<Self>, failure: Option<DatabaseError>);
+}
+
+/// One caller's closure and the way back to the caller.
+pub(super) struct Call<F, T> {
+    work: Option<F>,
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, DatabaseError>>,
+}
+
+impl<F, T> Call<F, T> {
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, DatabaseError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { work: Some(work), result: None, reply }, answer)
+    }
+}
+
+impl<F, T> Job for Call<F, T>
+where
+    F: FnOnce(&mut Write<'_>) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.result = Some(work(write)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<DatabaseError>) {
+        // Fails only when the caller has gone; a result that matters takes care of itself when it is dropped.
+        let _ = match (failure, self.result) {
+            (None, Some(result)) => self.reply.send(Ok(result)),
+            (Some(failure), _) => self.reply.send(Err(failure)),
+            (None, None) => return,
+        };
+    }
+}
+
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) sql: Connection,
+    pub(super) jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
+    pub(super) bells: std::sync::Arc<super::doorbell::Doorbell>,
+}
+
+impl Writer {
+    /// Until every handle is gone; what was sent before is still done.
+    pub(super) fn run(mut self) {
+        while let Some(first) = self.jobs.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                group.push(job);
+            }
+            self.commit(group);
+        }
+        self.bells.close(&self.sql);
+    }
+
+    fn commit(&self, mut group: Vec<Box<dyn Job>>) {
+        let mut rings = Rings::default();
+        match self.transact(&mut group, &mut rings) {
+            Ok(failures) => {
+                self.bells.ring(&rings, &self.sql);
+                for (job, failure) in group.into_iter().zip(failures) {
+                    job.answer(failure);
+                }
+            }
+            Err(error) => {
+                self.abandon();
+                let failure = DatabaseError::new(&self.path, &error);
+                group.into_iter().for_each(|job| job.answer(Some(failure.clone())));
+            }
+        }
+    }
+
+    /// Runs all jobs in one transaction. A job that fails is undone alone; an error that ends the transaction fails all.
+    fn transact(&self, group: &mut [Box<dyn Job>], rings: &mut Rings) -> rusqlite::Result<Vec<Option<DatabaseError>>> {
+        self.step("BEGIN IMMEDIATE")?;
+        let mut write = Write { sql: &self.sql, now: Timestamp::now(), rings };
+        let mut failures = Vec::with_capacity(group.len());
+        for job in group {
+            self.step("SAVEPOINT job")?;
+            let outcome = job.run(&mut write);
+            if let Err(error) = &outcome {
+                if self.sql.is_autocommit() {
+                    return outcome.map(|()| Vec::new());
+                }
+                tracing::warn!(%error, "a write to the database failed and was undone");
+                self.step("ROLLBACK TO job")?;
+            }
+            self.step("RELEASE job")?;
+            failures.push(outcome.err().map(|error| DatabaseError::new(&self.path, &error)));
+        }
+        self.step("COMMIT")?;
+        Ok(failures)
+    }
+
+    fn step(&self, statement: &str) -> rusqlite::Result<()> {
+        self.sql.prepare_cached(statement)?.execute(()).map(drop)
+    }
+
+    fn abandon(&self) {
+        if !self.sql.is_autocommit()
+            && let Err(error) = self.step("ROLLBACK")
+        {
+            tracing::error!(%error, path = %self.path.display(), "a failed transaction could not be rolled back");
+        }
+    }
+}
