@@ -5,7 +5,7 @@ use futures::future::join_all;
 
 use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
 use crate::{
-    config::Backend,
+    config::{self, Backend},
     task::{Message, Queue, WorkerId},
 };
 
@@ -19,13 +19,10 @@ pub struct Lanes {
 
 impl Lanes {
     /// `broker` is asked once for each backend that a queue lives on.
-    pub async fn open<F>(
-        lanes: &crate::config::Lanes,
-        mut broker: impl FnMut(Backend) -> F,
-    ) -> Result<Self, BrokerError>
-    where
-        F: Future<Output = Result<Arc<dyn Broker>, BrokerError>>,
-    {
+    pub async fn open(
+        lanes: &config::Lanes,
+        broker: impl AsyncFn(Backend) -> Result<Arc<dyn Broker>, BrokerError>,
+    ) -> Result<Self, BrokerError> {
         let mut backends = Vec::new();
         let mut members = Vec::new();
         let mut home = [0; Queue::ALL.len()];

@@ -1,15 +1,12 @@
 use std::sync::Arc;
 
-use super::{Broker, BrokerError, Lanes, rabbitmq::RabbitBroker, redis::RedisBroker};
+use super::{Broker, BrokerError, Lanes, rabbitmq::RabbitBroker, redis::RedisBroker, sqlite::SqliteBroker};
 use crate::config::{Backend, Config, Profile};
 
 /// The broker that the configuration asks for. Only servers that a queue lives on are connected to.
 pub async fn open(config: &Config) -> Result<Arc<dyn Broker>, BrokerError> {
     match config.profile {
-        Profile::Embedded => {
-            let reason = "the embedded profile has no broker in this build: set profile = \"cluster\"".to_owned();
-            Err(BrokerError::Refused { broker: "SQLite", reason })
-        }
+        Profile::Embedded => Ok(Arc::new(SqliteBroker::open(config).await?)),
         Profile::Cluster => {
             Ok(Arc::new(Lanes::open(&config.lanes, async |backend| member(config, backend).await).await?))
         }

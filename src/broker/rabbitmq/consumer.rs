@@ -24,9 +24,8 @@ impl RabbitConsumer {
         Self { intake, worker, queue, ahead: BTreeMap::new(), window: Window::new(prefetch) }
     }
 
-    fn prefetch(&self, want: usize) -> u16 {
-        let running = self.intake.line().map_or(0, |line| line.outstanding());
-        self.window.prefetch(running, want)
+    fn running(&self) -> usize {
+        self.intake.line().map_or(0, |line| line.outstanding())
     }
 
     fn put(&mut self, raw: Raw) {
@@ -59,11 +58,6 @@ impl RabbitConsumer {
 impl Consumer for RabbitConsumer {
     async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
         let want = want.max(1);
-        if self.window.is_tight() && self.ahead.is_empty() && self.intake.is_consuming() {
-            // A prefetch only changes with a new consumer.
-            self.intake.stop().await;
-            self.window.widen();
-        }
         loop {
             while let Some(raw) = self.intake.ready() {
                 self.put(raw);
@@ -72,7 +66,12 @@ impl Consumer for RabbitConsumer {
             if !taken.is_empty() {
                 return Ok(taken);
             }
-            let prefetch = self.prefetch(want);
+            if self.intake.is_consuming() && self.window.is_tight(self.running(), self.intake.granted()) {
+                // A prefetch only changes with a new consumer.
+                self.intake.stop().await;
+                self.window.widen();
+            }
+            let prefetch = self.window.prefetch(self.running(), want);
             let raw = self.intake.next(prefetch).await?;
             self.put(raw);
         }
@@ -97,8 +96,8 @@ impl Drop for RabbitConsumer {
     }
 }
 
-/// How far to fetch ahead. A worker with short tasks never rests and fetches as far as the configuration allows; one
-/// with long tasks rests after every handful, and would each time send back all but that handful.
+/// How far to fetch ahead: as far as the worker asks at first, further while it is fast. One with long tasks rests after
+/// every handful, and would each time send back all but that handful.
 struct Window {
     limit: usize,
     ahead: usize,
@@ -108,13 +107,13 @@ struct Window {
 
 impl Window {
     fn new(limit: u16) -> Self {
-        let limit = usize::from(limit.max(1));
-        Self { limit, ahead: limit, taken: 0 }
+        Self { limit: usize::from(limit.max(1)), ahead: 1, taken: 0 }
     }
 
-    /// Unsettled deliveries that the server may leave with this consumer, beside `running` ones.
-    fn prefetch(&self, running: usize, want: usize) -> u16 {
-        u16::try_from(running + self.ahead.max(want)).unwrap_or(u16::MAX)
+    /// Unsettled deliveries that the server may leave with a consumer started now, `running` ones among them.
+    fn prefetch(&mut self, running: usize, want: usize) -> u16 {
+        self.ahead = self.ahead.max(want).min(self.limit);
+        u16::try_from(running + self.ahead).unwrap_or(u16::MAX)
     }
 
     fn taken(&mut self, count: usize) {
@@ -128,14 +127,20 @@ impl Window {
         self.taken = 0;
     }
 
-    /// It was narrowed, and the worker has become fast since.
-    fn is_tight(&self) -> bool {
+    /// `granted` is filled by what runs, or too narrow for a worker this fast.
+    fn is_tight(&self, running: usize, granted: u16) -> bool {
+        running >= usize::from(granted) || self.is_slow()
+    }
+
+    const fn is_slow(&self) -> bool {
         self.ahead < self.limit && self.taken > 8 * self.ahead
     }
 
     fn widen(&mut self) {
-        self.ahead = (4 * self.ahead).min(self.limit);
-        self.taken = 0;
+        if self.is_slow() {
+            self.ahead = (4 * self.ahead).min(self.limit);
+            self.taken = 0;
+        }
     }
 }
 
@@ -146,21 +151,24 @@ mod tests {
     #[test]
     fn the_window_follows_the_worker() {
         let mut window = Window::new(256);
-        assert_eq!(window.prefetch(0, 10), 256);
-        window.taken(10);
-        window.rested(246);
-        assert_eq!(window.prefetch(10, 10), 30);
-        assert!(!window.is_tight());
-        window.taken(161);
-        assert!(window.is_tight());
+        assert_eq!(window.prefetch(0, 10), 10);
+        window.taken(80);
+        assert!(!window.is_tight(9, 10) && window.is_tight(10, 10));
+        window.taken(1);
+        assert!(window.is_tight(0, 10));
         window.widen();
-        assert_eq!(window.prefetch(0, 10), 80);
+        assert_eq!(window.prefetch(5, 10), 45);
+        window.taken(4);
+        window.rested(36);
+        assert_eq!(window.prefetch(0, 1), 8);
     }
 
     #[test]
     fn a_worker_that_rests_without_surplus_keeps_its_window() {
         let mut window = Window::new(64);
+        window.prefetch(0, 32);
         window.rested(0);
-        assert_eq!(window.prefetch(0, 1), 64);
+        assert_eq!(window.prefetch(0, 1), 32);
+        assert_eq!(window.prefetch(0, 1000), 64);
     }
 }

@@ -1,17 +1,18 @@
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt};
+use futures::FutureExt;
 use lapin::{
     message::Delivery,
-    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
+    options::{BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use tokio::time::Instant;
+use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
     BrokerError,
     backoff::Backoff,
     connect::{fault, unavailable},
+    feed::{Fed, Feed},
     lines::{Line, Lines, Settle},
     link::{Link, Session},
     topology::Spec,
@@ -23,52 +24,46 @@ pub(super) struct Intake {
     link: Link,
     lines: Arc<Lines>,
     spec: Spec,
-    line: Option<Arc<Line>>,
-    consumer: Option<lapin::Consumer>,
-    /// The server has been asked to cancel the consumer; what was on its way still comes.
-    stopping: bool,
-    /// Delivered while stopping.
-    surplus: Vec<u64>,
+    feed: Feed,
+    /// A task, for it must not be dropped half-way: the server would have a consumer that nobody listens to.
+    starting: Option<JoinHandle<Started>>,
+    /// The prefetch of the present consumer, or of the one that is starting.
+    granted: u16,
     backoff: Backoff,
     /// After a failure: no new try before this.
     pause: Option<Instant>,
 }
 
+type Started = Result<(Arc<Line>, lapin::Consumer), BrokerError>;
+
 impl Intake {
     pub(super) fn new(link: Link, lines: Arc<Lines>, spec: Spec) -> Self {
-        let backoff = Backoff::default();
-        Self {
-            link,
-            lines,
-            spec,
-            line: None,
-            consumer: None,
-            stopping: false,
-            surplus: Vec::new(),
-            backoff,
-            pause: None,
-        }
+        let (feed, backoff) = (Feed::default(), Backoff::default());
+        Self { link, lines, spec, feed, starting: None, granted: 0, backoff, pause: None }
     }
 
-    /// The line that deliveries come in on now.
     pub(super) fn line(&self) -> Option<&Arc<Line>> {
-        self.line.as_ref().filter(|line| line.channel.status().connected())
+        self.feed.line()
     }
 
-    pub(super) fn is_consuming(&self) -> bool {
-        self.consumer.is_some() && !self.stopping
+    pub(super) const fn is_consuming(&self) -> bool {
+        self.feed.is_started() && !self.feed.is_stopping()
+    }
+
+    pub(super) const fn granted(&self) -> u16 {
+        self.granted
     }
 
     /// The next delivery; consumes with `prefetch` if it does not yet. Dropping the future loses nothing.
     pub(super) async fn next(&mut self, prefetch: u16) -> Result<Delivery, BrokerError> {
-        if self.stopping {
-            self.stop().await;
+        if self.feed.is_stopping() {
+            self.feed.stop().await;
         }
         loop {
-            if let Some(consumer) = &mut self.consumer {
-                match consumer.next().await {
-                    Some(Ok(delivery)) => return Ok(self.noted(delivery)),
-                    ended => self.lost(ended.and_then(Result::err)),
+            if self.feed.is_started() {
+                match self.feed.next().await {
+                    Fed::Delivery(delivery) => return Ok(delivery),
+                    Fed::Ended(error) => self.lost(error),
                 }
             }
             self.start(prefetch).await?;
@@ -77,53 +72,29 @@ impl Intake {
 
     /// A delivery that is here already.
     pub(super) fn ready(&mut self) -> Option<Delivery> {
-        if self.stopping {
+        if !self.is_consuming() {
             return None;
         }
-        match self.consumer.as_mut()?.next().now_or_never()? {
-            Some(Ok(delivery)) => Some(self.noted(delivery)),
-            ended => {
-                self.lost(ended.and_then(Result::err));
+        match self.feed.next().now_or_never()? {
+            Fed::Delivery(delivery) => Some(delivery),
+            Fed::Ended(error) => {
+                self.lost(error);
                 None
             }
         }
     }
 
-    fn noted(&mut self, delivery: Delivery) -> Delivery {
-        if let Some(line) = &self.line {
-            line.note(delivery.delivery_tag);
-        }
-        delivery
-    }
-
-    /// Stops consuming and gives everything back that came in meanwhile. Dropped half-way, it goes on when called again.
+    /// Stops consuming; what nobody asked for goes back. Dropped half-way, it goes on when called again.
     pub(super) async fn stop(&mut self) {
-        let Some(consumer) = &mut self.consumer else { return };
-        if let Some(line) = self.line.as_ref().filter(|_| !self.stopping) {
-            // The answer ends the consumer's stream, after the last delivery.
-            let cancel = line.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-            self.stopping = true;
-            if let Some(Err(_)) = cancel.now_or_never() {
-                self.link.doubt();
-            }
+        if self.starting.is_some() {
+            // A consumer that did not start needs no stop.
+            let _ = self.started().await;
         }
-        while let Some(Ok(delivery)) = consumer.next().await {
-            if let Some(line) = &self.line {
-                line.note(delivery.delivery_tag);
-            }
-            self.surplus.push(delivery.delivery_tag);
-        }
-        self.consumer = None;
-        self.stopping = false;
-        let surplus = std::mem::take(&mut self.surplus);
-        self.settle(surplus, Settle::Requeue);
+        self.feed.stop().await;
     }
 
-    /// Settles deliveries of the present line.
     pub(super) fn settle(&self, tags: impl IntoIterator<Item = u64>, how: Settle) {
-        if let Some(line) = &self.line {
-            line.settle(tags, how);
-        }
+        self.feed.settle(tags, how);
     }
 
     async fn start(&mut self, prefetch: u16) -> Result<(), BrokerError> {
@@ -131,32 +102,30 @@ impl Intake {
             tokio::time::sleep_until(pause).await;
             self.pause = None;
         }
-        let session = self.link.wait().await?;
-        match self.consume(&session, prefetch).await {
+        if self.starting.is_none() {
+            let session = self.link.wait().await?;
+            let (lines, line, spec) = (self.lines.clone(), self.line().cloned(), self.spec.clone());
+            self.granted = prefetch;
+            self.starting = Some(tokio::spawn(consume(session, lines, line, spec, prefetch)));
+        }
+        let started = self.started().await;
+        match &started {
             Ok(()) => self.backoff.reset(),
-            Err(error) => {
-                self.line = None;
+            Err(_) => {
                 self.pause = Some(Instant::now() + self.backoff.next());
                 self.link.doubt();
-                return Err(error);
             }
         }
-        Ok(())
+        started
     }
 
-    async fn consume(&mut self, session: &Session, prefetch: u16) -> Result<(), BrokerError> {
-        let line = match self.line() {
-            Some(line) => line.clone(),
-            None => self.lines.open(session.channel().await?),
-        };
-        self.line = Some(line.clone());
-        self.spec.declare(&line.channel).await?;
-        let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
-        qos.map_err(|error| fault(&error))?;
-        let name = self.spec.name.clone();
-        let consumer =
-            line.channel.basic_consume(name, "".into(), BasicConsumeOptions::default(), FieldTable::default());
-        self.consumer = Some(consumer.await.map_err(|error| fault(&error))?);
+    /// Waits for the start that is under way.
+    async fn started(&mut self) -> Result<(), BrokerError> {
+        let Some(starting) = &mut self.starting else { return Ok(()) };
+        let started = starting.await.map_err(|error| unavailable(error.to_string()));
+        self.starting = None;
+        let (line, consumer) = started??;
+        self.feed.start(line, consumer);
         Ok(())
     }
 
@@ -164,28 +133,47 @@ impl Intake {
     fn lost(&mut self, error: Option<lapin::Error>) {
         let reason = error.map_or_else(|| unavailable("the server cancelled it"), |error| fault(&error));
         tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
-        self.consumer = None;
         if self.line().is_none() {
-            self.line = None;
             self.link.doubt();
         }
     }
 }
 
+/// Starts a consumer on `line`, or on a new one.
+async fn consume(
+    session: Arc<Session>,
+    lines: Arc<Lines>,
+    line: Option<Arc<Line>>,
+    spec: Spec,
+    prefetch: u16,
+) -> Started {
+    let line = match line {
+        Some(line) => line,
+        None => lines.open(session.channel().await?),
+    };
+    spec.declare(&line.channel).await?;
+    let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
+    qos.map_err(|error| fault(&error))?;
+    let options = BasicConsumeOptions::default();
+    let consumer = line.channel.basic_consume(spec.name, "".into(), options, FieldTable::default()).await;
+    consumer.map(|consumer| (line, consumer)).map_err(|error| fault(&error))
+}
+
 impl Drop for Intake {
     /// Gives back in the background what nobody asked for; deliveries that were handed out can still be settled.
     fn drop(&mut self) {
-        let (Some(line), Ok(runtime)) = (self.line.take(), tokio::runtime::Handle::try_current()) else { return };
-        let mut rest = Self::new(self.link.clone(), self.lines.clone(), self.spec.clone());
-        rest.line = Some(line.clone());
-        rest.consumer = self.consumer.take();
-        rest.stopping = self.stopping;
-        rest.surplus = std::mem::take(&mut self.surplus);
+        let (mut feed, starting) = (std::mem::take(&mut self.feed), self.starting.take());
         let lines = self.lines.clone();
-        runtime.spawn(async move {
-            rest.stop().await;
-            drop(rest.line.take());
-            lines.retire(&line);
-        });
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Some(starting) = starting
+                    && let Ok(Ok((line, consumer))) = starting.await
+                {
+                    feed.start(line, consumer);
+                }
+                feed.stop().await;
+                feed.take_line().inspect(|line| lines.retire(line));
+            });
+        }
     }
 }

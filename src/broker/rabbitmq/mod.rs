@@ -8,6 +8,7 @@
 mod backoff;
 mod connect;
 mod consumer;
+mod feed;
 mod gate;
 mod ingress;
 mod intake;
@@ -16,6 +17,8 @@ mod link;
 mod parcel;
 mod publisher;
 mod sweep;
+#[cfg(test)]
+pub(crate) mod tests;
 mod topology;
 mod wire;
 

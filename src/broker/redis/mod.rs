@@ -28,7 +28,12 @@ use crate::{
     config::{Config, QueueLimits},
     store::{
         StoreError,
-        redis::{link, link::Link, packed, script::Call},
+        redis::{
+            link,
+            link::Link,
+            packed,
+            script::{Call, Script},
+        },
     },
     task::{DeadReason, Message, Queue, Timestamp, WorkerId},
 };
@@ -114,7 +119,7 @@ impl Broker for RedisBroker {
 }
 
 impl Shared {
-    fn call(&self, script: &'static redis::Script) -> Call {
+    fn call(&self, script: &'static Script) -> Call {
         Call::new(script, self.link.base())
     }
 
@@ -136,7 +141,7 @@ impl Shared {
     }
 
     /// Acknowledges or releases, with one script for each worker and priority.
-    async fn settle(&self, script: &'static redis::Script, receipts: &[Receipt]) -> Result<(), BrokerError> {
+    async fn settle(&self, script: &'static Script, receipts: &[Receipt]) -> Result<(), BrokerError> {
         let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
         let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
         self.held.remove(receipts);
@@ -149,7 +154,7 @@ impl Shared {
         Ok(())
     }
 
-    fn settlement(&self, script: &'static redis::Script, group: &[&Receipt]) -> Call {
+    fn settlement(&self, script: &'static Script, group: &[&Receipt]) -> Call {
         let mut call = self.call(script);
         if let Some(first) = group.first() {
             call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));

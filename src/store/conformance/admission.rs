@@ -31,7 +31,7 @@ pub(crate) async fn a_known_id_is_answered_not_added(fixture: &dyn Fixture) {
     let claimed = start(&*store, worker, &twin.message).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
     // Finished and remembered: still answered.
-    assert_eq!(store.admit(&[twin.clone()]).await.unwrap(), [Admitted::Existing(twin.message.id)]);
+    assert_eq!(store.admit(std::slice::from_ref(&twin)).await.unwrap(), [Admitted::Existing(twin.message.id)]);
     assert_eq!(state(&*store, &twin.message).await, State::Completed);
 }
 
@@ -43,7 +43,11 @@ pub(crate) async fn a_unique_key_is_held_while_unfinished(fixture: &dyn Fixture)
     assert!(store.record(second.message.id).await.unwrap().is_none(), "the second task does not exist");
     let worker = worker(&*store).await;
     let claimed = start(&*store, worker, &first.message).await;
-    assert_eq!(store.admit(&[second.clone()]).await.unwrap(), [Admitted::Existing(first.message.id)], "running");
+    assert_eq!(
+        store.admit(std::slice::from_ref(&second)).await.unwrap(),
+        [Admitted::Existing(first.message.id)],
+        "running"
+    );
     let at = Timestamp::now() + HOUR;
     assert!(settle(&*store, worker, claimed, retry(&first.message, at)).await);
     assert_eq!(store.admit(&[second]).await.unwrap(), [Admitted::Existing(first.message.id)], "waiting to retry");
@@ -54,7 +58,7 @@ pub(crate) async fn a_unique_key_is_free_after_every_end(fixture: &dyn Fixture) 
     let worker = worker(&*store).await;
     for end in 0..5 {
         let task = unique("k");
-        assert_eq!(store.admit(&[task.clone()]).await.unwrap(), [Admitted::New], "after end {end}");
+        assert_eq!(store.admit(std::slice::from_ref(&task)).await.unwrap(), [Admitted::New], "after end {end}");
         let message = &task.message;
         match end {
             0 => assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::Done),
@@ -86,7 +90,7 @@ pub(crate) async fn a_delayed_task_is_scheduled_in_the_same_step(fixture: &dyn F
     let store = fixture.store().await;
     let at = Timestamp::now() + HOUR;
     let task = Admission { at: Some(at), ..admission(&message(Priority::P5)) };
-    assert_eq!(store.admit(&[task.clone()]).await.unwrap(), [Admitted::New]);
+    assert_eq!(store.admit(std::slice::from_ref(&task)).await.unwrap(), [Admitted::New]);
     let record = store.record(task.message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.due_at), (State::Scheduled, Some(at)));
     let page = store.scheduled(None, 10).await.unwrap();

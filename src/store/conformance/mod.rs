@@ -208,7 +208,7 @@ fn letter(message: &Message, reason: DeadReason) -> DeadLetter {
     }
 }
 
-fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
+pub(crate) fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
     Beat {
         worker,
         pool: "default".into(),

@@ -178,6 +178,7 @@ pub(crate) async fn pages_through_all_entries(fixture: &dyn Fixture) {
     assert!(seen.is_sorted_by_key(|entry| entry.at), "earliest first");
     let mut listed: Vec<_> = seen.iter().map(|entry| entry.id).collect();
     let mut expected: Vec<_> = entries.iter().map(|entry| entry.message.id).collect();
-    (listed.sort(), expected.sort());
+    listed.sort();
+    expected.sort();
     assert!(listed == expected, "each entry once");
 }

@@ -64,12 +64,11 @@ impl Link {
         }
     }
 
-    /// Runs a script, uploading it when the server does not know it (any more).
+    /// Runs a script. A server that does not know it (any more) gets its text.
     pub(crate) async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, RedisError> {
         match self.send(call.command()).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                call.script().load_async(&mut self.manager.clone()).await?;
-                self.send(call.command()).await
+                self.send(&call.in_full()).await
             }
             answer => answer,
         }

@@ -95,7 +95,8 @@ fn held(write: &Write<'_>, rules: &Rules, by: &Claimant, known: &Known) -> rusql
     };
     let silent = write.now.since(last_beat) >= rules.heartbeat.mul_f64(1.5);
     let left = until.since(write.now);
-    Ok((!left.is_zero() && !(by.takeover && silent)).then_some(left))
+    let lost = left.is_zero() || by.takeover && silent;
+    Ok((!lost).then_some(left))
 }
 
 /// A running task passes to another worker, because its owner died with it.

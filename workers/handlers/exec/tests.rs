@@ -108,7 +108,7 @@ async fn a_flood_is_cut_off_while_it_is_read() {
 
 #[tokio::test]
 async fn progress_lines_reach_the_operators() {
-    let mut attempt = Attempt::new(&"x");
+    let attempt = Attempt::new(&"x");
     let script = "echo 'progress: half way' >&2; echo done >&2; exit 1";
     let fault = shell(script).run(attempt.context.clone()).await.unwrap_err();
     assert!(fault.message.ends_with("\ndone"), "{fault}");
@@ -152,7 +152,7 @@ async fn all_gone(mut end: tokio::net::unix::pipe::Receiver) {
 async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-    let mut attempt = Attempt::new(&"x");
+    let attempt = Attempt::new(&"x");
     let running = stubborn(&path, &mut attempt).await;
     attempt.cancel();
     let fault = running.await.unwrap().unwrap_err();
@@ -164,7 +164,7 @@ async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
 async fn a_dropped_attempt_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-    let mut attempt = Attempt::new(&"x");
+    let attempt = Attempt::new(&"x");
     let running = stubborn(&path, &mut attempt).await;
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
@@ -181,7 +181,7 @@ async fn the_deadline_stops_the_program() {
 
 #[tokio::test]
 async fn a_program_may_finish_when_told_to_stop() {
-    let mut attempt = Attempt::new(&"x");
+    let attempt = Attempt::new(&"x");
     let script = "trap 'echo 5; exit 0' TERM; echo progress: up >&2; while :; do sleep 0.01; done";
     let context = attempt.context.clone();
     let running = tokio::spawn(async move { shell(script).run(context).await });

@@ -1,94 +1,12 @@
-//! The life of a task, as a model small enough to be read and believed, and random lives that a store must lead alike.
+//! The store and the model side by side: each step is taken by both, and they must agree.
 
 use std::collections::HashSet;
 
-use proptest::{
-    prelude::*,
-    test_runner::{Config as Settings, TestCaseError, TestRunner},
-};
+use proptest::test_runner::TestCaseError;
 
-use super::*;
+use super::{life::Life, *};
 
-const TASKS: usize = 3;
-const WORKERS: usize = 3;
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Admit {
-        task: usize,
-        delayed: bool,
-    },
-    /// A delivery of the task's current message, or of an older one.
-    Claim {
-        task: usize,
-        worker: usize,
-        stale: bool,
-    },
-    /// By the owner with its token, or by whoever with the token before.
-    Settle {
-        task: usize,
-        end: Ending,
-        stale: bool,
-    },
-    Cancel {
-        task: usize,
-    },
-    Promote,
-    Bury {
-        worker: usize,
-    },
-    Beat {
-        worker: usize,
-    },
-    Condemn {
-        task: usize,
-    },
-    Requeue {
-        task: usize,
-    },
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Ending {
-    Completed,
-    Retry,
-    Dead,
-    Cancelled,
-    Released,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let (task, worker) = (0..TASKS, 0..WORKERS);
-    let end =
-        prop::sample::select(vec![Ending::Completed, Ending::Retry, Ending::Dead, Ending::Cancelled, Ending::Released]);
-    prop_oneof![
-        3 => (task.clone(), any::<bool>()).prop_map(|(task, delayed)| Step::Admit { task, delayed }),
-        8 => (task.clone(), worker.clone(), prop::bool::weighted(0.2))
-            .prop_map(|(task, worker, stale)| Step::Claim { task, worker, stale }),
-        6 => (task.clone(), end, prop::bool::weighted(0.2))
-            .prop_map(|(task, end, stale)| Step::Settle { task, end, stale }),
-        1 => task.clone().prop_map(|task| Step::Cancel { task }),
-        3 => Just(Step::Promote),
-        2 => worker.clone().prop_map(|worker| Step::Bury { worker }),
-        2 => worker.prop_map(|worker| Step::Beat { worker }),
-        1 => task.clone().prop_map(|task| Step::Condemn { task }),
-        2 => task.prop_map(|task| Step::Requeue { task }),
-    ]
-}
-
-/// What the model remembers of one task.
-#[derive(Clone, Debug)]
-struct Life {
-    state: State,
-    message: Message,
-    attempt: u32,
-    crashes: u32,
-    owner: usize,
-    signalled: bool,
-    letter: bool,
-}
-
-struct World<'a> {
+pub(super) struct World<'a> {
     store: &'a dyn Store,
     fence: Fence,
     workers: [WorkerId; WORKERS],
@@ -99,30 +17,8 @@ struct World<'a> {
     tokens: [Vec<u64>; TASKS],
 }
 
-pub(crate) async fn every_life_is_as_the_model_says(fixture: &dyn Fixture) {
-    let store = fixture.store().await;
-    let fence = lead(&*store).await;
-    tokio::task::block_in_place(|| {
-        let runtime = tokio::runtime::Handle::current();
-        let settings = Settings { cases: 48, failure_persistence: None, ..Settings::default() };
-        let lives = prop::collection::vec(step(), 1..60);
-        let outcome = TestRunner::new(settings).run(&lives, |steps| {
-            runtime.block_on(async {
-                let mut world = World::new(&*store, fence).await;
-                for step in steps {
-                    world.take(step).await?;
-                }
-                Ok(())
-            })
-        });
-        if let Err(error) = outcome {
-            panic!("{error}");
-        }
-    });
-}
-
 impl<'a> World<'a> {
-    async fn new(store: &'a dyn Store, fence: Fence) -> Self {
+    pub(super) async fn new(store: &'a dyn Store, fence: Fence) -> Self {
         let workers = [(); WORKERS].map(|()| WorkerId::new());
         for worker in workers {
             beat(store, worker).await;
@@ -138,7 +34,7 @@ impl<'a> World<'a> {
         }
     }
 
-    async fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
+    pub(super) async fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
             Step::Admit { task, delayed } => self.admit(task, delayed).await?,
             Step::Claim { task, worker, stale } => self.claim(task, worker, stale).await?,
@@ -283,46 +179,5 @@ impl<'a> World<'a> {
             prop_assert_eq!(letter, life.as_ref().is_some_and(|life| life.letter), "after {:?}", step);
         }
         Ok(())
-    }
-}
-
-impl Life {
-    fn new(state: State, message: &Message) -> Self {
-        Self { state, message: message.clone(), attempt: 0, crashes: 0, owner: 0, signalled: false, letter: false }
-    }
-
-    fn claim(&mut self, generation: u32, worker: usize, alive: &[bool; WORKERS]) -> &'static str {
-        if self.state.is_final() || generation < self.message.generation {
-            return "drop";
-        }
-        if self.state == State::Running {
-            if alive[self.owner] {
-                return "held";
-            }
-            self.crashes += 1;
-            if self.signalled {
-                self.state = State::Cancelled;
-                return "drop";
-            }
-        }
-        let poison = self.state == State::Running && self.crashes >= 3;
-        (self.state, self.owner) = (State::Running, worker);
-        if poison { "poison" } else { "run" }
-    }
-
-    fn settle(&mut self, end: Ending) {
-        self.state = match end {
-            Ending::Completed => State::Completed,
-            Ending::Dead => State::Dead,
-            Ending::Retry | Ending::Released if self.signalled => State::Cancelled,
-            Ending::Cancelled => State::Cancelled,
-            Ending::Retry => State::Scheduled,
-            Ending::Released => State::Queued,
-        };
-        self.attempt += u32::from(matches!(end, Ending::Retry | Ending::Dead));
-        self.letter = self.state == State::Dead;
-        if self.state == State::Scheduled {
-            self.message = next_generation(&self.message, self.attempt);
-        }
     }
 }

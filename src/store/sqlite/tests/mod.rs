@@ -1,3 +1,8 @@
+//! The suite, and what only a file can do wrong.
+
+mod database;
+mod memory;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,10 +27,20 @@ async fn open(mut config: Config) -> File {
     File { config, _folder: folder }
 }
 
+impl File {
+    async fn database(&self) -> Arc<Database> {
+        Database::open(&self.config).await.unwrap()
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.config.embedded.data.join("clawpool.db")
+    }
+}
+
 #[async_trait]
 impl Fixture for File {
     async fn store(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::on(Database::open(&self.config).await.unwrap(), &self.config))
+        Arc::new(SqliteStore::on(self.database().await, &self.config))
     }
 }
 

@@ -1,0 +1,54 @@
+use super::*;
+
+/// What the model remembers of one task.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) state: State,
+    pub(super) message: Message,
+    pub(super) attempt: u32,
+    pub(super) crashes: u32,
+    pub(super) owner: usize,
+    pub(super) signalled: bool,
+    pub(super) letter: bool,
+}
+
+impl Life {
+    pub(super) fn new(state: State, message: &Message) -> Self {
+        Self { state, message: message.clone(), attempt: 0, crashes: 0, owner: 0, signalled: false, letter: false }
+    }
+
+    pub(super) fn claim(&mut self, generation: u32, worker: usize, alive: &[bool; WORKERS]) -> &'static str {
+        if self.state.is_final() || generation < self.message.generation {
+            return "drop";
+        }
+        if self.state == State::Running {
+            if alive[self.owner] {
+                return "held";
+            }
+            self.crashes += 1;
+            if self.signalled {
+                self.state = State::Cancelled;
+                return "drop";
+            }
+        }
+        let poison = self.state == State::Running && self.crashes >= 3;
+        (self.state, self.owner) = (State::Running, worker);
+        if poison { "poison" } else { "run" }
+    }
+
+    pub(super) fn settle(&mut self, end: Ending) {
+        self.state = match end {
+            Ending::Completed => State::Completed,
+            Ending::Dead => State::Dead,
+            Ending::Retry | Ending::Released if self.signalled => State::Cancelled,
+            Ending::Cancelled => State::Cancelled,
+            Ending::Retry => State::Scheduled,
+            Ending::Released => State::Queued,
+        };
+        self.attempt += u32::from(matches!(end, Ending::Retry | Ending::Dead));
+        self.letter = self.state == State::Dead;
+        if self.state == State::Scheduled {
+            self.message = next_generation(&self.message, self.attempt);
+        }
+    }
+}

@@ -1,0 +1,136 @@
+use std::sync::mpsc;
+
+use rusqlite::Connection;
+
+use super::*;
+
+async fn refusal(file: &File) -> StoreError {
+    match SqliteStore::open(&file.config).await {
+        Err(error) => error,
+        Ok(_) => panic!("the file was taken"),
+    }
+}
+
+/// A file that something else has made.
+async fn made_by(make: impl FnOnce(&Connection)) -> File {
+    let file = open(Config::default()).await;
+    std::fs::create_dir_all(&file.config.embedded.data).unwrap();
+    make(&Connection::open(file.path()).unwrap());
+    file
+}
+
+#[tokio::test]
+async fn a_later_versions_file_is_refused() {
+    let file = made_by(|sql| sql.pragma_update(None, "user_version", 99).unwrap()).await;
+    let error = refusal(&file).await.to_string();
+    assert!(error.contains("schema 99") && error.contains("update this program"), "{error}");
+    assert!(error.contains("clawpool.db"), "{error}");
+}
+
+#[tokio::test]
+async fn another_programs_file_is_refused() {
+    let file = made_by(|sql| sql.execute_batch("CREATE TABLE theirs (a)").unwrap()).await;
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("another program's"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named() {
+    let file = open(Config::default()).await;
+    std::fs::create_dir_all(&file.config.embedded.data).unwrap();
+    std::fs::write(file.path(), "not a database, however long one reads".repeat(100)).unwrap();
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("clawpool.db") && error.to_string().contains("backup"), "{error}");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let mut file = open(Config::default()).await;
+    let blocker = file._folder.path().join("blocker");
+    std::fs::write(&blocker, "a file").unwrap();
+    file.config.embedded.data = blocker.join("data");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    assert!(error.to_string().contains("blocker"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_processes_may_open_a_new_file_at_once() {
+    let file = open(Config::default()).await;
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let config = file.config.clone();
+            tokio::spawn(async move { Database::open(&config).await.map(drop) })
+        })
+        .collect();
+    for outcome in opening {
+        outcome.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_process_shares_one_handle() {
+    let file = open(Config::default()).await;
+    let first = Database::shared(&file.config).await.unwrap();
+    let second = Database::shared(&file.config).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+}
+
+/// Callers whose writes meet in one transaction do not share one another's failures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_write_is_undone_alone() {
+    let file = open(Config::default()).await;
+    let database = file.database().await;
+    let (go, gate) = mpsc::channel::<()>();
+    database.write_detached(move |_| {
+        let _ = gate.recv();
+        Ok(())
+    });
+    let pause = |queue: i64, fails: bool| {
+        let database = database.clone();
+        tokio::spawn(async move {
+            let work = move |write: &mut Write<'_>| {
+                write.sql.execute("INSERT INTO paused VALUES (?1)", [queue])?;
+                if fails { Err(rusqlite::Error::InvalidQuery) } else { Ok(()) }
+            };
+            database.write(work).await
+        })
+    };
+    let writes = [pause(1, false), pause(2, true), pause(3, false), pause(1, false)];
+    tokio::task::yield_now().await;
+    go.send(()).unwrap();
+    let mut kept = 0;
+    for write in writes {
+        kept += usize::from(write.await.unwrap().is_ok());
+    }
+    let rows = database.read(|sql| {
+        let mut query = sql.prepare("SELECT queue FROM paused ORDER BY queue")?;
+        query.query_map((), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()
+    });
+    assert_eq!((rows.await.unwrap(), kept), (vec![1, 3], 2), "one broke off, one met a row that was there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_ring_is_made_up_for() {
+    let file = open(Config::default()).await;
+    let (waiter, other) = (file.database().await, file.database().await);
+    let mut bell = waiter.listen(Topic::Schedule).await.unwrap();
+    other.write(|write| write.sql.execute("DELETE FROM listeners", ())).await.unwrap();
+    other.write(|write| Ok(write.rings.ring(Topic::Schedule))).await.unwrap();
+    crate::store::conformance::guarded(bell.changed()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_handle_leaves_no_listener() {
+    let file = open(Config::default()).await;
+    let (stays, goes) = (file.database().await, file.database().await);
+    goes.listen(Topic::Schedule).await.unwrap();
+    drop(goes);
+    let listeners = async || {
+        let count = |sql: &Connection| sql.query_row("SELECT count(*) FROM listeners", (), |row| row.get::<_, i64>(0));
+        stays.read(count).await.unwrap()
+    };
+    crate::store::conformance::guarded(crate::store::conformance::eventually(async || listeners().await == 0)).await;
+}
