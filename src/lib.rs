@@ -3,11 +3,21 @@
 pub mod api;
 pub mod broker;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod dispatch;
+#[path = "../workers/handlers/mod.rs"]
+pub mod handlers;
 pub mod retry;
+pub mod schedule;
 pub mod store;
 pub mod supervise;
 pub mod task;
 pub mod telemetry;
 pub mod worker;
+
+/// Chooses the provider of TLS for this process; each program calls it once at its start.
+pub fn install_tls() {
+    // Fails only when one is chosen already, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

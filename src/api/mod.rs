@@ -1,1 +1,117 @@
-//! HTTP.
+//! HTTP: the door for producers and the operator's window. JSON throughout; tasks may come as MessagePack.
+//!
+//! Guarantees: a task is answered with its id only when it is durable; whatever the bytes, the answer is a status with
+//! `{code, message, field}`, never a panic and never a 500 for a client's mistake; a server in trouble says 503 and when to
+//! come back. Never does: decide anything about tasks, which is for the door, the store and the workers.
+
+mod auth;
+mod body;
+mod bulk;
+mod dead;
+mod decode;
+mod enqueue;
+mod error;
+mod health;
+mod message_pack;
+mod query;
+mod queues;
+mod schedule;
+mod tasks;
+mod timing;
+pub mod view;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{get, post},
+    serve::ListenerExt,
+};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+pub use self::bulk::Selection;
+use self::error::ApiError;
+use crate::{broker::Broker, config::Config, dispatch::Producer, store::Store, task::WorkerId};
+
+/// What the routes work with.
+pub struct Api {
+    producer: Producer,
+    broker: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
+    config: Arc<Config>,
+    /// Names this process in `/health`.
+    instance: WorkerId,
+    /// Memory for request bodies, in KiB.
+    room: Arc<Semaphore>,
+    /// Ends long waits when the server stops.
+    closing: CancellationToken,
+}
+
+impl Api {
+    pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
+        // Before the first request is timed.
+        crate::telemetry::metrics();
+        let room = Arc::new(Semaphore::new(body::ROOM));
+        Self { producer, broker, store, config, instance: WorkerId::new(), room, closing: CancellationToken::new() }
+    }
+
+    /// Every route there is.
+    pub fn router(self) -> Router {
+        let api = Arc::new(self);
+        Router::new()
+            .route("/v1/tasks", post(enqueue::enqueue).get(tasks::list))
+            .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
+            .route("/v1/tasks/{id}/run", post(tasks::run))
+            .route("/v1/explain", post(enqueue::explain))
+            .route("/v1/queues", get(queues::list))
+            .route("/v1/queues/{queue}/pause", post(queues::pause))
+            .route("/v1/queues/{queue}/resume", post(queues::resume))
+            .route("/v1/dead", get(dead::list))
+            .route("/v1/dead/export", get(dead::export))
+            .route("/v1/dead/requeue", post(bulk::requeue))
+            .route("/v1/dead/discard", post(bulk::discard))
+            .route("/v1/dead/{id}", get(dead::show))
+            .route("/v1/scheduled", get(schedule::list))
+            .route("/v1/workers", get(workers::list))
+            .route("/v1/workers/{id}/drain", post(workers::drain))
+            .route("/health", get(health::health))
+            .route("/metrics", get(health::metrics))
+            .fallback(|| async { ApiError::not_found("there is nothing at this address") })
+            .method_not_allowed_fallback(wrong_method)
+            .layer(DefaultBodyLimit::max(body::longest(&api.config.limits)))
+            .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::admit))
+            .layer(middleware::from_fn(timing::measure))
+            .with_state(api)
+    }
+
+    /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
+    pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+        self.closing = shutdown.clone();
+        // An answer is small and somebody waits for it: it must not wait for more to fill the packet.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        tokio::select! {
+            ended = serving => ended,
+            () = late(&shutdown) => Ok(()),
+        }
+    }
+}
+
+/// A client that stops in the middle of its request must not keep the server from stopping.
+async fn late(shutdown: &CancellationToken) {
+    const GRACE: Duration = Duration::from_secs(10);
+    shutdown.cancelled().await;
+    tokio::time::sleep(GRACE).await;
+}
+
+async fn wrong_method() -> ApiError {
+    let message = "this address does not take this method";
+    ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "CP-1406", message)
+}

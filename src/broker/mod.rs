@@ -8,6 +8,8 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod lanes;
+mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
@@ -17,6 +19,8 @@ use async_trait::async_trait;
 use crate::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
 
 pub use error::BrokerError;
+pub use lanes::Lanes;
+pub use open::open;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {

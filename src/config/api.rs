@@ -1,9 +1,12 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use super::{secret::hidden, size};
+use crate::task::span;
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -51,26 +54,55 @@ pub enum Scope {
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Of one task's payload, as MessagePack.
+    #[serde(with = "size")]
     #[schemars(with = "String")]
     pub payload: ByteSize,
     /// Nesting of a payload.
     pub depth: u16,
+    /// How far ahead a task may be planned.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub delay: Duration,
+    /// How long a task may ask to wait for its start.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub ttl: Duration,
+    /// How long a task may ask one attempt to run.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub timeout: Duration,
+    /// How many attempts a task may ask for.
+    pub attempts: u32,
+    /// How long a task may ask its result to be kept.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub result_ttl: Duration,
     /// Bytes of a kind, tenant, session or unique key.
     pub name: u16,
     /// Tasks in one request.
     pub batch: u16,
     /// Of one handler's result.
+    #[serde(with = "size")]
     #[schemars(with = "String")]
     pub result: ByteSize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { payload: ByteSize::kib(256), depth: 64, name: 128, batch: 1000, result: ByteSize::mib(1) }
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        // What humantime calls "1year".
+        const YEAR: Duration = Duration::from_secs(31_557_600);
+        Self {
+            payload: ByteSize::kib(256),
+            depth: 64,
+            delay: YEAR,
+            ttl: YEAR,
+            timeout: DAY,
+            attempts: 100,
+            result_ttl: 30 * DAY,
+            name: 128,
+            batch: 1000,
+            result: ByteSize::mib(1),
+        }
     }
-}
-
-/// Secrets never print (INV-10).
-fn hidden<S: Serializer>(_: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str("***")
 }

@@ -97,9 +97,29 @@ pub struct Rule {
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub due_within: Option<Duration>,
-    #[serde(default)]
     #[schemars(with = "String")]
     pub priority: Priority,
+}
+
+impl Rule {
+    /// The task types of spec S2.
+    pub(super) fn defaults() -> Vec<Self> {
+        let rows: [(&[&str], Priority); 7] = [
+            (&["voice.*", "twilio.*"], Priority::P0),
+            (&["input.*", "stt.*", "speech.*"], Priority::P1),
+            (&["llm.*"], Priority::P2),
+            (&["browser.*"], Priority::P3),
+            (&["email.*", "gmail.*"], Priority::P4),
+            (&["cron.*", "loop.*", "loop_*"], Priority::P5),
+            (&["background.*", "batch.*"], Priority::P6),
+        ];
+        let rule = |(kinds, priority): (&[&str], Priority)| Self {
+            kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
+            priority,
+            ..Self::default()
+        };
+        rows.into_iter().map(rule).collect()
+    }
 }
 
 impl Default for Priority {

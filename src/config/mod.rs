@@ -6,9 +6,20 @@
 
 mod api;
 mod classes;
+mod error;
 mod handlers;
+mod key;
+mod load;
+mod nearest;
+mod read;
+mod report;
 mod retry;
+mod secret;
 mod servers;
+mod shape;
+mod size;
+mod source;
+mod validate;
 mod worker;
 
 use std::path::PathBuf;
@@ -18,13 +29,16 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{Api, Limits, Scope, Token};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
+pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http, Pool};
+pub(crate) use nearest::nearest;
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
+pub(crate) use source::as_variable;
 pub use worker::{Pacing, WorkerSettings};
 
 /// The whole configuration.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub profile: Profile,
@@ -47,6 +61,30 @@ pub struct Config {
     pub handlers: Vec<HandlerSpec>,
     /// Worker processes that `clawpool up` keeps running.
     pub pools: Vec<Pool>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            profile: Profile::default(),
+            embedded: Embedded::default(),
+            redis: Redis::default(),
+            rabbitmq: Rabbitmq::default(),
+            lanes: Lanes::default(),
+            api: Api::default(),
+            limits: Limits::default(),
+            classes: Classes::default(),
+            queues: QueueLimits::default(),
+            results: Results::default(),
+            retry: RetryTable::default(),
+            worker: WorkerSettings::default(),
+            pacing: Pacing::default(),
+            log: Log::default(),
+            rules: Rule::defaults(),
+            handlers: Vec::new(),
+            pools: Vec::new(),
+        }
+    }
 }
 
 /// Where tasks and records live.
@@ -84,3 +122,6 @@ pub enum LogFormat {
     Pretty,
     Json,
 }
+
+#[cfg(test)]
+mod tests;

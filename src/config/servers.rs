@@ -1,9 +1,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
+use super::secret::redacted;
 use crate::task::{Queue, span};
 
 /// The embedded profile's file.
@@ -122,14 +123,4 @@ impl Lanes {
             Queue::Background => self.background,
         }
     }
-}
-
-/// Writes a server's address without its password (INV-10).
-fn redacted<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    let url = url.expose_secret();
-    let shown = match (url.find("://"), url.rfind('@')) {
-        (Some(scheme), Some(at)) => format!("{}://***@{}", &url[..scheme], &url[at + 1..]),
-        _ => url.to_owned(),
-    };
-    serializer.serialize_str(&shown)
 }

@@ -1,1 +1,29 @@
-//! The door: classifies, admits and places new tasks.
+//! The door: classifies, admits and places new tasks, whichever entrance they came through.
+//!
+//! Guarantees: a task is answered with its id only when its record and its message are durable (INV-1); each task of a
+//! batch has its own answer, and a bad one costs the others nothing; a full or silent queue is answered with busy and a
+//! time to come back, never with a longer buffer. Never does: run tasks, keep them in memory, or change one that was
+//! accepted.
+
+mod admit;
+mod check;
+mod classify;
+mod collector;
+mod confirmed;
+mod ingress;
+mod letter;
+mod place;
+mod producer;
+mod rejection;
+pub(crate) mod scan;
+mod steward;
+mod times;
+
+pub use classify::{By, Classified, Classifier};
+pub use ingress::ingress;
+pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
+pub use rejection::{Fault, Rejection};
+pub use steward::steward;
+
+#[cfg(test)]
+mod tests;

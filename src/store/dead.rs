@@ -43,7 +43,9 @@ pub struct DeadLetter {
     pub died_at: Timestamp,
 }
 
+/// An unknown condition is refused: overlooking one would widen what is requeued or discarded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeadFilter {
     /// A kind, or a prefix ending in `*`.
     pub kind: Option<String>,

@@ -32,9 +32,9 @@ pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlSt
 impl<T: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore> Store for T {}
 
 /// One page of a listing, and where the next one starts.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -1,1 +1,25 @@
 //! Child processes, shutdown and leadership.
+//!
+//! Guarantees: a child dies with all its descendants and is always reaped; a worker that dies is buried at once, so that
+//! its tasks go back without waiting for its lease, and is replaced without ever storming; a leader stops before its lease
+//! can have passed to another. Never does: touch tasks, or end a process it did not start.
+
+mod beats;
+mod child;
+mod children;
+mod connect;
+mod exit;
+mod leadership;
+mod orphans;
+mod reaper;
+mod restart;
+mod shutdown;
+mod tree;
+
+pub use children::{Children, Left, OWNER_ENV, POOL_ENV, Pool, WORKER_ENV};
+pub use connect::{ConnectError, connect};
+pub use exit::{describe, signal};
+pub use leadership::lead_while;
+pub use reaper::reap;
+pub use shutdown::{Shutdown, stdin_closed};
+pub use tree::Tree;

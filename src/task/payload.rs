@@ -11,6 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 pub struct Payload(Bytes);
 
 impl Payload {
+    /// Nesting beyond this cannot be shown; the door's limit lies below.
+    pub const DEEPEST: usize = 128;
+
     /// The value of `value`.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, rmp_serde::encode::Error> {
         rmp_serde::to_vec_named(value).map(|bytes| Self(bytes.into()))
@@ -57,6 +60,8 @@ impl fmt::Debug for Payload {
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut reader = rmp_serde::Deserializer::from_read_ref(&self.0);
+        // Payloads are printed before they are checked, and the default of 1024 levels overflows small stacks.
+        reader.set_max_depth(Self::DEEPEST);
         serde_transcode::transcode(&mut reader, serializer)
     }
 }

@@ -1,1 +1,10 @@
-//! Logs.
+//! Logs and metrics of every program of the pool.
+//!
+//! Guarantees: logs never go to standard output, which belongs to data; starting them twice is harmless. Never does:
+//! block the program on a slow reader of metrics, or grow without one.
+
+mod logs;
+mod metrics;
+
+pub use logs::{LogError, start_logs};
+pub use metrics::{Metrics, metrics};

@@ -1,8 +1,14 @@
-use std::{future::Future, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::task::{ErrorClass, Failure, Payload, Task, TaskId};
@@ -17,13 +23,16 @@ pub trait Handler: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct Context {
     pub task: Arc<Task>,
-    /// Of the attempt's span; every log line inside a handler carries the task's id, kind and attempt.
-    pub(super) deadline: Instant,
-    pub(super) cancelled: CancellationToken,
-    pub(super) progress: mpsc::UnboundedSender<(TaskId, String)>,
+    deadline: Instant,
+    cancelled: CancellationToken,
+    progress: Progress,
 }
 
 impl Context {
+    pub const fn new(task: Arc<Task>, deadline: Instant, cancelled: CancellationToken, progress: Progress) -> Self {
+        Self { task, deadline, cancelled, progress }
+    }
+
     /// 1 for the first attempt.
     pub fn attempt(&self) -> u32 {
         self.task.attempt + 1
@@ -46,8 +55,7 @@ impl Context {
 
     /// Tells operators how far the task is (`tasks show`); sent with the next heartbeat.
     pub fn progress(&self, news: impl Into<String>) {
-        // Fails only when the worker has stopped, and then nobody listens.
-        let _ = self.progress.send((self.task.id, news.into()));
+        self.progress.put(self.task.id, news.into());
     }
 
     /// The payload as `T`. A payload of another shape is a validation failure: no retry mends it.
@@ -58,6 +66,22 @@ impl Context {
                 format!("the payload of {} does not fit its handler: {error}", self.task.kind),
             )
         })
+    }
+}
+
+/// The latest news of each running task, on their way from handlers to the next heartbeat. Holds one line a task, however
+/// often a handler speaks.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<HashMap<TaskId, String>>>);
+
+impl Progress {
+    fn put(&self, id: TaskId, news: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, news);
+    }
+
+    /// Takes all the news out.
+    pub fn take(&self) -> Vec<(TaskId, String)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
     }
 }
 

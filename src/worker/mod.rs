@@ -4,7 +4,27 @@
 //! Guarantees: INV-2 to INV-5 and INV-8. A handler that panics, hangs or floods its output costs its own attempt and
 //! nothing else; heartbeats go on whatever handlers do. Never does: keep a task in memory that the broker or the store
 //! does not also hold.
+//!
+//! The parts: [`Fetcher`](fetch::Fetcher)s (one a queue) bring deliveries to the [`Engine`](engine::Engine), which owns
+//! all state; the [`Arbiter`] picks, the [`Claimer`](claim::Claimer) asks the store, [`Slots`](slots::Slots) run
+//! handlers, the [`Settler`](settle::Settler) records and acknowledges; the [`LeaseKeeper`](lease::LeaseKeeper) beats.
 
+mod arbiter;
+mod attempt;
+mod builder;
+mod claim;
+mod engine;
+mod fetch;
 mod handler;
+mod job;
+mod lease;
+mod registry;
+mod run;
+mod settle;
+mod slots;
 
-pub use handler::{Context, Function, Handler};
+pub use arbiter::Arbiter;
+pub use builder::{Worker, WorkerBuilder};
+pub use handler::{Context, Function, Handler, Progress};
+pub use registry::Registry;
+pub use run::WorkerError;

@@ -53,6 +53,7 @@ pub(crate) async fn reclaim_of_a_stranger_changes_nothing(fixture: &dyn Fixture)
     let held = collect(consumer.as_mut(), 2).await;
     assert_eq!(broker.reclaim(WorkerId::new()).await.unwrap(), 0);
     broker.ack(receipts(&held)).await.unwrap();
+    consumer.rest().await.unwrap();
     assert_drained(&*broker, Queue::P0).await;
 }
 

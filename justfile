@@ -1,0 +1,25 @@
+# Every recipe is also a plain command; `just` only remembers it.
+
+# What CI runs: formatting, lints, every test, on servers of its own.
+test *args:
+    tests/run {{args}}
+
+# Two thousand tasks, crashes included, and a ledger that must balance.
+demo:
+    cargo run --release -- demo
+
+# The embedded profile on 127.0.0.1:7070.
+up *args:
+    cargo run --release -- up {{args}}
+
+# Redis and RabbitMQ for single tests: prints what to export, stays until Ctrl-C.
+servers:
+    tests/run --servers-only
+
+lint:
+    cargo fmt --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Licences, bans and sources of every dependency (needs cargo-deny).
+deny:
+    cargo deny check bans licenses sources

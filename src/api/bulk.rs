@@ -1,0 +1,121 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+
+use super::{Api, auth::Caller, body::Body, error::ApiError, view::CountView};
+use crate::{
+    config::{Classes, Scope},
+    store::{DeadFilter, DeadLetter},
+    task::{CodecError, Message, TaskId, Timestamp},
+};
+
+/// Which letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a field out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<TaskId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<DeadFilter>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+}
+
+const PAGE: usize = 200;
+
+enum Change {
+    Requeue,
+    Discard,
+}
+
+pub(super) async fn requeue(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<CountView>, ApiError> {
+    change(&api, &caller, &body, &Change::Requeue).await
+}
+
+pub(super) async fn discard(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<CountView>, ApiError> {
+    change(&api, &caller, &body, &Change::Discard).await
+}
+
+async fn change(api: &Api, caller: &Caller, body: &Body, change: &Change) -> Result<Json<CountView>, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let selection: Selection = body.decode(&api.config.limits)?;
+    let count = match selection {
+        Selection { ids: Some(ids), filter: None, all: false } => chosen(api, &ids, change).await?,
+        Selection { ids: None, filter: Some(filter), all: false } => matching(api, filter, change).await?,
+        Selection { ids: None, filter: None, all: true } => matching(api, DeadFilter::default(), change).await?,
+        _ => return Err(ApiError::malformed(r#"say which letters: {"ids":[…]}, {"filter":{…}} or {"all":true}"#)),
+    };
+    Ok(Json(CountView { count }))
+}
+
+async fn chosen(api: &Api, ids: &[TaskId], change: &Change) -> Result<u64, ApiError> {
+    let mut count = 0;
+    for ids in ids.chunks(PAGE) {
+        let mut letters = Vec::new();
+        for id in ids {
+            letters.extend(api.store.dead_letter(*id).await?);
+        }
+        count += apply(api, &letters, change).await?;
+    }
+    Ok(count)
+}
+
+/// Goes through the letters there are now: a task that dies again at once is not taken a second time.
+async fn matching(api: &Api, mut filter: DeadFilter, change: &Change) -> Result<u64, ApiError> {
+    let now = Timestamp::now() + Duration::from_millis(1);
+    filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
+    let (mut count, mut cursor) = (0, None::<String>);
+    loop {
+        let page = api.store.dead(&filter, cursor.as_deref(), PAGE).await?;
+        let done = apply(api, &page.items, change).await?;
+        count += done;
+        // What was changed has left the listing, which starts anew; what would not move is stepped over.
+        cursor = match page.next {
+            Some(_) if done > 0 => None,
+            Some(next) => Some(next),
+            None => return Ok(count),
+        };
+    }
+}
+
+async fn apply(api: &Api, letters: &[DeadLetter], change: &Change) -> Result<u64, ApiError> {
+    if letters.is_empty() {
+        return Ok(0);
+    }
+    match change {
+        Change::Discard => {
+            let ids: Vec<_> = letters.iter().map(|letter| letter.message.id).collect();
+            Ok(api.store.discard(&ids).await?)
+        }
+        Change::Requeue => Ok(api.store.requeue(&next_generations(letters, &api.config.classes)).await?),
+    }
+}
+
+/// A letter whose message is no task (the broker gave up on garbage) cannot run and stays.
+fn next_generations(letters: &[DeadLetter], classes: &Classes) -> Vec<Message> {
+    let next = |letter: &DeadLetter| {
+        next_generation(letter, classes, Timestamp::now())
+            .inspect_err(|error| tracing::warn!(task = %letter.message.id, %error, "a dead letter cannot run again"))
+            .ok()
+    };
+    letters.iter().filter_map(next).collect()
+}
+
+/// The task as new, but for its history.
+fn next_generation(letter: &DeadLetter, classes: &Classes, now: Timestamp) -> Result<Message, CodecError> {
+    let mut task = letter.message.task()?;
+    task.generation += 1;
+    task.attempt = 0;
+    task.not_before = None;
+    task.expires_at = now + classes.get(task.priority).ttl;
+    task.to_message()
+}

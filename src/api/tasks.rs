@@ -1,0 +1,92 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    query::{Name, Params},
+    view::CancelView,
+};
+use crate::{
+    config::Scope,
+    store::{Cancelled, Page, Record, RecordFilter, StoreError},
+    task::{State as TaskState, TaskId},
+};
+
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Page<Record>>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let filter = RecordFilter {
+        state: params.value("state")?,
+        kind: params.text("kind"),
+        priority: params.value("priority")?,
+        tenant: params.text("tenant"),
+    };
+    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    params.done()?;
+    Ok(Json(api.store.records(&filter, cursor.as_deref(), limit).await?))
+}
+
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+    mut params: Params,
+) -> Result<Json<Record>, ApiError> {
+    caller.needs(&[Scope::Enqueue, Scope::Read])?;
+    let id = name.parse("id")?;
+    let limit = params.wait()?;
+    params.done()?;
+    let record = match limit {
+        Some(limit) => wait(&api, id, limit).await?,
+        None => api.store.record(id).await?,
+    };
+    record.map(Json).ok_or_else(|| unknown(id))
+}
+
+/// The task when it is final, or as it stands after `limit` or when the server stops.
+pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Option<Record>, StoreError> {
+    tokio::select! {
+        record = api.store.wait(id, limit) => record,
+        () = api.closing.cancelled() => api.store.record(id).await,
+    }
+}
+
+pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
+    caller.needs(&[Scope::Enqueue])?;
+    let id = name.parse("id")?;
+    let (status, state) = match api.store.cancel(id).await? {
+        Cancelled::Done => (StatusCode::OK, TaskState::Cancelled),
+        Cancelled::Signalled => (StatusCode::ACCEPTED, TaskState::Running),
+        Cancelled::TooLate(state) => return Err(ApiError::conflict(format!("task {id} is {state} already"))),
+        Cancelled::Unknown => return Err(unknown(id)),
+    };
+    Ok((status, Json(CancelView { id, state })).into_response())
+}
+
+/// Starts a scheduled task now.
+pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Json<Record>, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let id = name.parse("id")?;
+    let found = api.store.run_now(id).await?;
+    let record = api.store.record(id).await?.ok_or_else(|| unknown(id))?;
+    if found {
+        Ok(Json(record))
+    } else {
+        Err(ApiError::conflict(format!("task {id} is {}: only a scheduled task can be run early", record.state)))
+    }
+}
+
+fn unknown(id: TaskId) -> ApiError {
+    ApiError::not_found(format!("no task {id}: it never was here, or it finished and has been forgotten"))
+}

@@ -1,0 +1,20 @@
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::Response,
+};
+
+/// Notes how long each request took, by route and not by address: the number of series must not grow with the tasks.
+pub(super) async fn measure(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    // A method that HTTP does not know is the client's own word, and no label.
+    let method = if request.method().as_str().len() <= 7 { request.method().to_string() } else { "other".to_owned() };
+    let start = Instant::now();
+    let response = next.run(request).await;
+    let labels = [("method", method), ("route", route), ("status", response.status().as_str().to_owned())];
+    metrics::histogram!("clawpool_http_request_seconds", &labels).record(start.elapsed());
+    crate::telemetry::metrics().tidy();
+    response
+}

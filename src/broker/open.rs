@@ -1,0 +1,21 @@
+use std::sync::Arc;
+
+use super::{Broker, BrokerError, Lanes, rabbitmq::RabbitBroker, redis::RedisBroker, sqlite::SqliteBroker};
+use crate::config::{Backend, Config, Profile};
+
+/// The broker that the configuration asks for. Only servers that a queue lives on are connected to.
+pub async fn open(config: &Config) -> Result<Arc<dyn Broker>, BrokerError> {
+    match config.profile {
+        Profile::Embedded => Ok(Arc::new(SqliteBroker::open(config).await?)),
+        Profile::Cluster => {
+            Ok(Arc::new(Lanes::open(&config.lanes, async |backend| member(config, backend).await).await?))
+        }
+    }
+}
+
+async fn member(config: &Config, backend: Backend) -> Result<Arc<dyn Broker>, BrokerError> {
+    Ok(match backend {
+        Backend::Redis => Arc::new(RedisBroker::open(config).await?),
+        Backend::Rabbitmq => Arc::new(RabbitBroker::open(config).await?),
+    })
+}

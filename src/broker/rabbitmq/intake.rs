@@ -1,0 +1,179 @@
+use std::sync::Arc;
+
+use futures::FutureExt;
+use lapin::{
+    message::Delivery,
+    options::{BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::{task::JoinHandle, time::Instant};
+
+use super::{
+    BrokerError,
+    backoff::Backoff,
+    connect::{fault, unavailable},
+    feed::{Fed, Feed},
+    lines::{Line, Lines, Settle},
+    link::{Link, Session},
+    topology::Spec,
+};
+
+/// Consumes one queue on a channel of its own, and starts again after whatever ended that: a lost connection, a closed
+/// channel, a consumer that the server cancelled because its queue moved or was deleted.
+pub(super) struct Intake {
+    link: Link,
+    lines: Arc<Lines>,
+    spec: Spec,
+    feed: Feed,
+    /// A task, for it must not be dropped half-way: the server would have a consumer that nobody listens to.
+    starting: Option<JoinHandle<Started>>,
+    /// The prefetch of the present consumer, or of the one that is starting.
+    granted: u16,
+    backoff: Backoff,
+    /// After a failure: no new try before this.
+    pause: Option<Instant>,
+}
+
+type Started = Result<(Arc<Line>, lapin::Consumer), BrokerError>;
+
+impl Intake {
+    pub(super) fn new(link: Link, lines: Arc<Lines>, spec: Spec) -> Self {
+        let (feed, backoff) = (Feed::default(), Backoff::default());
+        Self { link, lines, spec, feed, starting: None, granted: 0, backoff, pause: None }
+    }
+
+    pub(super) fn line(&self) -> Option<&Arc<Line>> {
+        self.feed.line()
+    }
+
+    pub(super) const fn is_consuming(&self) -> bool {
+        self.feed.is_started() && !self.feed.is_stopping()
+    }
+
+    pub(super) const fn granted(&self) -> u16 {
+        self.granted
+    }
+
+    /// The next delivery; consumes with `prefetch` if it does not yet. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self, prefetch: u16) -> Result<Delivery, BrokerError> {
+        if self.feed.is_stopping() {
+            self.feed.stop().await;
+        }
+        loop {
+            if self.feed.is_started() {
+                match self.feed.next().await {
+                    Fed::Delivery(delivery) => return Ok(delivery),
+                    Fed::Ended(error) => self.lost(error),
+                }
+            }
+            self.start(prefetch).await?;
+        }
+    }
+
+    /// A delivery that is here already.
+    pub(super) fn ready(&mut self) -> Option<Delivery> {
+        if !self.is_consuming() {
+            return None;
+        }
+        match self.feed.next().now_or_never()? {
+            Fed::Delivery(delivery) => Some(delivery),
+            Fed::Ended(error) => {
+                self.lost(error);
+                None
+            }
+        }
+    }
+
+    /// Stops consuming; what nobody asked for goes back. Dropped half-way, it goes on when called again.
+    pub(super) async fn stop(&mut self) {
+        if self.starting.is_some() {
+            // A consumer that did not start needs no stop.
+            let _ = self.started().await;
+        }
+        self.feed.stop().await;
+    }
+
+    pub(super) fn settle(&self, tags: impl IntoIterator<Item = u64>, how: Settle) {
+        self.feed.settle(tags, how);
+    }
+
+    async fn start(&mut self, prefetch: u16) -> Result<(), BrokerError> {
+        if let Some(pause) = self.pause {
+            tokio::time::sleep_until(pause).await;
+            self.pause = None;
+        }
+        if self.starting.is_none() {
+            let session = self.link.wait().await?;
+            let (lines, line, spec) = (self.lines.clone(), self.line().cloned(), self.spec.clone());
+            self.granted = prefetch;
+            self.starting = Some(tokio::spawn(consume(session, lines, line, spec, prefetch)));
+        }
+        let started = self.started().await;
+        match &started {
+            Ok(()) => self.backoff.reset(),
+            Err(_) => {
+                self.pause = Some(Instant::now() + self.backoff.next());
+                self.link.doubt();
+            }
+        }
+        started
+    }
+
+    /// Waits for the start that is under way.
+    async fn started(&mut self) -> Result<(), BrokerError> {
+        let Some(starting) = &mut self.starting else { return Ok(()) };
+        let started = starting.await.map_err(|error| unavailable(error.to_string()));
+        self.starting = None;
+        let (line, consumer) = started??;
+        self.feed.start(line, consumer);
+        Ok(())
+    }
+
+    /// The consumer ended by itself.
+    fn lost(&mut self, error: Option<lapin::Error>) {
+        let reason = error.map_or_else(|| unavailable("the server cancelled it"), |error| fault(&error));
+        tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
+        if self.line().is_none() {
+            self.link.doubt();
+        }
+    }
+}
+
+/// Starts a consumer on `line`, or on a new one.
+async fn consume(
+    session: Arc<Session>,
+    lines: Arc<Lines>,
+    line: Option<Arc<Line>>,
+    spec: Spec,
+    prefetch: u16,
+) -> Started {
+    let line = match line {
+        Some(line) => line,
+        None => lines.open(session.channel().await?),
+    };
+    spec.declare(&line.channel).await?;
+    let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
+    qos.map_err(|error| fault(&error))?;
+    let options = BasicConsumeOptions::default();
+    let consumer = line.channel.basic_consume(spec.name, "".into(), options, FieldTable::default()).await;
+    consumer.map(|consumer| (line, consumer)).map_err(|error| fault(&error))
+}
+
+impl Drop for Intake {
+    /// Gives back in the background what nobody asked for; deliveries that were handed out can still be settled.
+    fn drop(&mut self) {
+        let (mut feed, starting) = (std::mem::take(&mut self.feed), self.starting.take());
+        let lines = self.lines.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Some(starting) = starting
+                    && let Ok(Ok((line, consumer))) = starting.await
+                {
+                    feed.start(line, consumer);
+                }
+                feed.stop().await;
+                feed.take_line().inspect(|line| lines.retire(line));
+            });
+        }
+    }
+}

@@ -1,0 +1,43 @@
+use bytes::Bytes;
+use lapin::{
+    BasicProperties, Channel, Confirmation,
+    options::BasicPublishOptions,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+
+/// A message as the server takes it.
+#[derive(Clone)]
+pub(super) struct Parcel {
+    pub(super) exchange: ShortString,
+    pub(super) routing_key: ShortString,
+    pub(super) properties: BasicProperties,
+    pub(super) body: Bytes,
+}
+
+impl Parcel {
+    /// For a queue by its name.
+    pub(super) fn to_queue(queue: ShortString, properties: BasicProperties, body: Bytes) -> Self {
+        let persistent = properties.with_delivery_mode(2);
+        Self { exchange: "".into(), routing_key: queue, properties: persistent, body }
+    }
+
+    /// Hands it to the connection at the first poll; done when the server has confirmed it.
+    pub(super) async fn send(&self, channel: &Channel) -> lapin::Result<Confirmation> {
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let (exchange, key) = (self.exchange.clone(), self.routing_key.clone());
+        channel.basic_publish(exchange, key, options, &self.body, self.properties.clone()).await?.await
+    }
+
+    pub(super) fn id(&self) -> Option<&ShortString> {
+        self.properties.message_id().as_ref()
+    }
+}
+
+/// Headers, from short texts.
+pub(super) fn headers<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (key, value) in entries {
+        table.insert(key.into(), AMQPValue::LongString(value.into()));
+    }
+    table
+}

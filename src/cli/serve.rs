@@ -1,0 +1,69 @@
+//! What the long-running commands share: the configuration with its log, and the dispatcher's service.
+
+use std::{fmt::Display, sync::Arc};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Globals, config,
+    failure::{Exit, Failure},
+};
+use crate::{
+    api::Api,
+    broker::Broker,
+    config::Config,
+    dispatch::{self, Producer},
+    store::Store,
+    supervise::{Shutdown, connect},
+    task::WorkerId,
+    telemetry,
+};
+
+/// Loads the configuration and starts the log.
+pub(super) fn configure(globals: &Globals) -> Result<Config, Failure> {
+    let config = config::load(globals)?;
+    telemetry::start_logs(&config.log).map_err(unfit)?;
+    Ok(config)
+}
+
+/// For mistakes that only show when the configuration is put to use.
+pub(super) fn unfit(error: impl Display) -> Failure {
+    Failure::new(Exit::Configuration, error)
+}
+
+/// A dispatcher, connected to its servers and listening.
+pub(super) struct Service {
+    pub config: Arc<Config>,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    producer: Producer,
+    listener: TcpListener,
+}
+
+impl Service {
+    pub async fn open(config: Config, shutdown: &Shutdown) -> Result<Self, Failure> {
+        let listen = config.api.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            Failure::failed(format_args!("cannot listen on {listen}: {error}; choose another address with --listen"))
+        })?;
+        let connected = connect(&config, &shutdown.drain).await;
+        let (broker, store) =
+            connected.map_err(|error| Failure::new(Exit::Unreachable, format_args!("{}: {error}", error.code())))?;
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
+        Ok(Self { config: Arc::new(config), broker, store, producer, listener })
+    }
+
+    /// Serves until `stop`; requests under way are answered first.
+    pub async fn run(self, stop: &CancellationToken) -> Result<(), Failure> {
+        let Self { config, broker, store, producer, listener } = self;
+        tracing::info!(address = %listener.local_addr()?, "serving HTTP");
+        let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
+        let (served, (), ()) = tokio::join!(
+            api.serve(listener, stop.clone()),
+            dispatch::ingress(&config, &producer, stop),
+            dispatch::steward(&*store, &*broker, WorkerId::new(), stop),
+        );
+        served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))
+    }
+}

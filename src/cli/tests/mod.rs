@@ -1,0 +1,4 @@
+mod file;
+mod help;
+mod scripted;
+mod tables;

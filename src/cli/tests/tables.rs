@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use crate::{
+    api::view::{DeadView, QueueView},
+    cli::{dead, output, queues, tasks, workers},
+    store::{Beat, QueueTotals, Record, WorkerInfo},
+    task::{DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId},
+};
+
+fn ago(span: Duration) -> Timestamp {
+    Timestamp::from_millis(Timestamp::now().as_millis() - span.as_millis() as u64)
+}
+
+/// An age whose text does not change within a minute.
+const LONG: Duration = Duration::from_secs(2 * 3600 + 30 * 60);
+
+fn id() -> TaskId {
+    TaskId::from_bytes([7; 16])
+}
+
+#[test]
+fn tasks_table() {
+    let record = |kind: &str, state, failure| Record {
+        id: id(),
+        kind: kind.into(),
+        priority: Priority::P4,
+        tenant: None,
+        state,
+        attempt: 1,
+        crashes: 0,
+        generation: 1,
+        enqueued_at: ago(LONG),
+        started_at: None,
+        finished_at: None,
+        due_at: None,
+        worker: None,
+        progress: None,
+        result: None,
+        failure,
+    };
+    let failure = Failure::new(ErrorClass::Network, "connection reset\nby \u{1b}[31mpeer");
+    let records = [record("email.send", State::Scheduled, Some(failure)), record("a", State::Completed, None)];
+    insta::assert_snapshot!(tasks::listing(&records));
+}
+
+#[test]
+fn queues_table() {
+    let totals = QueueTotals { enqueued: 120, completed: 100, retried: 7, enqueue_rate: 2.04, ..Default::default() };
+    let view = |queue, ready, error| QueueView {
+        queue,
+        ready,
+        in_flight: 3,
+        oldest_age_ms: ready.map(|_| 61_000),
+        limit: 1000,
+        paused: queue == Queue::High,
+        totals,
+        error,
+    };
+    let queues = [view(Queue::P0, Some(12), None), view(Queue::High, None, Some("RabbitMQ is away".into()))];
+    insta::assert_snapshot!(queues::listing(&queues));
+}
+
+#[test]
+fn dead_table() {
+    let letter = DeadView {
+        id: id(),
+        kind: "llm.answer".into(),
+        priority: Priority::P2,
+        tenant: None,
+        reason: DeadReason::Exhausted,
+        failure: Failure::new(ErrorClass::LlmRateLimit, "x".repeat(200)),
+        crashes: 0,
+        enqueued_at: ago(LONG),
+        died_at: ago(LONG),
+    };
+    insta::assert_snapshot!(dead::listing(&[letter]));
+}
+
+#[test]
+fn workers_table() {
+    let beat = Beat {
+        worker: WorkerId::from_bytes([9; 16]),
+        pool: "general".into(),
+        host: "here".into(),
+        pid: 4711,
+        started_at: ago(LONG),
+        slots: 10,
+        draining: false,
+        queues: vec![Queue::P0, Queue::Background],
+        running: vec![1, 2],
+        progress: vec![],
+        lease: Duration::from_secs(3),
+    };
+    let worker =
+        |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };
+    insta::assert_snapshot!(workers::listing(&[worker(true, false), worker(true, true), worker(false, false)]));
+}
+
+#[test]
+fn an_empty_listing_is_its_header() {
+    assert_eq!(output::table(["ID", "KIND"], []), "ID  KIND");
+}
+
+#[test]
+fn spans_have_two_units() {
+    let spans = [(0.45, "450ms"), (12.0, "12s"), (200.0, "3m 20s"), (9000.0, "2h 30m"), (273_600.0, "3d 4h")];
+    for (seconds, text) in spans {
+        assert_eq!(output::span(Duration::from_secs_f64(seconds)), text);
+    }
+}

@@ -1,0 +1,79 @@
+use super::Row;
+
+/// HTTP and workers.
+pub(super) const ROWS: &[Row] = &[
+    (
+        "CP-1401",
+        "Body unreadable",
+        "The body is not JSON (or MessagePack), is not UTF-8, or did not arrive in time.",
+        "Send one JSON value, with Content-Type application/json.",
+    ),
+    (
+        "CP-1402",
+        "Field unknown or of the wrong type",
+        "A field does not exist or is not of its type. The answer names it.",
+        "Correct the field; the reference of tasks lists all of them.",
+    ),
+    (
+        "CP-1403",
+        "Body too large",
+        "The request is larger than a full batch of full payloads may be, or too many long ones arrive at once.",
+        "Send fewer tasks in one request.",
+    ),
+    (
+        "CP-1404",
+        "Who are you?",
+        "The request has no token, or one that nobody knows.",
+        "Send Authorization: Bearer <secret> with a secret of [[api.tokens]].",
+    ),
+    (
+        "CP-1405",
+        "Not allowed",
+        "The token's scopes do not allow this.",
+        "Use another token, or add the scope to this one.",
+    ),
+    (
+        "CP-1406",
+        "Not found",
+        "There is no such path, method, task, queue or worker. Records of finished tasks are kept for a time only.",
+        "Check the path and the id.",
+    ),
+    ("CP-1407", "Batch too long", "The request has more tasks than limits.batch.", "Split the batch."),
+    ("CP-1408", "Too late", "The task's state does not allow this any more.", "Look at the task again."),
+    (
+        "CP-1409",
+        "Internal fault",
+        "Something failed that is not the caller's fault. The log has the details.",
+        "Try again; if it stays, read the log of the dispatcher at the time of the request.",
+    ),
+    (
+        "CP-1410",
+        "Media type not known",
+        "The Content-Type is none that can be read here.",
+        "Send application/json or application/msgpack.",
+    ),
+    (
+        "CP-1501",
+        "No handler",
+        "The worker has no handler for the task's kind.",
+        "Start a worker that has one, add it to [[handlers]], or correct the kind. Then requeue the dead letters.",
+    ),
+    (
+        "CP-1502",
+        "Handler hangs",
+        "A handler went on after its deadline and would not stop; its worker left, to be replaced.",
+        "Let the handler yield or watch its cancellation; move blocking work to its own threads.",
+    ),
+    (
+        "CP-1503",
+        "System refuses",
+        "The operating system refused the worker a thread, a signal handler or a file.",
+        "Raise the limits of the user or the container.",
+    ),
+    (
+        "CP-1504",
+        "Not registered",
+        "The worker could not register with the store, or lost its registration, and will run nothing without it.",
+        "Check the store; the log names the cause. The worker may be started again.",
+    ),
+];

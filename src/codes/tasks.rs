@@ -1,0 +1,124 @@
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "CP-1101",
+        "Kind missing",
+        "The task has no kind, so no handler could be found for it.",
+        "Send a kind, for example \"email.send\".",
+    ),
+    (
+        "CP-1102",
+        "Kind has other characters",
+        "A kind is made of ASCII letters, digits and . _ - : / so that it can stand in patterns, logs and metrics.",
+        "Rename the kind.",
+    ),
+    (
+        "CP-1103",
+        "Name too long",
+        "The kind, tenant, session or unique key is longer than limits.name.",
+        "Shorten it, for a unique key to a hash, or raise limits.name.",
+    ),
+    (
+        "CP-1104",
+        "Name empty or not printable",
+        "The tenant, session or unique key is empty or has control characters.",
+        "Leave the field out, or send a printable name.",
+    ),
+    (
+        "CP-1105",
+        "Payload too large",
+        "The payload is larger than limits.payload. Brokers copy every message several times.",
+        "Put the data into a store of files and its address into the payload, or raise limits.payload.",
+    ),
+    (
+        "CP-1106",
+        "Payload too deep",
+        "The payload is nested deeper than limits.depth.",
+        "Flatten it, or raise limits.depth.",
+    ),
+    (
+        "CP-1107",
+        "Payload malformed",
+        "The payload is not one well-formed MessagePack value with UTF-8 text and scalar map keys.",
+        "Encode it with a MessagePack library, or send JSON.",
+    ),
+    (
+        "CP-1108",
+        "Two ways to say one time",
+        "Both delay and not_before, or both ttl and expires_at are set.",
+        "Send one of the two.",
+    ),
+    (
+        "CP-1109",
+        "Expiry of no use",
+        "expires_at is past, is not after the task's start, or is further ahead than limits.ttl.",
+        "Send a later (or nearer) time; check the clock of the producer.",
+    ),
+    (
+        "CP-1110",
+        "Start too far ahead",
+        "The task is planned further ahead than limits.delay.",
+        "Enqueue it later, or raise limits.delay.",
+    ),
+    (
+        "CP-1111",
+        "Time to live out of range",
+        "The ttl is zero or longer than limits.ttl.",
+        "Send a ttl in the range, or none.",
+    ),
+    (
+        "CP-1112",
+        "Attempts out of range",
+        "max_attempts is zero or more than limits.attempts.",
+        "Send a count in the range, or none.",
+    ),
+    (
+        "CP-1113",
+        "Unknown retry policy",
+        "The task names a retry policy that the section [retry] does not have.",
+        "Correct the name, or add the policy to the configuration of dispatchers and workers.",
+    ),
+    (
+        "CP-1114",
+        "Timeout out of range",
+        "The timeout is zero or longer than limits.timeout.",
+        "Send a timeout in the range, or none.",
+    ),
+    (
+        "CP-1115",
+        "Not a traceparent",
+        "The trace field is not a W3C traceparent.",
+        "Send 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, or leave the field out.",
+    ),
+    (
+        "CP-1116",
+        "Result kept too long",
+        "result_ttl is longer than limits.result_ttl.",
+        "Send a shorter one and fetch the result sooner, or raise limits.result_ttl.",
+    ),
+    (
+        "CP-1117",
+        "Priority not allowed",
+        "The task asks for a priority, and its producer may not choose one.",
+        "Leave the priority to the classification table, or use a token with the scope \"priority\".",
+    ),
+    (
+        "CP-1118",
+        "Id of zeros",
+        "The id is all zeros, which is what an unset variable looks like.",
+        "Send a UUID of its own for each task (version 7 sorts by time), or none.",
+    ),
+    (
+        "CP-1119",
+        "Repeats a task that is going",
+        "The id or unique key belonged to a task that ended or was withdrawn at this very moment.",
+        "Send the task again after the time given.",
+    ),
+    (
+        "CP-1120",
+        "Task cannot be encoded",
+        "The accepted task could not be written as a message. This is a fault of the program.",
+        "Report it, with the task's kind and the log line.",
+    ),
+];

@@ -1,0 +1,105 @@
+use std::{collections::BTreeMap, fmt::Display};
+
+use super::{
+    ConfigError, ConfigErrors,
+    key::{Key, Step},
+};
+
+/// Collects every mistake, each with where its value came from.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) origins: BTreeMap<Key, String>,
+    /// Places whose values could not be read: rules about them would complain of values that nobody wrote.
+    unread: Vec<Key>,
+    /// Elements that were taken out of lists, by their positions in the file, so that later ones keep their numbers.
+    removed: BTreeMap<Key, Vec<usize>>,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, code: &'static str, key: &Key, rule: impl Into<String>, fix: impl Into<String>) {
+        self.push(code, key, None, rule.into(), fix.into());
+    }
+
+    /// A value that could not be read.
+    pub(super) fn unreadable(
+        &mut self,
+        code: &'static str,
+        key: &Key,
+        value: Option<String>,
+        rule: String,
+        fix: String,
+    ) {
+        self.push(code, key, value, rule, fix);
+        self.unread.push(key.clone());
+    }
+
+    pub(super) fn is_unread(&self, key: &Key) -> bool {
+        self.unread.contains(key)
+    }
+
+    /// A value that breaks a rule of its own.
+    pub(super) fn refuse(&mut self, key: &Key, value: impl Display, rule: impl Into<String>, fix: impl Into<String>) {
+        self.judge("CP-1006", &[key], value, rule, fix);
+    }
+
+    /// A value that does not go with others; `keys` starts with the one at fault.
+    pub(super) fn conflict(
+        &mut self,
+        keys: &[&Key],
+        value: impl Display,
+        rule: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.judge("CP-1007", keys, value, rule, fix);
+    }
+
+    /// Adds a broken rule, unless one of the values it judges could not be read.
+    pub(super) fn judge(
+        &mut self,
+        code: &'static str,
+        keys: &[&Key],
+        value: impl Display,
+        rule: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let keys: Vec<Key> = keys.iter().map(|key| self.original(key)).collect();
+        let unread = keys.iter().any(|key| self.unread.iter().any(|unread| unread.touches(key)));
+        if let (Some(key), false) = (keys.first(), unread) {
+            self.push(code, key, Some(value.to_string()), rule.into(), fix.into());
+        }
+    }
+
+    fn push(&mut self, code: &'static str, key: &Key, value: Option<String>, rule: String, fix: String) {
+        let origin = key.with_parents().find_map(|key| self.origins.get(&key).cloned());
+        self.errors.push(ConfigError { code, key: key.to_string(), value, origin, rule, fix });
+    }
+
+    pub(super) fn note_removed(&mut self, list: Key, index: usize) {
+        let removed = self.removed.entry(list).or_default();
+        removed.push(index);
+        removed.sort_unstable();
+    }
+
+    /// The key as the user counts, from a key into lists that lost elements.
+    pub(super) fn original(&self, key: &Key) -> Key {
+        let mut original = Key::default();
+        for step in &key.0 {
+            original = match step {
+                Step::Name(name) => original.name(name),
+                Step::Index(index) => {
+                    let mut index = *index;
+                    for removed in self.removed.get(&original).into_iter().flatten() {
+                        index += usize::from(*removed <= index);
+                    }
+                    original.index(index)
+                }
+            };
+        }
+        original
+    }
+
+    pub(super) fn finish(self) -> Result<(), ConfigErrors> {
+        if self.errors.is_empty() { Ok(()) } else { Err(ConfigErrors(self.errors)) }
+    }
+}

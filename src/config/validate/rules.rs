@@ -1,0 +1,76 @@
+use globset::Glob;
+use serde_json::Value;
+
+use super::{Key, Report};
+use crate::config::Rule;
+
+pub(super) fn check(rules: &[Rule], report: &mut Report) {
+    for (index, rule) in rules.iter().enumerate() {
+        let key = Key::from("rules").index(index);
+        conditions(&key, rule, report);
+        if let Some(earlier) = rules[..index].iter().position(|earlier| covers(earlier, rule)) {
+            let earlier_key = Key::from("rules").index(earlier);
+            let shown = report.original(&earlier_key);
+            let text = format!("{shown} matches every task that it matches, so it never decides");
+            let fix = format!("move it before {shown}, or take it out");
+            report.judge("CP-1011", &[&key, &earlier_key], rule.priority, text, fix);
+        }
+    }
+}
+
+fn conditions(key: &Key, rule: &Rule, report: &mut Report) {
+    for (index, kind) in rule.kinds.iter().enumerate() {
+        let problem = match Glob::new(kind) {
+            Err(error) => format!("the pattern cannot be read ({})", error.kind()),
+            Ok(_) if kind.is_empty() => "an empty pattern matches nothing".to_owned(),
+            Ok(_) => continue,
+        };
+        let fix = "write a kind (\"email.send\") or a pattern (\"email.*\")";
+        report.judge("CP-1011", &[&key.name("kinds").index(index)], format!("{kind:?}"), problem, fix);
+    }
+    if rule.due_within.is_some_and(|span| span.is_zero()) {
+        report.refuse(&key.name("due_within"), "0s", "no deadline is nearer than now", "write for example \"1m\"");
+    }
+    let Some(test) = &rule.field else { return };
+    let field = key.name("field");
+    if test.path.split('.').any(str::is_empty) {
+        let fix = "write for example \"user.plan\"";
+        report.refuse(&field.name("path"), format!("{:?}", test.path), "a step of the path is empty", fix);
+    }
+    if matches!(test.equals, Value::Null | Value::Array(_) | Value::Object(_)) {
+        let rule = "a field is compared with text, a number or true/false";
+        report.refuse(&field.name("equals"), &test.equals, rule, "compare with a single value");
+    }
+}
+
+/// Whether `earlier` matches every task that `later` matches. False when that cannot be told.
+fn covers(earlier: &Rule, later: &Rule) -> bool {
+    let within = match (earlier.due_within, later.due_within) {
+        (None, _) => true,
+        (Some(earlier), Some(later)) => later <= earlier,
+        (Some(_), None) => false,
+    };
+    within
+        && subset(&earlier.tenants, &later.tenants, |wide, narrow| wide == narrow)
+        && subset(&earlier.tiers, &later.tiers, |wide, narrow| wide == narrow)
+        && subset(&earlier.kinds, &later.kinds, |wide, narrow| pattern_covers(wide, narrow))
+        && (earlier.field.is_none() || earlier.field == later.field)
+}
+
+/// An empty list is no condition.
+fn subset<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
+    earlier.is_empty()
+        || (!later.is_empty() && later.iter().all(|narrow| earlier.iter().any(|wide| covers(wide, narrow))))
+}
+
+fn pattern_covers(wide: &str, narrow: &str) -> bool {
+    let plain = |text: &str| !text.contains(['*', '?', '[', '{', '\\']);
+    if wide == narrow {
+        return true;
+    }
+    match wide.strip_suffix('*').filter(|prefix| plain(prefix)) {
+        // `email.*` covers `email.send*`; what comes before the first special character is fixed.
+        Some(prefix) => narrow.split(['*', '?', '[', '{', '\\']).next().is_some_and(|fixed| fixed.starts_with(prefix)),
+        None => plain(narrow) && Glob::new(wide).is_ok_and(|glob| glob.compile_matcher().is_match(narrow)),
+    }
+}

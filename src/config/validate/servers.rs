@@ -1,0 +1,99 @@
+use reqwest::Url;
+use secrecy::ExposeSecret;
+use tracing_subscriber::EnvFilter;
+
+use super::{Config, Key, Report, at_least_one, positive};
+use crate::config::{Api, secret};
+
+pub(super) fn check(config: &Config, report: &mut Report) {
+    address("redis.url", config.redis.url.expose_secret(), &["redis", "rediss"], report);
+    address("rabbitmq.url", config.rabbitmq.url.expose_secret(), &["amqp", "amqps"], report);
+    encryption(config.rabbitmq.url.expose_secret(), report);
+    prefix("redis.prefix", &config.redis.prefix, report);
+    prefix("rabbitmq.prefix", &config.rabbitmq.prefix, report);
+    positive("redis.timeout", config.redis.timeout, report);
+    positive("rabbitmq.confirm_timeout", config.rabbitmq.confirm_timeout, report);
+    heartbeat(config, report);
+    at_least_one(&Key::from("rabbitmq.prefetch"), u64::from(config.rabbitmq.prefetch), report);
+    if config.embedded.data.as_os_str().is_empty() {
+        report.refuse(
+            &Key::from("embedded.data"),
+            "\"\"",
+            "the folder has no name",
+            "write for example \"clawpool-data\"",
+        );
+    }
+    if let Err(error) = EnvFilter::builder().parse(&config.log.filter) {
+        let fix = "write for example \"info\" or \"clawpool=debug,lapin=warn\"";
+        report.refuse(&Key::from("log.filter"), format!("{:?}", config.log.filter), error.to_string(), fix);
+    }
+    api(&config.api, report);
+}
+
+/// Shown without its password, whatever is wrong with it.
+fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
+    let problem = match Url::parse(url) {
+        Err(error) => format!("it is not an address ({error})"),
+        Ok(url) if !schemes.contains(&url.scheme()) => format!("its scheme is not {}", schemes.join(" or ")),
+        Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host".to_owned(),
+        Ok(_) => return,
+    };
+    let fix = format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
+    report.judge("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
+}
+
+fn encryption(url: &str, report: &mut Report) {
+    if url.starts_with("amqps://") && !cfg!(feature = "amqp-tls") {
+        let rule = "this program was built without TLS for RabbitMQ";
+        let fix = "build it with `--features amqp-tls`, or use amqp://";
+        report.judge("CP-1012", &[&Key::from("rabbitmq.url")], secret::redact(url), rule, fix);
+    }
+}
+
+/// Prefixes become part of key and queue names; braces would move Redis' hash slot.
+fn prefix(key: &str, prefix: &str, report: &mut Report) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':');
+    if prefix.is_empty() || prefix.len() > 64 || !prefix.chars().all(allowed) {
+        let rule = "a prefix has 1 to 64 ASCII letters, digits and . _ - :";
+        report.refuse(&Key::from(key), format!("{prefix:?}"), rule, "write for example \"clawpool\"");
+    }
+}
+
+fn heartbeat(config: &Config, report: &mut Report) {
+    let heartbeat = config.rabbitmq.heartbeat;
+    if heartbeat.as_secs() == 0 || heartbeat.subsec_nanos() > 0 || heartbeat.as_secs() > u64::from(u16::MAX) {
+        let shown = humantime::format_duration(heartbeat);
+        let rule = "AMQP counts heartbeats in whole seconds, 1 to 65535";
+        report.refuse(&Key::from("rabbitmq.heartbeat"), shown, rule, "write for example \"5s\"");
+    }
+}
+
+fn api(api: &Api, report: &mut Report) {
+    let tokens = Key::from("api.tokens");
+    if !api.listen.ip().is_loopback() && api.tokens.is_empty() {
+        let rule = "an address beyond this machine needs tokens, or anybody could run tasks";
+        let fix = "add [[api.tokens]] with name, secret and scopes, or listen on 127.0.0.1";
+        report.judge("CP-1010", &[&Key::from("api.listen"), &tokens], api.listen, rule, fix);
+    }
+    for (index, token) in api.tokens.iter().enumerate() {
+        let key = tokens.index(index);
+        let earlier = &api.tokens[..index];
+        if token.name.is_empty() || earlier.iter().any(|other| other.name == token.name) {
+            let rule = "each token needs a name of its own";
+            report.refuse(&key.name("name"), format!("{:?}", token.name), rule, "name who uses it");
+        }
+        let secret = token.secret.expose_secret();
+        if secret.len() < 16 && !secret::is_reference(secret) {
+            let fix = "use 16 random characters or more, for example from `openssl rand -hex 24`";
+            report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, "the secret is too short", fix);
+        }
+        if earlier.iter().any(|other| other.secret.expose_secret() == secret) {
+            let rule = "another token has the same secret";
+            report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, rule, "give each its own");
+        }
+        if token.scopes.is_empty() {
+            let fix = "name some of enqueue, priority, read and admin";
+            report.refuse(&key.name("scopes"), "[]", "a token without scopes allows nothing", fix);
+        }
+    }
+}

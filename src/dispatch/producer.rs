@@ -1,0 +1,101 @@
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{Rejection, admit::Door, place::Place};
+use crate::{
+    broker::{self, Broker, BrokerError},
+    config::{Config, ConfigErrors},
+    store::{self, Store, StoreError},
+    task::{NewTask, Priority, Queue, TaskId, Timestamp, span},
+};
+
+/// Takes new tasks. Cheap to clone; every entrance holds one.
+#[derive(Clone)]
+pub struct Producer {
+    door: Arc<Door>,
+    place: Arc<Place>,
+}
+
+/// What a producer may ask for beyond adding tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Choose a task's priority.
+    pub priority: bool,
+}
+
+/// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    pub id: TaskId,
+    pub priority: Priority,
+    pub queue: Queue,
+    /// The id or the unique key was known: nothing was added, this is the task that is there.
+    pub duplicate: bool,
+    /// When it may start, if not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+}
+
+/// What would become of a task, and why. Nothing is added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    pub priority: Priority,
+    pub queue: Queue,
+    /// Position in the classification table; none when the task's own priority or the default decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<usize>,
+    pub because: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    #[serde(with = "span")]
+    pub sla: Duration,
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    #[serde(with = "span")]
+    pub result_ttl: Duration,
+    /// None: the retry table decides by the class of error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
+    pub payload_bytes: usize,
+    pub payload_limit: u64,
+    pub queue_limit: u64,
+}
+
+/// Why a producer could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Producer {
+    pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Result<Self, ConfigErrors> {
+        Ok(Self { door: Arc::new(Door::new(config)?), place: Arc::new(Place::new(broker, store)) })
+    }
+
+    /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
+    pub async fn connect(config: &Config) -> Result<Self, ProducerError> {
+        config.check()?;
+        Ok(Self::new(config, broker::open(config).await?, store::open(config).await?)?)
+    }
+
+    /// Takes a batch. One answer each, in order.
+    pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
+        let now = Timestamp::now();
+        let checked = tasks.into_iter().map(|task| self.door.admit(task, rights, now)).collect();
+        self.place.all(checked).await
+    }
+
+    /// Says what `enqueue` would do with a task.
+    pub fn explain(&self, task: &NewTask, rights: Rights) -> Result<Explanation, Rejection> {
+        self.door.explain(task, rights, Timestamp::now())
+    }
+}

@@ -1,0 +1,48 @@
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Upper bounds of the duration buckets, in seconds: fine around the promises for P0 and P1 (spec S1).
+const BUCKETS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0];
+
+/// Observations between two tidyings; keeps memory small when nobody reads the metrics.
+const TIDY_EVERY: u32 = 1024;
+
+/// This process's metrics.
+pub struct Metrics {
+    handle: PrometheusHandle,
+    noted: AtomicU32,
+}
+
+static METRICS: OnceLock<Metrics> = OnceLock::new();
+
+/// Starts recording with the first call. Programs that never call it, and never show metrics, record nothing.
+pub fn metrics() -> &'static Metrics {
+    METRICS.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        // Fails only for an empty list.
+        let builder = builder.set_buckets(&BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        // Another recorder, of an embedding program, keeps its place; ours is then empty.
+        let _ = ::metrics::set_global_recorder(recorder);
+        Metrics { handle, noted: AtomicU32::new(0) }
+    })
+}
+
+impl Metrics {
+    /// The text that Prometheus reads.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// To be called now and then by whoever records durations: folds what was recorded into its buckets.
+    pub fn tidy(&self) {
+        if self.noted.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
+            self.handle.run_upkeep();
+        }
+    }
+}

@@ -1,0 +1,198 @@
+use std::{sync::Arc, time::Duration};
+
+use rand::RngExt;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{job::Job, lease::Vitals, settle::Ended};
+use crate::{
+    broker::{Broker, Delivery, Receipt},
+    store::{Claim, Claimed, DeadLetter, End, Scheduled, Settlement, Store, StoreError, Verdict},
+    task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
+};
+
+/// Asks the store whether delivered tasks may run, and disposes of those that may not.
+#[derive(Clone)]
+pub(super) struct Claimer {
+    pub worker: WorkerId,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    pub vitals: Arc<Vitals>,
+    pub lease: Duration,
+    pub settle: mpsc::Sender<Ended>,
+    /// One permit: a task that a worker died with runs only while no other such task does here, so that the innocent are
+    /// not taken for poison together with the guilty.
+    pub suspects: Arc<Semaphore>,
+    /// The worker leaves: claim nothing more.
+    pub stop: CancellationToken,
+}
+
+/// What became of one delivery: its queue, and the job to start if there is one.
+pub(super) type Ruling = (Queue, Option<Arc<Job>>);
+
+impl Claimer {
+    /// One ruling for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
+    /// leaves meanwhile.
+    pub async fn rule(self, deliveries: Vec<Delivery>) -> Vec<Ruling> {
+        let mut rulings: Vec<Ruling> = Vec::with_capacity(deliveries.len());
+        let mut asked = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match delivery.message.task() {
+                Ok(task) => asked.push((Arc::new(task), delivery)),
+                Err(error) => {
+                    rulings.push((delivery.receipt.queue, None));
+                    self.condemn(delivery, &error.to_string()).await;
+                }
+            }
+        }
+        let claims: Vec<Claim> = asked.iter().map(|(task, _)| claim(task)).collect();
+        match self.claim(&claims).await {
+            Some(verdicts) => {
+                let mut done = Vec::new();
+                for ((task, delivery), verdict) in asked.into_iter().zip(verdicts) {
+                    rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut done).await));
+                }
+                self.forget(done).await;
+            }
+            None => {
+                rulings.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
+                let receipts = asked.into_iter().map(|(_, delivery)| delivery.receipt).collect();
+                if let Err(error) = self.broker.release(receipts).await {
+                    tracing::warn!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
+                }
+            }
+        }
+        rulings
+    }
+
+    /// `None` when the worker leaves before the store has answered.
+    async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
+        let mut wait = Duration::from_millis(50);
+        loop {
+            let takeover = self.vitals.sound_for(self.lease);
+            let error = match self.store.claim(self.worker, claims, takeover).await {
+                Ok(verdicts) => return Some(verdicts),
+                Err(error) => error,
+            };
+            tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(2)),
+            }
+        }
+    }
+
+    async fn apply(
+        &self,
+        task: Arc<Task>,
+        delivery: Delivery,
+        verdict: Verdict,
+        done: &mut Vec<Receipt>,
+    ) -> Option<Arc<Job>> {
+        let job = |token, crashes| {
+            let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
+            Job::new(Arc::clone(&task), delivery.clone(), claimed, crashes)
+        };
+        match verdict {
+            Verdict::Run { token, crashes } if task.expires_at <= Timestamp::now() => {
+                let failure = Failure::new(ErrorClass::Timeout, format!("not started before {}", task.expires_at));
+                self.end(job(token, crashes), DeadReason::Expired, failure).await;
+                None
+            }
+            Verdict::Run { token, crashes: 0 } => Some(Arc::new(job(token, 0))),
+            Verdict::Run { token, crashes } => match Arc::clone(&self.suspects).try_acquire_owned() {
+                Ok(alone) => Some(Arc::new(job(token, crashes).alone(alone))),
+                Err(_) => {
+                    self.defer(&delivery, job(token, crashes).claimed, done).await;
+                    None
+                }
+            },
+            Verdict::Poison { token, crashes } => {
+                let failure = Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
+                self.end(job(token, crashes), DeadReason::Poison, failure).await;
+                None
+            }
+            Verdict::Drop => {
+                done.push(delivery.receipt);
+                None
+            }
+            Verdict::Held { retry_in } => {
+                // Its owner lives. The set keeps the message in case that changes; only then may the broker forget it.
+                let entry = Scheduled { message: delivery.message.clone(), at: Timestamp::now() + retry_in };
+                match self.store.schedule(&[entry]).await {
+                    Ok(()) => done.push(delivery.receipt),
+                    Err(error) => self.give_back(delivery, &error).await,
+                }
+                None
+            }
+        }
+    }
+
+    /// Gives a suspect's claim back and lets its message wait for a worker without one. In this order, so that the message
+    /// is never the only trace of the task.
+    async fn defer(&self, delivery: &Delivery, claimed: Claimed, done: &mut Vec<Receipt>) {
+        let wait = Duration::from_millis(rand::rng().random_range(100..500));
+        let entry = Scheduled { message: delivery.message.clone(), at: Timestamp::now() + wait };
+        let deferred = async {
+            self.store.schedule(&[entry]).await?;
+            self.store.settle(self.worker, &[Settlement { claimed, end: End::Released }]).await
+        };
+        match deferred.await {
+            Ok(_) => done.push(delivery.receipt.clone()),
+            Err(error) => self.give_back(delivery.clone(), &error).await,
+        }
+    }
+
+    async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
+        // Fails only when the settler is gone; then the claim ends with this worker's lease.
+        let _ = self.settle.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
+    }
+
+    async fn forget(&self, receipts: Vec<Receipt>) {
+        if receipts.is_empty() {
+            return;
+        }
+        if let Err(error) = self.broker.ack(receipts).await {
+            tracing::debug!(code = error.code(), %error, "an acknowledgement was lost; the task is dropped again when it returns");
+        }
+    }
+
+    async fn give_back(&self, delivery: Delivery, error: &StoreError) {
+        tracing::warn!(code = error.code(), %error, id = %delivery.message.id, "a held task goes back to its queue");
+        if let Err(error) = self.broker.release(vec![delivery.receipt]).await {
+            tracing::warn!(code = error.code(), %error, "it could not be given back; the broker will notice");
+        }
+    }
+
+    /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
+    async fn condemn(&self, delivery: Delivery, why: &str) {
+        let letter = DeadLetter {
+            kind: "unreadable".into(),
+            tenant: None,
+            reason: DeadReason::Undeliverable,
+            failure: Failure::new(ErrorClass::Validation, why),
+            crashes: 0,
+            died_at: Timestamp::now(),
+            message: delivery.message.clone(),
+        };
+        match self.store.condemn(&[letter]).await {
+            Ok(()) => self.forget(vec![delivery.receipt]).await,
+            Err(error) => self.give_back(delivery, &error).await,
+        }
+    }
+}
+
+fn claim(task: &Task) -> Claim {
+    Claim {
+        id: task.id,
+        generation: task.generation,
+        kind: task.kind.clone(),
+        priority: task.priority,
+        attempt: task.attempt,
+        enqueued_at: task.enqueued_at,
+        expires_at: task.expires_at,
+    }
+}

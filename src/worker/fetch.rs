@@ -1,0 +1,140 @@
+use std::{sync::Arc, time::Duration};
+
+use rand::RngExt;
+use tokio::{
+    sync::{mpsc, watch},
+    time,
+};
+
+use super::engine::Event;
+use crate::{
+    broker::{Broker, BrokerError, Consumer, Delivery, Receipt},
+    config::Pacing,
+    store::Store,
+    task::{Queue, WorkerId},
+};
+
+/// Fetches one queue's messages as the engine demands them, and rests while it demands none.
+pub(super) struct Fetcher {
+    pub worker: WorkerId,
+    pub queue: Queue,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    /// How many messages the engine can use now. Closed: the worker leaves.
+    pub demand: watch::Receiver<usize>,
+    pub events: mpsc::Sender<Event>,
+    pub hold: Duration,
+    /// Only for the background queue.
+    pub pacing: Option<Pacing>,
+}
+
+impl Fetcher {
+    /// Runs until the demand channel closes. Trouble with the broker is logged once, and tried again with backoff.
+    pub async fn run(mut self) {
+        let mut backoff = Backoff::default();
+        while self.demand.wait_for(|demand| *demand > 0).await.is_ok() {
+            match self.fetch_while_demanded().await {
+                Ok(()) => return,
+                Err(error) => {
+                    let pause = backoff.after(&error, self.queue);
+                    tokio::select! {
+                        () = time::sleep(pause) => {}
+                        () = closed(&mut self.demand) => return,
+                    }
+                }
+            }
+        }
+    }
+
+    /// `Ok` when the engine is gone.
+    async fn fetch_while_demanded(&mut self) -> Result<(), BrokerError> {
+        let mut consumer = self.broker.consume(self.worker, self.queue).await?;
+        loop {
+            let demand = *self.demand.borrow_and_update();
+            if demand == 0 {
+                if !self.rest(consumer.as_mut()).await? {
+                    return Ok(());
+                }
+                continue;
+            }
+            tokio::select! {
+                biased;
+                changed = self.demand.changed() => if changed.is_err() {
+                    return consumer.rest().await;
+                },
+                batch = consumer.next(demand) => if !self.pass_on(batch?, consumer.as_mut()).await? {
+                    return consumer.rest().await;
+                },
+            }
+        }
+    }
+
+    /// Waits for demand. After `hold` without any, what was fetched ahead goes back. False when the engine is gone.
+    async fn rest(&mut self, consumer: &mut dyn Consumer) -> Result<bool, BrokerError> {
+        let wanted = |demand: &usize| *demand > 0;
+        if let Ok(waited) = time::timeout(self.hold, self.demand.wait_for(wanted)).await {
+            return Ok(waited.is_ok());
+        }
+        consumer.rest().await?;
+        Ok(self.demand.wait_for(wanted).await.is_ok())
+    }
+
+    async fn pass_on(&mut self, mut batch: Vec<Delivery>, consumer: &mut dyn Consumer) -> Result<bool, BrokerError> {
+        let pause = match self.pacing.clone() {
+            Some(pacing) => self.pace(&mut batch, &pacing).await?,
+            None => Duration::ZERO,
+        };
+        if !batch.is_empty() && self.events.send(Event::Fetched(self.queue, batch)).await.is_err() {
+            return Ok(false);
+        }
+        if pause.is_zero() {
+            return Ok(true);
+        }
+        consumer.rest().await?;
+        tokio::select! {
+            () = time::sleep(pause) => Ok(true),
+            () = closed(&mut self.demand) => Ok(false),
+        }
+    }
+
+    /// Gives back what the token bucket does not allow now. Returns how long to wait for the next token.
+    async fn pace(&self, batch: &mut Vec<Delivery>, pacing: &Pacing) -> Result<Duration, BrokerError> {
+        let want = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+        let taken = self.store.take_tokens(self.queue.name(), want, pacing.per_second, pacing.burst).await;
+        let (granted, pause) = taken.unwrap_or_else(|error| {
+            tracing::warn!(code = error.code(), %error, "pacing is unknown; background work waits");
+            (0, Duration::from_secs(1))
+        });
+        if granted >= want {
+            return Ok(Duration::ZERO);
+        }
+        let surplus: Vec<Receipt> =
+            batch.split_off(granted as usize).into_iter().map(|delivery| delivery.receipt).collect();
+        self.broker.release(surplus).await?;
+        Ok(pause)
+    }
+}
+
+async fn closed(demand: &mut watch::Receiver<usize>) {
+    while demand.changed().await.is_ok() {}
+}
+
+/// Jittered waits of 50 ms to 5 s between tries at a broker that does not answer.
+#[derive(Default)]
+struct Backoff {
+    failures: u32,
+    last: Option<time::Instant>,
+}
+
+impl Backoff {
+    fn after(&mut self, error: &BrokerError, queue: Queue) -> Duration {
+        if self.last.is_none_or(|last| last.elapsed() > Duration::from_secs(30)) {
+            self.failures = 0;
+            tracing::warn!(code = error.code(), %error, %queue, "fetching pauses; running tasks go on");
+        }
+        self.last = Some(time::Instant::now());
+        self.failures = (self.failures + 1).min(8);
+        let most = (25u64 << self.failures).min(5000);
+        Duration::from_millis(rand::rng().random_range(most / 2..=most))
+    }
+}

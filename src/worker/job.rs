@@ -1,0 +1,76 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    broker::Delivery,
+    store::Claimed,
+    task::{Queue, Task},
+};
+
+/// One claimed attempt, from its claim to its settlement.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub task: Arc<Task>,
+    pub delivery: Delivery,
+    pub claimed: Claimed,
+    pub crashes: u32,
+    /// When the handler is told to stop.
+    pub deadline: Instant,
+    pub stop: CancellationToken,
+    why: AtomicU8,
+    /// A suspect's permit to run; held until it is settled.
+    _alone: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a handler was told to stop before its deadline. The first word stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Stop {
+    /// Somebody cancelled the task.
+    Cancelled = 1,
+    /// The claim passed to another worker; whatever the handler says will be refused.
+    Lost = 2,
+    /// The worker leaves.
+    Leaving = 3,
+}
+
+impl Job {
+    pub fn new(task: Arc<Task>, delivery: Delivery, claimed: Claimed, crashes: u32) -> Self {
+        let deadline = Instant::now() + task.timeout;
+        Self {
+            task,
+            delivery,
+            claimed,
+            crashes,
+            deadline,
+            stop: CancellationToken::new(),
+            why: AtomicU8::new(0),
+            _alone: None,
+        }
+    }
+
+    pub fn alone(self, permit: OwnedSemaphorePermit) -> Self {
+        Self { _alone: Some(permit), ..self }
+    }
+
+    pub const fn queue(&self) -> Queue {
+        self.claimed.queue
+    }
+
+    /// Tells the handler to stop.
+    pub fn stop(&self, why: Stop) {
+        let _ = self.why.compare_exchange(0, why as u8, Ordering::AcqRel, Ordering::Acquire);
+        self.stop.cancel();
+    }
+
+    pub fn stopped(&self) -> Option<Stop> {
+        [Stop::Cancelled, Stop::Lost, Stop::Leaving]
+            .into_iter()
+            .find(|why| *why as u8 == self.why.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,159 @@
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Progress, WorkerError};
+use crate::{
+    config::Config,
+    store::{self, Beat, Orders, Store, StoreError},
+    task::Queue,
+};
+
+/// Keeps the worker's lease alive from a thread, a runtime and a store connection of its own, so that no handler, however
+/// busy, can delay a heartbeat. The beats bring orders back.
+pub(super) struct LeaseKeeper {
+    pub vitals: Arc<Vitals>,
+    pub orders: mpsc::Receiver<Orders>,
+    stop: CancellationToken,
+    thread: thread::JoinHandle<()>,
+}
+
+/// What the engine tells the lease keeper and learns from it.
+#[derive(Debug, Default)]
+pub(super) struct Vitals {
+    running: [AtomicU32; Queue::ALL.len()],
+    draining: AtomicBool,
+    /// Since when every beat has arrived.
+    sound_since: Mutex<Option<Instant>>,
+}
+
+impl Vitals {
+    pub fn set_running(&self, queue: Queue, tasks: usize) {
+        self.running[queue.index()].store(tasks.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    pub fn set_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether every beat of the last `span` arrived. Only then is another worker's silence its own and not the store's.
+    pub fn sound_for(&self, span: Duration) -> bool {
+        self.sound_since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() >= span)
+    }
+
+    fn sound(&self, sound: bool) {
+        let mut since = self.sound_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = if sound { since.or_else(|| Some(Instant::now())) } else { None };
+    }
+}
+
+impl LeaseKeeper {
+    /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer.
+    pub async fn start(config: &Config, beat: Beat, progress: Progress) -> Result<Self, WorkerError> {
+        let vitals = Arc::<Vitals>::default();
+        let (send_orders, mut orders) = mpsc::channel(16);
+        let stop = CancellationToken::new();
+        let keeper = Keeper {
+            config: config.clone(),
+            beat,
+            progress,
+            vitals: Arc::clone(&vitals),
+            orders: send_orders,
+            unsent: Orders::default(),
+            stop: stop.clone(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("lease".into()).spawn(move || {
+            if let Err(error) = runtime.block_on(keeper.run()) {
+                tracing::error!(code = error.code(), %error, "the lease keeper has ended; the worker leaves");
+            }
+        });
+        let thread = thread?;
+        match orders.recv().await {
+            Some(_) => Ok(Self { vitals, orders, stop, thread }),
+            None => Err(WorkerError::NoLease),
+        }
+    }
+
+    /// Ends the heartbeats, and with `forget` takes the worker out of the registry.
+    pub async fn finish(self) {
+        self.stop.cancel();
+        let thread = self.thread;
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+}
+
+struct Keeper {
+    config: Config,
+    beat: Beat,
+    progress: Progress,
+    vitals: Arc<Vitals>,
+    orders: mpsc::Sender<Orders>,
+    /// Orders that the engine was too busy to take; they are not in the store any more.
+    unsent: Orders,
+    stop: CancellationToken,
+}
+
+impl Keeper {
+    async fn run(mut self) -> Result<(), StoreError> {
+        let mut tick = tokio::time::interval(self.config.worker.heartbeat);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut store: Option<Arc<dyn Store>> = None;
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = self.stop.cancelled() => break,
+            }
+            match self.beat(&mut store).await {
+                Ok(orders) => self.pass_on(orders),
+                Err(error) if error.is_retryable() => self.missed(&error),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(store) = store
+            && let Err(error) = store.forget(self.beat.worker).await
+        {
+            tracing::warn!(code = error.code(), %error, "the worker could not sign off; its lease will end by itself");
+        }
+        Ok(())
+    }
+
+    async fn beat(&mut self, store: &mut Option<Arc<dyn Store>>) -> Result<Orders, StoreError> {
+        let store = match store {
+            Some(store) => store,
+            None => store.insert(store::open(&self.config).await?),
+        };
+        self.beat.draining = self.vitals.draining.load(Ordering::Relaxed);
+        let running = |queue: &Queue| self.vitals.running[queue.index()].load(Ordering::Relaxed);
+        self.beat.running = self.beat.queues.iter().map(running).collect();
+        self.beat.progress = self.progress.take();
+        // A beat that takes longer than the lease is as good as a missed one.
+        tokio::time::timeout(self.beat.lease, store.beat(&self.beat)).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable { store: "task", reason: format!("no answer within {:?}", self.beat.lease) })
+        })
+    }
+
+    fn pass_on(&mut self, orders: Orders) {
+        self.vitals.sound(true);
+        self.unsent.cancel.extend(orders.cancel);
+        self.unsent.lost.extend(orders.lost);
+        self.unsent.drain |= orders.drain;
+        self.unsent.paused = orders.paused;
+        if self.orders.try_send(self.unsent.clone()).is_ok() {
+            self.unsent = Orders::default();
+        }
+    }
+
+    fn missed(&self, error: &StoreError) {
+        self.vitals.sound(false);
+        tracing::warn!(code = error.code(), %error, "a heartbeat was missed");
+    }
+}

@@ -1,0 +1,128 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, task::JoinSet, time};
+
+use super::job::Job;
+use crate::{
+    broker::{Broker, Receipt},
+    retry,
+    store::{DeadLetter, End, Settlement, Store},
+    task::{CodecError, Outcome, Timestamp, WorkerId},
+};
+
+/// An attempt that is over, on its way to the store.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub job: Arc<Job>,
+    pub outcome: Outcome,
+}
+
+/// Makes outcomes durable at the store, many at once, and only then acknowledges the messages (INV-5).
+#[derive(Clone)]
+pub(super) struct Settler {
+    pub worker: WorkerId,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+}
+
+/// Outcomes in one call to the store at most, and calls under way at once.
+const BATCH: usize = 256;
+const CALLS: usize = 4;
+
+impl Settler {
+    /// Runs until every sender is gone and everything is settled. An outcome is never given up while the store is away.
+    pub async fn run(self, mut ended: mpsc::Receiver<Ended>) {
+        let mut calls = JoinSet::new();
+        loop {
+            let mut batch = Vec::new();
+            if ended.recv_many(&mut batch, BATCH).await == 0 {
+                break;
+            }
+            if calls.len() >= CALLS {
+                calls.join_next().await;
+            }
+            calls.spawn(self.clone().settle(batch));
+        }
+        while calls.join_next().await.is_some() {}
+    }
+
+    async fn settle(self, batch: Vec<Ended>) {
+        let now = Timestamp::now();
+        let settlements: Vec<Settlement> = batch.iter().map(|ended| settlement(ended, now)).collect();
+        let accepted = self.record(&settlements).await;
+        let (mut done, mut back) = (Vec::new(), Vec::new());
+        for (ended, accepted) in batch.into_iter().zip(accepted) {
+            let receipt = ended.job.delivery.receipt.clone();
+            let released = matches!(ended.outcome, Outcome::Released);
+            if released && accepted {
+                back.push(receipt)
+            } else {
+                done.push(receipt)
+            }
+            if !accepted && !released {
+                let id = ended.job.task.id;
+                tracing::warn!(%id, "the outcome came too late: the task had passed to another worker (INV-2)");
+            }
+        }
+        self.acknowledge(done, back).await;
+    }
+
+    async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
+        let mut wait = Duration::from_millis(50);
+        loop {
+            match self.store.settle(self.worker, settlements).await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait for the store")
+                }
+            }
+            time::sleep(wait).await;
+            wait = (wait * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn acknowledge(&self, done: Vec<Receipt>, back: Vec<Receipt>) {
+        // A lost acknowledgement costs nothing: the message comes again and its claim says what became of it.
+        if !done.is_empty()
+            && let Err(error) = self.broker.ack(done).await
+        {
+            tracing::debug!(code = error.code(), %error, "acknowledgements were lost");
+        }
+        if !back.is_empty()
+            && let Err(error) = self.broker.release(back).await
+        {
+            tracing::debug!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
+        }
+    }
+}
+
+fn settlement(ended: &Ended, now: Timestamp) -> Settlement {
+    let end = end(ended, now).unwrap_or_else(|error| {
+        // Only a task that could not have been decoded either; it stays on its queue.
+        tracing::error!(id = %ended.job.task.id, %error, "an outcome cannot be written");
+        End::Released
+    });
+    Settlement { claimed: ended.job.claimed, end }
+}
+
+fn end(ended: &Ended, now: Timestamp) -> Result<End, CodecError> {
+    let job = &ended.job;
+    Ok(match &ended.outcome {
+        Outcome::Completed(result) => End::Completed { result: result.clone(), keep: job.task.result_ttl },
+        Outcome::Retry { failure, at } => {
+            let message = retry::next_message(&job.task, failure, now).to_message()?;
+            End::Retry { message, at: *at, failure: failure.clone() }
+        }
+        Outcome::Dead { reason, failure } => End::Dead(DeadLetter {
+            message: retry::last_message(&job.task, failure, now).to_message()?,
+            kind: job.task.kind.clone(),
+            tenant: job.task.tenant.clone(),
+            reason: *reason,
+            failure: failure.clone(),
+            crashes: job.crashes,
+            died_at: now,
+        }),
+        Outcome::Cancelled => End::Cancelled,
+        Outcome::Released => End::Released,
+    })
+}

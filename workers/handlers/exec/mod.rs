@@ -1,0 +1,116 @@
+//! Runs a program for each task.
+
+mod command;
+mod pipes;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
+mod verdict;
+
+use std::{io, process::ExitStatus, time::Duration};
+
+use async_trait::async_trait;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{Reason, request::Request};
+use crate::{
+    config,
+    supervise::Tree,
+    task::{ErrorClass, Failure, Payload},
+    worker::{Context, Handler},
+};
+
+/// The program gets the task as JSON on its standard input and answers with JSON on its standard output. Its whole process
+/// tree is gone when the attempt ends, however it ends.
+pub struct Exec {
+    spec: config::Exec,
+    /// Bytes of output.
+    limit: usize,
+    stop_grace: Duration,
+}
+
+/// What the program's life came to.
+struct Life {
+    status: io::Result<ExitStatus>,
+    /// Why it was told to stop, if it was.
+    stopped: Option<Stop>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Deadline,
+    Cancelled,
+    Flood,
+}
+
+/// A process that left its group can hold the pipes open after the program's end; its output is not waited for.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
+
+impl Exec {
+    pub fn new(spec: config::Exec, limit: usize, stop_grace: Duration) -> Result<Self, Reason> {
+        if spec.command.first().is_none_or(String::is_empty) {
+            return Err(Reason::NoProgram);
+        }
+        // The worker drops a handler that outlasts the grace, so the program's own ends a little earlier.
+        Ok(Self { spec, limit, stop_grace: stop_grace.mul_f32(0.8) })
+    }
+
+    /// Until the program has ended, by itself or because it had to.
+    async fn watch(&self, tree: &mut Tree, context: &Context, flooded: &CancellationToken) -> Life {
+        let stop = tokio::select! {
+            status = tree.wait() => return Life { status, stopped: None },
+            () = flooded.cancelled() => Stop::Flood,
+            () = sleep_until(context.deadline()) => Stop::Deadline,
+            // The worker fires it at the deadline, too.
+            () = context.cancelled().cancelled() => {
+                if context.time_left().is_zero() { Stop::Deadline } else { Stop::Cancelled }
+            }
+        };
+        if stop != Stop::Flood {
+            tree.terminate();
+            if let Ok(status) = timeout(self.stop_grace, tree.wait()).await {
+                return Life { status, stopped: Some(stop) };
+            }
+        }
+        tree.kill();
+        Life { status: tree.wait().await, stopped: Some(stop) }
+    }
+}
+
+#[async_trait]
+impl Handler for Exec {
+    async fn run(&self, context: Context) -> Result<Payload, Failure> {
+        let request = Request::new(&context);
+        let body = request.to_json()?;
+        let command = command::build(&self.spec, &context, request.deadline);
+        let mut tree = Tree::spawn(command).map_err(|error| command::refused(&self.spec, &error))?;
+
+        // Three tasks, so that a program that never reads, or never writes, holds up nothing else.
+        let flooded = CancellationToken::new();
+        let feeder = tree.stdin().map(|stdin| AbortOnDropHandle::new(tokio::spawn(pipes::feed(stdin, body))));
+        let output = pipes::collect(tree.stdout(), self.limit, flooded.clone());
+        let output = AbortOnDropHandle::new(tokio::spawn(output));
+        let notes = AbortOnDropHandle::new(tokio::spawn(pipes::notes(tree.stderr(), context.clone())));
+
+        let life = self.watch(&mut tree, &context, &flooded).await;
+        drop(feeder);
+        let output = timeout(LAST_OUTPUT, output).await.ok().and_then(Result::ok).unwrap_or_default();
+        let notes = timeout(LAST_OUTPUT, notes).await.ok().and_then(Result::ok).unwrap_or_default();
+        if output.len() > self.limit {
+            return Err(self.flood(&notes));
+        }
+        verdict::judge(&self.spec, life, &output, &notes)
+    }
+}
+
+impl Exec {
+    fn flood(&self, notes: &str) -> Failure {
+        let message = format!(
+            "the program wrote more than {} bytes to its standard output and was killed; write results elsewhere, or raise \
+             limits.result{notes}",
+            self.limit
+        );
+        Failure::new(ErrorClass::Other, message).fatal()
+    }
+}
