@@ -152,7 +152,7 @@ async fn all_gone(mut end: tokio::net::unix::pipe::Receiver) {
 async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-    let attempt = Attempt::new(&"x");
+    let mut attempt = Attempt::new(&"x");
     let running = stubborn(&path, &mut attempt).await;
     attempt.cancel();
     let fault = running.await.unwrap().unwrap_err();
@@ -164,7 +164,7 @@ async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
 async fn a_dropped_attempt_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-    let attempt = Attempt::new(&"x");
+    let mut attempt = Attempt::new(&"x");
     let running = stubborn(&path, &mut attempt).await;
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
