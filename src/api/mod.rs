@@ -56,6 +56,8 @@ pub struct Api {
 
 impl Api {
     pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
+        // Before the first request is timed.
+        crate::telemetry::metrics();
         let room = Arc::new(Semaphore::new(body::ROOM));
         Self { producer, broker, store, config, instance: WorkerId::new(), room, closing: CancellationToken::new() }
     }
