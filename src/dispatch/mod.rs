@@ -10,6 +10,8 @@ mod check;
 mod classify;
 mod collector;
 mod confirmed;
+mod ingress;
+mod letter;
 mod place;
 mod producer;
 mod rejection;
@@ -18,6 +20,7 @@ mod steward;
 mod times;
 
 pub use classify::{By, Classified, Classifier};
+pub use ingress::ingress;
 pub use producer::{Accepted, Explanation, Producer, Rights};
 pub use rejection::{Fault, Rejection};
 pub use steward::steward;

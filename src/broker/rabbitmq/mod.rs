@@ -48,8 +48,6 @@ const NAME: &str = "RabbitMQ";
 pub struct RabbitBroker {
     topology: Topology,
     prefetch: u16,
-    /// Two connections: the server blocks a publishing one when it lacks memory, and consuming must go on then.
-    publishing: Link,
     consuming: Link,
     publisher: Publisher,
     gate: Arc<Gate>,
@@ -62,19 +60,14 @@ impl RabbitBroker {
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let settings = &config.rabbitmq;
         let topology = Topology::new(&settings.prefix);
+        // Two connections: the server blocks a publishing one when it lacks memory, and consuming must go on then.
         let publishing = Link::open(settings, "publish").await?;
         let consuming = Link::open(settings, "consume").await?;
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
-        let gate = Arc::new(Gate::new(publishing.clone(), topology.clone(), config.queues.clone()));
+        let gate = Arc::new(Gate::new(publishing, topology.clone(), config.queues.clone()));
         let lines = Arc::new(Lines::default());
         let sweeper = Sweeper::new(consuming.clone(), topology.clone(), lines.clone(), publisher.clone());
-        Ok(Self { topology, prefetch: settings.prefetch, publishing, consuming, publisher, gate, lines, sweeper })
-    }
-
-    /// The entrance for producers that speak AMQP.
-    pub fn ingress(&self) -> Ingress {
-        let intake = Intake::new(self.consuming.clone(), self.lines.clone(), self.topology.ingress());
-        Ingress::new(intake, self.publisher.clone(), self.publishing.clone(), self.topology.clone())
+        Ok(Self { topology, prefetch: settings.prefetch, consuming, publisher, gate, lines, sweeper })
     }
 
     /// What became of a message, in the seam's words.

@@ -1,0 +1,208 @@
+//! The AMQP entrance: takes producers' messages from RabbitMQ, enqueues their tasks many at a time, and sends back what is
+//! not taken. A message leaves the server only when each of its tasks was accepted or sent back; while queues are full or
+//! servers silent it waits there (nothing is lost). A task without an id, redelivered after a lost connection, may be
+//! enqueued twice: producers who mind give ids, or a UUID as the message's id.
+
+use std::{collections::HashMap, mem, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Producer, Rejection, Rights,
+    letter::{self, Format},
+};
+use crate::{
+    broker::rabbitmq::{Ingress, Letter, Return},
+    config::{Backend, Config, Limits, Profile},
+    task::{NewTask, Payload, Queue},
+};
+
+/// Who may publish to the broker could put messages on any queue: a priority of their own is no more than that.
+const RIGHTS: Rights = Rights { priority: true };
+/// When to try again what was busy and did not say.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Serves until `stop`. Returns at once where no lane is on RabbitMQ: then there is nobody to listen to.
+pub async fn ingress(config: &Config, producer: &Producer, stop: &CancellationToken) {
+    let on_rabbitmq = |queue: Queue| config.lanes.backend(queue) == Backend::Rabbitmq;
+    if config.profile == Profile::Cluster && Queue::ALL.into_iter().any(on_rabbitmq) {
+        stop.run_until_cancelled(serve(config, producer)).await;
+    }
+}
+
+async fn serve(config: &Config, producer: &Producer) {
+    let intake = loop {
+        match Ingress::open(&config.rabbitmq).await {
+            Ok(intake) => break intake,
+            Err(error) => tracing::warn!(code = error.code(), %error, "the AMQP entrance is closed; trying again"),
+        }
+        sleep(PAUSE).await;
+    };
+    let desk = Desk {
+        intake,
+        producer: producer.clone(),
+        limits: config.limits.clone(),
+        open: HashMap::new(),
+        opened: 0,
+        waiting: Vec::new(),
+        retry_at: Instant::now(),
+    };
+    desk.run().await;
+}
+
+struct Desk {
+    intake: Ingress,
+    producer: Producer,
+    limits: Limits,
+    /// Letters with errands left.
+    open: HashMap<u64, Open>,
+    opened: u64,
+    /// What was busy. Bounded by what the server leaves with this consumer.
+    waiting: Vec<Errand>,
+    retry_at: Instant,
+}
+
+struct Open {
+    letter: Letter,
+    left: usize,
+}
+
+/// What is left to do for one task of a letter.
+struct Errand {
+    letter: u64,
+    what: What,
+}
+
+enum What {
+    /// With the task as it came, should it have to go back.
+    Enqueue(NewTask, Payload, Format),
+    GiveBack(Return),
+}
+
+impl Desk {
+    async fn run(mut self) {
+        loop {
+            tokio::select! {
+                letters = self.intake.next() => match letters {
+                    Ok(letters) => {
+                        let errands = letters.into_iter().flat_map(|letter| self.read(letter)).collect();
+                        self.work(errands).await;
+                    }
+                    Err(error) => tracing::warn!(code = error.code(), %error, "the AMQP entrance waits"),
+                },
+                () = sleep_until(self.retry_at), if !self.waiting.is_empty() => {
+                    let waiting = mem::take(&mut self.waiting);
+                    self.work(waiting).await;
+                }
+            }
+        }
+    }
+
+    /// Opens a letter.
+    fn read(&mut self, letter: Letter) -> Vec<Errand> {
+        let format = Format::of(letter.content_type.as_deref(), &letter.body);
+        let whats: Vec<_> = match letter::parts(&letter.body, format, &self.limits) {
+            Ok(parts) => {
+                let id = letter.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
+                parts.into_iter().map(|part| self.part(part, id, format)).collect()
+            }
+            Err(rejection) => {
+                let content_type = letter.content_type.clone();
+                vec![What::GiveBack(back(rejection, letter.body.clone(), content_type))]
+            }
+        };
+        self.opened += 1;
+        let number = self.opened;
+        if whats.is_empty() {
+            self.intake.close([&letter]);
+        } else {
+            self.open.insert(number, Open { letter, left: whats.len() });
+        }
+        whats.into_iter().map(|what| Errand { letter: number, what }).collect()
+    }
+
+    fn part(&self, part: Payload, id: Option<crate::task::TaskId>, format: Format) -> What {
+        match letter::task(&part, &self.limits) {
+            Ok(task) => What::Enqueue(NewTask { id: task.id.or(id), ..task }, part, format),
+            Err(rejection) => What::GiveBack(returned(rejection, &part, format)),
+        }
+    }
+
+    async fn work(&mut self, mut errands: Vec<Errand>) {
+        // The letters of a lost connection come again, and their errands with them.
+        self.open.retain(|_, open| self.intake.holds(&open.letter));
+        errands.retain(|errand| self.open.contains_key(&errand.letter));
+        let mut returns = Vec::new();
+        let mut tasks = Vec::new();
+        for Errand { letter, what } in errands {
+            match what {
+                What::Enqueue(task, part, format) => tasks.push((letter, task, part, format)),
+                What::GiveBack(back) => returns.push((letter, back)),
+            }
+        }
+        while !tasks.is_empty() {
+            let rest = tasks.split_off(tasks.len().min(self.limits.batch.max(1).into()));
+            self.enqueue(mem::replace(&mut tasks, rest), &mut returns).await;
+        }
+        self.give_back(returns).await;
+    }
+
+    async fn enqueue(&mut self, tasks: Vec<(u64, NewTask, Payload, Format)>, returns: &mut Vec<(u64, Return)>) {
+        let batch = tasks.iter().map(|(_, task, ..)| task.clone()).collect();
+        let answers = self.producer.enqueue(batch, RIGHTS).await;
+        for ((letter, task, part, format), answer) in tasks.into_iter().zip(answers) {
+            match answer {
+                Ok(_) => self.done(letter),
+                Err(busy) if busy.is_retryable() => {
+                    self.wait(letter, What::Enqueue(task, part, format), busy.retry_after);
+                }
+                Err(rejection) => returns.push((letter, returned(rejection, &part, format))),
+            }
+        }
+    }
+
+    async fn give_back(&mut self, returns: Vec<(u64, Return)>) {
+        let answers = self.intake.give_back(returns.iter().map(|(_, back)| back.clone()).collect()).await;
+        for ((letter, back), answer) in returns.into_iter().zip(answers) {
+            match answer {
+                Ok(()) => self.done(letter),
+                Err(error) => {
+                    tracing::warn!(code = error.code(), %error, "a rejected task could not be sent back yet");
+                    self.wait(letter, What::GiveBack(back), None);
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, letter: u64, what: What, pause: Option<Duration>) {
+        let retry_at = Instant::now() + pause.unwrap_or(PAUSE);
+        self.retry_at = if self.waiting.is_empty() { retry_at } else { self.retry_at.min(retry_at) };
+        self.waiting.push(Errand { letter, what });
+    }
+
+    /// One errand of a letter is done; with the last one the letter is closed.
+    fn done(&mut self, number: u64) {
+        let Some(open) = self.open.get_mut(&number) else { return };
+        open.left -= 1;
+        if open.left == 0
+            && let Some(open) = self.open.remove(&number)
+        {
+            self.intake.close([&open.letter]);
+        }
+    }
+}
+
+fn returned(rejection: Rejection, part: &Payload, format: Format) -> Return {
+    let body = match format {
+        Format::Json => serde_json::to_vec(part).map(Bytes::from).unwrap_or_default(),
+        Format::MessagePack => part.as_message_pack().clone(),
+    };
+    back(rejection, body, Some(format.content_type().to_owned()))
+}
+
+fn back(rejection: Rejection, body: Bytes, content_type: Option<String>) -> Return {
+    let Rejection { code, message, field, .. } = rejection;
+    Return { body, content_type, code, message, field }
+}
