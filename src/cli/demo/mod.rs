@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use self::{check::Check, plan::Plan, report::Report, show::Show, site::Site};
 use super::{Globals, client::Client, failure::Failure};
 use crate::{
-    api::view::{BatchLine, QueueView},
+    api::view::{BatchLine, QueuesView},
     store::{Page, Record, WorkerInfo},
 };
 
@@ -87,8 +87,8 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     }
     show.update(&check);
     show.finish();
-    let queues: Vec<QueueView> = client.get("v1/queues", &[]).await?;
-    check.finish(&queues)
+    let queues: QueuesView = client.get("v1/queues", &[]).await?;
+    check.finish(&queues.items)
 }
 
 async fn cancel(client: &Client, check: &mut Check<'_>) -> Result<(), Failure> {
