@@ -23,9 +23,8 @@ pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop:
                 Duration::from_millis(500)
             }
         };
-        // A pause of nothing ends at once.
-        if stop.run_until_cancelled(time::sleep(pause)).await.is_none() {
-            return;
+        if !pause.is_zero() {
+            stop.run_until_cancelled(time::sleep(pause)).await;
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use self::{check::Check, plan::Plan, report::Report, show::Show, site::Site};
 use super::{Globals, client::Client, failure::Failure};
 use crate::{
-    api::view::{BatchLine, QueuesView},
+    api::view::{BatchLine, QueueView},
     store::{Page, Record, WorkerInfo},
 };
 
@@ -87,7 +87,7 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     }
     show.update(&check);
     show.finish();
-    let queues: QueuesView = client.get("v1/queues", &[]).await?;
+    let queues: Page<QueueView> = client.get("v1/queues", &[]).await?;
     check.finish(&queues.items)
 }
 
