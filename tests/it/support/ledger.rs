@@ -78,7 +78,9 @@ impl Ledger {
 
     /// Lets the tasks go on that hold for `name`, now and later.
     pub fn open(&self, name: &str) {
-        self.open.send_modify(|open| drop(open.insert(name.to_owned())));
+        self.open.send_modify(|open| {
+            open.insert(name.to_owned());
+        });
     }
 
     pub fn entries(&self) -> Vec<Entry> {
