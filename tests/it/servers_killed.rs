@@ -14,20 +14,24 @@ const OUTAGE: Duration = Duration::from_secs(2);
 async fn inv_5_recovery_from_a_killed_redis() {
     let mut redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
-    outage(&servers, &mut redis).await;
+    let system = System::cluster(2, servers.settings()).await;
+    outage(system, &mut redis).await;
 }
 
 #[tokio::test]
 async fn inv_5_recovery_from_a_killed_rabbitmq() {
     let mut rabbitmq = Server::rabbitmq().await;
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
-    outage(&servers, &mut rabbitmq).await;
+    let system = System::cluster(2, servers.settings()).await;
+    // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right before kill -9
+    // answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    outage(system, &mut rabbitmq).await;
 }
 
 /// Running tasks end while the server is away. Afterwards everything goes on by itself: each acknowledged task is done,
 /// once, and no attempt was burnt.
-async fn outage(servers: &Servers, server: &mut Server) {
-    let system = System::cluster(2, servers.settings()).await;
+async fn outage(system: System, server: &mut Server) {
     let (api, ledger) = (&system.api, &system.ledger);
     let mut ids = api.enqueue_all(load()).await;
     let held: Vec<TaskId> = ids[..7].to_vec();
