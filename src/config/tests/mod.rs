@@ -95,6 +95,20 @@ fn a_dump_loads_again_and_is_the_same() {
     assert!(dump.contains("payload = \"1000 B\""), "{dump}");
 }
 
+/// `clawpool up` hands its overrides to its workers this way.
+#[test]
+fn an_override_and_its_variable_mean_the_same() {
+    for text in
+        ["worker.slots=13", "queues.limits.\"critical.p0\"=9", "retry.llm_rate_limit.retries=2", "classes.P0.sla=1s"]
+    {
+        let (name, value) = as_variable(text).unwrap();
+        let by_flag = load("", &[], &[text]).unwrap().to_toml();
+        assert_eq!(load("", &[(&name, value)], &[]).unwrap().to_toml(), by_flag, "{name}");
+        assert_ne!(by_flag, Config::default().to_toml());
+    }
+    assert_eq!(as_variable("nonsense"), None);
+}
+
 #[test]
 fn sections_merge_with_the_defaults_at_every_level() {
     let text = "[classes.P0]\nttl = 30\n[retry.network]\nretries = 7\n[worker.patience]\nhigh = 3";

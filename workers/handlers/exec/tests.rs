@@ -125,7 +125,7 @@ async fn a_missing_program_is_a_fault_of_the_configuration() {
 }
 
 /// Says when it stands, in progress; every process of it holds `pipe` open.
-async fn stubborn(pipe: &std::path::Path, attempt: &mut Attempt) -> tokio::task::JoinHandle<Result<Payload, Failure>> {
+async fn stubborn(pipe: &std::path::Path, attempt: &Attempt) -> tokio::task::JoinHandle<Result<Payload, Failure>> {
     let nested = "trap '' TERM; sh -c \"trap '' TERM; echo progress: up >&2; sleep 1000; :\"; :";
     let mut spec = testing::exec(&["sh", "-c", &format!("trap '' TERM; exec 3>\"$PIPE\"; sh -c '{nested}'; :")]);
     spec.env.insert("PIPE".into(), pipe.display().to_string());
@@ -152,8 +152,13 @@ async fn all_gone(mut end: tokio::net::unix::pipe::Receiver) {
 async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
+<<<<<<< HEAD
     let attempt = Attempt::new(&"x");
+    let running = stubborn(&path, &attempt).await;
+=======
+    let mut attempt = Attempt::new(&"x");
     let running = stubborn(&path, &mut attempt).await;
+>>>>>>> ops
     attempt.cancel();
     let fault = running.await.unwrap().unwrap_err();
     assert!(fault.message.contains("SIGKILL"), "{fault}");
@@ -164,8 +169,13 @@ async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
 async fn a_dropped_attempt_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
+<<<<<<< HEAD
     let attempt = Attempt::new(&"x");
+    let running = stubborn(&path, &attempt).await;
+=======
+    let mut attempt = Attempt::new(&"x");
     let running = stubborn(&path, &mut attempt).await;
+>>>>>>> ops
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     all_gone(end).await;

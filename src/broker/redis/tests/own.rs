@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use redis::cmd;
 
-use super::{super::RedisBroker, open};
+use super::{super::RedisBroker, blocked, open, publish, receipts, take};
 use crate::{
     broker::{
-        Broker, BrokerError, Consumer, Delivery, Receipt,
-        conformance::{eventually, guarded, message},
+        Broker, BrokerError,
+        conformance::{guarded, message},
     },
     config::Config,
     store::redis::{link::Link, tests::server::Server},
-    task::{Message, Priority, Queue, WorkerId},
+    task::{Priority, Queue, WorkerId},
 };
 
 #[tokio::test]
@@ -69,76 +69,6 @@ async fn a_rested_consumer_no_longer_waits() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn inv_1_a_killed_server_loses_nothing() {
-    guarded(async {
-        let mut server = Server::start(&[]).await;
-        let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
-        let messages: Vec<_> = (0..9).map(|_| message(Priority::P0)).collect();
-        publish(&broker, &messages).await;
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
-        let acked = take(consumer.as_mut(), 3).await;
-        broker.ack(receipts(&acked)).await.unwrap();
-        let held = take(consumer.as_mut(), 3).await;
-        server.kill();
-        let answers = broker.publish(vec![message(Priority::P0)]).await;
-        assert!(answers[0].as_ref().is_err_and(BrokerError::is_retryable), "{answers:?}");
-        server.start_again().await;
-        // Held ones are still this worker's, and are not delivered to it twice.
-        let rest = take(consumer.as_mut(), 3).await;
-        broker.ack(receipts(&held)).await.unwrap();
-        broker.ack(receipts(&rest)).await.unwrap();
-        let seen: Vec<_> = [acked, held, rest].concat().into_iter().map(|delivery| delivery.message).collect();
-        assert!(seen == messages, "each message once, in order");
-        assert_eq!(broker.depth(Queue::P0).await.unwrap().ready, 0);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_waiting_consumer_survives_a_killed_server() {
-    guarded(async {
-        let mut server = Server::start(&[]).await;
-        let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::High).await.unwrap();
-        let waiting = tokio::spawn(async move { take(consumer.as_mut(), 1).await });
-        blocked(&server, 1).await;
-        for _ in 0..2 {
-            server.kill();
-            server.start_again().await;
-            blocked(&server, 1).await;
-        }
-        let news = message(Priority::P3);
-        publish(&broker, std::slice::from_ref(&news)).await;
-        assert_eq!(waiting.await.unwrap()[0].message, news);
-    })
-    .await;
-}
-
-/// An answer that was lost on the way: Redis moved the message, nobody here knows.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn inv_1_what_a_lost_answer_carried_is_found_again() {
-    guarded(async {
-        let mut server = Server::start(&[]).await;
-        let config = server.config(Config::default());
-        let (broker, twin) = (RedisBroker::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
-        let worker = WorkerId::new();
-        let messages = [message(Priority::P2), message(Priority::P3)];
-        publish(&broker, &messages).await;
-        let mut consumer = broker.consume(worker, Queue::High).await.unwrap();
-        let first = take(consumer.as_mut(), 1).await;
-        // Takes the second one in the same worker's name, and tells nobody.
-        take(twin.consume(worker, Queue::High).await.unwrap().as_mut(), 1).await;
-        let waiting = tokio::spawn(async move { take(consumer.as_mut(), 1).await });
-        blocked(&server, 1).await;
-        server.kill();
-        server.start_again().await;
-        let second = waiting.await.unwrap();
-        assert_eq!([&first[0].message, &second[0].message], [&messages[0], &messages[1]]);
-    })
-    .await;
-}
-
 /// The task of a held message went back through the schedule set before its first delivery was acknowledged.
 #[tokio::test]
 async fn inv_1_an_ack_does_not_take_the_next_copy_along() {
@@ -178,30 +108,4 @@ async fn another_prefix_is_another_pool() {
     publish(&one, &[message(Priority::P0)]).await;
     assert_eq!(one.depth(Queue::P0).await.unwrap().ready, 1);
     assert_eq!(other.depth(Queue::P0).await.unwrap().ready, 0);
-}
-
-async fn publish(broker: &RedisBroker, messages: &[Message]) {
-    for answer in broker.publish(messages.to_vec()).await {
-        answer.unwrap();
-    }
-}
-
-/// Calls again after passing errors, as the contract says.
-async fn take(consumer: &mut dyn Consumer, count: usize) -> Vec<Delivery> {
-    let mut all = Vec::new();
-    while all.len() < count {
-        all.extend(consumer.next(count - all.len()).await.unwrap_or_default());
-    }
-    all
-}
-
-fn receipts(deliveries: &[Delivery]) -> Vec<Receipt> {
-    deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()
-}
-
-/// Until that many connections wait in a blocking command.
-async fn blocked(server: &Server, count: usize) {
-    let field = format!("blocked_clients:{count}\r");
-    eventually(async || server.ask::<String>("INFO", &["clients"]).await.is_some_and(|info| info.contains(&field)))
-        .await;
 }

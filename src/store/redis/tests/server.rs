@@ -95,6 +95,8 @@ impl Drop for Server {
 fn launch(folder: &TempDir, port: u16, options: &[&str]) -> Child {
     let mut command = Command::new("redis-server");
     command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]);
+    // Any laxer and Redis answers before it has written: what it answered last dies with it.
+    command.args(["--appendfsync", "always"]);
     command.args(options).arg("--dir").arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("redis-server is installed: `apt-get install redis-server`, or tests/run, which does it")
 }
