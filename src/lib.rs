@@ -1,6 +1,7 @@
 //! Clawpool: a worker pool driven by message queues. README.md is for users, ARCHITECTURE.md holds the map.
 
 pub mod api;
+pub mod autoscale;
 pub mod broker;
 pub mod cli;
 pub mod codes;

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard error; the exit
 //! code says what happened; a closed pipe ends a command in silence. Never does: work on the pool behind the server's
-//! back. Commands ask it over HTTP, and only `config`, `explain` and `completions` do without it.
+//! back. Commands ask it over HTTP, and only `simulate`, `config`, `explain` and `completions` do without it.
 
 pub mod client;
 mod completions;
@@ -21,6 +21,7 @@ pub mod output;
 mod queues;
 mod select;
 mod serve;
+mod simulate;
 mod tasks;
 mod up;
 mod wait;
@@ -79,6 +80,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Simulate(simulate::Simulate),
     Config(config::Config),
     Explain(explain::Explain),
     Health(health::Health),
@@ -104,6 +106,7 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Simulate(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,

@@ -73,4 +73,10 @@ pub(super) const ROWS: &[Row] = &[
         "The address of a server cannot be read, or names a protocol that is not spoken there.",
         "Write scheme://user:password@host:port/path, with special characters of the password as %xx.",
     ),
+    (
+        "CP-1013",
+        "Policy without effect",
+        "An autoscaling policy has a threshold that no reading can cross, or that every reading crosses.",
+        "Correct the threshold, or take the policy out.",
+    ),
 ];

@@ -5,6 +5,7 @@
 //! secrets never print. Never does: read anything but the file, the environment and the secret files they name.
 
 mod api;
+mod autoscale;
 mod classes;
 mod error;
 mod handlers;
@@ -28,6 +29,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use api::{Api, Limits, Scope, Token};
+pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
 pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http, Pool};
@@ -54,6 +56,7 @@ pub struct Config {
     pub retry: RetryTable,
     pub worker: WorkerSettings,
     pub pacing: Pacing,
+    pub autoscale: Autoscale,
     pub log: Log,
     /// The classification table; the first rule that matches decides.
     pub rules: Vec<Rule>,
@@ -79,6 +82,7 @@ impl Default for Config {
             retry: RetryTable::default(),
             worker: WorkerSettings::default(),
             pacing: Pacing::default(),
+            autoscale: Autoscale::default(),
             log: Log::default(),
             rules: Rule::defaults(),
             handlers: Vec::new(),

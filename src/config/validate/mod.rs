@@ -1,5 +1,6 @@
 //! Rules that the types cannot hold: ranges, and settings that must go together.
 
+mod autoscale;
 mod handlers;
 mod rules;
 mod servers;
@@ -17,6 +18,7 @@ pub(super) fn validate(config: &Config, report: &mut Report) {
     tasks::check(config, report);
     rules::check(&config.rules, report);
     worker::check(config, report);
+    autoscale::check(config, report);
     handlers::check(&config.handlers, report);
 }
 

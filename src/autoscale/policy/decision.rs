@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Reading;
+use crate::{config::Metric, task::span};
+
+/// What was decided and everything it was decided from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Decision {
+    /// On the decider's own clock.
+    #[serde(with = "span")]
+    pub at: Duration,
+    pub action: Action,
+    /// The size that the pool should have from now on.
+    pub wanted: u32,
+    pub votes: Vec<Vote>,
+    /// What kept the pool from following its votes.
+    pub limits: Vec<Limit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    pub reading: Reading,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Hold,
+    Grow {
+        by: u32,
+    },
+    Shrink {
+        by: u32,
+    },
+    /// Every worker makes room for a new one.
+    ReplaceAll,
+}
+
+/// One policy's reading and what it asks for; nothing while its threshold is not crossed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Vote {
+    pub policy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    pub reading: Option<f64>,
+    /// How long the threshold has been crossed.
+    #[serde(with = "span::option", skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Duration>,
+    pub wants: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Too soon after the last change.
+    Cooldown,
+    /// As many as may be added within a minute have been.
+    Rate,
+    Min,
+    Max,
+    /// The machine has no memory for more.
+    Memory,
+    /// The broker or the store does not answer: the pool does not shrink.
+    Unknown,
+}
+
+impl Action {
+    pub(super) const fn between(size: u32, wanted: u32) -> Self {
+        if wanted > size {
+            Self::Grow { by: wanted - size }
+        } else if wanted < size {
+            Self::Shrink { by: size - wanted }
+        } else {
+            Self::Hold
+        }
+    }
+}

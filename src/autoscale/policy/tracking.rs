@@ -1,0 +1,66 @@
+use std::{collections::VecDeque, time::Duration};
+
+use super::{Queues, Reading};
+use crate::config::Target;
+
+/// The size at which the pool keeps up: arrivals and backlog, each times the service time, over the slots in use.
+///
+/// Before the first task has finished there is no service time; then what is in flight and waiting is what needs slots.
+pub fn needed(queues: &Queues, slots: u16, target: &Target) -> u32 {
+    let per_worker = f64::from(slots.max(1)) * target.busy / 100.0;
+    let concurrent = match queues.service {
+        Some(service) => {
+            let drain = target.drain.as_secs_f64().max(f64::EPSILON);
+            (queues.arrivals + queues.ready as f64 / drain) * service.as_secs_f64()
+        }
+        None => (queues.ready + queues.in_flight) as f64,
+    };
+    // Saturates, and takes what is not a number for zero.
+    (concurrent / per_worker).ceil() as u32
+}
+
+/// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no reason.
+pub(super) struct Tracking {
+    settle: Duration,
+    /// Times and needs, the needs falling: an entry that a later, larger one follows can never be the largest again.
+    needs: VecDeque<(Duration, u32)>,
+    known_since: Option<Duration>,
+}
+
+/// What tracking asks for.
+pub(super) struct Track {
+    pub(super) need: u32,
+    /// The size down to which the pool may shrink.
+    pub(super) floor: Option<u32>,
+}
+
+impl Tracking {
+    pub(super) const fn new(settle: Duration) -> Self {
+        Self { settle, needs: VecDeque::new(), known_since: None }
+    }
+
+    pub(super) fn look(&mut self, now: Duration, reading: &Reading, slots: u16, target: &Target) -> Option<Track> {
+        let Some(queues) = &reading.queues else {
+            // After a gap, the whole settling time has to be seen again.
+            self.needs.clear();
+            self.known_since = None;
+            return None;
+        };
+        let waited = if queues.oldest > target.wait { reading.size.saturating_add(1) } else { 0 };
+        let need = needed(queues, slots, target).max(waited);
+        self.keep(now, need);
+        let since = *self.known_since.get_or_insert(now);
+        let settled = now.saturating_sub(since) >= self.settle;
+        Some(Track { need, floor: self.needs.front().filter(|_| settled).map(|(_, need)| *need) })
+    }
+
+    fn keep(&mut self, now: Duration, need: u32) {
+        while self.needs.back().is_some_and(|(_, older)| *older <= need) {
+            self.needs.pop_back();
+        }
+        self.needs.push_back((now, need));
+        while self.needs.front().is_some_and(|(at, _)| now.saturating_sub(*at) > self.settle) {
+            self.needs.pop_front();
+        }
+    }
+}

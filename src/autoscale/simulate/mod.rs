@@ -1,0 +1,25 @@
+//! Runs the autoscaler's own policies against recorded load, in virtual time, and says what it cost and who had to wait.
+//!
+//! Guarantees: the same trace, settings and seed give the same answer; every rival sees the same arrivals. Never does:
+//! sleep, or touch a queue or a worker.
+
+mod clairvoyant;
+mod hpa;
+mod load;
+mod measure;
+mod ours;
+mod plot;
+mod pool;
+mod run;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub use clairvoyant::Clairvoyant;
+pub use hpa::Hpa;
+pub use measure::{Outcome, Sample};
+pub use ours::Ours;
+pub use plot::svg;
+pub use run::{Scaler, Site, simulate};
+pub use trace::{Trace, TraceError};

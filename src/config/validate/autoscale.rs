@@ -1,0 +1,129 @@
+use humantime::format_duration;
+
+use super::{Config, Key, Report, at_least_one, ordered, positive};
+use crate::config::{Autoscale, ForecastMode, Forecasting, Metric, Policy};
+
+pub(super) fn check(config: &Config, report: &mut Report) {
+    let autoscale = &config.autoscale;
+    at_least_one(&Key::from("autoscale.min"), u64::from(autoscale.min), report);
+    at_least_one(&Key::from("autoscale.per_minute"), u64::from(autoscale.per_minute), report);
+    positive("autoscale.every", autoscale.every, report);
+    if autoscale.min > autoscale.max {
+        let keys = [&Key::from("autoscale.min"), &Key::from("autoscale.max")];
+        let rule = format!("it is more than autoscale.max ({})", autoscale.max);
+        report.conflict(&keys, autoscale.min, rule, "lower it, or raise autoscale.max");
+    }
+    target(autoscale, report);
+    if autoscale.forecast.mode != ForecastMode::Off {
+        forecast(&autoscale.forecast, report);
+    }
+    for (index, policy) in autoscale.policies.iter().enumerate() {
+        let key = Key::from("autoscale.policies").index(index);
+        policy_alone(&key, policy, autoscale, report);
+        beside(&key, index, &autoscale.policies, report);
+    }
+}
+
+fn target(autoscale: &Autoscale, report: &mut Report) {
+    let busy = autoscale.target.busy;
+    if !(busy > 0.0 && busy <= 100.0) {
+        let rule = "it must be more than 0 and at most 100 per cent";
+        report.refuse(&Key::from("autoscale.target.busy"), busy, rule, "write for example 70");
+    }
+    positive("autoscale.target.drain", autoscale.target.drain, report);
+    positive("autoscale.target.wait", autoscale.target.wait, report);
+}
+
+fn forecast(forecast: &Forecasting, report: &mut Report) {
+    positive("autoscale.forecast.step", forecast.step, report);
+    ordered(("autoscale.forecast.step", forecast.step), ("autoscale.forecast.horizon", forecast.horizon), report);
+    if !forecast.above.is_finite() || forecast.above < 1.0 {
+        let rule = "a forecast never shrinks the pool, so it must be 1 or more";
+        report.refuse(&Key::from("autoscale.forecast.above"), forecast.above, rule, "write for example 1.3");
+    }
+    let seasons = Key::from("autoscale.forecast.seasons");
+    if forecast.seasons.is_empty() {
+        report.refuse(&seasons, "[]", "without a season there is nothing to forecast", "write for example [\"1day\"]");
+    }
+    for (index, season) in forecast.seasons.iter().enumerate() {
+        let (key, shown) = (seasons.index(index), format_duration(season.0));
+        if season.0 < forecast.step.saturating_mul(2) {
+            let rule = "a season has at least two steps";
+            report.conflict(&[&key, &Key::from("autoscale.forecast.step")], shown, rule, "lengthen it");
+        } else if season.0.saturating_mul(2) > forecast.history {
+            let rule = "the history never holds two of this season, so it never counts";
+            let keys = [&key, &Key::from("autoscale.forecast.history")];
+            report.conflict(&keys, shown, rule, "take it out, or raise autoscale.forecast.history");
+        }
+    }
+}
+
+fn policy_alone(key: &Key, policy: &Policy, autoscale: &Autoscale, report: &mut Report) {
+    let shown = format!("{:?}", policy.name);
+    match (policy.above, policy.below) {
+        (Some(_), None) | (None, Some(_)) => {}
+        _ => report.conflict(&[key], &shown, "it needs one threshold", "give it exactly one of above and below"),
+    }
+    let actions =
+        [policy.add.is_some(), policy.remove.is_some(), policy.replace].into_iter().filter(|set| *set).count();
+    if actions != 1 {
+        report.conflict(&[key], &shown, "it needs one action", "give it exactly one of add, remove and replace = true");
+    }
+    for (name, count) in [("add", policy.add), ("remove", policy.remove)] {
+        if let Some(count) = count {
+            at_least_one(&key.name(name), u64::from(count), report);
+        }
+    }
+    direction(key, policy, report);
+    if let Some(rule) = never(policy, autoscale) {
+        report.judge("CP-1013", &[key], &shown, rule, "change its threshold, or take it out");
+    }
+}
+
+/// More load must never mean fewer workers.
+fn direction(key: &Key, policy: &Policy, report: &mut Report) {
+    let health = policy.metric == Metric::Healthy;
+    let rule = match policy {
+        Policy { replace: true, .. } if !health => "only the metric healthy can replace workers",
+        Policy { add: Some(_), .. } | Policy { remove: Some(_), .. } if health => "the metric healthy replaces workers",
+        Policy { add: Some(_), below: Some(_), .. } => "it adds workers when there is little to do",
+        Policy { remove: Some(_), above: Some(_), .. } => "it takes workers away when there is much to do",
+        Policy { replace: true, above: Some(_), .. } => "it replaces healthy workers",
+        _ => return,
+    };
+    report.conflict(&[key], format!("{:?}", policy.name), rule, "add goes with above; remove and replace with below");
+}
+
+/// Why a policy can never fire.
+fn never(policy: &Policy, autoscale: &Autoscale) -> Option<&'static str> {
+    let fixed = autoscale.min == autoscale.max && !policy.replace;
+    match (policy.above, policy.below) {
+        (Some(limit), _) | (_, Some(limit)) if !limit.is_finite() => Some("no reading compares with this threshold"),
+        (_, Some(limit)) if limit <= 0.0 => Some("it can never fire: no reading is below zero"),
+        (Some(limit), _) if policy.metric.is_percent() && limit >= 100.0 => {
+            Some("it can never fire: no reading is above 100 per cent")
+        }
+        (Some(limit), _) if limit < 0.0 => Some("it would always fire: every reading is above zero"),
+        _ if fixed => Some("it can never fire: autoscale.min equals autoscale.max"),
+        _ => None,
+    }
+}
+
+/// Names must differ, and what adds must not meet what removes: the pool would swing between the two.
+fn beside(key: &Key, index: usize, all: &[Policy], report: &mut Report) {
+    let policy = &all[index];
+    let name = key.name("name");
+    if policy.name.is_empty() {
+        report.refuse(&name, "\"\"", "a policy needs a name", "write for example \"scale out\"");
+    } else if all[..index].iter().any(|other| other.name == policy.name) {
+        report.conflict(&[&name], format!("{:?}", policy.name), "another policy has this name", "give each its own");
+    }
+    let (Some(_), Some(floor)) = (policy.remove, policy.below) else { return };
+    let meets = |other: &&Policy| {
+        other.metric == policy.metric && other.add.is_some() && other.above.is_some_and(|above| above <= floor)
+    };
+    if let Some(other) = all.iter().find(meets) {
+        let rule = format!("{:?} adds workers at the same readings, so the pool would swing", other.name);
+        report.conflict(&[&key.name("below")], floor, rule, "keep below under the other's above");
+    }
+}
