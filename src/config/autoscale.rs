@@ -22,7 +22,7 @@ pub struct Autoscale {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub cooldown_out: Duration,
-    /// After any change, before workers are taken away.
+    /// Between two times that workers are taken away.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub cooldown_in: Duration,
@@ -76,7 +76,7 @@ impl Default for Target {
             busy: 70.0,
             drain: Duration::from_secs(30),
             wait: Duration::from_secs(10),
-            settle: Duration::from_secs(300),
+            settle: Duration::from_secs(60),
         }
     }
 }

@@ -7,7 +7,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct Past {
     grown: VecDeque<(Duration, u32)>,
     last_grown: Option<Duration>,
-    last_change: Option<Duration>,
+    last_shrunk: Option<Duration>,
     last_replaced: Option<Duration>,
 }
 
@@ -25,9 +25,8 @@ impl Past {
         is_over(self.last_grown, now, cooldown)
     }
 
-    /// Workers that have just been added are not taken away again either.
     pub(super) fn may_shrink(&self, now: Duration, cooldown: Duration) -> bool {
-        is_over(self.last_change, now, cooldown)
+        is_over(self.last_shrunk, now, cooldown)
     }
 
     pub(super) fn may_replace(&self, now: Duration, cooldown: Duration) -> bool {
@@ -37,11 +36,10 @@ impl Past {
     pub(super) fn grew(&mut self, now: Duration, by: u32) {
         self.grown.push_back((now, by));
         self.last_grown = Some(now);
-        self.last_change = Some(now);
     }
 
     pub(super) const fn shrank(&mut self, now: Duration) {
-        self.last_change = Some(now);
+        self.last_shrunk = Some(now);
     }
 
     pub(super) const fn replaced(&mut self, now: Duration) {

@@ -1,3 +1,4 @@
+mod autoscale;
 mod hostile;
 mod mistakes;
 mod secrets;
@@ -61,7 +62,7 @@ fn the_default_file_has_every_key() {
     assert_eq!(written, known);
     // Settings that are absent by default stand there as comments.
     let schema = Config::schema();
-    for name in ["Log", "HandlerSpec", "Exec", "Http", "Pool", "Token", "Rule"] {
+    for name in ["Log", "HandlerSpec", "Exec", "Http", "Pool", "Token", "Rule", "Policy"] {
         for field in schema["$defs"][name]["properties"].as_object().unwrap().keys() {
             assert!(text.contains(field.as_str()), "default.toml does not mention {field} of {name}");
         }

@@ -19,7 +19,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
     }
     for (index, policy) in autoscale.policies.iter().enumerate() {
         let key = Key::from("autoscale.policies").index(index);
-        policy_alone(&key, policy, autoscale, report);
+        policy_alone(&key, policy, report);
         beside(&key, index, &autoscale.policies, report);
     }
 }
@@ -58,7 +58,7 @@ fn forecast(forecast: &Forecasting, report: &mut Report) {
     }
 }
 
-fn policy_alone(key: &Key, policy: &Policy, autoscale: &Autoscale, report: &mut Report) {
+fn policy_alone(key: &Key, policy: &Policy, report: &mut Report) {
     let shown = format!("{:?}", policy.name);
     match (policy.above, policy.below) {
         (Some(_), None) | (None, Some(_)) => {}
@@ -75,7 +75,7 @@ fn policy_alone(key: &Key, policy: &Policy, autoscale: &Autoscale, report: &mut 
         }
     }
     direction(key, policy, report);
-    if let Some(rule) = never(policy, autoscale) {
+    if let Some(rule) = never(policy) {
         report.judge("CP-1013", &[key], &shown, rule, "change its threshold, or take it out");
     }
 }
@@ -95,8 +95,7 @@ fn direction(key: &Key, policy: &Policy, report: &mut Report) {
 }
 
 /// Why a policy can never fire.
-fn never(policy: &Policy, autoscale: &Autoscale) -> Option<&'static str> {
-    let fixed = autoscale.min == autoscale.max && !policy.replace;
+fn never(policy: &Policy) -> Option<&'static str> {
     match (policy.above, policy.below) {
         (Some(limit), _) | (_, Some(limit)) if !limit.is_finite() => Some("no reading compares with this threshold"),
         (_, Some(limit)) if limit <= 0.0 => Some("it can never fire: no reading is below zero"),
@@ -104,7 +103,6 @@ fn never(policy: &Policy, autoscale: &Autoscale) -> Option<&'static str> {
             Some("it can never fire: no reading is above 100 per cent")
         }
         (Some(limit), _) if limit < 0.0 => Some("it would always fire: every reading is above zero"),
-        _ if fixed => Some("it can never fire: autoscale.min equals autoscale.max"),
         _ => None,
     }
 }

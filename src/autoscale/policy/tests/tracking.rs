@@ -1,0 +1,48 @@
+use super::*;
+
+fn queues(arrivals: f64, ready: u64) -> Queues {
+    Queues { arrivals, ready, in_flight: 14, service: Some(seconds(5)), ..Queues::default() }
+}
+
+#[test]
+fn the_need_is_arrivals_and_backlog_over_the_slots_in_use() {
+    let target = Autoscale::default().target;
+    // 10 slots at 70 per cent: 7 tasks at once a worker.
+    assert_eq!(needed(&queues(7.0, 0), SLOTS, &target), 5);
+    assert_eq!(needed(&queues(7.1, 0), SLOTS, &target), 6);
+    assert_eq!(needed(&queues(7.0, 42), SLOTS, &target), 6, "42 tasks × 5 s within 30 s");
+    let fresh = Queues { service: None, ..queues(99.0, 7) };
+    assert_eq!(needed(&fresh, SLOTS, &target), 3, "what is there needs slots");
+}
+
+#[test]
+fn tasks_that_wait_too_long_ask_for_more_whatever_the_rates_say() {
+    let waiting = Queues { oldest: seconds(11), ..queues(0.0, 1) };
+    let decision =
+        Planner::new(&tracking(), SLOTS).decide(seconds(0), &Reading { queues: Some(waiting), ..pool(4, 0.0) });
+    assert_eq!(decision.action, Action::Grow { by: 1 });
+}
+
+#[test]
+fn it_shrinks_to_the_largest_need_of_the_settling_time() {
+    let load = |now: u64| if now == 30 { 35.0 } else { 7.0 };
+    let decisions = follow(&tracking(), 10, 120, |now, size| loaded(size, load(now)));
+    let changes: Vec<_> = decisions.iter().filter(|decision| decision.action != Action::Hold).collect();
+    assert_eq!(changes.iter().map(|decision| (decision.at.as_secs(), decision.wanted)).collect::<Vec<_>>()[0], (60, 5));
+}
+
+#[test]
+fn of_all_answers_the_largest_wins() {
+    let mut planner = Planner::new(&Autoscale::default(), SLOTS);
+    // The table takes the pool for idle; tracking knows what is coming in.
+    let reading = Reading { queues: loaded(4, 28.0).queues, ..pool(4, 10.0) };
+    let decisions: Vec<_> = (0..1200).map(|now| planner.decide(seconds(now), &reading).action).collect();
+    assert!(decisions.iter().all(|action| *action == Action::Hold));
+}
+
+#[test]
+fn what_the_forecast_would_start_again_is_not_stopped() {
+    let ahead = |_, size| Reading { ahead: Some(Ahead { arrivals: 7.0 }), ..loaded(size, 7.0) };
+    let last = follow(&tracking(), 10, 200, ahead).pop().unwrap();
+    assert_eq!(last.wanted, 5);
+}

@@ -1,0 +1,70 @@
+use super::*;
+
+#[test]
+fn inv_9_policies_that_cannot_work_are_refused() {
+    let text = r#"
+[autoscale]
+min = 5
+max = 4
+every = "0s"
+
+[autoscale.target]
+busy = 170
+
+[autoscale.forecast]
+above = 0.5
+step = "10m"
+seasons = ["1day", "30days"]
+
+[[autoscale.policies]]
+name = "never"
+metric = "cpu"
+above = 100
+add = 1
+
+[[autoscale.policies]]
+name = "never"
+metric = "cpu"
+below = 0
+remove = 0
+
+[[autoscale.policies]]
+name = "wrong way"
+metric = "queue"
+above = 10
+remove = 1
+
+[[autoscale.policies]]
+name = "undecided"
+metric = "cpu"
+
+[[autoscale.policies]]
+name = "up"
+metric = "busy"
+above = 40
+add = 1
+
+[[autoscale.policies]]
+name = "down"
+metric = "busy"
+below = 50
+remove = 1
+"#;
+    insta::assert_snapshot!(report(text));
+}
+
+#[test]
+fn an_unknown_metric_is_named() {
+    let text = "[[autoscale.policies]]\nname='a'\nmetric='cpuu'\nabove=1\nadd=1";
+    let refused = report(text);
+    assert!(
+        refused.contains("autoscale.policies[0].metric = \"cpuu\"") && refused.contains("did you mean \"cpu\"?"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn zero_slots_are_refused_and_a_pool_of_fixed_size_is_not() {
+    let refused = report("worker.slots = 0\nautoscale.min = 3\nautoscale.max = 3");
+    assert_eq!(refused, "CP-1006 worker.slots = 0 (pool.toml:1): it must be 1 or more; write a larger number");
+}
