@@ -1,7 +1,7 @@
 //! The arrival rate of the next minutes, from how it went at this hour and on this weekday before.
 //!
 //! Guarantees: nothing is forecast before two whole seasons were seen; every forecast is later held against what came, and
-//! while it is worse than "the next minutes are like now" it is not trusted. Memory is bounded by the history. Never does:
+//! while it is not clearly better than "the next minutes are like now" it is not trusted. Memory is bounded by the history. Never does:
 //! I/O, or look at a clock.
 
 use std::{collections::VecDeque, time::Duration};
@@ -18,6 +18,8 @@ const FIT_EVERY: Duration = Duration::from_secs(6 * 3600);
 const JUDGED: usize = 288;
 /// Fewer judged forecasts than this say nothing.
 const LEAST_JUDGED: usize = 24;
+/// A forecast has to be this much better than none: workers started for nothing cost as well.
+const WORTH: f64 = 0.9;
 /// How much of the latest surprise the level follows.
 const FOLLOW: f64 = 0.3;
 
@@ -106,7 +108,7 @@ impl Forecaster {
         let actual = sum(|errors| errors.actual);
         (self.judged.len() >= LEAST_JUDGED && actual > 0.0).then(|| {
             let (error, naive_error) = (sum(|errors| errors.forecast) / actual, sum(|errors| errors.naive) / actual);
-            Accuracy { judged: self.judged.len(), error, naive_error, trusted: error < naive_error }
+            Accuracy { judged: self.judged.len(), error, naive_error, trusted: error < WORTH * naive_error }
         })
     }
 

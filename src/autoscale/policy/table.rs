@@ -20,7 +20,6 @@ impl Row {
 
     /// A reading that is missing breaks the run: nobody knows what happened meanwhile.
     pub(super) fn look(&mut self, now: Duration, reading: &Reading) -> Vote {
-        // Workers that do not report are ill only when nobody says otherwise, so this metric has no way.
         let value = reading.of(self.policy.metric, self.way());
         let crossed = value.is_some_and(|value| self.crosses(value));
         self.since = crossed.then(|| self.since.unwrap_or(now));

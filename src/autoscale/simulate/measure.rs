@@ -106,7 +106,7 @@ impl Measure {
     }
 
     fn sample(&mut self, pool: &Pool, arrivals: u64) {
-        if self.ticks % self.per_sample == 0 {
+        if self.ticks.is_multiple_of(self.per_sample) {
             self.samples.push(Sample::default());
             self.in_sample = 0;
         }
