@@ -18,6 +18,7 @@ pub(super) enum Fate {
     Completes,
     Dies(DeadReason),
     IsCancelled,
+    IsCancelledWhileItRuns,
 }
 
 /// How long the tasks that are to expire may wait.
@@ -77,7 +78,7 @@ impl Plan {
             waiting.task.delay = Some(Duration::from_secs(600));
             self.tasks.push(waiting);
         }
-        self.tasks.push(planned("llm.reply", Priority::P2, &json!({"ms": 600_000}), Fate::IsCancelled));
+        self.tasks.push(planned("llm.reply", Priority::P2, &json!({"ms": 600_000}), Fate::IsCancelledWhileItRuns));
         self.tasks.push(planned("demo.poison", Priority::P4, &json!({}), Fate::Dies(DeadReason::Poison)));
     }
 }
