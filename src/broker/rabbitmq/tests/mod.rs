@@ -1,5 +1,8 @@
 //! Against the RabbitMQ that `tests/run` starts.
 
+mod proxy;
+mod recovery;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
