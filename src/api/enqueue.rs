@@ -70,7 +70,7 @@ async fn one(api: &Api, task: NewTask, rights: Rights, wait: Option<Duration>) -
     let accepted = answer.ok_or_else(|| ApiError::internal("the door gave no answer"))??;
     let mut view = AcceptedView::from(accepted);
     if let Some(wait) = wait {
-        view.task = tasks::wait(api, view.id, wait).await?;
+        view.task = tasks::wait(api, view.id, wait).await?.map(Box::new);
     }
     let status = if view.duplicate { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(view)).into_response())

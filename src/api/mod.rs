@@ -24,13 +24,14 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware,
     routing::{get, post},
+    serve::ListenerExt,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -55,6 +56,8 @@ pub struct Api {
 
 impl Api {
     pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
+        // Before the first request is timed.
+        crate::telemetry::metrics();
         let room = Arc::new(Semaphore::new(body::ROOM));
         Self { producer, broker, store, config, instance: WorkerId::new(), room, closing: CancellationToken::new() }
     }
@@ -91,8 +94,21 @@ impl Api {
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
     pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         self.closing = shutdown.clone();
-        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown.cancelled_owned()).await
+        // An answer is small and somebody waits for it: it must not wait for more to fill the packet.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+        tokio::select! {
+            ended = serving => ended,
+            () = late(&shutdown) => Ok(()),
+        }
     }
+}
+
+/// A client that stops in the middle of its request must not keep the server from stopping.
+async fn late(shutdown: &CancellationToken) {
+    const GRACE: Duration = Duration::from_secs(10);
+    shutdown.cancelled().await;
+    tokio::time::sleep(GRACE).await;
 }
 
 async fn wrong_method() -> ApiError {

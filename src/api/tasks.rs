@@ -88,5 +88,5 @@ pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name)
 }
 
 fn unknown(id: TaskId) -> ApiError {
-    ApiError::not_found(format!("no task {id}: it never was here, or its result was kept long enough"))
+    ApiError::not_found(format!("no task {id}: it never was here, or it finished and has been forgotten"))
 }

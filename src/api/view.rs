@@ -36,7 +36,7 @@ pub struct AcceptedView {
     pub due_at: Option<Timestamp>,
     /// With `wait`: the task when the wait ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<Record>,
+    pub task: Option<Box<Record>>,
 }
 
 impl From<Accepted> for AcceptedView {

@@ -43,7 +43,7 @@ impl Client {
             // A proxy has no way to this machine's loopback.
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| Failure::failed(format!("no HTTP client: {}", chain(&error))))?;
+        let http = builder.build().map_err(|error| Failure::failed(format!("no HTTP client: {}", cause(&error))))?;
         Ok(Self { http, base, token })
     }
 
@@ -72,7 +72,7 @@ impl Client {
             Ok(response) => response.json().await,
             Err(error) => Err(error),
         };
-        answer.map_err(|error| self.failure(Refusal::Unreachable(chain(&error))))
+        answer.map_err(|error| self.failure(Refusal::Unreachable(cause(&error))))
     }
 
     /// For long answers, read piece by piece.
@@ -92,7 +92,7 @@ impl Client {
         match self.send(request).await {
             Ok(response) => match response.json().await {
                 Ok(answer) => Ok(Ok(answer)),
-                Err(error) => Ok(Err(Refusal::Unreachable(chain(&error)))),
+                Err(error) => Ok(Err(Refusal::Unreachable(cause(&error)))),
             },
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -114,12 +114,12 @@ impl Client {
         let response = self.send(request).await.map_err(|refusal| self.failure(refusal))?;
         let answer = response.json().await;
         answer.map_err(|error| {
-            Failure::failed(format!("{} gave an answer that cannot be read: {}", self.base, chain(&error)))
+            Failure::failed(format!("{} gave an answer that cannot be read: {}", self.base, cause(&error)))
         })
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Refusal> {
-        let response = request.send().await.map_err(|error| Refusal::Unreachable(chain(&error)))?;
+        let response = request.send().await.map_err(|error| Refusal::Unreachable(cause(&error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -173,16 +173,7 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// An error with its causes; the last one is the one that helps.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
+/// The innermost cause; it is the one that helps.
+fn cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), cause)
 }

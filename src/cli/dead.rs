@@ -85,36 +85,33 @@ pub(super) fn listing(letters: &[DeadView]) -> String {
 }
 
 fn details(detail: &DeadDetail) -> String {
-    let letter = &detail.letter;
-    let head = fields([
+    let (letter, task) = (&detail.letter, detail.task.as_ref());
+    let line = |text: Option<&String>| text.map(|text| plain(text, 200));
+    let unreadable = task.is_none().then(|| "the message cannot be read as a task".to_owned());
+    let known = fields([
         ("id", Some(letter.id.to_string())),
-        ("kind", Some(plain(&letter.kind, 200))),
+        ("kind", line(Some(&letter.kind))),
         ("priority", Some(letter.priority.to_string())),
-        ("tenant", letter.tenant.as_deref().map(|tenant| plain(tenant, 200))),
+        ("tenant", line(letter.tenant.as_ref())),
+        ("session", line(task.and_then(|task| task.session.as_ref()))),
+        ("unique key", line(task.and_then(|task| task.unique_key.as_ref()))),
         ("reason", Some(letter.reason.to_string())),
         ("error", Some(plain(&letter.failure.to_string(), 4096))),
         ("crashes", Some(letter.crashes.to_string())),
         ("enqueued", Some(moment(letter.enqueued_at))),
         ("died", Some(moment(letter.died_at))),
+        ("timeout", task.map(|task| span(task.timeout))),
+        ("payload", task.map_or(unreadable, |task| serde_json::to_string_pretty(&task.payload).ok())),
     ]);
-    match &detail.task {
-        Some(task) => head + &history(task),
-        None => head + "the message cannot be read as a task\n",
-    }
+    task.map_or_else(|| known.clone(), |task| format!("{known}\n{}\n", history(task)))
 }
 
 fn history(task: &TaskView) -> String {
-    let rest = fields([
-        ("timeout", Some(span(task.timeout))),
-        ("session", task.session.as_deref().map(|session| plain(session, 200))),
-        ("unique key", task.unique_key.as_deref().map(|key| plain(key, 200))),
-        ("payload", serde_json::to_string_pretty(&task.payload).ok()),
-    ]);
     let rows = task
         .errors
         .iter()
         .map(|error| [error.attempt.to_string(), error.at.to_string(), plain(&error.failure.to_string(), 1000)]);
-    format!("{rest}\n{}\n", table(["ATTEMPT", "AT", "ERROR"], rows))
+    table(["ATTEMPT", "AT", "ERROR"], rows)
 }
 
 async fn export(select: &DeadSelect, globals: &Globals) -> Result<(), Failure> {

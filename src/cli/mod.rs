@@ -13,6 +13,7 @@ mod demo;
 mod dispatcher;
 mod enqueue;
 mod enqueue_file;
+mod explain;
 pub mod failure;
 mod health;
 mod jsonl;
@@ -79,6 +80,7 @@ enum Command {
     Dead(dead::Dead),
     Workers(workers::Workers),
     Config(config::Config),
+    Explain(explain::Explain),
     Health(health::Health),
     Completions(completions::Completions),
     #[command(hide = true)]
@@ -103,6 +105,7 @@ impl Cli {
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
             Command::Config(command) => command.run(&globals),
+            Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
         };

@@ -61,7 +61,7 @@ impl Service {
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         let (served, (), ()) = tokio::join!(
             api.serve(listener, stop.clone()),
-            std::future::ready(()),
+            dispatch::ingress(&config, &producer, stop),
             dispatch::steward(&*store, &*broker, WorkerId::new(), stop),
         );
         served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))

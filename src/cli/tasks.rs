@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     Globals,
-    failure::{Failure, eprint_line},
+    failure::{Exit, Failure, eprint_line},
     output::{age, dash, fields, moment, plain, table},
     select::{duration, more, pages},
     wait,
@@ -81,14 +81,16 @@ impl Tasks {
     }
 }
 
-/// Does as many as can be done; fails when one did.
+/// Does as many as can be done; fails when one did. Where nobody answers, the rest is not tried.
 pub(super) async fn each<I: Copy>(ids: &[I], change: impl AsyncFn(I) -> Result<(), Failure>) -> Result<(), Failure> {
     let mut last = None;
     for id in ids {
-        if let Err(failure) = change(*id).await {
-            if let Some(before) = last.replace(failure) {
-                eprint_line(&before.message);
-            }
+        let Err(failure) = change(*id).await else { continue };
+        if failure.exit == Exit::Unreachable {
+            return Err(failure);
+        }
+        if let Some(before) = last.replace(failure) {
+            eprint_line(&before.message);
         }
     }
     last.map_or(Ok(()), Err)

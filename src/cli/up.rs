@@ -94,15 +94,11 @@ fn child_pool(globals: &Globals, config: &Config, pool: &config::Pool, this: Pat
 }
 
 fn environment(globals: &Globals, pool: &config::Pool) -> Vec<(OsString, OsString)> {
-    let mut env: Vec<(OsString, OsString)> = Vec::new();
+    let changes = globals.set.iter().filter_map(|change| config::as_variable(change));
+    let mut env: Vec<(OsString, OsString)> = changes.map(|(name, value)| (name.into(), value.into())).collect();
     let mut set = |key: &str, value: OsString| {
         env.push((format!("CLAWPOOL__{}", key.replace('.', "__").to_uppercase()).into(), value))
     };
-    for change in &globals.set {
-        if let Some((key, value)) = change.split_once('=') {
-            set(key, value.into());
-        }
-    }
     if let Some(slots) = pool.slots {
         set("worker.slots", slots.to_string().into());
     }

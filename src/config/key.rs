@@ -10,6 +10,15 @@ pub(super) enum Step {
     Index(usize),
 }
 
+impl Step {
+    pub(super) fn as_name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Index(_) => None,
+        }
+    }
+}
+
 impl Key {
     pub(super) fn name(&self, name: &str) -> Self {
         self.with(Step::Name(name.to_owned()))

@@ -56,6 +56,13 @@ impl Config {
         Ok(config.unwrap_or_default())
     }
 
+    /// Holds a configuration that was made in code to the same rules as a loaded one.
+    pub fn check(&self) -> Result<(), ConfigErrors> {
+        let mut report = Report::default();
+        validate(self, &mut report);
+        report.finish()
+    }
+
     /// The whole configuration as a file, secrets hidden.
     pub fn to_toml(&self) -> String {
         // Fails only for values that TOML lacks, and `validate` lets none of them in.

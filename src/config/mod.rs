@@ -34,6 +34,7 @@ pub use handlers::{Exec, HandlerSpec, Http, Pool};
 pub(crate) use nearest::nearest;
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
+pub(crate) use source::as_variable;
 pub use worker::{Pacing, WorkerSettings};
 
 /// The whole configuration.

@@ -28,14 +28,7 @@ pub(super) fn touches_secret(key: &Key) -> bool {
         &["handlers", "exec", "env"],
         &["handlers", "http", "headers"],
     ];
-    let names: Vec<&str> = key
-        .0
-        .iter()
-        .filter_map(|step| match step {
-            Step::Name(name) => Some(name.as_str()),
-            Step::Index(_) => None,
-        })
-        .collect();
+    let names: Vec<&str> = key.0.iter().filter_map(Step::as_name).collect();
     PLACES.iter().any(|place| place.starts_with(&names) || names.starts_with(place))
 }
 

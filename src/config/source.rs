@@ -80,14 +80,14 @@ impl Sources<'_> {
 
     /// `--set worker.slots=20`
     pub(super) fn flag(&mut self, text: &str) {
-        let (path, value) = text.split_once('=').unwrap_or((text, ""));
-        // The TOML parser knows how dotted and quoted keys are written.
-        let parsed = toml::from_str::<Table>(&format!("{path} = 0")).ok().filter(|_| text.contains('='));
-        let Some(parsed) = parsed.filter(|_| !path.contains('\n')) else {
-            let rule = format!("--set {path} is not of the form KEY=VALUE");
-            return self.report.add("CP-1009", &Key::default(), rule, "write for example --set worker.slots=20");
-        };
-        self.put(&innermost(&parsed), value, format!("--set {path}"));
+        let path = text.split('=').next().unwrap_or_default();
+        match assignment(text) {
+            Some((key, value)) => self.put(&key, value, format!("--set {path}")),
+            None => {
+                let rule = format!("--set {path} is not of the form KEY=VALUE");
+                self.report.add("CP-1009", &Key::default(), rule, "write for example --set worker.slots=20");
+            }
+        }
     }
 
     /// Text goes in as it is; anything else is read as a TOML value.
@@ -104,6 +104,21 @@ impl Sources<'_> {
         self.report.origins.insert(key.clone(), origin);
         key.set(&mut self.merged, value);
     }
+}
+
+/// `KEY=VALUE`, taken apart. The TOML parser knows how dotted and quoted keys are written.
+fn assignment(text: &str) -> Option<(Key, &str)> {
+    let (path, value) = text.split_once('=').filter(|(path, _)| !path.contains('\n'))?;
+    let table = toml::from_str::<Table>(&format!("{path} = 0")).ok()?;
+    Some((innermost(&table), value))
+}
+
+/// The environment variable that means the same as a `--set` override, for child processes.
+pub(crate) fn as_variable(text: &str) -> Option<(String, &str)> {
+    let (key, value) = assignment(text)?;
+    let words: Vec<String> =
+        key.0.iter().filter_map(Step::as_name).map(|name| name.replace('.', "_").to_uppercase()).collect();
+    Some((format!("{ENVIRONMENT}{}", words.join("__")), value))
 }
 
 /// The single key of a table that was parsed from `a.b.c = 0`.

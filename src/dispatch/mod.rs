@@ -21,7 +21,7 @@ mod times;
 
 pub use classify::{By, Classified, Classifier};
 pub use ingress::ingress;
-pub use producer::{Accepted, Explanation, Producer, Rights};
+pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
 pub use steward::steward;
 

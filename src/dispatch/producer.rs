@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::{Rejection, admit::Door, place::Place};
 use crate::{
-    broker::Broker,
+    broker::{self, Broker, BrokerError},
     config::{Config, ConfigErrors},
-    store::Store,
+    store::{self, Store, StoreError},
     task::{NewTask, Priority, Queue, TaskId, Timestamp, span},
 };
 
@@ -65,9 +65,26 @@ pub struct Explanation {
     pub queue_limit: u64,
 }
 
+/// Why a producer could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Producer {
     pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Result<Self, ConfigErrors> {
         Ok(Self { door: Arc::new(Door::new(config)?), place: Arc::new(Place::new(broker, store)) })
+    }
+
+    /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
+    pub async fn connect(config: &Config) -> Result<Self, ProducerError> {
+        config.check()?;
+        Ok(Self::new(config, broker::open(config).await?, store::open(config).await?)?)
     }
 
     /// Takes a batch. One answer each, in order.

@@ -199,7 +199,3 @@ pub(crate) fn skip(scanner: &mut Scanner<'_>) -> Result<(), Fault> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-#[path = "scan_tests.rs"]
-mod tests;

@@ -23,10 +23,8 @@ pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop:
                 Duration::from_millis(500)
             }
         };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = time::sleep(pause), if !pause.is_zero() => {}
-            else => {}
+        if !pause.is_zero() {
+            stop.run_until_cancelled(time::sleep(pause)).await;
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -43,7 +43,7 @@ fn filter(log: &Log, environment: Option<String>) -> Result<EnvFilter, LogError>
 }
 
 fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> {
-    let file = log.file.as_ref().map(|path| open(path.clone())).transpose()?;
+    let file = log.file.as_ref().map(|path| open(path)).transpose()?;
     let colour = file.is_none() && io::stderr().is_terminal();
     let writer = match file {
         Some(file) => BoxMakeWriter::new(Arc::new(file)),
@@ -57,12 +57,12 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
 }
 
 /// Appends, so that a restart keeps the lines that tell why it was needed.
-fn open(path: PathBuf) -> Result<File, LogError> {
-    let fault = |error| LogError::File { path: path.clone(), error };
+fn open(path: &Path) -> Result<File, LogError> {
+    let fault = |error| LogError::File { path: path.to_owned(), error };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(fault)?;
     }
-    OpenOptions::new().create(true).append(true).open(&path).map_err(fault)
+    OpenOptions::new().create(true).append(true).open(path).map_err(fault)
 }
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
     fn a_missing_folder_is_made() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/pool.log");
-        open(path.clone()).unwrap();
+        open(&path).unwrap();
         assert!(path.exists());
     }
 }

@@ -1,7 +1,7 @@
 use std::{io, sync::Arc};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -76,6 +76,7 @@ pub(super) async fn run(
         vitals: Arc::clone(&lease.vitals),
         lease: config.worker.lease,
         settle: send_ended.clone(),
+        suspects: Arc::new(Semaphore::new(1)),
         stop: CancellationToken::new(),
     };
     let slots = usize::from(config.worker.slots);

@@ -1,9 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    runtime::Runtime,
-    sync::{Semaphore, mpsc},
-};
+use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{Progress, Registry, attempt, engine::Event, job::Job};
 use crate::task::{ErrorClass, Failure};
@@ -23,9 +20,6 @@ struct Slot {
     registry: Arc<Registry>,
     progress: Progress,
     stop_grace: Duration,
-    /// A task that a worker died with runs only when no other such task runs here, so that the innocent are not taken
-    /// for poison together with the guilty.
-    suspects: Arc<Semaphore>,
     events: mpsc::Sender<Event>,
 }
 
@@ -43,7 +37,7 @@ impl Slots {
             .worker_threads(threads)
             .enable_all()
             .build()?;
-        let slot = Slot { registry, progress, stop_grace, suspects: Arc::new(Semaphore::new(1)), events };
+        let slot = Slot { registry, progress, stop_grace, events };
         let mut all = Self { runtime: Some(runtime), slot, doors: Vec::with_capacity(slots), free: Vec::new() };
         (0..slots).for_each(|_| all.open());
         Ok(all)
@@ -83,12 +77,7 @@ impl Slot {
     async fn serve(self, index: usize, mut jobs: mpsc::Receiver<Arc<Job>>) {
         while let Some(job) = jobs.recv().await {
             let result = match self.registry.find(&job.task.kind) {
-                Some(handler) => {
-                    let alone = if job.crashes > 0 { self.suspects.acquire().await.ok() } else { None };
-                    let result = attempt::run(handler, &job, self.progress.clone(), self.stop_grace).await;
-                    drop(alone);
-                    result
-                }
+                Some(handler) => attempt::run(handler, &job, self.progress.clone(), self.stop_grace).await,
                 None => Err(self.no_handler(&job)),
             };
             if self.events.send(Event::Finished { slot: index, job, result }).await.is_err() {

@@ -3,7 +3,10 @@
 mod access;
 mod bad_input;
 mod down;
+mod operate;
 mod outage;
+mod pool;
+mod tasks;
 
 use std::sync::Arc;
 

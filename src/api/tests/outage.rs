@@ -1,4 +1,5 @@
 use reqwest::Method;
+use tokio::io::AsyncWriteExt;
 
 use super::{Server, assert_refused};
 use crate::{config::Config, task::TaskId};
@@ -50,5 +51,16 @@ async fn health_names_what_is_down() {
     assert_eq!((status.as_u16(), body["status"].as_str()), (503, Some("unhealthy")));
     assert_eq!(body["services"]["broker"], "down: the test's broker does not answer: it is down");
     assert!(body["instance_id"].is_string() && body["timestamp"].is_string());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stops_half_way_does_not_keep_the_server() {
+    let server = Server::cut_off(Config::default()).await;
+    let mut stream = tokio::net::TcpStream::connect(&server.address).await.unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: ").await.unwrap();
+    // The server has taken the connection before it answers a later one.
+    server.call(Method::GET, "/health").await;
+    tokio::time::pause();
     server.stop().await;
 }

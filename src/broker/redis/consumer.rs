@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Shared,
     feed::{Answer, Ask, Feed},
+    shared::Shared,
 };
 use crate::{
     broker::{BrokerError, Consumer, Delivery},

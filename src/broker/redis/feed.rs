@@ -5,7 +5,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{BATCH, Shared, scripts, scripts::priorities, waiter::Waiter};
+use super::{BATCH, scripts, scripts::priorities, shared::Shared, waiter::Waiter};
 use crate::{
     broker::{BrokerError, Delivery},
     task::{Queue, WorkerId},
@@ -61,11 +61,15 @@ impl Feed {
         self.pass_on().await;
     }
 
-    /// After trouble it is not known whether this feed took the bell's token: the next consumer is to look.
+    /// After trouble it is not known what this feed took, a message or the bell's token: both go to the next consumer.
     async fn pass_on(&mut self) {
-        if self.doubtful {
-            self.shared.ring(self.queue).await;
+        if !self.doubtful {
+            return;
         }
+        if let Ok(lost) = self.reread().await {
+            self.doubtful = self.give_back(lost).await.is_err();
+        }
+        self.shared.ring(self.queue).await;
     }
 
     /// At least one delivery; none when the consumer does not want any more.

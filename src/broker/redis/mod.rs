@@ -11,6 +11,7 @@ mod feed;
 mod held;
 mod publish;
 mod scripts;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod waiter;
@@ -19,16 +20,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deadpool_redis::{Manager, Pool, Runtime};
-use futures::future::join_all;
-use redis::RedisError;
 
-use self::{consumer::RedisConsumer, held::Held, scripts::priorities};
-use super::{Broker, BrokerError, Condemned, Consumer, Delivery, Depth, Receipt};
+use self::{
+    consumer::RedisConsumer,
+    held::Held,
+    scripts::priorities,
+    shared::{Shared, failure},
+};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
 use crate::{
-    config::{Config, QueueLimits},
+    config::Config,
     store::{
         StoreError,
-        redis::{link, link::Link, packed, script::Call},
+        redis::{link, link::Link},
     },
     task::{DeadReason, Message, Queue, Timestamp, WorkerId},
 };
@@ -41,14 +45,6 @@ const WAITERS: usize = 1024;
 
 pub struct RedisBroker {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    link: Link,
-    /// Connections for blocking commands, which nobody else can use meanwhile.
-    waiters: Pool,
-    limits: QueueLimits,
-    held: Held,
 }
 
 impl RedisBroker {
@@ -113,99 +109,10 @@ impl Broker for RedisBroker {
     }
 }
 
-impl Shared {
-    fn call(&self, script: &'static redis::Script) -> Call {
-        Call::new(script, self.link.base())
-    }
-
-    /// Runs a script that moves messages into the worker's hands.
-    async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
-        let taken: Vec<scripts::Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
-        let deliveries: Vec<_> = taken.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
-        self.held.add(deliveries.iter().map(|delivery| &delivery.receipt));
-        Ok(deliveries)
-    }
-
-    /// What a worker's in-flight lists hold beyond what this process knows of.
-    async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
-        let all: Vec<scripts::Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
-        let mut lost: Vec<_> = all.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
-        lost.retain(|delivery| !self.held.contains(&delivery.receipt));
-        self.held.add(lost.iter().map(|delivery| &delivery.receipt));
-        Ok(lost)
-    }
-
-    /// Acknowledges or releases, with one script for each worker and priority.
-    async fn settle(&self, script: &'static redis::Script, receipts: &[Receipt]) -> Result<(), BrokerError> {
-        let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
-        let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
-        self.held.remove(receipts);
-        for answer in answers {
-            answer.map_err(|error| {
-                self.held.distrust();
-                failure(&error)
-            })?;
-        }
-        Ok(())
-    }
-
-    fn settlement(&self, script: &'static redis::Script, group: &[&Receipt]) -> Call {
-        let mut call = self.call(script);
-        if let Some(first) = group.first() {
-            call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));
-        }
-        for receipt in group {
-            call.arg(&packed::entry(receipt.id, receipt.generation)[..]);
-        }
-        call
-    }
-}
-
-/// Receipts of one worker and priority, at most a batch each, in their order.
-fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
-    let mut groups: Vec<Vec<&Receipt>> = Vec::new();
-    for receipt in receipts {
-        let fits = |group: &&mut Vec<&Receipt>| {
-            group.len() < BATCH && group.iter().all(|r| (r.worker, r.tag) == (receipt.worker, receipt.tag))
-        };
-        match groups.iter_mut().rev().find(fits) {
-            Some(group) => group.push(receipt),
-            None => groups.push(vec![receipt]),
-        }
-    }
-    groups
-}
-
-/// A receipt's `tag` is the priority: it names the lists that the entry is on.
-fn delivery(worker: WorkerId, taken: &scripts::Taken) -> Option<Delivery> {
-    let (_, entry, value) = taken;
-    let Some(message) = packed::unpack(entry, value) else {
-        tracing::error!(%worker, ?entry, bytes = value.len(), "Redis holds a message that cannot be read; it is left there");
-        return None;
-    };
-    let receipt = Receipt {
-        queue: message.priority.queue(),
-        worker,
-        id: message.id,
-        generation: message.generation,
-        channel: 0,
-        tag: message.priority as u64,
-    };
-    Some(Delivery { message, receipt })
-}
-
 fn refusal(error: StoreError) -> BrokerError {
     match error {
         StoreError::Refused { reason, .. } => BrokerError::Refused { broker: "redis", reason },
         StoreError::Unavailable { reason, .. } => BrokerError::Unavailable { broker: "redis", reason },
         other => BrokerError::Unavailable { broker: "redis", reason: other.to_string() },
-    }
-}
-
-/// Out of memory, or out of disk for its file: Redis answers, but takes nothing.
-fn failure(error: &RedisError) -> BrokerError {
-    match error.code() {
-        Some("OOM" | "MISCONF") => BrokerError::Blocked { broker: "redis", reason: error.to_string() },
-        _ => BrokerError::Unavailable { broker: "redis", reason: error.to_string() },
     }
 }

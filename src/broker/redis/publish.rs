@@ -3,7 +3,11 @@ use std::sync::Arc;
 use futures::future::join_all;
 use redis::RedisError;
 
-use super::{BATCH, Shared, failure, scripts, scripts::priorities};
+use super::{
+    BATCH, scripts,
+    scripts::priorities,
+    shared::{Shared, failure},
+};
 use crate::{
     broker::BrokerError,
     store::redis::packed,

@@ -3,7 +3,7 @@ use futures::future::BoxFuture;
 use redis::{RedisResult, Value, cmd};
 use tokio::time::timeout;
 
-use super::{Shared, failure, scripts, scripts::priorities};
+use super::shared::{Shared, failure};
 use crate::{broker::BrokerError, store::redis::link::Link, task::Queue};
 
 /// An exclusive connection that blocks on a queue's bell. Idle, it costs no command.
@@ -80,18 +80,6 @@ impl Drop for Waiter {
             && let Some(connection) = self.connection.take()
         {
             drop(Connection::take(connection));
-        }
-    }
-}
-
-impl Shared {
-    /// Rings for whoever waits, if there is something to fetch. When it fails the connection is lost, and consumers
-    /// look by themselves once they have a new one.
-    pub(super) async fn ring(&self, queue: Queue) {
-        let mut call = self.call(&scripts::RING);
-        call.arg(queue.name()).arg(priorities(queue));
-        if let Err(error) = self.link.run::<Value>(&call).await {
-            tracing::debug!(%queue, %error, "could not ring for the next consumer");
         }
     }
 }

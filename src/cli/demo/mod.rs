@@ -87,8 +87,8 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     }
     show.update(&check);
     show.finish();
-    let queues: Vec<QueueView> = client.get("v1/queues", &[]).await?;
-    check.finish(&queues)
+    let queues: Page<QueueView> = client.get("v1/queues", &[]).await?;
+    check.finish(&queues.items)
 }
 
 async fn cancel(client: &Client, check: &mut Check<'_>) -> Result<(), Failure> {

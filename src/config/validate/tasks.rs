@@ -76,8 +76,8 @@ fn retry(key: &Key, policy: &RetryPolicy, limits: &Limits, report: &mut Report) 
         let keys = [&key.name("first"), &key.name("max")];
         report.conflict(&keys, format_duration(policy.first), rule, "shorten it, or raise max");
     }
-    if policy.retries > 0 && policy.first.is_zero() {
-        let rule = "retries without a wait would hammer what has just failed";
+    if policy.first.is_zero() && (policy.retries > 0 || !policy.max.is_zero()) {
+        let rule = "a first wait of nothing never grows, and would hammer what has just failed";
         report.conflict(&[&key.name("first"), &key.name("retries")], "0s", rule, "write for example \"1s\"");
     }
 }

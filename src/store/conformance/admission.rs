@@ -1,3 +1,5 @@
+//! Accepting tasks: ids, unique keys, delays, and taking it back.
+
 use super::*;
 
 fn unique(key: &str) -> Admission {

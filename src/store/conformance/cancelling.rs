@@ -1,3 +1,5 @@
+//! Cancelling in every state.
+
 use super::*;
 
 pub(crate) async fn waiting_tasks_end_at_once(fixture: &dyn Fixture) {

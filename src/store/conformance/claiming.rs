@@ -1,3 +1,5 @@
+//! Who may run a delivered message, and when a task passes to another worker.
+
 use super::*;
 
 pub(crate) async fn runs_queued_and_unknown_tasks(fixture: &dyn Fixture) {

@@ -1,3 +1,5 @@
+//! Leadership, pacing and totals.
+
 use super::*;
 
 pub(crate) async fn one_leads_at_a_time(fixture: &dyn Fixture) {

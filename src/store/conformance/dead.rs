@@ -1,3 +1,5 @@
+//! Dead letters: how they come, are found, and go.
+
 use super::*;
 
 pub(crate) async fn condemn_marks_and_lists(fixture: &dyn Fixture) {

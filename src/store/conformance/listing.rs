@@ -1,3 +1,5 @@
+//! Listings of records.
+
 use std::collections::HashSet;
 
 use super::*;

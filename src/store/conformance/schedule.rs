@@ -1,3 +1,5 @@
+//! The schedule set: due times, promotion under a fence, waiting for the next one.
+
 use super::*;
 
 fn entry(at: Timestamp) -> Scheduled {

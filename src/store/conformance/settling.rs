@@ -1,3 +1,5 @@
+//! How attempts end, and what is left of a claim that was lost.
+
 use super::*;
 
 pub(crate) async fn inv_5_a_completed_task_does_not_run_again(fixture: &dyn Fixture) {

@@ -1,3 +1,5 @@
+//! Waiting for a task to end.
+
 use super::*;
 
 pub(crate) async fn wakes_when_another_handle_settles(fixture: &dyn Fixture) {

@@ -1,3 +1,5 @@
+//! Workers: beats, leases and orders.
+
 use super::*;
 
 async fn info(store: &dyn Store, worker: WorkerId) -> Option<WorkerInfo> {

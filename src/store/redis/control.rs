@@ -31,8 +31,8 @@ impl ControlStore for RedisStore {
     }
 
     async fn paused(&self) -> Result<Vec<Queue>, StoreError> {
-        let names = self.link.send(cmd("SMEMBERS").arg(self.paused_key())).await;
-        queues(names.map_err(|error| link::failure(&error))?)
+        let names: Result<Vec<String>, _> = self.link.send(cmd("SMEMBERS").arg(self.paused_key())).await;
+        queues(&names.map_err(|error| link::failure(&error))?)
     }
 
     async fn take_tokens(

@@ -80,7 +80,7 @@ impl Events {
                     self.lock().remove(&TaskId::from_bytes(id));
                 }
             }
-            _ => _ = self.due.send_replace(()),
+            _ => self.due.send_replace(()),
         }
     }
 

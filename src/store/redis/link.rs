@@ -64,12 +64,11 @@ impl Link {
         }
     }
 
-    /// Runs a script, uploading it when the server does not know it (any more).
+    /// Runs a script. A server that does not know it (any more) gets its text.
     pub(crate) async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, RedisError> {
         match self.send(call.command()).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                call.script().load_async(&mut self.manager.clone()).await?;
-                self.send(call.command()).await
+                self.send(&call.in_full()).await
             }
             answer => answer,
         }
@@ -88,13 +87,14 @@ pub(crate) fn patient(settings: &config::Redis) -> AsyncConnectionConfig {
 
 pub(crate) fn failure(error: &RedisError) -> StoreError {
     let reason = error.to_string();
-    match error.kind() {
-        ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig => {
-            StoreError::Refused { store: "redis", reason }
-        }
-        ErrorKind::UnexpectedReturnType | ErrorKind::Server(ServerErrorKind::ResponseError) => {
+    match (error.kind(), error.code()) {
+        (ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig, _)
+        | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => StoreError::Refused { store: "redis", reason },
+        (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) | (_, Some("WRONGTYPE")) => {
             StoreError::Corrupt { store: "redis", reason }
         }
+        // An error inside a script: it met values that it did not write.
+        _ if reason.contains("user_script") => StoreError::Corrupt { store: "redis", reason },
         _ => StoreError::Unavailable { store: "redis", reason },
     }
 }

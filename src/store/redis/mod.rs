@@ -20,7 +20,7 @@ mod server;
 mod settle;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod workers;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +28,11 @@ use std::{sync::Arc, time::Duration};
 use redis::FromRedisValue;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::{events::Events, link::Link, script::Call};
+use self::{
+    events::Events,
+    link::Link,
+    script::{Call, Script},
+};
 use super::StoreError;
 use crate::config::{Config, Results};
 
@@ -64,7 +68,7 @@ impl RedisStore {
         })
     }
 
-    fn call(&self, script: &'static redis::Script) -> Call {
+    fn call(&self, script: &'static Script) -> Call {
         Call::new(script, self.link.base())
     }
 

@@ -1,7 +1,19 @@
-use redis::{Cmd, Script, ToRedisArgs};
+use redis::{Arg, Cmd, ToRedisArgs, cmd};
 
-/// A call of a server-side script. Scripts get one key, the base of all names, and make the others from it: all keys
-/// share a hash slot, so this holds on Redis Cluster too.
+/// A server-side script and the name by which a server that ran it before knows it.
+pub(crate) struct Script {
+    code: &'static str,
+    hash: String,
+}
+
+impl Script {
+    pub(crate) fn new(code: &'static str) -> Self {
+        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+    }
+}
+
+/// A call of a script. Scripts get one key, the base of all names, and make the others from it: all keys share a hash
+/// slot, so this holds on Redis Cluster too.
 pub(crate) struct Call {
     script: &'static Script,
     command: Cmd,
@@ -9,8 +21,8 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(script: &'static Script, base: &str) -> Self {
-        let mut command = Cmd::new();
-        command.arg("EVALSHA").arg(script.get_hash()).arg(1).arg(base);
+        let mut command = cmd("EVALSHA");
+        command.arg(&script.hash).arg(1).arg(base);
         Self { script, command }
     }
 
@@ -19,21 +31,30 @@ impl Call {
         self
     }
 
-    pub(super) const fn script(&self) -> &'static Script {
-        self.script
-    }
-
     pub(super) const fn command(&self) -> &Cmd {
         &self.command
+    }
+
+    /// The same with the script's whole text, for a server that does not know it (any more).
+    pub(super) fn in_full(&self) -> Cmd {
+        let mut command = cmd("EVAL");
+        command.arg(self.script.code);
+        for arg in self.command.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = arg {
+                command.arg(bytes);
+            }
+        }
+        command
     }
 }
 
 /// Declares scripts: each is the shared opening followed by its own file.
 macro_rules! scripts {
     ($opening:literal: $($name:ident = $file:literal;)+) => {
-        $(pub(super) static $name: std::sync::LazyLock<redis::Script> = std::sync::LazyLock::new(|| {
-            redis::Script::new(concat!(include_str!($opening), "\n", include_str!($file)))
-        });)+
+        $(pub(super) static $name: std::sync::LazyLock<$crate::store::redis::script::Script> =
+            std::sync::LazyLock::new(|| {
+                $crate::store::redis::script::Script::new(concat!(include_str!($opening), "\n", include_str!($file)))
+            });)+
     };
 }
 pub(crate) use scripts;

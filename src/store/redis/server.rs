@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use redis::{InfoDict, cmd};
 
 use super::link::{Link, failure};
@@ -11,13 +13,28 @@ pub(super) async fn check(link: &Link) -> Result<(), StoreError> {
     let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| failure(&error))?;
     let text = |field: &str| info.get::<String>(field).unwrap_or_default();
     judge(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
-    if text("aof_enabled") == "0" {
-        tracing::warn!(
-            "Redis does not write an append-only file: a restart of Redis loses acknowledged tasks. \
-             Set `appendonly yes` in redis.conf, or run `redis-cli config set appendonly yes`"
-        );
+    let settings: Result<HashMap<String, String>, _> = link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
+    // A hosted Redis may not tell its settings.
+    let fsync = settings.ok().and_then(|mut settings| settings.remove("appendfsync"));
+    if let Some(warning) = weakness(&text("aof_enabled"), fsync.as_deref()) {
+        tracing::warn!("{warning}");
     }
     Ok(())
+}
+
+/// How a server that is fit for use may still lose tasks, and the fix.
+fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
+    match (append_only, fsync) {
+        ("0", _) => Some(
+            "Redis writes no append-only file: a restart of Redis loses acknowledged tasks. \
+             Set `appendonly yes` and `appendfsync always` in redis.conf",
+        ),
+        (_, Some("always") | None) => None,
+        _ => Some(
+            "Redis answers before its append-only file is written: a crash of Redis may lose what was acknowledged in \
+             the last two seconds. Set `appendfsync always` in redis.conf",
+        ),
+    }
 }
 
 fn judge(version: &str, policy: &str, memory: &str) -> Result<(), StoreError> {
@@ -45,6 +62,13 @@ fn at_least(version: &str, oldest: (u32, u32)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn warns_of_what_may_lose_tasks() {
+        assert!(weakness("0", Some("always")).is_some_and(|warning| warning.contains("`appendonly yes`")));
+        assert!(weakness("1", Some("everysec")).is_some_and(|warning| warning.contains("`appendfsync always`")));
+        assert_eq!((weakness("1", Some("always")), weakness("1", None)), (None, None));
+    }
 
     #[test]
     fn refuses_what_would_lose_tasks_and_names_the_fix() {

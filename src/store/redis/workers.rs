@@ -18,7 +18,7 @@ impl WorkerStore for RedisStore {
             call.arg(id.as_bytes()).arg(news);
         }
         let (drain, orders, paused): (bool, Vec<Bytes>, Vec<String>) = self.run(&call).await?;
-        let mut all = Orders { drain, paused: queues(paused)?, ..Orders::default() };
+        let mut all = Orders { drain, paused: queues(&paused)?, ..Orders::default() };
         for order in orders {
             let (what, id) = order.split_first().ok_or_else(|| corrupt("an order is empty"))?;
             let id = TaskId::from_bytes(id.try_into().map_err(|_| corrupt("an order names no task"))?);
@@ -61,6 +61,6 @@ impl RedisStore {
     }
 }
 
-pub(super) fn queues(names: Vec<String>) -> Result<Vec<Queue>, StoreError> {
+pub(super) fn queues(names: &[String]) -> Result<Vec<Queue>, StoreError> {
     names.iter().map(|name| name.parse().map_err(corrupt)).collect()
 }

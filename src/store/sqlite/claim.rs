@@ -39,14 +39,22 @@ pub(super) fn claim(
     Ok(verdicts)
 }
 
-/// The usual case in one statement: the task waits on its queue, or is not known at all.
+/// The usual case in one statement: the task waits on its queue.
 fn plain(write: &Write<'_>, by: &Claimant, claim: &Claim) -> rusqlite::Result<Option<Verdict>> {
-    let upsert = "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
-                  expires_at, started_at) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9)
-                  ON CONFLICT (id) DO UPDATE SET state = 2, token = token + 1, owner = excluded.owner,
-                  started_at = excluded.started_at WHERE state = 1 AND generation = excluded.generation
-                  RETURNING token, crashes";
-    let parameters = params![
+    let update = "UPDATE tasks SET state = 2, token = token + 1, owner = ?3, started_at = ?4
+                  WHERE id = ?1 AND generation = ?2 AND state = 1 RETURNING token, crashes";
+    let run = |row: &rusqlite::Row<'_>| Ok(Verdict::Run { token: row.get(0)?, crashes: row.get(1)? });
+    let parameters = params![claim.id, claim.generation, by.worker, write.now];
+    write.sql.prepare_cached(update)?.query_row(parameters, run).optional()
+}
+
+/// Runs a task that nobody remembers (a restored broker, an emptied store).
+fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> rusqlite::Result<Verdict> {
+    // It counts as enqueued, so that the totals balance.
+    tally.of(claim.priority.queue()).enqueued += 1;
+    let insert = "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
+                  expires_at, started_at) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9)";
+    write.sql.prepare_cached(insert)?.execute(params![
         claim.id,
         claim.kind,
         claim.priority,
@@ -56,9 +64,8 @@ fn plain(write: &Write<'_>, by: &Claimant, claim: &Claim) -> rusqlite::Result<Op
         claim.enqueued_at,
         claim.expires_at,
         write.now,
-    ];
-    let run = |row: &rusqlite::Row<'_>| Ok(Verdict::Run { token: row.get(0)?, crashes: row.get(1)? });
-    write.sql.prepare_cached(upsert)?.query_row(parameters, run).optional()
+    ])?;
+    Ok(Verdict::Run { token: 1, crashes: 0 })
 }
 
 fn judge(
@@ -68,7 +75,7 @@ fn judge(
     claim: &Claim,
     tally: &mut Tally,
 ) -> rusqlite::Result<Verdict> {
-    let Some(known) = life::known(write, claim.id)? else { return Ok(Verdict::Drop) };
+    let Some(known) = life::known(write, claim.id)? else { return adopt(write, by, claim, tally) };
     if known.generation < claim.generation {
         // The store was set back and the broker was not: the message knows better.
         return take(write, by, claim, &known, 0);

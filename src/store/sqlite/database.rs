@@ -77,7 +77,7 @@ impl Database {
         let receiver = UdpSocket::from_std(receiver).map_err(system)?;
         let bells = Arc::new(bells);
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer { path: path.to_owned(), sql, jobs: queue, bells: bells.clone() };
+        let writer = Writer { path: path.to_owned(), sql, jobs: queue, version: 0, bells: bells.clone() };
         thread::Builder::new().name("clawpool-sqlite".into()).spawn(move || writer.run()).map_err(system)?;
         Ok(Arc::new_cyclic(|this| Self {
             path: path.to_owned(),
@@ -148,7 +148,7 @@ impl Database {
     /// Fires when the task has ended, in whichever process.
     pub(super) async fn listen_for(self: &Arc<Self>, id: TaskId) -> Result<Waiter, DatabaseError> {
         self.listen(Topic::Finished).await?;
-        Ok(Waiter { id, bell: Some(self.bells.waiter(id)), bells: self.bells.clone() })
+        Ok(Waiter { id, bell: self.bells.waiter(id), bells: self.bells.clone() })
     }
 
     fn stopped(&self) -> DatabaseError {
@@ -165,21 +165,13 @@ impl Drop for Database {
 /// Waits for one task's end.
 pub(super) struct Waiter {
     id: TaskId,
-    bell: Option<Arc<Notify>>,
+    pub(super) bell: Arc<Notify>,
     bells: Arc<Doorbell>,
-}
-
-impl Waiter {
-    pub(super) fn bell(&self) -> Arc<Notify> {
-        self.bell.clone().unwrap_or_default()
-    }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if let Some(bell) = self.bell.take() {
-            self.bells.leave(self.id, bell);
-        }
+        self.bells.leave(self.id);
     }
 }
 
@@ -191,8 +183,10 @@ async fn attend(database: Weak<Database>, bells: Arc<Doorbell>, receiver: UdpSoc
     let mut count = 0;
     loop {
         tokio::select! {
-            heard = receiver.recv(&mut datagram) => if let Ok(length) = heard {
-                bells.heard(&datagram[..length]);
+            heard = receiver.recv(&mut datagram) => match heard {
+                Ok(length) => bells.heard(&datagram[..length]),
+                // It may go on; the checks stand in meanwhile.
+                Err(_) => tokio::time::sleep(CHECK).await,
             },
             _ = checks.tick() => {
                 bells.wake_all();

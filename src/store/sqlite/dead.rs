@@ -47,7 +47,9 @@ fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusq
     for letter in letters {
         let message = &letter.message;
         // A message without a record gets one, for the letter to be the end of.
-        born(write, message, &letter.kind, letter.tenant.as_deref())?;
+        if born(write, message, &letter.kind, letter.tenant.as_deref())? {
+            tally.of(message.priority.queue()).enqueued += 1;
+        }
         let waits = life::known(write, message.id)?
             .filter(|known| known.state < State::Running && known.generation <= message.generation);
         if let Some(known) = waits {
@@ -58,13 +60,19 @@ fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusq
     tally.write(write)
 }
 
-/// Makes a record, queued, where there is none.
-fn born(write: &Write<'_>, message: &Message, kind: &str, tenant: Option<&str>) -> rusqlite::Result<()> {
+/// Makes a record, queued, where there is none. An older one comes to the message's generation when it waits: the store
+/// was set back and the broker was not.
+fn born(write: &Write<'_>, message: &Message, kind: &str, tenant: Option<&str>) -> rusqlite::Result<bool> {
     let insert = "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, expires_at)
                   VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, ?6, ?7) ON CONFLICT (id) DO NOTHING";
     let Message { id, generation, priority, enqueued_at, expires_at, .. } = message;
     let parameters = params![id, kind, priority, tenant, generation, enqueued_at, expires_at];
-    write.sql.prepare_cached(insert)?.execute(parameters).map(drop)
+    if write.sql.prepare_cached(insert)?.execute(parameters)? == 1 {
+        return Ok(true);
+    }
+    let update = "UPDATE tasks SET generation = ?2 WHERE id = ?1 AND generation < ?2 AND state < 2";
+    write.sql.prepare_cached(update)?.execute(params![id, generation])?;
+    Ok(false)
 }
 
 fn requeue(write: &mut Write<'_>, messages: &[Message]) -> rusqlite::Result<u64> {

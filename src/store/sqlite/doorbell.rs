@@ -78,7 +78,8 @@ pub(super) struct Doorbell {
     /// What this process waits for, as its row in the file says.
     listening: AtomicU32,
     bells: [watch::Sender<()>; Topic::COUNT],
-    waiters: Mutex<HashMap<TaskId, Arc<Notify>>>,
+    /// Who waits for the end of a task: how many, and what wakes them.
+    waiters: Mutex<HashMap<TaskId, (usize, Arc<Notify>)>>,
 }
 
 impl Doorbell {
@@ -112,20 +113,25 @@ impl Doorbell {
         self.bells[topic.index()].subscribe()
     }
 
-    /// Fires when the task ends. Both ends of the wait share the entry, the last one removes it.
+    /// Fires when the task ends. To be followed by one [`Doorbell::leave`].
     pub(super) fn waiter(&self, id: TaskId) -> Arc<Notify> {
-        self.waiting().entry(id).or_default().clone()
+        let mut waiting = self.waiting();
+        let (count, bell) = waiting.entry(id).or_default();
+        *count += 1;
+        bell.clone()
     }
 
-    pub(super) fn leave(&self, id: TaskId, waiter: Arc<Notify>) {
+    pub(super) fn leave(&self, id: TaskId) {
         let mut waiting = self.waiting();
-        drop(waiter);
-        if waiting.get(&id).is_some_and(|shared| Arc::strong_count(shared) == 1) {
-            waiting.remove(&id);
+        if let Some((count, _)) = waiting.get_mut(&id) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&id);
+            }
         }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Arc<Notify>>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, (usize, Arc<Notify>)>> {
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -211,14 +217,14 @@ impl Doorbell {
         }
         if !finished.is_empty() {
             let waiting = self.waiting();
-            finished.iter().filter_map(|id| waiting.get(id)).for_each(|waiter| waiter.notify_waiters());
+            finished.iter().filter_map(|id| waiting.get(id)).for_each(|(_, bell)| bell.notify_waiters());
         }
     }
 
     /// Makes all who wait look again, in case a datagram was lost.
     pub(super) fn wake_all(&self) {
         self.wake(u32::MAX, &[]);
-        self.waiting().values().for_each(|waiter| waiter.notify_waiters());
+        self.waiting().values().for_each(|(_, bell)| bell.notify_waiters());
     }
 }
 

@@ -50,10 +50,9 @@ impl TaskStore for SqliteStore {
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
         let deadline = Instant::now() + timeout;
         let waiter = self.database.listen_for(id).await?;
-        let bell = waiter.bell();
         loop {
             // Enabled before the look, so that no ring is missed between look and wait.
-            let mut ring = std::pin::pin!(bell.notified());
+            let mut ring = std::pin::pin!(waiter.bell.notified());
             ring.as_mut().enable();
             let record = self.record(id).await?;
             let over = record.as_ref().is_none_or(|record| record.state.is_final());

@@ -1,7 +1,7 @@
 //! The one thread of a process that writes to the file. Whatever waits when it becomes free goes into one transaction,
 //! so that many callers share one commit (and one flush to disk); each is answered after the commit.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, thread, time::Duration};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -11,6 +11,10 @@ use crate::task::Timestamp;
 
 /// Callers that share one transaction at most: it must not keep other processes waiting for long.
 const GROUP: usize = 128;
+
+/// A busy writer leaves the lock alone for so long after each commit while other processes write as well: they sleep
+/// between their tries, and would find it taken again and again.
+const COURTESY: Duration = Duration::from_micros(200);
 
 /// What a job works with: the transaction, its time, and whom to wake once it is committed.
 pub(crate) struct Write<'a> {
@@ -64,6 +68,8 @@ pub(super) struct Writer {
     pub(super) path: PathBuf,
     pub(super) sql: Connection,
     pub(super) jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
+    /// SQLite's count of other processes' commits, as last seen.
+    pub(super) version: i64,
     pub(super) bells: std::sync::Arc<super::doorbell::Doorbell>,
 }
 
@@ -78,8 +84,19 @@ impl Writer {
                 group.push(job);
             }
             self.commit(group);
+            if !self.jobs.is_empty() && self.others_write() {
+                thread::sleep(COURTESY);
+            }
         }
         self.bells.close(&self.sql);
+    }
+
+    /// Whether another process has written since this was last asked.
+    fn others_write(&mut self) -> bool {
+        let version =
+            self.sql.prepare_cached("PRAGMA data_version").and_then(|mut query| query.query_row((), |row| row.get(0)));
+        let version = version.unwrap_or(self.version);
+        std::mem::replace(&mut self.version, version) != version
     }
 
     fn commit(&self, mut group: Vec<Box<dyn Job>>) {

@@ -108,7 +108,7 @@ async fn a_flood_is_cut_off_while_it_is_read() {
 
 #[tokio::test]
 async fn progress_lines_reach_the_operators() {
-    let mut attempt = Attempt::new(&"x");
+    let attempt = Attempt::new(&"x");
     let script = "echo 'progress: half way' >&2; echo done >&2; exit 1";
     let fault = shell(script).run(attempt.context.clone()).await.unwrap_err();
     assert!(fault.message.ends_with("\ndone"), "{fault}");
@@ -125,7 +125,7 @@ async fn a_missing_program_is_a_fault_of_the_configuration() {
 }
 
 /// Says when it stands, in progress; every process of it holds `pipe` open.
-async fn stubborn(pipe: &std::path::Path, attempt: &mut Attempt) -> tokio::task::JoinHandle<Result<Payload, Failure>> {
+async fn stubborn(pipe: &std::path::Path, attempt: &Attempt) -> tokio::task::JoinHandle<Result<Payload, Failure>> {
     let nested = "trap '' TERM; sh -c \"trap '' TERM; echo progress: up >&2; sleep 1000; :\"; :";
     let mut spec = testing::exec(&["sh", "-c", &format!("trap '' TERM; exec 3>\"$PIPE\"; sh -c '{nested}'; :")]);
     spec.env.insert("PIPE".into(), pipe.display().to_string());
@@ -152,8 +152,8 @@ async fn all_gone(mut end: tokio::net::unix::pipe::Receiver) {
 async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-    let mut attempt = Attempt::new(&"x");
-    let running = stubborn(&path, &mut attempt).await;
+    let attempt = Attempt::new(&"x");
+    let running = stubborn(&path, &attempt).await;
     attempt.cancel();
     let fault = running.await.unwrap().unwrap_err();
     assert!(fault.message.contains("SIGKILL"), "{fault}");
@@ -164,8 +164,8 @@ async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
 async fn a_dropped_attempt_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-    let mut attempt = Attempt::new(&"x");
-    let running = stubborn(&path, &mut attempt).await;
+    let attempt = Attempt::new(&"x");
+    let running = stubborn(&path, &attempt).await;
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     all_gone(end).await;
@@ -181,7 +181,7 @@ async fn the_deadline_stops_the_program() {
 
 #[tokio::test]
 async fn a_program_may_finish_when_told_to_stop() {
-    let mut attempt = Attempt::new(&"x");
+    let attempt = Attempt::new(&"x");
     let script = "trap 'echo 5; exit 0' TERM; echo progress: up >&2; while :; do sleep 0.01; done";
     let context = attempt.context.clone();
     let running = tokio::spawn(async move { shell(script).run(context).await });

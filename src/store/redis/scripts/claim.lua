@@ -11,7 +11,7 @@ local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1
 local function run(id, r, crashes, ...)
   last = last + 1
   redis.call('HSET', task(id), 's', 'R', 'w', me, 't', last, 'b', now, 'c', crashes, ...)
-  redis.call('HDEL', task(id), 'd', 'm')
+  redis.call('HDEL', task(id), 'd', 'm', 'z')
   keep(id, r and r.u)
   say(crashes >= poison and r and r.s == 'R' and 'P' or 'R', last, crashes)
 end
@@ -39,21 +39,31 @@ local function contend(id, r)
   run(id, r, r.c + 1)
 end
 
+-- The store was set back and the broker was not: the message knows better.
+local function catch_up(id, r, g, attempt)
+  if r.s == 'R' then order(r.w, 'l', id) end
+  if r.s == 'D' then dig_up(id) end
+  redis.call('HDEL', task(id), 'f', 'r')
+  r.s = 'Q'
+  run(id, r, r.c, 'g', g, 'a', attempt)
+end
+
 for i = 6, #ARGV, 7 do
   local id, g, kind, p, attempt, enqueued, expires = unpack(ARGV, i, i + 6)
   local r = read(id)
   local generation = tonumber(g)
   if not r then
     run(id, nil, 0, 'k', kind, 'p', p, 'g', g, 'a', attempt, 'e', enqueued, 'x', expires)
+    -- Nobody remembers its admission; with this, the totals balance.
+    count('e', tonumber(p))
+  elseif r.g < generation then
+    catch_up(id, r, g, attempt)
   elseif FINAL[r.s] or r.g > generation then
     say('D', 0, 0)
-  elseif r.g < generation then
-    if r.s == 'R' then order(r.w, 'l', id) end
-    r.s = 'Q'
-    run(id, r, r.c, 'g', g, 'a', attempt)
   elseif r.s == 'R' then
     contend(id, r)
   else
+    if r.s == 'S' then leave(entry(id, g)) end
     run(id, r, r.c)
   end
 end

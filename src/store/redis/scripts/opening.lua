@@ -115,6 +115,12 @@ local function bury(id, died, letter, retention)
   end
 end
 
+-- Takes a letter out; answers whether there was one.
+local function dig_up(id)
+  redis.call('HDEL', LETTERS, id)
+  return redis.call('ZREM', DEAD, id) == 1
+end
+
 local function order(owner, what, id)
   local key = base .. ':o:' .. owner
   redis.call('RPUSH', key, what .. id)

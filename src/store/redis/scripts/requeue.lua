@@ -2,9 +2,8 @@
 local taken = 0
 for i = 1, #ARGV, 10 do
   local id, g, kind, p, tenant, key, enqueued, expires, attempt, message = unpack(ARGV, i, i + 9)
-  if redis.call('ZREM', DEAD, id) == 1 then
+  if dig_up(id) then
     taken = taken + 1
-    redis.call('HDEL', LETTERS, id)
     redis.call('HDEL', task(id), 'f', 'F', 'r', 'b')
     redis.call('HSET', task(id), 'k', kind, 'p', p, 's', 'S', 'g', g, 'a', attempt, 'c', 0, 'e', enqueued, 'x', expires,
       'd', now)

@@ -118,7 +118,11 @@ async fn a_lost_ring_is_made_up_for() {
     let (waiter, other) = (file.database().await, file.database().await);
     let mut bell = waiter.listen(Topic::Schedule).await.unwrap();
     other.write(|write| write.sql.execute("DELETE FROM listeners", ())).await.unwrap();
-    other.write(|write| Ok(write.rings.ring(Topic::Schedule))).await.unwrap();
+    let ring = |write: &mut Write<'_>| {
+        write.rings.ring(Topic::Schedule);
+        Ok(())
+    };
+    other.write(ring).await.unwrap();
     crate::store::conformance::guarded(bell.changed()).await.unwrap();
 }
 

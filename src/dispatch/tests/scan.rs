@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
-use super::*;
-use crate::task::Payload;
+use crate::{
+    dispatch::scan::{Fault, Item, check, find},
+    task::Payload,
+};
 
 fn nested(depth: usize, open: &[u8]) -> Vec<u8> {
     let mut bytes: Vec<u8> = open.iter().copied().cycle().take(open.len() * depth).collect();

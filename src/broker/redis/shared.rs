@@ -1,0 +1,128 @@
+use deadpool_redis::Pool;
+use futures::future::join_all;
+use redis::{RedisError, Value};
+
+use super::{
+    BATCH,
+    held::Held,
+    scripts,
+    scripts::{Taken, priorities},
+};
+use crate::{
+    broker::{BrokerError, Delivery, Receipt},
+    config::QueueLimits,
+    store::redis::{
+        link::Link,
+        packed,
+        script::{Call, Script},
+    },
+    task::{Queue, WorkerId},
+};
+
+/// What the broker's handle and the feeds of its consumers have in common.
+pub(super) struct Shared {
+    pub(super) link: Link,
+    /// Connections for blocking commands, which nobody else can use meanwhile.
+    pub(super) waiters: Pool,
+    pub(super) limits: QueueLimits,
+    pub(super) held: Held,
+}
+
+impl Shared {
+    pub(super) fn call(&self, script: &'static Script) -> Call {
+        Call::new(script, self.link.base())
+    }
+
+    /// Runs a script that moves messages into the worker's hands.
+    pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
+        let deliveries: Vec<_> = taken.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
+        self.held.add(deliveries.iter().map(|delivery| &delivery.receipt));
+        Ok(deliveries)
+    }
+
+    /// What a worker's in-flight lists hold beyond what this process knows of.
+    pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let all: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
+        let mut lost: Vec<_> = all.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
+        lost.retain(|delivery| !self.held.contains(&delivery.receipt));
+        self.held.add(lost.iter().map(|delivery| &delivery.receipt));
+        Ok(lost)
+    }
+
+    /// Rings for whoever waits, if there is something to fetch. When it fails the connection is lost, and consumers
+    /// look by themselves once they have a new one.
+    pub(super) async fn ring(&self, queue: Queue) {
+        let mut call = self.call(&scripts::RING);
+        call.arg(queue.name()).arg(priorities(queue));
+        if let Err(error) = self.link.run::<Value>(&call).await {
+            tracing::debug!(%queue, %error, "could not ring for the next consumer");
+        }
+    }
+
+    /// Acknowledges or releases, with one script for each worker and priority.
+    pub(super) async fn settle(&self, script: &'static Script, receipts: &[Receipt]) -> Result<(), BrokerError> {
+        let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
+        let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
+        self.held.remove(receipts);
+        for answer in answers {
+            answer.map_err(|error| {
+                self.held.distrust();
+                failure(&error)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn settlement(&self, script: &'static Script, group: &[&Receipt]) -> Call {
+        let mut call = self.call(script);
+        if let Some(first) = group.first() {
+            call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));
+        }
+        for receipt in group {
+            call.arg(&packed::entry(receipt.id, receipt.generation)[..]);
+        }
+        call
+    }
+}
+
+/// Receipts of one worker and priority, at most a batch each, in their order.
+fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
+    let mut groups: Vec<Vec<&Receipt>> = Vec::new();
+    for receipt in receipts {
+        let fits = |group: &&mut Vec<&Receipt>| {
+            group.len() < BATCH && group.iter().all(|r| (r.worker, r.tag) == (receipt.worker, receipt.tag))
+        };
+        match groups.iter_mut().rev().find(fits) {
+            Some(group) => group.push(receipt),
+            None => groups.push(vec![receipt]),
+        }
+    }
+    groups
+}
+
+/// A receipt's `tag` is the priority: it names the lists that the entry is on.
+fn delivery(worker: WorkerId, taken: &Taken) -> Option<Delivery> {
+    let (_, entry, value) = taken;
+    let Some(message) = packed::unpack(entry, value) else {
+        tracing::error!(%worker, ?entry, bytes = value.len(), "Redis holds a message that cannot be read; it is left there");
+        return None;
+    };
+    let receipt = Receipt {
+        queue: message.priority.queue(),
+        worker,
+        id: message.id,
+        generation: message.generation,
+        channel: 0,
+        tag: message.priority as u64,
+    };
+    Some(Delivery { message, receipt })
+}
+
+/// Out of memory, or out of disk for its file: Redis answers, but takes nothing.
+pub(super) fn failure(error: &RedisError) -> BrokerError {
+    match error.code() {
+        Some("OOM" | "MISCONF") => BrokerError::Blocked { broker: "redis", reason: error.to_string() },
+        _ => BrokerError::Unavailable { broker: "redis", reason: error.to_string() },
+    }
+}

@@ -1,0 +1,111 @@
+//! What Redis alone has to show.
+
+use std::time::Duration;
+
+use redis::cmd;
+
+use super::{super::RedisBroker, blocked, open, publish, receipts, take};
+use crate::{
+    broker::{
+        Broker, BrokerError,
+        conformance::{guarded, message},
+    },
+    config::Config,
+    store::redis::{link::Link, tests::server::Server},
+    task::{Priority, Queue, WorkerId},
+};
+
+#[tokio::test]
+async fn refuses_a_server_that_throws_tasks_away() {
+    let server = Server::start(&["--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru"]).await;
+    let Err(error) = RedisBroker::open(&server.config(Config::default())).await else { panic!("it is refused") };
+    assert!(matches!(&error, BrokerError::Refused { reason, .. } if reason.contains("volatile-lru")), "{error}");
+}
+
+/// Design §5: idle is 0 commands a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_consumers_send_no_command() {
+    guarded(async {
+        let server = Server::start(&[]).await;
+        let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
+        let worker = WorkerId::new();
+        let mut idle = Vec::new();
+        for queue in Queue::ALL {
+            let mut consumer = broker.consume(worker, queue).await.unwrap();
+            idle.push(tokio::spawn(async move { consumer.next(10).await.unwrap() }));
+        }
+        blocked(&server, idle.len()).await;
+        let before = server.commands().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(server.commands().await, before);
+        for (queue, idle) in Queue::ALL.into_iter().zip(idle) {
+            let news = message(queue.priorities().last().unwrap());
+            publish(&broker, std::slice::from_ref(&news)).await;
+            assert_eq!(idle.await.unwrap()[0].message, news, "{queue} wakes");
+        }
+    })
+    .await;
+}
+
+/// A rested consumer leaves its connection to the pool and the bell to others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rested_consumer_no_longer_waits() {
+    guarded(async {
+        let server = Server::start(&[]).await;
+        let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
+        let mut consumer = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        for _ in 0..5 {
+            let waited = tokio::time::timeout(Duration::from_millis(20), consumer.next(1)).await;
+            assert!(waited.is_err());
+            blocked(&server, 1).await;
+            consumer.rest().await.unwrap();
+            blocked(&server, 0).await;
+        }
+        let mut other = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        let waiting = tokio::spawn(async move { other.next(1).await.unwrap() });
+        publish(&broker, &[message(Priority::P0)]).await;
+        assert_eq!(waiting.await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+/// The task of a held message went back through the schedule set before its first delivery was acknowledged.
+#[tokio::test]
+async fn inv_1_an_ack_does_not_take_the_next_copy_along() {
+    let broker = RedisBroker::open(&open(Config::default()).await.0).await.unwrap();
+    let task = message(Priority::P1);
+    publish(&broker, std::slice::from_ref(&task)).await;
+    let mut consumer = broker.consume(WorkerId::new(), Queue::P1).await.unwrap();
+    let held = take(consumer.as_mut(), 1).await;
+    publish(&broker, std::slice::from_ref(&task)).await;
+    broker.ack(receipts(&held)).await.unwrap();
+    let again = take(consumer.as_mut(), 1).await;
+    assert_eq!(again[0].message, task);
+    broker.ack(receipts(&again)).await.unwrap();
+    assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 0);
+}
+
+#[tokio::test]
+async fn acknowledged_messages_leave_nothing_behind() {
+    let config = open(Config::default()).await.0;
+    let broker = RedisBroker::open(&config).await.unwrap();
+    let messages: Vec<_> = (0..700).map(|index| message(Priority::ALL[index % 7])).collect();
+    publish(&broker, &messages).await;
+    for queue in Queue::ALL {
+        let mut consumer = broker.consume(WorkerId::new(), queue).await.unwrap();
+        let count = messages.iter().filter(|message| message.priority.queue() == queue).count();
+        broker.ack(receipts(&take(consumer.as_mut(), count).await)).await.unwrap();
+    }
+    let link = Link::open(&config.redis).await.unwrap();
+    let keys: Vec<String> = link.send(cmd("KEYS").arg(format!("{}*", link.base()))).await.unwrap();
+    assert!(keys.is_empty(), "{keys:?}");
+}
+
+#[tokio::test]
+async fn another_prefix_is_another_pool() {
+    let (one, other) = (open(Config::default()).await.0, open(Config::default()).await.0);
+    let (one, other) = (RedisBroker::open(&one).await.unwrap(), RedisBroker::open(&other).await.unwrap());
+    publish(&one, &[message(Priority::P0)]).await;
+    assert_eq!(one.depth(Queue::P0).await.unwrap().ready, 1);
+    assert_eq!(other.depth(Queue::P0).await.unwrap().ready, 0);
+}

@@ -1,0 +1,42 @@
+mod classify;
+mod door;
+mod enqueue;
+mod pool;
+mod properties;
+mod scan;
+
+use std::time::Duration;
+
+use super::{admit::Door, *};
+use crate::{
+    config::{Config, Rule},
+    store::Admission,
+    task::{NewTask, Payload, Priority, Timestamp},
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const ALL: Rights = Rights { priority: true };
+
+fn task(kind: &str) -> NewTask {
+    NewTask::new(kind, Payload::null())
+}
+
+fn admit(task: NewTask) -> Result<Admission, Rejection> {
+    Door::new(&Config::default()).unwrap().admit(task, Rights::default(), NOW)
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn config(rules: Vec<Rule>) -> Config {
+    Config { rules, ..Config::default() }
+}
+
+fn rule(priority: Priority) -> Rule {
+    Rule { priority, ..Rule::default() }
+}
+
+fn explain(config: &Config, task: &NewTask) -> Explanation {
+    Door::new(config).unwrap().explain(task, ALL, NOW).unwrap()
+}

@@ -1,0 +1,21 @@
+//! End to end: real `clawpool` processes, real servers, real signals, and a ledger kept outside of the system.
+//!
+//! `tests/run` starts the servers and runs everything. A test whose name begins with `inv_N` proves that invariant of
+//! ARCHITECTURE.md. Times are printed where they are of interest, and never asserted.
+
+// Helpers panic as tests do; the lints only know the functions that are marked as tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod demo;
+mod support;
+
+#[cfg(unix)]
+mod dispatcher_killed;
+#[cfg(unix)]
+mod servers_killed;
+#[cfg(unix)]
+mod stopping;
+#[cfg(unix)]
+mod worker_killed;
+#[cfg(unix)]
+mod worker_suspended;

@@ -1,0 +1,110 @@
+use clawpool::{
+    api::view::DeadDetail,
+    store::{Page, Record, WorkerInfo},
+    task::TaskId,
+};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::until;
+
+/// Asks a dispatcher over HTTP, as any producer would.
+#[derive(Clone)]
+pub struct Api {
+    http: Client,
+    pub url: String,
+}
+
+impl Api {
+    pub fn new(url: impl Into<String>) -> Self {
+        clawpool::install_tls();
+        Self { http: Client::builder().no_proxy().build().unwrap(), url: url.into() }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/{path}", self.url))
+    }
+
+    /// Status and JSON body of an answer.
+    pub async fn ask(&self, request: RequestBuilder) -> (StatusCode, Value) {
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        self.ask(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        let response = self.request(Method::GET, path).send().await.unwrap();
+        let (status, text) = (response.status(), response.text().await.unwrap());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {status} {text}: {error}"))
+    }
+
+    pub async fn enqueue(&self, task: Value) -> TaskId {
+        let (status, answer) = self.post("v1/tasks", &task).await;
+        assert!(status.is_success(), "{task}: {status} {answer}");
+        id(&answer)
+    }
+
+    /// A batch of which every task must be accepted.
+    pub async fn enqueue_all(&self, tasks: Vec<Value>) -> Vec<TaskId> {
+        let count = tasks.len();
+        let ids = self.offer(tasks).await.expect("the dispatcher answers");
+        assert_eq!(ids.len(), count, "tasks were refused");
+        ids
+    }
+
+    /// The accepted ids of a batch. Without an answer nothing is known, and nothing is claimed.
+    pub async fn offer(&self, tasks: Vec<Value>) -> Option<Vec<TaskId>> {
+        let response = self.request(Method::POST, "v1/tasks").json(&tasks).send().await.ok()?;
+        if response.status() != StatusCode::OK {
+            return None;
+        }
+        let lines: Vec<Value> = response.json().await.ok()?;
+        Some(lines.iter().filter(|line| line.get("id").is_some()).map(id).collect())
+    }
+
+    pub async fn task(&self, id: TaskId) -> Record {
+        self.get(&format!("v1/tasks/{id}")).await
+    }
+
+    /// The task once it is final.
+    pub async fn finished(&self, id: TaskId) -> Record {
+        until(&format!("the end of task {id}"), async || {
+            let request = self.request(Method::GET, &format!("v1/tasks/{id}?wait=20s"));
+            let response = request.send().await.ok().filter(|response| response.status().is_success())?;
+            response.json().await.ok().filter(|record: &Record| record.state.is_final())
+        })
+        .await
+    }
+
+    pub async fn letter(&self, id: TaskId) -> DeadDetail {
+        self.get(&format!("v1/dead/{id}")).await
+    }
+
+    pub async fn workers(&self) -> Vec<WorkerInfo> {
+        self.get::<Page<WorkerInfo>>("v1/workers").await.items
+    }
+
+    /// The process that runs a task.
+    pub async fn runner(&self, id: TaskId) -> u32 {
+        until(&format!("a worker that runs {id}"), async || {
+            let worker = self.task(id).await.worker?;
+            self.workers().await.iter().find(|info| info.beat.worker == worker).map(|info| info.beat.pid)
+        })
+        .await
+    }
+}
+
+fn id(answer: &Value) -> TaskId {
+    serde_json::from_value(answer["id"].clone()).unwrap_or_else(|error| panic!("no id in {answer}: {error}"))
+}
+
+/// A task for the ledger.
+pub fn task(priority: &str, payload: Value) -> Value {
+    json!({ "kind": "it.work", "priority": priority, "payload": payload })
+}

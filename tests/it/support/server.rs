@@ -1,0 +1,123 @@
+use std::{net::TcpListener, path::Path};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::Command,
+};
+
+use super::{Process, Settings, until};
+
+/// The Redis and the RabbitMQ that a cluster uses.
+#[derive(Clone)]
+pub struct Servers {
+    pub redis: String,
+    pub rabbitmq: String,
+}
+
+impl Servers {
+    /// Those that `tests/run` started for all tests.
+    pub fn shared() -> Self {
+        Self { redis: variable("CLAWPOOL_TEST_REDIS"), rabbitmq: variable("CLAWPOOL_TEST_RABBITMQ") }
+    }
+
+    /// The cluster profile on these servers, apart from everybody else's.
+    pub fn settings(&self) -> Settings {
+        let prefix = format!("it-{}", uuid::Uuid::new_v4().simple());
+        Settings::quick().with(&format!(
+            "profile = \"cluster\"\n[redis]\nurl = {:?}\nprefix = {prefix:?}\ntimeout = \"2s\"\n\
+             [rabbitmq]\nurl = {:?}\nprefix = {prefix:?}\nheartbeat = \"2s\"",
+            self.redis, self.rabbitmq
+        ))
+    }
+}
+
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run the tests with tests/run, or export what `tests/run --servers-only` prints")
+    })
+}
+
+/// A server of a test's own, to be killed and started again.
+pub struct Server {
+    kind: &'static str,
+    port: u16,
+    folder: TempDir,
+    process: Process,
+}
+
+impl Server {
+    pub async fn redis() -> Self {
+        Self::start("redis").await
+    }
+
+    pub async fn rabbitmq() -> Self {
+        variable("ERL_EPMD_PORT");
+        Self::start("rabbitmq").await
+    }
+
+    async fn start(kind: &'static str) -> Self {
+        let folder = TempDir::with_prefix("clawpool-it-").unwrap();
+        let port = free_port();
+        let process = spawn(kind, folder.path(), port);
+        let server = Self { kind, port, folder, process };
+        server.answers().await;
+        server
+    }
+
+    pub fn url(&self) -> String {
+        match self.kind {
+            "redis" => format!("redis://127.0.0.1:{}/0", self.port),
+            _ => format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port),
+        }
+    }
+
+    pub async fn kill(&mut self) {
+        self.process.kill().await;
+        self.process.ended().await;
+    }
+
+    /// Starts the killed server again, on what it had written.
+    pub async fn restart(&mut self) {
+        self.process = spawn(self.kind, self.folder.path(), self.port);
+        self.answers().await;
+    }
+
+    async fn answers(&self) {
+        until(&format!("{} to answer", self.kind), async || match self.kind {
+            "redis" => self.reply(b"PING\r\n", b"+PONG").await,
+            _ => self.reply(b"AMQP\0\0\x09\x01", b"\x01").await,
+        })
+        .await;
+        if self.kind == "redis" {
+            // What was acknowledged must survive kill -9 even while the disk is busy.
+            self.reply(b"CONFIG SET appendfsync always\r\n", b"+OK").await.unwrap();
+        }
+    }
+
+    async fn reply(&self, request: &[u8], start: &[u8]) -> Option<()> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
+        stream.write_all(request).await.ok()?;
+        let mut reply = vec![0; start.len()];
+        stream.read_exact(&mut reply).await.ok()?;
+        (reply == start).then_some(())
+    }
+}
+
+fn spawn(kind: &str, folder: &Path, port: u16) -> Process {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh"));
+    command.arg(kind).arg(folder).arg(port.to_string());
+    Process::start(kind, command)
+}
+
+/// RabbitMQ also takes the port 12,000 above, so ports come from below 32,000, as in `tests/servers.sh`.
+fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(20_000..32_000);
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if free(port) && free(port + 12_000) {
+            return port;
+        }
+    }
+}

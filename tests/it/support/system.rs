@@ -1,0 +1,128 @@
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use super::{Api, Cli, Ledger, Process, Servers, Settings, in_time};
+
+/// A running pool: `clawpool up` with its workers, or a dispatcher and workers of their own on a cluster.
+pub struct System {
+    pub api: Api,
+    pub ledger: Ledger,
+    /// `clawpool up`, or the dispatcher.
+    pub front: Process,
+    /// Only on a cluster; those of `up` are found through the API.
+    pub workers: Vec<Process>,
+    pub config: PathBuf,
+    pub folder: TempDir,
+}
+
+impl System {
+    /// On one SQLite file. Tasks `it.*` go to the ledger.
+    pub async fn embedded(workers: usize, settings: Settings) -> Self {
+        let (folder, ledger) = (folder(), Ledger::start().await);
+        let data = toml::Value::from(folder.path().join("data").display().to_string());
+        let settings = settings.with(&format!("embedded.data = {data}")).http("it.*", &ledger.url);
+        let config = settings.write(folder.path());
+        let front = up(&config, workers);
+        let api = Api::new(address(&front).await);
+        let system = Self { api, ledger, front, workers: Vec::new(), config, folder };
+        system.registered(workers).await;
+        system
+    }
+
+    /// On Redis and RabbitMQ, with `settings` of [`Servers::settings`].
+    pub async fn cluster(workers: usize, settings: Settings) -> Self {
+        let (folder, ledger) = (folder(), Ledger::start().await);
+        let config = settings.http("it.*", &ledger.url).write(folder.path());
+        let front = dispatcher(&config);
+        let api = Api::new(address(&front).await);
+        let mut system = Self { api, ledger, front, workers: Vec::new(), config, folder };
+        for _ in 0..workers {
+            system.add_worker().await;
+        }
+        system
+    }
+
+    /// The cluster that `tests/run` offers.
+    pub async fn shared(workers: usize) -> Self {
+        Self::cluster(workers, Servers::shared().settings()).await
+    }
+
+    /// One more worker process. Returns its place in `workers`.
+    pub async fn add_worker(&mut self) -> usize {
+        self.add_worker_with(&[]).await
+    }
+
+    /// The same with variables in its environment.
+    pub async fn add_worker_with(&mut self, env: &[(&str, &str)]) -> usize {
+        let mut command = clawpool(&self.config);
+        command.arg("worker").envs(env.iter().copied());
+        let worker = Process::start(&format!("worker {}", self.workers.len()), command);
+        worker.line(&["the worker is ready"]).await;
+        self.workers.push(worker);
+        self.workers.len() - 1
+    }
+
+    /// A dispatcher beside the first one.
+    pub async fn second_dispatcher(&self) -> (Process, Api) {
+        let process = dispatcher(&self.config);
+        let api = Api::new(address(&process).await);
+        (process, api)
+    }
+
+    /// `clawpool up` again, on the same data.
+    pub async fn restart_up(&mut self, workers: usize) {
+        self.front = up(&self.config, workers);
+        self.api = Api::new(address(&self.front).await);
+        self.registered(workers).await;
+    }
+
+    async fn registered(&self, workers: usize) {
+        super::until(&format!("{workers} workers"), async || {
+            (self.api.workers().await.iter().filter(|worker| worker.alive).count() >= workers).then_some(())
+        })
+        .await;
+    }
+
+    pub fn cli(&self) -> Cli {
+        Cli::new(&self.api.url)
+    }
+
+    /// Stops everything that still runs, workers first, and holds it to ending well (exit code 0).
+    pub async fn stop(mut self) {
+        for worker in &mut self.workers {
+            worker.stop().await;
+        }
+        self.front.stop().await;
+    }
+}
+
+pub fn clawpool(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool"));
+    command.env("CLAWPOOL_CONFIG", config);
+    command
+}
+
+fn up(config: &Path, workers: usize) -> Process {
+    let mut command = clawpool(config);
+    command.args(["up", "--workers", &workers.to_string()]);
+    Process::start("clawpool up", command)
+}
+
+fn dispatcher(config: &Path) -> Process {
+    let mut command = clawpool(config);
+    command.arg("dispatcher");
+    Process::start("dispatcher", command)
+}
+
+/// Where it serves, as it says itself.
+async fn address(process: &Process) -> String {
+    let line = in_time("the address", process.line(&["\"serving HTTP\""])).await;
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    format!("http://{}", line["address"].as_str().unwrap())
+}
+
+fn folder() -> TempDir {
+    TempDir::with_prefix("clawpool-it-").unwrap()
+}
