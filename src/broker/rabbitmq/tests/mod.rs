@@ -45,7 +45,7 @@ impl Fixture for Rabbit {
     }
 }
 
-fn server() -> String {
+pub(crate) fn server() -> String {
     std::env::var("CLAWPOOL_TEST_RABBITMQ").expect(
         "CLAWPOOL_TEST_RABBITMQ is not set: run tests/run, or tests/run --servers-only and export what it prints",
     )
