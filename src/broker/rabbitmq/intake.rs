@@ -15,7 +15,7 @@ use super::{
     feed::{Fed, Feed},
     lines::{Line, Lines, Settle},
     link::{Link, Session},
-    topology::Spec,
+    topology::{self, Spec},
 };
 
 /// Consumes one queue on a channel of its own, and starts again after whatever ended that: a lost connection, a closed
@@ -32,7 +32,7 @@ pub(super) struct Intake {
     /// When the last delivery came, or the last look at whether some should have.
     quiet_since: Instant,
     backoff: Backoff,
-    /// After a failure: no new try before this.
+    /// After a failure or a deleted queue: no new try before this.
     pause: Option<Instant>,
 }
 
@@ -147,8 +147,8 @@ impl Intake {
         Ok(())
     }
 
-    /// Nothing came for long. If something waits all the same, the server has forgotten the consumer: one whose queue
-    /// was deleted and at once declared again is not always told.
+    /// Nothing came for long. If something waits all the same, the server has forgotten the consumer: not every one is
+    /// told when its queue was deleted and declared again.
     async fn watch(&mut self) {
         self.quiet_since = Instant::now();
         let Some(line) = self.line() else { return };
@@ -169,6 +169,8 @@ impl Intake {
         tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
         if self.line().is_none() {
             self.link.doubt();
+        } else {
+            self.pause = Some(Instant::now() + topology::MOURNING);
         }
         self.retire();
     }

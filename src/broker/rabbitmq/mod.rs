@@ -33,7 +33,7 @@ use crate::{
     config::Config,
     task::{Message, Queue, WorkerId},
 };
-use connect::Role;
+use connect::{Role, unavailable};
 use consumer::RabbitConsumer;
 use gate::Gate;
 use intake::Intake;
@@ -79,9 +79,7 @@ impl RabbitBroker {
             Fate::Stored => Ok(()),
             Fate::Unroutable => {
                 self.gate.forget(queue);
-                let reason =
-                    format!("queue {} had been deleted; it is declared again", self.topology.queue_name(queue));
-                Err(BrokerError::Unavailable { broker: NAME, reason })
+                Err(unavailable(topology::deleted(&self.topology.queue_name(queue))))
             }
             Fate::Failed(error) => Err(error),
         }
