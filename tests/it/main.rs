@@ -6,6 +6,7 @@
 // Helpers panic as tests do; the lints only know the functions that are marked as tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_handlers;
 mod demo;
 mod support;
 
