@@ -152,13 +152,8 @@ async fn all_gone(mut end: tokio::net::unix::pipe::Receiver) {
 async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-<<<<<<< HEAD
     let attempt = Attempt::new(&"x");
     let running = stubborn(&path, &attempt).await;
-=======
-    let mut attempt = Attempt::new(&"x");
-    let running = stubborn(&path, &mut attempt).await;
->>>>>>> ops
     attempt.cancel();
     let fault = running.await.unwrap().unwrap_err();
     assert!(fault.message.contains("SIGKILL"), "{fault}");
@@ -169,13 +164,8 @@ async fn three_levels_that_ignore_sigterm_die_after_the_grace() {
 async fn a_dropped_attempt_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let (path, end) = fifo(&folder);
-<<<<<<< HEAD
     let attempt = Attempt::new(&"x");
     let running = stubborn(&path, &attempt).await;
-=======
-    let mut attempt = Attempt::new(&"x");
-    let running = stubborn(&path, &mut attempt).await;
->>>>>>> ops
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     all_gone(end).await;
