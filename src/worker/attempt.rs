@@ -24,7 +24,8 @@ pub(super) async fn run(
         () = job.stop.cancelled() => {}
         () = time::sleep_until(job.deadline) => job.stop.cancel(),
     }
-    let late = |said: &str| Failure::new(ErrorClass::Timeout, format!("still running after its {:?}{said}", job.task.timeout));
+    let late =
+        |said: &str| Failure::new(ErrorClass::Timeout, format!("still running after its {:?}{said}", job.task.timeout));
     match time::timeout(stop_grace, handler).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(failure)) if job.stopped().is_some() => Err(failure),

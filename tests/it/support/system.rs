@@ -31,8 +31,8 @@ impl System {
         system
     }
 
-    /// On Redis and RabbitMQ, with `settings` of [`Servers::settings`].
-    pub async fn cluster(workers: usize, settings: Settings) -> Self {
+    /// A dispatcher and workers that nobody supervises.
+    pub async fn apart(workers: usize, settings: Settings) -> Self {
         let (folder, ledger) = (folder(), Ledger::start().await);
         let config = settings.http("it.*", &ledger.url).write(folder.path());
         let front = dispatcher(&config);
@@ -44,9 +44,9 @@ impl System {
         system
     }
 
-    /// The cluster that `tests/run` offers.
-    pub async fn shared(workers: usize) -> Self {
-        Self::cluster(workers, Servers::shared().settings()).await
+    /// The same on the Redis and the RabbitMQ that all tests share.
+    pub async fn cluster(workers: usize) -> Self {
+        Self::apart(workers, Servers::shared().settings()).await
     }
 
     /// One more worker process. Returns its place in `workers`.
