@@ -1,3 +1,5 @@
+//! Claiming: the moment that decides whether a delivered message runs (INV-2, INV-3).
+
 use std::time::Duration;
 
 use super::{BATCH, RedisStore, corrupt, millis, scripts};
