@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct LeaseKeeper {
     pub vitals: Arc<Vitals>,
     pub orders: mpsc::Receiver<Orders>,
+    /// What the registration brought: the queues that are paused already.
+    pub first: Orders,
     stop: CancellationToken,
     thread: thread::JoinHandle<()>,
 }
@@ -78,7 +80,7 @@ impl LeaseKeeper {
         });
         let thread = thread?;
         match orders.recv().await {
-            Some(_) => Ok(Self { vitals, orders, stop, thread }),
+            Some(first) => Ok(Self { vitals, orders, first, stop, thread }),
             None => Err(WorkerError::NoLease),
         }
     }

@@ -1,7 +1,7 @@
 use std::{io, sync::Arc};
 
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -76,7 +76,6 @@ pub(super) async fn run(
         vitals: Arc::clone(&lease.vitals),
         lease: config.worker.lease,
         settle: send_ended.clone(),
-        suspects: Arc::new(Semaphore::new(1)),
         stop: CancellationToken::new(),
     };
     let slots = usize::from(config.worker.slots);
@@ -101,6 +100,7 @@ pub(super) async fn run(
         result_limit: usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX),
         settings: config.worker.clone(),
     };
+    engine.on_orders(std::mem::take(&mut lease.first));
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
     work(&mut engine, &mut events, &mut lease, &shutdown).await;
     let hung = engine.hung;

@@ -20,6 +20,7 @@ use super::{Globals, client::Client, failure::Failure};
 use crate::{
     api::view::{BatchLine, QueueView},
     store::{Page, Record, WorkerInfo},
+    task::WorkerId,
 };
 
 pub use tool::DemoTool;
@@ -61,6 +62,7 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let mut check = Check::new(site);
     // The background queue stands still until some of its tasks have expired.
     client.order("v1/queues/background/pause").await?;
+    all_know(client).await?;
     for batch in plan.tasks.chunks(500) {
         let tasks: Vec<_> = batch.iter().map(|planned| &planned.task).collect();
         let answers: Vec<BatchLine> = client.post("v1/tasks", &tasks).await?;
@@ -73,7 +75,7 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let (start, mut killed) = (Instant::now(), None);
     while check.look(client).await? {
         show.update(&check);
-        if killed.is_none() && check.open() * 2 < check.accepted() {
+        if killed.is_none() && check.is_safe() && check.open() * 2 < check.accepted() {
             killed = kill_a_worker(client).await?;
             show.say(&killed.map_or("no worker was busy enough to kill".into(), |pid| {
                 format!("killed worker process {pid} with signal 9")
@@ -89,6 +91,20 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     show.finish();
     let queues: Page<QueueView> = client.get("v1/queues", &[]).await?;
     check.finish(&queues.items)
+}
+
+/// Workers learn of a pause with a heartbeat; two later, the one that may have been under way does not matter.
+async fn all_know(client: &Client) -> Result<(), Failure> {
+    let before: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
+    loop {
+        let now: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
+        let beats = |worker: WorkerId| now.items.iter().find(|info| info.beat.worker == worker).map(|info| info.beats);
+        let knows = |info: &WorkerInfo| beats(info.beat.worker).is_none_or(|beats| beats >= info.beats + 2);
+        if before.items.iter().all(knows) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn cancel(client: &Client, check: &mut Check<'_>) -> Result<(), Failure> {
