@@ -28,6 +28,8 @@ pub trait TaskStore: Send + Sync + 'static {
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
     ///   claim passes over, one crash is counted, the old owner is told (`Orders::lost`), and the answer is `Run`, or
     ///   `Poison` from the third crash on.
+    /// - a suspect, which one more crash would make poison, while the worker runs another suspect: `Held`, and nothing
+    ///   changes. So the guilty of two suspects takes only itself down, and its bystanders are not taken for poison.
     async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError>;
 
     /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
@@ -90,7 +92,7 @@ pub enum Verdict {
     Poison { token: u64, crashes: u32 },
     /// Finished, cancelled or put on its way again: acknowledge the message and forget it.
     Drop,
-    /// Another worker runs it and lives: put the message into the schedule set for `retry_in` and acknowledge.
+    /// Another worker runs it and lives, or this one has a suspect already: put the message into the schedule set for `retry_in` and acknowledge.
     Held { retry_in: Duration },
 }
 

@@ -1,7 +1,7 @@
 use std::{io, sync::Arc};
 
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ pub(super) async fn run(
     let retries = retry::Table::compile(&config.retry)?;
     let (broker, store) = connect(&config, &shutdown.drain).await?;
     let progress = Progress::default();
-    let (mut lease, orders) = LeaseKeeper::start(&config, beat(&config, id, pool), progress.clone()).await?;
+    let mut lease = LeaseKeeper::start(&config, beat(&config, id, pool), progress.clone()).await?;
     let (send_events, mut events) = mpsc::channel(1024);
     let (send_ended, ended) = mpsc::channel(1024 + 2 * usize::from(config.worker.slots));
     let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
@@ -76,7 +76,6 @@ pub(super) async fn run(
         vitals: Arc::clone(&lease.vitals),
         lease: config.worker.lease,
         settle: send_ended.clone(),
-        suspects: Arc::new(Semaphore::new(1)),
         stop: CancellationToken::new(),
     };
     let slots = usize::from(config.worker.slots);
@@ -101,8 +100,7 @@ pub(super) async fn run(
         result_limit: usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX),
         settings: config.worker.clone(),
     };
-    // What is paused now must not run in the half second until the next beat.
-    engine.on_orders(orders);
+    engine.on_orders(std::mem::take(&mut lease.first));
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
     work(&mut engine, &mut events, &mut lease, &shutdown).await;
     let hung = engine.hung;

@@ -6,8 +6,16 @@
 // Helpers panic as tests do; the lints only know the functions that are marked as tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_handlers;
+mod bad_input;
+mod cli;
 mod demo;
+mod examples;
+mod idle;
+mod ingress;
+mod priorities;
 mod support;
+mod wishes;
 
 #[cfg(unix)]
 mod dispatcher_killed;

@@ -14,7 +14,7 @@ const OUTAGE: Duration = Duration::from_secs(2);
 async fn inv_5_recovery_from_a_killed_redis() {
     let mut redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
-    let system = System::cluster(2, servers.settings()).await;
+    let system = System::apart(2, servers.settings()).await;
     outage(system, &mut redis).await;
 }
 
@@ -22,7 +22,7 @@ async fn inv_5_recovery_from_a_killed_redis() {
 async fn inv_5_recovery_from_a_killed_rabbitmq() {
     let mut rabbitmq = Server::rabbitmq().await;
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
-    let system = System::cluster(2, servers.settings()).await;
+    let system = System::apart(2, servers.settings()).await;
     // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right before kill -9
     // answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
     tokio::time::sleep(Duration::from_secs(6)).await;

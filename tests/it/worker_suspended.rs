@@ -24,7 +24,7 @@ async fn inv_2_recovery_from_a_suspended_worker_whose_late_outcome_is_refused() 
     let folder = tempfile::tempdir().unwrap();
     let script = SCRIPT.replace("$FOLDER", &folder.path().display().to_string());
     let settings = Servers::shared().settings().with("worker.stop_grace = \"60s\"").shell("script", &script);
-    let mut system = System::cluster(1, settings).await;
+    let mut system = System::apart(1, settings).await;
     let id = system.api.enqueue(json!({"kind": "script", "priority": "P1"})).await;
     let starts = || std::fs::read_to_string(folder.path().join("starts")).unwrap_or_default().lines().count();
     until("the first start", async || (starts() == 1).then_some(())).await;

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::{
     ledger::Ledger,
-    plan::{Fate, Planned},
+    plan::{Fate, POISON, Planned},
     record,
     report::{Report, Row},
     site::Site,
@@ -57,6 +57,11 @@ impl<'a> Check<'a> {
 
     pub fn open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Whether the task that crashes its workers is over.
+    pub fn is_safe(&self) -> bool {
+        self.ended.values().any(|(record, _)| record.kind == POISON)
     }
 
     pub fn waiting_to_cancel(&self) -> Vec<TaskId> {

@@ -20,7 +20,7 @@ use super::{Globals, client::Client, failure::Failure};
 use crate::{
     api::view::{BatchLine, QueueView},
     store::{Page, Record, WorkerInfo},
-    task::{TaskId, Timestamp},
+    task::{TaskId, WorkerId},
 };
 
 pub use tool::DemoTool;
@@ -60,10 +60,9 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let plan = Plan::new(tasks, site);
     let mut show = Show::new(&plan);
     let mut check = Check::new(site);
-    all_at_work(client, Timestamp::default()).await?;
-    // The background queue stands still until some of its tasks have expired. Workers hear of it with a heartbeat.
+    // The background queue stands still until some of its tasks have expired.
     client.order("v1/queues/background/pause").await?;
-    all_at_work(client, Timestamp::now()).await?;
+    all_know(client).await?;
     for batch in plan.tasks.chunks(500) {
         let tasks: Vec<_> = batch.iter().map(|planned| &planned.task).collect();
         let answers: Vec<BatchLine> = client.post("v1/tasks", &tasks).await?;
@@ -76,7 +75,7 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let (start, mut killed) = (Instant::now(), None);
     while check.look(client).await? {
         show.update(&check);
-        if killed.is_none() && check.open() * 2 < check.accepted() {
+        if killed.is_none() && check.is_safe() && check.open() * 2 < check.accepted() {
             killed = kill_a_worker(client).await?;
             if let Some(pid) = killed {
                 show.say(&format!("killed worker process {pid} with signal 9"));
@@ -95,15 +94,17 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     check.finish(&queues.items)
 }
 
-/// Returns when every worker has beaten since `since`.
-async fn all_at_work(client: &Client, since: Timestamp) -> Result<(), Failure> {
+/// Workers learn of a pause with a heartbeat; two later, the one that may have been under way does not matter.
+async fn all_know(client: &Client) -> Result<(), Failure> {
+    let before: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
     loop {
-        let workers: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
-        let heard = workers.items.iter().filter(|worker| worker.last_beat > since).count();
-        if heard >= site::WORKERS {
+        let now: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
+        let beats = |worker: WorkerId| now.items.iter().find(|info| info.beat.worker == worker).map(|info| info.beats);
+        let knows = |info: &WorkerInfo| beats(info.beat.worker).is_none_or(|beats| beats >= info.beats + 2);
+        if before.items.iter().all(knows) {
             return Ok(());
         }
-        sleep(Duration::from_millis(50)).await;
+        sleep(Duration::from_millis(100)).await;
     }
 }
 

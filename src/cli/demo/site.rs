@@ -104,6 +104,7 @@ impl Site {
         let rules = [
             ("voice.*", "P0"),
             ("user.*", "P1"),
+            ("demo.*", "P1"),
             ("llm.*", "P2"),
             ("browser.*", "P3"),
             ("file.*", "P5"),

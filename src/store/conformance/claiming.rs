@@ -124,6 +124,34 @@ pub(crate) async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
     assert_eq!(store.dead_letter(message.id).await.unwrap().unwrap().crashes, 3);
 }
 
+/// Otherwise the bystanders of a poison task would crash with it again and again, and be taken for poison themselves.
+pub(crate) async fn inv_3_a_worker_runs_one_suspect_at_a_time(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (one, other) = (admit(&*store, Priority::P1).await, admit(&*store, Priority::P1).await);
+    for crashes in 0..2 {
+        let doomed = worker(&*store).await;
+        let verdicts = store.claim(doomed, &[claim_of(&one), claim_of(&other)], false).await.unwrap();
+        let both =
+            verdicts.iter().all(|verdict| matches!(verdict, Verdict::Run { crashes: found, .. } if *found == crashes));
+        assert!(both, "no suspects after {crashes} crashes: {verdicts:?}");
+        store.bury(doomed).await.unwrap();
+    }
+    let (heir, second) = (worker(&*store).await, worker(&*store).await);
+    let verdicts = store.claim(heir, &[claim_of(&one), claim_of(&other)], false).await.unwrap();
+    let [Verdict::Run { token, crashes: 2 }, Verdict::Held { retry_in }] = verdicts[..] else { panic!("{verdicts:?}") };
+    assert!(retry_in > Duration::ZERO);
+    // Released, it is a suspect still; another worker may take it, and this one what it left.
+    assert!(settle(&*store, heir, claimed(&one, token), End::Released).await);
+    let taken = start(&*store, second, &one).await;
+    let rest = start(&*store, heir, &other).await;
+    assert!(matches!(claim(&*store, heir, &admit(&*store, Priority::P1).await).await, Verdict::Run { crashes: 0, .. }));
+    assert!(settle(&*store, second, taken, completed()).await);
+    assert!(settle(&*store, heir, rest, completed()).await);
+    for message in [one, other] {
+        assert_eq!(store.record(message.id).await.unwrap().unwrap().crashes, 2);
+    }
+}
+
 pub(crate) async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (silent, heir) = (WorkerId::new(), worker(&*store).await);

@@ -76,6 +76,7 @@ macro_rules! suite {
             claiming::is_held_while_its_owner_beats,
             claiming::inv_3_a_buried_workers_task_passes_and_counts_a_crash,
             claiming::inv_3_the_third_crash_is_poison,
+            claiming::inv_3_a_worker_runs_one_suspect_at_a_time,
             claiming::a_silent_workers_task_passes_after_its_lease,
             claiming::takeover_needs_one_and_a_half_silent_heartbeats,
             claiming::the_old_owner_is_told_what_it_lost,

@@ -30,7 +30,7 @@ pub(super) fn claim(
     let mut tally = Tally::default();
     let mut verdicts = Vec::with_capacity(claims.len());
     for claim in claims {
-        verdicts.push(match plain(write, by, claim)? {
+        verdicts.push(match plain(write, rules, by, claim)? {
             Some(verdict) => verdict,
             None => judge(write, rules, by, claim, &mut tally)?,
         });
@@ -39,13 +39,27 @@ pub(super) fn claim(
     Ok(verdicts)
 }
 
-/// The usual case in one statement: the task waits on its queue.
-fn plain(write: &Write<'_>, by: &Claimant, claim: &Claim) -> rusqlite::Result<Option<Verdict>> {
+/// The usual case in one statement: the task waits on its queue, and is no suspect.
+fn plain(write: &Write<'_>, rules: &Rules, by: &Claimant, claim: &Claim) -> rusqlite::Result<Option<Verdict>> {
     let update = "UPDATE tasks SET state = 2, token = token + 1, owner = ?3, started_at = ?4
-                  WHERE id = ?1 AND generation = ?2 AND state = 1 RETURNING token, crashes";
+                  WHERE id = ?1 AND generation = ?2 AND state = 1 AND (crashes = 0 OR crashes + 1 != ?5)
+                  RETURNING token, crashes";
     let run = |row: &rusqlite::Row<'_>| Ok(Verdict::Run { token: row.get(0)?, crashes: row.get(1)? });
-    let parameters = params![claim.id, claim.generation, by.worker, write.now];
+    let parameters = params![claim.id, claim.generation, by.worker, write.now, rules.crashes];
     write.sql.prepare_cached(update)?.query_row(parameters, run).optional()
+}
+
+/// How soon a suspect is looked at again.
+const CROWDED: Verdict = Verdict::Held { retry_in: Duration::from_millis(200) };
+
+/// Whether the task is one that another crash would make poison, and this worker already runs another such task.
+fn crowded(write: &Write<'_>, rules: &Rules, by: &Claimant, claim: &Claim, crashes: u32) -> rusqlite::Result<bool> {
+    if crashes == 0 || crashes + 1 != rules.crashes {
+        return Ok(false);
+    }
+    // The first condition is the index's own.
+    let query = "SELECT 1 FROM tasks WHERE state = 2 AND crashes > 0 AND owner = ?1 AND crashes + 1 = ?2 AND id != ?3";
+    write.sql.prepare_cached(query)?.exists(params![by.worker, rules.crashes, claim.id])
 }
 
 /// Runs a task that nobody remembers (a restored broker, an emptied store).
@@ -84,11 +98,15 @@ fn judge(
         return Ok(Verdict::Drop);
     }
     if known.state != State::Running {
+        if crowded(write, rules, by, claim, known.crashes)? {
+            return Ok(CROWDED);
+        }
         entries::remove(write.sql, claim.id, claim.generation)?;
         return take(write, by, claim, &known, 0);
     }
     match held(write, rules, by, &known)? {
         Some(retry_in) => Ok(Verdict::Held { retry_in }),
+        None if crowded(write, rules, by, claim, known.crashes + 1)? => Ok(CROWDED),
         None => pass(write, rules, by, claim, &known, tally),
     }
 }

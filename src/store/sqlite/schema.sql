@@ -25,6 +25,7 @@ CREATE TABLE tasks (
     failure     BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_to_forget ON tasks (forget_at) WHERE forget_at IS NOT NULL;
+CREATE INDEX tasks_with_crashes ON tasks (owner) WHERE state = 2 AND crashes > 0;
 
 CREATE TABLE unique_keys (
     key TEXT PRIMARY KEY,

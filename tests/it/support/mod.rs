@@ -22,7 +22,7 @@ pub use self::{
     ledger::{Entry, Event, Ledger},
     process::Process,
     proxy::Proxy,
-    server::{Server, Servers},
+    server::{Server, Servers, variable},
     settings::Settings,
     system::System,
 };

@@ -14,26 +14,28 @@ use super::{Process, Settings, until};
 pub struct Servers {
     pub redis: String,
     pub rabbitmq: String,
+    /// Sets one cluster apart from the others on the same servers.
+    pub prefix: String,
 }
 
 impl Servers {
     /// Those that `tests/run` started for all tests.
     pub fn shared() -> Self {
-        Self { redis: variable("CLAWPOOL_TEST_REDIS"), rabbitmq: variable("CLAWPOOL_TEST_RABBITMQ") }
+        let prefix = format!("it-{}", uuid::Uuid::new_v4().simple());
+        Self { redis: variable("CLAWPOOL_TEST_REDIS"), rabbitmq: variable("CLAWPOOL_TEST_RABBITMQ"), prefix }
     }
 
-    /// The cluster profile on these servers, apart from everybody else's.
+    /// The cluster profile on these servers.
     pub fn settings(&self) -> Settings {
-        let prefix = format!("it-{}", uuid::Uuid::new_v4().simple());
         Settings::quick().with(&format!(
-            "profile = \"cluster\"\n[redis]\nurl = {:?}\nprefix = {prefix:?}\ntimeout = \"2s\"\n\
-             [rabbitmq]\nurl = {:?}\nprefix = {prefix:?}\nheartbeat = \"2s\"",
-            self.redis, self.rabbitmq
+            "profile = \"cluster\"\n[redis]\nurl = {:?}\nprefix = {:?}\ntimeout = \"2s\"\n\
+             [rabbitmq]\nurl = {:?}\nprefix = {:?}\nheartbeat = \"2s\"",
+            self.redis, self.prefix, self.rabbitmq, self.prefix
         ))
     }
 }
 
-fn variable(name: &str) -> String {
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run the tests with tests/run, or export what `tests/run --servers-only` prints")
     })

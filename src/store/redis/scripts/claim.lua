@@ -2,6 +2,7 @@
 -- a cancelled record is kept, then of each claim: id, generation, kind, priority, attempt, enqueued, expires.
 -- Answers for each: R and P with token and crashes, D, H with milliseconds.
 local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local CROWDED = 200 -- milliseconds until a suspect is looked at again
 local answer = {}
 local function say(...) answer[#answer + 1] = { ... } end
 
@@ -14,6 +15,18 @@ local function run(id, r, crashes, ...)
   redis.call('HDEL', task(id), 'd', 'm', 'z')
   keep(id, r and r.u)
   say(crashes >= poison and r and r.s == 'R' and 'P' or 'R', last, crashes)
+end
+
+-- A task that one more crash would make poison, when this worker already runs another such task.
+local function crowded(id, crashes)
+  if crashes == 0 or crashes + 1 ~= poison then return false end
+  local other = redis.call('HGET', worker(me), 'q')
+  if other and other ~= id then
+    local v = redis.call('HMGET', task(other), 's', 'w')
+    if v[1] == 'R' and v[2] == me then return true end
+  end
+  redis.call('HSET', worker(me), 'q', id)
+  return false
 end
 
 -- How long the owner's claim still holds, from its beats.
@@ -31,6 +44,7 @@ end
 local function contend(id, r)
   local left = holds(r.w)
   if left > 0 then return say('H', left, 0) end
+  if crowded(id, r.c + 1) then return say('H', CROWDED, 0) end
   order(r.w, 'l', id)
   if r.z then
     finish(id, r, 'X', span, 'c', r.c + 1)
@@ -62,6 +76,8 @@ for i = 6, #ARGV, 7 do
     say('D', 0, 0)
   elseif r.s == 'R' then
     contend(id, r)
+  elseif crowded(id, r.c) then
+    say('H', CROWDED, 0)
   else
     if r.s == 'S' then leave(entry(id, g)) end
     run(id, r, r.c)
