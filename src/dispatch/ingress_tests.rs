@@ -197,3 +197,21 @@ async fn a_full_queue_holds_messages_at_the_entrance_and_loses_none() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_python_example_enqueues() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let python = std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
+        let url = crate::broker::rabbitmq::tests::server();
+        let mut example = tokio::process::Command::new(python);
+        example.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/amqp_producer.py"));
+        example.args([&url, "email.send", r#"{"to": "a@b.c"}"#, &site.rabbit.config.rabbitmq.prefix]);
+        let output = example.stdin(Stdio::null()).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let id: TaskId = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        eventually(async || site.store.record(id).await.unwrap().is_some_and(|record| record.kind == "email.send"))
+            .await;
+    })
+    .await;
+}

@@ -1,5 +1,7 @@
 //! Against the RabbitMQ that `tests/run` starts.
 
+#[cfg(unix)]
+mod node;
 mod proxy;
 mod recovery;
 

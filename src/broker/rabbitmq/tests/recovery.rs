@@ -33,7 +33,7 @@ async fn publish(broker: &dyn Broker, message: &Message) -> Result<(), BrokerErr
 }
 
 /// The next delivery, whatever passing errors come before it.
-async fn next(consumer: &mut dyn Consumer) -> Delivery {
+pub(super) async fn next(consumer: &mut dyn Consumer) -> Delivery {
     loop {
         if let Ok(mut batch) = consumer.next(1).await {
             return batch.remove(0);
