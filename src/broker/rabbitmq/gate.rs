@@ -10,6 +10,7 @@ use super::{
     BrokerError, Topology,
     connect::unavailable,
     link::{Link, Session},
+    topology,
 };
 use crate::{
     config::QueueLimits,
@@ -41,6 +42,7 @@ struct Grant {
     session: u64,
     left: u64,
     until: Option<Instant>,
+    closed: Option<Instant>,
 }
 
 /// The right to publish one message; given back when its answer is known.
@@ -84,9 +86,11 @@ impl Gate {
         }
     }
 
-    /// The queue is not what it was: ask the server before the next message.
+    /// The queue was deleted: declare it again, but not at once.
     pub(super) fn forget(&self, queue: Queue) {
-        self.rooms[queue.index()].lock().until = None;
+        let mut grant = self.rooms[queue.index()].lock();
+        grant.until = None;
+        grant.closed = Some(Instant::now() + topology::MOURNING);
     }
 
     /// How many of `want` messages may be published. They count as in flight from here on.
@@ -95,6 +99,9 @@ impl Gate {
         let room = &self.rooms[queue.index()];
         if let Some(granted) = room.take(session.number, want) {
             return Ok(granted);
+        }
+        if room.lock().closed.is_some_and(|until| Instant::now() < until) {
+            return Err(unavailable(topology::deleted(&self.topology.queue_name(queue))));
         }
         let ready = self.ready(&session, queue).await?;
         Ok(room.renew(session.number, self.limits.get(queue), ready, want))
@@ -129,7 +136,7 @@ impl Room {
         let mut grant = self.lock();
         let free = limit.saturating_sub(ready).saturating_sub(self.in_flight.load(Ordering::Relaxed));
         let granted = want.min(free);
-        *grant = Grant { session, left: free - granted, until: Some(Instant::now() + Gate::TRUST) };
+        *grant = Grant { session, left: free - granted, until: Some(Instant::now() + Gate::TRUST), closed: None };
         self.in_flight.fetch_add(granted, Ordering::Relaxed);
         granted
     }

@@ -8,7 +8,8 @@ use lapin::{
 };
 
 use super::{
-    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Settle, Topology, connect::unavailable, parcel::headers,
+    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Role, Settle, Topology, connect::unavailable,
+    parcel::headers,
 };
 use crate::config::Rabbitmq;
 
@@ -47,8 +48,8 @@ impl Ingress {
 
     pub async fn open(settings: &Rabbitmq) -> Result<Self, BrokerError> {
         let topology = Topology::new(&settings.prefix);
-        let consuming = Link::open(settings, "ingress").await?;
-        let publishing = Link::open(settings, "rejects").await?;
+        let consuming = Link::open(settings, Role::Ingress).await?;
+        let publishing = Link::open(settings, Role::Publish).await?;
         let intake = Intake::new(consuming, Arc::new(Lines::default()), topology.ingress());
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
         Ok(Self { intake, publisher, publishing, topology })

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use lapin::{
@@ -15,7 +15,7 @@ use super::{
     feed::{Fed, Feed},
     lines::{Line, Lines, Settle},
     link::{Link, Session},
-    topology::Spec,
+    topology::{self, Spec},
 };
 
 /// Consumes one queue on a channel of its own, and starts again after whatever ended that: a lost connection, a closed
@@ -29,17 +29,30 @@ pub(super) struct Intake {
     starting: Option<JoinHandle<Started>>,
     /// The prefetch of the present consumer, or of the one that is starting.
     granted: u16,
+    /// When the last delivery came, or the last look at whether some should have.
+    quiet_since: Instant,
     backoff: Backoff,
-    /// After a failure: no new try before this.
+    /// After a failure or a deleted queue: no new try before this.
     pause: Option<Instant>,
 }
+
+/// How long a consumer may be without deliveries before it asks whether it should have had some.
+#[cfg(not(test))]
+const WATCHDOG: Duration = Duration::from_secs(60);
+#[cfg(test)]
+const WATCHDOG: Duration = Duration::from_secs(1);
 
 type Started = Result<(Arc<Line>, lapin::Consumer), BrokerError>;
 
 impl Intake {
     pub(super) fn new(link: Link, lines: Arc<Lines>, spec: Spec) -> Self {
         let (feed, backoff) = (Feed::default(), Backoff::default());
-        Self { link, lines, spec, feed, starting: None, granted: 0, backoff, pause: None }
+        let quiet_since = Instant::now();
+        Self { link, lines, spec, feed, starting: None, granted: 0, quiet_since, backoff, pause: None }
+    }
+
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     pub(super) fn line(&self) -> Option<&Arc<Line>> {
@@ -60,13 +73,17 @@ impl Intake {
             self.feed.stop().await;
         }
         loop {
-            if self.feed.is_started() {
-                match self.feed.next().await {
-                    Fed::Delivery(delivery) => return Ok(delivery),
-                    Fed::Ended(error) => self.lost(error),
-                }
+            if !self.feed.is_started() {
+                self.start(prefetch).await?;
             }
-            self.start(prefetch).await?;
+            match tokio::time::timeout_at(self.quiet_since + WATCHDOG, self.feed.next()).await {
+                Ok(Fed::Delivery(delivery)) => {
+                    self.quiet_since = Instant::now();
+                    return Ok(delivery);
+                }
+                Ok(Fed::Ended(error)) => self.lost(error),
+                Err(_) => self.watch().await,
+            }
         }
     }
 
@@ -125,8 +142,25 @@ impl Intake {
         let started = starting.await.map_err(|error| unavailable(error.to_string()));
         self.starting = None;
         let (line, consumer) = started??;
+        self.quiet_since = Instant::now();
         self.feed.start(line, consumer);
         Ok(())
+    }
+
+    /// Nothing came for long. If something waits all the same, the server has forgotten the consumer: not every one is
+    /// told when its queue was deleted and declared again.
+    async fn watch(&mut self) {
+        self.quiet_since = Instant::now();
+        let Some(line) = self.line() else { return };
+        let full = line.outstanding() >= usize::from(self.granted);
+        match self.spec.declare(&line.channel).await {
+            Ok(waiting) if waiting > 0 && !full => {
+                tracing::warn!(queue = %self.spec.name, waiting, "nothing is delivered; the consumer starts again");
+                self.feed.stop().await;
+                self.retire();
+            }
+            _ => {}
+        }
     }
 
     /// The consumer ended by itself.
@@ -135,7 +169,16 @@ impl Intake {
         tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
         if self.line().is_none() {
             self.link.doubt();
+        } else {
+            self.pause = Some(Instant::now() + topology::MOURNING);
         }
+        self.retire();
+    }
+
+    /// The next consumer gets a channel of its own: on the old one the server would take a new queue for the deleted one
+    /// of its name.
+    fn retire(&mut self) {
+        self.feed.take_line().inspect(|line| self.lines.retire(line));
     }
 }
 

@@ -96,6 +96,11 @@ impl Lines {
         line
     }
 
+    /// Whether what came over this line can still be settled.
+    pub(super) fn holds(&self, number: u64) -> bool {
+        self.lock().get(&number).is_some_and(|line| line.channel.status().connected())
+    }
+
     /// The line closes as soon as nothing on it is unsettled.
     pub(super) fn retire(&self, line: &Line) {
         line.retired.store(true, Ordering::Relaxed);
