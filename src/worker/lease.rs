@@ -22,8 +22,6 @@ use crate::{
 pub(super) struct LeaseKeeper {
     pub vitals: Arc<Vitals>,
     pub orders: mpsc::Receiver<Orders>,
-    /// What the registration brought: the queues that are paused already.
-    pub first: Orders,
     stop: CancellationToken,
     thread: thread::JoinHandle<()>,
 }

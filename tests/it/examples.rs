@@ -24,6 +24,7 @@ async fn producers_over_http_in_python_and_node() {
 async fn producer_over_amqp_in_python() {
     let servers = Servers::shared();
     let system = System::apart(1, servers.settings()).await;
+    servers.amqp().await;
     let python = variable("CLAWPOOL_TEST_PYTHON");
     let lines =
         run(&python, &["python/amqp_producer.py", &servers.rabbitmq, "it.example", "{}", &servers.prefix]).await;

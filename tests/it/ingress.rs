@@ -2,7 +2,7 @@
 
 use clawpool::task::{State, TaskId};
 use lapin::{
-    BasicProperties, Channel, Connection, ConnectionProperties,
+    BasicProperties, Channel,
     options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
 };
 use serde_json::{Value, json};
@@ -13,8 +13,7 @@ use crate::support::{Servers, System, task, until};
 async fn tasks_come_in_over_amqp_and_garbage_goes_back_with_its_reason() {
     let servers = Servers::shared();
     let system = System::apart(1, servers.settings()).await;
-    let connection = Connection::connect(&servers.rabbitmq, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
+    let channel = servers.amqp().await;
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let wire = Wire { channel, prefix: servers.prefix.clone() };
 

@@ -15,7 +15,13 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
-use self::{check::Check, plan::Plan, report::Report, show::Show, site::Site};
+use self::{
+    check::Check,
+    plan::{Plan, Planned},
+    report::Report,
+    show::Show,
+    site::Site,
+};
 use super::{Globals, client::Client, failure::Failure};
 use crate::{
     api::view::{BatchLine, QueueView},
@@ -64,18 +70,18 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     client.order("v1/queues/background/pause").await?;
     all_know(client).await?;
     for batch in plan.tasks.chunks(500) {
-        let tasks: Vec<_> = batch.iter().map(|planned| &planned.task).collect();
-        let answers: Vec<BatchLine> = client.post("v1/tasks", &tasks).await?;
-        check.accept(batch, answers)?;
+        enqueue(client, &mut check, batch).await?;
     }
     show.say(&format!("{} tasks accepted", check.accepted()));
     cancel(client, check.waiting_to_cancel()).await?;
     sleep(plan::SHORT_LIFE).await;
     client.order("v1/queues/background/resume").await?;
     let (start, mut killed) = (Instant::now(), None);
-    while check.look(client).await? {
+    while check.look(client).await? || killed.is_none() {
         show.update(&check);
-        if killed.is_none() && check.is_safe() && check.open() * 2 < check.accepted() {
+        if check.running_to_cancel().is_empty() && check.poison_is_dead() {
+            enqueue(client, &mut check, std::slice::from_ref(&plan.long)).await?;
+        } else if killed.is_none() && check.poison_is_dead() && check.open() * 2 < check.accepted() {
             killed = kill_a_worker(client).await?;
             if let Some(pid) = killed {
                 show.say(&format!("killed worker process {pid} with signal 9"));
@@ -119,7 +125,8 @@ async fn cancel(client: &Client, ids: Vec<TaskId>) -> Result<(), Failure> {
 async fn kill_a_worker(client: &Client) -> Result<Option<u32>, Failure> {
     let workers: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
     let running = |worker: &&WorkerInfo| worker.beat.running.iter().sum::<u32>();
-    let Some(busiest) = workers.items.iter().max_by_key(running).map(|worker| worker.beat.pid) else { return Ok(None) };
+    let busiest = workers.items.iter().filter(|worker| running(worker) > 0).max_by_key(running);
+    let Some(busiest) = busiest.map(|worker| worker.beat.pid) else { return Ok(None) };
     let pid = sysinfo::Pid::from_u32(busiest);
     let mut system = sysinfo::System::new().map_err(Failure::failed)?;
     system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);

@@ -1,5 +1,6 @@
 use std::{net::TcpListener, path::Path};
 
+use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind, options::ExchangeDeclareOptions};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -32,6 +33,23 @@ impl Servers {
              [rabbitmq]\nurl = {:?}\nprefix = {:?}\nheartbeat = \"2s\"",
             self.redis, self.prefix, self.rabbitmq, self.prefix
         ))
+    }
+}
+
+impl Servers {
+    /// A channel to RabbitMQ, once the dispatcher has made its AMQP entrance.
+    pub async fn amqp(&self) -> Channel {
+        let connection = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await.unwrap();
+        let exchange = format!("{}.ingress", self.prefix);
+        until("the AMQP entrance", async || {
+            // A missing exchange closes the channel that asked for it.
+            let channel = connection.create_channel().await.unwrap();
+            let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+            let asked =
+                channel.exchange_declare(exchange.clone().into(), ExchangeKind::Fanout, options, Default::default());
+            asked.await.is_ok().then_some(channel)
+        })
+        .await
     }
 }
 
@@ -78,6 +96,11 @@ impl Server {
     pub async fn kill(&mut self) {
         self.process.kill().await;
         self.process.ended().await;
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
     }
 
     /// Starts the killed server again, on what it had written.
