@@ -63,7 +63,7 @@ pub(super) async fn run(
     let retries = retry::Table::compile(&config.retry)?;
     let (broker, store) = connect(&config, &shutdown.drain).await?;
     let progress = Progress::default();
-    let mut lease = LeaseKeeper::start(&config, beat(&config, id, pool), progress.clone()).await?;
+    let (mut lease, orders) = LeaseKeeper::start(&config, beat(&config, id, pool), progress.clone()).await?;
     let (send_events, mut events) = mpsc::channel(1024);
     let (send_ended, ended) = mpsc::channel(1024 + 2 * usize::from(config.worker.slots));
     let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
@@ -100,7 +100,8 @@ pub(super) async fn run(
         result_limit: usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX),
         settings: config.worker.clone(),
     };
-    engine.on_orders(std::mem::take(&mut lease.first));
+    // What is paused now must not run in the half second until the next beat.
+    engine.on_orders(orders);
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
     work(&mut engine, &mut events, &mut lease, &shutdown).await;
     let hung = engine.hung;

@@ -59,8 +59,8 @@ impl<'a> Check<'a> {
         self.open.len()
     }
 
-    /// Whether the task that crashes its workers is over.
-    pub fn is_safe(&self) -> bool {
+    /// Whether the task that crashes its workers is dead.
+    pub fn poison_is_dead(&self) -> bool {
         self.ended.values().any(|(record, _)| record.kind == POISON)
     }
 

@@ -26,7 +26,7 @@ use super::{Globals, client::Client, failure::Failure};
 use crate::{
     api::view::{BatchLine, QueueView},
     store::{Page, Record, WorkerInfo},
-    task::{TaskId, WorkerId},
+    task::{TaskId, Timestamp},
 };
 
 pub use tool::DemoTool;
@@ -66,9 +66,10 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let plan = Plan::new(tasks, site);
     let mut show = Show::new(&plan);
     let mut check = Check::new(site);
-    // The background queue stands still until some of its tasks have expired.
+    all_at_work(client, Timestamp::default()).await?;
+    // The background queue stands still until some of its tasks have expired. Workers hear of it with a heartbeat.
     client.order("v1/queues/background/pause").await?;
-    all_know(client).await?;
+    all_at_work(client, Timestamp::now()).await?;
     for batch in plan.tasks.chunks(500) {
         enqueue(client, &mut check, batch).await?;
     }
@@ -100,18 +101,22 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     check.finish(&queues.items)
 }
 
-/// Workers learn of a pause with a heartbeat; two later, the one that may have been under way does not matter.
-async fn all_know(client: &Client) -> Result<(), Failure> {
-    let before: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
+/// Returns when every worker has beaten since `since`.
+async fn all_at_work(client: &Client, since: Timestamp) -> Result<(), Failure> {
     loop {
-        let now: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
-        let beats = |worker: WorkerId| now.items.iter().find(|info| info.beat.worker == worker).map(|info| info.beats);
-        let knows = |info: &WorkerInfo| beats(info.beat.worker).is_none_or(|beats| beats >= info.beats + 2);
-        if before.items.iter().all(knows) {
+        let workers: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
+        let heard = workers.items.iter().filter(|worker| worker.last_beat > since).count();
+        if heard >= site::WORKERS {
             return Ok(());
         }
-        sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn enqueue(client: &Client, check: &mut Check<'_>, planned: &[Planned]) -> Result<(), Failure> {
+    let tasks: Vec<_> = planned.iter().map(|planned| &planned.task).collect();
+    let answers: Vec<BatchLine> = client.post("v1/tasks", &tasks).await?;
+    check.accept(planned, answers)
 }
 
 async fn cancel(client: &Client, ids: Vec<TaskId>) -> Result<(), Failure> {

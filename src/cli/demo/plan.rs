@@ -85,10 +85,6 @@ impl Plan {
             waiting.task.delay = Some(Duration::from_secs(600));
             self.tasks.push(waiting);
         }
-        let mut long = planned("llm.reply", Priority::P2, &json!({"ms": 600_000}), Fate::IsCancelledWhileItRuns);
-        // Not before the poison task is dead, whose victim it could be.
-        long.task.delay = Some(Duration::from_secs(2));
-        self.tasks.push(long);
     }
 }
 
