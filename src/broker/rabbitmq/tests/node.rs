@@ -1,6 +1,9 @@
 //! A RabbitMQ of the test's own, killed and started again.
 
-use std::process::{Child, Command, Stdio};
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use super::{Rabbit, recovery::next};
 use crate::{
@@ -65,13 +68,15 @@ async fn inv_1_a_killed_server_loses_no_accepted_message() {
         let broker = loop {
             match super::RabbitBroker::open(&rabbit.config).await {
                 Ok(broker) => break broker,
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         };
         let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
         let before: Vec<_> = (0..50).map(|_| message(Priority::P4)).collect();
         assert!(broker.publish(before.clone()).await.iter().all(Result::is_ok));
         let held = next(consumer.as_mut()).await;
+        // A RabbitMQ killed within half a second of a queue's declaration may not find the queue again.
+        tokio::time::sleep(Duration::from_secs(2)).await;
 
         node.kill();
         eventually(async || broker.publish(vec![message(Priority::P2)]).await[0].is_err()).await;
