@@ -6,6 +6,7 @@
 // Helpers panic as tests do; the lints only know the functions that are marked as tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod architecture;
 mod bad_handlers;
 mod bad_input;
 mod cli;
