@@ -12,7 +12,7 @@ use super::{
     BrokerError,
     backoff::Backoff,
     connect::{fault, unavailable},
-    feed::{Fed, Feed},
+    feed::{Ended, Feed},
     lines::{Line, Lines, Settle},
     link::{Link, Session},
     topology::{self, Spec},
@@ -77,11 +77,11 @@ impl Intake {
                 self.start(prefetch).await?;
             }
             match tokio::time::timeout_at(self.quiet_since + WATCHDOG, self.feed.next()).await {
-                Ok(Fed::Delivery(delivery)) => {
+                Ok(Ok(delivery)) => {
                     self.quiet_since = Instant::now();
                     return Ok(delivery);
                 }
-                Ok(Fed::Ended(error)) => self.lost(error),
+                Ok(Err(ended)) => self.lost(ended),
                 Err(_) => self.watch().await,
             }
         }
@@ -93,9 +93,9 @@ impl Intake {
             return None;
         }
         match self.feed.next().now_or_never()? {
-            Fed::Delivery(delivery) => Some(delivery),
-            Fed::Ended(error) => {
-                self.lost(error);
+            Ok(delivery) => Some(delivery),
+            Err(ended) => {
+                self.lost(ended);
                 None
             }
         }
@@ -164,7 +164,7 @@ impl Intake {
     }
 
     /// The consumer ended by itself.
-    fn lost(&mut self, error: Option<lapin::Error>) {
+    fn lost(&mut self, Ended(error): Ended) {
         let reason = error.map_or_else(|| unavailable("the server cancelled it"), |error| fault(&error));
         tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
         if self.line().is_none() {
