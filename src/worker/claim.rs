@@ -160,6 +160,7 @@ fn claim(task: &Task) -> Claim {
     Claim {
         id: task.id,
         generation: task.generation,
+        ticket: rand::random(),
         kind: task.kind.clone(),
         priority: task.priority,
         attempt: task.attempt,

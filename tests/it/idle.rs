@@ -26,7 +26,8 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
     }
     // What ends the work, the last acknowledgements and the consumers' rest, is not idleness.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    (redis.take(), rabbitmq.take());
+    redis.take();
+    rabbitmq.take();
     tokio::time::sleep(WINDOW).await;
 
     let commands: Vec<String> = redis.take().iter().flat_map(|said| commands(said)).collect();

@@ -13,6 +13,7 @@ CREATE TABLE tasks (
     attempt     INTEGER NOT NULL,
     crashes     INTEGER NOT NULL DEFAULT 0,
     token       INTEGER NOT NULL DEFAULT 0,
+    ticket      INTEGER NOT NULL DEFAULT 0,
     signalled   INTEGER NOT NULL DEFAULT 0,
     owner       BLOB,
     enqueued_at INTEGER NOT NULL,

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use self::{
     api::{Api, task},
     balance::balance,
-    cli::{Cli, Said},
+    cli::Cli,
     ledger::{Entry, Event, Ledger},
     process::Process,
     proxy::Proxy,
