@@ -58,6 +58,13 @@ fn address(settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
     Ok(uri)
 }
 
+/// Ends what the server does not answer: a quorum queue without a leader leaves requests lying for ever.
+pub(super) async fn patient<T>(request: impl Future<Output = Result<T, BrokerError>>) -> Result<T, BrokerError> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let answer = tokio::time::timeout(PATIENCE, request).await;
+    answer.unwrap_or_else(|_| Err(unavailable(format!("no answer within {PATIENCE:?}"))))
+}
+
 /// The seam's error for lapin's. A refusal is one that trying again does not mend.
 pub(super) fn fault(error: &lapin::Error) -> BrokerError {
     const REFUSALS: [u16; 3] = [403, 406, 530];

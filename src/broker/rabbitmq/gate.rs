@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     BrokerError, Topology,
-    connect::unavailable,
+    connect::{patient, unavailable},
     link::{Link, Session},
     topology,
 };
@@ -56,7 +56,6 @@ impl Drop for Pass {
 
 impl Gate {
     const TRUST: Duration = Duration::from_secs(5);
-    const PATIENCE: Duration = Duration::from_secs(5);
 
     pub(super) fn new(link: Link, topology: Topology, limits: QueueLimits) -> Self {
         Self { link, topology, limits, rooms: Default::default() }
@@ -109,9 +108,7 @@ impl Gate {
 
     async fn ready(&self, session: &Session, queue: Queue) -> Result<u64, BrokerError> {
         let spec = self.topology.queue(queue);
-        let declare = async { spec.declare(&session.channel().await?).await };
-        let answer = tokio::time::timeout(Self::PATIENCE, declare).await;
-        let ready = answer.unwrap_or_else(|_| Err(unavailable(format!("no answer within {:?}", Self::PATIENCE))));
+        let ready = patient(async { spec.declare(&session.channel().await?).await }).await;
         ready.map(u64::from).inspect_err(|_| self.link.doubt())
     }
 }

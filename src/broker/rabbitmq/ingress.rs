@@ -8,7 +8,8 @@ use lapin::{
 };
 
 use super::{
-    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Role, Settle, Topology, connect::unavailable,
+    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Role, Settle, Topology,
+    connect::{patient, unavailable},
     parcel::headers,
 };
 use crate::config::Rabbitmq;
@@ -107,7 +108,7 @@ impl Ingress {
     /// The exchange for rejects, surely there. A queue of the user's own may be bound to it beside ours.
     async fn rejects(&self) -> Result<ShortString, BrokerError> {
         let spec = self.topology.rejects();
-        spec.declare(&self.publishing.session()?.channel().await?).await?;
+        patient(async { spec.declare(&self.publishing.session()?.channel().await?).await }).await?;
         Ok(spec.name)
     }
 }

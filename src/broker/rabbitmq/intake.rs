@@ -11,7 +11,7 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{
     BrokerError,
     backoff::Backoff,
-    connect::{fault, unavailable},
+    connect::{fault, patient, unavailable},
     feed::{Ended, Feed},
     lines::{Line, Lines, Settle},
     link::{Link, Session},
@@ -45,6 +45,9 @@ const WATCHDOG: Duration = Duration::from_secs(1);
 type Started = Result<(Arc<Line>, lapin::Consumer), BrokerError>;
 
 impl Intake {
+    /// Starts that fail before the caller is told.
+    const TRIES: u32 = 4;
+
     pub(super) fn new(link: Link, lines: Arc<Lines>, spec: Spec) -> Self {
         let (feed, backoff) = (Feed::default(), Backoff::default());
         let quiet_since = Instant::now();
@@ -115,25 +118,27 @@ impl Intake {
     }
 
     async fn start(&mut self, prefetch: u16) -> Result<(), BrokerError> {
-        if let Some(pause) = self.pause {
-            tokio::time::sleep_until(pause).await;
-            self.pause = None;
-        }
-        if self.starting.is_none() {
-            let session = self.link.wait().await?;
-            let (lines, line, spec) = (self.lines.clone(), self.line().cloned(), self.spec.clone());
-            self.granted = prefetch;
-            self.starting = Some(tokio::spawn(consume(session, lines, line, spec, prefetch)));
-        }
-        let started = self.started().await;
-        match &started {
-            Ok(()) => self.backoff.reset(),
-            Err(_) => {
-                self.pause = Some(Instant::now() + self.backoff.next());
-                self.link.doubt();
+        loop {
+            if let Some(pause) = self.pause {
+                tokio::time::sleep_until(pause).await;
+                self.pause = None;
             }
+            if self.starting.is_none() {
+                let session = self.link.wait().await?;
+                let (lines, line, spec) = (self.lines.clone(), self.line().cloned(), self.spec.clone());
+                self.granted = prefetch;
+                self.starting = Some(tokio::spawn(consume(session, lines, line, spec, prefetch)));
+            }
+            let Err(error) = self.started().await else { return Ok(()) };
+            self.retire();
+            self.pause = Some(Instant::now() + self.backoff.next());
+            self.link.doubt();
+            // A server that has only begun to make the queue, for another process, even ends the connection.
+            if !error.is_retryable() || self.backoff.failures() > Self::TRIES {
+                return Err(error);
+            }
+            tracing::debug!(queue = %self.spec.name, %error, "a consumer could not start yet");
         }
-        started
     }
 
     /// Waits for the start that is under way.
@@ -143,6 +148,7 @@ impl Intake {
         self.starting = None;
         let (line, consumer) = started??;
         self.quiet_since = Instant::now();
+        self.backoff.reset();
         self.feed.start(line, consumer);
         Ok(())
     }
@@ -153,7 +159,7 @@ impl Intake {
         self.quiet_since = Instant::now();
         let Some(line) = self.line() else { return };
         let full = line.outstanding() >= usize::from(self.granted);
-        match self.spec.declare(&line.channel).await {
+        match patient(self.spec.declare(&line.channel)).await {
             Ok(waiting) if waiting > 0 && !full => {
                 tracing::warn!(queue = %self.spec.name, waiting, "nothing is delivered; the consumer starts again");
                 self.feed.stop().await;
@@ -192,14 +198,24 @@ async fn consume(
 ) -> Started {
     let line = match line {
         Some(line) => line,
-        None => lines.open(session.channel().await?),
+        None => lines.open(patient(session.channel()).await?),
     };
-    spec.declare(&line.channel).await?;
-    let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
-    qos.map_err(|error| fault(&error))?;
-    let options = BasicConsumeOptions::default();
-    let consumer = line.channel.basic_consume(spec.name, "".into(), options, FieldTable::default()).await;
-    consumer.map(|consumer| (line, consumer)).map_err(|error| fault(&error))
+    let start = async {
+        spec.declare(&line.channel).await?;
+        let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
+        qos.map_err(|error| fault(&error))?;
+        let (name, options) = (spec.name.clone(), BasicConsumeOptions::default());
+        let consumer = line.channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
+        consumer.map_err(|error| fault(&error))
+    };
+    match patient(start).await {
+        Ok(consumer) => Ok((line, consumer)),
+        Err(error) => {
+            // With the channel ends whatever of the consumer the server made.
+            lines.retire(&line);
+            Err(error)
+        }
+    }
 }
 
 impl Drop for Intake {
