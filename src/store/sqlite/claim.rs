@@ -116,7 +116,8 @@ fn judge(
     }
     match held(write, rules, by, &known)? {
         Some(retry_in) => Ok(Verdict::Held { retry_in }),
-        None if crowded(write, rules, by, claim, known.crashes + 1)? => Ok(CROWDED),
+        // A cancelled task starts no more, so it need not wait for a suspect.
+        None if !known.signalled && crowded(write, rules, by, claim, known.crashes + 1)? => Ok(CROWDED),
         None => pass(write, rules, by, claim, &known, tally),
     }
 }

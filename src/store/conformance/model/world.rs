@@ -75,10 +75,7 @@ impl<'a> World<'a> {
         let message = &current;
         let verdict = claim(self.store, self.workers[worker], message).await;
         let mut life = life.unwrap_or_else(|| Life::new(State::Queued, message));
-        let mut others =
-            self.lives.iter().enumerate().filter(|(other, _)| *other != task).filter_map(|(_, life)| life.as_ref());
-        let crowded = others.any(|other| other.state == State::Running && other.owner == worker && other.is_suspect());
-        let expected = life.claim(message.generation, worker, &self.alive, crowded);
+        let expected = life.claim(message.generation, worker, &self.alive);
         match verdict {
             Verdict::Run { token, crashes } | Verdict::Poison { token, crashes } => {
                 let poison = matches!(verdict, Verdict::Poison { .. });

@@ -54,7 +54,8 @@ local function contend(id, r)
   if r.w == me and r.q == ticket then return say(r.c >= poison and 'P' or 'R', tonumber(r.t), r.c) end
   local left = holds(r.w)
   if left > 0 then return say('H', left, 0) end
-  if crowded(id, r.c + 1) then return say('H', PROBATION, 0) end
+  -- A cancelled task starts no more, so it need not wait for a suspect.
+  if not r.z and crowded(id, r.c + 1) then return say('H', PROBATION, 0) end
   order(r.w, 'l', id)
   if r.z then
     finish(id, r, 'X', span, 'c', r.c + 1)
