@@ -17,12 +17,25 @@ impl Life {
         Self { state, message: message.clone(), attempt: 0, crashes: 0, owner: 0, signalled: false, letter: false }
     }
 
-    pub(super) fn claim(&mut self, generation: u32, worker: usize, alive: &[bool; WORKERS]) -> &'static str {
+    /// One more crash would make it poison.
+    pub(super) const fn is_suspect(&self) -> bool {
+        self.crashes == 2
+    }
+
+    /// `crowded`: the worker runs another suspect.
+    pub(super) fn claim(
+        &mut self,
+        generation: u32,
+        worker: usize,
+        alive: &[bool; WORKERS],
+        crowded: bool,
+    ) -> &'static str {
         if self.state.is_final() || generation < self.message.generation {
             return "drop";
         }
         if self.state == State::Running {
-            if alive[self.owner] {
+            let next = Self { crashes: self.crashes + 1, ..self.clone() };
+            if alive[self.owner] || (crowded && next.is_suspect()) {
                 return "held";
             }
             self.crashes += 1;
@@ -30,6 +43,8 @@ impl Life {
                 self.state = State::Cancelled;
                 return "drop";
             }
+        } else if crowded && self.is_suspect() {
+            return "held";
         }
         let poison = self.state == State::Running && self.crashes >= 3;
         (self.state, self.owner) = (State::Running, worker);
