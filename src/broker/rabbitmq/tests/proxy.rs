@@ -20,14 +20,15 @@ pub(super) enum Weather {
 
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
-    weather: watch::Sender<Weather>,
+    /// And how often it was cut: a relay may sleep through a short one.
+    weather: watch::Sender<(Weather, u32)>,
 }
 
 impl Proxy {
     pub(super) async fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (weather, seen) = watch::channel(Weather::Fair);
+        let (weather, seen) = watch::channel((Weather::Fair, 0));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(relay(client, server, seen.clone()));
@@ -37,16 +38,21 @@ impl Proxy {
     }
 
     pub(super) fn set(&self, weather: Weather) {
-        self.weather.send_replace(weather);
+        self.weather.send_modify(|(now, cuts)| {
+            *now = weather;
+            *cuts += u32::from(weather == Weather::Cut);
+        });
     }
 }
 
-async fn relay(client: TcpStream, server: SocketAddr, mut weather: watch::Receiver<Weather>) {
+async fn relay(client: TcpStream, server: SocketAddr, mut weather: watch::Receiver<(Weather, u32)>) {
     let mut server = TcpStream::connect(server).await.unwrap();
     let mut client = client;
+    let began = weather.borrow().1;
     loop {
-        let now = *weather.borrow_and_update();
+        let (now, cuts) = *weather.borrow_and_update();
         match now {
+            _ if cuts != began => return,
             Weather::Cut => return,
             Weather::Blocked => client.write_all(&blocked()).await.unwrap(),
             Weather::Fair => {
