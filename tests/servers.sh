@@ -22,7 +22,7 @@ free_port() {
 become_redis() {
     local folder=$1 port=$2
     mkdir -p "$folder"
-    exec redis-server --port "$port" --bind 127.0.0.1 --dir "$folder" --appendonly yes --save "" \
+    exec redis-server --port "$port" --bind 127.0.0.1 --dir "$folder" --appendonly yes --appendfsync always --save "" \
         --maxmemory-policy noeviction
 }
 

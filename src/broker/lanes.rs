@@ -18,26 +18,25 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// `broker` is asked once for each backend that a queue lives on.
-    pub async fn open(
-        lanes: &config::Lanes,
-        broker: impl AsyncFn(Backend) -> Result<Arc<dyn Broker>, BrokerError>,
-    ) -> Result<Self, BrokerError> {
+    /// The backends that carry a lane.
+    pub fn backends(lanes: &config::Lanes) -> Vec<Backend> {
         let mut backends = Vec::new();
-        let mut members = Vec::new();
-        let mut home = [0; Queue::ALL.len()];
-        for queue in Queue::ALL {
-            let backend = lanes.backend(queue);
-            home[queue.index()] = match backends.iter().position(|known| *known == backend) {
-                Some(member) => member,
-                None => {
-                    backends.push(backend);
-                    members.push(broker(backend).await?);
-                    members.len() - 1
-                }
-            };
+        for backend in Queue::ALL.map(|queue| lanes.backend(queue)) {
+            if !backends.contains(&backend) {
+                backends.push(backend);
+            }
         }
-        Ok(Self { members, home })
+        backends
+    }
+
+    /// `members` stand for [`Lanes::backends`], in that order.
+    pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Broker>>) -> Self {
+        let backends = Self::backends(lanes);
+        let home = Queue::ALL.map(|queue| {
+            let backend = lanes.backend(queue);
+            backends.iter().position(|known| *known == backend).unwrap_or_default()
+        });
+        Self { members, home }
     }
 
     fn of(&self, queue: Queue) -> &Arc<dyn Broker> {

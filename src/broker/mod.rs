@@ -9,6 +9,8 @@
 pub(crate) mod conformance;
 mod error;
 mod lanes;
+#[cfg(test)]
+mod lanes_tests;
 mod open;
 pub mod rabbitmq;
 pub mod redis;

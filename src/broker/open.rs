@@ -8,7 +8,11 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Broker>, BrokerError> {
     match config.profile {
         Profile::Embedded => Ok(Arc::new(SqliteBroker::open(config).await?)),
         Profile::Cluster => {
-            Ok(Arc::new(Lanes::open(&config.lanes, async |backend| member(config, backend).await).await?))
+            let mut members = Vec::new();
+            for backend in Lanes::backends(&config.lanes) {
+                members.push(member(config, backend).await?);
+            }
+            Ok(Arc::new(Lanes::new(&config.lanes, members)))
         }
     }
 }

@@ -77,7 +77,7 @@ struct Errand {
 
 enum What {
     /// With the task as it came, should it have to go back.
-    Enqueue(NewTask, Payload, Format),
+    Enqueue(Box<NewTask>, Payload, Format),
     GiveBack(Return),
 }
 
@@ -125,7 +125,7 @@ impl Desk {
 
     fn part(&self, part: Payload, id: Option<crate::task::TaskId>, format: Format) -> What {
         match letter::task(&part, &self.limits) {
-            Ok(task) => What::Enqueue(NewTask { id: task.id.or(id), ..task }, part, format),
+            Ok(task) => What::Enqueue(Box::new(NewTask { id: task.id.or(id), ..task }), part, format),
             Err(rejection) => What::GiveBack(returned(rejection, &part, format)),
         }
     }
@@ -149,8 +149,8 @@ impl Desk {
         self.give_back(returns).await;
     }
 
-    async fn enqueue(&mut self, tasks: Vec<(u64, NewTask, Payload, Format)>, returns: &mut Vec<(u64, Return)>) {
-        let batch = tasks.iter().map(|(_, task, ..)| task.clone()).collect();
+    async fn enqueue(&mut self, tasks: Vec<(u64, Box<NewTask>, Payload, Format)>, returns: &mut Vec<(u64, Return)>) {
+        let batch = tasks.iter().map(|(_, task, ..)| NewTask::clone(task)).collect();
         let answers = self.producer.enqueue(batch, RIGHTS).await;
         for ((letter, task, part, format), answer) in tasks.into_iter().zip(answers) {
             match answer {

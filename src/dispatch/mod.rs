@@ -11,6 +11,8 @@ mod classify;
 mod collector;
 mod confirmed;
 mod ingress;
+#[cfg(test)]
+mod ingress_tests;
 mod letter;
 mod place;
 mod producer;

@@ -28,6 +28,10 @@ pub trait TaskStore: Send + Sync + 'static {
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
     ///   claim passes over, one crash is counted, the old owner is told (`Orders::lost`), and the answer is `Run`, or
     ///   `Poison` from the third crash on.
+    /// - running since the same worker claimed it with the same `ticket`: the same answer again.
+    /// - with crashes, while this worker has just started another task with crashes, or, when one more would make it
+    ///   poison, while it runs another such task: `Held`, and nothing changes. So a poison task seldom takes the same
+    ///   bystanders down again, and they are not taken for poison themselves.
     async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError>;
 
     /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
@@ -74,6 +78,9 @@ pub enum Admitted {
 pub struct Claim {
     pub id: TaskId,
     pub generation: u32,
+    /// Drawn for each delivery and kept while its claim is asked again: an answer may get lost after the claim was made,
+    /// and then nobody would run the task while its worker lives.
+    pub ticket: u32,
     /// For a record that is gone (restored broker, emptied store): enough to write it anew.
     pub kind: String,
     pub priority: Priority,
@@ -90,7 +97,7 @@ pub enum Verdict {
     Poison { token: u64, crashes: u32 },
     /// Finished, cancelled or put on its way again: acknowledge the message and forget it.
     Drop,
-    /// Another worker runs it and lives: put the message into the schedule set for `retry_in` and acknowledge.
+    /// Another worker runs it and lives, or this one must not run it beside another: put the message into the schedule set for `retry_in` and acknowledge.
     Held { retry_in: Duration },
 }
 

@@ -24,11 +24,14 @@ pub(super) async fn run(
         () = job.stop.cancelled() => {}
         () = time::sleep_until(job.deadline) => job.stop.cancel(),
     }
-    let late = || Failure::new(ErrorClass::Timeout, format!("still running after its {:?}", job.task.timeout));
+    let late =
+        |said: &str| Failure::new(ErrorClass::Timeout, format!("still running after its {:?}{said}", job.task.timeout));
     match time::timeout(stop_grace, handler).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(failure)) if job.stopped().is_some() => Err(failure),
-        _ => Err(late()),
+        // What it says of its end helps; that it was late is what counts.
+        Ok(Err(failure)) => Err(late(&format!(": {}", failure.message))),
+        Err(_) => Err(late("")),
     }
 }
 

@@ -1,16 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
-use rand::RngExt;
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time,
-};
+use tokio::{sync::mpsc, time};
 use tokio_util::sync::CancellationToken;
 
 use super::{job::Job, lease::Vitals, settle::Ended};
 use crate::{
     broker::{Broker, Delivery, Receipt},
-    store::{Claim, Claimed, DeadLetter, End, Scheduled, Settlement, Store, StoreError, Verdict},
+    store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
     task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
 };
 
@@ -23,9 +19,6 @@ pub(super) struct Claimer {
     pub vitals: Arc<Vitals>,
     pub lease: Duration,
     pub settle: mpsc::Sender<Ended>,
-    /// One permit: a task that a worker died with runs only while no other such task does here, so that the innocent are
-    /// not taken for poison together with the guilty.
-    pub suspects: Arc<Semaphore>,
     /// The worker leaves: claim nothing more.
     pub stop: CancellationToken,
 }
@@ -102,14 +95,7 @@ impl Claimer {
                 self.end(job(token, crashes), DeadReason::Expired, failure).await;
                 None
             }
-            Verdict::Run { token, crashes: 0 } => Some(Arc::new(job(token, 0))),
-            Verdict::Run { token, crashes } => match Arc::clone(&self.suspects).try_acquire_owned() {
-                Ok(alone) => Some(Arc::new(job(token, crashes).alone(alone))),
-                Err(_) => {
-                    self.defer(&delivery, job(token, crashes).claimed, done).await;
-                    None
-                }
-            },
+            Verdict::Run { token, crashes } => Some(Arc::new(job(token, crashes))),
             Verdict::Poison { token, crashes } => {
                 let failure = Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
                 self.end(job(token, crashes), DeadReason::Poison, failure).await;
@@ -120,7 +106,7 @@ impl Claimer {
                 None
             }
             Verdict::Held { retry_in } => {
-                // Its owner lives. The set keeps the message in case that changes; only then may the broker forget it.
+                // It is not its time. The set keeps the message until then; only with that may the broker forget it.
                 let entry = Scheduled { message: delivery.message.clone(), at: Timestamp::now() + retry_in };
                 match self.store.schedule(&[entry]).await {
                     Ok(()) => done.push(delivery.receipt),
@@ -128,21 +114,6 @@ impl Claimer {
                 }
                 None
             }
-        }
-    }
-
-    /// Gives a suspect's claim back and lets its message wait for a worker without one. In this order, so that the message
-    /// is never the only trace of the task.
-    async fn defer(&self, delivery: &Delivery, claimed: Claimed, done: &mut Vec<Receipt>) {
-        let wait = Duration::from_millis(rand::rng().random_range(100..500));
-        let entry = Scheduled { message: delivery.message.clone(), at: Timestamp::now() + wait };
-        let deferred = async {
-            self.store.schedule(&[entry]).await?;
-            self.store.settle(self.worker, &[Settlement { claimed, end: End::Released }]).await
-        };
-        match deferred.await {
-            Ok(_) => done.push(delivery.receipt.clone()),
-            Err(error) => self.give_back(delivery.clone(), &error).await,
         }
     }
 
@@ -189,6 +160,7 @@ fn claim(task: &Task) -> Claim {
     Claim {
         id: task.id,
         generation: task.generation,
+        ticket: rand::random(),
         kind: task.kind.clone(),
         priority: task.priority,
         attempt: task.attempt,

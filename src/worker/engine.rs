@@ -1,7 +1,6 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use tokio::{
@@ -14,15 +13,18 @@ use super::{
     claim::{Claimer, Ruling},
     job::{Job, Stop},
     lease::Vitals,
+    outcome,
+    pace::Pace,
     settle::Ended,
     slots::Slots,
+    stop::Phase,
 };
 use crate::{
     broker::{Broker, Delivery, Receipt},
     config::WorkerSettings,
     retry,
     store::Orders,
-    task::{ErrorClass, Failure, Outcome, Payload, Queue, TaskId, Timestamp},
+    task::{Failure, Outcome, Payload, Queue, TaskId},
 };
 
 /// The one owner of a worker's state. Everything else runs beside it and reports here.
@@ -56,14 +58,6 @@ pub(super) enum Event {
     Finished { slot: usize, job: Arc<Job>, result: Result<Payload, Failure> },
 }
 
-/// The two phases of a stop: running tasks may finish, then they are told to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Working,
-    Finishing { until: Instant },
-    Leaving { until: Instant },
-}
-
 impl Engine {
     /// Handles one event of a fetcher or a slot.
     pub fn on_event(&mut self, event: Event) {
@@ -80,7 +74,7 @@ impl Engine {
                 if self.running.remove(&job.task.id).is_some() {
                     self.arbiter.freed(job.queue());
                     self.pace.finished();
-                    let outcome = self.outcome(&job, result);
+                    let outcome = outcome::of(&job, result, &self.retries, self.result_limit);
                     self.settle(job, outcome);
                 }
             }
@@ -122,20 +116,6 @@ impl Engine {
         if orders.drain {
             self.drain();
         }
-    }
-
-    /// First phase: take nothing new, give back what has not started, let the rest finish.
-    pub fn drain(&mut self) {
-        if self.phase != Phase::Working {
-            return;
-        }
-        tracing::info!(running = self.running.len(), grace = ?self.settings.grace, "draining");
-        self.phase = Phase::Finishing { until: Instant::now() + self.settings.grace };
-        self.vitals.set_draining();
-        self.claimer.stop.cancel();
-        self.demand.clear();
-        let ready = self.ready.iter_mut().flat_map(std::mem::take).map(|(delivery, _)| delivery.receipt).collect();
-        self.give_back(ready);
     }
 
     /// Fills the free slots and tells the fetchers what more is wanted. Called after each round of events.
@@ -213,66 +193,14 @@ impl Engine {
         }
     }
 
-    pub fn is_done(&self) -> bool {
-        self.phase != Phase::Working && self.running.is_empty() && self.claiming == 0
-    }
-
-    /// Second phase: what still runs is told to stop.
-    pub fn tell_to_leave(&mut self) {
-        tracing::warn!(running = self.running.len(), "running tasks are told to stop");
-        self.phase = Phase::Leaving { until: Instant::now() + self.settings.stop_grace };
-        self.running.values().for_each(|(_, job)| job.stop(Stop::Leaving));
-    }
-
-    /// Past the second phase: what did not stop goes back to its queue, without an attempt (INV-8).
-    fn release_all(&mut self) {
-        let jobs: Vec<Arc<Job>> = self.running.drain().map(|(_, (_, job))| job).collect();
-        jobs.into_iter().for_each(|job| self.settle(job, Outcome::Released));
-    }
-
-    /// A handler that did not end long after it was told to has lost its thread. Its attempt failed; its slot stays
-    /// taken, and the worker leaves so that a fresh one can replace it.
-    fn abandon(&mut self, id: TaskId) {
-        if let Some((_, job)) = self.running.remove(&id) {
-            tracing::error!(code = "CP-1502", %id, kind = job.task.kind, "a handler hangs; the worker leaves to be replaced");
-            let why = format!("the handler hung: it ran past its {:?} and could not be stopped", job.task.timeout);
-            let outcome = self.outcome(&job, Err(Failure::new(ErrorClass::Timeout, why)));
-            self.settle(job, outcome);
-            self.hung = true;
-            self.drain();
-        }
-    }
-
-    fn given_up_at(&self, job: &Job) -> Instant {
-        job.deadline + self.settings.stop_grace * 2 + Duration::from_secs(1)
-    }
-
-    fn outcome(&self, job: &Job, result: Result<Payload, Failure>) -> Outcome {
-        let failure = match (result, job.stopped()) {
-            (Ok(result), _) if result.as_message_pack().len() <= self.result_limit => {
-                return Outcome::Completed(result);
-            }
-            (Ok(result), _) => {
-                let (size, limit) = (result.as_message_pack().len(), self.result_limit);
-                Failure::new(ErrorClass::Validation, format!("the result has {size} bytes; limits.result is {limit}"))
-            }
-            (Err(_), Some(Stop::Cancelled)) => return Outcome::Cancelled,
-            (Err(_), Some(Stop::Leaving | Stop::Lost)) => return Outcome::Released,
-            (Err(failure), None) => failure,
-        };
-        let outcome = retry::decide(&self.retries, &job.task, failure, Timestamp::now(), &mut rand::rng());
-        log_failure(job, &outcome);
-        outcome
-    }
-
-    fn settle(&self, job: Arc<Job>, outcome: Outcome) {
+    pub(super) fn settle(&self, job: Arc<Job>, outcome: Outcome) {
         // There is room for every running task: see `picked`. A refused outcome would only mean that the task runs again.
         if self.settle.try_send(Ended { job, outcome }).is_err() {
             tracing::error!("the settler is gone; a task will run again");
         }
     }
 
-    fn give_back(&self, receipts: Vec<Receipt>) {
+    pub(super) fn give_back(&self, receipts: Vec<Receipt>) {
         if receipts.is_empty() {
             return;
         }
@@ -282,52 +210,6 @@ impl Engine {
                 tracing::debug!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
             }
         });
-    }
-}
-
-fn log_failure(job: &Job, outcome: &Outcome) {
-    let (id, kind) = (job.task.id, &job.task.kind);
-    match outcome {
-        Outcome::Retry { failure, at } => tracing::info!(%id, kind, %failure, next = %at, "failed; will retry"),
-        Outcome::Dead { failure, .. } if failure.class == ErrorClass::Security => {
-            tracing::error!(%id, kind, %failure, alert = true, "security failure; dead-lettered");
-        }
-        Outcome::Dead { failure, reason } => {
-            tracing::warn!(%id, kind, %failure, %reason, "failed for good; dead-lettered")
-        }
-        _ => {}
-    }
-}
-
-/// How many messages to fetch ahead of free slots: as many as finished in the last half of `hold`, so that what is
-/// fetched ahead starts long before it would be given back. Zero when tasks are slow.
-pub(super) struct Pace {
-    window: Duration,
-    started: Instant,
-    finished: usize,
-    ahead: usize,
-}
-
-impl Pace {
-    const MOST: usize = 1024;
-
-    pub fn new(hold: Duration) -> Self {
-        Self { window: hold / 2, started: Instant::now(), finished: 0, ahead: 0 }
-    }
-
-    fn finished(&mut self) {
-        self.finished += 1;
-    }
-
-    fn ahead(&mut self) -> usize {
-        let elapsed = self.started.elapsed();
-        if elapsed >= self.window {
-            let windows = elapsed.as_nanos() / self.window.as_nanos().max(1);
-            self.ahead = usize::try_from(self.finished as u128 / windows.max(1)).unwrap_or(Self::MOST).min(Self::MOST);
-            self.finished = 0;
-            self.started = Instant::now();
-        }
-        self.ahead
     }
 }
 

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -23,8 +23,6 @@ pub(super) struct Job {
     pub deadline: Instant,
     pub stop: CancellationToken,
     why: AtomicU8,
-    /// A suspect's permit to run; held until it is settled.
-    _alone: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a handler was told to stop before its deadline. The first word stands.
@@ -42,20 +40,7 @@ pub(super) enum Stop {
 impl Job {
     pub fn new(task: Arc<Task>, delivery: Delivery, claimed: Claimed, crashes: u32) -> Self {
         let deadline = Instant::now() + task.timeout;
-        Self {
-            task,
-            delivery,
-            claimed,
-            crashes,
-            deadline,
-            stop: CancellationToken::new(),
-            why: AtomicU8::new(0),
-            _alone: None,
-        }
-    }
-
-    pub fn alone(self, permit: OwnedSemaphorePermit) -> Self {
-        Self { _alone: Some(permit), ..self }
+        Self { task, delivery, claimed, crashes, deadline, stop: CancellationToken::new(), why: AtomicU8::new(0) }
     }
 
     pub const fn queue(&self) -> Queue {

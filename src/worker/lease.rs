@@ -56,8 +56,9 @@ impl Vitals {
 }
 
 impl LeaseKeeper {
-    /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer.
-    pub async fn start(config: &Config, beat: Beat, progress: Progress) -> Result<Self, WorkerError> {
+    /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer, with the
+    /// orders that the beat brought.
+    pub async fn start(config: &Config, beat: Beat, progress: Progress) -> Result<(Self, Orders), WorkerError> {
         let vitals = Arc::<Vitals>::default();
         let (send_orders, mut orders) = mpsc::channel(16);
         let stop = CancellationToken::new();
@@ -78,7 +79,7 @@ impl LeaseKeeper {
         });
         let thread = thread?;
         match orders.recv().await {
-            Some(_) => Ok(Self { vitals, orders, stop, thread }),
+            Some(first) => Ok((Self { vitals, orders, stop, thread }, first)),
             None => Err(WorkerError::NoLease),
         }
     }

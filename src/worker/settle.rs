@@ -54,7 +54,9 @@ impl Settler {
         for (ended, accepted) in batch.into_iter().zip(accepted) {
             let receipt = ended.job.delivery.receipt.clone();
             let released = matches!(ended.outcome, Outcome::Released);
-            if released && accepted {
+            // A release goes back also when it was refused: that may be the second answer, after a first one was lost.
+            // If somebody else has the task, its claim drops the surplus message.
+            if released {
                 back.push(receipt)
             } else {
                 done.push(receipt)

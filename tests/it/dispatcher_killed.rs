@@ -9,7 +9,7 @@ use crate::support::{Api, Entry, Event, Servers, Settings, System, balance, task
 
 #[tokio::test]
 async fn inv_1_recovery_from_a_killed_dispatcher_cluster() {
-    let mut system = System::cluster(2, Servers::shared().settings()).await;
+    let mut system = System::apart(2, Servers::shared().settings()).await;
     let (mut second, standby) = system.second_dispatcher().await;
     let mut ids = enqueue_until_killed(&mut system).await;
     let killed = Instant::now();

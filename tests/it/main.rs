@@ -3,11 +3,20 @@
 //! `tests/run` starts the servers and runs everything. A test whose name begins with `inv_N` proves that invariant of
 //! ARCHITECTURE.md. Times are printed where they are of interest, and never asserted.
 
-// Helpers panic as tests do; the lints only know the functions that are marked as tests.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Helpers panic as tests do; the lints only know the functions that are marked as tests. And json!({}) is handed on as is.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 
+mod architecture;
+mod bad_handlers;
+mod bad_input;
+mod cli;
 mod demo;
+mod examples;
+mod idle;
+mod ingress;
+mod priorities;
 mod support;
+mod wishes;
 
 #[cfg(unix)]
 mod dispatcher_killed;

@@ -14,7 +14,7 @@ const OUTAGE: Duration = Duration::from_secs(2);
 async fn inv_5_recovery_from_a_killed_redis() {
     let mut redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
-    let system = System::cluster(2, servers.settings()).await;
+    let system = System::apart(2, servers.settings()).await;
     outage(system, &mut redis).await;
 }
 
@@ -22,11 +22,34 @@ async fn inv_5_recovery_from_a_killed_redis() {
 async fn inv_5_recovery_from_a_killed_rabbitmq() {
     let mut rabbitmq = Server::rabbitmq().await;
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
-    let system = System::cluster(2, servers.settings()).await;
+    let system = System::apart(2, servers.settings()).await;
     // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right before kill -9
     // answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
     tokio::time::sleep(Duration::from_secs(6)).await;
     outage(system, &mut rabbitmq).await;
+}
+
+/// Longer than the lease: that nobody could say that it lives makes nobody dead.
+#[tokio::test]
+async fn inv_2_a_redis_that_stands_still_takes_no_task_from_anybody() {
+    let redis = Server::redis().await;
+    let servers = Servers { redis: redis.url(), ..Servers::shared() };
+    let system = System::apart(2, servers.settings().with("worker = { heartbeat = \"100ms\", lease = \"1s\" }")).await;
+    let (api, ledger) = (&system.api, &system.ledger);
+    let held = (0..7).map(|n| task(&format!("P{n}"), json!({"hold": "still"})));
+    let ids = api.enqueue_all(held.collect()).await;
+    for id in &ids {
+        ledger.happened(*id, Event::Start, 1).await;
+    }
+    redis.signal("STOP");
+    tokio::time::sleep(OUTAGE).await;
+    redis.signal("CONT");
+    let after = api.enqueue(task("P0", json!({}))).await;
+    ledger.happened(after, Event::Done, 1).await;
+    ledger.open("still");
+    let balance = balance(api, ledger, &ids, 0).await;
+    assert_eq!((balance.completed, balance.crashes, balance.repeated), (7, 0, 0), "{balance:?}");
+    system.stop().await;
 }
 
 /// Running tasks end while the server is away. Afterwards everything goes on by itself: each acknowledged task is done,

@@ -7,7 +7,7 @@ use crate::support::{Event, Servers, Settings, System, balance, task};
 
 #[tokio::test]
 async fn inv_8_sigterm_lets_short_tasks_finish_and_gives_long_ones_back() {
-    let mut system = System::cluster(1, impatient()).await;
+    let mut system = System::apart(1, impatient()).await;
     let (short, long) = started(&system).await;
     system.workers[0].signal("TERM");
     hands_over(&mut system, short, long).await;
@@ -15,7 +15,7 @@ async fn inv_8_sigterm_lets_short_tasks_finish_and_gives_long_ones_back() {
 
 #[tokio::test]
 async fn inv_8_a_closed_standard_input_ends_a_supervised_worker_as_well() {
-    let mut system = System::cluster(0, impatient()).await;
+    let mut system = System::apart(0, impatient()).await;
     let id = uuid::Uuid::new_v4().to_string();
     system.add_worker_with(&[("CLAWPOOL_WORKER_ID", &id)]).await;
     let (short, long) = started(&system).await;

@@ -15,7 +15,7 @@ async fn inv_1_recovery_from_a_killed_worker_embedded() {
 
 #[tokio::test]
 async fn inv_1_recovery_from_a_killed_worker_cluster() {
-    let mut system = System::shared(2).await;
+    let mut system = System::cluster(2).await;
     let killed = kill_under_load(&system, "unsupervised, cluster").await;
     system.workers.retain(|worker| worker.pid() != killed);
     system.stop().await;

@@ -72,6 +72,7 @@ impl Pool {
     pub(super) async fn run(&self, id: TaskId) -> Claimed {
         let record = self.store.record(id).await.unwrap().unwrap();
         let claim = Claim {
+            ticket: 1,
             id,
             generation: record.generation,
             kind: record.kind,

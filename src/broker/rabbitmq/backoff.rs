@@ -18,6 +18,11 @@ impl Backoff {
         full.mul_f64(rand::random_range(0.5..1.0))
     }
 
+    /// Since the last success.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }

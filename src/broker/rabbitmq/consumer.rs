@@ -14,8 +14,8 @@ pub(super) struct RabbitConsumer {
     intake: Intake,
     worker: WorkerId,
     queue: Queue,
-    /// Fetched and not asked for yet: most urgent first, then oldest (tags rise).
-    ahead: BTreeMap<(Priority, u64), Delivery>,
+    /// Fetched and not asked for yet: most urgent first, then oldest (lines and tags rise).
+    ahead: BTreeMap<(Priority, u64, u64), Delivery>,
     window: Window,
 }
 
@@ -35,7 +35,7 @@ impl RabbitConsumer {
             Ok(message) => {
                 let (id, generation) = (message.id, message.generation);
                 let receipt = Receipt { queue: self.queue, worker: self.worker, id, generation, channel, tag };
-                self.ahead.insert((message.priority, tag), Delivery { message, receipt });
+                self.ahead.insert((message.priority, channel, tag), Delivery { message, receipt });
             }
             Err(error) => {
                 tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead queue");
@@ -44,10 +44,15 @@ impl RabbitConsumer {
         }
     }
 
+    fn give_back(&mut self) {
+        let surplus = std::mem::take(&mut self.ahead).into_values();
+        let receipts: Vec<_> = surplus.map(|delivery| delivery.receipt).collect();
+        self.intake.lines().settle(&receipts, Settle::Requeue);
+    }
+
     fn take(&mut self, want: usize) -> Vec<Delivery> {
-        let present = self.intake.line().map(|line| line.number);
         // What came over a lost channel is delivered again: forget the copy.
-        self.ahead.retain(|_, delivery| Some(delivery.receipt.channel) == present);
+        self.ahead.retain(|_, delivery| self.intake.lines().holds(delivery.receipt.channel));
         let taken: Vec<_> = std::iter::from_fn(|| self.ahead.pop_first()).take(want).map(|(_, taken)| taken).collect();
         self.window.taken(taken.len());
         taken
@@ -81,9 +86,8 @@ impl Consumer for RabbitConsumer {
         while let Some(raw) = self.intake.ready() {
             self.put(raw);
         }
-        let surplus = std::mem::take(&mut self.ahead);
-        self.window.rested(surplus.len());
-        self.intake.settle(surplus.into_keys().map(|(_, tag)| tag), Settle::Requeue);
+        self.window.rested(self.ahead.len());
+        self.give_back();
         self.intake.stop().await;
         Ok(())
     }
@@ -91,8 +95,7 @@ impl Consumer for RabbitConsumer {
 
 impl Drop for RabbitConsumer {
     fn drop(&mut self) {
-        let surplus = std::mem::take(&mut self.ahead);
-        self.intake.settle(surplus.into_keys().map(|(_, tag)| tag), Settle::Requeue);
+        self.give_back();
     }
 }
 

@@ -16,12 +16,8 @@ pub(super) struct Feed {
     surplus: Vec<u64>,
 }
 
-/// What a consumer gave.
-pub(super) enum Fed {
-    Delivery(Delivery),
-    /// Nothing will come any more, for this reason if the channel or the connection is to blame.
-    Ended(Option<lapin::Error>),
-}
+/// Nothing will come any more, for this reason if the channel or the connection is to blame.
+pub(super) struct Ended(pub(super) Option<lapin::Error>);
 
 impl Feed {
     /// The line that deliveries come in on now, while it lives.
@@ -47,7 +43,7 @@ impl Feed {
     }
 
     /// Waits for the next delivery. Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Fed {
+    pub(super) async fn next(&mut self) -> Result<Delivery, Ended> {
         let next = match &mut self.consumer {
             Some(consumer) => consumer.next().await,
             None => None,
@@ -55,11 +51,11 @@ impl Feed {
         match next {
             Some(Ok(delivery)) => {
                 self.note(&delivery);
-                Fed::Delivery(delivery)
+                Ok(delivery)
             }
             ended => {
                 self.consumer = None;
-                Fed::Ended(ended.and_then(Result::err))
+                Err(Ended(ended.and_then(Result::err)))
             }
         }
     }
@@ -68,7 +64,7 @@ impl Feed {
     pub(super) async fn stop(&mut self) {
         self.cancel();
         while self.consumer.is_some() {
-            if let Fed::Delivery(delivery) = self.next().await {
+            if let Ok(delivery) = self.next().await {
                 self.surplus.push(delivery.delivery_tag);
             }
         }

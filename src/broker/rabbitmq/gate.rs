@@ -8,8 +8,9 @@ use std::{
 
 use super::{
     BrokerError, Topology,
-    connect::unavailable,
+    connect::{patient, unavailable},
     link::{Link, Session},
+    topology,
 };
 use crate::{
     config::QueueLimits,
@@ -41,6 +42,7 @@ struct Grant {
     session: u64,
     left: u64,
     until: Option<Instant>,
+    closed: Option<Instant>,
 }
 
 /// The right to publish one message; given back when its answer is known.
@@ -54,7 +56,6 @@ impl Drop for Pass {
 
 impl Gate {
     const TRUST: Duration = Duration::from_secs(5);
-    const PATIENCE: Duration = Duration::from_secs(5);
 
     pub(super) fn new(link: Link, topology: Topology, limits: QueueLimits) -> Self {
         Self { link, topology, limits, rooms: Default::default() }
@@ -84,9 +85,11 @@ impl Gate {
         }
     }
 
-    /// The queue is not what it was: ask the server before the next message.
+    /// The queue was deleted: declare it again, but not at once.
     pub(super) fn forget(&self, queue: Queue) {
-        self.rooms[queue.index()].lock().until = None;
+        let mut grant = self.rooms[queue.index()].lock();
+        grant.until = None;
+        grant.closed = Some(Instant::now() + topology::MOURNING);
     }
 
     /// How many of `want` messages may be published. They count as in flight from here on.
@@ -96,15 +99,16 @@ impl Gate {
         if let Some(granted) = room.take(session.number, want) {
             return Ok(granted);
         }
+        if room.lock().closed.is_some_and(|until| Instant::now() < until) {
+            return Err(unavailable(topology::deleted(&self.topology.queue_name(queue))));
+        }
         let ready = self.ready(&session, queue).await?;
         Ok(room.renew(session.number, self.limits.get(queue), ready, want))
     }
 
     async fn ready(&self, session: &Session, queue: Queue) -> Result<u64, BrokerError> {
         let spec = self.topology.queue(queue);
-        let declare = async { spec.declare(&session.channel().await?).await };
-        let answer = tokio::time::timeout(Self::PATIENCE, declare).await;
-        let ready = answer.unwrap_or_else(|_| Err(unavailable(format!("no answer within {:?}", Self::PATIENCE))));
+        let ready = patient(async { spec.declare(&session.channel().await?).await }).await;
         ready.map(u64::from).inspect_err(|_| self.link.doubt())
     }
 }
@@ -129,7 +133,7 @@ impl Room {
         let mut grant = self.lock();
         let free = limit.saturating_sub(ready).saturating_sub(self.in_flight.load(Ordering::Relaxed));
         let granted = want.min(free);
-        *grant = Grant { session, left: free - granted, until: Some(Instant::now() + Gate::TRUST) };
+        *grant = Grant { session, left: free - granted, until: Some(Instant::now() + Gate::TRUST), closed: None };
         self.in_flight.fetch_add(granted, Ordering::Relaxed);
         granted
     }

@@ -8,7 +8,9 @@ use lapin::{
 };
 
 use super::{
-    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Settle, Topology, connect::unavailable, parcel::headers,
+    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Role, Settle, Topology,
+    connect::{patient, unavailable},
+    parcel::headers,
 };
 use crate::config::Rabbitmq;
 
@@ -47,8 +49,8 @@ impl Ingress {
 
     pub async fn open(settings: &Rabbitmq) -> Result<Self, BrokerError> {
         let topology = Topology::new(&settings.prefix);
-        let consuming = Link::open(settings, "ingress").await?;
-        let publishing = Link::open(settings, "rejects").await?;
+        let consuming = Link::open(settings, Role::Ingress).await?;
+        let publishing = Link::open(settings, Role::Publish).await?;
         let intake = Intake::new(consuming, Arc::new(Lines::default()), topology.ingress());
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
         Ok(Self { intake, publisher, publishing, topology })
@@ -106,7 +108,7 @@ impl Ingress {
     /// The exchange for rejects, surely there. A queue of the user's own may be bound to it beside ours.
     async fn rejects(&self) -> Result<ShortString, BrokerError> {
         let spec = self.topology.rejects();
-        spec.declare(&self.publishing.session()?.channel().await?).await?;
+        patient(async { spec.declare(&self.publishing.session()?.channel().await?).await }).await?;
         Ok(spec.name)
     }
 }

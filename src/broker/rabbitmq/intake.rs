@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use lapin::{
@@ -11,11 +11,11 @@ use tokio::{task::JoinHandle, time::Instant};
 use super::{
     BrokerError,
     backoff::Backoff,
-    connect::{fault, unavailable},
-    feed::{Fed, Feed},
+    connect::{fault, patient, unavailable},
+    feed::{Ended, Feed},
     lines::{Line, Lines, Settle},
     link::{Link, Session},
-    topology::Spec,
+    topology::{self, Spec},
 };
 
 /// Consumes one queue on a channel of its own, and starts again after whatever ended that: a lost connection, a closed
@@ -29,17 +29,33 @@ pub(super) struct Intake {
     starting: Option<JoinHandle<Started>>,
     /// The prefetch of the present consumer, or of the one that is starting.
     granted: u16,
+    /// When the last delivery came, or the last look at whether some should have.
+    quiet_since: Instant,
     backoff: Backoff,
-    /// After a failure: no new try before this.
+    /// After a failure or a deleted queue: no new try before this.
     pause: Option<Instant>,
 }
+
+/// How long a consumer may be without deliveries before it asks whether it should have had some.
+#[cfg(not(test))]
+const WATCHDOG: Duration = Duration::from_secs(60);
+#[cfg(test)]
+const WATCHDOG: Duration = Duration::from_secs(1);
 
 type Started = Result<(Arc<Line>, lapin::Consumer), BrokerError>;
 
 impl Intake {
+    /// Starts that fail before the caller is told.
+    const TRIES: u32 = 4;
+
     pub(super) fn new(link: Link, lines: Arc<Lines>, spec: Spec) -> Self {
         let (feed, backoff) = (Feed::default(), Backoff::default());
-        Self { link, lines, spec, feed, starting: None, granted: 0, backoff, pause: None }
+        let quiet_since = Instant::now();
+        Self { link, lines, spec, feed, starting: None, granted: 0, quiet_since, backoff, pause: None }
+    }
+
+    pub(super) fn lines(&self) -> &Lines {
+        &self.lines
     }
 
     pub(super) fn line(&self) -> Option<&Arc<Line>> {
@@ -60,13 +76,17 @@ impl Intake {
             self.feed.stop().await;
         }
         loop {
-            if self.feed.is_started() {
-                match self.feed.next().await {
-                    Fed::Delivery(delivery) => return Ok(delivery),
-                    Fed::Ended(error) => self.lost(error),
-                }
+            if !self.feed.is_started() {
+                self.start(prefetch).await?;
             }
-            self.start(prefetch).await?;
+            match tokio::time::timeout_at(self.quiet_since + WATCHDOG, self.feed.next()).await {
+                Ok(Ok(delivery)) => {
+                    self.quiet_since = Instant::now();
+                    return Ok(delivery);
+                }
+                Ok(Err(ended)) => self.lost(ended),
+                Err(_) => self.watch().await,
+            }
         }
     }
 
@@ -76,9 +96,9 @@ impl Intake {
             return None;
         }
         match self.feed.next().now_or_never()? {
-            Fed::Delivery(delivery) => Some(delivery),
-            Fed::Ended(error) => {
-                self.lost(error);
+            Ok(delivery) => Some(delivery),
+            Err(ended) => {
+                self.lost(ended);
                 None
             }
         }
@@ -98,25 +118,27 @@ impl Intake {
     }
 
     async fn start(&mut self, prefetch: u16) -> Result<(), BrokerError> {
-        if let Some(pause) = self.pause {
-            tokio::time::sleep_until(pause).await;
-            self.pause = None;
-        }
-        if self.starting.is_none() {
-            let session = self.link.wait().await?;
-            let (lines, line, spec) = (self.lines.clone(), self.line().cloned(), self.spec.clone());
-            self.granted = prefetch;
-            self.starting = Some(tokio::spawn(consume(session, lines, line, spec, prefetch)));
-        }
-        let started = self.started().await;
-        match &started {
-            Ok(()) => self.backoff.reset(),
-            Err(_) => {
-                self.pause = Some(Instant::now() + self.backoff.next());
-                self.link.doubt();
+        loop {
+            if let Some(pause) = self.pause {
+                tokio::time::sleep_until(pause).await;
+                self.pause = None;
             }
+            if self.starting.is_none() {
+                let session = self.link.wait().await?;
+                let (lines, line, spec) = (self.lines.clone(), self.line().cloned(), self.spec.clone());
+                self.granted = prefetch;
+                self.starting = Some(tokio::spawn(consume(session, lines, line, spec, prefetch)));
+            }
+            let Err(error) = self.started().await else { return Ok(()) };
+            self.retire();
+            self.pause = Some(Instant::now() + self.backoff.next());
+            self.link.doubt();
+            // A server that has only begun to make the queue, for another process, even ends the connection.
+            if !error.is_retryable() || self.backoff.failures() > Self::TRIES {
+                return Err(error);
+            }
+            tracing::debug!(queue = %self.spec.name, %error, "a consumer could not start yet");
         }
-        started
     }
 
     /// Waits for the start that is under way.
@@ -125,17 +147,44 @@ impl Intake {
         let started = starting.await.map_err(|error| unavailable(error.to_string()));
         self.starting = None;
         let (line, consumer) = started??;
+        self.quiet_since = Instant::now();
+        self.backoff.reset();
         self.feed.start(line, consumer);
         Ok(())
     }
 
+    /// Nothing came for long. If something waits all the same, the server has forgotten the consumer: not every one is
+    /// told when its queue was deleted and declared again.
+    async fn watch(&mut self) {
+        self.quiet_since = Instant::now();
+        let Some(line) = self.line() else { return };
+        let full = line.outstanding() >= usize::from(self.granted);
+        match patient(self.spec.declare(&line.channel)).await {
+            Ok(waiting) if waiting > 0 && !full => {
+                tracing::warn!(queue = %self.spec.name, waiting, "nothing is delivered; the consumer starts again");
+                self.feed.stop().await;
+                self.retire();
+            }
+            _ => {}
+        }
+    }
+
     /// The consumer ended by itself.
-    fn lost(&mut self, error: Option<lapin::Error>) {
+    fn lost(&mut self, Ended(error): Ended) {
         let reason = error.map_or_else(|| unavailable("the server cancelled it"), |error| fault(&error));
         tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
         if self.line().is_none() {
             self.link.doubt();
+        } else {
+            self.pause = Some(Instant::now() + topology::MOURNING);
         }
+        self.retire();
+    }
+
+    /// The next consumer gets a channel of its own: on the old one the server would take a new queue for the deleted one
+    /// of its name.
+    fn retire(&mut self) {
+        self.feed.take_line().inspect(|line| self.lines.retire(line));
     }
 }
 
@@ -149,14 +198,24 @@ async fn consume(
 ) -> Started {
     let line = match line {
         Some(line) => line,
-        None => lines.open(session.channel().await?),
+        None => lines.open(patient(session.channel()).await?),
     };
-    spec.declare(&line.channel).await?;
-    let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
-    qos.map_err(|error| fault(&error))?;
-    let options = BasicConsumeOptions::default();
-    let consumer = line.channel.basic_consume(spec.name, "".into(), options, FieldTable::default()).await;
-    consumer.map(|consumer| (line, consumer)).map_err(|error| fault(&error))
+    let start = async {
+        spec.declare(&line.channel).await?;
+        let qos = line.channel.basic_qos(prefetch, BasicQosOptions::default()).await;
+        qos.map_err(|error| fault(&error))?;
+        let (name, options) = (spec.name.clone(), BasicConsumeOptions::default());
+        let consumer = line.channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
+        consumer.map_err(|error| fault(&error))
+    };
+    match patient(start).await {
+        Ok(consumer) => Ok((line, consumer)),
+        Err(error) => {
+            // With the channel ends whatever of the consumer the server made.
+            lines.retire(&line);
+            Err(error)
+        }
+    }
 }
 
 impl Drop for Intake {

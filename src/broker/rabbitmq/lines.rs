@@ -58,7 +58,8 @@ impl Line {
         let (front, rest) = done.split_at(front);
         let multiple = front.last().map(|tag| self.frame(*tag, true, how));
         let single = rest.iter().map(|tag| self.frame(*tag, false, how));
-        multiple.into_iter().chain(single).fold(true, |alive, sent| alive && sent)
+        // Counted, for every frame must be sent.
+        multiple.into_iter().chain(single).filter(|sent| !sent).count() == 0
     }
 
     /// Queues one frame. lapin does so at the first poll, and nobody waits for it to be written: should the connection
@@ -94,6 +95,11 @@ impl Lines {
         open.retain(|_, line| line.channel.status().connected());
         open.insert(number, line.clone());
         line
+    }
+
+    /// Whether what came over this line can still be settled.
+    pub(super) fn holds(&self, number: u64) -> bool {
+        self.lock().get(&number).is_some_and(|line| line.channel.status().connected())
     }
 
     /// The line closes as soon as nothing on it is unsettled.

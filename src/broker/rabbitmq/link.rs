@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     BrokerError, NAME,
     backoff::Backoff,
-    connect::{connect, fault, unavailable},
+    connect::{Role, connect, fault, unavailable},
 };
 use crate::config::Rabbitmq;
 
@@ -50,7 +50,7 @@ impl Session {
 }
 
 impl Link {
-    pub(super) async fn open(settings: &Rabbitmq, role: &'static str) -> Result<Self, BrokerError> {
+    pub(super) async fn open(settings: &Rabbitmq, role: Role) -> Result<Self, BrokerError> {
         let (connection, events) = connect(settings, role).await?;
         let session = Session::new(connection);
         let (sender, state) = watch::channel(State::Up(session.clone()));
@@ -91,7 +91,7 @@ impl Link {
 
 struct Supervisor {
     settings: Rabbitmq,
-    role: &'static str,
+    role: Role,
     state: watch::Sender<State>,
     doubt: Arc<Notify>,
 }
@@ -100,11 +100,11 @@ impl Supervisor {
     async fn run(self, mut session: Arc<Session>, mut events: BoxStream<'static, Event>) {
         loop {
             let reason = self.watch(&session, &mut events).await;
-            tracing::warn!(role = self.role, %reason, "the connection to RabbitMQ is lost");
+            tracing::warn!(role = ?self.role, %reason, "the connection to RabbitMQ is lost");
             self.state.send_replace(State::Down(reason.into()));
             drop(session);
             (session, events) = self.reconnect().await;
-            tracing::info!(role = self.role, "connected to RabbitMQ again");
+            tracing::info!(role = ?self.role, "connected to RabbitMQ again");
             self.state.send_replace(State::Up(session.clone()));
         }
     }
@@ -129,7 +129,7 @@ impl Supervisor {
     }
 
     fn blocked(&self, session: &Arc<Session>, reason: String) {
-        tracing::warn!(role = self.role, %reason, "RabbitMQ takes no more messages");
+        tracing::warn!(role = ?self.role, %reason, "RabbitMQ takes no more messages");
         self.state.send_replace(State::Blocked(session.clone(), reason.into()));
     }
 
@@ -140,7 +140,7 @@ impl Supervisor {
             match connect(&self.settings, self.role).await {
                 Ok((connection, events)) => return (Session::new(connection), events),
                 Err(error) => {
-                    tracing::debug!(role = self.role, %error, "RabbitMQ is not back yet");
+                    tracing::debug!(role = ?self.role, %error, "RabbitMQ is not back yet");
                     self.state.send_replace(State::Down(error.to_string().into()));
                 }
             }

@@ -16,6 +16,8 @@ mod lines;
 mod link;
 mod parcel;
 mod publisher;
+mod scrub;
+mod shield;
 mod sweep;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -31,6 +33,7 @@ use crate::{
     config::Config,
     task::{Message, Queue, WorkerId},
 };
+use connect::{Role, unavailable};
 use consumer::RabbitConsumer;
 use gate::Gate;
 use intake::Intake;
@@ -61,8 +64,8 @@ impl RabbitBroker {
         let settings = &config.rabbitmq;
         let topology = Topology::new(&settings.prefix);
         // Two connections: the server blocks a publishing one when it lacks memory, and consuming must go on then.
-        let publishing = Link::open(settings, "publish").await?;
-        let consuming = Link::open(settings, "consume").await?;
+        let publishing = Link::open(settings, Role::Publish).await?;
+        let consuming = Link::open(settings, Role::Consume).await?;
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
         let gate = Arc::new(Gate::new(publishing, topology.clone(), config.queues.clone()));
         let lines = Arc::new(Lines::default());
@@ -76,9 +79,7 @@ impl RabbitBroker {
             Fate::Stored => Ok(()),
             Fate::Unroutable => {
                 self.gate.forget(queue);
-                let reason =
-                    format!("queue {} had been deleted; it is declared again", self.topology.queue_name(queue));
-                Err(BrokerError::Unavailable { broker: NAME, reason })
+                Err(unavailable(topology::deleted(&self.topology.queue_name(queue))))
             }
             Fate::Failed(error) => Err(error),
         }

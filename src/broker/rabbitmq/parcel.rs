@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use lapin::{
     BasicProperties, Channel, Confirmation,
@@ -21,8 +23,19 @@ impl Parcel {
         Self { exchange: "".into(), routing_key: queue, properties: persistent, body }
     }
 
-    /// Hands it to the connection at the first poll; done when the server has confirmed it.
+    /// Hands it to the connection at the first poll; done when the server has confirmed it. A queue that is just being
+    /// made refuses: it gets a moment, and the message again.
     pub(super) async fn send(&self, channel: &Channel) -> lapin::Result<Confirmation> {
+        for pause in [10, 50, 250] {
+            match self.publish(channel).await? {
+                Confirmation::Nack(None) => tokio::time::sleep(Duration::from_millis(pause)).await,
+                confirmation => return Ok(confirmation),
+            }
+        }
+        self.publish(channel).await
+    }
+
+    async fn publish(&self, channel: &Channel) -> lapin::Result<Confirmation> {
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         let (exchange, key) = (self.exchange.clone(), self.routing_key.clone());
         channel.basic_publish(exchange, key, options, &self.body, self.properties.clone()).await?.await

@@ -4,7 +4,7 @@ use lapin::{BasicProperties, Channel, message::Delivery as Raw, options::BasicGe
 
 use super::{
     BrokerError, Condemned, Depth, Fate, Parcel, Publisher, Topology,
-    connect::fault,
+    connect::{fault, patient},
     lines::{Line, Lines, Settle},
     link::Link,
     parcel::headers,
@@ -30,8 +30,13 @@ impl Sweeper {
 
     /// On a channel of its own, which lives until the last receipt is settled.
     pub(super) async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
-        let channel = self.link.session()?.channel().await?;
-        if self.topology.dead().declare(&channel).await? == 0 {
+        let session = self.link.session()?;
+        let look = async {
+            let channel = session.channel().await?;
+            self.topology.dead().declare(&channel).await.map(|ready| (channel, ready))
+        };
+        let (channel, ready) = patient(look).await?;
+        if ready == 0 {
             return Ok(Vec::new());
         }
         let line = self.lines.open(channel);
@@ -71,6 +76,10 @@ impl Sweeper {
     }
 
     pub(super) async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        patient(self.look(queue)).await
+    }
+
+    async fn look(&self, queue: Queue) -> Result<Depth, BrokerError> {
         let channel = self.link.session()?.channel().await?;
         let ready = u64::from(self.topology.queue(queue).declare(&channel).await?);
         if ready == 0 {
@@ -88,8 +97,9 @@ impl Sweeper {
 }
 
 async fn get(channel: &Channel, queue: &lapin::types::ShortString) -> Result<Option<Raw>, BrokerError> {
-    let got = channel.basic_get(queue.clone(), BasicGetOptions::default()).await;
-    got.map(|got| got.map(|got| got.delivery)).map_err(|error| fault(&error))
+    let got =
+        async { channel.basic_get(queue.clone(), BasicGetOptions::default()).await.map_err(|error| fault(&error)) };
+    patient(got).await.map(|got| got.map(|got| got.delivery))
 }
 
 fn condemned(line: &Line, worker: WorkerId, raw: &Raw) -> Option<Condemned> {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, ExchangeKind,
@@ -8,6 +8,14 @@ use lapin::{
 
 use super::{BrokerError, connect::fault};
 use crate::task::Queue;
+
+/// A deleted queue is declared again after this: a channel that has not heard of the deletion by then would take the new
+/// queue for the old one, and the messages that the server gives it would go nowhere.
+pub(super) const MOURNING: Duration = Duration::from_secs(1);
+
+pub(super) fn deleted(queue: &ShortString) -> String {
+    format!("queue {queue} was deleted; it is declared again in {MOURNING:?}")
+}
 
 /// The names of a pool's queues and exchanges, and how they are declared.
 ///

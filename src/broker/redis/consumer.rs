@@ -1,3 +1,5 @@
+//! The pulling end: cancel-safe, because it only waits for answers that somebody else asks for.
+
 use std::{collections::VecDeque, sync::Arc};
 
 use async_trait::async_trait;

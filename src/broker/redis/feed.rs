@@ -1,3 +1,5 @@
+//! The working end of a consumer: fetches, waits, finds lost answers again, backs off after trouble.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::{

@@ -1,3 +1,5 @@
+//! What this process was told that it holds.
+
 use std::{
     collections::HashSet,
     sync::{Mutex, MutexGuard, PoisonError},

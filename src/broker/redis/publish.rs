@@ -1,3 +1,5 @@
+//! Publishing in batches, one script for each priority and batch.
+
 use std::sync::Arc;
 
 use futures::future::join_all;

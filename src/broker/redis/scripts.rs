@@ -1,3 +1,5 @@
+//! The scripts, and how they name priorities.
+
 use bytes::Bytes;
 
 use crate::{store::redis::script::scripts, task::Queue};

@@ -1,3 +1,5 @@
+//! Steps that the broker's handle and its consumers share: taking, acknowledging, giving back.
+
 use deadpool_redis::Pool;
 use futures::future::join_all;
 use redis::{RedisError, Value};

@@ -1,3 +1,5 @@
+//! Waiting without polling, on a connection that nobody else uses meanwhile.
+
 use deadpool_redis::{Connection, PoolError};
 use futures::future::BoxFuture;
 use redis::{RedisResult, Value, cmd};

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::{
     ledger::Ledger,
-    plan::{Fate, Planned},
+    plan::{Fate, POISON, Planned},
     record,
     report::{Report, Row},
     site::Site,
@@ -59,8 +59,22 @@ impl<'a> Check<'a> {
         self.open.len()
     }
 
-    pub fn to_cancel(&self) -> Vec<TaskId> {
-        self.fates.iter().filter(|(_, expected)| expected.fate == Fate::IsCancelled).map(|(id, _)| *id).collect()
+    /// Whether the task that crashes its workers is dead.
+    pub fn poison_is_dead(&self) -> bool {
+        self.ended.values().any(|(record, _)| record.kind == POISON)
+    }
+
+    pub fn waiting_to_cancel(&self) -> Vec<TaskId> {
+        self.expected(Fate::IsCancelled)
+    }
+
+    /// The task that runs until it is cancelled. It outlives the killed worker.
+    pub fn running_to_cancel(&self) -> Vec<TaskId> {
+        self.expected(Fate::IsCancelledWhileItRuns)
+    }
+
+    fn expected(&self, fate: Fate) -> Vec<TaskId> {
+        self.fates.iter().filter(|(_, expected)| expected.fate == fate).map(|(id, _)| *id).collect()
     }
 
     /// Ended and accepted tasks of a priority.
@@ -111,13 +125,14 @@ impl<'a> Check<'a> {
             // A completion that no handler vouches for is a lost task.
             Fate::Completes if !done => row.lost += 1,
             Fate::Completes => row.completed += 1,
-            Fate::IsCancelled => row.cancelled += 1,
+            Fate::IsCancelled | Fate::IsCancelledWhileItRuns => row.cancelled += 1,
             Fate::Dies(reason) => {
                 row.dead += 1;
                 *report.dead.entry(reason).or_default() += 1;
             }
         }
-        if *fate != expected.fate {
+        let cancelled = [*fate, expected.fate] == [Fate::IsCancelled, Fate::IsCancelledWhileItRuns];
+        if *fate != expected.fate && !cancelled {
             report.surprises.push(format!("{id} {}: {fate:?}, expected {:?}", record.kind, expected.fate));
         }
         report.repeated += usize::from(ledger.done.get(&id).is_some_and(|times| *times > 1));

@@ -15,11 +15,18 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
-use self::{check::Check, plan::Plan, report::Report, show::Show, site::Site};
+use self::{
+    check::Check,
+    plan::{Plan, Planned},
+    report::Report,
+    show::Show,
+    site::Site,
+};
 use super::{Globals, client::Client, failure::Failure};
 use crate::{
     api::view::{BatchLine, QueueView},
     store::{Page, Record, WorkerInfo},
+    task::{TaskId, Timestamp},
 };
 
 pub use tool::DemoTool;
@@ -59,25 +66,28 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let plan = Plan::new(tasks, site);
     let mut show = Show::new(&plan);
     let mut check = Check::new(site);
-    // The background queue stands still until some of its tasks have expired.
+    all_at_work(client, Timestamp::default()).await?;
+    // The background queue stands still until some of its tasks have expired. Workers hear of it with a heartbeat.
     client.order("v1/queues/background/pause").await?;
+    all_at_work(client, Timestamp::now()).await?;
     for batch in plan.tasks.chunks(500) {
-        let tasks: Vec<_> = batch.iter().map(|planned| &planned.task).collect();
-        let answers: Vec<BatchLine> = client.post("v1/tasks", &tasks).await?;
-        check.accept(batch, answers)?;
+        enqueue(client, &mut check, batch).await?;
     }
     show.say(&format!("{} tasks accepted", check.accepted()));
-    cancel(client, &mut check).await?;
+    cancel(client, check.waiting_to_cancel()).await?;
     sleep(plan::SHORT_LIFE).await;
     client.order("v1/queues/background/resume").await?;
     let (start, mut killed) = (Instant::now(), None);
-    while check.look(client).await? {
+    while check.look(client).await? || killed.is_none() {
         show.update(&check);
-        if killed.is_none() && check.open() * 2 < check.accepted() {
+        if check.running_to_cancel().is_empty() && check.poison_is_dead() {
+            enqueue(client, &mut check, std::slice::from_ref(&plan.long)).await?;
+        } else if killed.is_none() && check.poison_is_dead() && check.open() * 2 < check.accepted() {
             killed = kill_a_worker(client).await?;
-            show.say(&killed.map_or("no worker was busy enough to kill".into(), |pid| {
-                format!("killed worker process {pid} with signal 9")
-            }));
+            if let Some(pid) = killed {
+                show.say(&format!("killed worker process {pid} with signal 9"));
+                cancel(client, check.running_to_cancel()).await?;
+            }
         }
         if start.elapsed() > PATIENCE {
             show.say("time is up");
@@ -91,8 +101,26 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     check.finish(&queues.items)
 }
 
-async fn cancel(client: &Client, check: &mut Check<'_>) -> Result<(), Failure> {
-    for id in check.to_cancel() {
+/// Returns when every worker has beaten since `since`.
+async fn all_at_work(client: &Client, since: Timestamp) -> Result<(), Failure> {
+    loop {
+        let workers: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
+        let heard = workers.items.iter().filter(|worker| worker.last_beat > since).count();
+        if heard >= site::WORKERS {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn enqueue(client: &Client, check: &mut Check<'_>, planned: &[Planned]) -> Result<(), Failure> {
+    let tasks: Vec<_> = planned.iter().map(|planned| &planned.task).collect();
+    let answers: Vec<BatchLine> = client.post("v1/tasks", &tasks).await?;
+    check.accept(planned, answers)
+}
+
+async fn cancel(client: &Client, ids: Vec<TaskId>) -> Result<(), Failure> {
+    for id in ids {
         let _: serde_json::Value = client.delete(&format!("v1/tasks/{id}")).await?;
     }
     Ok(())
@@ -102,13 +130,14 @@ async fn cancel(client: &Client, check: &mut Check<'_>) -> Result<(), Failure> {
 async fn kill_a_worker(client: &Client) -> Result<Option<u32>, Failure> {
     let workers: Page<WorkerInfo> = client.get("v1/workers", &[]).await?;
     let running = |worker: &&WorkerInfo| worker.beat.running.iter().sum::<u32>();
-    let Some(busiest) = workers.items.iter().max_by_key(running).map(|worker| worker.beat.pid) else { return Ok(None) };
+    let busiest = workers.items.iter().filter(|worker| running(worker) > 0).max_by_key(running);
+    let Some(busiest) = busiest.map(|worker| worker.beat.pid) else { return Ok(None) };
     let pid = sysinfo::Pid::from_u32(busiest);
     let mut system = sysinfo::System::new().map_err(Failure::failed)?;
     system.refresh_processes(sysinfo::ProcessesToUpdate::Some(&[pid]), true);
     Ok(system.process(pid).filter(|process| process.kill()).map(|_| busiest))
 }
 
-async fn record(client: &Client, id: crate::task::TaskId) -> Result<Record, Failure> {
+async fn record(client: &Client, id: TaskId) -> Result<Record, Failure> {
     client.get(&format!("v1/tasks/{id}"), &[]).await
 }

@@ -18,6 +18,7 @@ pub(super) enum Fate {
     Completes,
     Dies(DeadReason),
     IsCancelled,
+    IsCancelledWhileItRuns,
 }
 
 /// How long the tasks that are to expire may wait.
@@ -27,12 +28,20 @@ pub(super) const SHORT_LIFE: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub(super) struct Plan {
     pub tasks: Vec<Planned>,
+    /// Runs until it is cancelled. Enqueued when the poison task is dead: a task that two workers died with because of
+    /// that one, and a third because of us, would be taken for poison itself.
+    pub long: Planned,
 }
+
+/// The kind of the one task that crashes every worker that starts it; urgent, so that this is over early.
+pub(super) const POISON: &str = "demo.poison";
 
 impl Plan {
     pub fn new(tasks: u32, site: &Site) -> Self {
         let share = |percent: u32| tasks * percent / 100;
-        let mut plan = Self { tasks: Vec::with_capacity(tasks as usize) };
+        let long = planned("llm.reply", Priority::P2, &json!({"ms": 600_000}), Fate::IsCancelledWhileItRuns);
+        let mut plan = Self { tasks: Vec::with_capacity(tasks as usize), long };
+        plan.tasks.push(planned(POISON, Priority::P1, &json!({}), Fate::Dies(DeadReason::Poison)));
         plan.add(share(8), "voice.call", Priority::P0, |n| json!({"ms": 5 + n % 15}));
         plan.add(share(10), "user.speech", Priority::P1, |n| json!({"ms": 10 + n % 20}));
         // One in five meets a rate limit first.
@@ -55,8 +64,7 @@ impl Plan {
         self.tasks.extend((0..count).map(|n| planned(kind, priority, &payload(n), Fate::Completes)));
     }
 
-    /// Those that must end otherwise: fatal, exhausted, expired, cancelled while they wait and while they run, and one
-    /// poison task that crashes every worker that starts it.
+    /// Those that must end otherwise: fatal, exhausted, expired, cancelled while they wait.
     fn doomed(&mut self, each: u32) {
         for _ in 0..each {
             let fatal = Fate::Dies(DeadReason::Fatal);
@@ -77,8 +85,6 @@ impl Plan {
             waiting.task.delay = Some(Duration::from_secs(600));
             self.tasks.push(waiting);
         }
-        self.tasks.push(planned("llm.reply", Priority::P2, &json!({"ms": 600_000}), Fate::IsCancelled));
-        self.tasks.push(planned("demo.poison", Priority::P4, &json!({}), Fate::Dies(DeadReason::Poison)));
     }
 }
 

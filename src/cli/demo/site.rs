@@ -19,6 +19,9 @@ pub(super) struct Site {
     _temporary: Option<TempDir>,
 }
 
+/// Worker processes.
+pub(super) const WORKERS: usize = 3;
+
 /// How many files the exec tasks share.
 const FILES: u32 = 20;
 
@@ -101,6 +104,7 @@ impl Site {
         let rules = [
             ("voice.*", "P0"),
             ("user.*", "P1"),
+            ("demo.*", "P1"),
             ("llm.*", "P2"),
             ("browser.*", "P3"),
             ("file.*", "P5"),
@@ -110,7 +114,7 @@ impl Site {
             rules.iter().map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n")).collect();
         Ok(format!(
             "embedded.data = {data}\napi.listen = \"127.0.0.1:{}\"\npacing = {{ per_second = 200.0, burst = 50 }}\n\
-             {rules}{}{}[[pools]]\nname = \"demo\"\nworkers = 3\ncommand = [{program}, \"demo-worker\", {ledger}]\n",
+             {rules}{}{}[[pools]]\nname = \"demo\"\nworkers = {WORKERS}\ncommand = [{program}, \"demo-worker\", {ledger}]\n",
             self.port,
             exec("file.checksum", "checksum"),
             exec("file.sort", "sort"),

@@ -124,6 +124,52 @@ pub(crate) async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
     assert_eq!(store.dead_letter(message.id).await.unwrap().unwrap().crashes, 3);
 }
 
+/// Otherwise the bystanders of a poison task would crash with it again and again, and be taken for poison themselves.
+pub(crate) async fn inv_3_suspects_begin_one_at_a_time_and_the_last_chance_is_had_alone(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (one, other) = (admit(&*store, Priority::P1).await, admit(&*store, Priority::P1).await);
+    let both = async |worker| store.claim(worker, &[claim_of(&one), claim_of(&other)], false).await.unwrap();
+    let doomed = worker(&*store).await;
+    assert!(matches!(both(doomed).await[..], [Verdict::Run { .. }, Verdict::Run { .. }]), "nobody has died with them");
+    store.bury(doomed).await.unwrap();
+
+    let doomed = worker(&*store).await;
+    let verdicts = both(doomed).await;
+    let [Verdict::Run { crashes: 1, .. }, Verdict::Held { retry_in }] = verdicts[..] else { panic!("{verdicts:?}") };
+    tokio::time::sleep(retry_in + Duration::from_millis(10)).await;
+    assert!(
+        matches!(claim(&*store, doomed, &other).await, Verdict::Run { crashes: 1, .. }),
+        "the first one still lives"
+    );
+    store.bury(doomed).await.unwrap();
+
+    let (heir, second) = (worker(&*store).await, worker(&*store).await);
+    let verdicts = both(heir).await;
+    let [Verdict::Run { token, crashes: 2 }, Verdict::Held { retry_in }] = verdicts[..] else { panic!("{verdicts:?}") };
+    tokio::time::sleep(retry_in + Duration::from_millis(10)).await;
+    assert!(matches!(claim(&*store, heir, &other).await, Verdict::Held { .. }), "one more crash would be its last");
+    let fresh = admit(&*store, Priority::P1).await;
+    assert!(matches!(claim(&*store, heir, &fresh).await, Verdict::Run { crashes: 0, .. }));
+    let elsewhere = start(&*store, second, &other).await;
+    assert!(settle(&*store, second, elsewhere, End::Released).await);
+    assert!(settle(&*store, heir, claimed(&one, token), completed()).await);
+    let last = start(&*store, heir, &other).await;
+    assert!(settle(&*store, heir, last, completed()).await);
+}
+
+pub(crate) async fn a_claim_asked_again_is_answered_alike(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let (known, unknown) = (admit(&*store, Priority::P1).await, message(Priority::P4));
+    let claims = [claim_of(&known), claim_of(&unknown)];
+    let first = store.claim(worker, &claims, false).await.unwrap();
+    assert_eq!(store.claim(worker, &claims, false).await.unwrap(), first, "the answer was lost");
+    assert!(matches!(claim(&*store, worker, &known).await, Verdict::Held { .. }), "another message of the same task");
+    let Verdict::Run { token, .. } = first[0] else { panic!("{first:?}") };
+    assert!(settle(&*store, worker, claimed(&known, token), completed()).await);
+    assert_eq!(store.claim(worker, &claims, false).await.unwrap()[0], Verdict::Drop);
+}
+
 pub(crate) async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (silent, heir) = (WorkerId::new(), worker(&*store).await);

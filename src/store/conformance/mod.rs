@@ -76,6 +76,8 @@ macro_rules! suite {
             claiming::is_held_while_its_owner_beats,
             claiming::inv_3_a_buried_workers_task_passes_and_counts_a_crash,
             claiming::inv_3_the_third_crash_is_poison,
+            claiming::inv_3_suspects_begin_one_at_a_time_and_the_last_chance_is_had_alone,
+            claiming::a_claim_asked_again_is_answered_alike,
             claiming::a_silent_workers_task_passes_after_its_lease,
             claiming::takeover_needs_one_and_a_half_silent_heartbeats,
             claiming::the_old_owner_is_told_what_it_lost,
@@ -149,6 +151,7 @@ fn claim_of(message: &Message) -> Claim {
     Claim {
         id: message.id,
         generation: message.generation,
+        ticket: rand::random(),
         kind: "test.echo".into(),
         priority: message.priority,
         attempt: message.task().unwrap().attempt,

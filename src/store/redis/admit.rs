@@ -1,3 +1,5 @@
+//! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step.
+
 use super::{BATCH, MARGIN, RedisStore, corrupt, millis, packed, scripts};
 use crate::{
     store::{Admission, Admitted, StoreError},

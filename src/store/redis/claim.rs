@@ -1,3 +1,5 @@
+//! Claiming: the moment that decides whether a delivered message runs (INV-2, INV-3).
+
 use std::time::Duration;
 
 use super::{BATCH, RedisStore, corrupt, millis, scripts};
@@ -20,7 +22,10 @@ impl RedisStore {
             call.arg(millis(self.quiet)).arg(self.crashes).arg(self.remembered());
             for claim in chunk {
                 call.arg(claim.id.as_bytes()).arg(claim.generation).arg(&claim.kind).arg(claim.priority.index());
-                call.arg(claim.attempt).arg(claim.enqueued_at.as_millis()).arg(claim.expires_at.as_millis());
+                call.arg(claim.attempt)
+                    .arg(claim.enqueued_at.as_millis())
+                    .arg(claim.expires_at.as_millis())
+                    .arg(claim.ticket);
             }
             let answers: Vec<(String, u64, u32)> = self.run(&call).await?;
             for (letter, number, crashes) in answers {

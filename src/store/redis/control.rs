@@ -1,3 +1,5 @@
+//! Leadership, pauses, pacing and totals.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Places in listings, as text that users hand back.
+
 use std::fmt;
 
 use crate::store::StoreError;

@@ -1,3 +1,5 @@
+//! Dead letters: a sorted set of ids by time of death, and a hash of the letters.
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

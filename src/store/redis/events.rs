@@ -1,3 +1,5 @@
+//! News over one subscription: who waits in this process is woken, and woken to look again after every outage.
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -1,3 +1,5 @@
+//! The connection: shared, pipelined, mending itself; used by the store and by the broker on Redis.
+
 use std::{sync::Arc, time::Duration};
 
 use redis::{

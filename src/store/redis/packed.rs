@@ -1,3 +1,5 @@
+//! Messages as Redis holds them, on queues and in the schedule set.
+
 use bytes::Bytes;
 
 use crate::task::{Message, Priority, TaskId, Timestamp};

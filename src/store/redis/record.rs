@@ -1,3 +1,5 @@
+//! Task records: reading one, and walking through all.
+
 use std::collections::HashMap;
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! The schedule set: a sorted set of entries by due time, and a hash of their messages.
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,7 +30,7 @@ impl ScheduleStore for RedisStore {
 
     async fn due(&self, fence: Fence, limit: usize) -> Result<Due, StoreError> {
         let mut call = self.call(&scripts::DUE);
-        call.arg(fence.role.name()).arg(fence.number).arg(limit.clamp(1, 2 * BATCH));
+        call.arg(fence.role.name()).arg(fence.number).arg(limit.clamp(1, BATCH));
         let (entries, values, next): (Vec<Bytes>, Vec<Bytes>, Option<u64>) = self.run_fenced(fence, &call).await?;
         let messages = entries.iter().zip(&values).map(|(entry, value)| {
             packed::unpack(entry, value).ok_or_else(|| corrupt("an entry of the schedule set has no message"))
@@ -75,7 +77,7 @@ impl ScheduleStore for RedisStore {
 
     async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError> {
         let at = cursor.map(Cursor::parse).transpose()?;
-        let limit = limit.clamp(1, 2 * BATCH);
+        let limit = limit.clamp(1, BATCH);
         let mut rows = self.page("schedule", at.as_ref(), limit + 1).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);

@@ -1,3 +1,5 @@
+//! Server-side scripts and their calls.
+
 use redis::{Arg, Cmd, ToRedisArgs, cmd};
 
 /// A server-side script and the name by which a server that ran it before knows it.

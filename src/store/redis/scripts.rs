@@ -1,3 +1,5 @@
+//! The scripts; what Redis holds is explained in `scripts/opening.lua`.
+
 use super::script::scripts;
 
 scripts! { "scripts/opening.lua":

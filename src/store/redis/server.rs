@@ -1,3 +1,5 @@
+//! Whether a server is fit to hold tasks: what is refused, and what is warned of.
+
 use std::collections::HashMap;
 
 use redis::{InfoDict, cmd};

@@ -1,3 +1,5 @@
+//! Settling: an attempt's outcome with its schedule entry or dead letter in one step (INV-5).
+
 use super::{BATCH, MARGIN, RedisStore, dead, millis, packed, record, script::Call, scripts};
 use crate::{
     store::{End, Settlement, StoreError},

@@ -1,3 +1,5 @@
+//! The task store; its larger steps are in `admit`, `claim`, `settle` and `record`.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

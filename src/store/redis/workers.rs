@@ -1,3 +1,5 @@
+//! Workers: a set of them, a hash for each, and a list of the orders that wait for its next beat.
+
 use async_trait::async_trait;
 use bytes::Bytes;
 

@@ -39,13 +39,32 @@ pub(super) fn claim(
     Ok(verdicts)
 }
 
-/// The usual case in one statement: the task waits on its queue.
+/// The usual case in one statement: the task waits on its queue, and no worker died with it.
 fn plain(write: &Write<'_>, by: &Claimant, claim: &Claim) -> rusqlite::Result<Option<Verdict>> {
-    let update = "UPDATE tasks SET state = 2, token = token + 1, owner = ?3, started_at = ?4
-                  WHERE id = ?1 AND generation = ?2 AND state = 1 RETURNING token, crashes";
+    let update = "UPDATE tasks SET state = 2, token = token + 1, owner = ?3, started_at = ?4, ticket = ?5
+                  WHERE id = ?1 AND generation = ?2 AND state = 1 AND crashes = 0
+                  RETURNING token, crashes";
     let run = |row: &rusqlite::Row<'_>| Ok(Verdict::Run { token: row.get(0)?, crashes: row.get(1)? });
-    let parameters = params![claim.id, claim.generation, by.worker, write.now];
+    let parameters = params![claim.id, claim.generation, by.worker, write.now, claim.ticket];
     write.sql.prepare_cached(update)?.query_row(parameters, run).optional()
+}
+
+/// The first moments of a task, when most crash that crash at all.
+const PROBATION: Duration = Duration::from_millis(250);
+const CROWDED: Verdict = Verdict::Held { retry_in: PROBATION };
+
+/// Tasks that workers died with: not two at a time in their first moments, and with one crash left to poison not two at a
+/// time.
+fn crowded(write: &Write<'_>, rules: &Rules, by: &Claimant, claim: &Claim, crashes: u32) -> rusqlite::Result<bool> {
+    if crashes == 0 || crashes >= rules.crashes {
+        return Ok(false);
+    }
+    // Its index has the first two conditions.
+    let query = "SELECT 1 FROM tasks WHERE state = 2 AND crashes > 0 AND owner = ?1 AND id != ?2
+                 AND (started_at > ?3 OR ?4 AND crashes + 1 = ?5)";
+    let since = Timestamp::from_millis(write.now.as_millis().saturating_sub(PROBATION.as_millis() as u64));
+    let last = crashes + 1 == rules.crashes;
+    write.sql.prepare_cached(query)?.exists(params![by.worker, claim.id, since, last, rules.crashes])
 }
 
 /// Runs a task that nobody remembers (a restored broker, an emptied store).
@@ -53,7 +72,7 @@ fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> 
     // It counts as enqueued, so that the totals balance.
     tally.of(claim.priority.queue()).enqueued += 1;
     let insert = "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
-                  expires_at, started_at) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9)";
+                  expires_at, started_at, ticket) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)";
     write.sql.prepare_cached(insert)?.execute(params![
         claim.id,
         claim.kind,
@@ -64,6 +83,7 @@ fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> 
         claim.enqueued_at,
         claim.expires_at,
         write.now,
+        claim.ticket,
     ])?;
     Ok(Verdict::Run { token: 1, crashes: 0 })
 }
@@ -84,11 +104,20 @@ fn judge(
         return Ok(Verdict::Drop);
     }
     if known.state != State::Running {
+        if crowded(write, rules, by, claim, known.crashes)? {
+            return Ok(CROWDED);
+        }
         entries::remove(write.sql, claim.id, claim.generation)?;
         return take(write, by, claim, &known, 0);
     }
+    if known.owner == Some(by.worker) && known.ticket == claim.ticket {
+        // Asked again, because the answer was lost.
+        return Ok(run(rules, known.token, known.crashes));
+    }
     match held(write, rules, by, &known)? {
         Some(retry_in) => Ok(Verdict::Held { retry_in }),
+        // A cancelled task starts no more, so it need not wait for a suspect.
+        None if !known.signalled && crowded(write, rules, by, claim, known.crashes + 1)? => Ok(CROWDED),
         None => pass(write, rules, by, claim, &known, tally),
     }
 }
@@ -125,16 +154,21 @@ fn pass(
         return Ok(Verdict::Drop);
     }
     match take(write, by, claim, known, 1)? {
-        Verdict::Run { token, crashes } if crashes >= rules.crashes => Ok(Verdict::Poison { token, crashes }),
+        Verdict::Run { token, crashes } => Ok(run(rules, token, crashes)),
         verdict => Ok(verdict),
     }
 }
 
+fn run(rules: &Rules, token: u64, crashes: u32) -> Verdict {
+    if crashes >= rules.crashes { Verdict::Poison { token, crashes } } else { Verdict::Run { token, crashes } }
+}
+
 fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, crash: u32) -> rusqlite::Result<Verdict> {
-    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, crashes = ?4, owner = ?5, started_at = ?6,
+    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, crashes = ?4, owner = ?5, started_at = ?6, ticket = ?8,
                   attempt = iif(generation < ?2, ?7, attempt), finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE id = ?1";
     let (token, crashes) = (known.token + 1, known.crashes + crash);
-    let parameters = params![claim.id, claim.generation, token, crashes, by.worker, write.now, claim.attempt];
+    let parameters =
+        params![claim.id, claim.generation, token, crashes, by.worker, write.now, claim.attempt, claim.ticket];
     write.sql.prepare_cached(update)?.execute(parameters)?;
     Ok(Verdict::Run { token, crashes })
 }

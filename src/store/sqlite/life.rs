@@ -12,6 +12,7 @@ pub(super) struct Known {
     pub(super) state: State,
     pub(super) generation: u32,
     pub(super) token: u64,
+    pub(super) ticket: u32,
     pub(super) crashes: u32,
     /// Somebody cancelled it while it ran.
     pub(super) signalled: bool,
@@ -21,7 +22,7 @@ pub(super) struct Known {
 }
 
 pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
-    let query = "SELECT state, generation, token, crashes, signalled, owner, unique_key, expires_at
+    let query = "SELECT state, generation, token, crashes, signalled, owner, unique_key, expires_at, ticket
                  FROM tasks WHERE id = ?1";
     let mut query = write.sql.prepare_cached(query)?;
     let row = query.query_row([id], |row| {
@@ -34,6 +35,7 @@ pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Kn
             owner: row.get(5)?,
             unique_key: row.get(6)?,
             expires_at: row.get(7)?,
+            ticket: row.get(8)?,
         })
     });
     row.optional()

@@ -13,6 +13,7 @@ CREATE TABLE tasks (
     attempt     INTEGER NOT NULL,
     crashes     INTEGER NOT NULL DEFAULT 0,
     token       INTEGER NOT NULL DEFAULT 0,
+    ticket      INTEGER NOT NULL DEFAULT 0,
     signalled   INTEGER NOT NULL DEFAULT 0,
     owner       BLOB,
     enqueued_at INTEGER NOT NULL,
@@ -25,6 +26,7 @@ CREATE TABLE tasks (
     failure     BLOB
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tasks_to_forget ON tasks (forget_at) WHERE forget_at IS NOT NULL;
+CREATE INDEX tasks_with_crashes ON tasks (owner) WHERE state = 2 AND crashes > 0;
 
 CREATE TABLE unique_keys (
     key TEXT PRIMARY KEY,

@@ -44,17 +44,29 @@ impl Api {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {status} {text}: {error}"))
     }
 
+    /// Until it is accepted: 503 means later, for example while RabbitMQ still sets a new queue up.
     pub async fn enqueue(&self, task: Value) -> TaskId {
-        let (status, answer) = self.post("v1/tasks", &task).await;
-        assert!(status.is_success(), "{task}: {status} {answer}");
-        id(&answer)
+        until(&format!("an answer to {task}"), async || {
+            let (status, answer) = self.post("v1/tasks", &task).await;
+            assert!(status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE, "{task}: {status} {answer}");
+            status.is_success().then(|| id(&answer))
+        })
+        .await
     }
 
-    /// A batch of which every task must be accepted.
-    pub async fn enqueue_all(&self, tasks: Vec<Value>) -> Vec<TaskId> {
-        let count = tasks.len();
-        let ids = self.offer(tasks).await.expect("the dispatcher answers");
-        assert_eq!(ids.len(), count, "tasks were refused");
+    /// The same for many.
+    pub async fn enqueue_all(&self, mut tasks: Vec<Value>) -> Vec<TaskId> {
+        let mut ids = Vec::new();
+        while !tasks.is_empty() {
+            let (status, lines) = self.post("v1/tasks", &Value::from(tasks.clone())).await;
+            assert!(status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE, "{status} {lines}");
+            let Value::Array(lines) = lines else { continue };
+            let (accepted, refused): (Vec<_>, Vec<_>) =
+                lines.into_iter().zip(tasks).partition(|(line, _)| line.get("id").is_some());
+            ids.extend(accepted.iter().map(|(line, _)| id(line)));
+            assert!(refused.iter().all(|(line, _)| line["error"]["retry_after"].is_u64()), "{refused:?}");
+            tasks = refused.into_iter().map(|(_, task)| task).collect();
+        }
         ids
     }
 

@@ -3,7 +3,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use super::in_time;
+use super::{in_time, process::Mark};
 
 /// `clawpool` as an operator runs it.
 pub struct Cli {
@@ -32,6 +32,7 @@ impl Cli {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool"));
         command.args(args).env("CLAWPOOL_URL", &self.url).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let _mark = Mark::new(&mut command);
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // A command that does not read may be gone before it is fed.

@@ -18,11 +18,11 @@ use std::time::Duration;
 pub use self::{
     api::{Api, task},
     balance::balance,
-    cli::{Cli, Said},
+    cli::Cli,
     ledger::{Entry, Event, Ledger},
     process::Process,
     proxy::Proxy,
-    server::{Server, Servers},
+    server::{Server, Servers, variable},
     settings::Settings,
     system::System,
 };

@@ -18,21 +18,45 @@ pub struct Process {
     child: Child,
     pid: u32,
     lines: Lines,
-    /// Inherited by whatever it starts.
-    mark: String,
+    /// Dropped last, when the process is.
+    _mark: Mark,
+}
+
+/// A variable that whatever was started with it inherits. What still carries it when the mark is dropped is killed.
+pub struct Mark(String);
+
+impl Mark {
+    const NAME: &str = "CLAWPOOL_TEST_MARK";
+
+    pub fn new(command: &mut Command) -> Self {
+        let value = uuid::Uuid::new_v4().to_string();
+        command.env(Self::NAME, &value);
+        Self(format!("{}={value}", Self::NAME))
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        let environment = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
+        let Ok(mut system) = System::new() else { return };
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, environment);
+        let marked = |process: &&sysinfo::Process| process.environ().iter().any(|variable| *variable == *self.0);
+        system.processes().values().filter(marked).for_each(|process| {
+            process.kill();
+        });
+    }
 }
 
 impl Process {
     /// Standard input is a pipe: see [`Process::stdin`].
     pub fn start(name: &str, mut command: Command) -> Self {
-        let mark = format!("CLAWPOOL_TEST_MARK={}", uuid::Uuid::new_v4());
-        let (key, value) = mark.split_once('=').unwrap();
-        command.env(key, value).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mark = Mark::new(&mut command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {command:?}: {error}"));
         let lines = Lines::default();
         lines.follow(child.stdout.take().unwrap());
         lines.follow(child.stderr.take().unwrap());
-        Self { name: name.to_owned(), pid: child.id().unwrap(), child, lines, mark }
+        Self { name: name.to_owned(), pid: child.id().unwrap(), child, lines, _mark: mark }
     }
 
     pub fn pid(&self) -> u32 {
@@ -80,21 +104,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.start_kill();
-        kill_marked(&self.mark);
         if std::thread::panicking() {
             eprintln!("---- {} said at last:\n{}", self.name, self.lines.last(80));
-        }
-    }
-}
-
-fn kill_marked(mark: &str) {
-    let environment = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
-    let Ok(mut system) = System::new() else { return };
-    system.refresh_processes_specifics(ProcessesToUpdate::All, true, environment);
-    for process in system.processes().values() {
-        if process.environ().iter().any(|variable| variable == mark) {
-            process.kill();
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::{net::TcpListener, path::Path};
 
+use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind, options::ExchangeDeclareOptions};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,26 +15,45 @@ use super::{Process, Settings, until};
 pub struct Servers {
     pub redis: String,
     pub rabbitmq: String,
+    /// Sets one cluster apart from the others on the same servers.
+    pub prefix: String,
 }
 
 impl Servers {
     /// Those that `tests/run` started for all tests.
     pub fn shared() -> Self {
-        Self { redis: variable("CLAWPOOL_TEST_REDIS"), rabbitmq: variable("CLAWPOOL_TEST_RABBITMQ") }
+        let prefix = format!("it-{}", uuid::Uuid::new_v4().simple());
+        Self { redis: variable("CLAWPOOL_TEST_REDIS"), rabbitmq: variable("CLAWPOOL_TEST_RABBITMQ"), prefix }
     }
 
-    /// The cluster profile on these servers, apart from everybody else's.
+    /// The cluster profile on these servers.
     pub fn settings(&self) -> Settings {
-        let prefix = format!("it-{}", uuid::Uuid::new_v4().simple());
         Settings::quick().with(&format!(
-            "profile = \"cluster\"\n[redis]\nurl = {:?}\nprefix = {prefix:?}\ntimeout = \"2s\"\n\
-             [rabbitmq]\nurl = {:?}\nprefix = {prefix:?}\nheartbeat = \"2s\"",
-            self.redis, self.rabbitmq
+            "profile = \"cluster\"\n[redis]\nurl = {:?}\nprefix = {:?}\ntimeout = \"2s\"\n\
+             [rabbitmq]\nurl = {:?}\nprefix = {:?}\nheartbeat = \"2s\"",
+            self.redis, self.prefix, self.rabbitmq, self.prefix
         ))
     }
 }
 
-fn variable(name: &str) -> String {
+impl Servers {
+    /// A channel to RabbitMQ, once the dispatcher has made its AMQP entrance.
+    pub async fn amqp(&self) -> Channel {
+        let connection = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await.unwrap();
+        let exchange = format!("{}.ingress", self.prefix);
+        until("the AMQP entrance", async || {
+            // A missing exchange closes the channel that asked for it.
+            let channel = connection.create_channel().await.unwrap();
+            let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+            let asked =
+                channel.exchange_declare(exchange.clone().into(), ExchangeKind::Fanout, options, Default::default());
+            asked.await.is_ok().then_some(channel)
+        })
+        .await
+    }
+}
+
+pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: run the tests with tests/run, or export what `tests/run --servers-only` prints")
     })
@@ -76,6 +96,11 @@ impl Server {
     pub async fn kill(&mut self) {
         self.process.kill().await;
         self.process.ended().await;
+    }
+
+    #[cfg(unix)]
+    pub fn signal(&self, signal: &str) {
+        self.process.signal(signal);
     }
 
     /// Starts the killed server again, on what it had written.

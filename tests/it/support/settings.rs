@@ -44,6 +44,17 @@ impl Settings {
         self.with(&format!("[[handlers]]\nkind = {kind:?}\nexec.command = {command}"))
     }
 
+    /// Workers that run `command`, in place of those that `clawpool up` starts by itself.
+    #[must_use]
+    pub fn workers(self, workers: usize, command: &[&str]) -> Self {
+        let command = Value::from(command.to_vec());
+        self.with(&format!("[[pools]]\nname = \"it\"\nworkers = {workers}\ncommand = {command}"))
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     pub fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join("clawpool.toml");
         std::fs::write(&path, self.0.to_string()).unwrap();

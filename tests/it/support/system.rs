@@ -18,21 +18,21 @@ pub struct System {
 }
 
 impl System {
-    /// On one SQLite file. Tasks `it.*` go to the ledger.
+    /// On one SQLite file. Tasks `it.*` go to the ledger. Waits for `workers`, also where the settings bring their own.
     pub async fn embedded(workers: usize, settings: Settings) -> Self {
         let (folder, ledger) = (folder(), Ledger::start().await);
         let data = toml::Value::from(folder.path().join("data").display().to_string());
         let settings = settings.with(&format!("embedded.data = {data}")).http("it.*", &ledger.url);
         let config = settings.write(folder.path());
-        let front = up(&config, workers);
+        let front = up(&config, (!settings.has("pools")).then_some(workers));
         let api = Api::new(address(&front).await);
         let system = Self { api, ledger, front, workers: Vec::new(), config, folder };
         system.registered(workers).await;
         system
     }
 
-    /// On Redis and RabbitMQ, with `settings` of [`Servers::settings`].
-    pub async fn cluster(workers: usize, settings: Settings) -> Self {
+    /// A dispatcher and workers that nobody supervises.
+    pub async fn apart(workers: usize, settings: Settings) -> Self {
         let (folder, ledger) = (folder(), Ledger::start().await);
         let config = settings.http("it.*", &ledger.url).write(folder.path());
         let front = dispatcher(&config);
@@ -44,9 +44,9 @@ impl System {
         system
     }
 
-    /// The cluster that `tests/run` offers.
-    pub async fn shared(workers: usize) -> Self {
-        Self::cluster(workers, Servers::shared().settings()).await
+    /// The same on the Redis and the RabbitMQ that all tests share.
+    pub async fn cluster(workers: usize) -> Self {
+        Self::apart(workers, Servers::shared().settings()).await
     }
 
     /// One more worker process. Returns its place in `workers`.
@@ -73,7 +73,7 @@ impl System {
 
     /// `clawpool up` again, on the same data.
     pub async fn restart_up(&mut self, workers: usize) {
-        self.front = up(&self.config, workers);
+        self.front = up(&self.config, Some(workers));
         self.api = Api::new(address(&self.front).await);
         self.registered(workers).await;
     }
@@ -104,9 +104,9 @@ pub fn clawpool(config: &Path) -> Command {
     command
 }
 
-fn up(config: &Path, workers: usize) -> Process {
+fn up(config: &Path, workers: Option<usize>) -> Process {
     let mut command = clawpool(config);
-    command.args(["up", "--workers", &workers.to_string()]);
+    command.arg("up").args(workers.map(|workers| format!("--workers={workers}")));
     Process::start("clawpool up", command)
 }
 

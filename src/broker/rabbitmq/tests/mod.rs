@@ -1,5 +1,10 @@
 //! Against the RabbitMQ that `tests/run` starts.
 
+#[cfg(unix)]
+mod node;
+mod proxy;
+mod recovery;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -42,7 +47,7 @@ impl Fixture for Rabbit {
     }
 }
 
-fn server() -> String {
+pub(crate) fn server() -> String {
     std::env::var("CLAWPOOL_TEST_RABBITMQ").expect(
         "CLAWPOOL_TEST_RABBITMQ is not set: run tests/run, or tests/run --servers-only and export what it prints",
     )

@@ -1,19 +1,41 @@
 -- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, crashes that make poison, how long
--- a cancelled record is kept, then of each claim: id, generation, kind, priority, attempt, enqueued, expires.
+-- a cancelled record is kept, then of each claim: id, generation, kind, priority, attempt, enqueued, expires, ticket.
 -- Answers for each: R and P with token and crashes, D, H with milliseconds.
 local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local PROBATION = 250 -- milliseconds
 local answer = {}
 local function say(...) answer[#answer + 1] = { ... } end
 
 -- Tokens rise for ever, also past a Redis that lost its last writes: they are at least the time in microseconds.
 local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1] * 1000000 + time[2])
 
+local ticket -- of the claim at hand
+
 local function run(id, r, crashes, ...)
   last = last + 1
-  redis.call('HSET', task(id), 's', 'R', 'w', me, 't', last, 'b', now, 'c', crashes, ...)
+  redis.call('HSET', task(id), 's', 'R', 'w', me, 'q', ticket, 't', last, 'b', now, 'c', crashes, ...)
   redis.call('HDEL', task(id), 'd', 'm', 'z')
   keep(id, r and r.u)
   say(crashes >= poison and r and r.s == 'R' and 'P' or 'R', last, crashes)
+end
+
+-- Whether this worker runs the task noted under a field of its own, and began after a time.
+local function runs(field, id, since)
+  local other = redis.call('HGET', worker(me), field)
+  if not other or other == id then return false end
+  local v = redis.call('HMGET', task(other), 's', 'w', 'b')
+  return v[1] == 'R' and v[2] == me and tonumber(v[3]) > since
+end
+
+-- Tasks that workers died with: not two at a time in their first moments, when most crash that crash at all, and with one
+-- crash left to poison not two at a time.
+local function crowded(id, crashes)
+  if crashes == 0 or crashes >= poison then return false end
+  local last = crashes + 1 == poison
+  if runs('q', id, now - PROBATION) or last and runs('Q', id, 0) then return true end
+  redis.call('HSET', worker(me), 'q', id)
+  if last then redis.call('HSET', worker(me), 'Q', id) end
+  return false
 end
 
 -- How long the owner's claim still holds, from its beats.
@@ -29,8 +51,11 @@ local function holds(owner)
 end
 
 local function contend(id, r)
+  if r.w == me and r.q == ticket then return say(r.c >= poison and 'P' or 'R', tonumber(r.t), r.c) end
   local left = holds(r.w)
   if left > 0 then return say('H', left, 0) end
+  -- A cancelled task starts no more, so it need not wait for a suspect.
+  if not r.z and crowded(id, r.c + 1) then return say('H', PROBATION, 0) end
   order(r.w, 'l', id)
   if r.z then
     finish(id, r, 'X', span, 'c', r.c + 1)
@@ -48,8 +73,9 @@ local function catch_up(id, r, g, attempt)
   run(id, r, r.c, 'g', g, 'a', attempt)
 end
 
-for i = 6, #ARGV, 7 do
+for i = 6, #ARGV, 8 do
   local id, g, kind, p, attempt, enqueued, expires = unpack(ARGV, i, i + 6)
+  ticket = ARGV[i + 7]
   local r = read(id)
   local generation = tonumber(g)
   if not r then
@@ -62,6 +88,8 @@ for i = 6, #ARGV, 7 do
     say('D', 0, 0)
   elseif r.s == 'R' then
     contend(id, r)
+  elseif crowded(id, r.c) then
+    say('H', PROBATION, 0)
   else
     if r.s == 'S' then leave(entry(id, g)) end
     run(id, r, r.c)

@@ -15,7 +15,7 @@ local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
 -- One task: k kind, n tenant, p priority, s state, g generation, a attempts failed, c crashes, e enqueued, x expires,
--- b started, f finished, d due, w worker, t token, m progress, r result, F failure, u unique key, z cancel was asked for,
+-- b started, f finished, d due, w worker, q ticket, t token, m progress, r result, F failure, u unique key, z cancel was asked for,
 -- o somebody waits for its end.
 local function task(id) return base .. ':t:' .. id end
 local function unique(key) return base .. ':u:' .. key end
@@ -25,10 +25,10 @@ local function entry(id, generation) return id .. struct.pack('>I4', generation)
 local FINAL = { C = true, D = true, X = true }
 
 local function read(id)
-  local v = redis.call('HMGET', task(id), 's', 'g', 'w', 'c', 'z', 'u', 'p', 't', 'o', 'x')
+  local v = redis.call('HMGET', task(id), 's', 'g', 'w', 'c', 'z', 'u', 'p', 't', 'o', 'x', 'q')
   if not v[1] then return nil end
   return { s = v[1], g = tonumber(v[2]), w = v[3], c = tonumber(v[4] or 0), z = v[5], u = v[6], p = tonumber(v[7]),
-           t = v[8], o = v[9], x = tonumber(v[10] or 0) }
+           t = v[8], o = v[9], x = tonumber(v[10] or 0), q = v[11] }
 end
 
 -- Lua's stack takes some 8,000 values at once.
@@ -97,7 +97,7 @@ end
 -- Ends a task: its record is kept for `span`, its unique key is free. More fields may follow.
 local function finish(id, r, state, span, ...)
   redis.call('HSET', task(id), 's', state, 'f', now, ...)
-  redis.call('HDEL', task(id), 'w', 't', 'm', 'd', 'z', 'o')
+  redis.call('HDEL', task(id), 'w', 'q', 't', 'm', 'd', 'z', 'o')
   redis.call('PEXPIRE', task(id), span)
   if r.u and redis.call('GET', unique(r.u)) == id then redis.call('DEL', unique(r.u)) end
   if r.o then redis.call('PUBLISH', EVENTS, 'f' .. id) end

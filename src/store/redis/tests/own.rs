@@ -110,6 +110,7 @@ pub(super) fn admission(key: &str) -> Admission {
 pub(super) async fn claim(store: &RedisStore, worker: WorkerId, task: &Admission) -> Claimed {
     let message = &task.message;
     let claim = Claim {
+        ticket: 1,
         id: message.id,
         generation: message.generation,
         kind: task.kind.clone(),

@@ -20,7 +20,7 @@ fn admission(message: &Message) -> Admission {
 
 fn claim_of(message: &Message) -> Claim {
     let Message { id, generation, priority, enqueued_at, expires_at, .. } = *message;
-    Claim { id, generation, kind: "test.echo".into(), priority, attempt: 0, enqueued_at, expires_at }
+    Claim { id, generation, ticket: 1, kind: "test.echo".into(), priority, attempt: 0, enqueued_at, expires_at }
 }
 
 async fn store(change: impl FnOnce(&mut Config)) -> (SqliteStore, File) {

@@ -1,0 +1,89 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    [&[kind, 0, 1][..], &(payload.len() as u32).to_be_bytes(), payload, &[0xce]].concat()
+}
+
+fn header(flags: u16, properties: &[u8]) -> Vec<u8> {
+    frame(2, &[&[0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5][..], &flags.to_be_bytes(), properties].concat())
+}
+
+fn short(text: &[u8]) -> Vec<u8> {
+    [&[text.len() as u8][..], text].concat()
+}
+
+fn long(kind: &[u8], bytes: &[u8]) -> Vec<u8> {
+    [kind, &(bytes.len() as u32).to_be_bytes(), bytes].concat()
+}
+
+fn nested(depth: usize) -> Vec<u8> {
+    let inner = (0..depth).fold(Vec::new(), |inner, _| [&b"\x01a"[..], &long(b"F", &inner)].concat());
+    long(b"", &inner)
+}
+
+fn fed(chunks: &[&[u8]]) -> Vec<u8> {
+    let (mut scrubber, mut clean) = (Scrubber::default(), Vec::new());
+    for chunk in chunks {
+        scrubber.feed(chunk, &mut clean).unwrap();
+    }
+    clean
+}
+
+const TYPE: u16 = 1 << 15;
+const HEADERS: u16 = 1 << 13;
+const MODE: u16 = 1 << 12;
+const ID: u16 = 1 << 7;
+
+#[test]
+fn sound_headers_and_everything_else_pass_as_they_are() {
+    let fields = [
+        &b"\x01a"[..],
+        &long(b"S", b"\xff\xfe"),
+        b"\x02bcl\0\0\0\0\0\0\0\x01\x01dV",
+        &[1, b'e'],
+        &long(b"A", b"t\x01"),
+    ];
+    let properties = [&short("été".as_bytes())[..], &long(b"", &fields.concat()), &[2], &short(b"id")].concat();
+    let frames =
+        [header(TYPE | HEADERS | MODE | ID, &properties), frame(3, b"\x02 body"), frame(8, b""), header(0, b"")];
+    let all = frames.concat();
+    assert_eq!(fed(&[&all]), all);
+    let bytes: Vec<&[u8]> = all.chunks(1).collect();
+    assert_eq!(fed(&bytes), all);
+}
+
+#[test]
+fn headers_too_deep_to_read_are_left_out_and_the_rest_kept() {
+    let deep = [&nested(15_000)[..], &short(b"id")].concat();
+    assert_eq!(fed(&[&header(HEADERS | ID, &deep), b"\x08"]), header(ID, &short(b"id")));
+    let shallow = header(HEADERS, &nested(DEEPEST_TABLE - 1));
+    assert_eq!(fed(&[&shallow]), shallow);
+}
+
+#[test]
+fn text_that_is_not_utf8_is_mended_or_left_out() {
+    assert_eq!(fed(&[&header(TYPE, &short(b"a\xffb\xe2\x82"))]), header(TYPE, &short(b"a?b??")));
+    let named = long(b"", b"\x01\xffV");
+    assert_eq!(fed(&[&header(HEADERS, &named)]), header(0, b""));
+}
+
+#[test]
+fn lying_lengths_leave_no_properties() {
+    for (flags, lie) in [(TYPE, &b"\xff"[..]), (HEADERS, &[0xff; 9]), (ID, b""), (0, b"more"), (3, b"\0\0")] {
+        assert_eq!(fed(&[&header(flags, lie)]), header(0, b""), "{flags:x}");
+    }
+    assert!(Scrubber::default().feed(&[2, 0, 1, 0xff, 0xff, 0xff, 0xff, 0], &mut Vec::new()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn never_panics_and_keeps_frames_whole(flags: u16, properties: Vec<u8>, at in 0..40_usize) {
+        let whole = header(flags, &properties);
+        let (one, other) = whole.split_at(at.min(whole.len()));
+        let clean = fed(&[one, other]);
+        prop_assert_eq!(number(&clean, 3), Some(clean.len() - BEFORE - 1));
+        prop_assert_eq!(fed(&[&clean]), clean, "what is clean stays so");
+    }
+}

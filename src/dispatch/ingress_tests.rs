@@ -1,0 +1,217 @@
+//! The AMQP entrance against a real RabbitMQ, with everything that a producer may get wrong.
+
+use std::{process::Stdio, sync::Arc, time::Duration};
+
+use lapin::{
+    BasicProperties, Channel,
+    message::Delivery,
+    options::{BasicGetOptions, BasicPublishOptions, ExchangeDeclareOptions},
+    types::AMQPValue,
+};
+use serde_json::json;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{Producer, ingress};
+use crate::{
+    broker::{
+        Broker,
+        conformance::{eventually, guarded},
+        rabbitmq::{RabbitBroker, tests::Rabbit},
+    },
+    config::{Backend, Config, Profile},
+    store::{self, Store},
+    task::{Queue, TaskId, WorkerId},
+};
+
+/// A dispatcher's entrance, everything on RabbitMQ but the records.
+struct Site {
+    rabbit: Rabbit,
+    broker: Arc<RabbitBroker>,
+    store: Arc<dyn Store>,
+    channel: Channel,
+    _ingress: AbortOnDropHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn open(mut config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        config.embedded.data = folder.path().into();
+        let store = store::open(&config).await.unwrap();
+        config.profile = Profile::Cluster;
+        config.lanes.critical = Backend::Rabbitmq;
+        let rabbit = Rabbit::fresh(config).await;
+        let broker = Arc::new(rabbit.open().await);
+        let producer = Producer::new(&rabbit.config, broker.clone(), store.clone()).unwrap();
+        let config = rabbit.config.clone();
+        let serve = async move { ingress(&config, &producer, &CancellationToken::new()).await };
+        let ingress = AbortOnDropHandle::new(tokio::spawn(serve));
+        let channel = rabbit.channel().await;
+        let site = Self { rabbit, broker, store, channel, _ingress: ingress, _folder: folder };
+        site.opened().await;
+        site
+    }
+
+    /// Waits until the entrance has declared its exchange.
+    async fn opened(&self) {
+        eventually(async || {
+            let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
+            let channel = self.rabbit.channel().await;
+            let kind = lapin::ExchangeKind::Fanout;
+            channel.exchange_declare(self.name("ingress"), kind, passive, Default::default()).await.is_ok()
+        })
+        .await;
+        eventually(async || self.broker.depth(Queue::P4).await.is_ok()).await;
+    }
+
+    fn name(&self, name: &str) -> lapin::types::ShortString {
+        format!("{}.{name}", self.rabbit.config.rabbitmq.prefix).into()
+    }
+
+    async fn send(&self, body: &[u8], properties: BasicProperties) {
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        self.channel.basic_publish(self.name("ingress"), "any".into(), options, body, properties).await.unwrap();
+    }
+
+    async fn ready(&self, queue: Queue) -> u64 {
+        self.broker.depth(queue).await.unwrap().ready
+    }
+
+    async fn next_reject(&self) -> Delivery {
+        loop {
+            let got = self.channel.basic_get(self.name("rejects"), BasicGetOptions { no_ack: true }).await.unwrap();
+            match got {
+                Some(got) => return got.delivery,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+}
+
+fn header(delivery: &Delivery, key: &str) -> Option<String> {
+    match delivery.properties.headers().as_ref()?.inner().get(key)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_are_enqueued_and_the_bad_ones_come_back_with_the_reason() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let id = TaskId::new();
+        let named = BasicProperties::default().with_message_id(id.to_string().into());
+        site.send(br#"{"kind": "email.send", "payload": {"to": "a@b.c"}}"#, named.clone()).await;
+        site.send(br#"{"kind": "email.send"}"#, named).await;
+        let many =
+            json!([{"kind": "a"}, {"kind": "b", "priority": "P9"}, {"kind": "c", "priority": 4}, {"kind": "d d"}]);
+        site.send(&rmp_serde::to_vec_named(&many).unwrap(), BasicProperties::default()).await;
+
+        let (first, second) = (site.next_reject().await, site.next_reject().await);
+        let mut fields = [header(&first, "field"), header(&second, "field")].map(Option::unwrap);
+        fields.sort();
+        assert_eq!(fields, ["kind", "priority"]);
+        assert!(header(&first, "code").unwrap().starts_with("CP-1") && header(&first, "message").is_some());
+        assert_eq!(first.properties.content_type().as_ref().unwrap().as_str(), "application/msgpack");
+        eventually(async || site.ready(Queue::P4).await == 3).await;
+        assert_eq!(site.store.record(id).await.unwrap().unwrap().kind, "email.send");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbage_comes_back_and_the_entrance_stays_open() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let bodies: [&[u8]; 6] = [
+            b"",
+            b"\xff\x00\xfe",
+            b"{\"kind\":",
+            &[b"{\"kind\":\"a\",\"payload\":".to_vec(), b"[".repeat(100_000)].concat(),
+            &[b"\x82\xa4kind\xa1a\xa7payload".to_vec(), b"\x91".repeat(100_000)].concat(),
+            &[0xdf, 0xff, 0xff, 0xff, 0xff, 0xa1],
+        ];
+        for body in bodies {
+            site.send(body, BasicProperties::default()).await;
+        }
+        for body in bodies {
+            assert_eq!(site.next_reject().await.data, body);
+        }
+        site.send(br#"{"kind": "email.send"}"#, BasicProperties::default()).await;
+        eventually(async || site.ready(Queue::P4).await == 1).await;
+    })
+    .await;
+}
+
+/// Headers nested fifteen thousand deep: more than a decoder that calls itself has stack for.
+const ABSURD: &str = r#"
+import struct, sys, pika
+from pika import BasicProperties
+
+class Deep(BasicProperties):
+    def encode(self):
+        table = b""
+        for _ in range(15000):
+            table = b"\x00F" + struct.pack(">I", len(table)) + table
+        return [struct.pack(">H", 1 << 13), struct.pack(">I", len(table)), table]
+
+connection = pika.BlockingConnection(pika.URLParameters(sys.argv[1]))
+connection.channel().basic_publish(sys.argv[2], "", b'{"kind": "email.send"}', Deep())
+connection.close()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn absurd_headers_do_not_kill_the_dispatcher() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let python = std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
+        let (url, exchange) = (crate::broker::rabbitmq::tests::server(), site.name("ingress"));
+        let mut publish = tokio::process::Command::new(python);
+        publish.args(["-c", ABSURD, &url, exchange.as_str()]).stdin(Stdio::null());
+        assert!(publish.status().await.unwrap().success());
+        site.send(br#"{"kind": "email.send"}"#, BasicProperties::default()).await;
+        eventually(async || site.ready(Queue::P4).await >= 1).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_queue_holds_messages_at_the_entrance_and_loses_none() {
+    guarded(async {
+        let mut config = Config::default();
+        config.queues.limits.insert(Queue::P4, 1);
+        let site = Site::open(config).await;
+        for kind in ["a", "b", "c"] {
+            site.send(json!({ "kind": kind }).to_string().as_bytes(), BasicProperties::default()).await;
+        }
+        let mut consumer = site.broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut kinds = Vec::new();
+        while kinds.len() < 3 {
+            for delivery in consumer.next(1).await.unwrap() {
+                kinds.push(delivery.message.task().unwrap().kind);
+                site.broker.ack(vec![delivery.receipt]).await.unwrap();
+            }
+        }
+        kinds.sort();
+        assert_eq!(kinds, ["a", "b", "c"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_python_example_enqueues() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let python = std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
+        let url = crate::broker::rabbitmq::tests::server();
+        let mut example = tokio::process::Command::new(python);
+        example.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/amqp_producer.py"));
+        example.args([&url, "email.send", r#"{"to": "a@b.c"}"#, &site.rabbit.config.rabbitmq.prefix]);
+        let output = example.stdin(Stdio::null()).output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let id: TaskId = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+        eventually(async || site.store.record(id).await.unwrap().is_some_and(|record| record.kind == "email.send"))
+            .await;
+    })
+    .await;
+}

@@ -1,0 +1,32 @@
+use std::io;
+
+use crate::{config::ConfigErrors, retry, supervise::ConnectError};
+
+/// Why a worker could not start, or had to leave.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Retry(#[from] retry::BadTable),
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("a thread or a signal handler could not be set up: {0}")]
+    System(#[from] io::Error),
+    #[error("the worker could not be registered; see the log")]
+    NoLease,
+    #[error("a handler hung and took its thread with it; this worker has left and must be started anew")]
+    Hung,
+}
+
+impl WorkerError {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Config(_) | Self::Retry(_) => "CP-1001",
+            Self::Connect(error) => error.code(),
+            Self::System(_) => "CP-1503",
+            Self::NoLease => "CP-1504",
+            Self::Hung => "CP-1502",
+        }
+    }
+}

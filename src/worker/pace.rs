@@ -1,0 +1,35 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many messages to fetch ahead of free slots: as many as finished in the last half of `hold`, so that what is
+/// fetched ahead starts long before it would be given back. Zero when tasks are slow.
+pub(super) struct Pace {
+    window: Duration,
+    started: Instant,
+    finished: usize,
+    ahead: usize,
+}
+
+impl Pace {
+    const MOST: usize = 1024;
+
+    pub fn new(hold: Duration) -> Self {
+        Self { window: hold / 2, started: Instant::now(), finished: 0, ahead: 0 }
+    }
+
+    pub fn finished(&mut self) {
+        self.finished += 1;
+    }
+
+    pub fn ahead(&mut self) -> usize {
+        let elapsed = self.started.elapsed();
+        if elapsed >= self.window {
+            let windows = elapsed.as_nanos() / self.window.as_nanos().max(1);
+            self.ahead = usize::try_from(self.finished as u128 / windows.max(1)).unwrap_or(Self::MOST).min(Self::MOST);
+            self.finished = 0;
+            self.started = Instant::now();
+        }
+        self.ahead
+    }
+}

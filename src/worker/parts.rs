@@ -1,0 +1,176 @@
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Arbiter, Progress, Registry, WorkerError,
+    claim::Claimer,
+    engine::{Engine, Event},
+    fetch::Fetcher,
+    lease::LeaseKeeper,
+    pace::Pace,
+    settle::{Ended, Settler},
+    slots::Slots,
+    stop::Phase,
+};
+use crate::{
+    broker::Broker,
+    config::Config,
+    retry,
+    store::{Beat, Store},
+    supervise::{Shutdown, connect},
+    task::{Queue, Timestamp, WorkerId},
+};
+
+/// The parts of a running worker, put together and taken apart in order.
+pub(super) struct Parts {
+    pub id: WorkerId,
+    pub engine: Engine,
+    pub events: mpsc::Receiver<Event>,
+    pub lease: LeaseKeeper,
+    fetchers: JoinSet<()>,
+    settler: JoinHandle<()>,
+    broker: Arc<dyn Broker>,
+}
+
+impl Parts {
+    /// Connects, registers the worker and starts everything around the engine.
+    pub async fn assemble(
+        config: &Config,
+        registry: Registry,
+        id: WorkerId,
+        pool: String,
+        stop: &CancellationToken,
+    ) -> Result<Self, WorkerError> {
+        let retries = retry::Table::compile(&config.retry)?;
+        let (broker, store) = connect(config, stop).await?;
+        let progress = Progress::default();
+        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool), progress.clone()).await?;
+        let (send_events, events) = mpsc::channel(1024);
+        let (settle, ended) = mpsc::channel(1024 + 2 * usize::from(config.worker.slots));
+        let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
+        let (fetchers, demand) = fetchers(config, id, &broker, &store, &send_events);
+        let slots = usize::from(config.worker.slots);
+        let mut engine = Engine {
+            arbiter: Arbiter::new(&config.worker),
+            slots: Slots::new(slots, Arc::new(registry), progress, config.worker.stop_grace, send_events.clone())?,
+            claimer: claimer(config, id, &broker, &store, &lease, &settle),
+            broker: Arc::clone(&broker),
+            vitals: Arc::clone(&lease.vitals),
+            settle,
+            demand,
+            ready: Default::default(),
+            running: Default::default(),
+            claiming: 0,
+            events: send_events,
+            paused: Vec::new(),
+            pace: Pace::new(config.worker.hold),
+            phase: Phase::Working,
+            hung: false,
+            retries,
+            result_limit: usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX),
+            settings: config.worker.clone(),
+        };
+        // What is paused now must not run in the half second until the next beat.
+        engine.on_orders(orders);
+        Ok(Self { id, engine, events, lease, fetchers, settler: tokio::spawn(settler.run(ended)), broker })
+    }
+
+    /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends. True when a
+    /// handler hung.
+    pub async fn dismantle(mut self, shutdown: &Shutdown) -> bool {
+        let hung = self.engine.hung;
+        drop(self.engine);
+        self.events.close();
+        while self.fetchers.join_next().await.is_some() {}
+        let mut late = Vec::new();
+        while let Some(event) = self.events.recv().await {
+            if let Event::Fetched(_, batch) = event {
+                late.extend(batch.into_iter().map(|delivery| delivery.receipt));
+            }
+        }
+        if !late.is_empty()
+            && let Err(error) = self.broker.release(late).await
+        {
+            tracing::warn!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
+        }
+        // Outcomes wait for a store that is away, but not against somebody who wants this process gone at once.
+        if !matches!(shutdown.now.run_until_cancelled(self.settler).await, Some(Ok(()))) {
+            tracing::error!("not every outcome could be recorded; those tasks will run again");
+        }
+        // Whatever a fetcher had in its hands when the engine left.
+        if let Err(error) = self.broker.reclaim(self.id).await {
+            tracing::warn!(code = error.code(), %error, "what is left returns with the lease's end");
+        }
+        self.lease.finish().await;
+        hung
+    }
+}
+
+fn claimer(
+    config: &Config,
+    worker: WorkerId,
+    broker: &Arc<dyn Broker>,
+    store: &Arc<dyn Store>,
+    lease: &LeaseKeeper,
+    settle: &mpsc::Sender<Ended>,
+) -> Claimer {
+    Claimer {
+        worker,
+        broker: Arc::clone(broker),
+        store: Arc::clone(store),
+        vitals: Arc::clone(&lease.vitals),
+        lease: config.worker.lease,
+        settle: settle.clone(),
+        stop: CancellationToken::new(),
+    }
+}
+
+type Demand = Vec<(Queue, watch::Sender<usize>)>;
+
+fn fetchers(
+    config: &Config,
+    worker: WorkerId,
+    broker: &Arc<dyn Broker>,
+    store: &Arc<dyn Store>,
+    events: &mpsc::Sender<Event>,
+) -> (JoinSet<()>, Demand) {
+    let mut tasks = JoinSet::new();
+    let mut demands = Vec::new();
+    for queue in config.worker.queues.iter().copied() {
+        let (send_demand, demand) = watch::channel(0);
+        demands.push((queue, send_demand));
+        let fetcher = Fetcher {
+            worker,
+            queue,
+            broker: Arc::clone(broker),
+            store: Arc::clone(store),
+            demand,
+            events: events.clone(),
+            hold: config.worker.hold,
+            pacing: (queue == Queue::Background).then(|| config.pacing.clone()),
+        };
+        tasks.spawn(fetcher.run());
+    }
+    (tasks, demands)
+}
+
+fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
+    Beat {
+        worker,
+        pool,
+        host: sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into()),
+        pid: std::process::id(),
+        started_at: Timestamp::now(),
+        slots: config.worker.slots.into(),
+        draining: false,
+        queues: config.worker.queues.clone(),
+        running: vec![0; config.worker.queues.len()],
+        progress: Vec::new(),
+        lease: config.worker.lease,
+    }
+}
