@@ -3,6 +3,7 @@
 //!
 //! Never does: read a clock, a store or a machine. Whoever decides hands in readings and the time.
 
+pub mod driver;
 pub mod forecast;
 pub mod policy;
 pub mod simulate;

@@ -5,6 +5,7 @@
 
 mod config;
 mod doors;
+mod pools;
 mod servers;
 mod tasks;
 
@@ -21,7 +22,7 @@ pub struct Code {
 
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const TABLES: [&[Row]; 4] = [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS];
+const TABLES: [&[Row]; 5] = [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS];
 
 /// All codes, in order.
 pub fn all() -> impl Iterator<Item = Code> {

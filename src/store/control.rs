@@ -42,12 +42,15 @@ pub trait ControlStore: Send + Sync + 'static {
 pub enum Role {
     /// Promotes due tasks, reaps dead workers, collects what the broker gave up.
     Steward,
+    /// Decides how large the pools are.
+    Autoscaler,
 }
 
 impl Role {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Steward => "steward",
+            Self::Autoscaler => "autoscaler",
         }
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod conformance;
 mod control;
 mod dead;
 mod error;
+mod journal;
+mod notes;
 mod open;
 pub mod redis;
 mod schedule;
@@ -20,12 +22,14 @@ mod workers;
 pub use control::{ControlStore, Fence, QueueTotals, Role};
 pub use dead::{DeadFilter, DeadLetter, DeadStore};
 pub use error::StoreError;
+pub use journal::{Entry, JournalStore, Topic};
+pub use notes::NoteStore;
 pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use tasks::{
     Admission, Admitted, Cancelled, Claim, Claimed, End, Record, RecordFilter, Settlement, TaskStore, Verdict,
 };
-pub use workers::{Beat, Orders, WorkerInfo, WorkerStore};
+pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
 
 pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore {}
 

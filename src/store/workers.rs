@@ -45,6 +45,28 @@ pub struct Beat {
     pub progress: Vec<(TaskId, String)>,
     #[serde(with = "crate::task::span")]
     pub lease: Duration,
+    /// Absent where the machine does not tell, and before the first reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    #[serde(default)]
+    pub done: Done,
+}
+
+/// What the worker's process and its programs take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Of one core, in per cent, over the last seconds: two busy threads make 200.
+    pub cpu: f32,
+    /// Resident bytes.
+    pub memory: u64,
+}
+
+/// Attempts that have ended since the worker started, and how long they ran together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub tasks: u64,
+    #[serde(with = "crate::task::span")]
+    pub run: Duration,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -115,6 +115,8 @@ mod tests {
             running: vec![0],
             progress: vec![],
             lease: Duration::from_secs(3),
+            usage: None,
+            done: Default::default(),
         };
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }

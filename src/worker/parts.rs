@@ -172,5 +172,7 @@ fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
         running: vec![0; config.worker.queues.len()],
         progress: Vec::new(),
         lease: config.worker.lease,
+        usage: None,
+        done: Default::default(),
     }
 }

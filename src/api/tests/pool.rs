@@ -64,6 +64,8 @@ impl Pool {
             running: Queue::ALL.map(|queue| if queue == Queue::P4 { running } else { 0 }).to_vec(),
             progress: vec![],
             lease: HOUR,
+            usage: None,
+            done: Default::default(),
         };
         self.store.beat(&beat).await.unwrap()
     }

@@ -90,6 +90,8 @@ fn workers_table() {
         running: vec![1, 2],
         progress: vec![],
         lease: Duration::from_secs(3),
+        usage: None,
+        done: Default::default(),
     };
     let worker =
         |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };

@@ -224,6 +224,8 @@ pub(crate) fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
         running: vec![0; 6],
         progress: Vec::new(),
         lease,
+        usage: None,
+        done: Default::default(),
     }
 }
 

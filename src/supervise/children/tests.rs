@@ -69,6 +69,8 @@ fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
         running: vec![],
         progress: vec![],
         lease: Duration::from_secs(3),
+        usage: None,
+        done: Default::default(),
     };
     WorkerInfo { beat, beats, last_beat: Timestamp::now(), alive: true }
 }
