@@ -25,6 +25,8 @@ mod dispatcher_killed;
 #[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]
+mod service;
+#[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
 mod worker_killed;
