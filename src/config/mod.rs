@@ -13,6 +13,7 @@ mod key;
 mod load;
 mod log;
 mod nearest;
+mod pools;
 mod read;
 mod report;
 mod retry;
@@ -31,9 +32,10 @@ pub use api::{Api, Limits, Scope, Token};
 pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
 pub use error::{ConfigError, ConfigErrors};
-pub use handlers::{Exec, HandlerSpec, Http, Pool};
+pub use handlers::{Exec, HandlerSpec, Http};
 pub use log::{Log, LogFormat, LogRotation};
 pub(crate) use nearest::nearest;
+pub use pools::{Pool, PoolDriver};
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
 pub(crate) use source::as_variable;
@@ -62,7 +64,7 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Handlers that are not Rust code: programs and web services.
     pub handlers: Vec<HandlerSpec>,
-    /// Worker processes that `clawpool up` keeps running.
+    /// Workers that `clawpool up` and `clawpool autoscaler` keep running.
     pub pools: Vec<Pool>,
 }
 
