@@ -16,13 +16,13 @@ pub struct Autoscale {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub every: Duration,
-    /// Workers that may be added within any minute.
+    /// Workers that the table may add within any minute.
     pub per_minute: u32,
-    /// After adding workers, before more are added.
+    /// After adding workers, before the table adds more.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub cooldown_out: Duration,
-    /// Between two times that workers are taken away.
+    /// Between two times that the table takes workers away.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub cooldown_in: Duration,
@@ -67,6 +67,14 @@ pub struct Target {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub settle: Duration,
+    /// Tracking and the forecast know how many workers are missing, so their own pace is not that of the table.
+    pub per_minute: u32,
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub cooldown_out: Duration,
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub cooldown_in: Duration,
 }
 
 impl Default for Target {
@@ -77,6 +85,9 @@ impl Default for Target {
             drain: Duration::from_secs(30),
             wait: Duration::from_secs(10),
             settle: Duration::from_secs(60),
+            per_minute: 40,
+            cooldown_out: Duration::from_secs(15),
+            cooldown_in: Duration::from_secs(15),
         }
     }
 }

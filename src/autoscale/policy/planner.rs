@@ -19,13 +19,21 @@ pub struct Planner {
 struct Answers {
     /// The policy that asks to replace everything.
     replace: Option<String>,
-    /// Sizes above the present one, each with the cooldown of who asks.
-    grow: Vec<(u32, Duration)>,
+    /// Sizes that the policies would grow to.
+    grow: Vec<Ask>,
     /// The size that the table would shrink to.
     shrink: Option<(u32, Duration)>,
     /// The size below which the forecast would start workers again.
     keep: u32,
     votes: Vec<Vote>,
+}
+
+/// A larger size, and the pace of who asks for it.
+#[derive(Clone, Copy)]
+struct Ask {
+    size: u32,
+    cooldown: Duration,
+    per_minute: u32,
 }
 
 impl Planner {
@@ -67,7 +75,8 @@ impl Planner {
                     let rested = self.past.may_replace(now, policy.cooldown.unwrap_or_default());
                     answers.replace = answers.replace.take().or_else(|| rested.then(|| policy.name.clone()));
                 } else if row.way() == Way::Grow {
-                    answers.grow.push((size, policy.cooldown.unwrap_or(self.settings.cooldown_out)));
+                    let cooldown = policy.cooldown.unwrap_or(self.settings.cooldown_out);
+                    answers.grow.push(Ask { size, cooldown, per_minute: self.settings.per_minute });
                 } else {
                     // Of the rows that shrink, the one that takes most has the hardest condition.
                     let asks = (size, policy.cooldown.unwrap_or(self.settings.cooldown_in));
@@ -82,9 +91,9 @@ impl Planner {
     fn ask_tracking(&mut self, now: Duration, reading: &Reading, answers: &mut Answers) {
         let Some(tracking) = &mut self.tracking else { return };
         let track = tracking.look(now, reading, self.slots, &self.settings.target);
-        answers.shrink = track.as_ref().and_then(|track| Some((track.floor?, self.settings.cooldown_in)));
+        answers.shrink = track.as_ref().and_then(|track| Some((track.floor?, self.settings.target.cooldown_in)));
         let need = track.map(|track| track.need);
-        answers.grow.extend(need.map(|need| (need, self.settings.cooldown_out)));
+        answers.grow.extend(need.map(|need| self.at_target_pace(need)));
         answers.votes.push(vote("target", reading.queues.map(|queues| queues.arrivals), need));
     }
 
@@ -95,7 +104,7 @@ impl Planner {
         let early = f64::from(need) > f64::from(reading.size) * self.settings.forecast.above;
         let acts = self.settings.forecast.mode == ForecastMode::On;
         if acts && early {
-            answers.grow.push((need, self.settings.cooldown_out));
+            answers.grow.push(self.at_target_pace(need));
         }
         if acts {
             answers.keep = need;
@@ -111,20 +120,29 @@ impl Planner {
         Decision { at: now, action, wanted, votes, limits, alert: Some(alert), reading: *reading }
     }
 
-    /// The largest answer whose cooldown is over, as far as the rate allows. `None` when nobody asks for more.
+    /// The largest answer, as far as the pace of who asks allows. `None` when nobody asks for more.
     fn grown(&mut self, now: Duration, reading: &Reading, answers: &Answers, limits: &mut Vec<Limit>) -> Option<u32> {
-        let asks = answers.grow.iter().filter(|(size, _)| *size > reading.size);
-        let most = asks.clone().map(|(size, _)| *size).max()?;
-        let rested = asks.filter(|(_, cooldown)| self.past.may_grow(now, *cooldown)).map(|(size, _)| *size).max();
-        if rested != Some(most) {
+        let asks = || answers.grow.iter().filter(|ask| ask.size > reading.size);
+        let most = asks().map(|ask| ask.size).max()?;
+        let rested = asks().filter(|ask| self.past.may_grow(now, ask.cooldown));
+        let rested: Vec<_> = rested.copied().collect();
+        if rested.iter().all(|ask| ask.size < most) {
             limits.push(Limit::Cooldown);
         }
-        let rested = rested.unwrap_or(reading.size);
-        let left = reading.size.saturating_add(self.past.left(now, self.settings.per_minute));
-        if rested > left {
+        let mut allowed = |ask: &Ask| {
+            let left = reading.size.saturating_add(self.past.left(now, ask.per_minute));
+            ask.size.min(left)
+        };
+        let wanted = rested.iter().map(&mut allowed).max().unwrap_or(reading.size);
+        if rested.iter().any(|ask| ask.size > wanted) {
             limits.push(Limit::Rate);
         }
-        Some(rested.min(left))
+        Some(wanted)
+    }
+
+    const fn at_target_pace(&self, size: u32) -> Ask {
+        let target = &self.settings.target;
+        Ask { size, cooldown: target.cooldown_out, per_minute: target.per_minute }
     }
 
     fn shrunk(&self, now: Duration, reading: &Reading, answers: &Answers, limits: &mut Vec<Limit>) -> u32 {

@@ -15,8 +15,8 @@ pub fn needed(queues: &Queues, slots: u16, target: &Target) -> u32 {
         }
         None => (queues.ready + queues.in_flight) as f64,
     };
-    // Saturates, and takes what is not a number for zero.
-    (concurrent / per_worker).ceil() as u32
+    // What is no finite number was measured wrong, and asks for nothing.
+    if concurrent.is_finite() { (concurrent / per_worker).ceil() as u32 } else { 0 }
 }
 
 /// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no reason.

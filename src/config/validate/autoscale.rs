@@ -31,6 +31,7 @@ fn target(key: &Key, autoscale: &Autoscale, report: &mut Report) {
         let rule = "it must be more than 0 and at most 100 per cent";
         report.refuse(&key.name("busy"), busy, rule, "write for example 70");
     }
+    at_least_one(&key.name("per_minute"), u64::from(autoscale.target.per_minute), report);
     positive(key.name("drain"), autoscale.target.drain, report);
     positive(key.name("wait"), autoscale.target.wait, report);
 }

@@ -3,9 +3,10 @@ use proptest::prelude::*;
 use super::*;
 
 prop_compose! {
-    fn settings()(min in 0_u32..20, span in 0_u32..80, per_minute in 1_u32..20, table: bool, target: bool) -> Autoscale {
+    fn settings()(min in 0_u32..20, span in 0_u32..80, per_minute in 1_u32..20, faster in 1_u32..60, table: bool, target: bool) -> Autoscale {
         let mut settings = Autoscale { min, max: min + span, per_minute, ..Autoscale::default() };
         settings.target.enabled = target;
+        settings.target.per_minute = faster;
         if !table {
             settings.policies.clear();
         }
@@ -44,6 +45,11 @@ proptest! {
         readings in prop::collection::vec((1_u64..90, reading()), 1..60),
     ) {
         let mut planner = Planner::new(&settings, SLOTS);
+        // The table alone keeps its own pace; with tracking beside it, the faster of the two bounds them both.
+        let target = settings.target.enabled.then_some(&settings.target);
+        let rest_out = target.map_or(settings.cooldown_out, |target| target.cooldown_out.min(settings.cooldown_out));
+        let rest_in = target.map_or(settings.cooldown_in, |target| target.cooldown_in);
+        let per_minute = target.map_or(0, |target| target.per_minute).max(settings.per_minute);
         let (mut now, mut size, mut grown) = (0, settings.min, Vec::<(u64, u32)>::new());
         let (mut last_grown, mut last_shrunk): (Option<u64>, Option<u64>) = (None, None);
         for (gap, reading) in readings {
@@ -53,19 +59,19 @@ proptest! {
             prop_assert!((settings.min..=settings.max).contains(&decision.wanted));
             match decision.action {
                 Action::Grow { by } => {
-                    prop_assert!(last_grown.is_none_or(|last| now - last >= 60));
+                    prop_assert!(last_grown.is_none_or(|last| now - last >= rest_out.as_secs()));
                     grown.push((now, by));
                     last_grown = Some(now);
                 }
                 Action::Shrink { .. } => {
                     prop_assert!(reading.queues.is_some() && reading.workers.is_some());
-                    prop_assert!(last_shrunk.is_none_or(|last| now - last >= 300));
+                    prop_assert!(last_shrunk.is_none_or(|last| now - last >= rest_in.as_secs()));
                     last_shrunk = Some(now);
                 }
                 Action::Hold | Action::ReplaceAll => {}
             }
             let in_minute: u32 = grown.iter().filter(|(at, _)| now - at < 60).map(|(_, by)| by).sum();
-            prop_assert!(in_minute <= settings.per_minute);
+            prop_assert!(in_minute <= per_minute);
             size = decision.wanted;
         }
     }
