@@ -1,0 +1,106 @@
+use std::time::Duration;
+
+use super::{Crew, Facts, arrivals::Arrivals, service::Service};
+use crate::{
+    autoscale::{
+        driver::Member,
+        policy::{Queues, Reading},
+    },
+    broker::Depth,
+    store::WorkerInfo,
+    task::Queue,
+};
+
+/// Watches one pool. Remembers what rates and spans are counted from.
+pub struct Sensor {
+    pool: String,
+    slots: u16,
+    queues: Vec<Queue>,
+    memory: Option<u64>,
+    arrivals: Arrivals,
+    service: Service,
+    /// When the oldest task's wait was last known, and what it was.
+    oldest: Option<(Duration, Duration)>,
+    /// Of every queue, the part that falls to this pool.
+    shares: [f64; Queue::ALL.len()],
+    /// Workers that the driver did not start, as last known.
+    foreign: u32,
+}
+
+impl Sensor {
+    /// `slots`: of one worker. `memory`: bytes that one worker may use, where there is a limit. `window`: what rates are
+    /// taken over.
+    pub fn new(pool: &str, slots: u16, queues: &[Queue], memory: Option<u64>, window: Duration) -> Self {
+        Self {
+            pool: pool.to_owned(),
+            slots,
+            queues: queues.to_vec(),
+            memory,
+            arrivals: Arrivals::new(window),
+            service: Service::default(),
+            oldest: None,
+            shares: Queue::ALL.map(|queue| if queues.contains(&queue) { 1.0 } else { 0.0 }),
+            foreign: 0,
+        }
+    }
+
+    /// `now` is monotonic.
+    pub fn read(&mut self, now: Duration, facts: &Facts, members: &[Member]) -> (Reading, Crew) {
+        let workers = facts.workers.as_deref();
+        let crew = Crew::new(&self.pool, members, workers.unwrap_or_default(), self.memory);
+        if let Some(workers) = workers {
+            self.foreign = crew.foreign();
+            self.shares = self.shares(&crew, workers);
+            self.service.look(now, workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.pool));
+        }
+        if let Some(totals) = &facts.totals {
+            self.arrivals.look(now, totals, &self.shares);
+        }
+        let unseen = if workers.is_none() { self.foreign } else { 0 };
+        let reading = Reading {
+            size: crew.size() + unseen,
+            queues: self.demand(now, facts, workers.unwrap_or_default()),
+            workers: workers.map(|_| crew.workers()),
+            ..Reading::default()
+        };
+        (reading, crew)
+    }
+
+    /// Two pools that serve one queue divide it by the slots that they have at work. A pool without any yet counts as
+    /// one worker, so that it begins.
+    fn shares(&self, crew: &Crew, workers: &[WorkerInfo]) -> [f64; Queue::ALL.len()] {
+        let own = crew.hands.iter().map(|hand| hand.slots).sum::<u32>().max(self.slots.into());
+        let stays = |worker: &&WorkerInfo| worker.alive && !worker.beat.draining && worker.beat.pool != self.pool;
+        Queue::ALL.map(|queue| {
+            let others = workers.iter().filter(stays).filter(|worker| worker.beat.queues.contains(&queue));
+            let others: u32 = others.map(|worker| worker.beat.slots).sum();
+            let share = f64::from(own) / f64::from(own.saturating_add(others).max(1));
+            if self.queues.contains(&queue) { share } else { 0.0 }
+        })
+    }
+
+    fn demand(&mut self, now: Duration, facts: &Facts, workers: &[WorkerInfo]) -> Option<Queues> {
+        let depths = facts.depths.as_ref()?;
+        let oldest = self.waited(now, facts, depths);
+        let ready =
+            self.queues.iter().zip(depths).map(|(queue, depth)| depth.ready as f64 * self.shares[queue.index()]);
+        let ours = workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.pool);
+        Some(Queues {
+            ready: ready.sum::<f64>().ceil() as u64,
+            in_flight: ours.flat_map(|worker| &worker.beat.running).map(|running| u64::from(*running)).sum(),
+            oldest,
+            arrivals: self.arrivals.rate(now)?,
+            service: self.service.time(),
+        })
+    }
+
+    /// Ages come from the wall clock, and a task that was due later than it was made looks older than its wait. Neither
+    /// can have waited longer than since the queue was last seen empty, or than the oldest had then and since.
+    fn waited(&mut self, now: Duration, facts: &Facts, depths: &[Depth]) -> Duration {
+        let age = depths.iter().filter_map(|depth| depth.oldest).map(|oldest| facts.at.since(oldest)).max();
+        let most = self.oldest.map(|(at, waited)| waited.saturating_add(now.saturating_sub(at)));
+        let waited = age.unwrap_or_default().min(most.unwrap_or(Duration::MAX));
+        self.oldest = Some((now, waited));
+        waited
+    }
+}
