@@ -11,6 +11,7 @@ mod error;
 mod handlers;
 mod key;
 mod load;
+mod log;
 mod nearest;
 mod pools;
 mod read;
@@ -24,8 +25,6 @@ mod source;
 mod validate;
 mod worker;
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +33,7 @@ pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
 pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http};
+pub use log::{Log, LogFormat, LogRotation};
 pub(crate) use nearest::nearest;
 pub use pools::{Pool, PoolDriver};
 pub use retry::{RetryPolicy, RetryTable};
@@ -102,31 +102,6 @@ pub enum Profile {
     Embedded,
     /// RabbitMQ and Redis.
     Cluster,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `pretty` or `json`.
-    pub format: LogFormat,
-    /// A `tracing` filter, for example `info` or `clawpool=debug,lapin=warn`.
-    pub filter: String,
-    /// Write to this file instead of standard error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<PathBuf>,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Pretty, filter: "info".into(), file: None }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Pretty,
-    Json,
 }
 
 #[cfg(test)]
