@@ -7,6 +7,9 @@
 pub mod control;
 pub mod driver;
 pub mod forecast;
+mod plan;
 pub mod policy;
 pub mod sense;
 pub mod simulate;
+
+pub use plan::Plan;

@@ -80,7 +80,7 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
         return Err(serve::unfit("there is no pool to keep: add [[pools]] to the configuration"));
     }
     let shutdown = Shutdown::on_signals()?;
-    let (broker, store) = connect(&config, &shutdown.drain).await.map_err(serve::unreachable)?;
+    let (broker, store) = connect(&config, &shutdown.drain).await.map_err(|error| serve::unreachable(&error))?;
     let keeping = Keeping::new(globals, &config, broker, store, &shutdown)?;
     if dry_run {
         keeping.watch(&shutdown).await;

@@ -7,7 +7,8 @@ use futures::future::join_all;
 use super::{Globals, failure::Failure, serve};
 use crate::{
     autoscale::{
-        control::{Autoscaler, Kept, Plan},
+        Plan,
+        control::{Autoscaler, Kept},
         driver::{Driver, Processes, open},
     },
     broker::Broker,

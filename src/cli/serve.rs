@@ -33,7 +33,7 @@ pub(super) fn unfit(error: impl Display) -> Failure {
 }
 
 /// For servers that are not fit for use, or did not answer before the program was told to end.
-pub(super) fn unreachable(error: ConnectError) -> Failure {
+pub(super) fn unreachable(error: &ConnectError) -> Failure {
     Failure::new(Exit::Unreachable, format_args!("{}: {error}", error.code()))
 }
 
@@ -53,7 +53,7 @@ impl Service {
             Failure::failed(format_args!("cannot listen on {listen}: {error}; choose another address with --listen"))
         })?;
         let connected = connect(&config, &shutdown.drain).await;
-        let (broker, store) = connected.map_err(unreachable)?;
+        let (broker, store) = connected.map_err(|error| unreachable(&error))?;
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
         Ok(Self { config: Arc::new(config), broker, store, producer, listener })
     }

@@ -100,6 +100,7 @@ impl Children {
                         End::Left(left) => return Some(self.farewell(left).await),
                         End::Died { how, lived } => {
                             let worker = child.worker;
+                            known.send_replace(None);
                             tracing::error!(pool = self.pool.name, %worker, "worker ended unasked: {how}");
                             (Some(worker), Some(lived))
                         }

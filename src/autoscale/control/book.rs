@@ -50,7 +50,7 @@ impl<S: Memory + ?Sized> Book<'_, S> {
 
     pub(super) async fn record(&self, change: &Change, alert: Option<&str>) -> Result<(), StoreError> {
         let entry = |topic, body| Entry { topic, at: Timestamp::now(), subject: self.pool.to_owned(), body };
-        let body = serde_json::to_value(change).map_err(unwritable)?;
+        let body = serde_json::to_value(change).map_err(|error| unwritable(&error))?;
         let alert = alert.map(|alert| entry(Topic::Alert, serde_json::json!({ "alert": alert, "by": change.by })));
         let entries: Vec<Entry> = [entry(Topic::Scaling, body)].into_iter().chain(alert).collect();
         self.store.append(self.fence, &entries).await
@@ -70,9 +70,9 @@ impl<S: Memory + ?Sized> Book<'_, S> {
 }
 
 fn json(value: &impl Serialize) -> Result<Bytes, StoreError> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(unwritable)
+    serde_json::to_vec(value).map(Bytes::from).map_err(|error| unwritable(&error))
 }
 
-fn unwritable(error: serde_json::Error) -> StoreError {
+fn unwritable(error: &serde_json::Error) -> StoreError {
     StoreError::Corrupt { store: "note", reason: error.to_string() }
 }

@@ -2,7 +2,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cause, Change, Counts, Memory, Plan, PoolStatus, Wishes,
+    Cause, Change, Counts, Memory, PoolStatus, Wishes,
     book::{Book, LEAST_KEPT},
     order::{Order, Wanted},
     outlook::Outlook,
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     autoscale::{
+        Plan,
         driver::{Driver, DriverError, MemberId},
         policy::{Decision, Planner},
         sense::{Crew, Facts, Sensor},
@@ -37,6 +38,7 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     /// The pool has just changed: the first decision to leave it as it is is written down too.
     changed: bool,
     trouble: Option<String>,
+    shown: Option<PoolStatus>,
     /// Durations are counted from here.
     since: Instant,
 }
@@ -54,8 +56,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         let keep = plan.settings.every.saturating_mul(4).max(LEAST_KEPT);
         Self {
             book: Book { store, pool: &plan.pool, fence, keep },
-            // Half of the time that the pool's needs are remembered.
-            sensor: Sensor::new(&plan.pool, plan.slots, &plan.queues, plan.memory, plan.settings.target.settle / 2),
+            sensor: Sensor::new(plan),
             planner: Planner::new(&plan.settings, plan.slots),
             outlook: None,
             wishes: Wishes::default(),
@@ -63,6 +64,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             inherited: None,
             changed: false,
             trouble: None,
+            shown: None,
             since: Instant::now(),
             plan,
             driver,
@@ -108,7 +110,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         let now = self.since.elapsed();
         let members = match self.driver.members().await {
             Ok(members) => members,
-            Err(error) => return self.note_trouble(Some(format!("{}: {error}", error.code()))),
+            Err(error) => return self.hold(format!("{}: {error}", error.code())).await,
         };
         let facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
         let (mut reading, crew) = self.sensor.read(now, &facts, &members);
@@ -129,6 +131,18 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         self.carry_out(order, decision, &crew, stop).await;
     }
 
+    /// Nobody knows who is there: nothing is decided, and what was last known is shown with the reason.
+    async fn hold(&mut self, trouble: String) {
+        self.note_trouble(Some(trouble));
+        if let Some(mut status) = self.shown.take() {
+            (status.at, status.trouble) = (Timestamp::now(), self.trouble.clone());
+            if let Err(error) = self.book.show(&status).await {
+                tracing::debug!(pool = self.plan.pool, %error, "the status is not shown");
+            }
+            self.shown = Some(status);
+        }
+    }
+
     fn wanted(&self) -> Wanted {
         let pool = &self.plan.pool;
         Wanted { manual: self.wishes.manual(pool), paused: self.wishes.paused(pool), inherited: self.inherited }
@@ -145,6 +159,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         if let Err(StoreError::Fenced { .. }) = self.book.show(&status).await {
             return;
         }
+        self.shown = Some(status);
         if changes || std::mem::take(&mut self.changed) {
             self.changed = changes;
             self.write_down(order, decision).await;

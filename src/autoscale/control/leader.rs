@@ -4,9 +4,12 @@ use futures::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, Plan, keeper::Keeper};
+use super::{Memory, keeper::Keeper};
 use crate::{
-    autoscale::driver::Driver,
+    autoscale::{
+        Plan,
+        driver::{Driver, DriverError},
+    },
     broker::Broker,
     store::{Fence, Role},
     supervise::{Standing, lead_and_tell},
@@ -73,7 +76,7 @@ impl<S: Memory + ?Sized> Autoscaler<S> {
     }
 }
 
-async fn send_home(driver: &dyn Driver) -> Result<(), crate::autoscale::driver::DriverError> {
+async fn send_home(driver: &dyn Driver) -> Result<(), DriverError> {
     let staying = driver.members().await?.into_iter().filter(|member| !member.draining).map(|member| member.id);
     let staying: Vec<_> = staying.collect();
     if staying.is_empty() {

@@ -10,7 +10,6 @@ mod keeper;
 mod leader;
 mod order;
 mod outlook;
-mod plan;
 mod status;
 mod victims;
 mod wishes;
@@ -20,7 +19,6 @@ mod tests;
 
 pub use leader::{Autoscaler, Kept};
 pub use outlook::ForecastStatus;
-pub use plan::Plan;
 pub use status::{Cause, Change, Counts, PoolStatus};
 pub use wishes::{Manual, Wishes};
 

@@ -2,8 +2,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    autoscale::driver::{Member, MemberId},
+    autoscale::{
+        Plan,
+        driver::{Member, MemberId},
+    },
     broker::Depth,
+    config::Autoscale,
     store::{Beat, Done, QueueTotals, Usage, WorkerInfo},
     task::{Queue, Timestamp, WorkerId},
 };
@@ -48,8 +52,13 @@ fn facts(ready: u64, enqueued: u64, workers: Vec<WorkerInfo>) -> Facts {
     }
 }
 
+fn plan() -> Plan {
+    let settings = Autoscale::default();
+    Plan { pool: "main".into(), slots: 10, queues: vec![Queue::P4], settings, lease: secs(0), memory: None }
+}
+
 fn sensor() -> Sensor {
-    Sensor::new("main", 10, &[Queue::P4], None, secs(30))
+    Sensor::new(&plan())
 }
 
 #[test]
@@ -116,7 +125,7 @@ fn gauges_are_means_over_those_that_report() {
     let (mut one, mut two) = (worker(1, "main", 10), worker(2, "main", 0));
     one.beat.usage = usage(250.0, 60);
     two.beat.usage = usage(50.0, 20);
-    let mut sensor = Sensor::new("main", 10, &[Queue::P4], Some(100), secs(30));
+    let mut sensor = Sensor::new(&Plan { memory: Some(100), ..plan() });
     let workers = sensor.read(secs(0), &facts(0, 0, vec![one, two, worker(3, "main", 5)]), &[]).0.workers.unwrap();
     assert_eq!((workers.cpu.mean, workers.cpu.reporting), (75.0, 2), "a worker is reckoned to have one core");
     assert_eq!((workers.memory.mean, workers.busy.mean, workers.busy.reporting), (40.0, 50.0, 3));
@@ -157,4 +166,14 @@ fn a_stepped_clock_makes_no_task_old() {
     assert_eq!(oldest(5, 105_000, 97_000), secs(8));
     assert_eq!(oldest(10, 9_000_000, 97_000), secs(13), "the clock jumped ahead");
     assert_eq!(oldest(11, 9_001_000, 9_000_500), Duration::from_millis(500));
+}
+
+#[test]
+fn after_the_stores_silence_nobody_is_taken_for_dead_before_a_lease_has_passed() {
+    let mut sensor = Sensor::new(&Plan { lease: secs(3), ..plan() });
+    let dead = || facts(0, 0, vec![WorkerInfo { alive: false, ..worker(1, "main", 1) }]);
+    let silent = Facts { workers: None, ..dead() };
+    let mut healthy = |at, facts: &Facts| sensor.read(secs(at), facts, &[member(1)]).0.workers.map(|seen| seen.healthy);
+    assert_eq!((healthy(0, &dead()), healthy(2, &dead()), healthy(3, &dead())), (Some(1), Some(1), Some(0)));
+    assert_eq!((healthy(4, &silent), healthy(5, &dead()), healthy(8, &dead())), (None, Some(1), Some(0)));
 }

@@ -23,7 +23,7 @@ pub(super) fn plan() -> Plan {
         forecast: Forecasting { mode: ForecastMode::Off, ..Forecasting::default() },
         ..Autoscale::default()
     };
-    Plan { pool: "main".into(), slots: 10, queues: vec![Queue::P4], settings, memory: None }
+    Plan { pool: "main".into(), slots: 10, queues: vec![Queue::P4], settings, lease: Duration::ZERO, memory: None }
 }
 
 pub(super) async fn fence(world: &World) -> Fence {
@@ -77,9 +77,24 @@ async fn inv_7_an_outage_is_held_out() {
     world.state().broker_away = true;
     keep(&world, &plan, fence, 3).await;
     assert!(world.status().trouble.is_some_and(|trouble| trouble.contains("the broker")), "and it is said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_driver_is_waited_for_and_said() {
+    let (world, plan) = (World::new(), plan());
+    let fence = Some(fence(&world).await);
+    let stop = CancellationToken::new();
+    let mut keeper = Keeper::new(&plan, &world, &world, &world, WorkerId::from_bytes([99; 16]), fence);
+    keeper.step(&stop).await;
     world.state().driver_away = true;
-    keep(&world, &plan, fence, 3).await;
-    assert_eq!(world.size(), 5);
+    world.state().ready = 35;
+    keeper.step(&stop).await;
+    assert!(world.status().trouble.is_some_and(|trouble| trouble.contains("CP-1601")));
+    assert_eq!(world.size(), 1);
+    world.state().driver_away = false;
+    tokio::time::sleep(3 * SECOND).await;
+    keeper.step(&stop).await;
+    assert_eq!((world.size(), world.status().trouble), (5, None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,6 +8,7 @@ mod world;
 use super::*;
 use crate::{
     autoscale::{
+        Plan,
         policy::Headroom,
         sense::{Crew, Hand},
     },

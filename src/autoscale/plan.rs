@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::{
     config::{Autoscale, Config, Pool},
     task::Queue,
@@ -11,6 +13,8 @@ pub struct Plan {
     pub slots: u16,
     pub queues: Vec<Queue>,
     pub settings: Autoscale,
+    /// Of the workers: what is silent for so long is dead.
+    pub lease: Duration,
     /// Bytes that one worker may use, where there is a limit.
     pub memory: Option<u64>,
 }
@@ -22,6 +26,7 @@ impl Plan {
             slots: pool.slots.unwrap_or(config.worker.slots),
             queues: pool.queues.clone().unwrap_or_else(|| config.worker.queues.clone()),
             settings: pool.autoscale(&config.autoscale),
+            lease: config.worker.lease,
             memory: None,
         }
     }
