@@ -1,4 +1,7 @@
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -31,6 +34,8 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     sensor: Sensor,
     planner: Planner,
     outlook: Option<Outlook>,
+    /// Weeks of samples take a while to learn from; nothing else waits for it.
+    learning: Option<JoinHandle<Option<Outlook>>>,
     /// What operators were last heard to want.
     wishes: Wishes,
     counts: Counts,
@@ -59,6 +64,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             sensor: Sensor::new(plan),
             planner: Planner::new(&plan.settings, plan.slots),
             outlook: None,
+            learning: None,
             wishes: Wishes::default(),
             counts: Counts::default(),
             inherited: None,
@@ -102,7 +108,18 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             unread(error);
             None
         });
-        self.outlook = Outlook::new(&self.plan.settings.forecast, samples.as_deref(), Timestamp::now());
+        let settings = self.plan.settings.forecast.clone();
+        let learn = move || Outlook::new(&settings, samples.as_deref(), Timestamp::now());
+        self.learning = Some(spawn_blocking(learn));
+    }
+
+    async fn learned(&mut self) {
+        if let Some(learning) = self.learning.take_if(|learning| learning.is_finished()) {
+            self.outlook = learning.await.unwrap_or_else(|error| {
+                tracing::warn!(pool = self.plan.pool, %error, "there is no forecast");
+                None
+            });
+        }
     }
 
     /// Looks, decides, writes down and acts.
@@ -116,6 +133,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         let (mut reading, crew) = self.sensor.read(now, &facts, &members);
         reading.headroom = self.driver.headroom();
         let arrivals = reading.queues.map(|queues| queues.arrivals);
+        self.learned().await;
         if let Some(outlook) = &mut self.outlook {
             let ended = outlook.look(now, arrivals);
             reading.ahead = outlook.ahead();

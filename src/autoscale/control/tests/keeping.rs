@@ -190,6 +190,6 @@ async fn samples_of_the_forecast_outlive_their_leader() {
     keep(&world, &plan, fence, 12).await;
     let before = world.status().forecast.unwrap().samples;
     assert!(before >= 4, "{before}");
-    keep(&world, &plan, fence, 1).await;
+    keep(&world, &plan, fence, 3).await;
     assert!(world.status().forecast.unwrap().samples >= before);
 }
