@@ -17,6 +17,7 @@ mod explain;
 pub mod failure;
 mod health;
 mod jsonl;
+mod man;
 pub mod output;
 mod queues;
 mod select;
@@ -88,6 +89,8 @@ enum Command {
     Health(health::Health),
     Completions(completions::Completions),
     #[command(hide = true)]
+    Man(man::Man),
+    #[command(hide = true)]
     DemoWorker(demo::DemoWorker),
     #[command(hide = true)]
     DemoTool(demo::DemoTool),
@@ -118,6 +121,7 @@ impl Cli {
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
+            Command::Man(command) => command.run(),
         }
     }
 }
