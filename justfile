@@ -16,6 +16,14 @@ up *args:
 servers:
     tests/run --servers-only
 
+# The Windows programs, under Wine (Debian; installs what it needs).
+windows *checks:
+    tests/windows/run {{checks}}
+
+# Archives for Linux and Windows with checksums, manual pages, completions and the default configuration.
+release:
+    release/build
+
 lint:
     cargo fmt --check
     cargo clippy --workspace --all-targets -- -D warnings

@@ -19,6 +19,7 @@ pub mod failure;
 mod health;
 mod jsonl;
 mod keep;
+mod man;
 pub mod output;
 mod queues;
 mod select;
@@ -91,6 +92,8 @@ enum Command {
     Health(health::Health),
     Completions(completions::Completions),
     #[command(hide = true)]
+    Man(man::Man),
+    #[command(hide = true)]
     DemoWorker(demo::DemoWorker),
     #[command(hide = true)]
     DemoTool(demo::DemoTool),
@@ -122,6 +125,7 @@ impl Cli {
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
+            Command::Man(command) => command.run(),
         }
     }
 }

@@ -1,4 +1,7 @@
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::{runtime::Handle, task::block_in_place};
@@ -194,6 +197,8 @@ impl Run {
         let name = self.name;
         let mut cli = Cli::try_parse_from(["clawpool".to_owned()].into_iter().chain(self.command))
             .map_err(|error| Failure::usage(error.render()))?;
+        // The service manager's environment may know other folders than the installer's did.
+        let folder = cli.globals.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
         let runtime = Handle::current();
         let patience = config::load(&cli.globals).map(|config| config.worker.grace + config.worker.stop_grace + MARGIN);
         let work = {
@@ -206,7 +211,7 @@ impl Run {
                 })
             }
         };
-        Ok(block_in_place(|| service::enter(&name, patience.unwrap_or(MARGIN), work))?)
+        Ok(block_in_place(|| service::enter(&name, &folder, patience.unwrap_or(MARGIN), work))?)
     }
 }
 

@@ -27,6 +27,7 @@ write_environment() {
 export PATH=/usr/bin:/usr/sbin:/bin:/sbin RUSTC=/usr/bin/rustc
 export CARGO_TARGET_DIR=$work/target
 export CARGO_BUILD_TARGET=$target
+export CARGO_PROFILE_DEV_STRIP=debuginfo
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS="--sysroot=$work/sysroot"
 export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER=wine
 export WINEPREFIX=$work/wine WINEDEBUG=-all

@@ -125,6 +125,7 @@ pub fn status(name: &str) -> Result<Status, ServiceError> {
 /// Windows alone starts services through an entrance of its own; systemd runs the command as it is.
 pub fn enter(
     name: &str,
+    _: &Path,
     _: Duration,
     _: impl FnOnce() -> Result<(), u32> + Send + 'static,
 ) -> Result<(), ServiceError> {

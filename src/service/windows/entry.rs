@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use windows_service::{
     service_dispatcher,
 };
 
-use super::{ServiceError, control::fault, home};
+use super::{ServiceError, control::fault};
 use crate::supervise;
 
 struct Job {
@@ -27,15 +28,15 @@ static JOB: Mutex<Option<Job>> = Mutex::new(None);
 
 define_windows_service!(entrance, service_main);
 
-/// Gives this process to the service manager and returns when the service has stopped. `work` runs in the service's own
-/// folder, on a thread of its own, and returns its exit code when it fails; `supervise::Shutdown` tells it when to end.
+/// Gives this process to the service manager and returns when the service has stopped. `work` runs in `folder`, the
+/// service's own, on a thread of its own, and returns its exit code when it fails; `supervise::Shutdown` tells it when to end.
 pub fn enter(
     name: &str,
+    folder: &Path,
     patience: Duration,
     work: impl FnOnce() -> Result<(), u32> + Send + 'static,
 ) -> Result<(), ServiceError> {
-    let folder = home(name);
-    std::env::set_current_dir(&folder)
+    std::env::set_current_dir(folder)
         .map_err(|error| ServiceError::from_io(format!("enter {}", folder.display()), error))?;
     let job = Job { name: name.to_owned(), patience, work: Box::new(work) };
     *JOB.lock().unwrap_or_else(PoisonError::into_inner) = Some(job);

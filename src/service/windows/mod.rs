@@ -7,11 +7,7 @@ mod control;
 mod entry;
 mod folder;
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ffi::OsString, path::Path, time::Duration};
 
 use windows_service::{
     Error,
@@ -140,9 +136,4 @@ fn configure(service: &Service, plan: &Plan) -> Result<Vec<String>, ServiceError
 fn register_source(name: &str) -> Result<(), ServiceError> {
     let what = "cannot register the event source".to_owned();
     eventlog::register(name).map_err(|error| ServiceError::Manager { what, reason: error.to_string() })
-}
-
-/// Where the service runs: its own folder.
-pub fn home(name: &str) -> PathBuf {
-    Folder::of(name).path().to_owned()
 }

@@ -55,7 +55,8 @@ pub(super) fn refused(spec: &config::Exec, error: &io::Error) -> Failure {
     let program = spec.command.first().map(String::as_str).unwrap_or_default();
     let place = spec.dir.as_ref().map(|dir| format!(" in {}", dir.display())).unwrap_or_default();
     let class = match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => ErrorClass::Resource,
+        // Other: the process stood, and could not be bound to its tree. That is nobody's setting.
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory | io::ErrorKind::Other => ErrorClass::Resource,
         // Somebody is still writing it.
         io::ErrorKind::ExecutableFileBusy => ErrorClass::FileSystem,
         _ if error.raw_os_error().is_some_and(out_of_handles) => ErrorClass::Resource,
