@@ -11,7 +11,9 @@ mod error;
 mod handlers;
 mod key;
 mod load;
+mod log;
 mod nearest;
+mod pools;
 mod read;
 mod report;
 mod retry;
@@ -23,8 +25,6 @@ mod source;
 mod validate;
 mod worker;
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +32,10 @@ pub use api::{Api, Limits, Scope, Token};
 pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
 pub use error::{ConfigError, ConfigErrors};
-pub use handlers::{Exec, HandlerSpec, Http, Pool};
+pub use handlers::{Exec, HandlerSpec, Http};
+pub use log::{Log, LogFormat, LogRotation};
 pub(crate) use nearest::nearest;
+pub use pools::{Pool, PoolDriver};
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
 pub(crate) use source::as_variable;
@@ -62,7 +64,7 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Handlers that are not Rust code: programs and web services.
     pub handlers: Vec<HandlerSpec>,
-    /// Worker processes that `clawpool up` keeps running.
+    /// Workers that `clawpool up` and `clawpool autoscaler` keep running.
     pub pools: Vec<Pool>,
 }
 
@@ -100,31 +102,6 @@ pub enum Profile {
     Embedded,
     /// RabbitMQ and Redis.
     Cluster,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `pretty` or `json`.
-    pub format: LogFormat,
-    /// A `tracing` filter, for example `info` or `clawpool=debug,lapin=warn`.
-    pub filter: String,
-    /// Write to this file instead of standard error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<PathBuf>,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Pretty, filter: "info".into(), file: None }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Pretty,
-    Json,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 mod autoscale;
 mod hostile;
 mod mistakes;
+mod pools;
 mod secrets;
 
 use std::{
