@@ -1,6 +1,6 @@
 //! Programs of a run, and what they use of the machine.
 
-use std::{process::Stdio, time::Duration};
+use std::{ffi::OsStr, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, Signal, System};
@@ -23,22 +23,32 @@ pub struct Process {
 impl Process {
     /// A worker with the handlers that measure.
     pub fn worker(pool: &Pool) -> Result<Self> {
-        Self::start(pool, &["worker"], Stdio::null())
+        Self::start(pool, &["worker"], &[])
+    }
+
+    /// Until a worker takes tasks.
+    pub async fn ready(&mut self) -> Result<()> {
+        self.line("the worker is ready").await.map(drop)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid, signal);
     }
 
     /// A dispatcher, and the address that it serves.
     pub async fn dispatcher(pool: &Pool) -> Result<(Self, String)> {
-        let mut process = Self::start(pool, &["clawpool", "dispatcher"], Stdio::null())?;
+        let mut process = Self::start(pool, &["clawpool", "dispatcher"], &[])?;
         let line = process.line("\"serving HTTP\"").await?;
         let line: serde_json::Value = serde_json::from_str(&line)?;
         let address = line["address"].as_str().context("the dispatcher does not say where it serves")?.to_owned();
         Ok((process, address))
     }
 
-    pub fn start(pool: &Pool, arguments: &[&str], output: Stdio) -> Result<Self> {
+    pub fn start(pool: &Pool, arguments: &[&str], environment: &[(&str, &OsStr)]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
+        command.envs(environment.iter().copied());
         command.args(arguments).env("CLAWPOOL_CONFIG", &pool.file).stdin(Stdio::null()).kill_on_drop(true);
-        let mut child = command.stdout(output).stderr(Stdio::piped()).spawn()?;
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let pid = child.id().context("the process has ended already")?;
         let mut log = BufReader::new(child.stderr.take().context("it has no standard error")?).lines();
         let (send, lines) = mpsc::unbounded_channel();

@@ -59,6 +59,7 @@ impl Report {
         for Share { ratio, value, met } in &self.ratios {
             let target = match ratio.target {
                 Target::AtLeast(target) => format!("≥ {target}"),
+                Target::AtMost(target) => format!("≤ {target}"),
             };
             let met = met.map_or("", |met| if met { "met" } else { "missed" });
             let _ = writeln!(text, "| {} ÷ {} | {value:.2} | {target} | {met} |", ratio.of, ratio.to);
@@ -83,6 +84,7 @@ fn share(ratio: &Ratio, figures: &[Series]) -> Option<Share> {
     let value = median(&ratio.of)? / median(&ratio.to)?;
     let met = match ratio.target {
         Target::AtLeast(target) => Some(value >= target),
+        Target::AtMost(target) => Some(value <= target),
     };
     Some(Share { ratio: ratio.clone(), value, met })
 }

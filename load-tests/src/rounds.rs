@@ -77,6 +77,7 @@ pub struct Ratio {
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     AtLeast(f64),
+    AtMost(f64),
 }
 
 impl Ratio {

@@ -1,6 +1,6 @@
 //! Each scenario runs to its end on real servers, with tiny numbers. The figures mean nothing here; that there are some does.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::process::Command;
 
@@ -35,6 +35,22 @@ fn every_way_in_is_measured() {
     assert_eq!(named(&figures, "library "), 15);
     assert_eq!(named(&figures, "HTTP "), 6);
     assert_eq!(named(&figures, "AMQP ingress") + named(&figures, "CLI file"), 2);
+}
+
+#[test]
+fn every_priority_flows() {
+    let figures = figures("flow");
+    assert_eq!(named(&figures, "30 %: P"), 21);
+    assert_eq!(named(&figures, "90 %: P"), 21);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_worker_ran_is_not_lost() {
+    let figures = figures("recovery");
+    let lost: Vec<_> = figures.iter().filter(|figure| figure["name"].as_str().unwrap().ends_with("lost")).collect();
+    assert_eq!(lost.len(), 6);
+    lost.iter().for_each(|figure| assert_eq!(figure["values"][0], 0.0, "{figure}"));
 }
 
 #[test]

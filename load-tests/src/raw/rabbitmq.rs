@@ -8,8 +8,8 @@ use futures::StreamExt;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-        QueueDeclareOptions, QueueDeleteOptions,
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -105,5 +105,6 @@ async fn get(channel: &Channel, queue: &str, tasks: usize) -> Result<()> {
             channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
     }
-    Ok(())
+    // A dropped consumer is cancelled in the background, and its answer would meet a channel that is closing.
+    Ok(channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?)
 }

@@ -1,6 +1,6 @@
 //! Every way in.
 
-use std::{process::Stdio, time::Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clawpool::{broker, task::NewTask};
@@ -130,7 +130,7 @@ async fn file(site: Site) -> Result<Vec<Figure>> {
     let path = path.to_str().context("the folder's name is not text")?;
     let started = Instant::now();
     let url = format!("http://{address}");
-    let mut enqueue = Process::start(&pool, &["clawpool", "--url", &url, "enqueue", "--file", path], Stdio::null())?;
+    let mut enqueue = Process::start(&pool, &["clawpool", "--url", &url, "enqueue", "--file", path], &[])?;
     enqueue.ended().await?;
     let took = started.elapsed();
     dispatcher.stop().await?;

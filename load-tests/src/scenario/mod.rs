@@ -3,6 +3,9 @@
 mod ceiling;
 mod drain;
 mod enqueue;
+mod flow;
+mod marks;
+mod recovery;
 mod tasks;
 
 use std::fmt;
@@ -19,6 +22,8 @@ pub enum Scenario {
     Ceiling,
     Enqueue,
     Drain,
+    Flow,
+    Recovery,
 }
 
 /// Who runs, and what is compared.
@@ -38,6 +43,8 @@ impl Scenario {
             Self::Ceiling => ceiling::plan(),
             Self::Enqueue => enqueue::plan(),
             Self::Drain => drain::plan(site),
+            Self::Flow => flow::plan(),
+            Self::Recovery => recovery::plan(),
         }
     }
 
@@ -46,6 +53,8 @@ impl Scenario {
             Self::Ceiling => ceiling::ABOUT,
             Self::Enqueue => enqueue::ABOUT,
             Self::Drain => drain::ABOUT,
+            Self::Flow => flow::ABOUT,
+            Self::Recovery => recovery::ABOUT,
         }
     }
 }
