@@ -22,7 +22,7 @@ impl Connection {
     /// The body of the answer to JSON; an error unless it is good.
     pub async fn post(&mut self, path: &str, body: &[u8]) -> Result<&str> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: load\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
         self.request.clear();
