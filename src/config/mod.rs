@@ -7,6 +7,7 @@
 mod api;
 mod autoscale;
 mod classes;
+mod drivers;
 mod error;
 mod handlers;
 mod key;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use api::{Api, Limits, Scope, Token};
 pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
+pub use drivers::{Docker, Kubernetes};
 pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http, Pool};
 pub(crate) use nearest::nearest;
@@ -57,6 +59,8 @@ pub struct Config {
     pub worker: WorkerSettings,
     pub pacing: Pacing,
     pub autoscale: Autoscale,
+    pub docker: Docker,
+    pub kubernetes: Kubernetes,
     pub log: Log,
     /// The classification table; the first rule that matches decides.
     pub rules: Vec<Rule>,
@@ -83,6 +87,8 @@ impl Default for Config {
             worker: WorkerSettings::default(),
             pacing: Pacing::default(),
             autoscale: Autoscale::default(),
+            docker: Docker::default(),
+            kubernetes: Kubernetes::default(),
             log: Log::default(),
             rules: Rule::defaults(),
             handlers: Vec::new(),
