@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod handlers;
 pub mod retry;
 pub mod schedule;
+pub mod service;
 pub mod store;
 pub mod supervise;
 pub mod task;

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard error; the exit
 //! code says what happened; a closed pipe ends a command in silence. Never does: work on the pool behind the server's
-//! back. Commands ask it over HTTP, and only `simulate`, `config`, `explain` and `completions` do without it.
+//! back. Commands ask it over HTTP, and only `simulate`, `config`, `service`, `explain` and `completions` do without it.
 
 pub mod client;
 mod completions;
@@ -16,11 +16,13 @@ mod enqueue_file;
 mod explain;
 pub mod failure;
 mod health;
+mod init;
 mod jsonl;
 pub mod output;
 mod queues;
 mod select;
 mod serve;
+mod service;
 mod simulate;
 mod tasks;
 mod up;
@@ -81,7 +83,9 @@ enum Command {
     Dead(dead::Dead),
     Workers(workers::Workers),
     Simulate(simulate::Simulate),
+    Init(init::Init),
     Config(config::Config),
+    Service(service::Service),
     Explain(explain::Explain),
     Health(health::Health),
     Completions(completions::Completions),
@@ -93,8 +97,12 @@ enum Command {
 
 impl Cli {
     pub async fn run(self) -> ExitCode {
+        self.execute().await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+
+    async fn execute(self) -> Result<(), Failure> {
         let Self { globals, command } = self;
-        let ended = match command {
+        match command {
             Command::Demo(command) => command.run(&globals).await,
             Command::Up(command) => command.run(&globals).await,
             Command::Dispatcher(command) => command.run(&globals).await,
@@ -107,12 +115,13 @@ impl Cli {
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
+            Command::Init(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals),
+            Command::Service(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
             Command::Completions(command) => command.run(&globals),
-        };
-        ended.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        }
     }
 }
 

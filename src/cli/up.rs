@@ -27,7 +27,7 @@ pub struct Up {
     listen: Option<std::net::SocketAddr>,
     /// Worker processes, in place of the configuration's pools
     #[arg(long, value_name = "N")]
-    workers: Option<u16>,
+    workers: Option<u32>,
 }
 
 impl Up {
@@ -56,17 +56,12 @@ impl Up {
     }
 }
 
-/// One worker a core, two at least, so that a crash never leaves nobody at work.
-fn default_pool(workers: Option<u16>) -> config::Pool {
-    let cores = std::thread::available_parallelism().map_or(2, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX));
-    config::Pool {
-        name: "default".into(),
-        workers: workers.unwrap_or(cores.clamp(2, 8)),
-        command: Vec::new(),
-        slots: None,
-        reserved: None,
-        queues: None,
-    }
+/// Without a wish one worker a core, two at least, so that a crash never leaves nobody at work; up to four a core.
+fn default_pool(workers: Option<u32>) -> config::Pool {
+    let cores = std::thread::available_parallelism().map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+    let (min, max) = (cores.clamp(2, 8), cores.saturating_mul(4).clamp(2, 32));
+    let (min, max) = if workers.is_some() { (None, None) } else { (Some(min), Some(max)) };
+    config::Pool { name: "default".into(), workers, min, max, ..config::Pool::default() }
 }
 
 fn pools(globals: &Globals, config: &Config) -> Result<Vec<Pool>, Failure> {
@@ -87,7 +82,7 @@ fn child_pool(globals: &Globals, config: &Config, pool: &config::Pool, this: Pat
         program,
         args,
         env: environment(globals, pool),
-        workers: pool.workers.into(),
+        workers: pool.autoscale(&config.autoscale).min as usize,
         lease: config.worker.lease,
         grace: config.worker.grace + config.worker.stop_grace,
     }

@@ -7,6 +7,7 @@ mod config;
 mod doors;
 mod pools;
 mod servers;
+mod services;
 mod tasks;
 
 use serde::Serialize;
@@ -22,7 +23,7 @@ pub struct Code {
 
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const TABLES: [&[Row]; 5] = [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS];
+const TABLES: [&[Row]; 6] = [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS, services::ROWS];
 
 /// All codes, in order.
 pub fn all() -> impl Iterator<Item = Code> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::{Masked, masked, redact, redacted_text};
-use crate::task::{Queue, span};
+use crate::task::span;
 
 /// A handler that is not Rust code. Exactly one of `exec` and `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -90,27 +90,4 @@ impl fmt::Debug for Http {
 
 const fn five_seconds() -> Duration {
     Duration::from_secs(5)
-}
-
-/// Worker processes that `clawpool up` starts and keeps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Pool {
-    pub name: String,
-    /// How many processes.
-    #[serde(default = "one")]
-    pub workers: u16,
-    /// Program and arguments; `clawpool-worker` beside this program by default.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub command: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slots: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reserved: Option<u16>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queues: Option<Vec<Queue>>,
-}
-
-const fn one() -> u16 {
-    1
 }

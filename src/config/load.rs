@@ -9,7 +9,7 @@ use super::{
     report::Report,
     secret,
     shape::Shape,
-    source::{ENVIRONMENT, Sources, refuse_unknown},
+    source::{ENVIRONMENT, Sources, merge, refuse_unknown},
     validate::validate,
 };
 
@@ -43,7 +43,8 @@ impl Config {
         }
         let mut merged = Value::Table(sources.merged);
         refuse_unknown(&mut merged, shape, &Key::default(), &mut report);
-        let Value::Table(merged) = merged else { return Ok(Self::default()) };
+        let Value::Table(mut merged) = merged else { return Ok(Self::default()) };
+        complete_pools(&mut merged);
         let config = read(merged, &defaults, shape, &mut report);
         let config = config.map(|mut config| {
             let find = |name: &str| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
@@ -79,6 +80,16 @@ impl Config {
             }
         }
         schema
+    }
+}
+
+/// A pool sets single keys of [autoscale]: the section fills in the rest.
+fn complete_pools(merged: &mut toml::Table) {
+    let Some(section) = merged.get("autoscale").and_then(Value::as_table).cloned() else { return };
+    let pools = merged.get_mut("pools").and_then(Value::as_array_mut);
+    for pool in pools.into_iter().flatten().filter_map(|pool| pool.get_mut("autoscale")?.as_table_mut()) {
+        let own = std::mem::replace(pool, section.clone());
+        merge(pool, own);
     }
 }
 

@@ -7,12 +7,13 @@
 mod api;
 mod autoscale;
 mod classes;
-mod drivers;
 mod error;
 mod handlers;
 mod key;
 mod load;
+mod log;
 mod nearest;
+mod pools;
 mod read;
 mod report;
 mod retry;
@@ -24,18 +25,17 @@ mod source;
 mod validate;
 mod worker;
 
-use std::path::PathBuf;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use api::{Api, Limits, Scope, Token};
 pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
 pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
-pub use drivers::{Docker, Kubernetes};
 pub use error::{ConfigError, ConfigErrors};
-pub use handlers::{Exec, HandlerSpec, Http, Pool};
+pub use handlers::{Exec, HandlerSpec, Http};
+pub use log::{Log, LogFormat, LogRotation};
 pub(crate) use nearest::nearest;
+pub use pools::{Pool, PoolDriver};
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
 pub(crate) use source::as_variable;
@@ -59,14 +59,12 @@ pub struct Config {
     pub worker: WorkerSettings,
     pub pacing: Pacing,
     pub autoscale: Autoscale,
-    pub docker: Docker,
-    pub kubernetes: Kubernetes,
     pub log: Log,
     /// The classification table; the first rule that matches decides.
     pub rules: Vec<Rule>,
     /// Handlers that are not Rust code: programs and web services.
     pub handlers: Vec<HandlerSpec>,
-    /// Worker processes that `clawpool up` keeps running.
+    /// Workers that `clawpool up` and `clawpool autoscaler` keep running.
     pub pools: Vec<Pool>,
 }
 
@@ -87,8 +85,6 @@ impl Default for Config {
             worker: WorkerSettings::default(),
             pacing: Pacing::default(),
             autoscale: Autoscale::default(),
-            docker: Docker::default(),
-            kubernetes: Kubernetes::default(),
             log: Log::default(),
             rules: Rule::defaults(),
             handlers: Vec::new(),
@@ -106,31 +102,6 @@ pub enum Profile {
     Embedded,
     /// RabbitMQ and Redis.
     Cluster,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// `pretty` or `json`.
-    pub format: LogFormat,
-    /// A `tracing` filter, for example `info` or `clawpool=debug,lapin=warn`.
-    pub filter: String,
-    /// Write to this file instead of standard error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<PathBuf>,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { format: LogFormat::Pretty, filter: "info".into(), file: None }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    Pretty,
-    Json,
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ fn innermost(table: &Table) -> Key {
 }
 
 /// Tables merge key by key; anything else replaces what was there.
-fn merge(base: &mut Table, over: Table) {
+pub(super) fn merge(base: &mut Table, over: Table) {
     for (name, value) in over {
         match (base.get_mut(&name), value) {
             (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),

@@ -10,7 +10,7 @@ use crate::task::Timestamp;
 #[async_trait]
 pub trait JournalStore: Send + Sync + 'static {
     /// Appends entries, in order. With a fence, only while it is the latest of its role.
-    async fn record(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError>;
+    async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError>;
 
     /// Latest first; of one subject alone when it is named.
     async fn journal(
@@ -36,6 +36,14 @@ pub enum Topic {
 impl Topic {
     /// Entries kept of each topic, at least; the oldest go first.
     pub const KEPT: usize = 2_000;
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Scaling => "scaling",
+            Self::Alert => "alert",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 //! The Store seam: remembers everything but the queues themselves. Task records and their fencing tokens, the schedule
-//! set, dead letters, workers and their leases, leadership, pauses, pacing. One implementation each on Redis and SQLite.
+//! set, dead letters, workers and their leases, leadership, pauses, pacing, the journal, notes. One implementation each on Redis and SQLite.
 //!
 //! Guarantees: each method is atomic and durable when it returns; an attempt's outcome counts only with the token of the
 //! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
@@ -31,9 +31,12 @@ pub use tasks::{
 };
 pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
 
-pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore {}
+pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore + JournalStore + NoteStore {}
 
-impl<T: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore> Store for T {}
+impl<T> Store for T where
+    T: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore + JournalStore + NoteStore
+{
+}
 
 /// One page of a listing, and where the next one starts.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]

@@ -21,5 +21,5 @@ pub use connect::{ConnectError, connect};
 pub use exit::{describe, signal};
 pub use leadership::lead_while;
 pub use reaper::reap;
-pub use shutdown::{Shutdown, stdin_closed};
+pub use shutdown::{Shutdown, order_stop, stdin_closed};
 pub use tree::Tree;

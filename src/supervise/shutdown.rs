@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, Read},
+    sync::LazyLock,
     thread,
 };
 
@@ -31,7 +32,10 @@ impl Shutdown {
         let shutdown = Self::new();
         let Self { drain, now } = shutdown.clone();
         tokio::spawn(async move {
-            let first = signals.recv().await;
+            let first = tokio::select! {
+                signal = signals.recv() => signal,
+                () = ORDERED.cancelled() => "the service manager",
+            };
             tracing::info!(signal = first, "finishing what runs; once more to leave at once");
             drain.cancel();
             let second = signals.recv().await;
@@ -40,6 +44,13 @@ impl Shutdown {
         });
         Ok(shutdown)
     }
+}
+
+static ORDERED: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+
+/// What the first signal does, for a service manager that does not send signals: Windows'.
+pub fn order_stop() {
+    ORDERED.cancel();
 }
 
 /// Waits until standard input ends: how a supervised worker learns, on every system, that it should finish and leave, or
@@ -177,6 +188,15 @@ mod tests {
             assert!(child.wait().unwrap().success(), "{input}");
             drop(held);
         }
+    }
+
+    /// An order of the test's own process, as with signals.
+    #[tokio::test]
+    async fn an_order_means_drain() {
+        let shutdown = Shutdown::on_signals().unwrap();
+        order_stop();
+        shutdown.drain.cancelled().await;
+        assert!(!shutdown.now.is_cancelled());
     }
 
     /// Signals of the test's own process: one process a test (nextest) keeps the others out of it.

@@ -3,8 +3,10 @@
 //! Guarantees: logs never go to standard output, which belongs to data; starting them twice is harmless. Never does:
 //! block the program on a slow reader of metrics, or grow without one.
 
+mod event_log;
 mod logs;
 mod metrics;
 
+pub use event_log::report;
 pub use logs::{LogError, start_logs};
 pub use metrics::{Metrics, metrics};

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
-        Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Fence,
-        Orders, Page, QueueTotals, Record, RecordFilter, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement,
-        StoreError, TaskStore, Verdict, WorkerInfo, WorkerStore,
+        Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
+        Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Record, RecordFilter, Role, ScheduleStore,
+        Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
@@ -106,4 +107,16 @@ down!(ControlStore, StoreError, no_store {
     paused() -> Vec<Queue>;
     take_tokens(&str, u32, f64, u32) -> (u32, Duration);
     totals() -> Vec<QueueTotals>;
+});
+
+down!(JournalStore, StoreError, no_store {
+    append(Option<Fence>, &[Entry]) -> ();
+    journal(Topic, Option<&str>, Option<&str>, usize) -> Page<Entry>;
+});
+
+down!(NoteStore, StoreError, no_store {
+    put_note(Option<Fence>, &str, Bytes, Option<Duration>) -> ();
+    note(&str) -> Option<Bytes>;
+    notes(&str) -> Vec<(String, Bytes)>;
+    erase_note(&str) -> bool;
 });

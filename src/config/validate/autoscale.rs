@@ -1,59 +1,61 @@
 use humantime::format_duration;
 
-use super::{Config, Key, Report, at_least_one, ordered, positive};
+use super::{Key, Report, at_least_one, ordered, positive};
 use crate::config::{Autoscale, ForecastMode, Forecasting, Metric, Policy};
 
-pub(super) fn check(config: &Config, report: &mut Report) {
-    let autoscale = &config.autoscale;
-    at_least_one(&Key::from("autoscale.min"), u64::from(autoscale.min), report);
-    at_least_one(&Key::from("autoscale.per_minute"), u64::from(autoscale.per_minute), report);
-    positive("autoscale.every", autoscale.every, report);
+/// `key`: of the section, or of a pool's own.
+pub(super) fn check(key: &Key, autoscale: &Autoscale, report: &mut Report) {
+    at_least_one(&key.name("min"), u64::from(autoscale.min), report);
+    at_least_one(&key.name("per_minute"), u64::from(autoscale.per_minute), report);
+    positive(key.name("every"), autoscale.every, report);
     if autoscale.min > autoscale.max {
-        let keys = [&Key::from("autoscale.min"), &Key::from("autoscale.max")];
-        let rule = format!("it is more than autoscale.max ({})", autoscale.max);
-        report.conflict(&keys, autoscale.min, rule, "lower it, or raise autoscale.max");
+        let (min, max) = (key.name("min"), key.name("max"));
+        let rule = format!("it is more than {max} ({})", autoscale.max);
+        report.conflict(&[&min, &max], autoscale.min, rule, format!("lower it, or raise {max}"));
     }
-    target(autoscale, report);
+    target(&key.name("target"), autoscale, report);
     if autoscale.forecast.mode != ForecastMode::Off {
-        forecast(&autoscale.forecast, report);
+        forecast(&key.name("forecast"), &autoscale.forecast, report);
     }
+    let policies = key.name("policies");
     for (index, policy) in autoscale.policies.iter().enumerate() {
-        let key = Key::from("autoscale.policies").index(index);
+        let key = policies.index(index);
         policy_alone(&key, policy, report);
         beside(&key, index, &autoscale.policies, report);
     }
 }
 
-fn target(autoscale: &Autoscale, report: &mut Report) {
+fn target(key: &Key, autoscale: &Autoscale, report: &mut Report) {
     let busy = autoscale.target.busy;
     if !(busy > 0.0 && busy <= 100.0) {
         let rule = "it must be more than 0 and at most 100 per cent";
-        report.refuse(&Key::from("autoscale.target.busy"), busy, rule, "write for example 70");
+        report.refuse(&key.name("busy"), busy, rule, "write for example 70");
     }
-    positive("autoscale.target.drain", autoscale.target.drain, report);
-    positive("autoscale.target.wait", autoscale.target.wait, report);
+    positive(key.name("drain"), autoscale.target.drain, report);
+    positive(key.name("wait"), autoscale.target.wait, report);
 }
 
-fn forecast(forecast: &Forecasting, report: &mut Report) {
-    positive("autoscale.forecast.step", forecast.step, report);
-    ordered(("autoscale.forecast.step", forecast.step), ("autoscale.forecast.horizon", forecast.horizon), report);
+fn forecast(key: &Key, forecast: &Forecasting, report: &mut Report) {
+    let step = key.name("step");
+    positive(step.clone(), forecast.step, report);
+    ordered((step.clone(), forecast.step), (key.name("horizon"), forecast.horizon), report);
     if !forecast.above.is_finite() || forecast.above < 1.0 {
         let rule = "a forecast never shrinks the pool, so it must be 1 or more";
-        report.refuse(&Key::from("autoscale.forecast.above"), forecast.above, rule, "write for example 1.3");
+        report.refuse(&key.name("above"), forecast.above, rule, "write for example 1.3");
     }
-    let seasons = Key::from("autoscale.forecast.seasons");
+    let seasons = key.name("seasons");
     if forecast.seasons.is_empty() {
         report.refuse(&seasons, "[]", "without a season there is nothing to forecast", "write for example [\"1day\"]");
     }
     for (index, season) in forecast.seasons.iter().enumerate() {
-        let (key, shown) = (seasons.index(index), format_duration(season.0));
+        let (at, shown) = (seasons.index(index), format_duration(season.0));
         if season.0 < forecast.step.saturating_mul(2) {
             let rule = "a season has at least two steps";
-            report.conflict(&[&key, &Key::from("autoscale.forecast.step")], shown, rule, "lengthen it");
+            report.conflict(&[&at, &step], shown, rule, "lengthen it");
         } else if season.0.saturating_mul(2) > forecast.history {
-            let rule = "the history never holds two of this season, so it never counts";
-            let keys = [&key, &Key::from("autoscale.forecast.history")];
-            report.conflict(&keys, shown, rule, "take it out, or raise autoscale.forecast.history");
+            let (rule, history) =
+                ("the history never holds two of this season, so it never counts", key.name("history"));
+            report.conflict(&[&at, &history], shown, rule, format!("take it out, or raise {history}"));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod autoscale;
 mod handlers;
+mod pools;
 mod rules;
 mod servers;
 mod tasks;
@@ -18,14 +19,15 @@ pub(super) fn validate(config: &Config, report: &mut Report) {
     tasks::check(config, report);
     rules::check(&config.rules, report);
     worker::check(config, report);
-    autoscale::check(config, report);
+    autoscale::check(&Key::from("autoscale"), &config.autoscale, report);
+    pools::check(config, report);
     handlers::check(&config.handlers, report);
 }
 
 /// A duration that must not be zero.
-fn positive(key: &str, span: Duration, report: &mut Report) {
+fn positive(key: impl Into<Key>, span: Duration, report: &mut Report) {
     if span.is_zero() {
-        report.refuse(&Key::from(key), "0s", "it must be longer than zero", "write for example \"5s\"");
+        report.refuse(&key.into(), "0s", "it must be longer than zero", "write for example \"5s\"");
     }
 }
 
@@ -37,11 +39,11 @@ fn at_least_one(key: &Key, count: u64, report: &mut Report) {
 }
 
 /// Durations that must be in order.
-fn ordered(small: (&str, Duration), large: (&str, Duration), report: &mut Report) {
-    let ((small, short), (large, long)) = (small, large);
+fn ordered(small: (impl Into<Key>, Duration), large: (impl Into<Key>, Duration), report: &mut Report) {
+    let ((small, short), (large, long)) = ((small.0.into(), small.1), (large.0.into(), large.1));
     if short > long {
         let rule = format!("it must not be longer than {large} ({})", format_duration(long));
         let fix = format!("shorten it, or raise {large}");
-        report.conflict(&[&Key::from(small), &Key::from(large)], format_duration(short), rule, fix);
+        report.conflict(&[&small, &large], format_duration(short), rule, fix);
     }
 }

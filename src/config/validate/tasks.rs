@@ -56,12 +56,12 @@ fn classes(config: &Config, report: &mut Report) {
     for priority in Priority::ALL {
         let class = config.classes.get(priority);
         let [sla, ttl, timeout] = ["sla", "ttl", "timeout"].map(|name| format!("classes.{priority}.{name}"));
-        positive(&sla, class.sla, report);
-        positive(&ttl, class.ttl, report);
-        positive(&timeout, class.timeout, report);
+        positive(sla.as_str(), class.sla, report);
+        positive(ttl.as_str(), class.ttl, report);
+        positive(timeout.as_str(), class.timeout, report);
         // A task that expires within its SLA would be called dead while it is still on time.
-        ordered((&sla, class.sla), (&ttl, class.ttl), report);
-        ordered((&timeout, class.timeout), ("limits.timeout", config.limits.timeout), report);
+        ordered((sla.as_str(), class.sla), (ttl.as_str(), class.ttl), report);
+        ordered((timeout.as_str(), class.timeout), ("limits.timeout", config.limits.timeout), report);
     }
 }
 

@@ -1,10 +1,7 @@
 use humantime::format_duration;
 
 use super::{Config, Key, Report, at_least_one, positive};
-use crate::{
-    config::{Pool, WorkerSettings},
-    task::Queue,
-};
+use crate::{config::WorkerSettings, task::Queue};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     let worker = &config.worker;
@@ -25,7 +22,6 @@ pub(super) fn check(config: &Config, report: &mut Report) {
     positive("worker.hold", worker.hold, report);
     positive("worker.stop_grace", worker.stop_grace, report);
     lease(worker, report);
-    pools(config, report);
 }
 
 /// One late heartbeat must not cost a living worker its tasks.
@@ -39,7 +35,7 @@ fn lease(worker: &WorkerSettings, report: &mut Report) {
 }
 
 /// `keys`: of the reserved slots and of the slots.
-fn reserved(keys: [Key; 2], reserved: u16, slots: u16, queues: &[Queue], report: &mut Report) {
+pub(super) fn reserved(keys: [Key; 2], reserved: u16, slots: u16, queues: &[Queue], report: &mut Report) {
     let [key, of] = keys;
     let others = queues.iter().any(|queue| !queue.is_critical());
     if slots > 0 && others && reserved >= slots {
@@ -48,7 +44,7 @@ fn reserved(keys: [Key; 2], reserved: u16, slots: u16, queues: &[Queue], report:
     }
 }
 
-fn queues(key: &Key, queues: &[Queue], report: &mut Report) {
+pub(super) fn queues(key: &Key, queues: &[Queue], report: &mut Report) {
     if queues.is_empty() {
         report.refuse(key, "[]", "a worker without queues never works", "name queues, or leave the key out for all");
     }
@@ -56,37 +52,5 @@ fn queues(key: &Key, queues: &[Queue], report: &mut Report) {
         if queues[..index].contains(queue) {
             report.refuse(&key.index(index), queue, "the queue is named twice", "name it once");
         }
-    }
-}
-
-fn pools(config: &Config, report: &mut Report) {
-    for (index, pool) in config.pools.iter().enumerate() {
-        let key = Key::from("pools").index(index);
-        names(&key, pool, &config.pools[..index], report);
-        at_least_one(&key.name("workers"), u64::from(pool.workers), report);
-        if let Some(slots) = pool.slots {
-            at_least_one(&key.name("slots"), u64::from(slots), report);
-        }
-        if pool.slots.is_some() || pool.reserved.is_some() || pool.queues.is_some() {
-            let (slots, reserved) =
-                (pool.slots.unwrap_or(config.worker.slots), pool.reserved.unwrap_or(config.worker.reserved));
-            let served = pool.queues.as_ref().unwrap_or(&config.worker.queues);
-            self::reserved([key.name("reserved"), key.name("slots")], reserved, slots, served, report);
-        }
-        if let Some(own) = &pool.queues {
-            queues(&key.name("queues"), own, report);
-        }
-        if pool.command.first().is_some_and(String::is_empty) {
-            report.refuse(&key.name("command"), "\"\"", "the program has no name", "write [\"program\", \"argument\"]");
-        }
-    }
-}
-
-fn names(key: &Key, pool: &Pool, earlier: &[Pool], report: &mut Report) {
-    let key = key.name("name");
-    if pool.name.is_empty() {
-        report.refuse(&key, "\"\"", "a pool needs a name", "write for example \"main\"");
-    } else if earlier.iter().any(|other| other.name == pool.name) {
-        report.conflict(&[&key], format!("{:?}", pool.name), "another pool has this name", "give each its own");
     }
 }

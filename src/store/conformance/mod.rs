@@ -9,8 +9,10 @@ pub(crate) mod cancelling;
 pub(crate) mod claiming;
 pub(crate) mod control;
 pub(crate) mod dead;
+pub(crate) mod journal;
 pub(crate) mod listing;
 pub(crate) mod model;
+pub(crate) mod notes;
 pub(crate) mod sample;
 pub(crate) mod schedule;
 pub(crate) mod settling;
@@ -129,6 +131,15 @@ macro_rules! suite {
             control::another_handle_sees_every_write,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
+            journal::comes_latest_first_and_by_subject,
+            journal::pages_through_every_entry,
+            journal::keeps_its_latest_entries_and_only_about_so_many,
+            journal::refuses_a_stale_fence,
+            journal::refuses_a_foreign_cursor,
+            notes::are_replaced_read_and_erased,
+            notes::are_listed_by_prefix_in_order,
+            notes::end_when_their_time_is_over,
+            notes::refuse_a_stale_fence,
             model::every_life_is_as_the_model_says,
         }
     };
@@ -247,4 +258,11 @@ async fn state(store: &dyn Store, message: &Message) -> State {
 /// Leadership for an hour.
 async fn lead(store: &dyn Store) -> Fence {
     store.lead(Role::Steward, WorkerId::new(), HOUR).await.unwrap().expect("nobody else leads")
+}
+
+/// Two reigns, the later one second.
+async fn two_leaders(store: &dyn Store) -> [Fence; 2] {
+    let old = lead(store).await;
+    store.resign(old).await.unwrap();
+    [old, lead(store).await]
 }

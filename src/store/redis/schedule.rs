@@ -124,7 +124,7 @@ impl RedisStore {
     }
 
     /// Runs a script that only the leader may run.
-    async fn run_fenced<T: redis::FromRedisValue>(
+    pub(super) async fn run_fenced<T: redis::FromRedisValue>(
         &self,
         fence: Fence,
         call: &super::script::Call,

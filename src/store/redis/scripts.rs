@@ -4,6 +4,7 @@ use super::script::scripts;
 
 scripts! { "scripts/opening.lua":
     ADMIT = "scripts/admit.lua";
+    APPEND = "scripts/append.lua";
     BEAT = "scripts/beat.lua";
     CANCEL = "scripts/cancel.lua";
     CLAIM = "scripts/claim.lua";
@@ -14,6 +15,8 @@ scripts! { "scripts/opening.lua":
     FORGET = "scripts/forget.lua";
     LEAD = "scripts/lead.lua";
     MARK_WORKER = "scripts/mark_worker.lua";
+    NOTE = "scripts/note.lua";
+    NOTES = "scripts/notes.lua";
     PAGE = "scripts/page.lua";
     PROMOTED = "scripts/promoted.lua";
     REQUEUE = "scripts/requeue.lua";

@@ -11,8 +11,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::error::DatabaseError;
 use crate::config::Synchronous;
 
-const VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+/// What leads from each version to the next one, from an empty file on.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const VERSION: i64 = STEPS.len() as i64;
 
 /// How long a connection waits for another process's lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,32 +86,32 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(sql)
 }
 
-/// Makes the tables of a new file; refuses a file that a later version or another program has made.
+/// Makes the tables of a new file, or brings an older version's file up to this one; refuses a file that a later version
+/// or another program has made.
 fn migrate(sql: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     let failed = |error| DatabaseError::new(path, &error);
     if version(sql).map_err(failed)? == VERSION {
         return Ok(());
     }
     let change = sql.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    match version(&change).map_err(failed)? {
-        // Another process has just made them.
-        VERSION => return Ok(()),
-        0 => {}
-        newer => {
-            let reason = format!(
-                "{} was written by a later version (schema {newer}, this one knows {VERSION}): update this program, or \
-                 set embedded.data to another folder",
-                path.display()
-            );
-            return Err(DatabaseError::refused(reason));
-        }
-    }
-    let foreign: i64 = change.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
-    if foreign > 0 {
+    // Another process may just have done it: then no step is left.
+    let found = version(&change).map_err(failed)?;
+    let Some(steps) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
+        let reason = format!(
+            "{} was written by a later version (schema {found}, this one knows {VERSION}): update this program, or set \
+             embedded.data to another folder",
+            path.display()
+        );
+        return Err(DatabaseError::refused(reason));
+    };
+    let tables: i64 = change.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
+    if found == 0 && tables > 0 {
         let reason = format!("{} is another program's database: set embedded.data to another folder", path.display());
         return Err(DatabaseError::refused(reason));
     }
-    change.execute_batch(SCHEMA).map_err(failed)?;
+    for step in steps {
+        change.execute_batch(step).map_err(failed)?;
+    }
     change.pragma_update(None, "user_version", VERSION).map_err(failed)?;
     change.commit().map_err(failed)
 }

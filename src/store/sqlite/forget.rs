@@ -20,8 +20,14 @@ fn letters(write: &Write<'_>, rules: &Rules) -> rusqlite::Result<()> {
     write.sql.prepare_cached(delete)?.execute(params![Timestamp::from_millis(until), STEP]).map(drop)
 }
 
+fn notes(write: &Write<'_>) -> rusqlite::Result<()> {
+    let delete = "DELETE FROM notes WHERE name IN (SELECT name FROM notes WHERE until <= ?1 LIMIT ?2)";
+    write.sql.prepare_cached(delete)?.execute(params![write.now, STEP]).map(drop)
+}
+
 /// A step for times in which no tasks come.
 pub(super) fn step(write: &Write<'_>, rules: &Rules) -> rusqlite::Result<()> {
     records(write, STEP)?;
-    letters(write, rules)
+    letters(write, rules)?;
+    notes(write)
 }

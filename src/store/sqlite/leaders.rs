@@ -63,3 +63,15 @@ pub(super) fn fenced<T>(
     }
     work(write).map(Ok)
 }
+
+/// The same for work that need not be a leader's.
+pub(super) fn fenced_if_led<T>(
+    write: &mut Write<'_>,
+    fence: Option<Fence>,
+    work: impl FnOnce(&mut Write<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Result<T, StoreError>> {
+    match fence {
+        Some(fence) => fenced(write, fence, work),
+        None => work(write).map(Ok),
+    }
+}

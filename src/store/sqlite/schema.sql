@@ -1,4 +1,4 @@
--- Version 1. A change of this text needs a new version and the step that leads to it (schema.rs).
+-- Version 1. What changes is a step of its own: the next version (connection.rs).
 
 -- One record a task. States, in the order of State::ALL: 0 scheduled, 1 queued, 2 running, 3 completed, 4 dead,
 -- 5 cancelled; so below 2 waits and above 2 is final.

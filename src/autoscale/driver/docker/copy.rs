@@ -1,6 +1,8 @@
 use bollard::{
     errors::Error,
-    models::{ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkConnectRequest, NetworkingConfig},
+    models::{
+        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkConnectRequest, NetworkingConfig,
+    },
     query_parameters::CreateContainerOptionsBuilder,
 };
 
@@ -13,9 +15,9 @@ use crate::autoscale::driver::DriverError;
 /// Everything that makes a new container like its sibling.
 pub(super) struct Copy {
     /// `project-service-`, with compose's own separator.
-    stem: String,
-    body: ContainerCreateBody,
-    networks: Vec<(String, EndpointSettings)>,
+    pub(super) stem: String,
+    pub(super) body: ContainerCreateBody,
+    pub(super) networks: Vec<(String, EndpointSettings)>,
 }
 
 impl Copy {
@@ -26,7 +28,7 @@ impl Copy {
         Self::from(&sibling).ok_or_else(|| engine.refused(format!("the engine describes container {id} incompletely")))
     }
 
-    fn from(sibling: &ContainerInspectResponse) -> Option<Self> {
+    pub(super) fn from(sibling: &ContainerInspectResponse) -> Option<Self> {
         let (id, name) = (sibling.id.as_deref()?, sibling.name.as_deref()?.trim_start_matches('/'));
         let short = id.get(..12).unwrap_or(id);
         // Both structures are the engine's one description of a container.

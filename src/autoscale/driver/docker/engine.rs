@@ -1,6 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use bollard::{Docker, errors::Error, models::ContainerInspectResponse, query_parameters::RemoveContainerOptionsBuilder};
+use bollard::{
+    Docker, errors::Error, models::ContainerInspectResponse, query_parameters::RemoveContainerOptionsBuilder,
+};
 use tokio::sync::OnceCell;
 
 use super::NAME;
@@ -22,8 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT: &str = if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
 
 impl Engine {
-    pub(super) fn new(pool: &str, host: Option<&str>) -> Self {
-        let host = host.map(str::to_owned).or_else(|| std::env::var("DOCKER_HOST").ok());
+    pub(super) fn new(pool: &str, host: Option<String>) -> Self {
         let host = host.unwrap_or_else(|| DEFAULT.to_owned());
         Self(Arc::new(Shared { pool: pool.to_owned(), host, docker: OnceCell::new() }))
     }
@@ -69,14 +70,13 @@ impl Engine {
             Error::DockerResponseServerError { status_code, message } if status_code < 500 => {
                 self.refused(format!("the engine refuses to {doing}: {message}"))
             }
-            Error::UnsupportedURISchemeError { .. } => {
-                self.refused(format!("{host} is no address of an engine: write unix:///path, tcp://host:port or npipe://"))
-            }
+            Error::UnsupportedURISchemeError { .. } => self
+                .refused(format!("{host} is no address of an engine: write unix:///path, tcp://host:port or npipe://")),
             error => DriverError::Unavailable {
                 driver: NAME,
                 reason: format!(
                     "cannot {doing} at {host}: {}: start the engine, mount its socket where this program runs and let \
-                     its user write to it (group_add in compose), or name another with docker.host or DOCKER_HOST",
+                     its user write to it (group_add in compose), or name another with DOCKER_HOST",
                     causes(&error)
                 ),
             },

@@ -19,7 +19,6 @@ use async_trait::async_trait;
 
 use self::{copy::Copy, engine::Engine, leaving::Leaving, service::Service};
 use super::{Driver, DriverError, Member, MemberId};
-use crate::config::Docker as Settings;
 
 const NAME: &str = "docker";
 
@@ -33,10 +32,16 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// `grace` is what a running task has to finish in. The engine is asked for the first time when it is needed.
-    pub fn new(pool: &str, service: &str, settings: &Settings, grace: Duration) -> Self {
-        let engine = Engine::new(pool, settings.host.as_deref());
-        let service = Service::new(service, settings.project.clone());
+    /// The engine of DOCKER_HOST, or this system's usual one; the project of COMPOSE_PROJECT_NAME, or of the container
+    /// that this program runs in. `grace` is what a running task has to finish in. Nothing is asked before it is needed.
+    pub fn new(pool: &str, service: &str, grace: Duration) -> Self {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::at(pool, service, variable("DOCKER_HOST"), variable("COMPOSE_PROJECT_NAME"), grace)
+    }
+
+    fn at(pool: &str, service: &str, host: Option<String>, project: Option<String>, grace: Duration) -> Self {
+        let engine = Engine::new(pool, host);
+        let service = Service::new(service, project);
         Self { leaving: Leaving::new(engine.clone(), grace), engine, service }
     }
 

@@ -85,7 +85,9 @@ fn container(summary: ContainerSummary) -> Option<Container> {
 async fn own_project(engine: &Engine) -> Result<String, DriverError> {
     let unknown = || {
         let fix = "set the docker.project to its name, as `docker compose ls` shows it";
-        engine.refused(format!("this program runs in no container of a compose project, so the project is unknown: {fix}"))
+        engine.refused(format!(
+            "this program runs in no container of a compose project, so the project is unknown: {fix}"
+        ))
     };
     let host = sysinfo::System::host_name().map_err(|_| unknown())?;
     let own = engine.find(&host).await?.ok_or_else(unknown)?;

@@ -11,18 +11,18 @@ const RIGHTS: &str = "deployments: get; deployments/scale: get, update; pods: li
 /// One namespace of the cluster that this program runs in, or that KUBECONFIG names.
 pub(super) struct Cluster {
     pool: String,
-    namespace: Option<String>,
+    namespace: String,
     client: OnceCell<Client>,
 }
 
 impl Cluster {
-    pub(super) fn new(pool: &str, namespace: Option<String>) -> Self {
-        Self { pool: pool.to_owned(), namespace, client: OnceCell::new() }
+    pub(super) fn new(pool: &str, namespace: &str) -> Self {
+        Self { pool: pool.to_owned(), namespace: namespace.to_owned(), client: OnceCell::new() }
     }
 
     #[cfg(test)]
     pub(super) fn of(pool: &str, namespace: &str, client: Client) -> Self {
-        Self { namespace: Some(namespace.to_owned()), client: OnceCell::new_with(Some(client)), ..Self::new(pool, None) }
+        Self { client: OnceCell::new_with(Some(client)), ..Self::new(pool, namespace) }
     }
 
     pub(super) async fn api<K>(&self) -> Result<Api<K>, DriverError>
@@ -33,10 +33,7 @@ impl Cluster {
             let fix = "run this program in the cluster with a service account, or let KUBECONFIG name one";
             DriverError::Unavailable { driver: NAME, reason: format!("no cluster is known: {}: {fix}", causes(&error)) }
         })?;
-        Ok(match &self.namespace {
-            Some(namespace) => Api::namespaced(client.clone(), namespace),
-            None => Api::default_namespaced(client.clone()),
-        })
+        Ok(Api::namespaced(client.clone(), &self.namespace))
     }
 
     pub(super) fn refused(&self, reason: String) -> DriverError {
@@ -45,7 +42,7 @@ impl Cluster {
 
     /// `doing` ends where the name of the thing goes.
     pub(super) fn failed(&self, doing: &str, name: &str, error: Error) -> DriverError {
-        let namespace = self.namespace.as_deref().unwrap_or("of the service account");
+        let namespace = &self.namespace;
         match error {
             Error::Api(status) if matches!(status.code, 401 | 403) => self.refused(format!(
                 "the cluster does not allow to {doing} {name:?}: {}: give the service account a role in namespace \
@@ -53,8 +50,8 @@ impl Cluster {
                 status.message
             )),
             Error::Api(status) if status.code == 404 => self.refused(format!(
-                "cannot {doing} {name:?}: {}: create it in namespace {namespace}, or correct the pool's workload and \
-                 kubernetes.namespace",
+                "cannot {doing} {name:?}: {}: create it in namespace {namespace}, or correct the pool's \
+                 driver",
                 status.message
             )),
             Error::Api(status) if !matches!(status.code, 409 | 429) && status.code < 500 => {

@@ -20,7 +20,6 @@ use self::{
     pods::{Costs, name},
 };
 use super::{Driver, DriverError, Member, MemberId};
-use crate::config::Kubernetes as Settings;
 
 const NAME: &str = "kubernetes";
 
@@ -49,8 +48,8 @@ impl Crew {
 
 impl Kubernetes {
     /// The cluster is asked for the first time when it is needed.
-    pub fn new(pool: &str, deployment: &str, settings: &Settings) -> Self {
-        Self { cluster: Cluster::new(pool, settings.namespace.clone()), deployment: deployment.to_owned() }
+    pub fn new(pool: &str, namespace: &str, deployment: &str) -> Self {
+        Self { cluster: Cluster::new(pool, namespace), deployment: deployment.to_owned() }
     }
 
     async fn crew(&self) -> Result<Crew, DriverError> {

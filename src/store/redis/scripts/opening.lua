@@ -12,6 +12,7 @@ local WORKERS = base .. ':ws'           -- set of registered workers
 local PAUSED = base .. ':paused'        -- set of queues
 local TOTALS = base .. ':n'             -- hash: letter and queue -> count
 local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task that is over; 's' for an earlier due time
+local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
 -- One task: k kind, n tenant, p priority, s state, g generation, a attempts failed, c crashes, e enqueued, x expires,
@@ -20,6 +21,8 @@ local ORDERS_KEPT = 600000              -- a zombie that wakes within this is to
 local function task(id) return base .. ':t:' .. id end
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
+local function note(name) return base .. ':note:' .. name end
+local function journal(topic) return base .. ':j:' .. topic end
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
 
 local FINAL = { C = true, D = true, X = true }
@@ -127,8 +130,9 @@ local function order(owner, what, id)
   redis.call('PEXPIRE', key, ORDERS_KEPT)
 end
 
--- The number of the latest leader, when it is later than the one given.
+-- The number of the latest leader, when it is later than the one given. No role: no leader's work.
 local function overtaken(role, number)
+  if role == '' then return nil end
   local current = tonumber(redis.call('HGET', base .. ':l:' .. role, 'n') or 0)
   return current > tonumber(number) and redis.error_reply('FENCED ' .. current) or nil
 end

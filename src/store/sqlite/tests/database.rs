@@ -3,6 +3,10 @@ use std::sync::mpsc;
 use rusqlite::Connection;
 
 use super::*;
+use crate::{
+    store::{ControlStore, NoteStore},
+    task::Queue,
+};
 
 async fn refusal(file: &File) -> StoreError {
     match SqliteStore::open(&file.config).await {
@@ -25,6 +29,20 @@ async fn a_later_versions_file_is_refused() {
     let error = refusal(&file).await.to_string();
     assert!(error.contains("schema 99") && error.contains("update this program"), "{error}");
     assert!(error.contains("clawpool.db"), "{error}");
+}
+
+#[tokio::test]
+async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
+    let file = made_by(|sql| {
+        sql.execute_batch(include_str!("../schema.sql")).unwrap();
+        sql.execute("INSERT INTO paused VALUES (2)", ()).unwrap();
+        sql.pragma_update(None, "user_version", 1).unwrap();
+    })
+    .await;
+    let store = SqliteStore::open(&file.config).await.unwrap();
+    assert_eq!(store.paused().await.unwrap(), [Queue::ALL[2]]);
+    store.put_note(None, "new", "in version 2".into(), None).await.unwrap();
+    assert_eq!(store.note("new").await.unwrap().unwrap(), "in version 2");
 }
 
 #[tokio::test]

@@ -1,0 +1,50 @@
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `pretty` or `json`.
+    pub format: LogFormat,
+    /// A `tracing` filter, for example `info` or `clawpool=debug,lapin=warn`.
+    pub filter: String,
+    /// Write to this file instead of standard error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+    /// `never`, or `daily`: a new file at midnight UTC, its name ending in the date.
+    pub rotate: LogRotation,
+    /// So many files of a log that rotates; older ones are removed.
+    pub keep: u16,
+    /// Windows: errors also go to the event log, under this source. `clawpool service install` registers one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_source: Option<String>,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Pretty,
+            filter: "info".into(),
+            file: None,
+            rotate: LogRotation::Never,
+            keep: 14,
+            event_source: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogRotation {
+    Never,
+    Daily,
+}

@@ -1,0 +1,75 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::Autoscale;
+use crate::task::{Priority, Queue};
+
+/// Workers that `clawpool up` and `clawpool autoscaler` start and keep.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    pub name: String,
+    /// Always this many, in place of min and max.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u32>,
+    /// Workers at least and at most, in place of autoscale.min and autoscale.max.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// Where they run.
+    #[serde(default)]
+    pub driver: PoolDriver,
+    /// Program and arguments; `clawpool-worker` beside this program by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved: Option<u16>,
+    /// Names of queues, or priorities, which stand for their queues.
+    #[serde(default, deserialize_with = "served", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub queues: Option<Vec<Queue>>,
+    /// Keys of the section [autoscale] that are different for this pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscale: Option<Autoscale>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum PoolDriver {
+    /// Processes of this machine.
+    #[default]
+    Process,
+    /// Containers of a compose service on this machine.
+    Docker { service: String },
+    /// Pods of a deployment.
+    Kubernetes { namespace: String, deployment: String },
+}
+
+impl Pool {
+    /// How large this pool is kept, with the pool's own bounds.
+    pub fn autoscale(&self, section: &Autoscale) -> Autoscale {
+        let base = self.autoscale.as_ref().unwrap_or(section);
+        let (min, max) = (self.workers.or(self.min), self.workers.or(self.max));
+        Autoscale { min: min.unwrap_or(base.min), max: max.unwrap_or(base.max), ..base.clone() }
+    }
+}
+
+/// Two priorities of one queue name it once.
+fn served<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Queue>>, D::Error> {
+    let Some(names) = Option::<Vec<String>>::deserialize(deserializer)? else { return Ok(None) };
+    let mut queues = Vec::new();
+    for name in names {
+        match (name.parse::<Queue>(), name.parse::<Priority>()) {
+            (Ok(queue), _) => queues.push(queue),
+            (Err(_), Ok(priority)) if queues.contains(&priority.queue()) => {}
+            (Err(_), Ok(priority)) => queues.push(priority.queue()),
+            (Err(unknown), Err(_)) => {
+                return Err(de::Error::custom(format_args!("{unknown}; or a priority, P0 to P6")));
+            }
+        }
+    }
+    Ok(Some(queues))
+}

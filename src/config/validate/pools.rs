@@ -1,0 +1,81 @@
+use super::{Config, Key, Report, at_least_one, autoscale, worker};
+use crate::config::{Pool, PoolDriver};
+
+pub(super) fn check(config: &Config, report: &mut Report) {
+    for (index, pool) in config.pools.iter().enumerate() {
+        let key = Key::from("pools").index(index);
+        names(&key, pool, &config.pools[..index], report);
+        size(&key, pool, config, report);
+        slots(&key, pool, config, report);
+        driver(&key, &pool.driver, report);
+        if pool.command.first().is_some_and(String::is_empty) {
+            report.refuse(&key.name("command"), "\"\"", "the program has no name", "write [\"program\", \"argument\"]");
+        }
+    }
+}
+
+fn names(key: &Key, pool: &Pool, earlier: &[Pool], report: &mut Report) {
+    let key = key.name("name");
+    if pool.name.is_empty() {
+        report.refuse(&key, "\"\"", "a pool needs a name", "write for example \"main\"");
+    } else if pool.name.contains(|letter: char| letter.is_control() || letter == '/') {
+        // It becomes part of addresses and of names in the store.
+        let rule = "a pool's name has no slash and no control characters";
+        report.refuse(&key, format!("{:?}", pool.name), rule, "write for example \"main\"");
+    } else if earlier.iter().any(|other| other.name == pool.name) {
+        report.conflict(&[&key], format!("{:?}", pool.name), "another pool has this name", "give each its own");
+    }
+}
+
+fn size(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
+    let (workers, min, max) = (key.name("workers"), key.name("min"), key.name("max"));
+    for (key, count) in [(&workers, pool.workers), (&min, pool.min), (&max, pool.max)] {
+        if let Some(count) = count {
+            at_least_one(key, u64::from(count), report);
+        }
+    }
+    if let Some(count) = pool.workers
+        && (pool.min.is_some() || pool.max.is_some())
+    {
+        let rule = "it is short for min and max, which stand there as well";
+        report.conflict(&[&workers, &min, &max], count, rule, "take it out, or take min and max out");
+    }
+    let own = key.name("autoscale");
+    if let Some(settings) = &pool.autoscale {
+        autoscale::check(&own, settings, report);
+    }
+    let scale = pool.autoscale(&config.autoscale);
+    if pool.workers.is_none() && (pool.min.is_some() || pool.max.is_some()) && scale.min > scale.max {
+        let section = if pool.autoscale.is_some() { own } else { Key::from("autoscale") };
+        let at = |own: &Key, set: Option<u32>, name| if set.is_some() { own.clone() } else { section.name(name) };
+        let (low, high) = (at(&min, pool.min, "min"), at(&max, pool.max, "max"));
+        let rule = format!("it is more than {high} ({})", scale.max);
+        report.conflict(&[&low, &high], scale.min, rule, format!("lower it, or raise {high}"));
+    }
+}
+
+fn slots(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
+    if let Some(slots) = pool.slots {
+        at_least_one(&key.name("slots"), u64::from(slots), report);
+    }
+    if pool.slots.is_some() || pool.reserved.is_some() || pool.queues.is_some() {
+        let (slots, reserved) =
+            (pool.slots.unwrap_or(config.worker.slots), pool.reserved.unwrap_or(config.worker.reserved));
+        let served = pool.queues.as_ref().unwrap_or(&config.worker.queues);
+        worker::reserved([key.name("reserved"), key.name("slots")], reserved, slots, served, report);
+    }
+    if let Some(own) = &pool.queues {
+        worker::queues(&key.name("queues"), own, report);
+    }
+}
+
+fn driver(key: &Key, driver: &PoolDriver, report: &mut Report) {
+    let names = match driver {
+        PoolDriver::Process => vec![],
+        PoolDriver::Docker { service } => vec![("service", service)],
+        PoolDriver::Kubernetes { namespace, deployment } => vec![("namespace", namespace), ("deployment", deployment)],
+    };
+    for (name, _) in names.into_iter().filter(|(_, value)| value.is_empty()) {
+        report.refuse(&key.name("driver").name(name), "\"\"", "it has no name", "name the one that runs the workers");
+    }
+}

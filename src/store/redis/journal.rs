@@ -1,0 +1,87 @@
+//! The journal: a stream for each topic.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use redis::cmd;
+
+use super::{BATCH, RedisStore, corrupt, link, scripts};
+use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Topic};
+
+#[async_trait]
+impl JournalStore for RedisStore {
+    async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
+        for chunk in entries.chunks(BATCH) {
+            let mut call = self.call(&scripts::APPEND);
+            fence_args(&mut call, fence).arg(Topic::KEPT);
+            for entry in chunk {
+                call.arg(entry.topic.name()).arg(rmp_serde::to_vec_named(entry).map_err(corrupt)?);
+            }
+            self.run_if_led::<()>(fence, &call).await?;
+        }
+        Ok(())
+    }
+
+    async fn journal(
+        &self,
+        topic: Topic,
+        subject: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Entry>, StoreError> {
+        let mut from = cursor.map_or_else(|| Ok("+".to_owned()), before)?;
+        let limit = limit.clamp(1, BATCH);
+        let (mut items, mut last) = (Vec::new(), None);
+        loop {
+            let rows = self.latest(topic, &from).await?;
+            let Some((end, _)) = rows.last() else { break };
+            from = format!("({end}");
+            for (place, (_, value)) in rows {
+                let entry: Entry = rmp_serde::from_slice(&value).map_err(corrupt)?;
+                if subject.is_some_and(|subject| subject != entry.subject) {
+                    continue;
+                }
+                if items.len() == limit {
+                    return Ok(Page { items, next: last });
+                }
+                items.push(entry);
+                last = Some(place);
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+}
+
+type Row = (String, (Bytes, Bytes));
+
+impl RedisStore {
+    async fn latest(&self, topic: Topic, from: &str) -> Result<Vec<Row>, StoreError> {
+        let mut range = cmd("XREVRANGE");
+        range.arg(format!("{}:j:{}", self.link.base(), topic.name())).arg(from).arg("-").arg("COUNT").arg(100);
+        self.link.send(&range).await.map_err(|error| link::failure(&error))
+    }
+
+    /// Runs a script that only the leader may run, when it is a leader who asks.
+    pub(super) async fn run_if_led<T: redis::FromRedisValue>(
+        &self,
+        fence: Option<Fence>,
+        call: &super::script::Call,
+    ) -> Result<T, StoreError> {
+        match fence {
+            Some(fence) => self.run_fenced(fence, call).await,
+            None => self.run(call).await,
+        }
+    }
+}
+
+pub(super) fn fence_args(call: &mut super::script::Call, fence: Option<Fence>) -> &mut super::script::Call {
+    call.arg(fence.map_or("", |fence| fence.role.name())).arg(fence.map_or(0, |fence| fence.number))
+}
+
+/// Everything older than the place that a cursor names.
+fn before(cursor: &str) -> Result<String, StoreError> {
+    let is_number = |text: &str| text.parse::<u64>().is_ok();
+    match cursor.split_once('-') {
+        Some((time, sequence)) if is_number(time) && is_number(sequence) => Ok(format!("({cursor}")),
+        _ => Err(StoreError::BadCursor(cursor.to_owned())),
+    }
+}

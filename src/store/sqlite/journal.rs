@@ -1,0 +1,64 @@
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::{Write, columns, leaders};
+use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Topic};
+
+#[async_trait]
+impl JournalStore for super::SqliteStore {
+    async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
+        let entries = entries.to_vec();
+        let work =
+            move |write: &mut Write<'_>| leaders::fenced_if_led(write, fence, |write| write_down(write, &entries));
+        self.database.write(work).await?
+    }
+
+    async fn journal(
+        &self,
+        topic: Topic,
+        subject: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Entry>, StoreError> {
+        let wrong = |text: &str| StoreError::BadCursor(text.to_owned());
+        let before = cursor.map(|text| text.parse::<i64>().map_err(|_| wrong(text))).transpose()?;
+        let subject = subject.map(str::to_owned);
+        Ok(self.database.read(move |sql| list(sql, topic, subject.as_deref(), before, limit.max(1))).await?)
+    }
+}
+
+fn write_down(write: &Write<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
+    let insert = "INSERT INTO journal (topic, subject, entry) VALUES (?1, ?2, ?3)";
+    let trim = "DELETE FROM journal WHERE topic = ?1 AND seq <=
+                (SELECT seq FROM journal WHERE topic = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)";
+    let (mut insert, mut trim) = (write.sql.prepare_cached(insert)?, write.sql.prepare_cached(trim)?);
+    for entry in entries {
+        insert.execute(params![entry.topic.name(), entry.subject, columns::packed(entry)?])?;
+    }
+    for topic in [Topic::Crash, Topic::Scaling, Topic::Alert] {
+        if entries.iter().any(|entry| entry.topic == topic) {
+            trim.execute(params![topic.name(), Topic::KEPT])?;
+        }
+    }
+    Ok(())
+}
+
+fn list(
+    sql: &Connection,
+    topic: Topic,
+    subject: Option<&str>,
+    before: Option<i64>,
+    limit: usize,
+) -> rusqlite::Result<Page<Entry>> {
+    let query = "SELECT seq, entry FROM journal WHERE topic = ?1 AND (?2 IS NULL OR subject = ?2)
+                 AND (?3 IS NULL OR seq < ?3) ORDER BY seq DESC LIMIT ?4";
+    let mut query = sql.prepare_cached(query)?;
+    let rows = query.query_map(params![topic.name(), subject, before, limit.saturating_add(1)], |row| {
+        Ok((row.get::<_, i64>(0)?, columns::unpacked(row.get_ref(1)?)?))
+    })?;
+    let mut rows: Vec<(i64, Entry)> = rows.collect::<rusqlite::Result<_>>()?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = rows.last().filter(|_| more).map(|(seq, _)| seq.to_string());
+    Ok(Page { items: rows.into_iter().map(|(_, entry)| entry).collect(), next })
+}
