@@ -66,3 +66,38 @@ async fn an_unreachable_socket_is_named_with_the_fix() {
         assert!(error.to_string().contains(part), "{part}: {error}");
     }
 }
+
+/// CLAWPOOL_TEST_PROJECT: a running project of docker-compose.yml, on the engine of DOCKER_HOST.
+#[tokio::test]
+#[ignore = "needs an engine and a compose project"]
+async fn containers_come_leave_and_are_replaced() {
+    let (host, project) = (std::env::var("DOCKER_HOST").ok(), std::env::var("CLAWPOOL_TEST_PROJECT").ok());
+    let docker = Docker::at("general", "general", host, project, Duration::from_secs(30));
+    let before = docker.members().await.unwrap();
+    docker.start(2).await.unwrap();
+    let grown = docker.members().await.unwrap();
+    assert_eq!(grown.len(), before.len() + 2);
+    assert!(grown.iter().all(|member| !member.draining && member.host.as_ref().unwrap().len() == 12));
+
+    let new: Vec<MemberId> =
+        grown.iter().filter(|member| !before.contains(member)).map(|member| member.id.clone()).collect();
+    docker.replace(&new[..1]).await.unwrap();
+    let replaced = docker.members().await.unwrap();
+    assert_eq!(replaced.len(), grown.len());
+    assert!(replaced.iter().all(|member| member.id != new[0]));
+
+    let leaving: Vec<MemberId> =
+        replaced.iter().filter(|member| !before.contains(member)).map(|member| member.id.clone()).collect();
+    docker.drain(&leaving).await.unwrap();
+    docker.drain(&leaving).await.unwrap();
+    loop {
+        let members = docker.members().await.unwrap();
+        assert!(members.iter().all(|member| member.draining == leaving.contains(&member.id)), "{members:?}");
+        if members.len() == before.len() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let left = docker.service.containers(&docker.engine).await.unwrap();
+    assert!(left.iter().all(|container| container.alive), "a drained container is removed");
+}
