@@ -65,39 +65,47 @@ pub struct Children {
     pool: Pool,
     store: Arc<dyn WorkerStore>,
     broker: Arc<dyn Broker>,
+    looks: watch::Sender<Look>,
 }
 
 impl Children {
     pub fn new(pool: Pool, store: Arc<dyn WorkerStore>, broker: Arc<dyn Broker>) -> Self {
-        Self { pool, store, broker }
+        Self { pool, store, broker, looks: watch::Sender::new(None) }
     }
 
     /// Starts the workers, replaces those that die or hang, and returns how each ended once `shutdown` has fired.
     /// Dropping the future kills them all.
     pub async fn keep(&self, shutdown: &Shutdown) -> Vec<Left> {
-        let (looks, _) = watch::channel(None);
-        let places = join_all((0..self.pool.workers).map(|_| self.keep_one(&looks, shutdown)));
+        let (known, _) = watch::channel(None);
+        let places = join_all((0..self.pool.workers).map(|_| self.keep_place(shutdown, &known)));
         tokio::select! {
             left = places => left.into_iter().flatten().collect(),
-            never = self.observe(&looks) => match never {},
+            never = self.observe() => match never {},
         }
     }
 
-    async fn observe(&self, looks: &watch::Sender<Look>) -> Infallible {
-        beats::observe(self.store.as_ref(), self.pool.lease, looks).await
+    /// Finds the workers that hang, for those who keep them.
+    pub async fn observe(&self) -> Infallible {
+        beats::observe(self.store.as_ref(), self.pool.lease, &self.looks).await
     }
 
-    async fn keep_one(&self, looks: &watch::Sender<Look>, shutdown: &Shutdown) -> Option<Left> {
+    /// Keeps one worker, and tells who it is.
+    pub async fn keep_place(&self, shutdown: &Shutdown, known: &watch::Sender<Option<WorkerId>>) -> Option<Left> {
         let mut restarts = Restarts::default();
         while !shutdown.drain.is_cancelled() {
             let (dead, lived) = match Child::spawn(&self.pool) {
-                Ok(mut child) => match child.live(looks.subscribe(), shutdown, self.pool.grace + MARGIN).await {
-                    End::Left(left) => return Some(self.farewell(left).await),
-                    End::Died { how, lived } => {
-                        tracing::error!(pool = self.pool.name, worker = %child.worker, "worker ended unasked: {how}");
-                        (Some(child.worker), Some(lived))
+                Ok(mut child) => {
+                    known.send_replace(Some(child.worker));
+                    match child.live(self.looks.subscribe(), shutdown, self.pool.grace + MARGIN).await {
+                        End::Left(left) => return Some(self.farewell(left).await),
+                        End::Died { how, lived } => {
+                            let worker = child.worker;
+                            known.send_replace(None);
+                            tracing::error!(pool = self.pool.name, %worker, "worker ended unasked: {how}");
+                            (Some(worker), Some(lived))
+                        }
                     }
-                },
+                }
                 Err(error) => {
                     self.cannot_start(&error);
                     (None, None)

@@ -19,7 +19,7 @@ mod tree;
 pub use children::{Children, Left, OWNER_ENV, POOL_ENV, Pool, WORKER_ENV};
 pub use connect::{ConnectError, connect};
 pub use exit::{describe, signal};
-pub use leadership::lead_while;
+pub use leadership::{Standing, lead_and_tell, lead_while};
 pub use reaper::reap;
 pub use shutdown::{Shutdown, order_stop, stdin_closed};
 pub use tree::Tree;

@@ -8,6 +8,8 @@
 pub mod docker;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
+mod open;
+mod process;
 
 use std::fmt;
 
@@ -15,6 +17,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{autoscale::policy::Headroom, task::WorkerId};
+
+pub use open::open;
+pub use process::Processes;
 
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
