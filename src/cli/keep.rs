@@ -43,7 +43,8 @@ impl Keeping {
                 processes.push(Arc::clone(&own));
                 own
             };
-            let driver = open(pool, local).map_err(|error| serve::unfit(format_args!("{}: {error}", error.code())))?;
+            let driver = open(pool, config.worker.grace, local)
+                .map_err(|error| serve::unfit(format_args!("{}: {error}", error.code())))?;
             pools.push(Kept { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
         }
         Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })

@@ -17,6 +17,7 @@ mod enqueue_file;
 mod explain;
 pub mod failure;
 mod health;
+mod init;
 mod jsonl;
 mod keep;
 mod man;
@@ -86,6 +87,7 @@ enum Command {
     Dead(dead::Dead),
     Workers(workers::Workers),
     Simulate(simulate::Simulate),
+    Init(init::Init),
     Config(config::Config),
     Service(service::Service),
     Explain(explain::Explain),
@@ -120,6 +122,7 @@ impl Cli {
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
+            Command::Init(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals),
             Command::Service(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),

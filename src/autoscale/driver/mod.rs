@@ -4,6 +4,10 @@
 //! Guarantees: a drained member takes nothing new, finishes what it runs and is not replaced; a member that ends by itself
 //! is (by the driver's own restart policy, or by the engine's). Never does: decide how many there should be, or which go.
 
+#[cfg(feature = "docker")]
+pub mod docker;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod open;
 mod process;
 
@@ -78,4 +82,13 @@ impl DriverError {
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
+}
+
+/// An error with its causes: the clients' outer errors alone say little more than "client error (Connect)".
+#[cfg(any(feature = "docker", feature = "kubernetes"))]
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = chain.map(ToString::to_string).collect();
+    texts.dedup_by(|inner, outer| outer.contains(inner.as_str()));
+    texts.join(": ")
 }

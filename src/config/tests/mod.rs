@@ -74,15 +74,15 @@ fn the_default_file_has_every_key() {
 fn the_production_file_loads() {
     let text = std::fs::read_to_string(shipped("production.toml")).unwrap();
     let secrets = [
-        ("CLAWPOOL_REDIS_URL", "redis://:secret@redis:6379/0"),
-        ("CLAWPOOL_RABBITMQ_URL", "amqp://pool:secret@rabbitmq:5672/pool"),
+        ("CLAWPOOL_REDIS_URL", "redis://:x9Vb2kQe@redis:6379/0"),
+        ("CLAWPOOL_RABBITMQ_URL", "amqp://pool:x9Vb2kQe@rabbitmq:5672/pool"),
         ("CLAWPOOL_PRODUCER_TOKEN", "producer-token-1"),
         ("CLAWPOOL_AGENT_TOKEN", "agent-token-12345"),
         ("CLAWPOOL_ADMIN_TOKEN", "admin-token-12345"),
     ];
     let config = load(&text, &secrets, &[]).unwrap();
     assert_eq!(config.profile, Profile::Cluster);
-    assert_eq!(config.redis.url.expose_secret(), "redis://:secret@redis:6379/0");
+    assert_eq!(config.redis.url.expose_secret(), "redis://:x9Vb2kQe@redis:6379/0");
     assert_eq!(config.queues.get(Queue::P0), 2000);
     let lacking = load(&text, &secrets[1..], &[]).unwrap_err().to_string();
     assert!(lacking.contains("CP-1008 redis.url = env:CLAWPOOL_REDIS_URL"), "{lacking}");

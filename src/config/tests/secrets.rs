@@ -41,3 +41,29 @@ fn secrets_come_from_files_too() {
     let config = load(&format!("redis.url = 'file:{}'", path.display()), &[], &[]).unwrap();
     assert_eq!(config.redis.url.expose_secret(), "redis://:s3cret@h:1/0");
 }
+
+#[test]
+fn well_known_passwords_hold_on_this_machine_alone() {
+    for text in ["rabbitmq.url = 'amqp://guest:guest@rabbitmq:5672'", "redis.url = 'redis://:ChangeMe@10.0.0.7'"] {
+        let report = report(text);
+        assert!(report.contains("CP-1010") && report.contains("clawpool init"), "{report}");
+    }
+    for host in ["127.0.0.1", "localhost", "[::1]"] {
+        let loaded = load(&format!("rabbitmq.url = 'amqp://guest:guest@{host}:5672'"), &[], &[]);
+        assert!(loaded.is_ok(), "{host}");
+    }
+}
+
+#[test]
+fn the_compose_file_loads_with_the_secrets_of_init() {
+    let text = std::fs::read_to_string(shipped("compose.toml")).unwrap();
+    let random = |name| (name, "3d1c7f0f6a6c4f3e9b1b5f0d7d6d2a11");
+    let [producer, agent, admin] = ["CLAWPOOL_PRODUCER_TOKEN", "CLAWPOOL_AGENT_TOKEN", "CLAWPOOL_ADMIN_TOKEN"];
+    let servers = [("CLAWPOOL_REDIS_URL", "redis://:x9Vb@redis"), ("CLAWPOOL_RABBITMQ_URL", "amqp://u:x9Vb@rabbitmq")];
+    let tokens = [random(producer), (agent, "another-random-token"), (admin, "one-more-random-token")];
+    let config = load(&text, &[&servers[..], &tokens[..]].concat(), &[]).unwrap();
+    let compose = std::fs::read_to_string(shipped("../docker-compose.yml")).unwrap();
+    for pool in &config.pools {
+        assert!(compose.contains(&format!("CLAWPOOL_POOL: {},", pool.name)), "{}", pool.name);
+    }
+}

@@ -8,6 +8,8 @@ use crate::config::{Api, secret};
 pub(super) fn check(config: &Config, report: &mut Report) {
     address("redis.url", config.redis.url.expose_secret(), &["redis", "rediss"], report);
     address("rabbitmq.url", config.rabbitmq.url.expose_secret(), &["amqp", "amqps"], report);
+    known_password("redis.url", config.redis.url.expose_secret(), report);
+    known_password("rabbitmq.url", config.rabbitmq.url.expose_secret(), report);
     encryption(config.rabbitmq.url.expose_secret(), report);
     prefix("redis.prefix", &config.redis.prefix, report);
     prefix("rabbitmq.prefix", &config.rabbitmq.prefix, report);
@@ -41,6 +43,21 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
     };
     let fix = format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
     report.judge("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
+}
+
+/// Passwords that come with a server or with an example are everybody's.
+fn known_password(key: &str, url: &str, report: &mut Report) {
+    const KNOWN: [&str; 9] =
+        ["guest", "password", "changeme", "change-me", "secret", "admin", "redis", "rabbitmq", "clawpool"];
+    let Ok(parsed) = Url::parse(url) else { return };
+    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let known = parsed.password().is_some_and(|password| KNOWN.contains(&password.to_lowercase().as_str()));
+    if known && !is_loopback {
+        let rule = "a well-known password is none, and this server is not on this machine alone";
+        let fix = "give the server a random password, as `clawpool init` makes them";
+        report.judge("CP-1010", &[&Key::from(key)], secret::redact(url), rule, fix);
+    }
 }
 
 fn encryption(url: &str, report: &mut Report) {

@@ -1,0 +1,96 @@
+use std::collections::HashMap;
+
+use bollard::{
+    models::{ContainerSummary, ContainerSummaryStateEnum as State},
+    query_parameters::ListContainersOptionsBuilder,
+};
+use tokio::sync::OnceCell;
+
+use super::{engine::Engine, leaving};
+use crate::autoscale::driver::DriverError;
+
+pub(super) const PROJECT: &str = "com.docker.compose.project";
+const SERVICE: &str = "com.docker.compose.service";
+const ONE_OFF: &str = "com.docker.compose.oneoff";
+pub(super) const NUMBER: &str = "com.docker.compose.container-number";
+
+/// One service of one compose project.
+pub(super) struct Service {
+    name: String,
+    project: OnceCell<String>,
+}
+
+pub(super) struct Container {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) number: u32,
+    pub(super) created: i64,
+    /// It runs, or is about to. Stopped ones belong to the user: `docker compose stop` leaves them for another day.
+    pub(super) alive: bool,
+    pub(super) draining: bool,
+}
+
+impl Container {
+    /// The engine names the host after the container, unless the compose file says otherwise.
+    pub(super) fn host(&self) -> &str {
+        self.id.get(..12).unwrap_or(&self.id)
+    }
+}
+
+impl Service {
+    pub(super) fn new(name: &str, project: Option<String>) -> Self {
+        Self { name: name.to_owned(), project: OnceCell::new_with(project) }
+    }
+
+    pub(super) fn nobody(&self) -> String {
+        let Self { name, project } = self;
+        let project = project.get().map_or("?", String::as_str);
+        format!(
+            "compose project {project:?} has no container of a service {name:?} to copy: start at least \
+             one, and as many as the pool's min, with `docker compose up -d --scale {name}=1`"
+        )
+    }
+
+    /// All that compose or this driver made, the stopped ones too.
+    pub(super) async fn containers(&self, engine: &Engine) -> Result<Vec<Container>, DriverError> {
+        let project = self.project.get_or_try_init(|| own_project(engine)).await?;
+        let labels = vec![format!("{PROJECT}={project}"), format!("{SERVICE}={}", self.name)];
+        let filters = HashMap::from([("label", labels)]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = engine.docker().await?.list_containers(Some(options)).await;
+        let found = found.map_err(|error| engine.failed("list containers", error))?;
+        Ok(found.into_iter().filter(|summary| !is_one_off(summary)).filter_map(container).collect())
+    }
+}
+
+/// `docker compose run` is a person's doing.
+fn is_one_off(summary: &ContainerSummary) -> bool {
+    label(summary, ONE_OFF).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+fn label<'a>(summary: &'a ContainerSummary, name: &str) -> Option<&'a str> {
+    summary.labels.as_ref()?.get(name).map(String::as_str)
+}
+
+fn container(summary: ContainerSummary) -> Option<Container> {
+    let number = label(&summary, NUMBER).and_then(|number| number.parse().ok()).unwrap_or(0);
+    let name = summary.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+    let name = name.trim_start_matches('/').to_owned();
+    let alive = matches!(summary.state, Some(State::RUNNING | State::RESTARTING | State::PAUSED | State::STOPPING));
+    let draining = leaving::is_marked(&name);
+    Some(Container { id: summary.id?, name, number, created: summary.created.unwrap_or(0), alive, draining })
+}
+
+/// The project of the container that this program runs in.
+async fn own_project(engine: &Engine) -> Result<String, DriverError> {
+    let unknown = || {
+        let fix = "set the docker.project to its name, as `docker compose ls` shows it";
+        engine.refused(format!(
+            "this program runs in no container of a compose project, so the project is unknown: {fix}"
+        ))
+    };
+    let host = sysinfo::System::host_name().map_err(|_| unknown())?;
+    let own = engine.find(&host).await?.ok_or_else(unknown)?;
+    let labels = own.config.and_then(|config| config.labels).unwrap_or_default();
+    labels.get(PROJECT).cloned().ok_or_else(unknown)
+}
