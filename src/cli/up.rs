@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{self, Config},
-    supervise::{Children, Pool, Shutdown},
+    supervise::{Children, Pool, Recycle, Shutdown},
 };
 
 /// Run everything on this machine: dispatcher and worker processes, on one SQLite file
@@ -85,6 +85,8 @@ fn child_pool(globals: &Globals, config: &Config, pool: &config::Pool, this: Pat
         workers: pool.autoscale(&config.autoscale).min as usize,
         lease: config.worker.lease,
         grace: config.worker.grace + config.worker.stop_grace,
+        restart: pool.restart.clone(),
+        recycle: Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) },
     }
 }
 
