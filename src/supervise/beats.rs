@@ -77,7 +77,8 @@ impl Pulse {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::supervise::children::tests::info;
@@ -94,7 +95,7 @@ mod tests {
         let (worker, mut pulse, mut now) = (WorkerId::new(), Pulse::new(LEASE), Instant::now());
         looks.into_iter().position(|(after, beats)| {
             now += after;
-            pulse.hangs(worker, &beats.map_or(None, |beats| look(worker, beats)), now)
+            pulse.hangs(worker, &beats.and_then(|beats| look(worker, beats)), now)
         })
     }
 

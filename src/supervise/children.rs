@@ -1,6 +1,7 @@
 //! Keeps the worker processes of one pool running, as many as it is told.
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 pub(super) mod tests;
 
 use std::{
