@@ -23,3 +23,7 @@ lint:
 # Licences, bans and sources of every dependency (needs cargo-deny).
 deny:
     cargo deny check bans licenses sources
+
+# Measures: `just load drain`, `just load --quick`.
+load *args:
+    cargo run --release -p clawpool-load -- {{args}}

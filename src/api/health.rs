@@ -11,11 +11,13 @@ use futures::future::try_join_all;
 use super::{
     Api,
     auth::Caller,
+    autoscaler,
     error::ApiError,
     queues,
     view::{HealthView, QueueView, Status},
 };
 use crate::{
+    autoscale::control::PoolStatus,
     config::Scope,
     task::{Queue, Timestamp},
 };
@@ -59,6 +61,9 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Resu
     for view in queues::all(&api).await? {
         note(&view);
     }
+    for status in autoscaler::pools(&api).await?.iter().filter(|status| !status.dry_run) {
+        note_pool(status);
+    }
     let text = crate::telemetry::metrics().render();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
@@ -79,4 +84,22 @@ fn note(view: &QueueView) {
     metrics::counter!("clawpool_tasks_retried_total", &queue).absolute(totals.retried);
     metrics::counter!("clawpool_tasks_dead_total", &queue).absolute(totals.dead);
     metrics::counter!("clawpool_tasks_cancelled_total", &queue).absolute(totals.cancelled);
+}
+
+fn note_pool(status: &PoolStatus) {
+    let pool = [("pool", status.pool.clone())];
+    for (name, size) in [
+        ("clawpool_pool_size", status.current),
+        ("clawpool_pool_draining", status.draining),
+        ("clawpool_pool_wanted", status.wanted),
+        ("clawpool_pool_min", status.min),
+        ("clawpool_pool_max", status.max),
+    ] {
+        metrics::gauge!(name, &pool).set(f64::from(size));
+    }
+    let counts = &status.counts;
+    for (action, count) in [("grow", counts.grown), ("shrink", counts.shrunk), ("replace", counts.replaced)] {
+        let labels = [("pool", status.pool.clone()), ("action", action.to_owned())];
+        metrics::counter!("clawpool_pool_decisions_total", &labels).absolute(count);
+    }
 }

@@ -5,6 +5,7 @@
 //! come back. Never does: decide anything about tasks, which is for the door, the store and the workers.
 
 mod auth;
+mod autoscaler;
 mod body;
 mod bulk;
 mod dead;
@@ -36,8 +37,8 @@ use axum::{
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub use self::bulk::Selection;
 use self::error::ApiError;
+pub use self::{autoscaler::Scale, bulk::Selection};
 use crate::{broker::Broker, config::Config, dispatch::Producer, store::Store, task::WorkerId};
 
 /// What the routes work with.
@@ -81,6 +82,13 @@ impl Api {
             .route("/v1/scheduled", get(schedule::list))
             .route("/v1/workers", get(workers::list))
             .route("/v1/workers/{id}/drain", post(workers::drain))
+            .route("/v1/autoscaler", get(autoscaler::status))
+            .route("/v1/autoscaler/history", get(autoscaler::history))
+            .route("/v1/autoscaler/pause", post(autoscaler::pause_all))
+            .route("/v1/autoscaler/resume", post(autoscaler::resume_all))
+            .route("/v1/autoscaler/{pool}/pause", post(autoscaler::pause))
+            .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
+            .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
             .route("/health", get(health::health))
             .route("/metrics", get(health::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })

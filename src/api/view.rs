@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    autoscale::control::{Change, PoolStatus},
     dispatch::Accepted,
     store::{DeadLetter, QueueTotals, Record},
     task::{DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, span},
@@ -164,6 +165,23 @@ impl From<Task> for TaskView {
             errors: task.errors,
         }
     }
+}
+
+/// The autoscaler's pools.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AutoscalerView {
+    /// All pools are left as they are.
+    pub paused: bool,
+    pub items: Vec<PoolStatus>,
+}
+
+/// A decision of the autoscaler that changed a pool, or the first one after that to leave it alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScalingView {
+    pub pool: String,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub change: Change,
 }
 
 /// Answer to a bulk change.

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use augurs_core::{Fit, Predict};
 use augurs_mstl::MSTLModel;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::Forecasting;
 
@@ -50,7 +50,7 @@ struct Errors {
 }
 
 /// How good the forecasts of the last day were, as shares of what came.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     pub judged: usize,
     pub error: f64,

@@ -1,9 +1,15 @@
-//! How large a pool of workers should be: the policies, the forecast behind one of them, and a simulator that runs both
-//! against recorded load.
+//! How large a pool of workers should be, and keeping it so: what is sensed, the policies, the forecast behind one of them,
+//! the control that acts through drivers, and a simulator that runs the same policies against recorded load.
 //!
-//! Never does (its drivers apart): read a clock, a store or a machine. Whoever decides hands in readings and the time.
+//! Guarantees: policy, forecast and simulation are pure; only sense, control and drivers touch the world. Never does: run
+//! tasks.
 
+pub mod control;
 pub mod driver;
 pub mod forecast;
+mod plan;
 pub mod policy;
+pub mod sense;
 pub mod simulate;
+
+pub use plan::Plan;

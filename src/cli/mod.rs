@@ -4,6 +4,7 @@
 //! code says what happened; a closed pipe ends a command in silence. Never does: work on the pool behind the server's
 //! back. Commands ask it over HTTP, and only `simulate`, `config`, `service`, `explain` and `completions` do without it.
 
+mod autoscaler;
 pub mod client;
 mod completions;
 mod config;
@@ -17,6 +18,7 @@ mod explain;
 pub mod failure;
 mod health;
 mod jsonl;
+mod keep;
 pub mod output;
 mod queues;
 mod select;
@@ -76,6 +78,7 @@ enum Command {
     Up(up::Up),
     Dispatcher(dispatcher::Dispatcher),
     Worker(worker::Worker),
+    Autoscaler(autoscaler::Autoscaler),
     Enqueue(enqueue::Enqueue),
     Tasks(tasks::Tasks),
     Queues(queues::Queues),
@@ -105,6 +108,7 @@ impl Cli {
             Command::Up(command) => command.run(&globals).await,
             Command::Dispatcher(command) => command.run(&globals).await,
             Command::Worker(command) => command.run(&globals).await,
+            Command::Autoscaler(command) => command.run(&globals).await,
             Command::DemoWorker(command) => command.run(&globals).await,
             Command::DemoTool(command) => command.run(),
             Command::Enqueue(command) => command.run(&globals).await,

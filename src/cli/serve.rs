@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     dispatch::{self, Producer},
     store::Store,
-    supervise::{Shutdown, connect},
+    supervise::{ConnectError, Shutdown, connect},
     task::WorkerId,
     telemetry,
 };
@@ -30,6 +30,11 @@ pub(super) fn configure(globals: &Globals) -> Result<Config, Failure> {
 /// For mistakes that only show when the configuration is put to use.
 pub(super) fn unfit(error: impl Display) -> Failure {
     Failure::new(Exit::Configuration, error)
+}
+
+/// For servers that are not fit for use, or did not answer before the program was told to end.
+pub(super) fn unreachable(error: &ConnectError) -> Failure {
+    Failure::new(Exit::Unreachable, format_args!("{}: {error}", error.code()))
 }
 
 /// A dispatcher, connected to its servers and listening.
@@ -48,8 +53,7 @@ impl Service {
             Failure::failed(format_args!("cannot listen on {listen}: {error}; choose another address with --listen"))
         })?;
         let connected = connect(&config, &shutdown.drain).await;
-        let (broker, store) =
-            connected.map_err(|error| Failure::new(Exit::Unreachable, format_args!("{}: {error}", error.code())))?;
+        let (broker, store) = connected.map_err(|error| unreachable(&error))?;
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
         Ok(Self { config: Arc::new(config), broker, store, producer, listener })
     }

@@ -3,7 +3,10 @@
 use std::{pin::pin, time::Duration};
 
 use rand::RngExt;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,7 +30,35 @@ pub async fn lead_while<S, W, Fut>(
     W: Fn(Fence, CancellationToken) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let candidate = Candidate { store, role, who, lease };
+    let (standing, _) = watch::channel(Standing::Unknown);
+    lead_and_tell(store, role, who, lease, stop, &standing, work).await;
+}
+
+/// What a candidate knows of who leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The store has not answered yet, or not for a whole lease.
+    Unknown,
+    Leads,
+    /// The store says that somebody else does. Told again with each answer.
+    Follows,
+}
+
+/// The same, and tells meanwhile how this process stands.
+pub async fn lead_and_tell<S, W, Fut>(
+    store: &S,
+    role: Role,
+    who: WorkerId,
+    lease: Duration,
+    stop: &CancellationToken,
+    standing: &watch::Sender<Standing>,
+    work: W,
+) where
+    S: ControlStore + ?Sized,
+    W: Fn(Fence, CancellationToken) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let candidate = Candidate { store, role, who, lease, standing };
     while let Some(reign) = stop.run_until_cancelled(candidate.elected()).await {
         tracing::info!(role = role.name(), fence = reign.fence.number, "leads");
         candidate.rule(reign, stop, &work).await;
@@ -41,6 +72,7 @@ struct Candidate<'a, S: ?Sized> {
     role: Role,
     who: WorkerId,
     lease: Duration,
+    standing: &'a watch::Sender<Standing>,
 }
 
 #[derive(Clone, Copy)]
@@ -61,8 +93,14 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
         loop {
             let since = Instant::now();
             match self.store.lead(self.role, self.who, self.lease).await {
-                Ok(Some(fence)) => return Reign { fence, since },
-                Ok(None) => silent = false,
+                Ok(Some(fence)) => {
+                    self.standing.send_replace(Standing::Leads);
+                    return Reign { fence, since };
+                }
+                Ok(None) => {
+                    self.standing.send_replace(Standing::Follows);
+                    silent = false;
+                }
                 Err(error) => {
                     // Once for each outage.
                     if !std::mem::replace(&mut silent, true) {
@@ -88,6 +126,7 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
                 }
             }
             () = self.lost(reign) => {
+                self.standing.send_replace(Standing::Unknown);
                 tracing::warn!(role = self.role.name(), fence = reign.fence.number, "leads no longer");
                 token.cancel();
                 work.await;

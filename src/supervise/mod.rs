@@ -27,7 +27,7 @@ pub use children::{Children, Left, OWNER_ENV, POOL_ENV, Pool, WORKER_ENV};
 pub use connect::{ConnectError, connect};
 pub use crash::{Cause, CrashReport, Severity};
 pub use exit::{describe, signal};
-pub use leadership::lead_while;
+pub use leadership::{Standing, lead_and_tell, lead_while};
 pub use reaper::reap;
 pub use recycle::Recycle;
 pub use roster::Member;

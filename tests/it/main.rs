@@ -21,6 +21,8 @@ mod support;
 mod wishes;
 
 #[cfg(unix)]
+mod autoscaler;
+#[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
 mod servers_killed;

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use super::{Server, answer, assert_refused};
 use crate::config::{Config, Scope, Token};
 
-const EVERYTHING: [(Method, &str, &[Scope]); 16] = [
+const EVERYTHING: [(Method, &str, &[Scope]); 23] = [
     (Method::POST, "/v1/tasks", &[Scope::Enqueue]),
     (Method::POST, "/v1/explain", &[Scope::Enqueue]),
     (Method::GET, "/v1/tasks", &[Scope::Read]),
@@ -20,6 +20,13 @@ const EVERYTHING: [(Method, &str, &[Scope]); 16] = [
     (Method::POST, "/v1/dead/discard", &[Scope::Admin]),
     (Method::GET, "/v1/scheduled", &[Scope::Read]),
     (Method::GET, "/v1/workers", &[Scope::Read]),
+    (Method::GET, "/v1/autoscaler", &[Scope::Read]),
+    (Method::GET, "/v1/autoscaler/history", &[Scope::Read]),
+    (Method::POST, "/v1/autoscaler/pause", &[Scope::Admin]),
+    (Method::POST, "/v1/autoscaler/resume", &[Scope::Admin]),
+    (Method::POST, "/v1/autoscaler/main/pause", &[Scope::Admin]),
+    (Method::POST, "/v1/autoscaler/main/resume", &[Scope::Admin]),
+    (Method::POST, "/v1/autoscaler/main/scale", &[Scope::Admin]),
     (Method::GET, "/metrics", &[Scope::Read]),
 ];
 

@@ -4,6 +4,7 @@
 //! Guarantees: a drained member takes nothing new, finishes what it runs and is not replaced; a member that ends by itself
 //! is (by the driver's own restart policy, or by the engine's). Never does: decide how many there should be, or which go.
 
+mod open;
 mod process;
 
 use std::fmt;
@@ -11,8 +12,10 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-pub use self::process::Process;
 use crate::{autoscale::policy::Headroom, task::WorkerId};
+
+pub use open::open;
+pub use process::Processes;
 
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {

@@ -1,12 +1,14 @@
 //! Processes of this machine.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sysinfo::{MemoryRefreshKind, System};
 
 use super::{Driver, DriverError, Member, MemberId};
-use crate::{autoscale::policy::Headroom, supervise::Children, task::WorkerId};
+use crate::{
+    autoscale::policy::Headroom,
+    supervise::{Children, Shutdown},
+    task::WorkerId,
+};
 
 /// What one more worker takes, before any has said.
 const GUESS: u64 = 64 << 20;
@@ -14,32 +16,46 @@ const GUESS: u64 = 64 << 20;
 const RESERVE: u64 = 2 << 30;
 
 /// Starts and stops the workers that a [`Children`] keeps.
-pub struct Process(pub Arc<Children>);
+pub struct Processes {
+    children: Children,
+    shutdown: Shutdown,
+}
+
+impl Processes {
+    pub fn new(children: Children, shutdown: &Shutdown) -> Self {
+        Self { children, shutdown: shutdown.clone() }
+    }
+
+    /// Keeps the workers, and returns when this process was told to end and all of them have left.
+    pub async fn run(&self) {
+        self.children.keep(&self.shutdown).await;
+    }
+}
 
 #[async_trait]
-impl Driver for Process {
+impl Driver for Processes {
     async fn members(&self) -> Result<Vec<Member>, DriverError> {
         let member = |member: crate::supervise::Member| Member {
             id: MemberId(member.worker.to_string()),
-            worker: Some(member.worker),
+            worker: member.up.then_some(member.worker),
             host: None,
             draining: member.draining,
         };
-        Ok(self.0.members().into_iter().map(member).collect())
+        Ok(self.children.members().into_iter().map(member).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
-        self.0.start(count as usize);
+        self.children.start(count as usize);
         Ok(())
     }
 
     async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.0.drain(&workers(members));
+        self.children.drain(&workers(members));
         Ok(())
     }
 
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.0.replace(&workers(members));
+        self.children.replace(&workers(members));
         Ok(())
     }
 
@@ -51,14 +67,14 @@ impl Driver for Process {
     }
 }
 
-impl Process {
+impl Processes {
     /// The mean of the pool's workers; what the configuration allows, until one has said.
     fn per_worker(&self) -> u64 {
-        let seen = self.0.seen().unwrap_or_default();
+        let seen = self.children.seen().unwrap_or_default();
         let taken: Vec<u64> = seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
         match u64::try_from(taken.len()) {
             Ok(count @ 1..) => taken.iter().sum::<u64>() / count,
-            _ => self.0.pool().recycle.max_memory.unwrap_or(GUESS),
+            _ => self.children.pool().recycle.max_memory.unwrap_or(GUESS),
         }
     }
 }

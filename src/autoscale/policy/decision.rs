@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Reading;
 use crate::{config::Metric, task::span};
 
 /// What was decided and everything it was decided from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// On the decider's own clock.
     #[serde(with = "span")]
@@ -22,7 +22,7 @@ pub struct Decision {
     pub reading: Reading,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     Hold,
@@ -37,19 +37,19 @@ pub enum Action {
 }
 
 /// One policy's reading and what it asks for; nothing while its threshold is not crossed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vote {
     pub policy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
     pub reading: Option<f64>,
     /// How long the threshold has been crossed.
-    #[serde(with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub lasting: Option<Duration>,
     pub wants: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Too soon after the last change.

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{config::Metric, task::span};
 
 /// What is known of a pool at one moment. What is not known is absent, never zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// Workers that run or start; those that drain are not counted.
     pub size: u32,
@@ -18,7 +18,7 @@ pub struct Reading {
     pub ahead: Option<Ahead>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Queues {
     /// Ready tasks in the queues that the pool serves.
     pub ready: u64,
@@ -33,7 +33,7 @@ pub struct Queues {
     pub service: Option<Duration>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workers {
     /// Those that have come up.
     pub started: u32,
@@ -44,7 +44,7 @@ pub struct Workers {
 }
 
 /// A percentage over the started workers, some of which may be silent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gauge {
     /// Mean over those that report.
     pub mean: f64,
@@ -61,7 +61,7 @@ impl Gauge {
 }
 
 /// Memory of the machine that the pool's workers share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headroom {
     /// Bytes that may still be used.
     pub free: u64,
@@ -76,7 +76,7 @@ impl Headroom {
 }
 
 /// A trusted forecast: the highest arrival rate within the horizon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ahead {
     pub arrivals: f64,
 }

@@ -133,6 +133,8 @@ impl Server {
 fn spawn(kind: &str, folder: &Path, port: u16) -> Process {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh"));
     command.arg(kind).arg(folder).arg(port.to_string());
+    // Redis writes over its environment, so that the mark of what a test started does not show on it.
+    command.kill_on_drop(true);
     Process::start(kind, command)
 }
 

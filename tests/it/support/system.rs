@@ -71,6 +71,13 @@ impl System {
         (process, api)
     }
 
+    /// `clawpool autoscaler` on the same servers.
+    pub fn autoscaler(&self, args: &[&str]) -> Process {
+        let mut command = clawpool(&self.config);
+        command.arg("autoscaler").args(args);
+        Process::start("autoscaler", command)
+    }
+
     /// `clawpool up` again, on the same data.
     pub async fn restart_up(&mut self, workers: usize) {
         self.front = up(&self.config, Some(workers));

@@ -1,0 +1,130 @@
+//! Measures Clawpool beside the raw ceiling of its brokers. README.md explains the scenarios.
+
+mod lane;
+mod machine;
+mod plot;
+mod process;
+mod raw;
+mod report;
+mod rounds;
+mod scenario;
+mod servers;
+mod site;
+mod worker;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+use report::Report;
+use scenario::Scenario;
+use site::{Site, Size};
+
+/// Measures Clawpool. Without a scenario: all of them.
+#[derive(Debug, Parser)]
+#[command(name = "clawpool-load", version, args_conflicts_with_subcommands = true)]
+struct Program {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    wish: Wish,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+struct Wish {
+    scenarios: Vec<Scenario>,
+    /// Small numbers and one round: all scenarios in five minutes
+    #[arg(long)]
+    quick: bool,
+    /// Tiny numbers: shows that the scenario runs, measures nothing
+    #[arg(long, conflicts_with = "quick")]
+    smoke: bool,
+    /// How often each contestant runs [default: 3, quick and smoke: 1]
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Only contestants whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// Worker slots of a worker that is measured
+    #[arg(long, default_value_t = 256)]
+    slots: u16,
+    /// Write the figures here too, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where SCENARIO.md, SCENARIO.json and SCENARIO.svg go
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
+    out: PathBuf,
+    /// A Redis to use, in place of one started for the run
+    #[arg(long, env = "CLAWPOOL_TEST_REDIS")]
+    redis: Option<String>,
+    /// A RabbitMQ to use, in place of one started for the run
+    #[arg(long, env = "CLAWPOOL_TEST_RABBITMQ")]
+    rabbitmq: Option<String>,
+}
+
+/// What this program is when it starts itself.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// A worker process with the handlers that measure
+    #[command(hide = true)]
+    Worker,
+    /// The clawpool program
+    #[command(hide = true, disable_help_flag = true)]
+    Clawpool {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let program = Program::parse();
+    clawpool::install_tls();
+    let ended = match program.role {
+        Some(Role::Worker) => worker::run().await,
+        Some(Role::Clawpool { arguments }) => {
+            let arguments = std::iter::once("clawpool".to_owned()).chain(arguments);
+            return clawpool::cli::Cli::parse_from(arguments).run().await;
+        }
+        None => measure(program.wish).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("clawpool-load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(wish: Wish) -> Result<()> {
+    let scenarios = if wish.scenarios.is_empty() { Scenario::all() } else { wish.scenarios.clone() };
+    let mut reports = Vec::new();
+    for scenario in scenarios {
+        // Servers of its own for each scenario: what one leaves behind must not weigh on the next.
+        let site = Site::prepare(&wish).await?;
+        let report = run(scenario, &site, &wish).await.with_context(|| format!("scenario {scenario}"));
+        site.close().await?;
+        let report = report?;
+        print!("{}", report.markdown());
+        if site.size != Size::Smoke {
+            report.write(&wish.out)?;
+        }
+        reports.push(report);
+    }
+    if let Some(file) = &wish.json {
+        std::fs::write(file, serde_json::to_vec_pretty(&reports)?)?;
+    }
+    Ok(())
+}
+
+async fn run(scenario: Scenario, site: &Site, wish: &Wish) -> Result<Report> {
+    let mut plan = scenario.plan(site);
+    if let Some(only) = &wish.only {
+        plan.contestants.retain(|contestant| contestant.name.contains(only));
+    }
+    let rounds = wish.rounds.unwrap_or(if site.size == Size::Full { 3 } else { 1 });
+    let figures = rounds::run(site, &plan.contestants, rounds).await?;
+    Ok(Report::new(scenario, site, rounds, figures, &plan.ratios).await)
+}

@@ -1,0 +1,106 @@
+//! Contestants in turn, several rounds: a machine that slows down slows down all of them.
+
+use anyhow::{Context, Result};
+use futures::future::BoxFuture;
+use serde::Serialize;
+
+use crate::site::Site;
+
+/// One number of one round.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    pub name: String,
+    pub unit: &'static str,
+    pub value: f64,
+}
+
+impl Figure {
+    pub fn new(name: impl Into<String>, unit: &'static str, value: f64) -> Self {
+        Self { name: name.into(), unit, value }
+    }
+}
+
+type Run = Box<dyn Fn(Site) -> BoxFuture<'static, Result<Vec<Figure>>> + Send + Sync>;
+
+/// Somebody who is measured.
+pub struct Contestant {
+    pub name: String,
+    run: Run,
+}
+
+impl Contestant {
+    pub fn new<F, Fut>(name: impl Into<String>, run: F) -> Self
+    where
+        F: Fn(Site) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<Figure>>> + Send + 'static,
+    {
+        Self { name: name.into(), run: Box::new(move |site| Box::pin(run(site))) }
+    }
+}
+
+/// The same number of every round.
+#[derive(Clone, Debug, Serialize)]
+pub struct Series {
+    pub name: String,
+    pub unit: &'static str,
+    pub values: Vec<f64>,
+}
+
+impl Series {
+    pub fn median(&self) -> f64 {
+        let mut sorted = self.values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        match sorted.len() {
+            0 => f64::NAN,
+            length if length % 2 == 1 => sorted[middle],
+            _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+        }
+    }
+
+    pub fn range(&self) -> (f64, f64) {
+        self.values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
+    }
+}
+
+/// Two figures of one run, and what is aimed at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ratio {
+    pub of: String,
+    pub to: String,
+    pub target: Target,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Ratio {
+    pub fn new(of: impl Into<String>, to: impl Into<String>, target: Target) -> Self {
+        Self { of: of.into(), to: to.into(), target }
+    }
+}
+
+/// Figures in the order of their first appearance.
+pub async fn run(site: &Site, contestants: &[Contestant], rounds: usize) -> Result<Vec<Series>> {
+    let mut all: Vec<Series> = Vec::new();
+    for round in 1..=rounds.max(1) {
+        for contestant in contestants {
+            eprintln!("round {round} of {rounds}: {}", contestant.name);
+            let figures = (contestant.run)(site.clone()).await.with_context(|| contestant.name.clone())?;
+            for Figure { name, unit, value } in figures {
+                eprintln!("    {name}: {value:.1} {unit}");
+                match all.iter_mut().find(|series| series.name == name) {
+                    Some(series) => series.values.push(value),
+                    None => all.push(Series { name, unit, values: vec![value] }),
+                }
+            }
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,153 @@
+//! Workers that empty a full queue of tasks that do nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use clawpool::{
+    broker::{self, Broker},
+    store::{self, Store},
+    task::Queue,
+};
+use tokio::time::{Instant, sleep};
+
+use super::{Plan, ceiling, tasks};
+use crate::{
+    lane::Lane,
+    process::{Process, Usage},
+    rounds::{Contestant, Figure, Ratio, Target},
+    site::{Pool, Site, Size},
+};
+
+pub const ABOUT: &str = "Tasks that do nothing wait in their queue; one worker process (then 2 and 4) starts, and the time \
+    is taken from the last moment without an outcome in the store to the last outcome. CPU is user and system time for each task, of the \
+    workers and of the servers; memory is what the largest worker has resident at the end.";
+
+pub fn plan(site: &Site) -> Plan {
+    let mut plan = Plan { contestants: ceiling::ceilings(), ratios: Vec::new() };
+    let workers: &[usize] = if site.size == Size::Full { &[1, 2, 4] } else { &[1] };
+    for workers in workers.iter().copied() {
+        for lane in Lane::ALL {
+            plan.contestants.push(Contestant::new(name(lane, workers), move |site| drain(site, lane, workers)));
+        }
+    }
+    for (lane, target) in [(Lane::Critical, 0.5), (Lane::Normal, 0.6), (Lane::High, 0.8), (Lane::Embedded, 0.5)] {
+        let (of, to) = (format!("{}: rate", name(lane, 1)), format!("{}: get", lane.ceiling()));
+        plan.ratios.push(Ratio::new(of, to, Target::AtLeast(target)));
+    }
+    plan
+}
+
+fn name(lane: Lane, workers: usize) -> String {
+    format!("drain {lane}, {workers} worker{}", if workers == 1 { "" } else { "s" })
+}
+
+const fn tasks_of(lane: Lane) -> usize {
+    match lane {
+        Lane::Critical => 150_000,
+        Lane::Normal | Lane::Background | Lane::Embedded => 60_000,
+        Lane::High => 40_000,
+    }
+}
+
+async fn drain(site: Site, lane: Lane, workers: usize) -> Result<Vec<Figure>> {
+    let pool = site.pool(lane, "")?;
+    let count = site.count(tasks_of(lane));
+    let producer = tasks::producer(&pool.config).await?;
+    tasks::enqueue(&producer, &tasks::noop(lane.priority())?, count, tasks::BATCH, 4).await?;
+    drop(producer);
+    let watch = Watch::open(&pool).await?;
+    let processes: Vec<_> = (0..workers).map(|_| Process::worker(&pool)).collect::<Result<_>>()?;
+    let emptied = watch.emptied(&processes, count as u64).await?;
+    for process in processes {
+        process.stop().await?;
+    }
+    watch.nothing_left().await?;
+    drop(watch);
+    pool.clear().await?;
+    Ok(emptied.figures(&name(lane, workers), lane))
+}
+
+/// What happened between the first outcome and the last.
+pub struct Emptied {
+    tasks: u64,
+    took: Duration,
+    workers: Usage,
+    servers: Duration,
+}
+
+impl Emptied {
+    pub fn rate(&self) -> f64 {
+        self.tasks as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+
+    /// Microseconds of the workers' processors for each task.
+    pub fn cpu(&self) -> f64 {
+        self.workers.cpu.as_secs_f64() * 1e6 / self.tasks as f64
+    }
+
+    fn figures(&self, name: &str, lane: Lane) -> Vec<Figure> {
+        let mut figures = vec![
+            Figure::new(format!("{name}: rate"), "tasks/s", self.rate()),
+            Figure::new(format!("{name}: workers' CPU"), "µs/task", self.cpu()),
+        ];
+        if lane != Lane::Embedded && !self.servers.is_zero() {
+            let cpu = self.servers.as_secs_f64() * 1e6 / self.tasks as f64;
+            figures.push(Figure::new(format!("{name}: servers' CPU"), "µs/task", cpu));
+        }
+        figures.push(Figure::new(format!("{name}: memory"), "MB", self.workers.memory as f64 / 1e6));
+        figures
+    }
+}
+
+/// Looks at a pool from outside.
+pub struct Watch {
+    store: Arc<dyn Store>,
+    broker: Arc<dyn Broker>,
+    queue: Queue,
+    servers: Vec<u32>,
+}
+
+impl Watch {
+    pub async fn open(pool: &Pool) -> Result<Self> {
+        let (store, broker) = (store::open(&pool.config).await?, broker::open(&pool.config).await?);
+        let servers = &pool.site().servers;
+        let servers = servers.redis_pid.into_iter().chain(servers.rabbitmq_pid).collect();
+        Ok(Self { store, broker, queue: pool.lane.queue(), servers })
+    }
+
+    /// Outcomes of completed tasks, as the store counts them.
+    pub async fn completed(&self) -> Result<u64> {
+        Ok(self.store.totals().await?[self.queue.index()].completed)
+    }
+
+    /// Until as many outcomes are there. The time runs from the last look that found none.
+    pub async fn emptied(&self, workers: &[Process], tasks: u64) -> Result<Emptied> {
+        let pids: Vec<u32> = workers.iter().map(|process| process.pid).collect();
+        let (mut completed, mut since) = (0, Instant::now());
+        let (mut started, mut before, mut servers) = (since, Usage::default(), Duration::ZERO);
+        while completed < tasks {
+            if completed == 0 {
+                (started, before, servers) = (Instant::now(), Usage::of(&pids)?, Usage::of(&self.servers)?.cpu);
+            }
+            let now = self.completed().await?;
+            if now > completed {
+                (completed, since) = (now, Instant::now());
+            } else if since.elapsed() > Duration::from_secs(60) {
+                bail!("no outcome for a minute after {completed} of them");
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        let (took, after) = (started.elapsed(), Usage::of(&pids)?);
+        ensure!(completed == tasks, "{completed} outcomes of {tasks} tasks");
+        let workers = Usage { cpu: after.cpu.saturating_sub(before.cpu), memory: after.memory };
+        let servers = Usage::of(&self.servers)?.cpu.saturating_sub(servers);
+        Ok(Emptied { tasks, took, workers, servers })
+    }
+
+    /// Every message was acknowledged: what a worker still held would be ready again now that it has left.
+    pub async fn nothing_left(&self) -> Result<()> {
+        let depth = self.broker.depth(self.queue).await.context("the depth of the emptied queue")?;
+        ensure!(depth.ready == 0, "{} messages were left in the queue", depth.ready);
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Tasks that are followed one by one: a steady load of them, and the ledger that the workers' handlers keep.
+
+use std::{collections::HashMap, path::PathBuf, time::Duration};
+
+use anyhow::{Result, ensure};
+use clawpool::{
+    dispatch::Producer,
+    store::{self, Store},
+    task::{NewTask, Payload, Priority},
+};
+use tokio::time::{Instant, interval, sleep};
+
+use super::tasks;
+use crate::{
+    process::Process,
+    site::Pool,
+    worker::{LEDGER, MARK, Marked, Start, nanoseconds},
+};
+
+/// How often the load is topped up.
+const TICK: Duration = Duration::from_millis(5);
+
+pub struct Ledger {
+    folder: PathBuf,
+}
+
+impl Ledger {
+    pub fn new(pool: &Pool) -> Result<Self> {
+        let folder = pool.site().folder().join(format!("{}-ledger", pool.prefix));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// A worker that writes to it.
+    pub fn worker(&self, pool: &Pool) -> Result<Process> {
+        Process::start(pool, &["worker"], &[(LEDGER, self.folder.as_os_str())])
+    }
+
+    /// Every start of every task, by the task's number.
+    pub fn starts(&self) -> Result<HashMap<u64, Vec<Start>>> {
+        let mut starts: HashMap<u64, Vec<Start>> = HashMap::new();
+        for file in std::fs::read_dir(&self.folder)? {
+            // A killed worker may leave half a line.
+            let text = std::fs::read_to_string(file?.path())?;
+            for start in text.lines().filter_map(|line| serde_json::from_str::<Start>(line).ok()) {
+                starts.entry(start.number).or_default().push(start);
+            }
+        }
+        starts.values_mut().for_each(|starts| starts.sort_by_key(|start| start.started));
+        Ok(starts)
+    }
+}
+
+/// So many tasks a second of each of the priorities in turn, for so long, whether or not the workers keep up. Returns how
+/// many they were.
+pub async fn steady(
+    producer: &Producer,
+    priorities: &[Priority],
+    per_second: f64,
+    span: Duration,
+    takes: Duration,
+) -> Result<u64> {
+    let (started, mut ticks, mut number) = (Instant::now(), interval(TICK), 0u64);
+    let mut calls = tokio::task::JoinSet::new();
+    while started.elapsed() < span {
+        ticks.tick().await;
+        let due = (started.elapsed().as_secs_f64() * per_second) as u64;
+        let batch: Vec<NewTask> = (number..due)
+            .map(|number| mark(number, priorities[number as usize % priorities.len()], takes))
+            .collect::<Result<_>>()?;
+        number = number.max(due);
+        if !batch.is_empty() {
+            let producer = producer.clone();
+            calls.spawn(async move { tasks::accepted(&producer, batch).await });
+        }
+    }
+    while let Some(call) = calls.join_next().await {
+        call??;
+    }
+    Ok(number)
+}
+
+pub fn mark(number: u64, priority: Priority, takes: Duration) -> Result<NewTask> {
+    let takes = u64::try_from(takes.as_micros())?;
+    let payload = Payload::encode(&Marked { number, at: nanoseconds(), takes })?;
+    Ok(NewTask { priority: Some(priority), ttl: Some(Duration::from_secs(3600)), ..NewTask::new(MARK, payload) })
+}
+
+/// Waits until so many tasks of a pool are completed, whatever their queue.
+pub async fn completed(pool: &Pool, tasks: u64) -> Result<()> {
+    let store = store::open(&pool.config).await?;
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let done = total(&*store).await?;
+        if done >= tasks {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{done} of {tasks} tasks were completed in two minutes");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn total(store: &dyn Store) -> Result<u64> {
+    Ok(store.totals().await?.iter().map(|queue| queue.completed).sum())
+}
+
+/// The value that so large a part of them does not pass.
+pub fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = (values.len() as f64 * part).ceil() as usize;
+    values.get(at.clamp(1, values.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
+}

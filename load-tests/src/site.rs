@@ -1,0 +1,103 @@
+//! Where a run happens: its folder, its servers, its size, and a fresh configuration for each measurement.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Result, anyhow};
+use clawpool::config::Config;
+use tempfile::TempDir;
+
+use crate::{Wish, lane::Lane, servers::Servers};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    Full,
+    Quick,
+    Smoke,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    pub size: Size,
+    pub slots: u16,
+    pub servers: Arc<Servers>,
+    folder: Arc<TempDir>,
+}
+
+/// One pool, apart from all others: its configuration, and the file that tells it to other processes.
+pub struct Pool {
+    pub config: Config,
+    pub file: PathBuf,
+    pub prefix: String,
+    pub lane: Lane,
+    site: Site,
+}
+
+impl Site {
+    pub async fn prepare(wish: &Wish) -> Result<Self> {
+        let folder = TempDir::with_prefix("clawpool-load-")?;
+        let servers = Servers::start(folder.path(), wish.redis.clone(), wish.rabbitmq.clone()).await?;
+        let size = match (wish.quick, wish.smoke) {
+            (_, true) => Size::Smoke,
+            (true, _) => Size::Quick,
+            _ => Size::Full,
+        };
+        Ok(Self { size, slots: wish.slots, servers: Arc::new(servers), folder: Arc::new(folder) })
+    }
+
+    pub async fn close(&self) -> Result<()> {
+        self.servers.stop().await
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A number of tasks for this size of run.
+    pub const fn count(&self, full: usize) -> usize {
+        let count = match self.size {
+            Size::Full => full,
+            Size::Quick => full / 5,
+            Size::Smoke => full / 500,
+        };
+        if count < 20 { 20 } else { count }
+    }
+
+    /// A pool whose tasks are on `lane`, with these settings beside.
+    pub fn pool(&self, lane: Lane, settings: &str) -> Result<Pool> {
+        let prefix = format!("load-{}", uuid::Uuid::new_v4().simple());
+        let (redis, rabbitmq) = (&self.servers.redis, &self.servers.rabbitmq);
+        let data = self.folder().join(&prefix);
+        let profile = lane.profile();
+        let toml = format!(
+            "profile = {profile:?}\nembedded.data = {data:?}\nredis = {{ url = {redis:?}, prefix = {prefix:?} }}\n\
+             rabbitmq = {{ url = {rabbitmq:?}, prefix = {prefix:?} }}\n\
+             pacing = {{ per_second = 1000000.0, burst = 1000000 }}\n\
+             api = {{ listen = \"127.0.0.1:0\" }}\nlog = {{ format = \"json\" }}\n\
+             worker.slots = {}\n{settings}",
+            self.slots
+        );
+        let file = self.folder().join(format!("{prefix}.toml"));
+        std::fs::write(&file, toml)?;
+        let config = Config::load(Some(&file), &[]).map_err(|error| anyhow!("{error}"))?;
+        Ok(Pool { config, file, prefix, lane, site: self.clone() })
+    }
+}
+
+impl Pool {
+    /// Removes what it left on the servers.
+    pub async fn clear(self) -> Result<()> {
+        if self.lane == Lane::Embedded {
+            std::fs::remove_dir_all(&self.config.embedded.data)?;
+            return Ok(());
+        }
+        self.site.servers.clear(&self.prefix).await
+    }
+
+    pub const fn site(&self) -> &Site {
+        &self.site
+    }
+}

@@ -1,0 +1,62 @@
+//! Each scenario runs to its end on real servers, with tiny numbers. The figures mean nothing here; that there are some does.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn figures(scenario: &str) -> Vec<Value> {
+    let folder = tempfile::TempDir::with_prefix("clawpool-smoke-").unwrap();
+    let file = folder.path().join("figures.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool-load"));
+    let output = command.args([scenario, "--smoke", "--slots", "8", "--json"]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{scenario}: {}", String::from_utf8_lossy(&output.stderr));
+    let reports: Vec<Value> = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let [report] = reports.as_slice() else { panic!("{} reports of one scenario", reports.len()) };
+    let figures = report["figures"].as_array().unwrap();
+    let rates = figures.iter().filter(|figure| figure["unit"] == "tasks/s");
+    rates.for_each(|rate| assert!(rate["values"][0].as_f64().unwrap() > 0.0, "{rate}"));
+    figures.clone()
+}
+
+fn named(figures: &[Value], start: &str) -> usize {
+    figures.iter().filter(|figure| figure["name"].as_str().unwrap().starts_with(start)).count()
+}
+
+#[test]
+fn ceilings_put_and_get() {
+    assert_eq!(named(&figures("ceiling"), "ceiling "), 8);
+}
+
+#[test]
+fn every_way_in_is_measured() {
+    let figures = figures("enqueue");
+    assert_eq!(named(&figures, "library "), 15);
+    assert_eq!(named(&figures, "HTTP "), 6);
+    assert_eq!(named(&figures, "AMQP ingress") + named(&figures, "CLI file"), 2);
+}
+
+#[test]
+fn every_priority_flows() {
+    let figures = figures("flow");
+    assert_eq!(named(&figures, "30 %: P"), 21);
+    assert_eq!(named(&figures, "90 %: P"), 21);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_worker_ran_is_not_lost() {
+    let figures = figures("recovery");
+    let lost: Vec<_> = figures.iter().filter(|figure| figure["name"].as_str().unwrap().ends_with("lost")).collect();
+    assert_eq!(lost.len(), 6);
+    lost.iter().for_each(|figure| assert_eq!(figure["values"][0], 0.0, "{figure}"));
+}
+
+#[test]
+fn every_lane_is_drained() {
+    let figures = figures("drain");
+    for lane in ["critical", "high", "normal", "background", "embedded"] {
+        assert!(named(&figures, &format!("drain {lane}, 1 worker: rate")) == 1, "{lane}: {figures:?}");
+    }
+}

@@ -1,0 +1,130 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Api,
+    auth::Caller,
+    body::Body,
+    error::ApiError,
+    query::{Name, Params},
+    view::{AutoscalerView, ScalingView},
+};
+use crate::{
+    autoscale::control::{Manual, PoolStatus, Wishes},
+    config::Scope,
+    store::{Page, StoreError, Topic},
+    task::span,
+};
+
+/// A size asked for, and for how long it holds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    pub size: u32,
+    #[serde(default = "Scale::hour", rename = "for", with = "span")]
+    pub keep: Duration,
+}
+
+impl Scale {
+    pub const fn hour() -> Duration {
+        Duration::from_secs(3600)
+    }
+}
+
+pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<AutoscalerView>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let wishes = Wishes::read(&*api.store).await?;
+    Ok(Json(AutoscalerView { paused: wishes.all_paused(), items: pools(&api).await? }))
+}
+
+/// Every pool that an autoscaler has lately kept, and what dry runs would do with it.
+pub(super) async fn pools(api: &Api) -> Result<Vec<PoolStatus>, StoreError> {
+    let mut notes = api.store.notes(PoolStatus::NOTES).await?;
+    notes.extend(api.store.notes(PoolStatus::DRY_NOTES).await?);
+    let read = |(name, note): &(String, bytes::Bytes)| {
+        serde_json::from_slice(note)
+            .inspect_err(|error| tracing::warn!(name, %error, "another version's status is left out"))
+            .ok()
+    };
+    Ok(notes.iter().filter_map(read).collect())
+}
+
+pub(super) async fn history(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Page<ScalingView>>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let (pool, cursor, limit) = (params.text("pool"), params.text("cursor"), params.limit()?);
+    params.done()?;
+    let page = api.store.journal(Topic::Scaling, pool.as_deref(), cursor.as_deref(), limit).await?;
+    let view = |entry: crate::store::Entry| {
+        serde_json::from_value(entry.body)
+            .inspect_err(|error| tracing::warn!(%error, "another version's decision is left out"))
+            .ok()
+            .map(|change| ScalingView { pool: entry.subject, at: entry.at, change })
+    };
+    Ok(Json(Page { items: page.items.into_iter().filter_map(view).collect(), next: page.next }))
+}
+
+pub(super) async fn pause_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    Wishes::pause(&*api.store, None).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn resume_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    Wishes::resume(&*api.store, None).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn pause(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let pool = kept(&api, &name).await?.pool;
+    Wishes::pause(&*api.store, Some(&pool)).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn resume(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let pool = kept(&api, &name).await?.pool;
+    Wishes::resume(&*api.store, Some(&pool)).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn scale(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+    body: Body,
+) -> Result<Json<Manual>, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let Scale { size, keep } = body.decode(&api.config.limits)?;
+    let PoolStatus { pool, min, max, .. } = kept(&api, &name).await?;
+    if !(min..=max).contains(&size) {
+        return Err(ApiError::field(
+            "size",
+            format!("size is {size}: pool {pool:?} is kept at {min} to {max} workers"),
+        ));
+    }
+    if keep.is_zero() {
+        return Err(ApiError::field("for", "for is 0s: write how long the size holds, for example 1h"));
+    }
+    Ok(Json(Wishes::scale(&*api.store, &pool, size, keep).await?))
+}
+
+/// Wishes for a pool that nobody keeps would wait in silence.
+async fn kept(api: &Api, name: &Name) -> Result<PoolStatus, ApiError> {
+    let pool: String = name.parse("pool")?;
+    let known: Vec<PoolStatus> = pools(api).await?.into_iter().filter(|status| !status.dry_run).collect();
+    let names: Vec<String> = known.iter().map(|status| status.pool.clone()).collect();
+    known.into_iter().find(|status| status.pool == pool).ok_or_else(|| {
+        ApiError::not_found(format!(
+            "no autoscaler keeps a pool {pool:?} (kept are: {}): start one with `clawpool up` or `clawpool autoscaler`",
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        ))
+    })
+}
