@@ -14,7 +14,7 @@ use crate::{
     broker::Broker,
     config::{self, Config, PoolDriver},
     store::Store,
-    supervise::{Children, Pool, Shutdown},
+    supervise::{Children, Pool, Recycle, Shutdown},
     task::WorkerId,
 };
 
@@ -78,6 +78,8 @@ fn template(globals: &Globals, config: &Config, pool: &config::Pool, this: PathB
         workers: 0,
         lease: config.worker.lease,
         grace: config.worker.grace + config.worker.stop_grace,
+        restart: pool.restart.clone(),
+        recycle: Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) },
     }
 }
 

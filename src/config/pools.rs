@@ -1,7 +1,8 @@
+use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::Autoscale;
+use super::{Autoscale, restart::Restart, size};
 use crate::task::{Priority, Queue};
 
 /// Workers that `clawpool up` and `clawpool autoscaler` start and keep.
@@ -31,6 +32,16 @@ pub struct Pool {
     #[serde(default, deserialize_with = "served", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub queues: Option<Vec<Queue>>,
+    /// When a worker that died is replaced.
+    #[serde(default)]
+    pub restart: Restart,
+    /// A worker that has run so many tasks is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tasks: Option<u64>,
+    /// A worker that takes more memory is replaced.
+    #[serde(default, with = "size::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub max_memory: Option<ByteSize>,
     /// Keys of the section [autoscale] that are different for this pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscale: Option<Autoscale>,

@@ -14,3 +14,19 @@ pub(super) fn serialize<S: Serializer>(size: &ByteSize, serializer: S) -> Result
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
     ByteSize::deserialize(deserializer)
 }
+
+/// The same where there may be none.
+pub(super) mod option {
+    use super::{ByteSize, Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(size: &Option<ByteSize>, serializer: S) -> Result<S::Ok, S::Error> {
+        match size {
+            Some(size) => super::serialize(size, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ByteSize>, D::Error> {
+        Option::deserialize(deserializer)
+    }
+}

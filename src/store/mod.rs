@@ -31,12 +31,14 @@ pub use tasks::{
 };
 pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
 
-pub trait Store: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore + JournalStore + NoteStore {}
+pub trait Store: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore {}
 
-impl<T> Store for T where
-    T: TaskStore + ScheduleStore + DeadStore + WorkerStore + ControlStore + JournalStore + NoteStore
-{
-}
+impl<T: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore> Store for T {}
+
+/// What keeping workers takes.
+pub trait PoolStore: WorkerStore + JournalStore + NoteStore {}
+
+impl<T: WorkerStore + JournalStore + NoteStore> PoolStore for T {}
 
 /// One page of a listing, and where the next one starts.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]

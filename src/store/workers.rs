@@ -20,8 +20,8 @@ pub trait WorkerStore: Send + Sync + 'static {
     /// Tells a worker to finish what it runs and leave. False when there is no such worker.
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
 
-    /// Ends a worker's lease now: its supervisor saw it die. Its claims pass to whoever asks next.
-    async fn bury(&self, worker: WorkerId) -> Result<(), StoreError>;
+    /// Ends a worker's lease now: its supervisor saw it die. Its claims pass to whoever asks next; answers their tasks.
+    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError>;
 
     /// Removes a worker from the registry: it left in good order, or all it held has been given back.
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError>;
@@ -52,7 +52,7 @@ pub struct Beat {
     pub done: Done,
 }
 
-/// What the worker's process and its programs take.
+/// What the worker's own process takes; the programs that its tasks start are not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Of one core, in per cent, over the last seconds: two busy threads make 200.

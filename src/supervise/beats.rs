@@ -1,94 +1,127 @@
-//! Which workers have fallen silent, judged by the supervisor's own observations: no clock is compared with another.
+//! What the registry shows of the workers, and which of them have fallen silent: judged by the supervisor's own
+//! observations and its own clock, never by comparing clocks.
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
 
-use crate::{store::WorkerStore, task::WorkerId};
+use crate::{
+    store::{WorkerInfo, WorkerStore},
+    task::WorkerId,
+};
 
-/// One look at the registry: the beats that each worker had sent. `None` when the store did not answer, which says nothing
-/// about any worker.
-pub(super) type Look = Option<Arc<HashMap<WorkerId, u64>>>;
+/// One look at the registry. `None` when the store did not answer, which says nothing about any worker.
+pub(super) type Look = Option<Arc<HashMap<WorkerId, WorkerInfo>>>;
 
-/// Looks once a lease for as long as the returned future is polled.
+/// Looks in one lease.
+const LOOKS: u32 = 4;
+
+/// Looks at the registry for as long as the returned future is polled.
 pub(super) async fn observe<S: WorkerStore + ?Sized>(
     store: &S,
     lease: Duration,
     looks: &watch::Sender<Look>,
 ) -> Infallible {
-    let mut ticks = tokio::time::interval(lease.max(Duration::from_millis(1)));
+    let mut ticks = tokio::time::interval((lease / LOOKS).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let look =
-            store.workers().await.map(|workers| workers.iter().map(|info| (info.beat.worker, info.beats)).collect());
-        looks.send_replace(look.ok().map(Arc::new));
+        let look = store.workers().await.ok();
+        let look = look.map(|workers| workers.into_iter().map(|info| (info.beat.worker, info)).collect());
+        looks.send_replace(look.map(Arc::new));
     }
 }
 
 /// What the looks say of one worker.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pulse {
+    lease: Duration,
     beats: Option<u64>,
-    silent: u32,
+    last_look: Option<Instant>,
+    silent_since: Option<Instant>,
 }
 
 impl Pulse {
-    /// A look that finds no new beat begins the silence; three more make three leases of it.
-    const HUNG: u32 = 4;
-    /// A worker registers before it does anything else, but its program may take its time to start.
+    /// Leases: a worker registers before it does anything else, but its program may take its time to start.
     const NEVER_BEAT: u32 = 20;
 
-    /// Whether the worker hangs.
-    pub(super) fn hangs(&mut self, worker: WorkerId, look: &Look) -> bool {
+    pub(super) const fn new(lease: Duration) -> Self {
+        Self { lease, beats: None, last_look: None, silent_since: None }
+    }
+
+    pub(super) const fn registered(&self) -> bool {
+        self.beats.is_some()
+    }
+
+    /// Whether the worker hangs: a whole lease without a beat, seen in looks that came without a gap. A look that failed
+    /// or came late (the store is away, the machine is too busy for us as well) begins the silence anew.
+    pub(super) fn hangs(&mut self, worker: WorkerId, look: &Look, now: Instant) -> bool {
+        let late = self.last_look.is_some_and(|last| now.duration_since(last) > self.lease * 3 / 4);
+        self.last_look = Some(now);
         let Some(look) = look else {
-            // While the store is away nobody can beat.
-            self.silent = 0;
+            self.silent_since = None;
             return false;
         };
-        let beats = look.get(&worker).copied();
-        if beats.is_some() && beats != self.beats {
-            self.beats = beats;
-            self.silent = 0;
+        let beats = look.get(&worker).map(|info| info.beats);
+        let is_news = beats.is_some() && beats != self.beats;
+        self.beats = beats.or(self.beats);
+        if is_news || late {
+            self.silent_since = None;
         }
-        self.silent += 1;
-        self.silent >= if self.beats.is_some() { Self::HUNG } else { Self::NEVER_BEAT }
+        let since = *self.silent_since.get_or_insert(now);
+        let patience = if self.registered() { self.lease } else { self.lease * Self::NEVER_BEAT };
+        now.duration_since(since) >= patience
     }
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
+    use crate::supervise::children::tests::info;
+
+    const LEASE: Duration = Duration::from_secs(3);
+    const STEP: Duration = Duration::from_millis(750);
 
     fn look(worker: WorkerId, beats: u64) -> Look {
-        Some(Arc::new([(worker, beats)].into()))
+        Some(Arc::new([(worker, info(worker, beats))].into()))
+    }
+
+    /// At which of the looks the worker is found hanging.
+    fn found(looks: impl IntoIterator<Item = (Duration, Option<u64>)>) -> Option<usize> {
+        let (worker, mut pulse, mut now) = (WorkerId::new(), Pulse::new(LEASE), Instant::now());
+        looks.into_iter().position(|(after, beats)| {
+            now += after;
+            pulse.hangs(worker, &beats.and_then(|beats| look(worker, beats)), now)
+        })
     }
 
     #[test]
-    fn three_leases_of_silence_mean_hung() {
-        let worker = WorkerId::new();
-        let mut pulse = Pulse::default();
-        let looks = [1, 2, 2, 2, 3, 3, 3].map(|beats| pulse.hangs(worker, &look(worker, beats)));
-        assert_eq!(looks, [false; 7]);
-        assert!(pulse.hangs(worker, &look(worker, 3)));
+    fn one_lease_of_silence_means_hung() {
+        assert_eq!(found([5; 10].map(|beats| (STEP, Some(beats)))), Some(4));
+        assert_eq!(found((0..50).map(|beats| (STEP, Some(beats / 4)))), None);
     }
 
     #[test]
     fn an_absent_store_accuses_nobody() {
-        let worker = WorkerId::new();
-        let mut pulse = Pulse::default();
-        for _ in 0..100 {
-            assert!(!pulse.hangs(worker, &look(worker, 1)));
-            assert!(!pulse.hangs(worker, &look(worker, 1)));
-            assert!(!pulse.hangs(worker, &None));
-        }
+        let flaky = (0..100).map(|n| (STEP, (n % 4 != 0).then_some(1)));
+        assert_eq!(found(flaky), None);
+    }
+
+    #[test]
+    fn an_observer_that_was_held_up_accuses_nobody() {
+        assert_eq!(found([(STEP, Some(1)), (LEASE * 10, Some(1)), (LEASE * 10, Some(1))]), None);
     }
 
     #[test]
     fn a_worker_that_never_registers_hangs_too() {
         let nobody = Some(Arc::default());
-        let mut pulse = Pulse::default();
-        let looks = (0..30).position(|_| pulse.hangs(WorkerId::new(), &nobody));
-        assert_eq!(looks, Some(19));
+        let (mut pulse, start) = (Pulse::new(LEASE), Instant::now());
+        let hung = (0..100).position(|n| pulse.hangs(WorkerId::new(), &nobody, start + STEP * n));
+        assert_eq!(hung, Some(80));
+        assert!(!pulse.registered());
     }
 }

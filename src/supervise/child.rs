@@ -1,92 +1,152 @@
 use std::{
     io,
-    process::Stdio,
-    time::{Duration, Instant},
+    process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use tokio::{
     process::{ChildStdin, Command},
     sync::watch,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
-    Left, POOL_ENV, Pool, Shutdown, Tree, WORKER_ENV,
+    POOL_ENV, Pool, Shutdown, Tree, WORKER_ENV,
     beats::{Look, Pulse},
     describe,
+    place::Orders,
+    tail::Tail,
 };
-use crate::task::WorkerId;
+use crate::{store::WorkerInfo, task::WorkerId};
 
 /// One incarnation of a worker process.
 pub(super) struct Child {
     pub(super) worker: WorkerId,
+    pub(super) tail: Tail,
     born: Instant,
     tree: Tree,
     /// Held open for as long as the worker should live; its end tells the worker to finish and leave, also when it ends
     /// because this process does.
     stdin: Option<ChildStdin>,
+    /// What the registry showed of it last.
+    pub(super) seen: Option<WorkerInfo>,
 }
 
-pub(super) enum End {
-    /// Nobody had asked it to.
-    Died { how: String, lived: Duration },
-    /// At shutdown.
-    Left(Left),
+/// Why a worker's life was not simply to go on.
+pub(super) enum Turn {
+    /// It ended, and nobody had asked it to.
+    Died(Fate),
+    /// It has outgrown one of its limits, in words.
+    Overgrown(String),
+    /// It was told to leave: it alone, or everybody.
+    Dismissed,
+    /// It was to be replaced at once, and is dead.
+    Replaced,
+}
+
+pub(super) struct Fate {
+    pub(super) status: io::Result<ExitStatus>,
+    /// No heartbeat for too long: it was killed.
+    pub(super) hung: bool,
+    pub(super) lived: Duration,
+}
+
+impl Fate {
+    pub(super) fn describe(&self) -> String {
+        let ended = ended(&self.status);
+        if self.hung { format!("hung without a heartbeat for a lease and was killed ({ended})") } else { ended }
+    }
 }
 
 impl Child {
-    pub(super) fn spawn(pool: &Pool) -> io::Result<Self> {
-        let worker = WorkerId::new();
+    pub(super) fn spawn(pool: &Pool, worker: WorkerId) -> io::Result<Self> {
         let mut command = Command::new(&pool.program);
         command.args(&pool.args).envs(pool.env.iter().cloned());
-        command.env(WORKER_ENV, worker.to_string()).env(POOL_ENV, &pool.name).stdin(Stdio::piped());
+        command.env(WORKER_ENV, worker.to_string()).env(POOL_ENV, &pool.name);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
         let mut tree = Tree::spawn(command)?;
-        let stdin = tree.stdin();
+        let (stdin, tail) = (tree.stdin(), Tail::of(tree.stderr()));
         tracing::info!(pool = pool.name, %worker, pid = tree.pid(), "worker started");
-        Ok(Self { worker, born: Instant::now(), tree, stdin })
+        Ok(Self { worker, tail, born: Instant::now(), tree, stdin, seen: None })
     }
 
-    /// Until its end, whichever way that comes.
-    pub(super) async fn live(&mut self, looks: watch::Receiver<Look>, shutdown: &Shutdown, patience: Duration) -> End {
-        let worker = self.worker;
-        let how = tokio::select! {
-            status = self.tree.wait() => ended(status),
-            () = hangs(worker, looks) => {
-                self.tree.kill();
-                format!("hung without a heartbeat for three leases and was killed ({})", ended(self.tree.wait().await))
-            }
-            () = shutdown.drain.cancelled() => return End::Left(self.leave(shutdown, patience).await),
+    pub(super) const fn pid(&self) -> u32 {
+        self.tree.pid()
+    }
+
+    /// Until something happens to it.
+    pub(super) async fn live(
+        &mut self,
+        pool: &Pool,
+        looks: watch::Receiver<Look>,
+        orders: &Orders,
+        shutdown: &Shutdown,
+    ) -> Turn {
+        let hung = tokio::select! {
+            status = self.tree.wait() => return Turn::Died(self.fate(status, false)),
+            () = shutdown.drain.cancelled() => return Turn::Dismissed,
+            () = orders.leave.cancelled() => return Turn::Dismissed,
+            () = orders.replace.notified() => false,
+            verdict = watch_over(self.worker, pool, looks, &mut self.seen) => match verdict {
+                Some(reason) => return Turn::Overgrown(reason),
+                None => true,
+            },
         };
-        End::Died { how, lived: self.born.elapsed() }
+        self.tree.kill();
+        let status = self.tree.wait().await;
+        if hung { Turn::Died(self.fate(status, true)) } else { Turn::Replaced }
     }
 
-    async fn leave(&mut self, shutdown: &Shutdown, patience: Duration) -> Left {
+    /// Lets it finish what it runs, for as long as `patience`; then kills it. Answers its end, and whether it was killed.
+    pub(super) async fn leave(&mut self, orders: &Orders, shutdown: &Shutdown, patience: Duration) -> (Fate, bool) {
         drop(self.stdin.take());
-        let in_time = shutdown.now.run_until_cancelled(timeout(patience, self.tree.wait())).await;
-        let killed = !matches!(in_time, Some(Ok(_)));
-        let status = match in_time {
-            Some(Ok(status)) => status,
-            _ => {
-                self.tree.kill();
-                self.tree.wait().await
+        let gone = async {
+            tokio::select! {
+                status = timeout(patience, self.tree.wait()) => status.ok(),
+                () = shutdown.now.cancelled() => None,
+                () = orders.replace.notified() => None,
             }
         };
-        let clean = !killed && status.as_ref().is_ok_and(|status| status.success());
-        Left { worker: self.worker, pid: self.tree.pid(), how: ended(status), killed, clean }
+        match gone.await {
+            Some(status) => (self.fate(status, false), false),
+            None => {
+                self.tree.kill();
+                let status = self.tree.wait().await;
+                (self.fate(status, false), true)
+            }
+        }
+    }
+
+    fn fate(&self, status: io::Result<ExitStatus>, hung: bool) -> Fate {
+        Fate { status, hung, lived: self.born.elapsed() }
     }
 }
 
-fn ended(status: io::Result<std::process::ExitStatus>) -> String {
-    status.map_or_else(|error| format!("its end could not be observed: {error}"), describe)
+pub(super) fn ended(status: &io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => describe(*status),
+        Err(error) => format!("its end could not be observed: {error}"),
+    }
 }
 
-/// Returns when the worker is found hanging.
-async fn hangs(worker: WorkerId, mut looks: watch::Receiver<Look>) {
-    let mut pulse = Pulse::default();
+/// Returns when the worker hangs (`None`) or has outgrown a limit, and says which.
+async fn watch_over(
+    worker: WorkerId,
+    pool: &Pool,
+    mut looks: watch::Receiver<Look>,
+    seen: &mut Option<WorkerInfo>,
+) -> Option<String> {
+    let mut pulse = Pulse::new(pool.lease);
     while looks.changed().await.is_ok() {
         let look = looks.borrow_and_update().clone();
-        if pulse.hangs(worker, &look) {
-            return;
+        if let Some(info) = look.as_ref().and_then(|look| look.get(&worker)) {
+            *seen = Some(info.clone());
+        }
+        if pulse.hangs(worker, &look, Instant::now()) {
+            return None;
+        }
+        if let Some(reason) = seen.as_ref().and_then(|info| pool.recycle.reason(info)) {
+            return Some(reason);
         }
     }
     // Nobody looks any more, so nobody can tell.

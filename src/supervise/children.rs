@@ -1,25 +1,39 @@
-//! Keeps the worker processes of one pool running.
+//! Keeps the worker processes of one pool running, as many as it is told.
 
 #[cfg(test)]
 #[cfg(unix)]
-mod tests;
+pub(super) mod tests;
 
-use std::{convert::Infallible, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    ffi::OsString,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use futures::future::join_all;
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
+    sync::{mpsc, watch},
+    time::Instant,
 };
 
 use super::{
     Shutdown,
+    alert::RESTART,
     beats::{self, Look},
-    child::{Child, End},
-    orphans,
-    restart::Restarts,
+    place::Place,
+    recycle::Recycle,
+    restart::{Restarts, Verdict, Why},
+    roster::{Member, Roster},
 };
-use crate::{broker::Broker, store::WorkerStore, task::WorkerId};
+use crate::{
+    broker::Broker,
+    config::Restart,
+    store::{PoolStore, WorkerInfo},
+    task::WorkerId,
+};
 
 /// Tells a supervised worker the id under which its supervisor knows it; it must register as that.
 pub const WORKER_ENV: &str = "CLAWPOOL_WORKER_ID";
@@ -28,11 +42,9 @@ pub const POOL_ENV: &str = "CLAWPOOL_POOL";
 pub const OWNER_ENV: &str = "CLAWPOOL_OWNER";
 
 /// Beyond its own grace, for a stopping worker to settle what it gave back.
-const MARGIN: Duration = Duration::from_secs(10);
-/// Whatever a dead worker's burial does not achieve by then is left to the steward, after the lease.
-const BURIAL: Duration = Duration::from_secs(5);
+pub(super) const MARGIN: Duration = Duration::from_secs(10);
 
-/// What to run, and how often.
+/// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct Pool {
     pub name: String,
@@ -40,11 +52,14 @@ pub struct Pool {
     pub args: Vec<OsString>,
     /// Beside this process's own environment.
     pub env: Vec<(OsString, OsString)>,
+    /// At first.
     pub workers: usize,
-    /// Of the workers; three of them without a heartbeat mean hung.
+    /// Of the workers; one of them without a heartbeat means hung.
     pub lease: Duration,
     /// The workers' own grace when they stop.
     pub grace: Duration,
+    pub restart: Restart,
+    pub recycle: Recycle,
 }
 
 /// How a worker ended at shutdown.
@@ -60,104 +75,122 @@ pub struct Left {
     pub clean: bool,
 }
 
-/// The workers of one pool.
+/// The workers of one pool. [`Self::keep`] does the work; the other methods tell it what is wanted, from anywhere.
 pub struct Children {
-    pool: Pool,
-    store: Arc<dyn WorkerStore>,
-    broker: Arc<dyn Broker>,
-    looks: watch::Sender<Look>,
+    pub(super) pool: Pool,
+    pub(super) store: Arc<dyn PoolStore>,
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) looks: watch::Sender<Look>,
+    roster: Mutex<Roster>,
+    opened: mpsc::UnboundedSender<Place>,
+    openings: tokio::sync::Mutex<mpsc::UnboundedReceiver<Place>>,
+    /// When people were last told of an event.
+    pub(super) told: Mutex<HashMap<&'static str, Instant>>,
 }
 
 impl Children {
-    pub fn new(pool: Pool, store: Arc<dyn WorkerStore>, broker: Arc<dyn Broker>) -> Self {
-        Self { pool, store, broker, looks: watch::Sender::new(None) }
+    pub fn new(pool: Pool, store: Arc<dyn PoolStore>, broker: Arc<dyn Broker>) -> Self {
+        let (opened, openings) = mpsc::unbounded_channel();
+        let this = Self {
+            pool,
+            store,
+            broker,
+            looks: watch::Sender::new(None),
+            roster: Mutex::default(),
+            opened,
+            openings: openings.into(),
+            told: Mutex::default(),
+        };
+        this.start(this.pool.workers);
+        this
     }
 
-    /// Starts the workers, replaces those that die or hang, and returns how each ended once `shutdown` has fired.
-    /// Dropping the future kills them all.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Everybody, in the order of their places.
+    pub fn members(&self) -> Vec<Member> {
+        self.roster().members()
+    }
+
+    /// What the registry last showed of this pool's workers. `None` while the store does not answer.
+    pub fn seen(&self) -> Option<Vec<WorkerInfo>> {
+        let look = self.looks.borrow().clone()?;
+        Some(self.members().iter().filter_map(|member| look.get(&member.worker).cloned()).collect())
+    }
+
+    /// Starts so many more.
+    pub fn start(&self, count: usize) {
+        for _ in 0..count {
+            self.open(Restarts::new(self.pool.restart.clone()), Verdict::After(Duration::ZERO, Why::Policy));
+        }
+    }
+
+    /// Lets workers finish what they run and leave; nobody comes after them.
+    pub fn drain(&self, workers: &[WorkerId]) {
+        self.roster().orders_of(workers).iter().for_each(|orders| orders.leave.cancel());
+    }
+
+    /// Ends workers now, also those that drain; others take the places of those that do not.
+    pub fn replace(&self, workers: &[WorkerId]) {
+        self.roster().orders_of(workers).iter().for_each(|orders| orders.replace.notify_one());
+    }
+
+    /// Starts whatever is down, and forgets why.
+    pub fn restart(&self) {
+        self.roster().orders_of_waiting().iter().for_each(|orders| orders.restart.notify_one());
+    }
+
+    /// Runs the workers, replaces those that die or hang, and returns how each ended once `shutdown` has fired. Dropping
+    /// the future kills them all. One call at a time has an effect.
     pub async fn keep(&self, shutdown: &Shutdown) -> Vec<Left> {
-        let (known, _) = watch::channel(None);
-        let places = join_all((0..self.pool.workers).map(|_| self.keep_place(shutdown, &known)));
         tokio::select! {
-            left = places => left.into_iter().flatten().collect(),
+            left = self.keep_places(shutdown) => left,
             never = self.observe() => match never {},
         }
     }
 
-    /// Finds the workers that hang, for those who keep them.
-    pub async fn observe(&self) -> Infallible {
-        beats::observe(self.store.as_ref(), self.pool.lease, &self.looks).await
-    }
-
-    /// Keeps one worker, and tells who it is.
-    pub async fn keep_place(&self, shutdown: &Shutdown, known: &watch::Sender<Option<WorkerId>>) -> Option<Left> {
-        let mut restarts = Restarts::default();
-        while !shutdown.drain.is_cancelled() {
-            let (dead, lived) = match Child::spawn(&self.pool) {
-                Ok(mut child) => {
-                    known.send_replace(Some(child.worker));
-                    match child.live(self.looks.subscribe(), shutdown, self.pool.grace + MARGIN).await {
-                        End::Left(left) => return Some(self.farewell(left).await),
-                        End::Died { how, lived } => {
-                            let worker = child.worker;
-                            known.send_replace(None);
-                            tracing::error!(pool = self.pool.name, %worker, "worker ended unasked: {how}");
-                            (Some(worker), Some(lived))
-                        }
-                    }
-                }
-                Err(error) => {
-                    self.cannot_start(&error);
-                    (None, None)
-                }
-            };
-            let wait = restarts.wait(lived, &mut rand::rng());
-            let burial = async {
-                if let Some(worker) = dead {
-                    self.bury(worker).await;
-                }
-            };
-            tokio::join!(burial, shutdown.drain.run_until_cancelled(sleep(wait)));
-        }
-        None
-    }
-
-    fn cannot_start(&self, error: &std::io::Error) {
-        tracing::error!(
-            pool = self.pool.name,
-            program = %self.pool.program.display(),
-            %error,
-            "the worker program cannot be started; check the pool's command"
-        );
-    }
-
-    async fn farewell(&self, left: Left) -> Left {
-        tracing::info!(pool = self.pool.name, worker = %left.worker, killed = left.killed, "worker left: {}", left.how);
-        if !left.clean {
-            self.bury(left.worker).await;
-        }
-        left
-    }
-
-    /// Sends a dead worker's tasks back at once. Its programs are ended first, so that none runs twice at a time.
-    async fn bury(&self, worker: WorkerId) {
-        let killed = orphans::kill(worker).await;
-        if killed > 0 {
-            tracing::warn!(%worker, killed, "ended the programs that the worker left running");
-        }
-        match timeout(BURIAL, self.give_back(worker)).await {
-            Ok(Ok(messages)) => tracing::info!(%worker, messages, "the worker's tasks are back on their queues"),
-            Ok(Err(error)) => tracing::warn!(%worker, %error, "the worker's tasks go back when its lease ends"),
-            Err(_) => {
-                tracing::warn!(%worker, "no answer within {BURIAL:?}; the worker's tasks go back when its lease ends")
+    async fn keep_places(&self, shutdown: &Shutdown) -> Vec<Left> {
+        let mut openings = self.openings.lock().await;
+        let (mut places, mut everybody) = (FuturesUnordered::new(), Vec::new());
+        loop {
+            tokio::select! {
+                biased;
+                Some(place) = openings.recv() => places.push(self.keep_place(place, shutdown)),
+                Some(left) = places.next() => if shutdown.drain.is_cancelled() {
+                    everybody.extend(left);
+                },
+                () = shutdown.drain.cancelled(), if places.is_empty() => return everybody,
             }
         }
     }
 
-    async fn give_back(&self, worker: WorkerId) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
-        self.store.bury(worker).await?;
-        let messages = self.broker.reclaim(worker).await?;
-        self.store.forget(worker).await?;
-        Ok(messages)
+    async fn observe(&self) -> Infallible {
+        let looking = beats::observe(self.store.as_ref(), self.pool.lease, &self.looks);
+        tokio::join!(looking, self.heed()).0
+    }
+
+    /// Does what an operator asks for in a note.
+    async fn heed(&self) {
+        let name = format!("{RESTART}{}", self.pool.name);
+        let mut looks = self.looks.subscribe();
+        while looks.changed().await.is_ok() {
+            let waits = !self.roster().orders_of_waiting().is_empty();
+            if waits && self.store.erase_note(&name).await.is_ok_and(|asked| asked) {
+                tracing::info!(pool = self.pool.name, "somebody asked for a restart of what is down");
+                self.restart();
+            }
+        }
+    }
+
+    pub(super) fn open(&self, history: Restarts, verdict: Verdict) {
+        let (number, orders) = self.roster().open();
+        // Fails only when this is being dropped.
+        let _ = self.opened.send(Place { number, orders, history, verdict });
+    }
+
+    pub(super) fn roster(&self) -> MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,22 +4,32 @@
 //! its tasks go back without waiting for its lease, and is replaced without ever storming; a leader stops before its lease
 //! can have passed to another. Never does: touch tasks, or end a process it did not start.
 
+mod alert;
 mod beats;
 mod child;
 mod children;
 mod connect;
+mod crash;
 mod exit;
 mod leadership;
 mod orphans;
+mod place;
 mod reaper;
+mod recycle;
 mod restart;
+mod roster;
 mod shutdown;
+mod tail;
 mod tree;
 
+pub use alert::RESTART;
 pub use children::{Children, Left, OWNER_ENV, POOL_ENV, Pool, WORKER_ENV};
 pub use connect::{ConnectError, connect};
+pub use crash::{Cause, CrashReport, Severity};
 pub use exit::{describe, signal};
 pub use leadership::{Standing, lead_and_tell, lead_while};
 pub use reaper::reap;
+pub use recycle::Recycle;
+pub use roster::Member;
 pub use shutdown::{Shutdown, order_stop, stdin_closed};
 pub use tree::Tree;

@@ -53,7 +53,8 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
         (Some(path), LogRotation::Never) => BoxMakeWriter::new(Arc::new(open(path)?)),
         (Some(path), LogRotation::Daily) => BoxMakeWriter::new(daily(path, log.keep)?),
     };
-    let layer = fmt::layer().with_ansi(colour).with_writer(writer);
+    // A worker outlives the supervisor that read its lines; it must not mind.
+    let layer = fmt::layer().with_ansi(colour).with_writer(writer).log_internal_errors(false);
     Ok(match log.format {
         LogFormat::Pretty => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

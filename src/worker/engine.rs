@@ -194,6 +194,10 @@ impl Engine {
     }
 
     pub(super) fn settle(&self, job: Arc<Job>, outcome: Outcome) {
+        // What is given back has not run, as far as anybody counts.
+        if !matches!(outcome, Outcome::Released) {
+            self.vitals.attempt_ended(job.ran());
+        }
         // There is room for every running task: see `picked`. A refused outcome would only mean that the task runs again.
         if self.settle.try_send(Ended { job, outcome }).is_err() {
             tracing::error!("the settler is gone; a task will run again");

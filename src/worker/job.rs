@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -22,6 +25,7 @@ pub(super) struct Job {
     /// When the handler is told to stop.
     pub deadline: Instant,
     pub stop: CancellationToken,
+    begun: Instant,
     why: AtomicU8,
 }
 
@@ -39,8 +43,14 @@ pub(super) enum Stop {
 
 impl Job {
     pub fn new(task: Arc<Task>, delivery: Delivery, claimed: Claimed, crashes: u32) -> Self {
-        let deadline = Instant::now() + task.timeout;
-        Self { task, delivery, claimed, crashes, deadline, stop: CancellationToken::new(), why: AtomicU8::new(0) }
+        let begun = Instant::now();
+        let (deadline, stop) = (begun + task.timeout, CancellationToken::new());
+        Self { task, delivery, claimed, crashes, deadline, stop, begun, why: AtomicU8::new(0) }
+    }
+
+    /// How long it has run.
+    pub fn ran(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     pub const fn queue(&self) -> Queue {

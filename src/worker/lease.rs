@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -10,10 +10,10 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Progress, WorkerError};
+use super::{Progress, WorkerError, meter::Meter};
 use crate::{
     config::Config,
-    store::{self, Beat, Orders, Store, StoreError},
+    store::{self, Beat, Done, Orders, Store, StoreError},
     task::Queue,
 };
 
@@ -31,6 +31,9 @@ pub(super) struct LeaseKeeper {
 pub(super) struct Vitals {
     running: [AtomicU32; Queue::ALL.len()],
     draining: AtomicBool,
+    /// Attempts that have ended, and the microseconds that they ran.
+    done: AtomicU64,
+    run: AtomicU64,
     /// Since when every beat has arrived.
     sound_since: Mutex<Option<Instant>>,
 }
@@ -42,6 +45,16 @@ impl Vitals {
 
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn attempt_ended(&self, ran: Duration) {
+        self.run.fetch_add(ran.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn done(&self) -> Done {
+        let run = Duration::from_micros(self.run.load(Ordering::Relaxed));
+        Done { tasks: self.done.load(Ordering::Relaxed), run }
     }
 
     /// Whether every beat of the last `span` arrived. Only then is another worker's silence its own and not the store's.
@@ -69,6 +82,7 @@ impl LeaseKeeper {
             vitals: Arc::clone(&vitals),
             orders: send_orders,
             unsent: Orders::default(),
+            meter: Meter::new(),
             stop: stop.clone(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -100,6 +114,7 @@ struct Keeper {
     orders: mpsc::Sender<Orders>,
     /// Orders that the engine was too busy to take; they are not in the store any more.
     unsent: Orders,
+    meter: Meter,
     stop: CancellationToken,
 }
 
@@ -136,6 +151,8 @@ impl Keeper {
         let running = |queue: &Queue| self.vitals.running[queue.index()].load(Ordering::Relaxed);
         self.beat.running = self.beat.queues.iter().map(running).collect();
         self.beat.progress = self.progress.take();
+        self.beat.usage = self.meter.read();
+        self.beat.done = self.vitals.done();
         // A beat that takes longer than the lease is as good as a missed one.
         tokio::time::timeout(self.beat.lease, store.beat(&self.beat)).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable { store: "task", reason: format!("no answer within {:?}", self.beat.lease) })

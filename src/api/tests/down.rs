@@ -96,7 +96,7 @@ down!(WorkerStore, StoreError, no_store {
     beat(&Beat) -> Orders;
     workers() -> Vec<WorkerInfo>;
     drain(WorkerId) -> bool;
-    bury(WorkerId) -> ();
+    bury(WorkerId) -> Vec<TaskId>;
     forget(WorkerId) -> ();
 });
 

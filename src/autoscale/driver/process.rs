@@ -1,17 +1,7 @@
-//! The pool as child processes of this one.
-//!
-//! Guarantees: a worker that dies or hangs is replaced; a drained one is not; all leave when this process is told to end,
-//! and see its end when it is not. Never does: start more than it was asked for.
-
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+//! Processes of this machine.
 
 use async_trait::async_trait;
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
+use sysinfo::{MemoryRefreshKind, System};
 
 use super::{Driver, DriverError, Member, MemberId};
 use crate::{
@@ -20,105 +10,76 @@ use crate::{
     task::WorkerId,
 };
 
+/// What one more worker takes, before any has said.
+const GUESS: u64 = 64 << 20;
+/// Spec S14: what the workers leave to the machine; a fifth of a small one.
+const RESERVE: u64 = 2 << 30;
+
+/// Starts and stops the workers that a [`Children`] keeps.
 pub struct Processes {
-    children: Arc<Children>,
-    places: Mutex<Vec<Place>>,
-    tasks: TaskTracker,
-    shutdown: Shutdown,
-    next: AtomicU64,
-}
-
-/// One worker and whoever replaces it.
-struct Place {
-    id: MemberId,
-    worker: watch::Receiver<Option<WorkerId>>,
+    children: Children,
     shutdown: Shutdown,
 }
-
-/// What an idle worker takes, and is reckoned to take before it says so itself.
-const WORKER: u64 = 32 << 20;
-/// Of the machine's memory, what is left to everybody else.
-const SPARE: u64 = 10;
 
 impl Processes {
     pub fn new(children: Children, shutdown: &Shutdown) -> Self {
-        Self {
-            children: Arc::new(children),
-            places: Mutex::default(),
-            tasks: TaskTracker::new(),
-            shutdown: shutdown.clone(),
-            next: AtomicU64::new(1),
-        }
+        Self { children, shutdown: shutdown.clone() }
     }
 
-    /// Watches over the workers, and returns when this process was told to end and all of them have left.
+    /// Keeps the workers, and returns when this process was told to end and all of them have left.
     pub async fn run(&self) {
-        let left = async {
-            self.shutdown.drain.cancelled().await;
-            self.tasks.close();
-            self.tasks.wait().await;
-        };
-        tokio::select! {
-            () = left => {}
-            never = self.children.observe() => match never {},
-        }
-    }
-
-    /// Those that have not left yet.
-    fn places(&self) -> MutexGuard<'_, Vec<Place>> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        places.retain(|place| place.worker.has_changed().is_ok());
-        places
-    }
-
-    fn stop(&self, members: &[MemberId], how: impl Fn(&Shutdown)) {
-        self.places().iter().filter(|place| members.contains(&place.id)).for_each(|place| how(&place.shutdown));
+        self.children.keep(&self.shutdown).await;
     }
 }
 
 #[async_trait]
 impl Driver for Processes {
     async fn members(&self) -> Result<Vec<Member>, DriverError> {
-        let member = |place: &Place| Member {
-            id: place.id.clone(),
-            worker: *place.worker.borrow(),
+        let member = |member: crate::supervise::Member| Member {
+            id: MemberId(member.worker.to_string()),
+            worker: member.up.then_some(member.worker),
             host: None,
-            draining: place.shutdown.drain.is_cancelled(),
+            draining: member.draining,
         };
-        Ok(self.places().iter().map(member).collect())
+        Ok(self.children.members().into_iter().map(member).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
-        let mut places = self.places();
-        for _ in 0..count {
-            let now = self.shutdown.now.child_token();
-            let shutdown = Shutdown { drain: self.shutdown.drain.child_token(), now };
-            let (known, worker) = watch::channel(None);
-            let id = MemberId(self.next.fetch_add(1, Ordering::Relaxed).to_string());
-            places.push(Place { id, worker, shutdown: shutdown.clone() });
-            let children = Arc::clone(&self.children);
-            self.tasks.spawn(async move { children.keep_place(&shutdown, &known).await });
-        }
+        self.children.start(count as usize);
         Ok(())
     }
 
     async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.stop(members, |place| place.drain.cancel());
+        self.children.drain(&workers(members));
         Ok(())
     }
 
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.stop(members, |place| {
-            place.now.cancel();
-            place.drain.cancel();
-        });
-        self.start(members.len() as u32).await
+        self.children.replace(&workers(members));
+        Ok(())
     }
 
     fn headroom(&self) -> Option<Headroom> {
-        let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
-        let system = System::new_with_specifics(memory).ok()?;
-        let spare = system.total_memory() / SPARE;
-        Some(Headroom { free: system.available_memory().saturating_sub(spare), per_worker: WORKER })
+        let mut system = System::new().ok()?;
+        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        let reserve = RESERVE.min(system.total_memory() / 5);
+        Some(Headroom { free: system.available_memory().saturating_sub(reserve), per_worker: self.per_worker() })
     }
+}
+
+impl Processes {
+    /// The mean of the pool's workers; what the configuration allows, until one has said.
+    fn per_worker(&self) -> u64 {
+        let seen = self.children.seen().unwrap_or_default();
+        let taken: Vec<u64> = seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
+        match u64::try_from(taken.len()) {
+            Ok(count @ 1..) => taken.iter().sum::<u64>() / count,
+            _ => self.children.pool().recycle.max_memory.unwrap_or(GUESS),
+        }
+    }
+}
+
+/// A name that is none of this driver's names nobody, as does a worker's that has left.
+fn workers(members: &[MemberId]) -> Vec<WorkerId> {
+    members.iter().filter_map(|member| member.0.parse().ok()).collect()
 }

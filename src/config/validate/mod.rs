@@ -3,6 +3,7 @@
 mod autoscale;
 mod handlers;
 mod pools;
+mod restart;
 mod rules;
 mod servers;
 mod tasks;

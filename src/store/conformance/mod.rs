@@ -120,6 +120,7 @@ macro_rules! suite {
             workers::beats_register_and_renew,
             workers::drain_is_ordered_with_every_beat,
             workers::bury_ends_a_lease_and_a_beat_renews_it,
+            workers::bury_answers_what_the_worker_ran,
             workers::forget_removes,
             workers::progress_shows_in_the_record,
             workers::pauses_reach_workers,

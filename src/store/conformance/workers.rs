@@ -87,3 +87,25 @@ pub(crate) async fn pauses_reach_workers(fixture: &dyn Fixture) {
     operator.set_paused(Queue::P0, false).await.unwrap();
     assert_eq!(beat(&*store, worker).await.paused, [Queue::P4]);
 }
+
+pub(crate) async fn bury_answers_what_the_worker_ran(fixture: &dyn Fixture) {
+    let (store, supervisor) = (fixture.store().await, fixture.store().await);
+    let (dead, heir) = (worker(&*store).await, worker(&*store).await);
+    let [done, first, second, other] = [(); 4].map(|()| message(Priority::P2));
+    for message in [&done, &first, &second, &other] {
+        store.admit(&[admission(message)]).await.unwrap();
+    }
+    let claimed = start(&*store, dead, &done).await;
+    assert!(settle(&*store, dead, claimed, completed()).await);
+    start(&*store, dead, &first).await;
+    start(&*store, dead, &second).await;
+    start(&*store, heir, &other).await;
+    let mut ran = supervisor.bury(dead).await.unwrap();
+    ran.sort();
+    let mut expected = [first.id, second.id];
+    expected.sort();
+    assert_eq!(ran, expected);
+    start(&*store, heir, &first).await;
+    assert_eq!(supervisor.bury(dead).await.unwrap(), [second.id], "the other one has passed on");
+    assert_eq!(supervisor.bury(WorkerId::new()).await.unwrap(), []);
+}

@@ -6,6 +6,7 @@ scripts! { "scripts/opening.lua":
     ADMIT = "scripts/admit.lua";
     APPEND = "scripts/append.lua";
     BEAT = "scripts/beat.lua";
+    BURY = "scripts/bury.lua";
     CANCEL = "scripts/cancel.lua";
     CLAIM = "scripts/claim.lua";
     CONDEMN = "scripts/condemn.lua";

@@ -43,9 +43,12 @@ impl WorkerStore for RedisStore {
         self.mark(worker, "D", "1").await
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<(), StoreError> {
-        // A lease that ended at the beginning of time. False: there is no such worker, and nothing to end.
-        self.mark(worker, "l", "0").await.map(drop)
+    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+        let mut call = self.call(&scripts::BURY);
+        call.arg(worker.as_bytes());
+        let ids: Vec<Bytes> = self.run(&call).await?;
+        let id = |id: Bytes| id[..].try_into().map(TaskId::from_bytes).map_err(|_| corrupt("a claim names no task"));
+        ids.into_iter().map(id).collect()
     }
 
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {

@@ -59,7 +59,7 @@ fn crowded(write: &Write<'_>, rules: &Rules, by: &Claimant, claim: &Claim, crash
     if crashes == 0 || crashes >= rules.crashes {
         return Ok(false);
     }
-    // Its index has the first two conditions.
+    // Its index has the first condition; the worker runs no more tasks than it has slots.
     let query = "SELECT 1 FROM tasks WHERE state = 2 AND crashes > 0 AND owner = ?1 AND id != ?2
                  AND (started_at > ?3 OR ?4 AND crashes + 1 = ?5)";
     let since = Timestamp::from_millis(write.now.as_millis().saturating_sub(PROBATION.as_millis() as u64));

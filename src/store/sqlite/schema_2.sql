@@ -16,3 +16,7 @@ CREATE TABLE notes (
     until INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX notes_to_forget ON notes (until) WHERE until IS NOT NULL;
+
+-- What each worker runs, for its burial; it serves as well whoever looks for suspects alone.
+DROP INDEX tasks_with_crashes;
+CREATE INDEX tasks_running ON tasks (owner) WHERE state = 2;

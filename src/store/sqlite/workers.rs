@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use super::{Write, columns, control, forget, orders, records};
 use crate::{
     store::{Beat, Orders, StoreError, WorkerInfo, WorkerStore},
-    task::{Timestamp, WorkerId},
+    task::{TaskId, Timestamp, WorkerId},
 };
 
 #[async_trait]
@@ -28,9 +28,12 @@ impl WorkerStore for super::SqliteStore {
         Ok(self.database.write(work).await?)
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<(), StoreError> {
-        let update = "UPDATE workers SET lease_until = 0 WHERE id = ?1";
-        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(update)?.execute([worker]).map(drop);
+    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+        let work = move |write: &mut Write<'_>| {
+            write.sql.prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?.execute([worker])?;
+            let mut running = write.sql.prepare_cached("SELECT id FROM tasks WHERE state = 2 AND owner = ?1")?;
+            running.query_map([worker], |row| row.get(0))?.collect()
+        };
         Ok(self.database.write(work).await?)
     }
 

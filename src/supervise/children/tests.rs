@@ -1,19 +1,28 @@
-use std::{collections::HashSet, path::PathBuf, process::Command, sync::Mutex};
+use std::{
+    collections::{HashMap, HashSet},
+    process::Command,
+};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     net::unix::pipe,
     sync::{Semaphore, mpsc},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::*;
 use crate::{
     broker::{BrokerError, Condemned, Consumer, Delivery, Depth, Receipt},
-    store::{Beat, Orders, StoreError, WorkerInfo},
-    task::{Message, Queue, Timestamp},
+    config::RestartPolicy,
+    store::{
+        Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, StoreError, Topic, Usage, WorkerInfo,
+        WorkerStore,
+    },
+    supervise::{Cause, CrashReport, Severity},
+    task::{Message, Queue, TaskId, Timestamp},
 };
 
 /// Stands for the store and the broker: tells the test what was done to whom, and lets it say who beats.
@@ -24,6 +33,12 @@ struct Office {
     known: Mutex<HashSet<WorkerId>>,
     silent: Mutex<HashSet<WorkerId>>,
     beats: Mutex<u64>,
+    /// What workers die with.
+    claimed: Mutex<Vec<TaskId>>,
+    /// What they say of themselves.
+    said: Mutex<HashMap<WorkerId, (u64, u64)>>,
+    journal: Mutex<Vec<Entry>>,
+    notes: Mutex<HashSet<String>>,
 }
 
 #[async_trait]
@@ -38,16 +53,25 @@ impl WorkerStore for Office {
         *beats += 1;
         let silent = self.silent.lock().unwrap();
         let known = self.known.lock().unwrap();
-        Ok(known.iter().map(|worker| info(*worker, if silent.contains(worker) { 0 } else { *beats })).collect())
+        let said = self.said.lock().unwrap();
+        let one = |worker: &WorkerId| {
+            let mut info = info(*worker, if silent.contains(worker) { 0 } else { *beats });
+            if let Some((tasks, memory)) = said.get(worker) {
+                info.beat.done = Done { tasks: *tasks, run: Duration::ZERO };
+                info.beat.usage = Some(Usage { cpu: 1.0, memory: *memory });
+            }
+            info
+        };
+        Ok(known.iter().map(one).collect())
     }
 
     async fn drain(&self, _: WorkerId) -> Result<bool, StoreError> {
         Ok(true)
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<(), StoreError> {
+    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
         self.done.send(("bury", worker)).unwrap();
-        Ok(())
+        Ok(self.claimed.lock().unwrap().clone())
     }
 
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
@@ -56,7 +80,39 @@ impl WorkerStore for Office {
     }
 }
 
-fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
+#[async_trait]
+impl JournalStore for Office {
+    async fn append(&self, _: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
+        self.journal.lock().unwrap().extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn journal(&self, _: Topic, _: Option<&str>, _: Option<&str>, _: usize) -> Result<Page<Entry>, StoreError> {
+        Ok(Page { items: self.journal.lock().unwrap().clone(), next: None })
+    }
+}
+
+#[async_trait]
+impl NoteStore for Office {
+    async fn put_note(&self, _: Option<Fence>, name: &str, _: Bytes, _: Option<Duration>) -> Result<(), StoreError> {
+        self.notes.lock().unwrap().insert(name.to_owned());
+        Ok(())
+    }
+
+    async fn note(&self, _: &str) -> Result<Option<Bytes>, StoreError> {
+        Ok(None)
+    }
+
+    async fn notes(&self, _: &str) -> Result<Vec<(String, Bytes)>, StoreError> {
+        Ok(vec![])
+    }
+
+    async fn erase_note(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.notes.lock().unwrap().remove(name))
+    }
+}
+
+pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
     let beat = Beat {
         worker,
         pool: "test".into(),
@@ -126,7 +182,8 @@ struct Stage {
     done: mpsc::UnboundedReceiver<(&'static str, WorkerId)>,
     starts: BufReader<pipe::Receiver>,
     shutdown: Shutdown,
-    children: JoinHandle<Vec<Left>>,
+    children: Arc<Children>,
+    kept: JoinHandle<Vec<Left>>,
     _folder: tempfile::TempDir,
 }
 
@@ -139,20 +196,31 @@ fn fifo(folder: &tempfile::TempDir, name: &str) -> (PathBuf, pipe::OpenOptions) 
     (path, pipe::OpenOptions::new())
 }
 
+fn pool(workers: usize, program: &str) -> Pool {
+    Pool {
+        name: "test".into(),
+        program: program.into(),
+        args: vec![],
+        env: vec![],
+        workers,
+        lease: Duration::from_millis(200),
+        grace: Duration::ZERO,
+        restart: Restart::default(),
+        recycle: Recycle::default(),
+    }
+}
+
 impl Stage {
     fn new(workers: usize, script: &str) -> Self {
+        Self::with(script, pool(workers, "sh"))
+    }
+
+    fn with(script: &str, mut pool: Pool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, mut options) = fifo(&folder, "starts");
         let starts = BufReader::new(options.read_write(true).open_receiver(&path).unwrap());
-        let pool = Pool {
-            name: "test".into(),
-            program: "sh".into(),
-            args: vec!["-c".into(), script.into()],
-            env: vec![("STARTS".into(), path.into()), ("FOLDER".into(), folder.path().into())],
-            workers,
-            lease: Duration::from_millis(10),
-            grace: Duration::ZERO,
-        };
+        pool.args = vec!["-c".into(), script.into()];
+        pool.env = vec![("STARTS".into(), path.into()), ("FOLDER".into(), folder.path().into())];
         let (sender, done) = mpsc::unbounded_channel();
         let office = Arc::new(Office {
             done: sender,
@@ -160,12 +228,40 @@ impl Stage {
             known: Mutex::default(),
             silent: Mutex::default(),
             beats: Mutex::new(1),
+            claimed: Mutex::default(),
+            said: Mutex::default(),
+            journal: Mutex::default(),
+            notes: Mutex::default(),
         });
-        let children = Children::new(pool, office.clone(), office.clone());
+        let children = Arc::new(Children::new(pool, office.clone(), office.clone()));
         let shutdown = Shutdown::new();
-        let until = shutdown.clone();
-        let children = tokio::spawn(async move { children.keep(&until).await });
-        Self { office, done, starts, shutdown, children, _folder: folder }
+        let (keeper, until) = (children.clone(), shutdown.clone());
+        let kept = tokio::spawn(async move { keeper.keep(&until).await });
+        Self { office, done, starts, shutdown, children, kept, _folder: folder }
+    }
+
+    /// Lets the supervisor look at the registry for as long as this is polled.
+    async fn look(office: Arc<Office>) {
+        loop {
+            office.looks.add_permits(1);
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn entries(&self, topic: Topic) -> Vec<Entry> {
+        let journal = self.office.journal.lock().unwrap();
+        journal.iter().filter(|entry| entry.topic == topic).cloned().collect()
+    }
+
+    fn events(&self) -> Vec<String> {
+        self.entries(Topic::Alert).iter().map(|entry| entry.body["event"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until the members are as `wanted`.
+    async fn until(&self, wanted: impl Fn(&[Member]) -> bool) {
+        while !wanted(&self.children.members()) {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// The next worker to start: its id and its process.
@@ -193,7 +289,7 @@ impl Stage {
 
     async fn end(self) -> Vec<Left> {
         self.shutdown.drain.cancel();
-        self.children.await.unwrap()
+        self.kept.await.unwrap()
     }
 }
 
@@ -223,14 +319,8 @@ async fn a_stopped_worker_is_found_hanging_and_replaced() {
     let healthy = stage.started().await.0;
     stage.office.silent.lock().unwrap().insert(victim);
     signal("-STOP", &pid);
-    let office = stage.office.clone();
-    // One look after the other until the burial; the replacement is not to be judged before the test knows it.
-    let look = async {
-        loop {
-            office.looks.add_permits(1);
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
+    // Until the burial; the replacement is not to be judged before the test knows it.
+    let look = Stage::look(stage.office.clone());
     tokio::select! {
         buried = stage.buried() => assert_eq!(buried, victim),
         () = look => {}
@@ -247,30 +337,27 @@ async fn a_worker_that_dies_at_once_does_not_storm() {
     for _ in 0..5 {
         stage.buried().await;
     }
-    // Half of 500 ms, of 1 s and of 2 s at least, after one restart at once.
-    assert!(start.elapsed() >= Duration::from_millis(250 + 500 + 1000), "{:?}", start.elapsed());
+    // Half of 500 ms at least after one restart at once; then the breaker, twice.
+    assert!(start.elapsed() >= Duration::from_secs(600), "{:?}", start.elapsed());
+    assert!(stage.events().iter().all(|event| event == "restart_breaker"), "{:?}", stage.events());
+    let crashes = stage.entries(Topic::Crash);
+    assert!(crashes.len() >= 4 && crashes[0].body["type"] == "exception", "{crashes:?}");
     stage.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_cannot_start_does_not_hold_up_shutdown() {
     let stage = Stage::new(1, WORKER);
-    let pool = Pool {
-        name: "broken".into(),
-        program: "no-such-program".into(),
-        args: vec![],
-        env: vec![],
-        workers: 2,
-        lease: Duration::from_secs(3),
-        grace: Duration::ZERO,
-    };
-    let children = Children::new(pool, stage.office.clone(), stage.office.clone());
+    let children = Children::new(pool(2, "no-such-program"), stage.office.clone(), stage.office.clone());
     let shutdown = Shutdown::new();
     let (left, ()) = tokio::join!(children.keep(&shutdown), async {
         sleep(Duration::from_secs(600)).await;
         shutdown.drain.cancel();
     });
     assert!(left.is_empty());
+    let events: HashSet<_> = stage.events().into_iter().collect();
+    assert_eq!(events, HashSet::from(["cannot_start".to_owned(), "restart_breaker".to_owned()]));
+    assert!(stage.events().len() <= 20, "people are not flooded");
     stage.end().await;
 }
 
@@ -292,7 +379,7 @@ async fn the_second_signal_kills_at_once() {
     let mut stage = Stage::new(1, DEAF);
     stage.started().await;
     stage.shutdown.now.cancel();
-    assert!(stage.children.await.unwrap()[0].killed);
+    assert!(stage.kept.await.unwrap()[0].killed);
 }
 
 /// Starts a program as `exec` does, outside its own process group.
@@ -318,4 +405,110 @@ async fn the_programs_of_a_killed_worker_end_with_it() {
     stage.shutdown.now.cancel();
     stage.end().await;
     held.read_to_end(&mut Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
+    let mut stage = Stage::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
+    let (worker, pid) = stage.started().await;
+    let task = TaskId::new();
+    stage.office.claimed.lock().unwrap().push(task);
+    signal("-SEGV", &pid);
+    stage.buried().await;
+    stage.started().await;
+    while stage.entries(Topic::Crash).is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let entry = stage.entries(Topic::Crash).remove(0);
+    let report: CrashReport = serde_json::from_value(entry.body).unwrap();
+    assert_eq!((report.worker, report.pid.to_string(), entry.subject), (worker, pid, "test".into()));
+    assert_eq!((report.cause, report.severity, report.tasks), (Cause::Segfault, Severity::High, vec![task]));
+    assert!(report.exit.contains("SIGSEGV") && report.log == ["the last words"], "{} {:?}", report.exit, report.log);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_pool_grows_and_shrinks_and_a_busy_worker_is_let_finish() {
+    // Goes on for as long as the test holds its pipe, whatever is asked of it.
+    let busy = "echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; cat; read line < $FOLDER/work; exit 0";
+    let mut stage = Stage::with(busy, Pool { grace: Duration::from_secs(60), ..pool(1, "sh") });
+    let (path, mut options) = fifo(&stage._folder, "work");
+    let first = stage.started().await.0;
+    stage.children.start(2);
+    let others = [stage.started().await.0, stage.started().await.0];
+    stage.until(|members| members.len() == 3 && members.iter().all(|member| member.up && !member.draining)).await;
+    stage.children.drain(&[first]);
+    stage.until(|members| members.iter().any(|member| member.worker == first && member.draining)).await;
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(stage.children.members().len(), 3, "it still works");
+    let mut work = options.read_write(true).open_sender(&path).unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut work, b"done\n").await.unwrap();
+    stage.until(|members| members.len() == 2).await;
+    let left: HashSet<_> = stage.children.members().iter().map(|member| member.worker).collect();
+    assert_eq!(left, HashSet::from(others), "and nobody came after it");
+    assert!(stage.done.try_recv().is_err(), "nobody was buried");
+    stage.shutdown.now.cancel();
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn an_emergency_replaces_workers_at_once() {
+    let mut stage = Stage::new(2, DEAF);
+    let old = [stage.started().await.0, stage.started().await.0];
+    stage.children.replace(&old);
+    let new = [stage.started().await.0, stage.started().await.0];
+    assert!(new.iter().all(|worker| !old.contains(worker)));
+    stage.shutdown.now.cancel();
+    stage.end().await;
+}
+
+/// A worker that outgrew a limit leaves, and another one is there at once.
+async fn is_recycled(recycle: Recycle, said: (u64, u64), reason: &str) {
+    let mut stage = Stage::with(WORKER, Pool { recycle, ..pool(1, "sh") });
+    let old = stage.started().await.0;
+    stage.office.said.lock().unwrap().insert(old, said);
+    let look = Stage::look(stage.office.clone());
+    let new = tokio::select! {
+        new = stage.started() => new.0,
+        () = look => unreachable!(),
+    };
+    assert_ne!(old, new);
+    stage.until(|members| members.len() == 1 && members[0].worker == new).await;
+    while stage.events().is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let notice = stage.entries(Topic::Alert).remove(0).body;
+    assert!(notice["event"] == "recycled" && notice["text"].as_str().unwrap().contains(reason), "{notice}");
+    assert!(stage.entries(Topic::Crash).is_empty());
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_has_run_its_tasks_is_replaced() {
+    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "max_tasks is 10").await;
+}
+
+#[tokio::test]
+async fn a_worker_that_leaks_is_replaced() {
+    is_recycled(Recycle { max_tasks: None, max_memory: Some(1 << 20) }, (1, 2 << 20), "max_memory").await;
+}
+
+#[tokio::test]
+async fn a_manual_pool_waits_for_its_operator() {
+    let restart = Restart { policy: RestartPolicy::Manual, ..Restart::default() };
+    let mut stage = Stage::with(WORKER, Pool { restart, ..pool(1, "sh") });
+    let (_, pid) = stage.started().await;
+    signal("-KILL", &pid);
+    stage.buried().await;
+    while stage.events() != ["restart_held"] {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(stage.children.members().iter().all(|member| !member.up));
+    stage.office.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
+    let look = Stage::look(stage.office.clone());
+    tokio::select! {
+        started = stage.started() => drop(started),
+        () = look => unreachable!(),
+    }
+    stage.end().await;
 }

@@ -15,7 +15,7 @@ use crate::{
         Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Role, StoreError,
         Topic, WorkerInfo, WorkerStore,
     },
-    task::{Message, Queue, Timestamp, WorkerId},
+    task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
 
 /// Broker, store and driver of one pool in one: what is started is at work at once.
@@ -168,8 +168,8 @@ impl WorkerStore for World {
         Ok(true)
     }
 
-    async fn bury(&self, _: WorkerId) -> Result<(), StoreError> {
-        Ok(())
+    async fn bury(&self, _: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+        Ok(vec![])
     }
 
     async fn forget(&self, _: WorkerId) -> Result<(), StoreError> {

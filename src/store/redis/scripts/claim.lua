@@ -10,12 +10,14 @@ local function say(...) answer[#answer + 1] = { ... } end
 local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1] * 1000000 + time[2])
 
 local ticket -- of the claim at hand
+local claimed = {}
 
 local function run(id, r, crashes, ...)
   last = last + 1
   redis.call('HSET', task(id), 's', 'R', 'w', me, 'q', ticket, 't', last, 'b', now, 'c', crashes, ...)
   redis.call('HDEL', task(id), 'd', 'm', 'z')
   keep(id, r and r.u)
+  claimed[#claimed + 1] = id
   say(crashes >= poison and r and r.s == 'R' and 'P' or 'R', last, crashes)
 end
 
@@ -94,6 +96,11 @@ for i = 6, #ARGV, 8 do
     if r.s == 'S' then leave(entry(id, g)) end
     run(id, r, r.c)
   end
+end
+if #claimed > 0 then
+  redis.call('SADD', claims(me), unpack(claimed))
+  -- Of a worker that nobody buries or forgets.
+  redis.call('PEXPIRE', claims(me), 604800000)
 end
 redis.call('SET', base .. ':token', string.format('%.0f', last))
 count_up()

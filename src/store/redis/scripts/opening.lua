@@ -23,6 +23,7 @@ local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
 local function journal(topic) return base .. ':j:' .. topic end
+local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
 
 local FINAL = { C = true, D = true, X = true }

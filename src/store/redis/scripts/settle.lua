@@ -38,14 +38,19 @@ function ends.L(id, r)
   forget_at(id, r.u, r.x, margin)
 end
 
-local answer = {}
+local answer, settled = {}, {}
 for i = 4, #ARGV, 8 do
   local id = ARGV[i]
   local r = read(id)
   local latest = r and r.s == 'R' and r.t == ARGV[i + 1]
-  if latest then ends[ARGV[i + 2]](id, r, unpack(ARGV, i + 3, i + 7)) end
+  if latest then
+    ends[ARGV[i + 2]](id, r, unpack(ARGV, i + 3, i + 7))
+    settled[r.w] = settled[r.w] or {}
+    table.insert(settled[r.w], id)
+  end
   answer[#answer + 1] = latest and 1 or 0
 end
+for owner, ids in pairs(settled) do redis.call('SREM', claims(owner), unpack(ids)) end
 announce()
 count_up()
 return answer

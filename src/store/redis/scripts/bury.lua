@@ -1,0 +1,9 @@
+-- ARGV: worker. Its lease ended at the beginning of time; answers what it ran. A stranger stays one.
+local me = ARGV[1]
+if redis.call('EXISTS', worker(me)) == 1 then redis.call('HSET', worker(me), 'l', '0') end
+local running = {}
+for _, id in ipairs(redis.call('SMEMBERS', claims(me))) do
+  local v = redis.call('HMGET', task(id), 's', 'w')
+  if v[1] == 'R' and v[2] == me then running[#running + 1] = id end
+end
+return running
