@@ -3,11 +3,13 @@ use clap::{Args, Subcommand};
 use super::{
     Globals,
     failure::Failure,
-    output::{age, plain, table},
+    output::{age, fields, moment, plain, span, table},
+    select::pages,
     tasks::each,
 };
 use crate::{
     store::{Page, WorkerInfo},
+    supervise::CrashReport,
     task::WorkerId,
 };
 
@@ -27,6 +29,17 @@ enum Action {
         #[arg(required = true)]
         ids: Vec<WorkerId>,
     },
+    /// What is known of workers that died, latest first
+    Crashes {
+        /// This worker's alone, in full
+        id: Option<WorkerId>,
+        #[arg(long, value_name = "POOL")]
+        pool: Option<String>,
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: usize,
+    },
+    /// Start the workers of a pool that are down, whatever its restart policy says
+    Restart { pool: String },
 }
 
 impl Workers {
@@ -35,6 +48,16 @@ impl Workers {
             Action::List => {
                 let page: Page<WorkerInfo> = globals.client()?.get("v1/workers", &[]).await?;
                 globals.output().show(&page, |page| listing(&page.items))
+            }
+            Action::Crashes { id: Some(id), .. } => crash(id, globals).await,
+            Action::Crashes { id: None, pool, limit } => {
+                let query: Vec<_> = pool.map(|pool| ("pool", pool)).into_iter().collect();
+                let page = pages(&globals.client()?, "v1/workers/crashes", &query, limit).await?;
+                globals.output().show(&page, |page| crashes(&page.items))
+            }
+            Action::Restart { pool } => {
+                globals.client()?.order(&format!("v1/pools/{pool}/restart")).await?;
+                globals.output().show(&serde_json::json!({ "pool": pool, "asked": true }), |_| format!("{pool}  asked"))
             }
             Action::Drain { ids } => each(&ids, |id| drain(id, globals)).await,
         }
@@ -71,4 +94,51 @@ const fn state(worker: &WorkerInfo) -> &'static str {
 async fn drain(id: WorkerId, globals: &Globals) -> Result<(), Failure> {
     globals.client()?.order(&format!("v1/workers/{id}/drain")).await?;
     globals.output().show(&serde_json::json!({ "id": id, "draining": true }), |_| format!("{id}  draining"))
+}
+
+fn crashes(reports: &[CrashReport]) -> String {
+    let rows = reports.iter().map(|report| {
+        [
+            moment(report.at),
+            report.worker.to_string(),
+            plain(&report.pool, 30),
+            word(&report.cause),
+            word(&report.severity),
+            plain(&report.exit, 40),
+            span(report.lived),
+            report.tasks.len().to_string(),
+        ]
+    });
+    table(["AT", "WORKER", "POOL", "TYPE", "SEVERITY", "END", "LIVED", "TASKS"], rows)
+}
+
+async fn crash(id: WorkerId, globals: &Globals) -> Result<(), Failure> {
+    let page = pages::<CrashReport>(&globals.client()?, "v1/workers/crashes", &[], usize::MAX).await?;
+    let report = page.items.into_iter().find(|report| report.worker == id);
+    let report = report.ok_or_else(|| Failure::failed(format!("no crash of worker {id} is known")))?;
+    globals.output().show(&report, details)
+}
+
+fn details(report: &CrashReport) -> String {
+    let tasks: Vec<_> = report.tasks.iter().map(ToString::to_string).collect();
+    let head = fields([
+        ("worker", Some(report.worker.to_string())),
+        ("pool", Some(plain(&report.pool, 80))),
+        ("pid", Some(report.pid.to_string())),
+        ("at", Some(moment(report.at))),
+        ("type", Some(word(&report.cause))),
+        ("severity", Some(word(&report.severity))),
+        ("end", Some(plain(&report.exit, 200))),
+        ("lived", Some(span(report.lived))),
+        ("cpu", report.usage.map(|usage| format!("{:.0} %", usage.cpu))),
+        ("memory", report.usage.map(|usage| bytesize::ByteSize(usage.memory).to_string())),
+        ("tasks", Some(tasks.join(" ")).filter(|text| !text.is_empty())),
+    ]);
+    let log: Vec<_> = report.log.iter().map(|line| plain(line, 1_000)).collect();
+    format!("{head}\n\n{}", log.join("\n"))
+}
+
+/// The name that JSON gives it.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -32,7 +32,16 @@ async fn a_batch_of_bad_and_delayed_tasks_keeps_their_answers_apart() {
 async fn every_question_to_a_silent_store_is_answered_with_503() {
     let server = Server::cut_off(Config::default()).await;
     let id = TaskId::new();
-    let gets = ["/v1/tasks", "/v1/queues", "/v1/dead", "/v1/dead/export", "/v1/scheduled", "/v1/workers", "/metrics"];
+    let gets = [
+        "/v1/tasks",
+        "/v1/queues",
+        "/v1/dead",
+        "/v1/dead/export",
+        "/v1/scheduled",
+        "/v1/workers",
+        "/v1/workers/crashes",
+        "/metrics",
+    ];
     for path in gets {
         assert_refused(&server.call(Method::GET, path).await, 503, "CP-1301", None);
     }
