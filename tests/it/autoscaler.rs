@@ -27,12 +27,16 @@ fn pool(settings: Settings, min: u32, max: u32) -> Settings {
         reserved = 0
         [autoscale]
         every = "200ms"
+        policies = []
+        forecast = {{ mode = "off" }}
+        [autoscale.target]
+        busy = 100.0
+        drain = "1s"
+        wait = "60s"
+        settle = "2s"
         per_minute = 100
         cooldown_out = "300ms"
         cooldown_in = "300ms"
-        policies = []
-        target = {{ busy = 100.0, drain = "1s", wait = "60s", settle = "2s" }}
-        forecast = {{ mode = "off" }}
         "#
     ))
 }
