@@ -17,12 +17,7 @@ pub(super) fn plan() -> Plan {
         min: 1,
         max: 6,
         every: SECOND,
-        target: Target {
-            settle: 2 * SECOND,
-            cooldown_out: 2 * SECOND,
-            cooldown_in: 2 * SECOND,
-            ..Target::default()
-        },
+        target: Target { settle: 2 * SECOND, cooldown_out: 2 * SECOND, cooldown_in: 2 * SECOND, ..Target::default() },
         forecast: Forecasting { mode: ForecastMode::Off, ..Forecasting::default() },
         ..Autoscale::default()
     };
