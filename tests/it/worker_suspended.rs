@@ -57,7 +57,7 @@ async fn inv_1_recovery_from_a_suspended_worker_embedded() {
     signal(pid, "STOP");
     system.ledger.happened(held, Event::Start, 2).await;
     println!("recovery: SIGSTOP of a worker (supervised, embedded) to the task's next start: {:?}", stopped.elapsed());
-    system.front.line(&["hung without a heartbeat for three leases and was killed"]).await;
+    system.front.line(&["hung without a heartbeat for a lease and was killed"]).await;
     println!("recovery: … to its replacement: {:?}", stopped.elapsed());
     system.ledger.open("suspended");
     let balance = balance(&system.api, &system.ledger, &[held], 0).await;
