@@ -100,6 +100,9 @@ impl Planner {
     fn ask_forecast(&self, reading: &Reading, answers: &mut Answers) {
         let (Some(ahead), Some(queues)) = (reading.ahead, reading.queues) else { return };
         let peak = Queues { arrivals: ahead.arrivals, ready: 0, in_flight: 0, ..queues };
+        if !peak.is_sound() {
+            return;
+        }
         let need = needed(&peak, self.slots, &self.settings.target);
         let early = f64::from(need) > f64::from(reading.size) * self.settings.forecast.above;
         let acts = self.settings.forecast.mode == ForecastMode::On;

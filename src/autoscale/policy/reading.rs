@@ -43,6 +43,13 @@ pub struct Workers {
     pub busy: Gauge,
 }
 
+impl Queues {
+    /// A rate that was measured wrong (not a number, infinite, below zero) is no rate: what it is part of is not known.
+    pub(super) fn is_sound(&self) -> bool {
+        self.arrivals.is_finite() && self.arrivals >= 0.0
+    }
+}
+
 /// A percentage over the started workers, some of which may be silent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gauge {

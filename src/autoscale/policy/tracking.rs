@@ -15,8 +15,8 @@ pub fn needed(queues: &Queues, slots: u16, target: &Target) -> u32 {
         }
         None => (queues.ready + queues.in_flight) as f64,
     };
-    // What is no finite number was measured wrong, and asks for nothing.
-    if concurrent.is_finite() { (concurrent / per_worker).ceil() as u32 } else { 0 }
+    // Saturates.
+    (concurrent / per_worker).ceil() as u32
 }
 
 /// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no reason.
@@ -40,7 +40,7 @@ impl Tracking {
     }
 
     pub(super) fn look(&mut self, now: Duration, reading: &Reading, slots: u16, target: &Target) -> Option<Track> {
-        let Some(queues) = &reading.queues else {
+        let Some(queues) = reading.queues.as_ref().filter(|queues| queues.is_sound()) else {
             // After a gap, the whole settling time has to be seen again.
             self.needs.clear();
             self.known_since = None;
