@@ -49,7 +49,7 @@ fn every_priority_flows() {
 fn what_a_killed_worker_ran_is_not_lost() {
     let figures = figures("recovery");
     let lost: Vec<_> = figures.iter().filter(|figure| figure["name"].as_str().unwrap().ends_with("lost")).collect();
-    assert_eq!(lost.len(), 6);
+    assert_eq!(lost.len(), 5);
     lost.iter().for_each(|figure| assert_eq!(figure["values"][0], 0.0, "{figure}"));
 }
 

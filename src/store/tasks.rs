@@ -47,7 +47,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Waits until the task is final, at most `timeout`, without polling; then its record as it stands.
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError>;
 
-    /// Records in no promised order. `cursor` is the `next` of the page before.
+    /// Records in no promised order, each at least once: Redis walks its keys, and may show one twice while their table
+    /// grows or shrinks. `cursor` is the `next` of the page before.
     async fn records(
         &self,
         filter: &RecordFilter,

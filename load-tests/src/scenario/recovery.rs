@@ -30,6 +30,11 @@ pub fn plan() -> Plan {
     let mut plan = Plan::default();
     for lane in [Lane::Critical, Lane::Normal, Lane::Embedded] {
         for signal in [Signal::Kill, Signal::Stop] {
+            // Stopped in the middle of a write, a process keeps the file's lock, and nobody else writes until it is killed.
+            // That is its supervisor's part; without one there is nothing to measure.
+            if lane == Lane::Embedded && signal == Signal::Stop {
+                continue;
+            }
             let run = move |site| recover(site, lane, signal);
             plan.contestants.push(Contestant::new(format!("{}, {lane}", name(signal)), run));
         }
