@@ -1,7 +1,10 @@
 //! Persistent messages with a window of 1,000 confirms; a consumer with a prefetch of 1,000 that acknowledges every
 //! hundred at once.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use futures::StreamExt;
@@ -9,10 +12,11 @@ use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
         BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+        ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
+use tokio::time::sleep;
 
 use super::{BODY, Took};
 use crate::site::Site;
@@ -57,6 +61,24 @@ async fn declare(channel: &Channel, queue: &str, kind: Kind) -> Result<()> {
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare(queue.into(), durable, arguments).await?;
     Ok(channel.confirm_select(ConfirmSelectOptions::default()).await?)
+}
+
+/// Until an exchange is there: a dispatcher serves HTTP a moment before it takes tasks by AMQP.
+pub async fn opened(url: &str, exchange: &str) -> Result<()> {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    // Its absence closes the channel.
+    loop {
+        let channel = connection.create_channel().await?;
+        let kind = lapin::ExchangeKind::Direct;
+        match channel.exchange_declare(exchange.into(), kind, passive, FieldTable::default()).await {
+            Ok(()) => break,
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+    Ok(connection.close(200, "".into()).await?)
 }
 
 /// Publishes the same body many times to an exchange, as any producer of the outside would.
