@@ -12,7 +12,7 @@ use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
         BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, ExchangeDeclareOptions, QueueDeclareOptions, QueueDeleteOptions,
+        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -63,22 +63,23 @@ async fn declare(channel: &Channel, queue: &str, kind: Kind) -> Result<()> {
     Ok(channel.confirm_select(ConfirmSelectOptions::default()).await?)
 }
 
-/// Until an exchange is there: a dispatcher serves HTTP a moment before it takes tasks by AMQP.
-pub async fn opened(url: &str, exchange: &str) -> Result<()> {
-    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+/// Until somebody consumes a queue: a dispatcher serves HTTP a moment before it takes tasks by AMQP.
+pub async fn consumed(url: &str, queue: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(60);
-    let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
-    // Its absence closes the channel.
-    loop {
-        let channel = connection.create_channel().await?;
-        let kind = lapin::ExchangeKind::Direct;
-        match channel.exchange_declare(exchange.into(), kind, passive, FieldTable::default()).await {
-            Ok(()) => break,
-            Err(error) if Instant::now() > deadline => return Err(error.into()),
-            Err(_) => sleep(Duration::from_millis(20)).await,
-        }
+    while !is_consumed(url, queue).await.unwrap_or(false) {
+        ensure!(Instant::now() < deadline, "nobody consumes the queue {queue}");
+        sleep(Duration::from_millis(50)).await;
     }
-    Ok(connection.close(200, "".into()).await?)
+    Ok(())
+}
+
+/// An error while there is no such queue. It closes the channel, so each look has a connection of its own.
+async fn is_consumed(url: &str, queue: &str) -> Result<bool> {
+    let connection = Connection::connect(url, ConnectionProperties::default()).await?;
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    let found = connection.create_channel().await?.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+    connection.close(200, "".into()).await?;
+    Ok(found.consumer_count() > 0)
 }
 
 /// Publishes the same body many times to an exchange, as any producer of the outside would.

@@ -100,7 +100,7 @@ async fn ingress(site: Site) -> Result<Vec<Figure>> {
     let count = site.count(50_000);
     let task = NewTask { priority: None, ..tasks::noop(DOORS.priority())? };
     let exchange = format!("{}.ingress", pool.prefix);
-    crate::raw::rabbitmq::opened(&site.servers.rabbitmq, &exchange).await?;
+    crate::raw::rabbitmq::consumed(&site.servers.rabbitmq, &format!("{}.v1.ingress", pool.prefix)).await?;
     let started = Instant::now();
     crate::raw::rabbitmq::publish(&site.servers.rabbitmq, &exchange, &serde_json::to_vec(&task)?, count).await?;
     arrived(&pool, count).await?;
