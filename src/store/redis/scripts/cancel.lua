@@ -3,7 +3,8 @@ local id = ARGV[1]
 local r = read(id)
 if not r then return '' end
 if r.s == 'R' then
-  redis.call('HSET', task(id), 'z', '1')
+  r.z = true
+  write(id, r, 'KEEPTTL')
   order(r.w, 'c', id)
 elseif not FINAL[r.s] then
   leave(entry(id, r.g))
