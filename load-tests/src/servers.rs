@@ -24,9 +24,8 @@ pub struct Servers {
     pub rabbitmq: String,
     /// Those that this run started, by name, in the order of their start.
     started: Mutex<Vec<(&'static str, Child)>>,
-    /// Process ids of the servers; none of a server that was given.
-    pub redis_pid: Option<u32>,
-    pub rabbitmq_pid: Option<u32>,
+    redis_pid: Option<u32>,
+    rabbitmq_pid: Option<u32>,
 }
 
 impl Servers {
@@ -92,6 +91,11 @@ impl Servers {
         let rabbitmq = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await?;
         rabbitmq.create_channel().await?;
         Ok(rabbitmq.close(200, "".into()).await?)
+    }
+
+    /// Of their processes; none of a server that was given.
+    pub fn pids(&self) -> Vec<u32> {
+        self.redis_pid.into_iter().chain(self.rabbitmq_pid).collect()
     }
 
     /// Of Redis and of RabbitMQ, as they say themselves.

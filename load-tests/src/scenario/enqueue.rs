@@ -13,10 +13,11 @@ use super::{
     tasks,
 };
 use crate::{
+    goal::{Goal, Target},
     lane::Lane,
     process::Process,
     raw::http::Connection,
-    rounds::{Contestant, Figure, Ratio, Target},
+    rounds::{Contestant, Figure},
     site::{Pool, Site},
 };
 
@@ -28,22 +29,17 @@ pub const ABOUT: &str = "Tasks with payloads of 200 bytes, until the last is dur
 const DOORS: Lane = Lane::Normal;
 
 pub fn plan() -> Plan {
-    let mut plan = Plan { contestants: ceiling::ceilings(), ratios: Vec::new() };
+    let mut plan = Plan { contestants: ceiling::ceilings(), goals: Vec::new() };
     for lane in Lane::ALL {
-        for (way, tasks, batch, calls) in
-            [("single", 2_000, 1, 1), ("pipelined", 20_000, 1, 64), ("batch", 100_000, tasks::BATCH, 4)]
-        {
-            let run = move |site| library(site, lane, way, tasks, batch, calls);
-            plan.contestants.push(Contestant::new(format!("library {way}, {lane}"), run));
-        }
+        plan.contestants.push(by_library(lane, "single", 2_000, 1, 1));
+        plan.contestants.push(by_library(lane, "pipelined", 20_000, 1, 64));
+        plan.contestants.push(batch(lane));
     }
     for lane in [Lane::Critical, DOORS, Lane::Embedded] {
-        for (way, tasks, batch, connections) in [("single", 20_000, 1, 64), ("batch", 100_000, tasks::BATCH, 4)] {
-            let run = move |site| http(site, lane, way, tasks, batch, connections);
-            plan.contestants.push(Contestant::new(format!("HTTP {way}, {lane}"), run));
-        }
+        plan.contestants.push(http_single(lane));
+        plan.contestants.push(by_http(lane, "batch", 100_000, tasks::BATCH, 4));
         let (of, to) = (format!("HTTP batch, {lane}"), format!("library batch, {lane}"));
-        plan.ratios.push(Ratio::new(of, to, Target::AtLeast(0.5)));
+        plan.goals.push(Goal::ratio(of, to, Target::AtLeast(0.5)));
     }
     plan.contestants.push(Contestant::new("AMQP ingress", ingress));
     plan.contestants.push(Contestant::new("CLI file", file));
@@ -51,9 +47,27 @@ pub fn plan() -> Plan {
         [(Lane::Critical, 0.5), (Lane::High, 0.8), (Lane::Normal, 0.8), (Lane::Background, 0.8), (Lane::Embedded, 0.5)];
     for (lane, target) in targets {
         let (of, to) = (format!("library batch, {lane}"), format!("{}: put", lane.ceiling()));
-        plan.ratios.push(Ratio::new(of, to, Target::AtLeast(target)));
+        plan.goals.push(Goal::ratio(of, to, Target::AtLeast(target)));
     }
     plan
+}
+
+pub fn batch(lane: Lane) -> Contestant {
+    by_library(lane, "batch", 100_000, tasks::BATCH, 4)
+}
+
+pub fn http_single(lane: Lane) -> Contestant {
+    by_http(lane, "single", 20_000, 1, 64)
+}
+
+fn by_library(lane: Lane, way: &'static str, tasks: usize, batch: usize, calls: usize) -> Contestant {
+    let run = move |site| library(site, lane, way, tasks, batch, calls);
+    Contestant::new(format!("library {way}, {lane}"), run)
+}
+
+fn by_http(lane: Lane, way: &'static str, tasks: usize, batch: usize, connections: usize) -> Contestant {
+    let run = move |site| http(site, lane, way, tasks, batch, connections);
+    Contestant::new(format!("HTTP {way}, {lane}"), run)
 }
 
 async fn library(site: Site, lane: Lane, way: &str, full: usize, batch: usize, calls: usize) -> Result<Vec<Figure>> {
