@@ -16,7 +16,7 @@ mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 
 use report::Report;
@@ -102,7 +102,11 @@ async fn main() -> ExitCode {
             let arguments = std::iter::once("clawpool".to_owned()).chain(arguments);
             return clawpool::cli::Cli::parse_from(arguments).run().await;
         }
-        None => measure(program.wish).await,
+        None => tokio::select! {
+            ended = measure(program.wish) => ended,
+            // Whatever was started ends with the run that is dropped.
+            told = told_to_end() => told.and_then(|()| bail!("told to end")),
+        },
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -111,6 +115,21 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+#[cfg(unix)]
+async fn told_to_end() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() -> Result<()> {
+    Ok(tokio::signal::ctrl_c().await?)
 }
 
 async fn measure(wish: Wish) -> Result<()> {

@@ -4,7 +4,7 @@
 use std::{
     net::{TcpListener, TcpStream},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
     sync::Mutex,
+    time::{sleep, timeout},
 };
 
 use crate::process;
@@ -76,11 +77,14 @@ impl Servers {
     }
 
     async fn answer(&self) -> Result<()> {
-        for _ in 0..600 {
-            if self.answers().await.is_ok() {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(180) {
+            // A RabbitMQ that still starts takes connections and leaves them lying.
+            if timeout(Duration::from_secs(1), self.answers()).await.is_ok_and(|answer| answer.is_ok()) {
+                eprintln!("the servers answer after {:.1} s", started.elapsed().as_secs_f64());
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(200)).await;
         }
         self.answers().await.context("the servers do not answer")
     }
@@ -156,7 +160,7 @@ impl Servers {
     pub async fn stop(&self) -> Result<()> {
         while let Some((name, mut child)) = self.started.lock().await.pop() {
             process::terminate(&child);
-            if tokio::time::timeout(Duration::from_secs(30), child.wait()).await.is_err() {
+            if timeout(Duration::from_secs(30), child.wait()).await.is_err() {
                 child.kill().await?;
                 bail!("{name} did not stop when it was told to; it was killed");
             }

@@ -63,7 +63,7 @@ async fn operate(store: &dyn Store, count: usize) -> Result<[f64; 4]> {
     let started = Instant::now();
     for _ in 0..PAGES {
         let page = store.dead(&DeadFilter::default(), None, 100).await?;
-        ensure!(page.items.len() == count.min(100), "a page of {} letters", page.items.len());
+        ensure!(page.items.len() >= count.min(100), "a page of {} letters", page.items.len());
     }
     let page = cost(started, PAGES);
     let (again, never) = letters.split_at(count / 2);
