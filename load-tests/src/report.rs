@@ -80,8 +80,13 @@ pub fn targets(reports: &[Report]) -> String {
 
 /// Three digits that matter, thousands apart.
 pub fn number(value: f64) -> String {
-    if value.abs() < 100.0 {
-        let digits = if value.abs() < 1.0 { 3 } else { 1 };
+    let digits = match value.abs() {
+        small if small < 1.0 => 3,
+        small if small < 10.0 => 2,
+        small if small < 100.0 => 1,
+        _ => 0,
+    };
+    if digits > 0 || !value.is_finite() {
         return format!("{value:.digits$}");
     }
     let digits = format!("{value:.0}");
