@@ -1,5 +1,7 @@
--- ARGV: margin, how long dead letters are kept, how long cancelled records are, then of each settlement: id, token, end,
--- and five values that depend on the end. Answers 1 where the token was the latest.
+-- ARGV: margin, how long dead letters are kept, how long cancelled records are, then in one string of all settlements:
+-- id, token, end, and four values that depend on the end, each after its length. Answers a string of '1' where the token was
+-- the latest, else '0'.
+local SETTLEMENT = '>c16I8c1I4c0I4c0I4c0I4c0'
 local margin, retention, span = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 
 local ends = {}
@@ -41,18 +43,20 @@ function ends.L(id, r)
 end
 
 local answer, settled = {}, {}
-for i = 4, #ARGV, 8 do
-  local id = ARGV[i]
+local settlements, at = ARGV[4], 1
+while at <= #settlements do
+  local id, token, letter, one, two, three, four
+  id, token, letter, one, two, three, four, at = struct.unpack(SETTLEMENT, settlements, at)
   local r = read(id)
-  local latest = r and r.s == 'R' and r.t == tonumber(ARGV[i + 1])
+  local latest = r and r.s == 'R' and r.t == token
   if latest then
     settled[r.w] = settled[r.w] or {}
     table.insert(settled[r.w], id)
-    ends[ARGV[i + 2]](id, r, unpack(ARGV, i + 3, i + 7))
+    ends[letter](id, r, one, two, three, four)
   end
-  answer[#answer + 1] = latest and 1 or 0
+  answer[#answer + 1] = latest and '1' or '0'
 end
 for owner, ids in pairs(settled) do redis.call('SREM', claims(owner), unpack(ids)) end
 announce()
 count_up()
-return answer
+return table.concat(answer)
