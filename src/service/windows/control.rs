@@ -147,3 +147,26 @@ pub fn uninstall(name: &str, _: &Path, patience: Duration) -> Result<PathBuf, Se
     let _ = eventlog::deregister(name);
     Ok(Folder::of(name).path().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_the_service_manager_have_their_codes_and_fixes() {
+        const ACCESS_DENIED: i32 = 5;
+        for (answer, expected, fix) in [
+            (ACCESS_DENIED, "CP-1901", "Run as administrator"),
+            (code::EXISTS, "CP-1902", "uninstall"),
+            (code::DUPLICATE_NAME, "CP-1902", "--name"),
+            (code::DOES_NOT_EXIST, "CP-1903", "install"),
+            (code::INVALID_ACCOUNT, "CP-1904", "leave --account out"),
+            (code::LOGON_FAILED, "CP-1904", "leave --account out"),
+            (code::MARKED_FOR_DELETE, "CP-1906", "restart Windows"),
+        ] {
+            let error = fault("pool", "create the service", Error::Winapi(io::Error::from_raw_os_error(answer)));
+            assert_eq!(error.code(), expected, "{answer}: {error}");
+            assert!(error.to_string().contains(fix), "{answer}: {error}");
+        }
+    }
+}
