@@ -16,6 +16,9 @@ use super::{ENTRANCE, ServiceError, Status, folder::Folder};
 /// Between two looks at a service that is on its way.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// A service says that it runs before its work begins; one that cannot work (its port is taken) ends within this.
+const BEGINNING: Duration = Duration::from_secs(3);
+
 /// The codes of the service manager that users can do something about.
 mod code {
     pub(super) const INVALID_NAME: i32 = 123;
@@ -63,7 +66,7 @@ fn open(name: &str, access: ServiceAccess) -> Result<Service, ServiceError> {
     }
 }
 
-/// Returns when it runs.
+/// Returns when it runs, and has not ended at once.
 pub fn start(name: &str, patience: Duration) -> Result<(), ServiceError> {
     let service = open(name, ServiceAccess::START)?;
     match service.start::<&str>(&[]) {
@@ -71,6 +74,10 @@ pub fn start(name: &str, patience: Duration) -> Result<(), ServiceError> {
         done => done.map_err(|error| fault(name, "start the service", error))?,
     }
     let status = wait(name, &service, patience, |state| state == ServiceState::StartPending)?;
+    let status = match status.current_state {
+        ServiceState::Running => wait(name, &service, BEGINNING, |state| state == ServiceState::Running)?,
+        _ => status,
+    };
     if status.current_state == ServiceState::Running {
         return Ok(());
     }

@@ -2,10 +2,18 @@
 
 EXE='C:\Program Files\Clawpool\clawpool.exe'
 
+# Wine's system ends with its last program, and its services with it: one program stays.
+hold_session() {
+    helper sleeper session >/dev/null
+    start session "$folder/session.exe"
+    until_true running session.exe
+}
+
 # A path with a space in it: the service manager must be given it in quotes.
 place_program() {
     local home="$WINEPREFIX/drive_c/Program Files/Clawpool"
     mkdir -p "$home" && cp "$programs/clawpool.exe" "$work/shims/pdh.dll" "$home/"
+    hold_session
     wine "$EXE" service uninstall >/dev/null 2>&1 </dev/null || true
     until_true gone 'Program Files.Clawpool.clawpool'
     rm -rf "$WINEPREFIX/drive_c/ProgramData/Clawpool"
@@ -33,6 +41,10 @@ check_service() {
     until_true healthy "$port"
     echo "the task that ran when the service was told to stop: $(state "$port" "$id")"
     is "$port" "$id" completed
+    wineserver --kill && until_true gone 'Program Files.Clawpool.clawpool'
+    hold_session
+    until_true healthy "$port"
+    echo "the system went down and came up again: the service runs"
     service stop
     ls "$WINEPREFIX/drive_c/ProgramData/Clawpool/clawpool/logs"
     service uninstall

@@ -6,7 +6,7 @@ check_demo() {
     exe=$(program demo)
     for time in 1 2 3; do
         quietly wine "$exe" demo >"$folder/demo.txt" || { tail -n 30 "$folder/demo.txt"; return 1; }
-        tail -n 12 "$folder/demo.txt"
+        cat "$folder/output"
     done
 }
 
@@ -23,7 +23,8 @@ check_up_with_pools() {
 name = "main"
 min = 1
 max = 4
-slots = 2
+slots = 3
+reserved = 1
 [autoscale]
 every = "1s"
 policies = []
@@ -63,7 +64,7 @@ check_commands() {
     ask health
     id=$(enqueue "$exe" "$port" clawpool.noop '{}')
     until_true is "$port" "$id" completed
-    ask tasks get "$id"
+    ask tasks show "$id"
     ask tasks list
     id=$(enqueue "$exe" "$port" no.such.kind '{}')
     until_true is "$port" "$id" dead
@@ -71,10 +72,11 @@ check_commands() {
     ask dead requeue "$id"
     ask workers list
     ask workers crashes
-    ask autoscaler status
+    ask tasks cancel "$id" || true
+    ask autoscaler pause
     ask enqueue clawpool.noop '{}' --delay 1h
     ask explain CP-1201
-    quietly wine "$exe" completions powershell | head -n 1
+    quietly wine "$exe" completions powershell >"$folder/completions" && wc -l <"$folder/completions"
     quietly wine "$exe" man "$(windows_path "$folder/man")"
     find "$folder/man" -name '*.1' | wc -l
 }
@@ -91,5 +93,5 @@ check_bad_input() {
     until_true gone 'bad[.]exe'
     refused CP-10 wine "$exe" --config "$config" --set worker.slots=0 up
     refused nowhere.toml wine "$exe" --config 'Z:\nowhere.toml' up
-    refused 'dead as\|CP-' wine "$exe" --url http://127.0.0.1:9 queues
+    refused 'start one with' wine "$exe" --url http://127.0.0.1:9 queues
 }
