@@ -35,3 +35,7 @@ deny:
 # Measures: `just load drain`, `just load --quick`.
 load *args:
     cargo run --release -p clawpool-load -- {{args}}
+
+# What a task costs without any broker: the codec, the classification, the arbiter.
+bench *args:
+    cargo bench --bench task_path -- {{args}}
