@@ -1,6 +1,6 @@
 //! A log whose files are bounded in age, size and number.
 //!
-//! Guarantees: no line is cut in two or lost at a change of files; any number of processes may write to one log. Never
+//! Guarantees: no line, written with one call, is cut in two or lost at a change of files; any number of processes may write to one log. Never
 //! does: rename a file, which another process may be writing to.
 
 use std::{
@@ -156,7 +156,7 @@ mod tests {
         let log = folder.path().join("pool.log");
         for number in 0..5 {
             let mut rotating = Rotating::open(&log, 10, 3).unwrap();
-            writeln!(rotating, "line {number}").unwrap();
+            rotating.write_all(format!("line {number}\n").as_bytes()).unwrap();
         }
         let day = today();
         let expected = [("", "line 0\nline 1\n"), (".1", "line 2\nline 3\n"), (".2", "line 4\n")];
