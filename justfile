@@ -20,6 +20,10 @@ servers:
 windows *checks:
     tests/windows/run {{checks}}
 
+# docker-compose.yml on an engine of its own (Debian, root; installs what it needs).
+compose *checks:
+    tests/compose/run {{checks}}
+
 # Archives for Linux and Windows with checksums, manual pages, completions and the default configuration.
 release:
     release/build

@@ -28,6 +28,7 @@ pub(super) struct State {
     pub(super) broker_away: bool,
     pub(super) store_away: bool,
     pub(super) driver_away: bool,
+    pub(super) driver_refuses: bool,
     /// Worker, tasks running, and whether it was told to leave.
     pub(super) members: BTreeMap<u8, (u32, bool)>,
     /// Workers that the driver did not start.
@@ -271,6 +272,9 @@ impl Driver for World {
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
         let mut state = self.state();
+        if state.driver_refuses {
+            return Err(DriverError::Refused { driver: "test", pool: "main".into(), reason: "no room".into() });
+        }
         for _ in 0..count {
             state.next += 1;
             let number = state.next;
