@@ -1,7 +1,7 @@
 //! A log whose files are bounded in age, size and number.
 //!
-//! Guarantees: no line, written with one call, is cut in two or lost at a change of files; any number of processes may write to one log. Never
-//! does: rename a file, which another process may be writing to.
+//! Guarantees: no line, written with one call, is cut in two or lost at a change of files; any number of processes may
+//! write to one log. Never does: rename a file, which another process may be writing to.
 
 use std::{
     ffi::OsStr,
