@@ -45,6 +45,22 @@ start() {
     pids+=($!)
 }
 
+# A real Redis and a real RabbitMQ for the check, as CLAWPOOL_TEST_REDIS and CLAWPOOL_TEST_RABBITMQ.
+start_servers() {
+    local redis rabbitmq
+    redis=$(free_port) rabbitmq=$(free_port)
+    export ERL_EPMD_PORT
+    ERL_EPMD_PORT=$(free_port)
+    epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 >/dev/null 2>&1 &
+    pids+=($!)
+    tests/servers.sh redis "$folder/redis$redis" "$redis" >"$folder/redis.log" 2>&1 &
+    pids+=($!) && wait_for redis $! "$redis" "$folder/redis.log"
+    tests/servers.sh rabbitmq "$folder/rabbitmq$rabbitmq" "$rabbitmq" >"$folder/rabbitmq.log" 2>&1 &
+    pids+=($!) && wait_for rabbitmq $! "$rabbitmq" "$folder/rabbitmq.log"
+    export CLAWPOOL_TEST_REDIS=redis://127.0.0.1:$redis/0
+    export CLAWPOOL_TEST_RABBITMQ=amqp://guest:guest@127.0.0.1:$rabbitmq/%2f
+}
+
 running() { pgrep -f "$1" >/dev/null; }
 gone() { ! pgrep -f "$1" >/dev/null; }
 healthy() { curl --silent --fail --max-time 2 "http://127.0.0.1:$1/health" >/dev/null; }
@@ -80,9 +96,11 @@ refused() {
     grep -q -- "$words" "$folder/refusal"
 }
 
-# A killed Windows program leaves what it started, where no job holds it: wait until all have left.
 end_started() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    local index
+    # The last started first: RabbitMQ signs off at its epmd.
+    for ((index = ${#pids[@]} - 1; index >= 0; index--)); do
+        kill "${pids[index]}" 2>/dev/null || true
+        wait "${pids[index]}" 2>/dev/null || true
+    done
 }

@@ -1,21 +1,14 @@
 # The cluster profile: Redis and RabbitMQ are real; dispatcher, autoscaler and workers are Windows programs.
 
 check_cluster() {
-    local port redis rabbitmq exe config
-    port=$(free_port) redis=$(free_port) rabbitmq=$(free_port)
-    export ERL_EPMD_PORT
-    ERL_EPMD_PORT=$(free_port)
-    epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 >/dev/null 2>&1 &
-    pids+=($!)
-    tests/servers.sh redis "$folder/redis" "$redis" >"$folder/redis.log" 2>&1 &
-    pids+=($!) && wait_for redis $! "$redis" "$folder/redis.log"
-    tests/servers.sh rabbitmq "$folder/rabbitmq" "$rabbitmq" >"$folder/rabbitmq.log" 2>&1 &
-    pids+=($!) && wait_for rabbitmq $! "$rabbitmq" "$folder/rabbitmq.log"
+    local port exe config
+    port=$(free_port)
+    start_servers
     exe=$(program cluster)
     config=$(settings cluster "$port" <<END
 profile = "cluster"
-redis.url = "redis://127.0.0.1:$redis/0"
-rabbitmq.url = "amqp://guest:guest@127.0.0.1:$rabbitmq/%2f"
+redis.url = "$CLAWPOOL_TEST_REDIS"
+rabbitmq.url = "$CLAWPOOL_TEST_RABBITMQ"
 [[pools]]
 name = "kept"
 workers = 1
