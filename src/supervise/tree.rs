@@ -5,6 +5,8 @@ use std::{io, process::ExitStatus};
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::Limits;
+
 /// Killed as a whole when dropped. A descendant that leaves the process group on purpose (setsid) leaves the tree as well.
 #[derive(Debug)]
 pub struct Tree {
@@ -16,9 +18,14 @@ pub struct Tree {
 
 impl Tree {
     pub fn spawn(command: Command) -> io::Result<Self> {
+        Self::spawn_within(command, Limits::default())
+    }
+
+    /// Windows: the whole tree has these limits, from its first instruction on.
+    pub fn spawn_within(command: Command, limits: Limits) -> io::Result<Self> {
         let mut command = CommandWrap::from(command);
         command.wrap(KillOnDrop);
-        platform::bind(&mut command);
+        platform::bind(&mut command, limits);
         let child = command.spawn()?;
         let pid = child.id().unwrap_or_default();
         Ok(Self { child, pid, over: false })
@@ -77,7 +84,9 @@ mod platform {
     use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
     use tokio::signal::unix::SignalKind;
 
-    pub(super) fn bind(command: &mut CommandWrap) {
+    use super::Limits;
+
+    pub(super) fn bind(command: &mut CommandWrap, _: Limits) {
         command.wrap(ProcessGroup::leader());
     }
 
@@ -90,7 +99,13 @@ mod platform {
 mod platform {
     use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 
-    pub(super) fn bind(command: &mut CommandWrap) {
+    use super::Limits;
+    use crate::supervise::limits::Limited;
+
+    pub(super) fn bind(command: &mut CommandWrap, limits: Limits) {
+        if limits != Limits::default() {
+            command.wrap(Limited(limits));
+        }
         command.wrap(JobObject);
     }
 

@@ -1,4 +1,4 @@
-use super::{Config, Key, Report, at_least_one, autoscale, restart, worker};
+use super::{Config, Key, Report, at_least_one, autoscale, limits, restart, worker};
 use crate::config::{Pool, PoolDriver};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
@@ -9,6 +9,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         slots(&key, pool, config, report);
         driver(&key, &pool.driver, report);
         restart::check(&key, pool, report);
+        limits::check(&key, pool, report);
         if pool.command.first().is_some_and(String::is_empty) {
             report.refuse(&key.name("command"), "\"\"", "the program has no name", "write [\"program\", \"argument\"]");
         }
