@@ -6,11 +6,14 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 # Dependencies first, in a layer of their own: they change rarely and take longest.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src workers tests/it \
-    && echo 'fn main() {}' | tee src/main.rs workers/main.rs tests/it/main.rs >/dev/null \
+COPY load-tests/Cargo.toml load-tests/
+RUN mkdir -p src workers tests/it load-tests/src \
+    && echo 'fn main() {}' | tee src/main.rs workers/main.rs tests/it/main.rs load-tests/src/main.rs >/dev/null \
     && touch src/lib.rs \
     && cargo build --release --locked --features docker --bin clawpool
-COPY . .
+COPY config config
+COPY workers workers
+COPY src src
 # The placeholders' build is older than these files only when cargo sees them as new.
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked --features docker --bin clawpool
 

@@ -20,6 +20,10 @@ servers:
 windows *checks:
     tests/windows/run {{checks}}
 
+# docker-compose.yml on an engine of its own (Debian, root; installs what it needs).
+compose *checks:
+    tests/compose/run {{checks}}
+
 # Archives for Linux and Windows with checksums, manual pages, completions and the default configuration.
 release:
     release/build
@@ -35,3 +39,7 @@ deny:
 # Measures: `just load drain`, `just load --quick`.
 load *args:
     cargo run --release -p clawpool-load -- {{args}}
+
+# What a task costs without any broker: the codec, the classification, the arbiter.
+bench *args:
+    cargo bench --bench task_path -- {{args}}

@@ -1,7 +1,9 @@
 //! Measures Clawpool beside the raw ceiling of its brokers. README.md explains the scenarios.
 
+mod goal;
 mod lane;
 mod machine;
+mod mix;
 mod plot;
 mod process;
 mod raw;
@@ -14,7 +16,7 @@ mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 
 use report::Report;
@@ -49,6 +51,12 @@ struct Wish {
     /// Worker slots of a worker that is measured
     #[arg(long, default_value_t = 256)]
     slots: u16,
+    /// The classes, their shares and handler times of the scenario `mixed`
+    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/mix.toml"))]
+    mix: PathBuf,
+    /// Where `peers/install` put the peers [default: target/peers; with --smoke: they are left out]
+    #[arg(long, value_name = "DIR", env = "PEERS_FOLDER")]
+    peers: Option<PathBuf>,
     /// Write the figures here too, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -61,6 +69,13 @@ struct Wish {
     /// A RabbitMQ to use, in place of one started for the run
     #[arg(long, env = "CLAWPOOL_TEST_RABBITMQ")]
     rabbitmq: Option<String>,
+}
+
+impl Wish {
+    fn peers(&self) -> Option<PathBuf> {
+        let usual = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/peers"));
+        self.peers.clone().or_else(|| (!self.smoke).then(usual))
+    }
 }
 
 /// What this program is when it starts itself.
@@ -87,7 +102,11 @@ async fn main() -> ExitCode {
             let arguments = std::iter::once("clawpool".to_owned()).chain(arguments);
             return clawpool::cli::Cli::parse_from(arguments).run().await;
         }
-        None => measure(program.wish).await,
+        None => tokio::select! {
+            ended = measure(program.wish) => ended,
+            // Whatever was started ends with the run that is dropped.
+            told = told_to_end() => told.and_then(|()| bail!("told to end")),
+        },
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -98,8 +117,25 @@ async fn main() -> ExitCode {
     }
 }
 
+#[cfg(unix)]
+async fn told_to_end() -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() -> Result<()> {
+    Ok(tokio::signal::ctrl_c().await?)
+}
+
 async fn measure(wish: Wish) -> Result<()> {
     let scenarios = if wish.scenarios.is_empty() { Scenario::all() } else { wish.scenarios.clone() };
+    // Before anything is measured: a run of all takes long.
+    scenarios.iter().try_for_each(|scenario| scenario.check(&wish))?;
     let mut reports = Vec::new();
     for scenario in scenarios {
         // Servers of its own for each scenario: what one leaves behind must not weigh on the next.
@@ -112,6 +148,9 @@ async fn measure(wish: Wish) -> Result<()> {
             report.write(&wish.out)?;
         }
         reports.push(report);
+    }
+    if reports.len() > 1 {
+        print!("{}", report::targets(&reports));
     }
     if let Some(file) = &wish.json {
         std::fs::write(file, serde_json::to_vec_pretty(&reports)?)?;
@@ -126,5 +165,5 @@ async fn run(scenario: Scenario, site: &Site, wish: &Wish) -> Result<Report> {
     }
     let rounds = wish.rounds.unwrap_or(if site.size == Size::Full { 3 } else { 1 });
     let figures = rounds::run(site, &plan.contestants, rounds).await?;
-    Ok(Report::new(scenario, site, rounds, figures, &plan.ratios).await)
+    Ok(Report::new(scenario, site, rounds, figures, &plan.goals).await)
 }

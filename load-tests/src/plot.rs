@@ -28,7 +28,11 @@ pub fn bars(title: &str, figures: &[Series]) -> String {
         let _ = writeln!(svg, "<text x=\"8\" y=\"{:.0}\" font-weight=\"bold\">{}</text>", y + 14.0, escaped(unit));
         y += LINE;
         let group: Vec<&Series> = figures.iter().filter(|series| series.unit == unit).collect();
-        let most = group.iter().map(|series| series.range().1).fold(f64::MIN_POSITIVE, f64::max);
+        let most = group
+            .iter()
+            .map(|series| series.range().1)
+            .filter(|most| most.is_finite())
+            .fold(f64::MIN_POSITIVE, f64::max);
         for series in group {
             svg.push_str(&bar(series, most, y));
             y += LINE;
@@ -39,10 +43,15 @@ pub fn bars(title: &str, figures: &[Series]) -> String {
 }
 
 fn bar(series: &Series, most: f64, y: f64) -> String {
-    let scale = |value: f64| (value / most * WIDTH).max(0.0);
+    // What did not end in its time is longer than everything that did.
+    let scale = |value: f64| (value / most * WIDTH).clamp(0.0, WIDTH);
     let (low, high) = series.range();
     let (median, middle) = (series.median(), y + LINE / 2.0);
-    let colour = if series.name.starts_with("ceiling") { "#bab0ac" } else { "#1f5c99" };
+    let colour = match series.name.split(' ').next() {
+        Some("ceiling") => "#bab0ac",
+        Some("peer") => "#59a14f",
+        _ => "#1f5c99",
+    };
     format!(
         "<text x=\"{:.0}\" y=\"{:.0}\" text-anchor=\"end\">{}</text>\
          <rect x=\"{LABEL}\" y=\"{:.0}\" width=\"{:.1}\" height=\"{:.0}\" fill=\"{colour}\"/>\

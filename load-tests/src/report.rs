@@ -6,12 +6,15 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::{
+    goal::{Goal, Judged},
     machine::Machine,
     plot,
-    rounds::{Ratio, Series, Target},
+    rounds::Series,
     scenario::Scenario,
     site::Site,
 };
+
+const HEAD: &str = "| target | measured | aim | |\n|---|---:|---:|---|\n";
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -19,24 +22,15 @@ pub struct Report {
     about: &'static str,
     machine: Machine,
     rounds: usize,
+    targets: Vec<Judged>,
     figures: Vec<Series>,
-    ratios: Vec<Share>,
-}
-
-/// A ratio of two medians.
-#[derive(Debug, Serialize)]
-struct Share {
-    #[serde(flatten)]
-    ratio: Ratio,
-    value: f64,
-    met: Option<bool>,
 }
 
 impl Report {
-    pub async fn new(scenario: Scenario, site: &Site, rounds: usize, figures: Vec<Series>, ratios: &[Ratio]) -> Self {
-        let ratios = ratios.iter().filter_map(|ratio| share(ratio, &figures)).collect();
+    pub async fn new(scenario: Scenario, site: &Site, rounds: usize, figures: Vec<Series>, goals: &[Goal]) -> Self {
+        let targets = goals.iter().filter_map(|goal| goal.judge(&figures)).collect();
         let (about, machine) = (scenario.about(), Machine::look(site).await);
-        Self { scenario: scenario.to_string(), about, machine, rounds, figures, ratios }
+        Self { scenario: scenario.to_string(), about, machine, rounds, targets, figures }
     }
 
     pub fn markdown(&self) -> String {
@@ -45,27 +39,27 @@ impl Report {
         let mut text = format!(
             "# {}\n\n{}\n\n`{command}`\n\n{cpu}, {cores} cores, {memory_gib} GiB, {system}; Redis {redis}, RabbitMQ {rabbitmq}, \
              SQLite {sqlite}; Clawpool {clawpool}, commit {commit}; median of {} rounds. Servers, workers and producers share the \
-             machine.\n\n![plot]({}.svg)\n\n| figure | median | lowest–highest | |\n|---|---:|---:|---|\n",
-            self.scenario, self.about, self.rounds, self.scenario
+             machine.\n\n{}![plot]({}.svg)\n\n| figure | median | lowest–highest | |\n|---|---:|---:|---|\n",
+            self.scenario,
+            self.about,
+            self.rounds,
+            self.judgement(),
+            self.scenario
         );
         for series in &self.figures {
             let (low, high) = series.range();
             let (median, low, high) = (number(series.median()), number(low), number(high));
             let _ = writeln!(text, "| {} | {median} | {low}–{high} | {} |", series.name, series.unit);
         }
-        if !self.ratios.is_empty() {
-            text.push_str("\n| ratio | value | target | |\n|---|---:|---:|---|\n");
+        text + "\n"
+    }
+
+    /// Every target of the scenario that was measured, in one table.
+    fn judgement(&self) -> String {
+        if self.targets.is_empty() {
+            return String::new();
         }
-        for Share { ratio, value, met } in &self.ratios {
-            let target = match ratio.target {
-                Target::AtLeast(target) => format!("≥ {target}"),
-                Target::AtMost(target) => format!("≤ {target}"),
-            };
-            let met = met.map_or("", |met| if met { "met" } else { "missed" });
-            let _ = writeln!(text, "| {} ÷ {} | {value:.2} | {target} | {met} |", ratio.of, ratio.to);
-        }
-        text.push('\n');
-        text
+        format!("{HEAD}{}\n", self.targets.iter().map(Judged::row).collect::<String>())
     }
 
     pub fn write(&self, folder: &Path) -> Result<()> {
@@ -78,21 +72,21 @@ impl Report {
     }
 }
 
-/// None when a contestant of it did not run.
-fn share(ratio: &Ratio, figures: &[Series]) -> Option<Share> {
-    let median = |name: &str| figures.iter().find(|series| series.name == name).map(Series::median);
-    let value = median(&ratio.of)? / median(&ratio.to)?;
-    let met = match ratio.target {
-        Target::AtLeast(target) => Some(value >= target),
-        Target::AtMost(target) => Some(value <= target),
-    };
-    Some(Share { ratio: ratio.clone(), value, met })
+/// The targets of all these scenarios in one table.
+pub fn targets(reports: &[Report]) -> String {
+    let rows = reports.iter().flat_map(|report| &report.targets).map(Judged::row);
+    format!("# targets\n\n{HEAD}{}\n", rows.collect::<String>())
 }
 
 /// Three digits that matter, thousands apart.
 pub fn number(value: f64) -> String {
-    if value.abs() < 100.0 {
-        let digits = if value.abs() < 1.0 { 3 } else { 1 };
+    let digits = match value.abs() {
+        small if small < 1.0 => 3,
+        small if small < 10.0 => 2,
+        small if small < 100.0 => 1,
+        _ => 0,
+    };
+    if digits > 0 || !value.is_finite() {
         return format!("{value:.digits$}");
     }
     let digits = format!("{value:.0}");

@@ -1,5 +1,7 @@
 //! Contestants in turn, several rounds: a machine that slows down slows down all of them.
 
+use std::time::Instant;
+
 use anyhow::{Context, Result};
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -26,6 +28,7 @@ type Run = Box<dyn Fn(Site) -> BoxFuture<'static, Result<Vec<Figure>>> + Send + 
 pub struct Contestant {
     pub name: String,
     run: Run,
+    once: bool,
 }
 
 impl Contestant {
@@ -34,7 +37,12 @@ impl Contestant {
         F: Fn(Site) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Vec<Figure>>> + Send + 'static,
     {
-        Self { name: name.into(), run: Box::new(move |site| Box::pin(run(site))) }
+        Self { name: name.into(), run: Box::new(move |site| Box::pin(run(site))), once: false }
+    }
+
+    /// In the first round alone: it takes long.
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
     }
 }
 
@@ -65,34 +73,15 @@ impl Series {
     }
 }
 
-/// Two figures of one run, and what is aimed at.
-#[derive(Clone, Debug, Serialize)]
-pub struct Ratio {
-    pub of: String,
-    pub to: String,
-    pub target: Target,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Target {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-impl Ratio {
-    pub fn new(of: impl Into<String>, to: impl Into<String>, target: Target) -> Self {
-        Self { of: of.into(), to: to.into(), target }
-    }
-}
-
 /// Figures in the order of their first appearance.
 pub async fn run(site: &Site, contestants: &[Contestant], rounds: usize) -> Result<Vec<Series>> {
     let mut all: Vec<Series> = Vec::new();
     for round in 1..=rounds.max(1) {
-        for contestant in contestants {
+        for contestant in contestants.iter().filter(|contestant| round == 1 || !contestant.once) {
             eprintln!("round {round} of {rounds}: {}", contestant.name);
+            let started = Instant::now();
             let figures = (contestant.run)(site.clone()).await.with_context(|| contestant.name.clone())?;
+            eprintln!("    {:.1} s with everything around it", started.elapsed().as_secs_f64());
             for Figure { name, unit, value } in figures {
                 eprintln!("    {name}: {value:.1} {unit}");
                 match all.iter_mut().find(|series| series.name == name) {

@@ -4,7 +4,7 @@
 use std::{
     net::{TcpListener, TcpStream},
     path::Path,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
     sync::Mutex,
+    time::{sleep, timeout},
 };
 
 use crate::process;
@@ -24,9 +25,8 @@ pub struct Servers {
     pub rabbitmq: String,
     /// Those that this run started, by name, in the order of their start.
     started: Mutex<Vec<(&'static str, Child)>>,
-    /// Process ids of the servers; none of a server that was given.
-    pub redis_pid: Option<u32>,
-    pub rabbitmq_pid: Option<u32>,
+    redis_pid: Option<u32>,
+    rabbitmq_pid: Option<u32>,
 }
 
 impl Servers {
@@ -77,11 +77,14 @@ impl Servers {
     }
 
     async fn answer(&self) -> Result<()> {
-        for _ in 0..600 {
-            if self.answers().await.is_ok() {
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(180) {
+            // A RabbitMQ that still starts takes connections and leaves them lying.
+            if timeout(Duration::from_secs(1), self.answers()).await.is_ok_and(|answer| answer.is_ok()) {
+                eprintln!("the servers answer after {:.1} s", started.elapsed().as_secs_f64());
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            sleep(Duration::from_millis(200)).await;
         }
         self.answers().await.context("the servers do not answer")
     }
@@ -92,6 +95,11 @@ impl Servers {
         let rabbitmq = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await?;
         rabbitmq.create_channel().await?;
         Ok(rabbitmq.close(200, "".into()).await?)
+    }
+
+    /// Of their processes; none of a server that was given.
+    pub fn pids(&self) -> Vec<u32> {
+        self.redis_pid.into_iter().chain(self.rabbitmq_pid).collect()
     }
 
     /// Of Redis and of RabbitMQ, as they say themselves.
@@ -152,7 +160,7 @@ impl Servers {
     pub async fn stop(&self) -> Result<()> {
         while let Some((name, mut child)) = self.started.lock().await.pop() {
             process::terminate(&child);
-            if tokio::time::timeout(Duration::from_secs(30), child.wait()).await.is_err() {
+            if timeout(Duration::from_secs(30), child.wait()).await.is_err() {
                 child.kill().await?;
                 bail!("{name} did not stop when it was told to; it was killed");
             }

@@ -23,6 +23,9 @@ pub enum Size {
 pub struct Site {
     pub size: Size,
     pub slots: u16,
+    pub mix: PathBuf,
+    /// The folder of the peers.
+    pub peers: Option<PathBuf>,
     pub servers: Arc<Servers>,
     folder: Arc<TempDir>,
 }
@@ -45,7 +48,8 @@ impl Site {
             (true, _) => Size::Quick,
             _ => Size::Full,
         };
-        Ok(Self { size, slots: wish.slots, servers: Arc::new(servers), folder: Arc::new(folder) })
+        let (servers, folder) = (Arc::new(servers), Arc::new(folder));
+        Ok(Self { size, slots: wish.slots, mix: wish.mix.clone(), peers: wish.peers(), servers, folder })
     }
 
     pub async fn close(&self) -> Result<()> {
@@ -54,6 +58,11 @@ impl Site {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The same place, for workers of another size.
+    pub fn with_slots(self, slots: u16) -> Self {
+        Self { slots, ..self }
     }
 
     /// A number of tasks for this size of run.

@@ -17,13 +17,15 @@ use serde::{Deserialize, Serialize};
 
 /// Does nothing.
 pub const NOOP: &str = "load.noop";
+/// Takes as many microseconds as its payload says.
+pub const REST: &str = "load.rest";
 /// Notes its start in the ledger, then takes as long as it is told.
 pub const MARK: &str = "load.mark";
 /// Names the folder of the ledgers, one file a process.
 pub const LEDGER: &str = "CLAWPOOL_LOAD_LEDGER";
 
 pub async fn run() -> Result<()> {
-    let mut worker = Worker::builder().handler_object(NOOP, Arc::new(Noop));
+    let mut worker = Worker::builder().handler_object(NOOP, Arc::new(Noop)).handler_object(REST, Arc::new(Rest));
     if let Some(folder) = std::env::var_os(LEDGER) {
         let file = std::path::Path::new(&folder).join(std::process::id().to_string());
         worker = worker.handler_object(MARK, Arc::new(Mark { starts: keep(File::create(file)?) }));
@@ -40,6 +42,16 @@ struct Noop;
 #[async_trait]
 impl Handler for Noop {
     async fn run(&self, _: Context) -> Result<Payload, Failure> {
+        Ok(Payload::null())
+    }
+}
+
+struct Rest;
+
+#[async_trait]
+impl Handler for Rest {
+    async fn run(&self, context: Context) -> Result<Payload, Failure> {
+        tokio::time::sleep(Duration::from_micros(context.payload()?)).await;
         Ok(Payload::null())
     }
 }

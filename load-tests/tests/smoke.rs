@@ -44,6 +44,52 @@ fn every_priority_flows() {
     assert_eq!(named(&figures, "90 %: P"), 21);
 }
 
+#[test]
+fn urgent_tasks_run_beside_a_flood() {
+    let figures = figures("isolation");
+    assert_eq!(named(&figures, "no flood: P"), 6);
+    assert_eq!(named(&figures, "flood of no-op tasks: P") + named(&figures, "flood of 50 ms tasks: P"), 12);
+}
+
+#[test]
+fn every_class_of_a_mixed_load_is_judged() {
+    let figures = figures("mixed");
+    for priority in 0..7 {
+        assert_eq!(named(&figures, &format!("P{priority} ")), 5);
+    }
+}
+
+#[test]
+fn growth_is_measured() {
+    let figures = figures("scale");
+    for lane in ["critical", "normal", "embedded"] {
+        assert!(named(&figures, &format!("{lane}, 60 waiting: ")) >= 4, "{lane}: {figures:?}");
+    }
+    assert!(named(&figures, "1 worker: ") >= 4 && named(&figures, "3 workers: ") >= 4);
+    for profile in ["cluster", "embedded"] {
+        assert_eq!(named(&figures, &format!("{profile}, 20 delayed: ")), 2);
+        assert_eq!(named(&figures, &format!("{profile}, 20 dead: ")), 4);
+    }
+}
+
+#[test]
+fn clawpool_runs_beside_the_peers() {
+    let figures = figures("peers");
+    assert_eq!(named(&figures, "library batch, ") + named(&figures, "HTTP single, "), 4);
+    assert_eq!(named(&figures, "drain critical, 1 worker: rate") + named(&figures, "drain normal, 1 worker: rate"), 2);
+    assert_eq!(named(&figures, "latency, "), 6);
+}
+
+#[test]
+fn missing_peers_are_named_with_their_cure_before_anything_is_measured() {
+    let folder = tempfile::TempDir::with_prefix("clawpool-smoke-").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool-load"));
+    let output = command.args(["ceiling", "peers", "--quick", "--peers"]).arg(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && output.stdout.is_empty());
+    assert!(said.contains(&format!("load-tests/peers/install {}", folder.path().display())), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn what_a_killed_worker_ran_is_not_lost() {

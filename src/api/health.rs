@@ -3,24 +3,16 @@ use std::{collections::BTreeMap, fmt::Display, future::Future, sync::Arc, time::
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use futures::future::try_join_all;
 
 use super::{
     Api,
-    auth::Caller,
-    autoscaler,
-    error::ApiError,
-    queues,
-    view::{HealthView, QueueView, Status},
+    view::{HealthView, Status},
 };
-use crate::{
-    autoscale::control::PoolStatus,
-    config::Scope,
-    task::{Queue, Timestamp},
-};
+use crate::task::{Queue, Timestamp};
 
 /// A probe gives up after some seconds itself; this comes before it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -52,54 +44,5 @@ async fn state<T, E: Display>(check: impl Future<Output = Result<T, E>>, reasons
         Ok(Err(error)) if reasons => format!("down: {error}"),
         Ok(Err(_)) => "down".to_owned(),
         Err(_) => format!("down: no answer within {PATIENCE:?}"),
-    }
-}
-
-/// For Prometheus. The queues are looked at when it asks, not before.
-pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, ApiError> {
-    caller.needs(&[Scope::Read])?;
-    for view in queues::all(&api).await? {
-        note(&view);
-    }
-    for status in autoscaler::pools(&api).await?.iter().filter(|status| !status.dry_run) {
-        note_pool(status);
-    }
-    let text = crate::telemetry::metrics().render();
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn note(view: &QueueView) {
-    let queue = [("queue", view.queue.name())];
-    if let Some(ready) = view.ready {
-        metrics::gauge!("clawpool_queue_ready", &queue).set(ready as f64);
-        let age = view.oldest_age_ms.unwrap_or_default() as f64 / 1000.0;
-        metrics::gauge!("clawpool_queue_oldest_seconds", &queue).set(age);
-    }
-    metrics::gauge!("clawpool_queue_in_flight", &queue).set(view.in_flight as f64);
-    metrics::gauge!("clawpool_queue_paused", &queue).set(if view.paused { 1.0 } else { 0.0 });
-    let totals = &view.totals;
-    metrics::counter!("clawpool_tasks_enqueued_total", &queue).absolute(totals.enqueued);
-    metrics::counter!("clawpool_tasks_completed_total", &queue).absolute(totals.completed);
-    metrics::counter!("clawpool_tasks_retried_total", &queue).absolute(totals.retried);
-    metrics::counter!("clawpool_tasks_dead_total", &queue).absolute(totals.dead);
-    metrics::counter!("clawpool_tasks_cancelled_total", &queue).absolute(totals.cancelled);
-}
-
-fn note_pool(status: &PoolStatus) {
-    let pool = [("pool", status.pool.clone())];
-    for (name, size) in [
-        ("clawpool_pool_size", status.current),
-        ("clawpool_pool_draining", status.draining),
-        ("clawpool_pool_wanted", status.wanted),
-        ("clawpool_pool_min", status.min),
-        ("clawpool_pool_max", status.max),
-    ] {
-        metrics::gauge!(name, &pool).set(f64::from(size));
-    }
-    let counts = &status.counts;
-    for (action, count) in [("grow", counts.grown), ("shrink", counts.shrunk), ("replace", counts.replaced)] {
-        let labels = [("pool", status.pool.clone()), ("action", action.to_owned())];
-        metrics::counter!("clawpool_pool_decisions_total", &labels).absolute(count);
     }
 }

@@ -14,6 +14,7 @@ mod enqueue;
 mod error;
 mod health;
 mod message_pack;
+mod metrics;
 mod query;
 mod queues;
 mod schedule;
@@ -92,7 +93,7 @@ impl Api {
             .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
             .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
             .route("/health", get(health::health))
-            .route("/metrics", get(health::metrics))
+            .route("/metrics", get(metrics::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(body::longest(&api.config.limits)))

@@ -1,18 +1,44 @@
+use std::time::Duration;
+
 use clap::Args;
+use serde::Serialize;
 
 use super::{
-    Globals,
-    failure::Failure,
+    Globals, config,
+    failure::{Exit, Failure},
     output::{fields, moment, plain},
 };
-use crate::api::view::{HealthView, Status};
+use crate::{
+    api::view::{HealthView, Status},
+    autoscale::control::{host, present},
+    config::Config,
+    store::{self, StoreError, WorkerInfo},
+};
+
+/// A probe gives up after some seconds itself; this comes before it.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Whether the dispatcher, its broker and its store are well; exit code 1 when not
 #[derive(Debug, Args)]
-pub struct Health {}
+pub struct Health {
+    /// Ask the store whether it hears from a worker or an autoscaler of this host: for the health check of a container
+    #[arg(long)]
+    here: bool,
+}
+
+/// Who on this host is heard from.
+#[derive(Serialize)]
+struct Here {
+    host: String,
+    workers: Vec<String>,
+    autoscalers: Vec<String>,
+}
 
 impl Health {
     pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
+        if self.here {
+            return here(globals).await;
+        }
         let view = globals.client()?.health().await?;
         globals.output().show(&view, details)?;
         match view.status {
@@ -20,6 +46,31 @@ impl Health {
             Status::Unhealthy => Err(Failure::negative()),
         }
     }
+}
+
+async fn here(globals: &Globals) -> Result<(), Failure> {
+    let config = config::load(globals)?;
+    let silent = |reason: String| Failure::new(Exit::Unreachable, format_args!("the store does not answer: {reason}"));
+    let heard = tokio::time::timeout(PATIENCE, heard(&config)).await;
+    let heard = heard.map_err(|_| silent(format!("nothing within {PATIENCE:?}")))?;
+    let here = heard.map_err(|error| silent(format!("{}: {error}", error.code())))?;
+    globals.output().show(&here, |here| {
+        fields([
+            ("host", Some(plain(&here.host, 80))),
+            ("workers", Some(here.workers.join(" "))),
+            ("autoscalers", Some(here.autoscalers.join(" "))),
+        ])
+    })?;
+    if here.workers.is_empty() && here.autoscalers.is_empty() { Err(Failure::negative()) } else { Ok(()) }
+}
+
+async fn heard(config: &Config) -> Result<Here, StoreError> {
+    let (store, host) = (store::open(config).await?, host());
+    let here = |worker: &WorkerInfo| worker.alive && worker.beat.host == host;
+    let workers = store.workers().await?.into_iter().filter(here).map(|worker| worker.beat.worker.to_string());
+    let workers = workers.collect();
+    let autoscalers = present(&*store, &host).await?;
+    Ok(Here { host, workers, autoscalers })
 }
 
 fn details(view: &HealthView) -> String {

@@ -16,8 +16,15 @@ pub struct Init {
 }
 
 /// What docker-compose.yml refuses to start without.
-const SECRETS: [&str; 5] =
-    ["REDIS_PASSWORD", "RABBITMQ_PASSWORD", "CLAWPOOL_PRODUCER_TOKEN", "CLAWPOOL_AGENT_TOKEN", "CLAWPOOL_ADMIN_TOKEN"];
+const SECRETS: [&str; 7] = [
+    "REDIS_PASSWORD",
+    "RABBITMQ_PASSWORD",
+    "GRAFANA_PASSWORD",
+    "CLAWPOOL_PRODUCER_TOKEN",
+    "CLAWPOOL_AGENT_TOKEN",
+    "CLAWPOOL_ADMIN_TOKEN",
+    "CLAWPOOL_METRICS_TOKEN",
+];
 
 impl Init {
     pub(super) fn run(&self, globals: &Globals) -> Result<(), Failure> {

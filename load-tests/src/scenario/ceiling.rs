@@ -17,7 +17,7 @@ pub const ABOUT: &str = "The fewest broker operations that a durable queue can d
     200 bytes.";
 
 pub fn plan() -> Plan {
-    Plan { contestants: ceilings(), ratios: Vec::new() }
+    Plan { contestants: ceilings(), goals: Vec::new() }
 }
 
 /// Each also runs beside what is compared with it, in that run.

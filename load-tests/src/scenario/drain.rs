@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep};
 
 use super::{Plan, ceiling, tasks};
 use crate::{
+    goal::{Goal, Target},
     lane::Lane,
     process::{Process, Usage},
-    rounds::{Contestant, Figure, Ratio, Target},
+    rounds::{Contestant, Figure},
     site::{Pool, Site, Size},
 };
 
@@ -23,18 +24,29 @@ pub const ABOUT: &str = "Tasks that do nothing wait in their queue; one worker p
     workers and of the servers; memory is what the largest worker has resident at the end.";
 
 pub fn plan(site: &Site) -> Plan {
-    let mut plan = Plan { contestants: ceiling::ceilings(), ratios: Vec::new() };
+    let mut plan = Plan { contestants: ceiling::ceilings(), goals: Vec::new() };
     let workers: &[usize] = if site.size == Size::Full { &[1, 2, 4] } else { &[1] };
     for workers in workers.iter().copied() {
         for lane in Lane::ALL {
-            plan.contestants.push(Contestant::new(name(lane, workers), move |site| drain(site, lane, workers)));
+            plan.contestants.push(by_workers(lane, workers));
         }
     }
     for (lane, target) in [(Lane::Critical, 0.5), (Lane::Normal, 0.6), (Lane::High, 0.8), (Lane::Embedded, 0.5)] {
         let (of, to) = (format!("{}: rate", name(lane, 1)), format!("{}: get", lane.ceiling()));
-        plan.ratios.push(Ratio::new(of, to, Target::AtLeast(target)));
+        plan.goals.push(Goal::ratio(of, to, Target::AtLeast(target)));
+    }
+    for lane in Lane::ALL {
+        plan.goals.push(Goal::figure(format!("{}: memory", name(lane, 1)), Target::AtMost(60.0)));
     }
     plan
+}
+
+pub fn one_worker(lane: Lane) -> Contestant {
+    by_workers(lane, 1)
+}
+
+fn by_workers(lane: Lane, workers: usize) -> Contestant {
+    Contestant::new(name(lane, workers), move |site| drain(site, lane, workers))
 }
 
 fn name(lane: Lane, workers: usize) -> String {
@@ -58,13 +70,14 @@ async fn drain(site: Site, lane: Lane, workers: usize) -> Result<Vec<Figure>> {
     let watch = Watch::open(&pool).await?;
     let processes: Vec<_> = (0..workers).map(|_| Process::worker(&pool)).collect::<Result<_>>()?;
     let emptied = watch.emptied(&processes, count as u64).await?;
+    ensure!(emptied.tasks == count as u64, "{} outcomes of {count} tasks", emptied.tasks);
     for process in processes {
         process.stop().await?;
     }
     watch.nothing_left().await?;
     drop(watch);
     pool.clear().await?;
-    Ok(emptied.figures(&name(lane, workers), lane))
+    Ok(emptied.figures(&name(lane, workers)))
 }
 
 /// What happened between the first outcome and the last.
@@ -85,22 +98,30 @@ impl Emptied {
         self.workers.cpu.as_secs_f64() * 1e6 / self.tasks as f64
     }
 
-    fn figures(&self, name: &str, lane: Lane) -> Vec<Figure> {
+    /// Microseconds of the servers' processors; none when they did not work, or cannot be watched.
+    pub fn servers_cpu(&self) -> Option<f64> {
+        (!self.servers.is_zero()).then(|| self.servers.as_secs_f64() * 1e6 / self.tasks as f64)
+    }
+
+    fn figures(&self, name: &str) -> Vec<Figure> {
         let mut figures = vec![
             Figure::new(format!("{name}: rate"), "tasks/s", self.rate()),
             Figure::new(format!("{name}: workers' CPU"), "µs/task", self.cpu()),
         ];
-        if lane != Lane::Embedded && !self.servers.is_zero() {
-            let cpu = self.servers.as_secs_f64() * 1e6 / self.tasks as f64;
-            figures.push(Figure::new(format!("{name}: servers' CPU"), "µs/task", cpu));
-        }
+        figures.extend(self.servers_cpu().map(|cpu| Figure::new(format!("{name}: servers' CPU"), "µs/task", cpu)));
         figures.push(Figure::new(format!("{name}: memory"), "MB", self.workers.memory as f64 / 1e6));
         figures
     }
 }
 
+async fn total(store: &dyn Store, queue: Queue) -> Result<u64> {
+    Ok(store.totals().await?[queue.index()].completed)
+}
+
 /// Looks at a pool from outside.
 pub struct Watch {
+    /// Outcomes that were there before.
+    before: u64,
     store: Arc<dyn Store>,
     broker: Arc<dyn Broker>,
     queue: Queue,
@@ -110,14 +131,15 @@ pub struct Watch {
 impl Watch {
     pub async fn open(pool: &Pool) -> Result<Self> {
         let (store, broker) = (store::open(&pool.config).await?, broker::open(&pool.config).await?);
-        let servers = &pool.site().servers;
-        let servers = servers.redis_pid.into_iter().chain(servers.rabbitmq_pid).collect();
-        Ok(Self { store, broker, queue: pool.lane.queue(), servers })
+        let embedded = pool.lane == Lane::Embedded;
+        let servers = if embedded { Vec::new() } else { pool.site().servers.pids() };
+        let queue = pool.lane.queue();
+        Ok(Self { before: total(&*store, queue).await?, store, broker, queue, servers })
     }
 
-    /// Outcomes of completed tasks, as the store counts them.
-    pub async fn completed(&self) -> Result<u64> {
-        Ok(self.store.totals().await?[self.queue.index()].completed)
+    /// Outcomes of completed tasks since it looks, as the store counts them.
+    async fn completed(&self) -> Result<u64> {
+        Ok(total(&*self.store, self.queue).await? - self.before)
     }
 
     /// Until as many outcomes are there. The time runs from the last look that found none.
@@ -138,10 +160,9 @@ impl Watch {
             sleep(Duration::from_millis(5)).await;
         }
         let (took, after) = (started.elapsed(), Usage::of(&pids)?);
-        ensure!(completed == tasks, "{completed} outcomes of {tasks} tasks");
         let workers = Usage { cpu: after.cpu.saturating_sub(before.cpu), memory: after.memory };
         let servers = Usage::of(&self.servers)?.cpu.saturating_sub(servers);
-        Ok(Emptied { tasks, took, workers, servers })
+        Ok(Emptied { tasks: completed, took, workers, servers })
     }
 
     /// Every message was acknowledged: what a worker still held would be ready again now that it has left.

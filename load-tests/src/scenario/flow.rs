@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use clawpool::task::Priority;
 use tokio::time::Instant;
 
@@ -12,8 +12,9 @@ use super::{
     tasks,
 };
 use crate::{
+    goal::{Goal, Target},
     lane::Lane,
-    rounds::{Contestant, Figure, Ratio, Target},
+    rounds::{Contestant, Figure},
     site::{Site, Size},
 };
 
@@ -23,8 +24,8 @@ pub const ABOUT: &str = "Equal shares of P0 to P6 at 30, 60 and 90 % of what one
 
 pub fn plan() -> Plan {
     let limit = "limit: 3 round trips + 1 ms";
-    let ratio = Ratio::new("30 %: P0 p99", limit, Target::AtMost(1.0));
-    Plan { contestants: vec![Contestant::new("flow", flow)], ratios: vec![ratio] }
+    let goal = Goal::ratio("30 %: P0 p99", limit, Target::AtMost(1.0));
+    Plan { contestants: vec![Contestant::new("flow", flow)], goals: vec![goal] }
 }
 
 async fn flow(site: Site) -> Result<Vec<Figure>> {
@@ -80,20 +81,33 @@ async fn steady(site: &Site, share: u32, capacity: f64) -> Result<Vec<Figure>> {
     worker.ready().await?;
     let span = if site.size == Size::Smoke { Duration::from_millis(300) } else { Duration::from_secs(5) };
     let per_second = if site.size == Size::Smoke { 200.0 } else { capacity * f64::from(share) / 100.0 };
-    let count = marks::steady(&producer, &Priority::ALL, per_second, span, Duration::ZERO).await?;
+    let any = |number| marks::mark(number, Priority::ALL[number as usize % 7], Duration::ZERO);
+    let count = marks::steady(&producer, per_second, span, any).await?;
     marks::completed(&pool, count).await?;
     worker.stop().await?;
-    let starts = ledger.starts()?;
-    ensure!(starts.len() as u64 == count, "{} of {count} tasks are in the ledger", starts.len());
+    let starts = ledger.firsts(count)?;
     let mut figures = vec![Figure::new(format!("{share} %: load"), "tasks/s", per_second)];
     for priority in Priority::ALL {
-        let of = starts.values().filter_map(|starts| starts.first()).filter(|start| start.priority == priority as u8);
-        let mut waits: Vec<f64> = of.map(|start| start.started.saturating_sub(start.at) as f64 / 1e6).collect();
-        for (name, part) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
-            let wait = marks::quantile(&mut waits, part);
-            figures.push(Figure::new(format!("{share} %: {priority} {name}"), "ms", wait));
-        }
+        let mut waits = marks::waits(&starts, priority);
+        figures.extend(marks::quantiles(&format!("{share} %: {priority}"), &mut waits));
     }
     pool.clear().await?;
     Ok(figures)
+}
+
+/// Single tasks to an idle worker, 50 a second.
+pub async fn single(site: Site, lane: Lane) -> Result<Vec<Figure>> {
+    let pool = site.pool(lane, "")?;
+    let ledger = Ledger::new(&pool)?;
+    let producer = tasks::producer(&pool.config).await?;
+    let mut worker = ledger.worker(&pool)?;
+    worker.ready().await?;
+    let span = Duration::from_millis(20) * u32::try_from(site.count(500))?;
+    let task = |number| marks::mark(number, lane.priority(), Duration::ZERO);
+    let count = marks::steady(&producer, 50.0, span, task).await?;
+    marks::completed(&pool, count).await?;
+    worker.stop().await?;
+    let mut waits = marks::waits(&ledger.firsts(count)?, lane.priority());
+    pool.clear().await?;
+    Ok(marks::quantiles(&format!("latency, {lane}:"), &mut waits))
 }

@@ -5,20 +5,23 @@ use std::{collections::HashMap, path::PathBuf, time::Duration};
 use anyhow::{Result, ensure};
 use clawpool::{
     dispatch::Producer,
-    store::{self, Store},
-    task::{NewTask, Payload, Priority},
+    store,
+    task::{NewTask, Payload, Priority, Queue},
 };
 use tokio::time::{Instant, interval, sleep};
 
 use super::tasks;
 use crate::{
     process::Process,
+    rounds::Figure,
     site::Pool,
     worker::{LEDGER, MARK, Marked, Start, nanoseconds},
 };
 
 /// How often the load is topped up.
 const TICK: Duration = Duration::from_millis(5);
+/// How long nothing may be completed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Ledger {
     folder: PathBuf,
@@ -36,6 +39,13 @@ impl Ledger {
         Process::start(pool, &["worker"], &[(LEDGER, self.folder.as_os_str())])
     }
 
+    /// The first start of each of these tasks, all of which ran.
+    pub fn firsts(&self, tasks: u64) -> Result<Vec<Start>> {
+        let starts = self.starts()?;
+        ensure!(starts.len() as u64 == tasks, "{} of {tasks} tasks are in the ledger", starts.len());
+        Ok(starts.into_values().filter_map(|starts| starts.into_iter().next()).collect())
+    }
+
     /// Every start of every task, by the task's number.
     pub fn starts(&self) -> Result<HashMap<u64, Vec<Start>>> {
         let mut starts: HashMap<u64, Vec<Start>> = HashMap::new();
@@ -51,23 +61,20 @@ impl Ledger {
     }
 }
 
-/// So many tasks a second of each of the priorities in turn, for so long, whether or not the workers keep up. Returns how
-/// many they were.
+/// So many tasks a second for so long, whether or not the workers keep up. `task` makes each from its number. Returns
+/// how many they were.
 pub async fn steady(
     producer: &Producer,
-    priorities: &[Priority],
     per_second: f64,
     span: Duration,
-    takes: Duration,
+    mut task: impl FnMut(u64) -> Result<NewTask>,
 ) -> Result<u64> {
     let (started, mut ticks, mut number) = (Instant::now(), interval(TICK), 0u64);
     let mut calls = tokio::task::JoinSet::new();
     while started.elapsed() < span {
         ticks.tick().await;
         let due = (started.elapsed().as_secs_f64() * per_second) as u64;
-        let batch: Vec<NewTask> = (number..due)
-            .map(|number| mark(number, priorities[number as usize % priorities.len()], takes))
-            .collect::<Result<_>>()?;
+        let batch: Vec<NewTask> = (number..due).map(&mut task).collect::<Result<_>>()?;
         number = number.max(due);
         if !batch.is_empty() {
             let producer = producer.clone();
@@ -88,20 +95,38 @@ pub fn mark(number: u64, priority: Priority, takes: Duration) -> Result<NewTask>
 
 /// Waits until so many tasks of a pool are completed, whatever their queue.
 pub async fn completed(pool: &Pool, tasks: u64) -> Result<()> {
+    completed_on(pool, &Queue::ALL, tasks).await
+}
+
+/// Waits until so many tasks of these queues are completed.
+pub async fn completed_on(pool: &Pool, queues: &[Queue], tasks: u64) -> Result<()> {
     let store = store::open(&pool.config).await?;
-    let deadline = Instant::now() + Duration::from_secs(120);
+    let mut deadline = Instant::now() + PATIENCE;
+    let mut before = 0;
     loop {
-        let done = total(&*store).await?;
+        let totals = store.totals().await?;
+        let done: u64 = queues.iter().map(|queue| totals[queue.index()].completed).sum();
         if done >= tasks {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "{done} of {tasks} tasks were completed in two minutes");
+        if done > before {
+            (before, deadline) = (done, Instant::now() + PATIENCE);
+        }
+        ensure!(Instant::now() < deadline, "{done} of {tasks} tasks were completed, and then none for a minute");
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-async fn total(store: &dyn Store) -> Result<u64> {
-    Ok(store.totals().await?.iter().map(|queue| queue.completed).sum())
+/// How long the first starts of a priority's tasks kept them waiting, in milliseconds.
+pub fn waits<'a>(starts: impl IntoIterator<Item = &'a Start>, priority: Priority) -> Vec<f64> {
+    let of = starts.into_iter().filter(|start| start.priority == priority as u8);
+    of.map(|start| start.started.saturating_sub(start.at) as f64 / 1e6).collect()
+}
+
+/// Of waits, as figures of this name.
+pub fn quantiles(name: &str, waits: &mut [f64]) -> Vec<Figure> {
+    let quantile = |(text, part)| Figure::new(format!("{name} {text}"), "ms", quantile(waits, part));
+    [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)].map(quantile).into()
 }
 
 /// The value that so large a part of them does not pass.

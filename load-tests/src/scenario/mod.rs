@@ -4,18 +4,20 @@ mod ceiling;
 mod drain;
 mod enqueue;
 mod flow;
+mod isolation;
 mod marks;
+mod mixed;
+mod peers;
 mod recovery;
+mod scale;
 mod tasks;
 
 use std::fmt;
 
+use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::{
-    rounds::{Contestant, Ratio},
-    site::Site,
-};
+use crate::{Wish, goal::Goal, rounds::Contestant, site::Site};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
@@ -23,19 +25,31 @@ pub enum Scenario {
     Enqueue,
     Drain,
     Flow,
+    Isolation,
+    Mixed,
+    Peers,
     Recovery,
+    Scale,
 }
 
 /// Who runs, and what is compared.
 #[derive(Default)]
 pub struct Plan {
     pub contestants: Vec<Contestant>,
-    pub ratios: Vec<Ratio>,
+    pub goals: Vec<Goal>,
 }
 
 impl Scenario {
     pub fn all() -> Vec<Self> {
         Self::value_variants().to_vec()
+    }
+
+    /// That the run can have what the scenario needs.
+    pub fn check(self, wish: &Wish) -> Result<()> {
+        match (self, wish.peers()) {
+            (Self::Peers, Some(folder)) => peers::installed(&folder),
+            _ => Ok(()),
+        }
     }
 
     pub fn plan(self, site: &Site) -> Plan {
@@ -44,7 +58,11 @@ impl Scenario {
             Self::Enqueue => enqueue::plan(),
             Self::Drain => drain::plan(site),
             Self::Flow => flow::plan(),
+            Self::Isolation => isolation::plan(),
+            Self::Mixed => mixed::plan(),
+            Self::Peers => peers::plan(site),
             Self::Recovery => recovery::plan(),
+            Self::Scale => scale::plan(site),
         }
     }
 
@@ -54,7 +72,11 @@ impl Scenario {
             Self::Enqueue => enqueue::ABOUT,
             Self::Drain => drain::ABOUT,
             Self::Flow => flow::ABOUT,
+            Self::Isolation => isolation::ABOUT,
+            Self::Mixed => mixed::ABOUT,
+            Self::Peers => peers::ABOUT,
             Self::Recovery => recovery::ABOUT,
+            Self::Scale => scale::ABOUT,
         }
     }
 }

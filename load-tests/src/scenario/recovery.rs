@@ -35,11 +35,19 @@ pub fn plan() -> Plan {
             if lane == Lane::Embedded && signal == Signal::Stop {
                 continue;
             }
-            let run = move |site| recover(site, lane, signal);
-            plan.contestants.push(Contestant::new(format!("{}, {lane}", name(signal)), run));
+            plan.contestants.push(contestant(lane, signal));
         }
     }
     plan
+}
+
+/// A worker that is killed.
+pub fn killed(lane: Lane) -> Contestant {
+    contestant(lane, Signal::Kill)
+}
+
+fn contestant(lane: Lane, signal: Signal) -> Contestant {
+    Contestant::new(format!("{}, {lane}", name(signal)), move |site| recover(site, lane, signal))
 }
 
 fn name(signal: Signal) -> &'static str {
@@ -56,13 +64,14 @@ async fn recover(site: Site, lane: Lane, signal: Signal) -> Result<Vec<Figure>> 
     victim.ready().await?;
     other.ready().await?;
     let span = Duration::from_secs(if site.size == Size::Smoke { 1 } else { 6 });
-    let (priority, doomed) = ([lane.priority()], victim.pid);
+    let doomed = victim.pid;
+    let task = |number| marks::mark(number, lane.priority(), TAKES);
     let strike = async {
         sleep(span / 2).await;
         victim.signal(signal);
         nanoseconds()
     };
-    let (count, struck) = tokio::join!(marks::steady(&producer, &priority, 200.0, span, TAKES), strike);
+    let (count, struck) = tokio::join!(marks::steady(&producer, 200.0, span, task), strike);
     let count = count?;
     marks::completed(&pool, count).await?;
     victim.signal(Signal::Continue);

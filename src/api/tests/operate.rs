@@ -101,9 +101,10 @@ async fn workers_are_listed_and_drained() {
 }
 
 #[tokio::test]
-async fn metrics_and_health_speak_of_the_queues() {
+async fn metrics_and_health_speak_of_the_queues_and_the_workers() {
     let pool = pool().await;
     pool.enqueue(&json!({"kind": "a"})).await;
+    pool.beat(3).await;
     let (status, health) = pool.call(Method::GET, "/health").await;
     assert_eq!(
         (status.as_u16(), &health["status"], &health["services"]["store"]),
@@ -114,6 +115,8 @@ async fn metrics_and_health_speak_of_the_queues() {
     for line in [
         "clawpool_queue_ready{queue=\"normal.p4\"} 1",
         "clawpool_tasks_enqueued_total{queue=\"normal.p4\"} 1",
+        "clawpool_workers{pool=\"general\"} 1",
+        "clawpool_worker_tasks{pool=\"general\"} 3",
         "clawpool_http_request_seconds_count{method=\"POST\",route=\"/v1/tasks\",status=\"201\"} ",
     ] {
         assert!(text.contains(line), "{line} is missing in:\n{text}");

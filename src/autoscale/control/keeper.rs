@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep},
@@ -15,13 +17,16 @@ use crate::{
     autoscale::{
         Plan,
         driver::{Driver, DriverError, MemberId},
-        policy::{Decision, Planner},
+        policy::{Decision, Planner, Reading},
         sense::{Crew, Facts, Sensor},
     },
     broker::Broker,
     store::{Fence, StoreError},
     task::{Timestamp, WorkerId},
 };
+
+/// How long a change that could not be made is shown when nothing is tried any more.
+const FAILURE_SHOWN: Duration = Duration::from_secs(120);
 
 /// Keeps one pool while this process leads, or watches it in a dry run.
 pub(super) struct Keeper<'a, S: ?Sized> {
@@ -43,6 +48,8 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     /// The pool has just changed: the first decision to leave it as it is is written down too.
     changed: bool,
     trouble: Option<String>,
+    /// What was last wanted and could not be done, and when.
+    failed: Option<(Duration, String)>,
     shown: Option<PoolStatus>,
     /// Durations are counted from here.
     since: Instant,
@@ -71,6 +78,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             inherited: None,
             changed: false,
             trouble: None,
+            failed: None,
             shown: None,
             since: Instant::now(),
             looked: None,
@@ -163,13 +171,25 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     /// Nobody knows who is there: nothing is decided, and what was last known is shown with the reason.
     async fn hold(&mut self, trouble: String) {
         self.note_trouble(Some(trouble));
-        if let Some(mut status) = self.shown.take() {
-            (status.at, status.trouble) = (Timestamp::now(), self.trouble.clone());
-            if let Err(error) = self.book.show(&status).await {
-                tracing::debug!(pool = self.plan.pool, %error, "the status is not shown");
-            }
-            self.shown = Some(status);
+        if self.shown.is_none() {
+            let decision = self.planner.decide(self.since.elapsed(), &Reading::default());
+            let order = Order::new(&self.plan.settings, &decision, self.wanted());
+            self.shown = Some(self.status(order, &decision, &Crew::default()));
         }
+        self.show_trouble().await;
+    }
+
+    async fn show_trouble(&mut self) {
+        let trouble = self.visible_trouble();
+        let Some(status) = &mut self.shown else { return };
+        (status.at, status.trouble) = (Timestamp::now(), trouble);
+        if let Err(error) = self.book.show(status).await {
+            tracing::debug!(pool = self.plan.pool, %error, "the status is not shown");
+        }
+    }
+
+    fn visible_trouble(&self) -> Option<String> {
+        self.trouble.clone().or_else(|| Some(self.failed.as_ref()?.1.clone()))
     }
 
     fn wanted(&self) -> Wanted {
@@ -202,12 +222,23 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         if changes && !self.is_dry() && !stop.is_cancelled() {
             self.inherited = None;
             self.count(order, size);
-            if let Err(trouble) = self.act(order, size, crew).await {
-                self.note_trouble(Some(trouble));
-            }
+            let failed = self.act(order, size, crew).await.err();
+            self.note_failure(failed).await;
         } else if !changes {
             self.inherited = None;
+            let now = self.since.elapsed();
+            // Between two tries lies a cooldown.
+            self.failed.take_if(|(at, _)| now.saturating_sub(*at) > FAILURE_SHOWN);
         }
+    }
+
+    async fn note_failure(&mut self, failed: Option<String>) {
+        let Some(reason) = failed else { return self.failed = None };
+        if self.failed.as_ref().is_none_or(|(_, before)| *before != reason) {
+            tracing::warn!(pool = self.plan.pool, "the pool does not get its size: {reason}");
+        }
+        self.failed = Some((self.since.elapsed(), reason));
+        self.show_trouble().await;
     }
 
     const fn is_dry(&self) -> bool {
@@ -265,7 +296,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             max: settings.max,
             paused: self.wishes.paused(pool),
             manual: self.wishes.manual(pool),
-            trouble: self.trouble.clone(),
+            trouble: self.visible_trouble(),
             forecast: self.outlook.as_ref().map(Outlook::status),
             counts: self.counts,
             decision: decision.clone(),

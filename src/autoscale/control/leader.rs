@@ -4,7 +4,7 @@ use futures::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, keeper::Keeper};
+use super::{Memory, keeper::Keeper, presence::stay_present};
 use crate::{
     autoscale::{
         Plan,
@@ -44,7 +44,8 @@ impl<S: Memory + ?Sized> Autoscaler<S> {
         };
         let leading = lead_and_tell(&*self.store, Role::Autoscaler, self.me, LEASE, stop, &standing, reign);
         let yielding = stop.run_until_cancelled(self.make_way(seen));
-        tokio::join!(leading, yielding);
+        let present = stop.run_until_cancelled(stay_present(&*self.store, self.me));
+        tokio::join!(leading, yielding, present);
     }
 
     /// Decides and writes down, and changes nothing. Whoever leads goes on meanwhile.

@@ -10,6 +10,7 @@ mod keeper;
 mod leader;
 mod order;
 mod outlook;
+mod presence;
 mod status;
 mod victims;
 mod wishes;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use leader::{Autoscaler, Kept};
 pub use outlook::ForecastStatus;
+pub use presence::{host, present};
 pub use status::{Cause, Change, Counts, PoolStatus};
 pub use wishes::{Manual, Wishes};
 

@@ -96,6 +96,32 @@ async fn a_silent_driver_is_waited_for_and_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_driver_silent_from_the_beginning_is_said_as_well() {
+    let (world, plan) = (World::new(), plan());
+    let fence = Some(fence(&world).await);
+    world.state().driver_away = true;
+    keep(&world, &plan, fence, 1).await;
+    assert!(world.status().trouble.is_some_and(|trouble| trouble.contains("CP-1601")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_the_driver_refuses_is_said_until_one_succeeds() {
+    let (world, plan) = (World::new(), plan());
+    let fence = Some(fence(&world).await);
+    let stop = CancellationToken::new();
+    let mut keeper = Keeper::new(&plan, &world, &world, &world, WorkerId::from_bytes([99; 16]), fence);
+    world.state().driver_refuses = true;
+    for _ in 0..3 {
+        keeper.step(&stop).await;
+        assert!(world.status().trouble.is_some_and(|trouble| trouble.contains("no room")));
+    }
+    world.state().driver_refuses = false;
+    keeper.step(&stop).await;
+    keeper.step(&stop).await;
+    assert_eq!((world.size(), world.status().trouble), (1, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn inv_7_who_no_longer_leads_changes_nothing() {
     let (world, plan) = (World::new(), plan());
     let old = fence(&world).await;

@@ -28,10 +28,13 @@ async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
     let (also, second) = stand(&store, &two);
     sleep(60 * SECOND).await;
     assert_eq!((one.size(), two.size()), (1, 0));
+    assert_eq!(present(&*store, &host()).await.unwrap().len(), 2, "who waits is there too");
     // As kill -9 does: nobody resigns.
     first.abort();
     sleep(10 * SECOND).await;
     assert_eq!(two.size(), 1);
+    sleep(10 * SECOND).await;
+    assert_eq!(present(&*store, &host()).await.unwrap().len(), 1, "the dead are not");
     drop(stop);
     also.cancel();
     second.await.unwrap();

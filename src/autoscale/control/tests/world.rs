@@ -30,6 +30,7 @@ pub(super) struct State {
     /// It can be read and not written.
     pub(super) store_full: bool,
     pub(super) driver_away: bool,
+    pub(super) driver_refuses: bool,
     /// Worker, tasks running, and whether it was told to leave.
     pub(super) members: BTreeMap<u8, (u32, bool)>,
     /// Workers that the driver did not start.
@@ -274,6 +275,9 @@ impl Driver for World {
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
         let mut state = self.state();
+        if state.driver_refuses {
+            return Err(DriverError::Refused { driver: "test", pool: "main".into(), reason: "no room".into() });
+        }
         for _ in 0..count {
             state.next += 1;
             let number = state.next;

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use bollard::{
     models::{ContainerSummary, ContainerSummaryStateEnum as State},
@@ -7,12 +7,15 @@ use bollard::{
 use tokio::sync::OnceCell;
 
 use super::{engine::Engine, leaving};
-use crate::autoscale::driver::DriverError;
+use crate::{autoscale::driver::DriverError, task::Timestamp};
 
 pub(super) const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 pub(super) const NUMBER: &str = "com.docker.compose.container-number";
+
+/// Within which compose starts what it has made.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One service of one compose project.
 pub(super) struct Service {
@@ -59,8 +62,27 @@ impl Service {
         let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         let found = engine.docker().await?.list_containers(Some(options)).await;
         let found = found.map_err(|error| engine.failed("list containers", error))?;
-        Ok(found.into_iter().filter(|summary| !is_one_off(summary)).filter_map(container).collect())
+        let found = found.into_iter().filter(|summary| !is_one_off(summary));
+        let mut containers = Vec::new();
+        for summary in found {
+            let created = summary.state == Some(State::CREATED);
+            let Some(mut container) = container(summary) else { continue };
+            container.alive |= created && is_about_to_start(engine, &container).await?;
+            containers.push(container);
+        }
+        Ok(containers)
     }
+}
+
+/// Compose makes all containers before it starts the first, and waits in between for the health of those that others
+/// need. One that could not be started stays as it was made, and the engine keeps the reason.
+async fn is_about_to_start(engine: &Engine, container: &Container) -> Result<bool, DriverError> {
+    let created = Timestamp::from_millis(container.created.unsigned_abs() * 1000);
+    if Timestamp::now().since(created) > PATIENCE {
+        return Ok(false);
+    }
+    let state = engine.find(&container.id).await?.and_then(|found| found.state);
+    Ok(state.is_some_and(|state| state.error.is_none_or(|error| error.is_empty())))
 }
 
 /// `docker compose run` is a person's doing.
@@ -84,7 +106,7 @@ fn container(summary: ContainerSummary) -> Option<Container> {
 /// The project of the container that this program runs in.
 async fn own_project(engine: &Engine) -> Result<String, DriverError> {
     let unknown = || {
-        let fix = "set the docker.project to its name, as `docker compose ls` shows it";
+        let fix = "set COMPOSE_PROJECT_NAME to its name, as `docker compose ls` shows it";
         engine.refused(format!(
             "this program runs in no container of a compose project, so the project is unknown: {fix}"
         ))
