@@ -14,7 +14,7 @@ use crate::{
     broker::Broker,
     config::{self, Config, PoolDriver},
     store::Store,
-    supervise::{Children, Pool, Recycle, Shutdown},
+    supervise::{Children, Limits, Pool, Recycle, Shutdown},
     task::WorkerId,
 };
 
@@ -80,6 +80,7 @@ fn template(globals: &Globals, config: &Config, pool: &config::Pool, this: PathB
         grace: config.worker.grace + config.worker.stop_grace,
         restart: pool.restart.clone(),
         recycle: Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) },
+        limits: Limits { memory: pool.limits.memory.map(|size| size.as_u64()), processes: pool.limits.processes },
     }
 }
 

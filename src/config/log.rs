@@ -1,7 +1,10 @@
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::size;
 
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -13,8 +16,12 @@ pub struct Log {
     /// Write to this file instead of standard error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// `never`, or `daily`: a new file at midnight UTC, its name ending in the date.
+    /// `never`, or `daily`: a new file at midnight UTC and whenever one is full, its name ending in the date.
     pub rotate: LogRotation,
+    /// A file of a log that rotates is full at this size.
+    #[serde(with = "size")]
+    #[schemars(with = "String")]
+    pub size: ByteSize,
     /// So many files of a log that rotates; older ones are removed.
     pub keep: u16,
     /// Windows: errors also go to the event log, under this source. `clawpool service install` registers one.
@@ -29,6 +36,7 @@ impl Default for Log {
             filter: "info".into(),
             file: None,
             rotate: LogRotation::Never,
+            size: ByteSize::mib(32),
             keep: 14,
             event_source: None,
         }

@@ -38,7 +38,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http};
 pub use log::{Log, LogFormat, LogRotation};
 pub(crate) use nearest::nearest;
-pub use pools::{Pool, PoolDriver};
+pub use pools::{Pool, PoolDriver, PoolLimits};
 pub use restart::{Breaker, Restart, RestartPolicy};
 pub use retry::{RetryPolicy, RetryTable};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};

@@ -45,9 +45,25 @@ pub struct Pool {
     #[serde(default, with = "size::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub max_memory: Option<ByteSize>,
+    /// Windows: what the system holds each worker to, with all that it starts.
+    #[serde(default)]
+    pub limits: PoolLimits,
     /// Keys of the section [autoscale] that are different for this pool.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscale: Option<Autoscale>,
+}
+
+/// Of a Windows job object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PoolLimits {
+    /// What all together may commit; beyond it allocations fail, and a worker dies of `out_of_memory`.
+    #[serde(default, with = "size::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub memory: Option<ByteSize>,
+    /// Processes, the worker among them; beyond it none starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -65,7 +65,7 @@ impl Child {
         command.args(&pool.args).envs(pool.env.iter().cloned());
         command.env(WORKER_ENV, worker.to_string()).env(POOL_ENV, &pool.name);
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
-        let mut tree = Tree::spawn(command)?;
+        let mut tree = Tree::spawn_within(command, pool.limits)?;
         let (stdin, tail) = (tree.stdin(), Tail::of(tree.stderr()));
         tracing::info!(pool = pool.name, %worker, pid = tree.pid(), "worker started");
         Ok(Self { worker, tail, born: Instant::now(), tree, stdin, seen: None })

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    Shutdown,
+    Limits, Shutdown,
     alert::RESTART,
     beats::{self, Look},
     place::Place,
@@ -60,6 +60,8 @@ pub struct Pool {
     pub grace: Duration,
     pub restart: Restart,
     pub recycle: Recycle,
+    /// Of each worker with all that it starts.
+    pub limits: Limits,
 }
 
 /// How a worker ended at shutdown.

@@ -9,6 +9,8 @@ use std::{
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::Limits;
+
 /// Trees of this process.
 static TREES: AtomicUsize = AtomicUsize::new(0);
 
@@ -23,9 +25,14 @@ pub struct Tree {
 
 impl Tree {
     pub fn spawn(command: Command) -> io::Result<Self> {
+        Self::spawn_within(command, Limits::default())
+    }
+
+    /// Windows: the whole tree has these limits, from its first instruction on.
+    pub fn spawn_within(command: Command, limits: Limits) -> io::Result<Self> {
         let mut command = CommandWrap::from(command);
         command.wrap(KillOnDrop);
-        platform::bind(&mut command);
+        platform::bind(&mut command, limits);
         let child = command.spawn()?;
         let pid = child.id().unwrap_or_default();
         TREES.fetch_add(1, Ordering::Relaxed);
@@ -91,7 +98,9 @@ mod platform {
     use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
     use tokio::signal::unix::SignalKind;
 
-    pub(super) fn bind(command: &mut CommandWrap) {
+    use super::Limits;
+
+    pub(super) fn bind(command: &mut CommandWrap, _: Limits) {
         command.wrap(ProcessGroup::leader());
     }
 
@@ -104,7 +113,13 @@ mod platform {
 mod platform {
     use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 
-    pub(super) fn bind(command: &mut CommandWrap) {
+    use super::Limits;
+    use crate::supervise::limits::Limited;
+
+    pub(super) fn bind(command: &mut CommandWrap, limits: Limits) {
+        if limits != Limits::default() {
+            command.wrap(Limited(limits));
+        }
         command.wrap(JobObject);
     }
 

@@ -2,10 +2,9 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, IsTerminal},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt,
     fmt::writer::BoxMakeWriter,
@@ -13,6 +12,7 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
+use super::rotation::Rotating;
 use crate::config::{Log, LogFormat, LogRotation};
 
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +50,11 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
     let colour = log.file.is_none() && io::stderr().is_terminal();
     let writer = match (&log.file, log.rotate) {
         (None, _) => BoxMakeWriter::new(io::stderr),
-        (Some(path), LogRotation::Never) => BoxMakeWriter::new(Arc::new(open(path)?)),
-        (Some(path), LogRotation::Daily) => BoxMakeWriter::new(daily(path, log.keep)?),
+        (Some(path), LogRotation::Never) => BoxMakeWriter::new(Arc::new(append_to(path).map_err(fault(path))?)),
+        (Some(path), LogRotation::Daily) => {
+            let files = Rotating::open(path, log.size.as_u64(), log.keep).map_err(fault(path))?;
+            BoxMakeWriter::new(Mutex::new(files))
+        }
     };
     // A worker outlives the supervisor that read its lines; it must not mind.
     let layer = fmt::layer().with_ansi(colour).with_writer(writer).log_internal_errors(false);
@@ -61,23 +64,16 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
     })
 }
 
-/// Every process of a pool may write to the same file and change to the next day's by itself.
-fn daily(path: &Path, keep: u16) -> Result<RollingFileAppender, LogError> {
-    let fault = |error| LogError::File { path: path.to_owned(), error };
-    let name = path.file_name().ok_or_else(|| fault(io::ErrorKind::InvalidFilename.into()))?;
-    let files = RollingFileAppender::builder().rotation(Rotation::DAILY).max_log_files(keep.into());
-    let files = files.filename_prefix(name.to_string_lossy());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    files.build(folder).map_err(|error| fault(io::Error::other(error)))
+fn fault(path: &Path) -> impl Fn(io::Error) -> LogError {
+    |error| LogError::File { path: path.to_owned(), error }
 }
 
-/// Appends, so that a restart keeps the lines that tell why it was needed.
-fn open(path: &Path) -> Result<File, LogError> {
-    let fault = |error| LogError::File { path: path.to_owned(), error };
+/// So that a restart keeps the lines that tell why it was needed.
+pub(super) fn append_to(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(fault)?;
+        std::fs::create_dir_all(folder)?;
     }
-    OpenOptions::new().create(true).append(true).open(path).map_err(fault)
+    OpenOptions::new().create(true).append(true).open(path)
 }
 
 #[cfg(test)]
@@ -102,26 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_rotates_has_the_date_in_its_name_and_keeps_so_many_files() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("logs/pool.log");
-        std::fs::create_dir(folder.path().join("logs")).unwrap();
-        for day in ["2020-01-01", "2020-01-02", "2020-01-03"] {
-            std::fs::write(folder.path().join(format!("logs/pool.log.{day}")), day).unwrap();
-        }
-        let mut log = daily(&path, 2).unwrap();
-        io::Write::write_all(&mut log, b"a line\n").unwrap();
-        let names = std::fs::read_dir(folder.path().join("logs")).unwrap();
-        let names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        let today = crate::task::Timestamp::now().to_string()[..10].to_owned();
-        assert!(names.len() == 2 && names.contains(&format!("pool.log.{today}")), "{names:?}");
-    }
-
-    #[test]
     fn a_missing_folder_is_made() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/pool.log");
-        open(&path).unwrap();
+        append_to(&path).unwrap();
         assert!(path.exists());
     }
 }

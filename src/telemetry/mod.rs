@@ -6,6 +6,7 @@
 mod event_log;
 mod logs;
 mod metrics;
+mod rotation;
 
 pub use event_log::report;
 pub use logs::{LogError, start_logs};

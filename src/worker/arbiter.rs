@@ -11,6 +11,8 @@ use crate::{config::WorkerSettings, task::Queue};
 pub struct Arbiter {
     slots: usize,
     reserved: usize,
+    /// Tasks that may be claimed beyond the slots: see `Pace::claims`.
+    ahead: usize,
     patience: [Option<u32>; Queue::ALL.len()],
     passed: [u32; Queue::ALL.len()],
     running: [usize; Queue::ALL.len()],
@@ -21,22 +23,32 @@ impl Arbiter {
         Self {
             slots: settings.slots.into(),
             reserved: reserved(settings),
+            ahead: 0,
             patience: patience(&settings.patience),
             passed: Default::default(),
             running: Default::default(),
         }
     }
 
+    /// Slots that others than P0 and P1 may fill.
+    pub const fn unreserved(&self) -> usize {
+        self.slots - self.reserved
+    }
+
+    pub const fn set_ahead(&mut self, ahead: usize) {
+        self.ahead = ahead;
+    }
+
     /// Slots that `queue` could fill now.
     pub fn room(&self, queue: Queue) -> usize {
         let running: usize = self.running.iter().sum();
-        let free = self.slots.saturating_sub(running);
+        let free = (self.slots + self.ahead).saturating_sub(running);
         if queue.is_critical() {
             return free;
         }
         let others: usize =
             Queue::ALL.iter().filter(|queue| !queue.is_critical()).map(|queue| self.running[queue.index()]).sum();
-        free.min((self.slots - self.reserved).saturating_sub(others))
+        free.min((self.slots - self.reserved + self.ahead).saturating_sub(others))
     }
 
     /// The queue whose task takes the next slot, of those with `ready` tasks; the slot counts as taken.

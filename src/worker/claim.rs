@@ -24,7 +24,7 @@ pub(super) struct Claimer {
 }
 
 /// What became of one delivery: its queue, and the job to start if there is one.
-pub(super) type Ruling = (Queue, Option<Arc<Job>>);
+pub(super) type Ruling = (Queue, Option<Job>);
 
 impl Claimer {
     /// One ruling for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
@@ -84,7 +84,7 @@ impl Claimer {
         delivery: Delivery,
         verdict: Verdict,
         done: &mut Vec<Receipt>,
-    ) -> Option<Arc<Job>> {
+    ) -> Option<Job> {
         let job = |token, crashes| {
             let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
             Job::new(Arc::clone(&task), delivery.clone(), claimed, crashes)
@@ -95,7 +95,7 @@ impl Claimer {
                 self.end(job(token, crashes), DeadReason::Expired, failure).await;
                 None
             }
-            Verdict::Run { token, crashes } => Some(Arc::new(job(token, crashes))),
+            Verdict::Run { token, crashes } => Some(job(token, crashes)),
             Verdict::Poison { token, crashes } => {
                 let failure = Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
                 self.end(job(token, crashes), DeadReason::Poison, failure).await;

@@ -13,6 +13,7 @@ use super::{
     claim::{Claimer, Ruling},
     job::{Job, Stop},
     lease::Vitals,
+    line::Line,
     outcome,
     pace::Pace,
     settle::Ended,
@@ -26,6 +27,9 @@ use crate::{
     store::Orders,
     task::{Failure, Outcome, Payload, Queue, TaskId},
 };
+
+/// Calls to the store under way at most: beyond these, claims gather into larger ones.
+const CLAIMS: usize = 8;
 
 /// The one owner of a worker's state. Everything else runs beside it and reports here.
 pub(super) struct Engine {
@@ -41,6 +45,8 @@ pub(super) struct Engine {
     pub demand: Vec<(Queue, watch::Sender<usize>)>,
     /// Fetched and waiting for a slot, with the time of arrival.
     pub ready: [VecDeque<(Delivery, Instant)>; Queue::ALL.len()],
+    /// Claimed and waiting for a slot.
+    pub line: Line,
     pub running: HashMap<TaskId, (usize, Arc<Job>)>,
     /// Batches of claims under way.
     pub claiming: usize,
@@ -69,7 +75,7 @@ impl Engine {
             Event::Fetched(_, batch) => self.give_back(batch.into_iter().map(|delivery| delivery.receipt).collect()),
             Event::Ruled(rulings) => self.on_rulings(rulings),
             Event::Finished { slot, job, result } => {
-                self.slots.freed(slot);
+                self.slots.freed(slot, job.queue());
                 // A hung job was settled before; its slot counts as lost.
                 if self.running.remove(&job.task.id).is_some() {
                     self.arbiter.freed(job.queue());
@@ -85,8 +91,19 @@ impl Engine {
         self.claiming -= 1;
         for (queue, job) in rulings {
             match job {
-                Some(job) => self.start(job),
+                Some(job) => self.line.join(job),
                 None => self.arbiter.freed(queue),
+            }
+        }
+    }
+
+    fn start_all(&mut self) {
+        while let Some(job) = self.line.next(|queue| self.slots.is_open(queue)) {
+            if job.stopped() == Some(Stop::Cancelled) {
+                self.arbiter.freed(job.queue());
+                self.settle(Arc::new(job), Outcome::Cancelled);
+            } else {
+                self.start(job.started());
             }
         }
     }
@@ -108,8 +125,9 @@ impl Engine {
 
     pub fn on_orders(&mut self, orders: Orders) {
         for (ids, why) in [(orders.cancel, Stop::Cancelled), (orders.lost, Stop::Lost)] {
-            for (_, job) in ids.iter().filter_map(|id| self.running.get(id)) {
-                job.stop(why);
+            for id in &ids {
+                let running = self.running.get(id).map(|(_, job)| &**job);
+                running.or_else(|| self.line.find(*id)).into_iter().for_each(|job| job.stop(why));
             }
         }
         self.paused = orders.paused;
@@ -120,7 +138,9 @@ impl Engine {
 
     /// Fills the free slots and tells the fetchers what more is wanted. Called after each round of events.
     pub fn dispatch(&mut self) {
+        self.start_all();
         if self.phase == Phase::Working {
+            self.arbiter.set_ahead(self.pace.claims(self.settings.slots.into()));
             let batch = self.picked();
             if !batch.is_empty() {
                 self.claim(batch);
@@ -128,7 +148,7 @@ impl Engine {
             self.set_demand();
         }
         for queue in Queue::ALL {
-            self.vitals.set_running(queue, self.arbiter.running(queue));
+            self.vitals.set_running(queue, self.arbiter.running(queue) - self.line.waiting(queue));
         }
     }
 
@@ -143,8 +163,11 @@ impl Engine {
 
     fn picked(&mut self) -> Vec<Delivery> {
         let mut batch = Vec::new();
+        if self.claiming >= CLAIMS {
+            return batch;
+        }
         // Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
-        if self.settle.capacity() <= usize::from(self.settings.slots) {
+        if self.settle.capacity() <= 2 * usize::from(self.settings.slots) {
             return batch;
         }
         while let Some(queue) = self.arbiter.pick(|queue| !self.ready[queue.index()].is_empty()) {
@@ -171,7 +194,8 @@ impl Engine {
             Phase::Working => None,
             Phase::Finishing { until } | Phase::Leaving { until } => Some(until),
         };
-        held.chain(hung).chain(phase).min()
+        let line = self.line.oldest().map(|since| since + self.settings.hold);
+        held.chain(line).chain(hung).chain(phase).min()
     }
 
     pub fn on_time(&mut self) {
@@ -183,6 +207,7 @@ impl Engine {
         });
         let stale = stale.collect();
         self.give_back(stale);
+        self.release_line(hold);
         let hung: Vec<TaskId> =
             self.running.values().filter(|(_, job)| self.given_up_at(job) <= now).map(|(_, job)| job.task.id).collect();
         hung.into_iter().for_each(|id| self.abandon(id));
@@ -198,7 +223,7 @@ impl Engine {
         if !matches!(outcome, Outcome::Released) {
             self.vitals.attempt_ended(job.ran());
         }
-        // There is room for every running task: see `picked`. A refused outcome would only mean that the task runs again.
+        // There is room for every claimed task: see `picked`. A refused outcome would only mean that the task runs again.
         if self.settle.try_send(Ended { job, outcome }).is_err() {
             tracing::error!("the settler is gone; a task will run again");
         }

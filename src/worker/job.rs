@@ -53,6 +53,13 @@ impl Job {
         self.begun.elapsed()
     }
 
+    /// It starts now: its time counts from here.
+    pub fn started(mut self) -> Arc<Self> {
+        self.begun = Instant::now();
+        self.deadline = self.begun + self.task.timeout;
+        Arc::new(self)
+    }
+
     pub const fn queue(&self) -> Queue {
         self.claimed.queue
     }

@@ -19,6 +19,7 @@ mod fetch;
 mod handler;
 mod job;
 mod lease;
+mod line;
 mod meter;
 mod outcome;
 mod pace;

@@ -32,4 +32,10 @@ impl Pace {
         }
         self.ahead
     }
+
+    /// How many tasks to claim ahead of free slots: those that start within a quarter of `hold`. A killed worker's
+    /// claims count as crashes, so no more than it has slots; none when tasks are slow.
+    pub fn claims(&mut self, slots: usize) -> usize {
+        (self.ahead() / 2).min(slots)
+    }
 }

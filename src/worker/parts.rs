@@ -51,19 +51,22 @@ impl Parts {
         let progress = Progress::default();
         let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool), progress.clone()).await?;
         let (send_events, events) = mpsc::channel(1024);
-        let (settle, ended) = mpsc::channel(1024 + 2 * usize::from(config.worker.slots));
+        let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
         let (fetchers, demand) = fetchers(config, id, &broker, &store, &send_events);
         let slots = usize::from(config.worker.slots);
+        let (arbiter, stop_grace) = (Arbiter::new(&config.worker), config.worker.stop_grace);
+        let unreserved = arbiter.unreserved();
         let mut engine = Engine {
-            arbiter: Arbiter::new(&config.worker),
-            slots: Slots::new(slots, Arc::new(registry), progress, config.worker.stop_grace, send_events.clone())?,
+            arbiter,
+            slots: Slots::new(slots, unreserved, Arc::new(registry), progress, stop_grace, send_events.clone())?,
             claimer: claimer(config, id, &broker, &store, &lease, &settle),
             broker: Arc::clone(&broker),
             vitals: Arc::clone(&lease.vitals),
             settle,
             demand,
             ready: Default::default(),
+            line: Default::default(),
             running: Default::default(),
             claiming: 0,
             events: send_events,

@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinSet, time};
+use tokio_util::task::TaskTracker;
 
 use super::job::Job;
 use crate::{
@@ -32,7 +33,7 @@ const CALLS: usize = 4;
 impl Settler {
     /// Runs until every sender is gone and everything is settled. An outcome is never given up while the store is away.
     pub async fn run(self, mut ended: mpsc::Receiver<Ended>) {
-        let mut calls = JoinSet::new();
+        let (mut calls, acks) = (JoinSet::new(), TaskTracker::new());
         loop {
             let mut batch = Vec::new();
             if ended.recv_many(&mut batch, BATCH).await == 0 {
@@ -41,12 +42,14 @@ impl Settler {
             if calls.len() >= CALLS {
                 calls.join_next().await;
             }
-            calls.spawn(self.clone().settle(batch));
+            calls.spawn(self.clone().settle(batch, acks.clone()));
         }
         while calls.join_next().await.is_some() {}
+        acks.close();
+        acks.wait().await;
     }
 
-    async fn settle(self, batch: Vec<Ended>) {
+    async fn settle(self, batch: Vec<Ended>, acks: TaskTracker) {
         let now = Timestamp::now();
         let settlements: Vec<Settlement> = batch.iter().map(|ended| settlement(ended, now)).collect();
         let accepted = self.record(&settlements).await;
@@ -66,7 +69,8 @@ impl Settler {
                 tracing::warn!(%id, "the outcome came too late: the task had passed to another worker (INV-2)");
             }
         }
-        self.acknowledge(done, back).await;
+        // The next outcomes need not wait for these.
+        acks.spawn(async move { self.acknowledge(done, back).await });
     }
 
     async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {

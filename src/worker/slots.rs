@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{runtime::Runtime, sync::mpsc};
 
 use super::{Progress, Registry, attempt, engine::Event, job::Job};
-use crate::task::{ErrorClass, Failure};
+use crate::task::{ErrorClass, Failure, Queue};
 
 /// The loops that run handlers, one for each slot, on a runtime of their own: a handler that blocks its thread cannot
 /// keep the engine from fetching, settling or leaving.
@@ -13,6 +13,8 @@ pub(super) struct Slots {
     /// Each slot's door, and the slots that are free.
     doors: Vec<mpsc::Sender<Arc<Job>>>,
     free: Vec<usize>,
+    /// Slots that others than P0 and P1 may still fill.
+    unreserved: usize,
 }
 
 #[derive(Clone)]
@@ -26,6 +28,7 @@ struct Slot {
 impl Slots {
     pub fn new(
         slots: usize,
+        unreserved: usize,
         registry: Arc<Registry>,
         progress: Progress,
         stop_grace: Duration,
@@ -38,7 +41,8 @@ impl Slots {
             .enable_all()
             .build()?;
         let slot = Slot { registry, progress, stop_grace, events };
-        let mut all = Self { runtime: Some(runtime), slot, doors: Vec::with_capacity(slots), free: Vec::new() };
+        let (doors, free) = (Vec::with_capacity(slots), Vec::new());
+        let mut all = Self { runtime: Some(runtime), slot, doors, free, unreserved };
         (0..slots).for_each(|_| all.open());
         Ok(all)
     }
@@ -53,14 +57,22 @@ impl Slots {
         }
     }
 
-    /// Starts a job in a free slot and says in which. `None` when there is none, which the arbiter rules out.
-    pub fn start(&mut self, job: Arc<Job>) -> Option<usize> {
-        let slot = self.free.pop()?;
-        self.doors[slot].try_send(job).ok().map(|()| slot)
+    /// Whether a task of this queue may start now.
+    pub fn is_open(&self, queue: Queue) -> bool {
+        !self.free.is_empty() && (queue.is_critical() || self.unreserved > 0)
     }
 
-    pub fn freed(&mut self, slot: usize) {
+    /// Starts a job in a free slot and says in which. `None` when there is none: see [`Slots::is_open`].
+    pub fn start(&mut self, job: Arc<Job>) -> Option<usize> {
+        let (slot, queue) = (self.free.pop()?, job.queue());
+        self.doors[slot].try_send(job).ok()?;
+        self.unreserved -= usize::from(!queue.is_critical());
+        Some(slot)
+    }
+
+    pub fn freed(&mut self, slot: usize, queue: Queue) {
         self.free.push(slot);
+        self.unreserved += usize::from(!queue.is_critical());
     }
 }
 

@@ -31,10 +31,19 @@ impl Engine {
         self.demand.clear();
         let ready = self.ready.iter_mut().flat_map(std::mem::take).map(|(delivery, _)| delivery.receipt).collect();
         self.give_back(ready);
+        self.release_line(Duration::ZERO);
+    }
+
+    /// Claims that found no slot for `span` are taken back, as if they never were.
+    pub fn release_line(&mut self, span: Duration) {
+        for job in self.line.leave(span) {
+            self.arbiter.freed(job.queue());
+            self.settle(Arc::new(job), Outcome::Released);
+        }
     }
 
     pub fn is_done(&self) -> bool {
-        self.phase != Phase::Working && self.running.is_empty() && self.claiming == 0
+        self.phase != Phase::Working && self.running.is_empty() && self.line.oldest().is_none() && self.claiming == 0
     }
 
     /// Second phase: what still runs is told to stop.

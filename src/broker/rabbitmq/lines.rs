@@ -1,28 +1,35 @@
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
-use futures::FutureExt;
+use futures::{FutureExt, future::join_all};
 use lapin::{
     Channel,
     options::{BasicAckOptions, BasicNackOptions},
 };
 
-use super::Receipt;
+use super::{
+    Receipt,
+    tags::{Frame, Tags},
+};
 
 /// One life of a consuming channel, and the delivery tags on it that are not settled.
 pub(super) struct Line {
     /// Unlike that of every other line of this process: a receipt of a lost channel finds nothing.
     pub(super) number: u64,
     pub(super) channel: Channel,
-    unsettled: Mutex<BTreeSet<u64>>,
+    tags: Mutex<Tags>,
     /// Nothing will be consumed on it any more; it goes with its last delivery.
     retired: AtomicBool,
 }
+
+/// How long an acknowledgement may wait for older ones. The outcome is safe by then, so nothing depends on it.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// How a delivery ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,35 +43,46 @@ pub(super) enum Settle {
 impl Line {
     /// A delivery came in. Tags come in rising order.
     pub(super) fn note(&self, tag: u64) {
-        self.unsettled().insert(tag);
+        self.tags().note(tag);
     }
 
     pub(super) fn outstanding(&self) -> usize {
-        self.unsettled().len()
+        self.tags().outstanding()
     }
 
-    /// Settles deliveries: all at the front with one frame, the others singly. Unknown tags are skipped. Whether the
-    /// channel still lives.
-    pub(super) fn settle(&self, tags: impl IntoIterator<Item = u64>, how: Settle) -> bool {
+    /// Settles deliveries at once. Whether the channel still lives.
+    pub(super) fn settle(&self, settled: impl IntoIterator<Item = u64>, how: Settle) -> bool {
         // Held while the frames are queued: a single one overtaken by one for all before it would be an unknown tag,
         // and the server would close the channel.
-        let mut unsettled = self.unsettled();
-        let mut done: Vec<u64> = tags.into_iter().filter(|tag| unsettled.remove(tag)).collect();
-        done.sort_unstable();
-        let front = match unsettled.first() {
-            Some(oldest) => done.partition_point(|tag| tag < oldest),
-            None => done.len(),
+        let mut tags = self.tags();
+        let frames = tags.settle(settled, how);
+        self.send(frames)
+    }
+
+    /// Acknowledges; what has older unsettled deliveries before it waits for those a moment.
+    async fn gather(&self, settled: Vec<u64>) -> bool {
+        let (alive, wait) = {
+            let mut tags = self.tags();
+            let (frame, wait) = tags.gather(settled);
+            (self.send(frame), wait)
         };
-        let (front, rest) = done.split_at(front);
-        let multiple = front.last().map(|tag| self.frame(*tag, true, how));
-        let single = rest.iter().map(|tag| self.frame(*tag, false, how));
-        // Counted, for every frame must be sent.
-        multiple.into_iter().chain(single).filter(|sent| !sent).count() == 0
+        if !wait {
+            return alive;
+        }
+        tokio::time::sleep(GATHER).await;
+        let mut tags = self.tags();
+        let frames = tags.flush();
+        self.send(frames)
+    }
+
+    /// Counted, for every frame must be sent.
+    fn send(&self, frames: impl IntoIterator<Item = Frame>) -> bool {
+        frames.into_iter().filter(|frame| !self.frame(*frame)).count() == 0
     }
 
     /// Queues one frame. lapin does so at the first poll, and nobody waits for it to be written: should the connection
     /// fail, the server delivers the message again.
-    fn frame(&self, tag: u64, multiple: bool, how: Settle) -> bool {
+    fn frame(&self, Frame { tag, multiple, how }: Frame) -> bool {
         let sent = match how {
             Settle::Ack => self.channel.basic_ack(tag, BasicAckOptions { multiple }).now_or_never(),
             Settle::Requeue | Settle::Reject => {
@@ -75,8 +93,8 @@ impl Line {
         !matches!(sent, Some(Err(_)))
     }
 
-    fn unsettled(&self) -> MutexGuard<'_, BTreeSet<u64>> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tags(&self) -> MutexGuard<'_, Tags> {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,7 +108,7 @@ impl Lines {
     pub(super) fn open(&self, channel: Channel) -> Arc<Line> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let line = Arc::new(Line { number, channel, unsettled: Mutex::default(), retired: AtomicBool::new(false) });
+        let line = Arc::new(Line { number, channel, tags: Mutex::default(), retired: AtomicBool::new(false) });
         let mut open = self.lock();
         open.retain(|_, line| line.channel.status().connected());
         open.insert(number, line.clone());
@@ -108,18 +126,30 @@ impl Lines {
         self.drop_spent(line, true);
     }
 
+    /// Gives deliveries back, at once.
     pub(super) fn settle(&self, receipts: &[Receipt], how: Settle) {
+        for (line, tags) in self.lines_of(receipts) {
+            let alive = line.settle(tags, how);
+            self.drop_spent(&line, alive);
+        }
+    }
+
+    /// Acknowledges deliveries, with as few frames as may be. Returns when they are on their way.
+    pub(super) async fn acknowledge(&self, receipts: &[Receipt]) {
+        let lines = self.lines_of(receipts).into_iter().map(async |(line, tags)| {
+            let alive = line.gather(tags).await;
+            self.drop_spent(&line, alive);
+        });
+        join_all(lines).await;
+    }
+
+    fn lines_of(&self, receipts: &[Receipt]) -> Vec<(Arc<Line>, Vec<u64>)> {
         let mut tags: HashMap<u64, Vec<u64>> = HashMap::new();
         for receipt in receipts {
             tags.entry(receipt.channel).or_default().push(receipt.tag);
         }
-        for (number, tags) in tags {
-            let line = self.lock().get(&number).cloned();
-            if let Some(line) = line {
-                let alive = line.settle(tags, how);
-                self.drop_spent(&line, alive);
-            }
-        }
+        let open = self.lock();
+        tags.into_iter().filter_map(|(number, tags)| Some((open.get(&number)?.clone(), tags))).collect()
     }
 
     fn drop_spent(&self, line: &Line, alive: bool) {

@@ -19,6 +19,7 @@ mod publisher;
 mod scrub;
 mod shield;
 mod sweep;
+mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 mod topology;
@@ -112,7 +113,7 @@ impl Broker for RabbitBroker {
     }
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        self.lines.settle(&receipts, Settle::Ack);
+        self.lines.acknowledge(&receipts).await;
         Ok(())
     }
 

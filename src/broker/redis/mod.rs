@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others for long.
-const BATCH: usize = 500;
+const BATCH: usize = 1000;
 
 /// Exclusive connections at most: one for each consumer that waits.
 const WAITERS: usize = 1024;

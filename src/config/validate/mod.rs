@@ -2,6 +2,7 @@
 
 mod autoscale;
 mod handlers;
+mod limits;
 mod pools;
 mod restart;
 mod rules;

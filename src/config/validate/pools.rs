@@ -1,4 +1,4 @@
-use super::{Config, Key, Report, at_least_one, autoscale, handlers, restart, worker};
+use super::{Config, Key, Report, at_least_one, autoscale, handlers, limits, restart, worker};
 use crate::{
     config::{Pool, PoolDriver, kinds, nearest},
     handlers::SHIPPED,
@@ -13,6 +13,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         driver(&key, &pool.driver, report);
         kinds(&key.name("kinds"), pool, config, report);
         restart::check(&key, pool, report);
+        limits::check(&key, pool, report);
         if pool.command.first().is_some_and(String::is_empty) {
             report.refuse(&key.name("command"), "\"\"", "the program has no name", "write [\"program\", \"argument\"]");
         }

@@ -29,6 +29,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         let fix = "write for example \"info\" or \"clawpool=debug,lapin=warn\"";
         report.refuse(&Key::from("log.filter"), format!("{:?}", config.log.filter), error.to_string(), fix);
     }
+    at_least_one(&Key::from("log.size"), config.log.size.as_u64(), report);
     at_least_one(&Key::from("log.keep"), u64::from(config.log.keep), report);
     api(&config.api, report);
 }

@@ -16,6 +16,9 @@ use super::{ENTRANCE, ServiceError, Status, folder::Folder};
 /// Between two looks at a service that is on its way.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// A service says that it runs before its work begins; one that cannot work (its port is taken) ends within this.
+const BEGINNING: Duration = Duration::from_secs(3);
+
 /// The codes of the service manager that users can do something about.
 mod code {
     pub(super) const INVALID_NAME: i32 = 123;
@@ -63,7 +66,7 @@ fn open(name: &str, access: ServiceAccess) -> Result<Service, ServiceError> {
     }
 }
 
-/// Returns when it runs.
+/// Returns when it runs, and has not ended at once.
 pub fn start(name: &str, patience: Duration) -> Result<(), ServiceError> {
     let service = open(name, ServiceAccess::START)?;
     match service.start::<&str>(&[]) {
@@ -71,6 +74,10 @@ pub fn start(name: &str, patience: Duration) -> Result<(), ServiceError> {
         done => done.map_err(|error| fault(name, "start the service", error))?,
     }
     let status = wait(name, &service, patience, |state| state == ServiceState::StartPending)?;
+    let status = match status.current_state {
+        ServiceState::Running => wait(name, &service, BEGINNING, |state| state == ServiceState::Running)?,
+        _ => status,
+    };
     if status.current_state == ServiceState::Running {
         return Ok(());
     }
@@ -146,4 +153,27 @@ pub fn uninstall(name: &str, _: &Path, patience: Duration) -> Result<PathBuf, Se
     // Its absence would be no reason to fail.
     let _ = eventlog::deregister(name);
     Ok(Folder::of(name).path().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_the_service_manager_have_their_codes_and_fixes() {
+        const ACCESS_DENIED: i32 = 5;
+        for (answer, expected, fix) in [
+            (ACCESS_DENIED, "CP-1901", "Run as administrator"),
+            (code::EXISTS, "CP-1902", "uninstall"),
+            (code::DUPLICATE_NAME, "CP-1902", "--name"),
+            (code::DOES_NOT_EXIST, "CP-1903", "install"),
+            (code::INVALID_ACCOUNT, "CP-1904", "leave --account out"),
+            (code::LOGON_FAILED, "CP-1904", "leave --account out"),
+            (code::MARKED_FOR_DELETE, "CP-1906", "restart Windows"),
+        ] {
+            let error = fault("pool", "create the service", Error::Winapi(io::Error::from_raw_os_error(answer)));
+            assert_eq!(error.code(), expected, "{answer}: {error}");
+            assert!(error.to_string().contains(fix), "{answer}: {error}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::{Buf, BufMut, Bytes};
+
 use super::{BATCH, RedisStore, corrupt, millis, scripts};
 use crate::{
     store::{Claim, StoreError, Verdict},
@@ -20,28 +22,47 @@ impl RedisStore {
             let mut call = self.call(&scripts::CLAIM);
             call.arg(worker.as_bytes()).arg(u8::from(takeover));
             call.arg(millis(self.quiet)).arg(self.crashes).arg(self.remembered());
-            for claim in chunk {
-                call.arg(claim.id.as_bytes()).arg(claim.generation).arg(&claim.kind).arg(claim.priority.index());
-                call.arg(claim.attempt)
-                    .arg(claim.enqueued_at.as_millis())
-                    .arg(claim.expires_at.as_millis())
-                    .arg(claim.ticket);
+            let claims: Vec<u8> = chunk.iter().flat_map(pack).collect();
+            call.arg(claims);
+            let answers: Bytes = self.run(&call).await?;
+            if answers.len() != chunk.len() * VERDICT {
+                return Err(corrupt(format_args!("{} bytes of verdicts for {} claims", answers.len(), chunk.len())));
             }
-            let answers: Vec<(String, u64, u32)> = self.run(&call).await?;
-            for (letter, number, crashes) in answers {
-                verdicts.push(verdict(&letter, number, crashes)?);
+            for answer in answers.chunks_exact(VERDICT) {
+                verdicts.push(verdict(answer)?);
             }
         }
         Ok(verdicts)
     }
 }
 
-fn verdict(letter: &str, number: u64, crashes: u32) -> Result<Verdict, StoreError> {
+/// As `scripts/claim.lua` reads it.
+fn pack(claim: &Claim) -> Vec<u8> {
+    // Kinds are shorter; see the limits of a task.
+    let kind = &claim.kind.as_bytes()[..claim.kind.len().min(usize::from(u16::MAX))];
+    let mut bytes = Vec::with_capacity(47 + kind.len());
+    bytes.put_slice(claim.id.as_bytes());
+    bytes.put_u32(claim.generation);
+    bytes.put_u8(claim.priority as u8);
+    bytes.put_u32(claim.attempt);
+    bytes.put_u64(claim.enqueued_at.as_millis());
+    bytes.put_u64(claim.expires_at.as_millis());
+    bytes.put_u32(claim.ticket);
+    bytes.put_u16(kind.len() as u16);
+    bytes.put_slice(kind);
+    bytes
+}
+
+/// Letter, number and crashes of one answer.
+const VERDICT: usize = 13;
+
+fn verdict(mut answer: &[u8]) -> Result<Verdict, StoreError> {
+    let (letter, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
     match letter {
-        "R" => Ok(Verdict::Run { token: number, crashes }),
-        "P" => Ok(Verdict::Poison { token: number, crashes }),
-        "D" => Ok(Verdict::Drop),
-        "H" => Ok(Verdict::Held { retry_in: Duration::from_millis(number) }),
+        b'R' => Ok(Verdict::Run { token: number, crashes }),
+        b'P' => Ok(Verdict::Poison { token: number, crashes }),
+        b'D' => Ok(Verdict::Drop),
+        b'H' => Ok(Verdict::Held { retry_in: Duration::from_millis(number) }),
         other => Err(corrupt(format_args!("{other:?} is no verdict"))),
     }
 }

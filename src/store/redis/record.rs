@@ -1,8 +1,6 @@
 //! Task records: reading one, and walking through all.
 
-use std::collections::HashMap;
-
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use redis::cmd;
 
 use super::{RedisStore, corrupt, cursor::Cursor, link};
@@ -10,9 +8,6 @@ use crate::{
     store::{Page, Record, RecordFilter, StoreError},
     task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId},
 };
-
-/// A record as Redis has it: a hash with one-letter fields, which `scripts/opening.lua` explains.
-pub(super) type Fields = HashMap<String, Bytes>;
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -37,39 +32,57 @@ pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(failure).map_err(corrupt)
 }
 
-/// `None` for a record that does not exist (any more).
-pub(super) fn decode(id: TaskId, fields: &Fields) -> Result<Option<Record>, StoreError> {
-    let Some(letter) = text(fields, "s") else { return Ok(None) };
-    let time = |name| Ok::<_, StoreError>(number(fields, name)?.map(Timestamp::from_millis));
-    let count = |name| Ok::<_, StoreError>(number(fields, name)?.unwrap_or(0).try_into().unwrap_or(u32::MAX));
-    let priority = number(fields, "p")?.and_then(Priority::from_index);
-    Ok(Some(Record {
-        id,
-        kind: text(fields, "k").unwrap_or_default(),
-        priority: priority.ok_or_else(|| corrupt(format_args!("task {id} has no priority")))?,
-        tenant: text(fields, "n"),
-        state: state(&letter)?,
-        attempt: count("a")?,
-        crashes: count("c")?,
-        generation: count("g")?,
-        enqueued_at: time("e")?.unwrap_or_default(),
-        started_at: time("b")?,
-        finished_at: time("f")?,
-        due_at: time("d")?,
-        worker: fields.get("w").and_then(|id| Some(WorkerId::from_bytes(id[..].try_into().ok()?))),
-        progress: text(fields, "m"),
-        result: fields.get("r").cloned().map(Payload::from_message_pack),
-        failure: fields.get("F").map(|bytes| rmp_serde::from_slice(bytes)).transpose().map_err(corrupt)?,
-    }))
+/// A record as Redis has it: a head and a tail, which `scripts/opening.lua` explains.
+pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError> {
+    let record = |bytes: &mut Bytes| {
+        let letter = char::from(bytes.try_get_u8().ok()?);
+        // What is asked of the task, which its record does not tell.
+        bytes.try_copy_to_slice(&mut [0; 4]).ok()?;
+        let priority = Priority::from_index(bytes.try_get_u8().ok()?.into())?;
+        let mut count = || bytes.try_get_u32().ok();
+        let (generation, attempt, crashes) = (count()?, count()?, count()?);
+        let mut time = || bytes.try_get_u64().ok();
+        let (enqueued, _expires, started, finished, due) = (time()?, time()?, time()?, time()?, time()?);
+        let _token = time()?;
+        let _ticket = bytes.try_get_u32().ok()?;
+        let mut worker = [0; 16];
+        bytes.try_copy_to_slice(&mut worker).ok()?;
+        let mut value = || {
+            let length = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
+            (length <= bytes.len()).then(|| bytes.split_to(length))
+        };
+        let (kind, tenant, _key) = (value()?, value()?, value()?);
+        let (progress, result, failure) = (value()?, value()?, value()?);
+        let failure = some(failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+        Some(Record {
+            id,
+            kind: text(&kind),
+            priority,
+            tenant: some(tenant).map(|bytes| text(&bytes)),
+            state: state(letter.encode_utf8(&mut [0; 4])).ok()?,
+            attempt,
+            crashes,
+            generation,
+            enqueued_at: Timestamp::from_millis(enqueued),
+            started_at: (started > 0).then(|| Timestamp::from_millis(started)),
+            finished_at: (finished > 0).then(|| Timestamp::from_millis(finished)),
+            due_at: (due > 0).then(|| Timestamp::from_millis(due)),
+            worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
+            progress: some(progress).map(|bytes| text(&bytes)),
+            result: some(result).map(Payload::from_message_pack),
+            failure,
+        })
+    };
+    let whole = record(&mut bytes).filter(|_| bytes.is_empty());
+    whole.ok_or_else(|| corrupt(format_args!("the record of task {id} cannot be read")))
 }
 
-fn text(fields: &Fields, name: &str) -> Option<String> {
-    fields.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+fn some(value: Bytes) -> Option<Bytes> {
+    (!value.is_empty()).then_some(value)
 }
 
-fn number(fields: &Fields, name: &str) -> Result<Option<u64>, StoreError> {
-    let wrong = |_| corrupt(format_args!("field {name:?} of a task is no number"));
-    text(fields, name).map(|text| text.parse().map_err(wrong)).transpose()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 impl RedisStore {
@@ -114,18 +127,15 @@ impl RedisStore {
     }
 
     async fn read(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
-        let commands = ids.iter().map(|id| {
-            let mut command = cmd("HGETALL");
-            command.arg(key(self.link.base(), *id));
-            command
-        });
-        let commands: Vec<_> = commands.collect();
-        let all = futures::future::join_all(commands.iter().map(|command| self.link.send::<Fields>(command))).await;
-        let mut records = Vec::with_capacity(ids.len());
-        for (id, fields) in ids.iter().zip(all) {
-            records.extend(decode(*id, &fields.map_err(|error| link::failure(&error))?)?);
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(records)
+        let mut command = cmd("MGET");
+        for id in ids {
+            command.arg(key(self.link.base(), *id));
+        }
+        let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| link::failure(&error))?;
+        ids.iter().zip(all).filter_map(|(id, bytes)| bytes.map(|bytes| decode(*id, bytes))).collect()
     }
 }
 

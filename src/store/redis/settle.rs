@@ -1,6 +1,8 @@
 //! Settling: an attempt's outcome with its schedule entry or dead letter in one step (INV-5).
 
-use super::{BATCH, MARGIN, RedisStore, dead, millis, packed, record, script::Call, scripts};
+use bytes::{BufMut, Bytes};
+
+use super::{BATCH, MARGIN, RedisStore, corrupt, dead, millis, packed, record, scripts};
 use crate::{
     store::{End, Settlement, StoreError},
     task::DeadReason,
@@ -12,45 +14,47 @@ impl RedisStore {
         for chunk in settlements.chunks(BATCH) {
             let mut call = self.call(&scripts::SETTLE);
             call.arg(millis(MARGIN)).arg(millis(self.results.dead)).arg(self.remembered());
+            let mut all = Vec::new();
             for settlement in chunk {
-                call.arg(settlement.claimed.id.as_bytes()).arg(settlement.claimed.token);
-                self.add_end(&mut call, &settlement.end)?;
+                all.put_slice(settlement.claimed.id.as_bytes());
+                all.put_u64(settlement.claimed.token);
+                self.put_end(&mut all, &settlement.end)?;
             }
-            answers.extend(self.run::<Vec<bool>>(&call).await?);
+            call.arg(all);
+            let accepted: Bytes = self.run(&call).await?;
+            if accepted.len() != chunk.len() {
+                return Err(corrupt(format_args!("{} answers to {} settlements", accepted.len(), chunk.len())));
+            }
+            answers.extend(accepted.iter().map(|answer| *answer == b'1'));
         }
         Ok(answers)
     }
 
-    /// The end's letter and its five values.
-    fn add_end(&self, call: &mut Call, end: &End) -> Result<(), StoreError> {
-        let used = match end {
+    /// The end's letter and its four values, as `scripts/settle.lua` reads them.
+    fn put_end(&self, all: &mut Vec<u8>, end: &End) -> Result<(), StoreError> {
+        let text = |number: u64| number.to_string().into_bytes();
+        let (letter, values) = match end {
             End::Completed { result, keep } => {
                 let keep = (*keep).max(self.results.dedupe);
-                call.arg("C").arg(&result.as_message_pack()[..]).arg(millis(keep));
-                2
+                (b'C', [result.as_message_pack().to_vec(), text(millis(keep)), Vec::new(), Vec::new()])
             }
             End::Retry { message, at, failure } => {
-                call.arg("R").arg(message.generation).arg(at.as_millis()).arg(packed::pack(message));
-                call.arg(record::pack_failure(failure)?);
-                4
+                let failure = record::pack_failure(failure)?;
+                (b'R', [text(message.generation.into()), text(at.as_millis()), packed::pack(message), failure])
             }
             End::Dead(letter) => {
                 let failed = matches!(letter.reason, DeadReason::Exhausted | DeadReason::Fatal);
-                call.arg("D").arg(dead::encode(letter)?).arg(letter.died_at.as_millis());
-                call.arg(record::pack_failure(&letter.failure)?).arg(u8::from(failed));
-                4
+                let failure = record::pack_failure(&letter.failure)?;
+                (b'D', [dead::encode(letter)?, text(letter.died_at.as_millis()), failure, text(failed.into())])
             }
-            End::Cancelled => {
-                call.arg("X");
-                0
-            }
-            End::Released => {
-                call.arg("L");
-                0
-            }
+            End::Cancelled => (b'X', Default::default()),
+            End::Released => (b'L', Default::default()),
         };
-        for _ in used..5 {
-            call.arg("");
+        all.put_u8(letter);
+        for value in values {
+            // A message has its limit far below this.
+            all.put_u32(u32::try_from(value.len()).map_err(corrupt)?);
+            all.put_slice(&value);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use redis::cmd;
 
 use super::{RedisStore, link, record, scripts};
@@ -50,8 +51,9 @@ impl TaskStore for RedisStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        let fields = self.link.send(cmd("HGETALL").arg(record::key(self.link.base(), id))).await;
-        record::decode(id, &fields.map_err(|error| link::failure(&error))?)
+        let bytes = self.link.send(cmd("GET").arg(record::key(self.link.base(), id))).await;
+        let bytes: Option<Bytes> = bytes.map_err(|error| link::failure(&error))?;
+        bytes.map(|bytes| record::decode(id, bytes)).transpose()
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
@@ -78,7 +80,8 @@ impl RedisStore {
             let end = self.events.end_of(id);
             let mut call = self.call(&scripts::WATCH);
             call.arg(id.as_bytes());
-            let record = record::decode(id, &self.run(&call).await?)?;
+            let bytes: Option<Bytes> = self.run(&call).await?;
+            let record = bytes.map(|bytes| record::decode(id, bytes)).transpose()?;
             if record.as_ref().is_none_or(|record| record.state.is_final()) {
                 return Ok(record);
             }

@@ -215,6 +215,7 @@ fn pool(workers: usize, program: &str) -> Pool {
         grace: Duration::ZERO,
         restart: Restart::default(),
         recycle: Recycle::default(),
+        limits: Limits::default(),
     }
 }
 

@@ -2,8 +2,8 @@
 local base = KEYS[1]
 local function waiting(n) return base .. ':q:' .. n end           -- list of entries
 local function bodies(n) return base .. ':m:' .. n end            -- hash entry -> message, while waiting or in flight
-local function held(n) return base .. ':h:' .. n end              -- hash entry -> '1' if it was published again meanwhile
-local function flight(n, worker) return base .. ':f:' .. n .. ':' .. worker end   -- list of what a worker holds
+local function again(n) return base .. ':a:' .. n end             -- set of entries published again since they were taken
+local function flight(n, worker) return base .. ':f:' .. n .. ':' .. worker end   -- set of what a worker holds
 local function bell(queue) return base .. ':bell:' .. queue end   -- list of at most one token that wakes one consumer
 
 -- Lua's stack takes some 8,000 values at once.
@@ -25,15 +25,39 @@ local function ring(queue, priorities)
   redis.call('DEL', bell(queue))
 end
 
+-- Whatever was published again of these is one message with what waits. The set is hardly ever there.
+local function once(n, entries)
+  if redis.call('EXISTS', again(n)) == 1 then slices(entries, function(...) redis.call('SREM', again(n), ...) end) end
+end
+
 -- Marks entries as being with a worker.
 local function take(n, worker, entries)
-  slices(entries, function(...) redis.call('LPUSH', flight(n, worker), ...) end)
-  local marks = {}
-  for _, entry in ipairs(entries) do
-    marks[#marks + 1] = entry
-    marks[#marks + 1] = '0'
+  slices(entries, function(...) redis.call('SADD', flight(n, worker), ...) end)
+  once(n, entries)
+end
+
+-- Those of the entries that are with the worker, who holds them no more. The others went to somebody else.
+local function part(n, worker, entries)
+  local gone = {}
+  for i, there in ipairs(redis.call('SMISMEMBER', flight(n, worker), unpack(entries))) do
+    if there == 1 then gone[#gone + 1] = entries[i] end
   end
-  slices(marks, function(...) redis.call('HSET', held(n), ...) end)
+  slices(gone, function(...) redis.call('SREM', flight(n, worker), ...) end)
+  return gone
+end
+
+-- Everything that a worker holds, oldest first: ids rise with time.
+local function all(n, worker)
+  local entries = redis.call('SMEMBERS', flight(n, worker))
+  table.sort(entries)
+  return entries
+end
+
+-- Puts entries, oldest first, before all that wait.
+local function put_first(n, entries)
+  local back = {}
+  for i = #entries, 1, -1 do back[#back + 1] = entries[i] end
+  slices(back, function(...) redis.call('RPUSH', waiting(n), ...) end)
 end
 
 -- Adds priority, entry and value of each to the answer.

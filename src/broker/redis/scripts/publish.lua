@@ -7,10 +7,10 @@ for p in priorities:gmatch('%d') do room = room - redis.call('LLEN', waiting(p))
 local entries = {}
 for i = 5, #ARGV, 2 do entries[#entries + 1] = ARGV[i] end
 local known = redis.call('HMGET', bodies(n), unpack(entries))
-local new, values, again, refused, seen = {}, {}, {}, {}, {}
+local new, values, repeated, refused, seen = {}, {}, {}, {}, {}
 for i, entry in ipairs(entries) do
   if known[i] then
-    again[#again + 1] = entry
+    repeated[#repeated + 1] = entry
   elseif seen[entry] then
     -- Twice in one batch: once is enough.
   elseif room > 0 then
@@ -25,13 +25,9 @@ end
 slices(values, function(...) redis.call('HSET', bodies(n), ...) end)
 slices(new, function(...) redis.call('LPUSH', waiting(n), ...) end)
 
--- An entry that waits needs no second one. One that a worker holds does: the worker may be about to acknowledge it,
--- having put the task back into the schedule set, and this is the message that comes from there.
-if #again > 0 then
-  local marks = redis.call('HMGET', held(n), unpack(again))
-  for i, entry in ipairs(again) do
-    if marks[i] then redis.call('HSET', held(n), entry, '1') end
-  end
-end
+-- An entry that waits needs no second one, and forgets the mark when it is taken. One that a worker holds does: the worker
+-- may be about to acknowledge it, having put the task back into the schedule set, and this is the message that comes from
+-- there.
+slices(repeated, function(...) redis.call('SADD', again(n), ...) end)
 ring(queue, priorities)
 return refused

@@ -6,26 +6,18 @@ local answer = {}
 local function existing(id, key)
   if redis.call('EXISTS', task(id)) == 1 then return id end
   local other = key ~= '' and redis.call('GET', unique(key))
-  local state = other and redis.call('HGET', task(other), 's')
-  return state and not FINAL[state] and other or ''
+  local state = other and redis.call('GETRANGE', task(other), 0, 0)
+  return state and state ~= '' and not FINAL[state] and other or ''
 end
 
 local function add(id, g, kind, p, tenant, key, enqueued, expires, at, message)
-  local fields = { 'k', kind, 'p', p, 's', at == '' and 'Q' or 'S', 'g', g, 'a', 0, 'e', enqueued, 'x', expires }
-  local function field(name, value)
-    if value ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
-    end
-  end
-  field('n', tenant)
-  field('u', key)
-  field('d', at)
-  redis.call('HSET', task(id), unpack(fields))
+  local r = fresh(kind, tenant, key, p, g, 0, enqueued, expires)
   if key ~= '' then redis.call('SET', unique(key), id) end
   if at == '' then
-    forget_at(id, key ~= '' and key, tonumber(expires), margin)
+    write_queued(id, r, margin)
   else
+    r.s, r.d = 'S', tonumber(at)
+    write(id, r)
     enter(entry(id, g), at, message)
   end
   count('e', tonumber(p))

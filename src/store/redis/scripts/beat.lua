@@ -5,7 +5,11 @@ redis.call('HSET', worker(me), 'i', ARGV[2], 'l', now + ARGV[3], 'y', now)
 redis.call('HINCRBY', worker(me), 'n', 1)
 redis.call('SADD', WORKERS, me)
 for i = 4, #ARGV, 2 do
-  if redis.call('HGET', task(ARGV[i]), 'w') == me then redis.call('HSET', task(ARGV[i]), 'm', ARGV[i + 1]) end
+  local r = read(ARGV[i])
+  if r and r.w == me then
+    tell(r, ARGV[i + 1])
+    write(ARGV[i], r, 'KEEPTTL')
+  end
 end
 local key = base .. ':o:' .. me
 local orders = redis.call('LRANGE', key, 0, -1)

@@ -3,7 +3,7 @@ local me = ARGV[1]
 if redis.call('EXISTS', worker(me)) == 1 then redis.call('HSET', worker(me), 'l', '0') end
 local running = {}
 for _, id in ipairs(redis.call('SMEMBERS', claims(me))) do
-  local v = redis.call('HMGET', task(id), 's', 'w')
-  if v[1] == 'R' and v[2] == me then running[#running + 1] = id end
+  local r = read(id)
+  if r and r.s == 'R' and r.w == me then running[#running + 1] = id end
 end
 return running

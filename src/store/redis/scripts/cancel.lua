@@ -2,12 +2,14 @@
 local id = ARGV[1]
 local r = read(id)
 if not r then return '' end
-if r.s == 'R' then
-  redis.call('HSET', task(id), 'z', '1')
+local found = r.s
+if found == 'R' then
+  r.z = true
+  write(id, r, 'KEEPTTL')
   order(r.w, 'c', id)
-elseif not FINAL[r.s] then
+elseif not FINAL[found] then
   leave(entry(id, r.g))
   finish(id, r, 'X', ARGV[2])
   count_up()
 end
-return r.s
+return found

@@ -1,10 +1,11 @@
 -- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, crashes that make poison, how long
--- a cancelled record is kept, then of each claim: id, generation, kind, priority, attempt, enqueued, expires, ticket.
--- Answers for each: R and P with token and crashes, D, H with milliseconds.
+-- a cancelled record is kept, then in one string of all claims: id, generation, priority, attempt, enqueued, expires, ticket, kind.
+-- Answers in one string for each: R and P with token and crashes, D, H with milliseconds.
+local CLAIM = '>c16I4BI4I8I8I4I2c0'
 local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local PROBATION = 250 -- milliseconds
 local answer = {}
-local function say(...) answer[#answer + 1] = { ... } end
+local function say(letter, number, crashes) answer[#answer + 1] = struct.pack('>c1I8I4', letter, number, crashes) end
 
 -- Tokens rise for ever, also past a Redis that lost its last writes: they are at least the time in microseconds.
 local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1] * 1000000 + time[2])
@@ -12,21 +13,20 @@ local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1
 local ticket -- of the claim at hand
 local claimed = {}
 
-local function run(id, r, crashes, ...)
+local function run(id, r, crashes)
   last = last + 1
-  redis.call('HSET', task(id), 's', 'R', 'w', me, 'q', ticket, 't', last, 'b', now, 'c', crashes, ...)
-  redis.call('HDEL', task(id), 'd', 'm', 'z')
-  keep(id, r and r.u)
+  say(crashes >= poison and r.s == 'R' and 'P' or 'R', last, crashes)
+  if r.m then tell(r, '') end
+  r.s, r.w, r.q, r.t, r.b, r.c, r.d, r.z = 'R', me, ticket, last, now, crashes, 0, false
+  write_kept(id, r)
   claimed[#claimed + 1] = id
-  say(crashes >= poison and r and r.s == 'R' and 'P' or 'R', last, crashes)
 end
 
 -- Whether this worker runs the task noted under a field of its own, and began after a time.
 local function runs(field, id, since)
   local other = redis.call('HGET', worker(me), field)
-  if not other or other == id then return false end
-  local v = redis.call('HMGET', task(other), 's', 'w', 'b')
-  return v[1] == 'R' and v[2] == me and tonumber(v[3]) > since
+  local r = other and other ~= id and read(other)
+  return r and r.s == 'R' and r.w == me and r.b > since
 end
 
 -- Tasks that workers died with: not two at a time in their first moments, when most crash that crash at all, and with one
@@ -53,14 +53,15 @@ local function holds(owner)
 end
 
 local function contend(id, r)
-  if r.w == me and r.q == ticket then return say(r.c >= poison and 'P' or 'R', tonumber(r.t), r.c) end
+  if r.w == me and r.q == ticket then return say(r.c >= poison and 'P' or 'R', r.t, r.c) end
   local left = holds(r.w)
   if left > 0 then return say('H', left, 0) end
   -- A cancelled task starts no more, so it need not wait for a suspect.
   if not r.z and crowded(id, r.c + 1) then return say('H', PROBATION, 0) end
   order(r.w, 'l', id)
   if r.z then
-    finish(id, r, 'X', span, 'c', r.c + 1)
+    r.c = r.c + 1
+    finish(id, r, 'X', span)
     return say('D', 0, 0)
   end
   run(id, r, r.c + 1)
@@ -70,22 +71,22 @@ end
 local function catch_up(id, r, g, attempt)
   if r.s == 'R' then order(r.w, 'l', id) end
   if r.s == 'D' then dig_up(id) end
-  redis.call('HDEL', task(id), 'f', 'r')
-  r.s = 'Q'
-  run(id, r, r.c, 'g', g, 'a', attempt)
+  tell(r, '', '')
+  r.s, r.f, r.g, r.a = 'Q', 0, g, attempt
+  run(id, r, r.c)
 end
 
-for i = 6, #ARGV, 8 do
-  local id, g, kind, p, attempt, enqueued, expires = unpack(ARGV, i, i + 6)
-  ticket = ARGV[i + 7]
+local claims_of, at = ARGV[6], 1
+while at <= #claims_of do
+  local id, generation, p, attempt, enqueued, expires, kind
+  id, generation, p, attempt, enqueued, expires, ticket, kind, at = struct.unpack(CLAIM, claims_of, at)
   local r = read(id)
-  local generation = tonumber(g)
   if not r then
-    run(id, nil, 0, 'k', kind, 'p', p, 'g', g, 'a', attempt, 'e', enqueued, 'x', expires)
+    run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires), 0)
     -- Nobody remembers its admission; with this, the totals balance.
-    count('e', tonumber(p))
+    count('e', p)
   elseif r.g < generation then
-    catch_up(id, r, g, attempt)
+    catch_up(id, r, generation, attempt)
   elseif FINAL[r.s] or r.g > generation then
     say('D', 0, 0)
   elseif r.s == 'R' then
@@ -93,7 +94,7 @@ for i = 6, #ARGV, 8 do
   elseif crowded(id, r.c) then
     say('H', PROBATION, 0)
   else
-    if r.s == 'S' then leave(entry(id, g)) end
+    if r.s == 'S' then leave(entry(id, generation)) end
     run(id, r, r.c)
   end
 end
@@ -104,4 +105,4 @@ if #claimed > 0 then
 end
 redis.call('SET', base .. ':token', string.format('%.0f', last))
 count_up()
-return answer
+return table.concat(answer)

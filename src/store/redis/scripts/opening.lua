@@ -15,9 +15,13 @@ local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task
 local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
--- One task: k kind, n tenant, p priority, s state, g generation, a attempts failed, c crashes, e enqueued, x expires,
--- b started, f finished, d due, w worker, q ticket, t token, m progress, r result, F failure, u unique key, z cancel was asked for,
--- o somebody waits for its end.
+-- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
+-- Head: s state, z cancel was asked for, o somebody waits for its end, u it has a unique key, m it told of its progress,
+-- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), t token,
+-- q ticket, w worker. Tail: kind, tenant, unique key, progress, result, failure ('': none).
+local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
+local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
+local NOBODY = ('\0'):rep(16)
 local function task(id) return base .. ':t:' .. id end
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
@@ -29,10 +33,39 @@ local function entry(id, generation) return id .. struct.pack('>I4', generation)
 local FINAL = { C = true, D = true, X = true }
 
 local function read(id)
-  local v = redis.call('HMGET', task(id), 's', 'g', 'w', 'c', 'z', 'u', 'p', 't', 'o', 'x', 'q')
-  if not v[1] then return nil end
-  return { s = v[1], g = tonumber(v[2]), w = v[3], c = tonumber(v[4] or 0), z = v[5], u = v[6], p = tonumber(v[7]),
-           t = v[8], o = v[9], x = tonumber(v[10] or 0), q = v[11] }
+  local v = redis.call('GET', task(id))
+  if not v then return nil end
+  local s, z, o, u, m, p, g, a, c, e, x, b, f, d, t, q, w = struct.unpack(HEAD, v)
+  return { s = s, z = z == 1, o = o == 1, u = u == 1, m = m == 1, p = p, g = g, a = a, c = c, e = e, x = x, b = b, f = f,
+           d = d, t = t, q = q, w = w, tail = v:sub(TAIL_AT) }
+end
+
+local function bit(flag) return flag and 1 or 0 end
+
+-- Options are those of SET; without any, the record stays for good.
+local function write(id, r, ...)
+  local head = struct.pack(HEAD, r.s, bit(r.z), bit(r.o), bit(r.u), bit(r.m), r.p, r.g, r.a, r.c, r.e, r.x, r.b, r.f, r.d, r.t,
+                           r.q, r.w)
+  redis.call('SET', task(id), head .. r.tail, ...)
+end
+
+local function tail(kind, tenant, key, progress, result, failure)
+  return struct.pack(TAIL, #kind, kind, #tenant, tenant, #key, key, #progress, progress, #result, result, #failure, failure)
+end
+
+local function fresh(kind, tenant, key, p, g, attempt, enqueued, expires)
+  return { s = 'Q', z = false, o = false, u = key ~= '', m = false, p = tonumber(p), g = tonumber(g), a = tonumber(attempt),
+           c = 0, e = tonumber(enqueued), x = tonumber(expires), b = 0, f = 0, d = 0, t = 0, q = 0, w = NOBODY,
+           tail = tail(kind, tenant, key, '', '', '') }
+end
+
+local function key_of(r) return r.u and select(3, struct.unpack(TAIL, r.tail)) end
+
+-- What became of it; nil leaves a value as it is.
+local function tell(r, progress, result, failure)
+  local kind, tenant, key, p, res, f = struct.unpack(TAIL, r.tail)
+  r.m = (progress or p) ~= ''
+  r.tail = tail(kind, tenant, key, progress or p, result or res, failure or f)
 end
 
 -- Lua's stack takes some 8,000 values at once.
@@ -42,16 +75,22 @@ local function slices(list, f)
   end
 end
 
--- A task that waits on a queue is forgotten some time after it has expired; the queue's own expiry comes long before.
-local function forget_at(id, key, expires, margin)
-  local at = math.max(expires, now) + margin
-  redis.call('PEXPIREAT', task(id), at)
-  if key then redis.call('PEXPIREAT', unique(key), at) end
+-- Nobody runs it any more.
+local function let_go(r)
+  r.w, r.q, r.t = NOBODY, 0, 0
+  if r.m then tell(r, '') end
 end
 
-local function keep(id, key)
-  redis.call('PERSIST', task(id))
-  if key then redis.call('PERSIST', unique(key)) end
+-- A task that waits on a queue is forgotten some time after it has expired; the queue's own expiry comes long before.
+local function write_queued(id, r, margin)
+  local at = math.max(r.x, now) + margin
+  write(id, r, 'PXAT', at)
+  if r.u then redis.call('PEXPIREAT', unique(key_of(r)), at) end
+end
+
+local function write_kept(id, r)
+  write(id, r)
+  if r.u then redis.call('PERSIST', unique(key_of(r))) end
 end
 
 -- Totals are summed up here and written once, by `count_up`.
@@ -98,13 +137,15 @@ local function leave(e)
   redis.call('HDEL', HANDED, e)
 end
 
--- Ends a task: its record is kept for `span`, its unique key is free. More fields may follow.
-local function finish(id, r, state, span, ...)
-  redis.call('HSET', task(id), 's', state, 'f', now, ...)
-  redis.call('HDEL', task(id), 'w', 'q', 't', 'm', 'd', 'z', 'o')
-  redis.call('PEXPIRE', task(id), span)
-  if r.u and redis.call('GET', unique(r.u)) == id then redis.call('DEL', unique(r.u)) end
+-- Ends a task: its record is kept for `span`, its unique key is free.
+local function finish(id, r, state, span, result, failure)
+  local key = key_of(r)
+  tell(r, '', result, failure)
+  let_go(r)
   if r.o then redis.call('PUBLISH', EVENTS, 'f' .. id) end
+  r.s, r.f, r.d, r.z, r.o = state, now, 0, false, false
+  write(id, r, 'PX', math.max(tonumber(span), 1))
+  if key and redis.call('GET', unique(key)) == id then redis.call('DEL', unique(key)) end
   count(state:lower(), r.p)
 end
 

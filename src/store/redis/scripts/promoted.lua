@@ -9,9 +9,8 @@ for i = 4, #ARGV do
     local id = e:sub(1, 16)
     local r = read(id)
     if r and r.s == 'S' and entry(id, r.g) == e then
-      redis.call('HSET', task(id), 's', 'Q')
-      redis.call('HDEL', task(id), 'd')
-      forget_at(id, r.u, r.x, margin)
+      r.s, r.d = 'Q', 0
+      write_queued(id, r, margin)
     end
   end
 end

@@ -4,12 +4,11 @@ for i = 1, #ARGV, 10 do
   local id, g, kind, p, tenant, key, enqueued, expires, attempt, message = unpack(ARGV, i, i + 9)
   if dig_up(id) then
     taken = taken + 1
-    redis.call('HDEL', task(id), 'f', 'F', 'r', 'b')
-    redis.call('HSET', task(id), 'k', kind, 'p', p, 's', 'S', 'g', g, 'a', attempt, 'c', 0, 'e', enqueued, 'x', expires,
-      'd', now)
-    if tenant ~= '' then redis.call('HSET', task(id), 'n', tenant) end
-    if key ~= '' and redis.call('SET', unique(key), id, 'NX') then redis.call('HSET', task(id), 'u', key) end
-    redis.call('PERSIST', task(id))
+    -- Its unique key is its own again only if nobody has taken it meanwhile.
+    local mine = key ~= '' and redis.call('SET', unique(key), id, 'NX')
+    local r = fresh(kind, tenant, mine and key or '', p, g, attempt, enqueued, expires)
+    r.s, r.d = 'S', now
+    write(id, r)
     enter(entry(id, g), now, message)
   end
 end

@@ -9,6 +9,9 @@ end
 local message = redis.call('HGET', SCHEDULED, e)
 if not message then return 0 end
 enter(e, now, message)
-if r and r.s == 'S' then redis.call('HSET', task(id), 'd', now) end
+if r and r.s == 'S' then
+  r.d = now
+  write(id, r, 'KEEPTTL')
+end
 announce()
 return 1

@@ -1,6 +1,7 @@
--- ARGV: id. Answers the record's fields; its end will be announced when it is still to come.
-local fields = redis.call('HGETALL', task(ARGV[1]))
-if #fields > 0 and not FINAL[redis.call('HGET', task(ARGV[1]), 's')] then
-  redis.call('HSET', task(ARGV[1]), 'o', '1')
+-- ARGV: id. Answers the record; its end will be announced when it is still to come.
+local r = read(ARGV[1])
+if r and not FINAL[r.s] and not r.o then
+  r.o = true
+  write(ARGV[1], r, 'KEEPTTL')
 end
-return fields
+return redis.call('GET', task(ARGV[1]))

@@ -4,7 +4,8 @@ for _, id in ipairs(ARGV) do
   if r and (r.s == 'Q' or r.s == 'S') then
     leave(entry(id, r.g))
     redis.call('DEL', task(id))
-    if r.u and redis.call('GET', unique(r.u)) == id then redis.call('DEL', unique(r.u)) end
+    local key = key_of(r)
+    if key and redis.call('GET', unique(key)) == id then redis.call('DEL', unique(key)) end
     count('e', r.p, -1)
   end
 end

@@ -1,0 +1,135 @@
+//! The delivery tags of one channel, and which frames settle them.
+//!
+//! Guarantees: each tag is settled once; a frame for all tags up to one never covers a tag that is not settled; nothing
+//! waits that has no older unsettled tag before it. Never does: send anything.
+
+use std::collections::BTreeSet;
+
+use super::lines::Settle;
+
+/// A frame to the server: one tag, or all up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) tag: u64,
+    pub(super) multiple: bool,
+    pub(super) how: Settle,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tags {
+    unsettled: BTreeSet<u64>,
+    /// Acknowledged, and not told to the server: an older one is still unsettled, and one frame may do for both.
+    waiting: BTreeSet<u64>,
+}
+
+impl Tags {
+    /// A delivery came in. Tags come in rising order.
+    pub(super) fn note(&mut self, tag: u64) {
+        self.unsettled.insert(tag);
+    }
+
+    /// How many the server counts as unacknowledged.
+    pub(super) fn outstanding(&self) -> usize {
+        self.unsettled.len() + self.waiting.len()
+    }
+
+    /// Acknowledges; those behind an unsettled one may wait. Unknown tags are skipped. Answers the frame to send now, and
+    /// whether any of these waits.
+    pub(super) fn gather(&mut self, tags: impl IntoIterator<Item = u64>) -> (Option<Frame>, bool) {
+        for tag in tags {
+            if self.unsettled.remove(&tag) {
+                self.waiting.insert(tag);
+            }
+        }
+        let later = self.unsettled.first().map(|oldest| self.waiting.split_off(oldest)).unwrap_or_default();
+        let front = std::mem::replace(&mut self.waiting, later);
+        let frame = front.last().map(|tag| Frame { tag: *tag, multiple: true, how: Settle::Ack });
+        (frame, !self.waiting.is_empty())
+    }
+
+    /// What has waited long enough, singly.
+    pub(super) fn flush(&mut self) -> impl Iterator<Item = Frame> + use<> {
+        let single = |tag| Frame { tag, multiple: false, how: Settle::Ack };
+        std::mem::take(&mut self.waiting).into_iter().map(single)
+    }
+
+    /// Settles at once: all at the front with one frame, the others singly. Unknown tags are skipped.
+    pub(super) fn settle(&mut self, tags: impl IntoIterator<Item = u64>, how: Settle) -> Vec<Frame> {
+        // What waits must not be covered by a frame that says something else.
+        let mut frames: Vec<Frame> = self.flush().collect();
+        let mut done: Vec<u64> = tags.into_iter().filter(|tag| self.unsettled.remove(tag)).collect();
+        done.sort_unstable();
+        let front = self.unsettled.first().map_or(done.len(), |oldest| done.partition_point(|tag| tag < oldest));
+        let (front, rest) = done.split_at(front);
+        frames.extend(front.last().map(|tag| Frame { tag: *tag, multiple: true, how }));
+        frames.extend(rest.iter().map(|tag| Frame { tag: *tag, multiple: false, how }));
+        frames
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn acknowledgements_wait_for_older_ones_and_go_together() {
+        let mut tags = Tags::default();
+        (1..=5).for_each(|tag| tags.note(tag));
+        assert_eq!(tags.gather([3, 2, 5]), (None, true));
+        assert_eq!(tags.outstanding(), 5);
+        assert_eq!(tags.gather([1]), (Some(Frame { tag: 3, multiple: true, how: Settle::Ack }), true));
+        let flushed: Vec<Frame> = tags.flush().collect();
+        assert_eq!(flushed, [Frame { tag: 5, multiple: false, how: Settle::Ack }]);
+        assert_eq!(
+            (tags.outstanding(), tags.gather([4, 9])),
+            (1, (Some(Frame { tag: 4, multiple: true, how: Settle::Ack }), false))
+        );
+    }
+
+    /// The server's side: what it has delivered and not seen settled.
+    fn apply(server: &mut BTreeSet<u64>, settled: &BTreeSet<u64>, frame: Frame) {
+        assert!(server.contains(&frame.tag), "{frame:?}: the server would close the channel");
+        let covered: Vec<u64> =
+            server.iter().copied().filter(|tag| *tag == frame.tag || frame.multiple && *tag < frame.tag).collect();
+        for tag in covered {
+            assert!(settled.contains(&tag), "{frame:?} covers {tag}, which still runs");
+            server.remove(&tag);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_tag_is_settled_once_and_none_before_its_time(steps in prop::collection::vec((0u8..4, 0usize..6), 1..200)) {
+            let (mut tags, mut server, mut settled, mut next) = (Tags::default(), BTreeSet::new(), BTreeSet::new(), 1);
+            for (step, count) in steps {
+                let open: Vec<u64> = server.difference(&settled).copied().collect();
+                let chosen: Vec<u64> = open.iter().copied().filter(|tag| tag % 7 <= count as u64).take(count).collect();
+                let frames: Vec<Frame> = match step {
+                    0 => {
+                        for _ in 0..count {
+                            tags.note(next);
+                            server.insert(next);
+                            next += 1;
+                        }
+                        Vec::new()
+                    }
+                    1 => {
+                        settled.extend(&chosen);
+                        tags.gather(chosen).0.into_iter().collect()
+                    }
+                    2 => tags.flush().collect(),
+                    _ => {
+                        settled.extend(&chosen);
+                        tags.settle(chosen, Settle::Requeue)
+                    }
+                };
+                frames.into_iter().for_each(|frame| apply(&mut server, &settled, frame));
+                prop_assert_eq!(tags.outstanding(), server.len());
+            }
+            tags.flush().for_each(|frame| apply(&mut server, &settled, frame));
+            prop_assert!(server.is_disjoint(&settled), "nothing settled is left with the server");
+        }
+    }
+}

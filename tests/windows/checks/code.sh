@@ -1,0 +1,17 @@
+# The source: lints for the Windows target, and the tests of the library under Wine.
+
+check_clippy() { /usr/bin/cargo-clippy clippy --workspace --all-targets --quiet -- -D warnings; }
+
+# Tests that start a redis-server or a Python of their own need a Linux program, and run in tests/run. Wine appends to a
+# file in two steps, so that many writers of one log overwrite one another there.
+check_library_tests() {
+    local skip=() name
+    start_servers
+    for name in redis::tests::outage a_rested_consumer idle_consumers_send refuses_a_server leadership_survives \
+        waits_go_on absurd_headers python_example many_writers_lose; do
+        skip+=(--skip "$name")
+    done
+    cargo test --quiet --lib -- "${skip[@]}" --test-threads 4 >"$folder/lib" 2>&1 || { tail -n 60 "$folder/lib"; return 1; }
+    tail -n 3 "$folder/lib"
+    grep -q 'test result: ok' "$folder/lib"
+}

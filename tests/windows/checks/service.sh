@@ -1,0 +1,76 @@
+# `clawpool service` with Wine's service manager.
+
+EXE='C:\Program Files\Clawpool\clawpool.exe'
+
+# Wine's system ends with its last program, and its services with it: one program stays.
+hold_session() {
+    helper sleeper session >/dev/null
+    start session "$folder/session.exe"
+    until_true running session.exe
+}
+
+# A path with a space in it: the service manager must be given it in quotes.
+place_program() {
+    local home="$WINEPREFIX/drive_c/Program Files/Clawpool"
+    mkdir -p "$home" && cp "$programs/clawpool.exe" "$work/shims/pdh.dll" "$home/"
+    hold_session
+    wine "$EXE" service uninstall >/dev/null 2>&1 </dev/null || true
+    until_true gone 'Program Files.Clawpool.clawpool'
+    rm -rf "$WINEPREFIX/drive_c/ProgramData/Clawpool"
+}
+
+service() { quietly wine "$EXE" service "$@"; }
+data_folder() { [ -e "$WINEPREFIX/drive_c/ProgramData/Clawpool/clawpool" ]; }
+
+check_service() {
+    local port id
+    port=$(free_port)
+    place_program
+    service install --set "api.listen=127.0.0.1:$port"
+    service start
+    until_true healthy "$port"
+    service status | tee "$folder/said"
+    grep -q 'command *"C:.Program Files.Clawpool.clawpool.exe" service run' "$folder/said"
+    id=$(enqueue "$EXE" "$port" $SLEEP '{"ms": 3000}')
+    until_true is "$port" "$id" running
+    # The service manager's own stop, while a task runs.
+    wine sc stop clawpool >/dev/null </dev/null
+    until_true gone 'Program Files.Clawpool.clawpool'
+    service status || true
+    service start
+    until_true healthy "$port"
+    echo "the task that ran when the service was told to stop: $(state "$port" "$id")"
+    is "$port" "$id" completed
+    wineserver --kill && until_true gone 'Program Files.Clawpool.clawpool'
+    hold_session
+    until_true healthy "$port"
+    echo "the system went down and came up again: the service runs"
+    service stop
+    ls "$WINEPREFIX/drive_c/ProgramData/Clawpool/clawpool/logs"
+    service uninstall
+    refused CP-1903 wine "$EXE" service status
+    data_folder && echo "configuration, logs and data are kept"
+}
+
+check_service_bad_input() {
+    local port
+    port=$(free_port)
+    place_program
+    refused worker.slots wine "$EXE" service install --set worker.slots=0
+    refused wrokers wine "$EXE" service install -- --wrokers 3
+    cp "$programs/clawpool.exe" "$work/shims/pdh.dll" "$WINEPREFIX/drive_c/users/Public/"
+    refused CP-1907 wine 'C:\users\Public\clawpool.exe' service install
+    ! data_folder && echo "nothing was left behind"
+    refused CP-1902 wine "$EXE" service install --name Spooler
+    refused CP-1905 wine "$EXE" service uninstall --name Spooler
+    refused CP-1903 wine "$EXE" service start
+    refused CP-1903 wine "$EXE" service stop
+    service install --set "api.listen=127.0.0.1:$port"
+    refused CP-1902 wine "$EXE" service install
+    python3 -m http.server --bind 127.0.0.1 "$port" >/dev/null 2>&1 &
+    pids+=($!)
+    until_true curl --silent "http://127.0.0.1:$port/"
+    refused CP-1908 wine "$EXE" service start || service status
+    grep -h "127.0.0.1:$port" "$WINEPREFIX/drive_c/ProgramData/Clawpool/clawpool/logs/"* | tail -n 1
+    service uninstall
+}
