@@ -46,3 +46,58 @@ impl Line {
         self.0.iter_mut().flat_map(stale).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        broker::{Delivery, Receipt, conformance::message},
+        store::Claimed,
+        task::{Priority, WorkerId},
+    };
+
+    fn job(priority: Priority) -> Job {
+        let message = message(priority);
+        let (id, queue) = (message.id, priority.queue());
+        let receipt = Receipt { queue, worker: WorkerId::new(), id, generation: 0, channel: 0, tag: 0 };
+        let task = Arc::new(message.task().unwrap());
+        Job::new(task, Delivery { message, receipt }, Claimed { id, queue, token: 1 }, 0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inv_4_p0_and_p1_go_first_and_the_rest_as_claimed() {
+        let mut line = Line::default();
+        for priority in [Priority::P6, Priority::P4, Priority::P1, Priority::P0] {
+            line.join(job(priority));
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        let mut order = Vec::new();
+        while let Some(job) = line.next(|_| true) {
+            order.push(job.queue());
+        }
+        assert_eq!(order, [Queue::P0, Queue::P1, Queue::Background, Queue::P4]);
+    }
+
+    #[test]
+    fn who_has_no_open_slot_waits() {
+        let mut line = Line::default();
+        line.join(job(Priority::P4));
+        assert!(line.next(|queue| queue.is_critical()).is_none());
+        assert_eq!(line.waiting(Queue::P4), 1);
+        let waiting = line.next(|_| true).unwrap();
+        assert!(line.find(waiting.task.id).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inv_8_those_who_waited_too_long_leave_and_with_zero_everybody() {
+        let mut line = Line::default();
+        line.join(job(Priority::P4));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        line.join(job(Priority::P4));
+        assert_eq!(line.leave(Duration::from_millis(100)).len(), 1);
+        assert_eq!(line.leave(Duration::ZERO).len(), 1);
+        assert!(line.oldest().is_none());
+    }
+}

@@ -35,7 +35,7 @@ pub(super) struct Feed {
     asks: mpsc::Receiver<Ask>,
     waiter: Option<Waiter>,
     doubts: watch::Receiver<()>,
-    /// An answer may have got lost: what it held is on this worker's in-flight list.
+    /// An answer may have got lost: what it held is on this worker's in-flight set.
     doubtful: bool,
     /// After trouble: how long to leave the server alone.
     pause: Option<Duration>,

@@ -12,7 +12,7 @@ use crate::broker::Receipt;
 /// What this process knows that it holds, to tell it from what Redis handed it in an answer that was lost.
 pub(super) struct Held {
     receipts: Mutex<HashSet<Receipt>>,
-    /// Changes when a settlement may have got lost: consumers then read their in-flight lists again.
+    /// Changes when a settlement may have got lost: consumers then read their in-flight sets again.
     doubt: watch::Sender<()>,
 }
 

@@ -1,8 +1,8 @@
 //! The Broker on Redis lists. Each priority has a list of entries (id and generation) and a hash of their messages; what
-//! a worker fetched is on a list of its own until it acknowledges. Every change is one script, so it happens whole or
+//! a worker fetched is in a set of its own until it acknowledges. Every change is one script, so it happens whole or
 //! not at all. A queue's bell, a list of at most one token, wakes idle consumers.
 //!
-//! Guarantees: a message is on exactly one list from its publish to its acknowledgement, also across a crash of any
+//! Guarantees: a message waits or is with one worker from its publish to its acknowledgement, also across a crash of any
 //! party at any moment (of Redis itself: with its append-only file on). Idle consumers send no commands. Never does:
 //! acknowledge or give back a message on behalf of a worker that no longer holds it.
 

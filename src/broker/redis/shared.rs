@@ -43,7 +43,7 @@ impl Shared {
         Ok(deliveries)
     }
 
-    /// What a worker's in-flight lists hold beyond what this process knows of.
+    /// What a worker's in-flight sets hold beyond what this process knows of.
     pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         let all: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
         let mut lost: Vec<_> = all.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();

@@ -1,6 +1,6 @@
 //! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step.
 
-use super::{BATCH, MARGIN, RedisStore, corrupt, millis, packed, scripts};
+use super::{BATCH, MARGIN, RedisStore, corrupt, millis, packed, record, scripts};
 use crate::{
     store::{Admission, Admitted, StoreError},
     task::TaskId,
@@ -14,27 +14,24 @@ impl RedisStore {
             call.arg(millis(MARGIN));
             for task in chunk {
                 let message = &task.message;
-                call.arg(message.id.as_bytes()).arg(message.generation).arg(&task.kind).arg(message.priority.index());
-                call.arg(task.tenant.as_deref().unwrap_or("")).arg(task.unique_key.as_deref().unwrap_or(""));
-                call.arg(message.enqueued_at.as_millis()).arg(message.expires_at.as_millis());
+                call.arg(message.id.as_bytes()).arg(record::fresh(task)).arg(task.unique_key.as_deref().unwrap_or(""));
+                call.arg(message.expires_at.as_millis());
                 match task.at {
                     Some(at) => call.arg(at.as_millis()).arg(packed::pack(message)),
                     None => call.arg("").arg(""),
                 };
             }
-            let found: Vec<Vec<u8>> = self.run(&call).await?;
-            for id in found {
-                answers.push(admitted(&id)?);
+            let from = answers.len();
+            answers.resize(from + chunk.len(), Admitted::New);
+            for (position, id) in self.run::<Vec<(usize, Vec<u8>)>>(&call).await? {
+                *answers.get_mut(from + position).ok_or_else(|| corrupt("an answer to no task"))? = existing(&id)?;
             }
         }
         Ok(answers)
     }
 }
 
-fn admitted(id: &[u8]) -> Result<Admitted, StoreError> {
-    if id.is_empty() {
-        return Ok(Admitted::New);
-    }
+fn existing(id: &[u8]) -> Result<Admitted, StoreError> {
     let id = id.try_into().map_err(|_| corrupt("a unique key names no task"))?;
     Ok(Admitted::Existing(TaskId::from_bytes(id)))
 }

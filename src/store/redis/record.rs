@@ -1,13 +1,16 @@
 //! Task records: reading one, and walking through all.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use redis::cmd;
 
 use super::{RedisStore, corrupt, cursor::Cursor, link};
 use crate::{
-    store::{Page, Record, RecordFilter, StoreError},
+    store::{Admission, Page, Record, RecordFilter, StoreError},
     task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId},
 };
+
+/// Bytes of a record before its values.
+const HEAD: usize = 86;
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -30,6 +33,29 @@ pub(super) fn state(letter: &str) -> Result<State, StoreError> {
 
 pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(failure).map_err(corrupt)
+}
+
+/// The record of a task that has not run yet; the layout is that of `scripts/opening.lua`.
+pub(super) fn fresh(task: &Admission) -> Vec<u8> {
+    let message = &task.message;
+    let [tenant, key] = [&task.tenant, &task.unique_key].map(|value| value.as_deref().unwrap_or(""));
+    let values = [&task.kind, tenant, key, "", "", ""];
+    let mut bytes = Vec::with_capacity(HEAD + values.iter().map(|value| 4 + value.len()).sum::<usize>());
+    bytes.put_u8(if task.at.is_some() { b'S' } else { b'Q' });
+    bytes.put_slice(&[0, 0, u8::from(!key.is_empty()), 0, message.priority as u8]);
+    bytes.put_u32(message.generation);
+    bytes.put_bytes(0, 8);
+    bytes.put_u64(message.enqueued_at.as_millis());
+    bytes.put_u64(message.expires_at.as_millis());
+    bytes.put_bytes(0, 16);
+    bytes.put_u64(task.at.map_or(0, Timestamp::as_millis));
+    bytes.put_bytes(0, HEAD - bytes.len());
+    for value in values {
+        // Far below this: see the limits of a task.
+        bytes.put_u32(value.len() as u32);
+        bytes.put_slice(value.as_bytes());
+    }
+    bytes
 }
 
 /// A record as Redis has it: a head and a tail, which `scripts/opening.lua` explains.

@@ -1,32 +1,36 @@
--- ARGV: margin, then of each task: id, generation, kind, priority, tenant, unique key, enqueued, expires, due ('' for
--- now), message ('' for now). Answers for each the id of the task that is there already, or ''.
+-- ARGV: margin, then of each task: id, its record, unique key, expires, due ('' for now), message ('' for now).
+-- Answers position and id of those that are there already: their own, or the id of the task that has their unique key.
 local margin = tonumber(ARGV[1])
 local answer = {}
 
-local function existing(id, key)
-  if redis.call('EXISTS', task(id)) == 1 then return id end
-  local other = key ~= '' and redis.call('GET', unique(key))
+-- Who has the key, and is not over.
+local function holder(key)
+  local other = redis.call('GET', unique(key))
   local state = other and redis.call('GETRANGE', task(other), 0, 0)
-  return state and state ~= '' and not FINAL[state] and other or ''
+  return state and state ~= '' and not FINAL[state] and other
 end
 
-local function add(id, g, kind, p, tenant, key, enqueued, expires, at, message)
-  local r = fresh(kind, tenant, key, p, g, 0, enqueued, expires)
-  if key ~= '' then redis.call('SET', unique(key), id) end
-  if at == '' then
-    write_queued(id, r, margin)
-  else
-    r.s, r.d = 'S', tonumber(at)
-    write(id, r)
-    enter(entry(id, g), at, message)
+local function add(id, record, key, expires, at, message)
+  if key ~= '' then
+    local there = redis.call('EXISTS', task(id)) == 1 and id or holder(key)
+    if there then return there end
+    redis.call('SET', unique(key), id)
   end
-  count('e', tonumber(p))
+  if at == '' then
+    local forgotten = math.max(tonumber(expires), now) + margin
+    if not redis.call('SET', task(id), record, 'NX', 'PXAT', forgotten) then return id end
+    if key ~= '' then redis.call('PEXPIREAT', unique(key), forgotten) end
+  else
+    if not redis.call('SET', task(id), record, 'NX') then return id end
+    -- The record has the generation after its state, four marks and priority.
+    enter(id .. record:sub(7, 10), at, message)
+  end
+  count('e', record:byte(6))
 end
 
-for i = 2, #ARGV, 10 do
-  local there = existing(ARGV[i], ARGV[i + 5])
-  answer[#answer + 1] = there
-  if there == '' then add(unpack(ARGV, i, i + 9)) end
+for i = 2, #ARGV, 6 do
+  local there = add(unpack(ARGV, i, i + 5))
+  if there then answer[#answer + 1] = { (i - 2) / 6, there } end
 end
 announce()
 count_up()
