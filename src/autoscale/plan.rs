@@ -24,10 +24,10 @@ impl Plan {
         Self {
             pool: pool.name.clone(),
             slots: pool.slots.unwrap_or(config.worker.slots),
-            queues: pool.queues.clone().unwrap_or_else(|| config.worker.queues.clone()),
+            queues: config.served(pool),
             settings: pool.autoscale(&config.autoscale),
             lease: config.worker.lease,
-            memory: None,
+            memory: pool.max_memory.map(|limit| limit.as_u64()),
         }
     }
 }

@@ -74,7 +74,7 @@ fn template(globals: &Globals, config: &Config, pool: &config::Pool, this: PathB
         name: pool.name.clone(),
         program,
         args,
-        env: environment(globals, pool),
+        env: environment(globals, config, pool),
         workers: 0,
         lease: config.worker.lease,
         grace: config.worker.grace + config.worker.stop_grace,
@@ -84,7 +84,7 @@ fn template(globals: &Globals, config: &Config, pool: &config::Pool, this: PathB
     }
 }
 
-fn environment(globals: &Globals, pool: &config::Pool) -> Vec<(OsString, OsString)> {
+fn environment(globals: &Globals, config: &Config, pool: &config::Pool) -> Vec<(OsString, OsString)> {
     let changes = globals.set.iter().filter_map(|change| config::as_variable(change));
     let mut env: Vec<(OsString, OsString)> = changes.map(|(name, value)| (name.into(), value.into())).collect();
     let mut set = |key: &str, value: OsString| {
@@ -96,8 +96,8 @@ fn environment(globals: &Globals, pool: &config::Pool) -> Vec<(OsString, OsStrin
     if let Some(reserved) = pool.reserved {
         set("worker.reserved", reserved.to_string().into());
     }
-    if let Some(queues) = &pool.queues {
-        let names: Vec<String> = queues.iter().map(|queue| format!("{:?}", queue.name())).collect();
+    if pool.queues.is_some() || !pool.kinds.is_empty() {
+        let names: Vec<String> = config.served(pool).iter().map(|queue| format!("{:?}", queue.name())).collect();
         set("worker.queues", format!("[{}]", names.join(", ")).into());
     }
     if let Some(file) = &globals.config {

@@ -5,22 +5,27 @@ use std::{
 };
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     Globals,
     config::load,
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, eprint_line},
     output::{dash, table},
 };
 use crate::{
-    autoscale::simulate::{Clairvoyant, Hpa, Ours, Outcome, Scaler, Site, Trace, simulate, svg},
+    autoscale::{
+        policy::Reading,
+        simulate::{Clairvoyant, Hpa, Ours, Outcome, Scaler, Site, Trace, simulate, svg},
+    },
     config::{Autoscale, ForecastMode},
 };
 
 /// Try autoscaling policies on recorded load, in virtual time
 ///
 /// Each policy file is a configuration with a section [autoscale]; without one, the configuration's own is tried. Beside
-/// them: the plain table of policies, a Kubernetes HPA, and a schedule that knows the future.
+/// them: the plain table of policies, a Kubernetes HPA, and a schedule that knows the future. Where rows are missing in the
+/// trace, its load goes straight from the last known rate to the next.
 #[derive(Debug, Args)]
 pub struct Simulate {
     /// Recorded load: lines of timestamp,requests in that interval
@@ -75,9 +80,16 @@ impl Simulate {
             sla: self.sla,
             seed: self.seed,
         };
+        if let Some(gaps) = trace.gaps() {
+            let longest = humantime::format_duration(Duration::from_secs(gaps.longest.as_secs()));
+            let count = gaps.count;
+            eprint_line(&format!(
+                "the trace has {count} gaps, the longest of {longest}; load goes straight across them"
+            ));
+        }
         let mut scalers = self.policies(globals, &config.autoscale, &site)?;
         scalers.extend(rivals(&trace, &site, &config.autoscale));
-        let outcomes: Vec<_> = scalers.iter_mut().map(|scaler| simulate(&trace, &site, scaler.as_mut())).collect();
+        let outcomes = run(&trace, &site, scalers);
         if let Some(path) = &self.svg {
             let title = format!("{} × {}", name(&self.trace), self.scale);
             fs::write(path, svg(&title, &outcomes))
@@ -95,6 +107,51 @@ impl Simulate {
             Ok(Box::new(Ours::new(name(path), &config.autoscale, site)) as Box<dyn Scaler>)
         });
         tried.collect()
+    }
+}
+
+/// One after the other, with a bar on a terminal: months of load take a while.
+fn run(trace: &Trace, site: &Site, scalers: Vec<Box<dyn Scaler>>) -> Vec<Outcome> {
+    let style = ProgressStyle::with_template("{bar:40} {percent}% {msg} {elapsed}");
+    let bar = ProgressBar::new(trace.length().as_secs().saturating_mul(scalers.len() as u64));
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let rivals = (0..).zip(scalers).map(|(place, scaler)| {
+        bar.set_message(scaler.name().to_owned());
+        let begins = place * trace.length().as_secs();
+        simulate(trace, site, &mut Watched { scaler, bar: &bar, begins })
+    });
+    let outcomes = rivals.collect();
+    bar.finish_and_clear();
+    outcomes
+}
+
+/// Shows how far its scaler has come.
+struct Watched<'a> {
+    scaler: Box<dyn Scaler>,
+    bar: &'a ProgressBar,
+    begins: u64,
+}
+
+impl Scaler for Watched<'_> {
+    fn name(&self) -> &str {
+        self.scaler.name()
+    }
+
+    fn every(&self) -> Duration {
+        self.scaler.every()
+    }
+
+    fn sensed(&self) -> Duration {
+        self.scaler.sensed()
+    }
+
+    fn decide(&mut self, now: Duration, reading: &Reading) -> u32 {
+        self.bar.set_position(self.begins + now.as_secs());
+        self.scaler.decide(now, reading)
+    }
+
+    fn forecast_error(&self) -> Option<(f64, f64)> {
+        self.scaler.forecast_error()
     }
 }
 
@@ -132,13 +189,14 @@ pub(super) fn listing(outcomes: &[Outcome]) -> String {
             percent(outcome.utilisation),
             outcome.most_workers.to_string(),
             outcome.changes.to_string(),
+            outcome.turns.to_string(),
             dash(outcome.forecast_error.map(percent)),
             dash(outcome.naive_error.map(percent)),
         ]
     });
     let header = [
-        "POLICY", "TASKS", "P50", "P95", "P99", "MISSED", "HOURS", "×BEST", "BUSY", "MOST", "CHANGES", "FORECAST",
-        "NAIVE",
+        "POLICY", "TASKS", "P50", "P95", "P99", "MISSED", "HOURS", "×BEST", "BUSY", "MOST", "CHANGES", "TURNS",
+        "FORECAST", "NAIVE",
     ];
     table(header, rows)
 }

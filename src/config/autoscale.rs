@@ -53,8 +53,10 @@ impl Default for Autoscale {
 #[serde(deny_unknown_fields, default)]
 pub struct Target {
     pub enabled: bool,
-    /// Busy slots aimed at, in per cent.
+    /// Busy slots at most, in per cent: beyond, the pool grows.
     pub busy: f64,
+    /// The pool shrinks only to a size whose slots are this much less busy, in points of per cent, so that it does not swing.
+    pub slack: f64,
     /// A backlog should be gone after this.
     #[serde(with = "span")]
     #[schemars(with = "String")]
@@ -81,14 +83,22 @@ impl Default for Target {
     fn default() -> Self {
         Self {
             enabled: true,
-            busy: 70.0,
+            busy: 80.0,
+            slack: 10.0,
             drain: Duration::from_secs(30),
             wait: Duration::from_secs(10),
             settle: Duration::from_secs(60),
-            per_minute: 40,
-            cooldown_out: Duration::from_secs(15),
+            per_minute: 100,
+            cooldown_out: Duration::from_secs(10),
             cooldown_in: Duration::from_secs(15),
         }
+    }
+}
+
+impl Target {
+    /// Rates are taken over this long: half of the time that needs are remembered, so that each is seen whole.
+    pub fn sensed(&self) -> Duration {
+        self.settle / 2
     }
 }
 

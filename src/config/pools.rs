@@ -32,6 +32,9 @@ pub struct Pool {
     #[serde(default, deserialize_with = "served", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub queues: Option<Vec<Queue>>,
+    /// Kinds (`email.send`) and prefixes (`email.*`): the queues on which the rules put such tasks are served as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
     /// When a worker that died is replaced.
     #[serde(default)]
     pub restart: Restart,

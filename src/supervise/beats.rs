@@ -1,37 +1,71 @@
 //! What the registry shows of the workers, and which of them have fallen silent: judged by the supervisor's own
-//! observations and its own clock, never by comparing clocks.
+//! observations and its own clock, never by comparing clocks, and only while the supervisor itself could write as well.
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use tokio::{
     sync::watch,
-    time::{Instant, MissedTickBehavior},
+    time::{Instant, MissedTickBehavior, timeout},
 };
 
 use crate::{
-    store::{WorkerInfo, WorkerStore},
+    store::{PoolStore, WorkerInfo},
     task::WorkerId,
 };
 
-/// One look at the registry. `None` when the store did not answer, which says nothing about any worker.
+/// One look at the registry. `None` when the store did not answer or took no writes, which says nothing about any worker.
 pub(super) type Look = Option<Arc<HashMap<WorkerId, WorkerInfo>>>;
 
 /// Looks in one lease.
 const LOOKS: u32 = 4;
 
 /// Looks at the registry for as long as the returned future is polled.
-pub(super) async fn observe<S: WorkerStore + ?Sized>(
-    store: &S,
+pub(super) async fn observe(
+    store: &dyn PoolStore,
+    pool: &str,
     lease: Duration,
     looks: &watch::Sender<Look>,
 ) -> Infallible {
     let mut ticks = tokio::time::interval((lease / LOOKS).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut doubts = Doubts { lease, heard: HashMap::new() };
     loop {
         ticks.tick().await;
-        let look = store.workers().await.ok();
-        let look = look.map(|workers| workers.into_iter().map(|info| (info.beat.worker, info)).collect());
-        looks.send_replace(look.map(Arc::new));
+        let workers = timeout(lease, store.workers()).await.ok().and_then(Result::ok);
+        let look: Option<HashMap<_, _>> =
+            workers.map(|workers| workers.into_iter().map(|info| (info.beat.worker, info)).collect());
+        let doubted = look.as_ref().is_some_and(|look| doubts.arise(pool, look, Instant::now()));
+        let sound = !doubted || takes_writes(store, pool, lease).await;
+        looks.send_replace(look.filter(|_| sound).map(Arc::new));
+    }
+}
+
+/// A full disk, or a lock that somebody holds, lets a store be read and not written: then nobody can beat, and everybody
+/// looks dead. So who doubts a worker writes something first.
+async fn takes_writes(store: &dyn PoolStore, pool: &str, lease: Duration) -> bool {
+    let note = format!("supervise/probe/{pool}");
+    let written = timeout(lease / LOOKS, store.put_note(None, &note, Bytes::new(), Some(lease))).await;
+    written.is_ok_and(|written| written.is_ok())
+}
+
+/// Which workers have been silent for half a lease: nobody else costs the store a write.
+struct Doubts {
+    lease: Duration,
+    /// Of each worker, its beats and when they last grew.
+    heard: HashMap<WorkerId, (u64, Instant)>,
+}
+
+impl Doubts {
+    fn arise(&mut self, pool: &str, look: &HashMap<WorkerId, WorkerInfo>, now: Instant) -> bool {
+        let ours = look.values().filter(|info| info.beat.pool == pool);
+        self.heard = ours
+            .map(|info| {
+                let before = self.heard.get(&info.beat.worker).filter(|(beats, _)| *beats == info.beats);
+                (info.beat.worker, (info.beats, before.map_or(now, |(_, since)| *since)))
+            })
+            .collect();
+        self.heard.values().any(|(_, since)| now.duration_since(*since) >= self.lease / 2)
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     beats::{Look, Pulse},
     describe,
     place::Orders,
+    standstill::Standstill,
     tail::Tail,
 };
 use crate::{store::WorkerInfo, task::WorkerId};
@@ -82,12 +83,13 @@ impl Child {
         orders: &Orders,
         shutdown: &Shutdown,
     ) -> Turn {
+        let pid = self.pid();
         let hung = tokio::select! {
             status = self.tree.wait() => return Turn::Died(self.fate(status, false)),
             () = shutdown.drain.cancelled() => return Turn::Dismissed,
             () = orders.leave.cancelled() => return Turn::Dismissed,
             () = orders.replace.notified() => false,
-            verdict = watch_over(self.worker, pool, looks, &mut self.seen) => match verdict {
+            verdict = watch_over(self.worker, pid, pool, looks, &mut self.seen) => match verdict {
                 Some(reason) => return Turn::Overgrown(reason),
                 None => true,
             },
@@ -132,17 +134,19 @@ pub(super) fn ended(status: &io::Result<ExitStatus>) -> String {
 /// Returns when the worker hangs (`None`) or has outgrown a limit, and says which.
 async fn watch_over(
     worker: WorkerId,
+    pid: u32,
     pool: &Pool,
     mut looks: watch::Receiver<Look>,
     seen: &mut Option<WorkerInfo>,
 ) -> Option<String> {
-    let mut pulse = Pulse::new(pool.lease);
+    let (mut pulse, mut standstill) = (Pulse::new(pool.lease), Standstill::new(pid, pool.lease));
     while looks.changed().await.is_ok() {
         let look = looks.borrow_and_update().clone();
         if let Some(info) = look.as_ref().and_then(|look| look.get(&worker)) {
             *seen = Some(info.clone());
         }
-        if pulse.hangs(worker, &look, Instant::now()) {
+        let now = Instant::now();
+        if standstill.lasts(look.is_some(), now) || pulse.hangs(worker, &look, now) {
             return None;
         }
         if let Some(reason) = seen.as_ref().and_then(|info| pool.recycle.reason(info)) {

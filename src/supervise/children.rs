@@ -169,7 +169,7 @@ impl Children {
     }
 
     async fn observe(&self) -> Infallible {
-        let looking = beats::observe(self.store.as_ref(), self.pool.lease, &self.looks);
+        let looking = beats::observe(self.store.as_ref(), &self.pool.name, self.pool.lease, &self.looks);
         tokio::join!(looking, self.heed()).0
     }
 

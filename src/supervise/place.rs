@@ -159,6 +159,9 @@ impl Children {
     async fn mourn(&self, child: &mut Child, fate: &Fate) -> Death {
         let worker = child.worker;
         tracing::error!(pool = self.pool.name, %worker, "worker ended unasked: {}", fate.describe());
+        if fate.hung {
+            self.alert("hung", &format!("worker {worker} {}", fate.describe())).await;
+        }
         let tasks = self.bury(worker).await;
         let (registered, busy) = (child.seen.is_some() || !tasks.is_empty(), !tasks.is_empty());
         self.report(child, fate, tasks, registered).await;

@@ -1,11 +1,18 @@
 //! A child process and everything it starts: one process group on Unix, one job object on Windows.
 
-use std::{io, process::ExitStatus};
+use std::{
+    io,
+    process::ExitStatus,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::Limits;
+
+/// Trees of this process.
+static TREES: AtomicUsize = AtomicUsize::new(0);
 
 /// Killed as a whole when dropped. A descendant that leaves the process group on purpose (setsid) leaves the tree as well.
 #[derive(Debug)]
@@ -28,7 +35,13 @@ impl Tree {
         platform::bind(&mut command, limits);
         let child = command.spawn()?;
         let pid = child.id().unwrap_or_default();
+        TREES.fetch_add(1, Ordering::Relaxed);
         Ok(Self { child, pid, over: false })
+    }
+
+    /// Whether this process has none.
+    pub fn none() -> bool {
+        TREES.load(Ordering::Relaxed) == 0
     }
 
     pub const fn pid(&self) -> u32 {
@@ -75,6 +88,7 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
+        TREES.fetch_sub(1, Ordering::Relaxed);
         self.kill();
     }
 }

@@ -3,7 +3,7 @@ use std::{future::Future, path::Path, sync::Arc};
 use super::{Context, Function, Handler, Registry, WorkerError, run};
 use crate::{
     config::Config,
-    supervise::{POOL_ENV, Shutdown, WORKER_ENV, stdin_closed},
+    supervise::{Outlet, POOL_ENV, Shutdown, WORKER_ENV, stdin_closed},
     task::{Failure, WorkerId},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -96,9 +96,10 @@ fn listen() -> std::io::Result<Shutdown> {
     let shutdown = Shutdown::on_signals()?;
     if std::env::var_os(WORKER_ENV).is_some() {
         // A supervisor holds the other end of standard input: when it goes, so does this worker.
-        let drain = shutdown.drain.clone();
+        let (drain, outlet) = (shutdown.drain.clone(), Outlet::hold());
         tokio::spawn(async move {
             stdin_closed().await;
+            outlet.outlive_supervisor();
             drain.cancel();
         });
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::support::{Api, Event, Server, Servers, Settings, System, balance, signal, task, until};
 
 /// A pool of workers with two slots each that tracks what waits and runs.
-fn pool(settings: Settings, min: u32, max: u32) -> Settings {
+pub(crate) fn pool(settings: Settings, min: u32, max: u32) -> Settings {
     settings.with(&format!(
         r#"
         [[pools]]
@@ -42,11 +42,11 @@ fn pool(settings: Settings, min: u32, max: u32) -> Settings {
 }
 
 /// Those that take tasks.
-async fn at_work(api: &Api) -> Vec<WorkerInfo> {
+pub(crate) async fn at_work(api: &Api) -> Vec<WorkerInfo> {
     api.workers().await.into_iter().filter(|worker| worker.alive && !worker.beat.draining).collect()
 }
 
-async fn size(api: &Api, wanted: usize) -> Vec<WorkerInfo> {
+pub(crate) async fn size(api: &Api, wanted: usize) -> Vec<WorkerInfo> {
     until(&format!("{wanted} workers at work"), async || {
         let workers = at_work(api).await;
         (workers.len() == wanted).then_some(workers)
@@ -54,11 +54,11 @@ async fn size(api: &Api, wanted: usize) -> Vec<WorkerInfo> {
     .await
 }
 
-async fn status(api: &Api) -> PoolStatus {
+pub(crate) async fn status(api: &Api) -> PoolStatus {
     until("a status", async || api.get::<AutoscalerView>("v1/autoscaler").await.items.pop()).await
 }
 
-async fn history(api: &Api) -> Vec<ScalingView> {
+pub(crate) async fn history(api: &Api) -> Vec<ScalingView> {
     api.get::<Page<ScalingView>>("v1/autoscaler/history?pool=it").await.items
 }
 

@@ -23,6 +23,8 @@ mod wishes;
 #[cfg(unix)]
 mod autoscaler;
 #[cfg(unix)]
+mod autoscaler_faults;
+#[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
 mod servers_killed;

@@ -24,9 +24,12 @@ pub use http::Http;
 /// A kind, or a prefix of kinds ending in `*`, and what runs it.
 pub type Entry = (String, Arc<dyn Handler>);
 
-/// Add a handler here and in its own file.
+/// The kinds that every worker runs. Add a handler here, below and in its own file.
+pub const SHIPPED: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
+
 fn shipped() -> Vec<Entry> {
-    vec![("clawpool.noop".to_owned(), Arc::new(noop::Noop)), ("clawpool.sleep".to_owned(), Arc::new(sleep::Sleep))]
+    let handlers: [Arc<dyn Handler>; SHIPPED.len()] = [Arc::new(noop::Noop), Arc::new(sleep::Sleep)];
+    SHIPPED.map(str::to_owned).into_iter().zip(handlers).collect()
 }
 
 /// The shipped handlers and those of the configuration.

@@ -53,6 +53,7 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     shown: Option<PoolStatus>,
     /// Durations are counted from here.
     since: Instant,
+    looked: Option<Instant>,
 }
 
 impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
@@ -80,6 +81,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             failed: None,
             shown: None,
             since: Instant::now(),
+            looked: None,
             plan,
             driver,
             broker,
@@ -133,6 +135,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     /// Looks, decides, writes down and acts.
     pub(super) async fn step(&mut self, stop: &CancellationToken) {
         let now = self.since.elapsed();
+        self.notice_delay();
         let members = match self.driver.members().await {
             Ok(members) => members,
             Err(error) => return self.hold(format!("{}: {error}", error.code())).await,
@@ -155,6 +158,14 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         let order = Order::new(&self.plan.settings, &decision, self.wanted());
         self.note_trouble(facts.silence.or_else(|| wished.err().map(|error| format!("the store: {error}"))));
         self.carry_out(order, decision, &crew, stop).await;
+    }
+
+    /// What held this process up (a suspended machine, one that is too busy) may have held the workers' hearts as well.
+    fn notice_delay(&mut self) {
+        let usual = self.plan.settings.every + self.plan.lease / 2;
+        if self.looked.replace(Instant::now()).is_some_and(|last| last.elapsed() > usual) {
+            self.sensor.distrust();
+        }
     }
 
     /// Nobody knows who is there: nothing is decided, and what was last known is shown with the reason.
@@ -190,20 +201,27 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     async fn carry_out(&mut self, order: Order, decision: Decision, crew: &Crew, stop: &CancellationToken) {
         let size = decision.reading.size;
         let changes = order.changes(size);
-        if changes && !self.is_dry() {
-            self.count(order, size);
-        }
         let status = self.status(order, &decision, crew);
-        if let Err(StoreError::Fenced { .. }) = self.book.show(&status).await {
+        let began = Instant::now();
+        let shown = self.book.show(&status).await;
+        if let Err(StoreError::Fenced { .. }) = shown {
             return;
         }
         self.shown = Some(status);
+        if shown.is_err() || began.elapsed() > self.plan.lease / 2 {
+            // Who could not write in time does not know whether the workers could.
+            self.sensor.distrust();
+            if order.replace {
+                return;
+            }
+        }
         if changes || std::mem::take(&mut self.changed) {
             self.changed = changes;
             self.write_down(order, decision).await;
         }
         if changes && !self.is_dry() && !stop.is_cancelled() {
             self.inherited = None;
+            self.count(order, size);
             let failed = self.act(order, size, crew).await.err();
             self.note_failure(failed).await;
         } else if !changes {
@@ -227,9 +245,11 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         self.book.fence.is_none()
     }
 
-    async fn act(&self, order: Order, size: u32, crew: &Crew) -> Result<(), String> {
+    async fn act(&mut self, order: Order, size: u32, crew: &Crew) -> Result<(), String> {
         let said = |error: DriverError| format!("{}: {error}", error.code());
         if order.replace {
+            // The new ones have a lease to show themselves.
+            self.sensor.distrust();
             let members: Vec<MemberId> = crew.hands.iter().filter_map(|hand| hand.member.clone()).collect();
             return self.driver.replace(&members).await.map_err(said);
         }

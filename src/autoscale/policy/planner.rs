@@ -103,7 +103,8 @@ impl Planner {
         if !peak.is_sound() {
             return;
         }
-        let need = needed(&peak, self.slots, &self.settings.target);
+        let target = &self.settings.target;
+        let need = needed(&peak, self.slots, target.busy, target.drain);
         let early = f64::from(need) > f64::from(reading.size) * self.settings.forecast.above;
         let acts = self.settings.forecast.mode == ForecastMode::On;
         if acts && early {

@@ -3,14 +3,15 @@ use std::{collections::VecDeque, time::Duration};
 use super::{Queues, Reading};
 use crate::config::Target;
 
-/// The size at which the pool keeps up: arrivals and backlog, each times the service time, over the slots in use.
+/// The size at which the pool keeps up with so many per cent of its slots in use: arrivals and backlog, each times the service
+/// time, over these slots.
 ///
 /// Before the first task has finished there is no service time; then what is in flight and waiting is what needs slots.
-pub fn needed(queues: &Queues, slots: u16, target: &Target) -> u32 {
-    let per_worker = f64::from(slots.max(1)) * target.busy / 100.0;
+pub fn needed(queues: &Queues, slots: u16, busy: f64, drain: Duration) -> u32 {
+    let per_worker = f64::from(slots.max(1)) * busy / 100.0;
     let concurrent = match queues.service {
         Some(service) => {
-            let drain = target.drain.as_secs_f64().max(f64::EPSILON);
+            let drain = drain.as_secs_f64().max(f64::EPSILON);
             (queues.arrivals + queues.ready as f64 / drain) * service.as_secs_f64()
         }
         None => (queues.ready + queues.in_flight) as f64,
@@ -19,7 +20,8 @@ pub fn needed(queues: &Queues, slots: u16, target: &Target) -> u32 {
     (concurrent / per_worker).ceil() as u32
 }
 
-/// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no reason.
+/// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no reason. And it
+/// shrinks only to a size with some slack, so that chance does not make it grow again at once.
 pub(super) struct Tracking {
     settle: Duration,
     /// Times and needs, the needs falling: an entry that a later, larger one follows can never be the largest again.
@@ -47,8 +49,8 @@ impl Tracking {
             return None;
         };
         let waited = if queues.oldest > target.wait { reading.size.saturating_add(1) } else { 0 };
-        let need = needed(queues, slots, target).max(waited);
-        self.keep(now, need);
+        let need = needed(queues, slots, target.busy, target.drain).max(waited);
+        self.keep(now, needed(queues, slots, target.busy - target.slack, target.drain).max(waited));
         let since = *self.known_since.get_or_insert(now);
         let settled = now.saturating_sub(since) >= self.settle;
         Some(Track { need, floor: self.needs.front().filter(|_| settled).map(|(_, need)| *need) })

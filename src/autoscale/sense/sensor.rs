@@ -25,20 +25,28 @@ pub struct Sensor {
     foreign: u32,
     /// Since when the store has answered every time.
     heard_since: Option<Duration>,
+    /// Since when no worker of the pool has been alive.
+    deserted_since: Option<Duration>,
 }
 
 impl Sensor {
     pub fn new(plan: &Plan) -> Self {
         Self {
             plan: plan.clone(),
-            // Rates are taken over half of the time that the pool's needs are remembered.
-            arrivals: Arrivals::new(plan.settings.target.settle / 2),
+            arrivals: Arrivals::new(plan.settings.target.sensed()),
             service: Service::default(),
             oldest: None,
             shares: Queue::ALL.map(|queue| if plan.queues.contains(&queue) { 1.0 } else { 0.0 }),
             foreign: 0,
             heard_since: None,
+            deserted_since: None,
         }
+    }
+
+    /// The store took no writes, or nobody looked for too long: what the registry says of lives is not known.
+    pub const fn distrust(&mut self) {
+        self.heard_since = None;
+        self.deserted_since = None;
     }
 
     /// `now` is monotonic.
@@ -65,13 +73,21 @@ impl Sensor {
     }
 
     /// While the store was away nobody could beat, and leases ended: until a whole lease has been heard, nobody is taken
-    /// for dead.
+    /// for dead. Looks that are far apart say little of what was between them; there, leases that are all over at once
+    /// count when they still are a lease later.
     fn living(&mut self, now: Duration, workers: Option<&[WorkerInfo]>) -> Option<Vec<WorkerInfo>> {
         let Some(workers) = workers else {
-            self.heard_since = None;
+            self.distrust();
             return None;
         };
-        let patient = now.saturating_sub(*self.heard_since.get_or_insert(now)) < self.plan.lease;
+        let ours = || workers.iter().filter(|worker| worker.beat.pool == self.plan.pool);
+        let deserted = ours().next().is_some() && !ours().any(|worker| worker.alive);
+        self.deserted_since = deserted.then(|| self.deserted_since.unwrap_or(now));
+        let mut since = *self.heard_since.get_or_insert(now);
+        if self.plan.settings.every > self.plan.lease / 2 {
+            since = since.max(self.deserted_since.unwrap_or_default());
+        }
+        let patient = now.saturating_sub(since) < self.plan.lease;
         let judged = workers.iter().cloned().map(|worker| WorkerInfo { alive: worker.alive || patient, ..worker });
         Some(judged.collect())
     }

@@ -25,6 +25,8 @@ pub struct Outcome {
     /// Slots with a task, over the whole time, as a share of the slots paid for.
     pub utilisation: f64,
     pub changes: u64,
+    /// Changes of direction: growing after shrinking, or the other way round.
+    pub turns: u64,
     pub sla_misses: u64,
     /// Share of all tasks.
     pub sla_miss_rate: f64,
@@ -59,6 +61,9 @@ pub(super) struct Measure {
     worker_ticks: u64,
     busy_ticks: u64,
     changes: u64,
+    turns: u64,
+    /// The latest change made the pool larger.
+    grew: Option<bool>,
     most: u32,
     samples: Vec<Sample>,
 }
@@ -76,13 +81,19 @@ impl Measure {
             worker_ticks: 0,
             busy_ticks: 0,
             changes: 0,
+            turns: 0,
+            grew: None,
             most: 0,
             samples: Vec::new(),
         }
     }
 
     pub(super) fn change(&mut self, size: u32, wanted: u32) {
-        self.changes += u64::from(size != wanted);
+        if size != wanted {
+            let before = self.grew.replace(wanted > size);
+            self.changes += 1;
+            self.turns += u64::from(before.is_some_and(|grew| grew != (wanted > size)));
+        }
     }
 
     pub(super) fn tick(&mut self, pool: &Pool, arrivals: u64) {
@@ -139,6 +150,7 @@ impl Measure {
             worker_hours: self.worker_ticks as f64 * self.tick.as_secs_f64() / 3600.0,
             utilisation: self.busy_ticks as f64 / slot_ticks.max(1.0),
             changes: self.changes,
+            turns: self.turns,
             sla_misses: misses,
             sla_miss_rate: misses as f64 / self.arrived.max(1) as f64,
             most_workers: self.most,

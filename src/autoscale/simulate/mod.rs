@@ -22,4 +22,4 @@ pub use measure::{Outcome, Sample};
 pub use ours::Ours;
 pub use plot::svg;
 pub use run::{Scaler, Site, simulate};
-pub use trace::{Trace, TraceError};
+pub use trace::{Gaps, Trace, TraceError};

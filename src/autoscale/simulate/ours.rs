@@ -69,6 +69,10 @@ impl Scaler for Ours {
         self.settings.every
     }
 
+    fn sensed(&self) -> Duration {
+        self.settings.target.sensed()
+    }
+
     fn decide(&mut self, now: Duration, reading: &Reading) -> u32 {
         let arrivals = reading.queues.map_or(0.0, |queues| queues.arrivals);
         let ahead = self.observe(now, arrivals);

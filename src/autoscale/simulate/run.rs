@@ -25,6 +25,11 @@ pub trait Scaler {
     /// Between two decisions.
     fn every(&self) -> Duration;
 
+    /// Arrival rates and load are measured over this long.
+    fn sensed(&self) -> Duration {
+        SENSED
+    }
+
     /// The size from now on.
     fn decide(&mut self, now: Duration, reading: &Reading) -> u32;
 
@@ -34,7 +39,6 @@ pub trait Scaler {
     }
 }
 
-/// Arrival rates and load are measured over this long, as a live sensor does.
 const SENSED: Duration = Duration::from_secs(30);
 
 impl Site {
@@ -56,7 +60,7 @@ pub fn simulate(trace: &Trace, site: &Site, scaler: &mut dyn Scaler) -> Outcome 
     let first = trace.rates(tick, site.scale).next().unwrap_or_default();
     let mut pool = Pool::new(site, tick, site.workers(first, 0.7).max(1));
     let mut measure = Measure::new(site, tick, arrivals.len());
-    let mut window = Window::new(SENSED, tick);
+    let mut window = Window::new(scaler.sensed(), tick);
     let every = ticks(scaler.every(), tick);
     for (now, arrivals) in (0_u64..).zip(arrivals) {
         pool.step(now, arrivals);

@@ -5,7 +5,15 @@ use std::{fs, io, path::Path, time::Duration};
 pub struct Trace {
     /// The middle of each interval, in seconds after the start of the first, and its arrivals a second.
     points: Vec<(f64, f64)>,
+    interval: f64,
     length: f64,
+}
+
+/// Where rows are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gaps {
+    pub count: usize,
+    pub longest: Duration,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -24,14 +32,17 @@ impl Trace {
         Self::parse(&fs::read_to_string(path).map_err(unreadable)?)
     }
 
-    /// Rows of a time (or a number of seconds) and a count; the first line may be a header.
+    /// Rows of a time (or a number of seconds) and a count; the first line may be a header, which is words alone. The
+    /// interval is the median distance of two rows.
     pub fn parse(text: &str) -> Result<Self, TraceError> {
         let mut rows: Vec<(f64, f64)> = Vec::new();
-        for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+        let text = text.trim_start_matches('\u{feff}');
+        let lines = text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty());
+        for (place, (index, text)) in lines.enumerate() {
             let problem = |rule| TraceError::Line { line: index + 1, text: text.to_owned(), rule };
             let (time, value) = text.split_once(',').ok_or_else(|| problem("it has no comma"))?;
             let (Some(time), Ok(value)) = (seconds(time.trim()), value.trim().parse::<f64>()) else {
-                if index == 0 {
+                if place == 0 && is_header(text) {
                     continue;
                 }
                 return Err(problem("it is not a time and a number"));
@@ -51,11 +62,20 @@ impl Trace {
         let (Some((first, _)), Some((last, _)), 2..) = (rows.first(), rows.last(), rows.len()) else {
             return Err(TraceError::Short(rows.len()));
         };
-        let mut gaps: Vec<_> = rows.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-        gaps.sort_by(f64::total_cmp);
-        let interval = gaps[gaps.len() / 2];
+        let mut distances: Vec<_> = rows.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        distances.sort_by(f64::total_cmp);
+        let interval = distances[distances.len() / 2];
         let points = rows.iter().map(|(time, count)| (time - first + interval / 2.0, count / interval)).collect();
-        Ok(Self { points, length: last - first + interval })
+        Ok(Self { points, interval, length: last - first + interval })
+    }
+
+    /// Rows that are further apart than one and a half intervals. Nobody knows what came in between: the load is taken to go
+    /// straight from the last known rate to the next, neither nothing nor a peak.
+    pub fn gaps(&self) -> Option<Gaps> {
+        let distances = self.points.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        let gaps: Vec<f64> = distances.filter(|distance| *distance > 1.5 * self.interval).collect();
+        let longest = gaps.iter().copied().max_by(f64::total_cmp)? - self.interval;
+        Some(Gaps { count: gaps.len(), longest: Duration::from_secs_f64(longest) })
     }
 
     pub fn length(&self) -> Duration {
@@ -83,6 +103,12 @@ impl Trace {
             (None, None) => 0.0,
         }
     }
+}
+
+/// A field that begins like a number or a date is data with a mistake in it, never the name of a column.
+fn is_header(text: &str) -> bool {
+    let is_name = |field: &str| field.trim_start_matches([' ', '"', '#']).starts_with(char::is_alphabetic);
+    text.split(',').all(|field| is_name(field) && field.trim().parse::<f64>().is_err())
 }
 
 fn seconds(text: &str) -> Option<f64> {

@@ -2,6 +2,7 @@ mod autoscale;
 mod hostile;
 mod mistakes;
 mod pools;
+mod restart;
 mod secrets;
 
 use std::{

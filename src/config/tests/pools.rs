@@ -38,6 +38,48 @@ fn queues_go_by_their_own_names_and_by_priorities() {
     assert_eq!(pool.queues, Some(vec![Queue::P0, Queue::High, Queue::Background]));
 }
 
+const RULES: &str = r#"
+[[handlers]]
+kind = "email.*"
+http.url = "http://localhost/"
+[[handlers]]
+kind = "report.*"
+http.url = "http://localhost/"
+[[rules]]
+kinds = ["email.*"]
+tiers = ["enterprise"]
+priority = "P2"
+[[rules]]
+kinds = ["email.send", "report.daily"]
+priority = "P5"
+[[rules]]
+kinds = ["report.*"]
+priority = "P6"
+"#;
+
+#[test]
+fn kinds_stand_for_the_queues_on_which_the_rules_put_them() {
+    let served = |text: &str| {
+        let (config, pool) = pool(&format!("{text}\n{RULES}"));
+        config.served(&pool)
+    };
+    assert_eq!(served("kinds = [\"email.send\"]"), [Queue::High, Queue::P5], "the first rule may hold or not");
+    assert_eq!(served("kinds = [\"email.other\"]"), [Queue::High, Queue::P4], "P4 is the default class");
+    assert_eq!(served("kinds = [\"email.*\"]"), [Queue::High, Queue::P4, Queue::P5]);
+    assert_eq!(served("kinds = [\"report.daily\"]"), [Queue::P5], "later rules have nothing to say");
+    assert_eq!(served("kinds = [\"report.*\"]"), [Queue::P5, Queue::Background]);
+    assert_eq!(served("kinds = [\"report.daily\"]\nqueues = [\"P0\"]"), [Queue::P0, Queue::P5], "beside queues");
+    assert_eq!(served("kinds = [\"clawpool.noop\"]"), [Queue::P4], "what every worker runs");
+    assert_eq!(served(""), Queue::ALL);
+}
+
+#[test]
+fn a_pool_names_kinds_that_somebody_can_run() {
+    let text = "[[pools]]\nname = \"main\"\nkinds = [\"email.*\", \"emial.*\", \"a b\", \"email.*\", \"zzz\"]\n\
+                [[pools]]\nname = \"own\"\ncommand = [\"./my-worker\"]\nkinds = [\"anything.it.likes\"]\n";
+    insta::assert_snapshot!(report(&format!("{text}{RULES}")));
+}
+
 #[test]
 fn a_driver_says_where_the_workers_run() {
     assert_eq!(pool("").1.driver, PoolDriver::Process);

@@ -31,6 +31,12 @@ fn target(key: &Key, autoscale: &Autoscale, report: &mut Report) {
         let rule = "it must be more than 0 and at most 100 per cent";
         report.refuse(&key.name("busy"), busy, rule, "write for example 70");
     }
+    let slack = autoscale.target.slack;
+    if !(slack >= 0.0 && slack < busy) && busy > 0.0 {
+        let (key, of) = (key.name("slack"), key.name("busy"));
+        let rule = format!("it must be 0 or more, and less than {of} ({busy})");
+        report.conflict(&[&key, &of], slack, rule, "write for example 10");
+    }
     at_least_one(&key.name("per_minute"), u64::from(autoscale.target.per_minute), report);
     positive(key.name("drain"), autoscale.target.drain, report);
     positive(key.name("wait"), autoscale.target.wait, report);

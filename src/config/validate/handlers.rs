@@ -28,14 +28,16 @@ pub(super) fn check(handlers: &[HandlerSpec], report: &mut Report) {
     }
 }
 
-/// An exact kind, or a prefix and a star.
-fn kind(key: &Key, kind: &str, report: &mut Report) {
+/// An exact kind, or a prefix and a star. Answers whether it is one.
+pub(super) fn kind(key: &Key, kind: &str, report: &mut Report) -> bool {
     let prefix = kind.strip_suffix('*').unwrap_or(kind);
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
-    if kind.is_empty() || !prefix.chars().all(allowed) {
+    let good = !kind.is_empty() && prefix.chars().all(allowed);
+    if !good {
         let rule = "a handler runs one kind or a prefix ending in *, of ASCII letters, digits and . _ - : /";
         report.judge("CP-1011", &[key], format!("{kind:?}"), rule, "write for example \"email.send\" or \"email.*\"");
     }
+    good
 }
 
 fn exec(key: &Key, exec: &Exec, report: &mut Report) {

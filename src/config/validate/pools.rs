@@ -1,5 +1,8 @@
-use super::{Config, Key, Report, at_least_one, autoscale, limits, restart, worker};
-use crate::config::{Pool, PoolDriver};
+use super::{Config, Key, Report, at_least_one, autoscale, handlers, limits, restart, worker};
+use crate::{
+    config::{Pool, PoolDriver, kinds, nearest},
+    handlers::SHIPPED,
+};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     for (index, pool) in config.pools.iter().enumerate() {
@@ -8,6 +11,7 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         size(&key, pool, config, report);
         slots(&key, pool, config, report);
         driver(&key, &pool.driver, report);
+        kinds(&key.name("kinds"), pool, config, report);
         restart::check(&key, pool, report);
         limits::check(&key, pool, report);
         if pool.command.first().is_some_and(String::is_empty) {
@@ -60,14 +64,37 @@ fn slots(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
     if let Some(slots) = pool.slots {
         at_least_one(&key.name("slots"), u64::from(slots), report);
     }
-    if pool.slots.is_some() || pool.reserved.is_some() || pool.queues.is_some() {
+    let chooses = pool.queues.is_some() || !pool.kinds.is_empty();
+    if pool.slots.is_some() || pool.reserved.is_some() || chooses {
         let (slots, reserved) =
             (pool.slots.unwrap_or(config.worker.slots), pool.reserved.unwrap_or(config.worker.reserved));
-        let served = pool.queues.as_ref().unwrap_or(&config.worker.queues);
-        worker::reserved([key.name("reserved"), key.name("slots")], reserved, slots, served, report);
+        let served = config.served(pool);
+        worker::reserved([key.name("reserved"), key.name("slots")], reserved, slots, &served, report);
     }
     if let Some(own) = &pool.queues {
         worker::queues(&key.name("queues"), own, report);
+    }
+}
+
+/// Each can be run, as far as this configuration knows: a program of one's own has handlers of its own.
+fn kinds(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
+    for (index, kind) in pool.kinds.iter().enumerate() {
+        let (key, shown) = (key.index(index), format!("{kind:?}"));
+        if pool.kinds[..index].contains(kind) {
+            report.refuse(&key, shown, "the kind is named twice", "name it once");
+            continue;
+        }
+        if !handlers::kind(&key, kind, report) || !pool.command.is_empty() {
+            continue;
+        }
+        let known = || config.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED);
+        if !known().any(|known| kinds::meet(known, kind)) {
+            let fix = match nearest(kind, known()) {
+                Some(close) => format!("did you mean {close:?}? Else add it to [[handlers]]"),
+                None => "add it to [[handlers]], or name a kind that stands there".to_owned(),
+            };
+            report.refuse(&key, shown, "no handler runs this kind", fix);
+        }
     }
 }
 

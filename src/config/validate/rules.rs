@@ -2,7 +2,7 @@ use globset::Glob;
 use serde_json::Value;
 
 use super::{Key, Report};
-use crate::config::Rule;
+use crate::config::{Rule, kinds};
 
 pub(super) fn check(rules: &[Rule], report: &mut Report) {
     for (index, rule) in rules.iter().enumerate() {
@@ -53,7 +53,7 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
     within
         && subset(&earlier.tenants, &later.tenants, |wide, narrow| wide == narrow)
         && subset(&earlier.tiers, &later.tiers, |wide, narrow| wide == narrow)
-        && subset(&earlier.kinds, &later.kinds, |wide, narrow| pattern_covers(wide, narrow))
+        && subset(&earlier.kinds, &later.kinds, |wide, narrow| kinds::covers(wide, narrow))
         && (earlier.field.is_none() || earlier.field == later.field)
 }
 
@@ -61,16 +61,4 @@ fn covers(earlier: &Rule, later: &Rule) -> bool {
 fn subset<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
     earlier.is_empty()
         || (!later.is_empty() && later.iter().all(|narrow| earlier.iter().any(|wide| covers(wide, narrow))))
-}
-
-fn pattern_covers(wide: &str, narrow: &str) -> bool {
-    let plain = |text: &str| !text.contains(['*', '?', '[', '{', '\\']);
-    if wide == narrow {
-        return true;
-    }
-    match wide.strip_suffix('*').filter(|prefix| plain(prefix)) {
-        // `email.*` covers `email.send*`; what comes before the first special character is fixed.
-        Some(prefix) => narrow.split(['*', '?', '[', '{', '\\']).next().is_some_and(|fixed| fixed.starts_with(prefix)),
-        None => plain(narrow) && Glob::new(wide).is_ok_and(|glob| glob.compile_matcher().is_match(narrow)),
-    }
 }

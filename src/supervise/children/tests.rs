@@ -1,6 +1,7 @@
 use std::{
     collections::{HashMap, HashSet},
     process::Command,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
@@ -39,6 +40,9 @@ struct Office {
     said: Mutex<HashMap<WorkerId, (u64, u64)>>,
     journal: Mutex<Vec<Entry>>,
     notes: Mutex<HashSet<String>>,
+    /// It can be read and not written, and how often somebody tried.
+    full: AtomicBool,
+    refused: AtomicUsize,
 }
 
 #[async_trait]
@@ -95,6 +99,10 @@ impl JournalStore for Office {
 #[async_trait]
 impl NoteStore for Office {
     async fn put_note(&self, _: Option<Fence>, name: &str, _: Bytes, _: Option<Duration>) -> Result<(), StoreError> {
+        if self.full.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::Unavailable { store: "test", reason: "full".into() });
+        }
         self.notes.lock().unwrap().insert(name.to_owned());
         Ok(())
     }
@@ -233,6 +241,8 @@ impl Stage {
             said: Mutex::default(),
             journal: Mutex::default(),
             notes: Mutex::default(),
+            full: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
         });
         let children = Arc::new(Children::new(pool, office.clone(), office.clone()));
         let shutdown = Shutdown::new();
@@ -329,6 +339,46 @@ async fn a_stopped_worker_is_found_hanging_and_replaced() {
     let replacement = stage.started().await.0;
     let ids: HashSet<_> = stage.end().await.iter().map(|left| left.worker).collect();
     assert_eq!(ids, HashSet::from([healthy, replacement]));
+}
+
+/// Everybody is silent because nobody can write.
+#[tokio::test]
+async fn a_store_that_takes_no_writes_accuses_nobody() {
+    let mut stage = Stage::new(2, WORKER);
+    let workers = [stage.started().await.0, stage.started().await.0];
+    stage.office.full.store(true, Ordering::SeqCst);
+    stage.office.silent.lock().unwrap().extend(workers);
+    let look = tokio::spawn(Stage::look(stage.office.clone()));
+    // Each refusal is a quarter of a lease after the one before.
+    while stage.office.refused.load(Ordering::SeqCst) < 12 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(stage.done.try_recv().is_err(), "somebody was taken for dead");
+    stage.office.full.store(false, Ordering::SeqCst);
+    let buried = HashSet::from([stage.buried().await, stage.buried().await]);
+    assert_eq!(buried, HashSet::from(workers), "now it is their own silence");
+    look.abort();
+    stage.shutdown.now.cancel();
+    stage.end().await;
+}
+
+/// It may be what keeps the others from writing.
+#[tokio::test]
+async fn a_worker_that_its_system_stopped_ends_although_the_store_takes_no_writes() {
+    let mut stage = Stage::new(2, WORKER);
+    let (stopped, pid) = stage.started().await;
+    let other = stage.started().await.0;
+    stage.office.full.store(true, Ordering::SeqCst);
+    stage.office.silent.lock().unwrap().extend([stopped, other]);
+    signal("-STOP", &pid);
+    let look = tokio::spawn(Stage::look(stage.office.clone()));
+    assert_eq!(stage.buried().await, stopped);
+    stage.office.full.store(false, Ordering::SeqCst);
+    stage.office.silent.lock().unwrap().clear();
+    look.abort();
+    stage.started().await;
+    let left = stage.end().await;
+    assert!(left.iter().any(|left| left.worker == other && left.clean), "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]

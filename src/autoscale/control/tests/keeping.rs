@@ -195,6 +195,56 @@ async fn the_emergency_replaces_all_and_raises_the_alarm() {
     assert_eq!((alerts, world.status().counts.replaced), (1, 1));
 }
 
+/// As it is shipped: it fires at once.
+#[tokio::test(start_paused = true)]
+async fn the_emergency_is_none_while_the_store_takes_no_writes() {
+    for every in [SECOND, 5 * SECOND] {
+        let (world, mut plan) = (World::new(), Plan { lease: 3 * SECOND, ..plan() });
+        (plan.settings.min, plan.settings.every) = (2, every);
+        let fence = Some(fence(&world).await);
+        let stop = CancellationToken::new();
+        let mut keeper = Keeper::new(&plan, &world, &world, &world, WorkerId::from_bytes([99; 16]), fence);
+        let mut looks = async |count: usize| {
+            for _ in 0..count {
+                keeper.step(&stop).await;
+                tokio::time::sleep(every).await;
+            }
+        };
+        looks(5).await;
+        (world.state().store_full, world.state().healthy) = (true, false);
+        looks(20).await;
+        assert_eq!(world.state().replaced, 0, "nobody could beat");
+        // It takes writes again, and the first beats are yet to come.
+        world.state().store_full = false;
+        looks(1).await;
+        world.state().healthy = true;
+        looks(5).await;
+        let replaced = world.state().replaced;
+        assert_eq!((replaced, world.size()), (0, 2));
+        world.state().healthy = false;
+        looks(3).await;
+        let replaced = world.state().replaced;
+        assert_eq!((replaced, world.status().counts.replaced), (2, 1), "now they are ill");
+    }
+}
+
+/// What was between two looks that are far apart is not known: the store may have been away just then.
+#[tokio::test(start_paused = true)]
+async fn one_look_at_which_all_leases_are_over_is_no_emergency() {
+    let (world, mut plan) = (World::new(), Plan { lease: 3 * SECOND, ..plan() });
+    plan.settings.every = 5 * SECOND;
+    let fence = Some(fence(&world).await);
+    let stop = CancellationToken::new();
+    let mut keeper = Keeper::new(&plan, &world, &world, &world, WorkerId::from_bytes([99; 16]), fence);
+    for healthy in [true, true, true, false, true, false, true] {
+        world.state().healthy = healthy;
+        keeper.step(&stop).await;
+        tokio::time::sleep(5 * SECOND).await;
+    }
+    let replaced = world.state().replaced;
+    assert_eq!((replaced, world.size()), (0, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn limits_are_shown() {
     let (world, plan) = (World::new(), plan());

@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) ready: u64,
     pub(super) broker_away: bool,
     pub(super) store_away: bool,
+    /// It can be read and not written.
+    pub(super) store_full: bool,
     pub(super) driver_away: bool,
     pub(super) driver_refuses: bool,
     /// Worker, tasks running, and whether it was told to leave.
@@ -104,6 +106,7 @@ impl World {
             Some(fence) if fence.number < state.fence => {
                 Err(StoreError::Fenced { held: fence.number, current: state.fence })
             }
+            _ if state.store_full => Err(StoreError::Unavailable { store: "test", reason: "full".into() }),
             _ => Ok(state),
         }
     }

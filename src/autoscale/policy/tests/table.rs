@@ -59,16 +59,16 @@ fn emergency_replaces_everything_at_once_and_raises_the_alarm() {
 
 #[test]
 fn predictive_grows_when_the_forecast_needs_more_than_1_3_times() {
-    // 10 workers of 10 slots at 70 per cent and 5 s a task: 14 arrivals a second each.
+    // 10 slots at 80 per cent and 5 s a task: 1.6 arrivals a second for each of 10 workers.
     let ahead = |arrivals| Reading { ahead: Some(Ahead { arrivals }), ..loaded(10, 50.0) };
     let mut settings = tracking();
     let decide =
         |settings: &Autoscale, arrivals| Planner::new(settings, SLOTS).decide(seconds(0), &ahead(arrivals)).action;
-    assert_eq!(decide(&settings, 19.0), Action::Grow { by: 4 });
-    assert_eq!(decide(&settings, 18.0), Action::Hold, "13 is not more than 1.3 times 10");
+    assert_eq!(decide(&settings, 22.0), Action::Grow { by: 4 });
+    assert_eq!(decide(&settings, 20.0), Action::Hold, "13 is not more than 1.3 times 10");
     assert_eq!(decide(&settings, 0.0), Action::Hold, "it never shrinks");
     settings.forecast.mode = ForecastMode::Watch;
-    assert_eq!(decide(&settings, 19.0), Action::Hold, "watched, not followed");
+    assert_eq!(decide(&settings, 22.0), Action::Hold, "watched, not followed");
 }
 
 #[test]

@@ -6,13 +6,21 @@ fn queues(arrivals: f64, ready: u64) -> Queues {
 
 #[test]
 fn the_need_is_arrivals_and_backlog_over_the_slots_in_use() {
-    let target = Autoscale::default().target;
-    // 10 slots at 70 per cent: 7 tasks at once a worker.
-    assert_eq!(needed(&queues(7.0, 0), SLOTS, &target), 5);
-    assert_eq!(needed(&queues(7.1, 0), SLOTS, &target), 6);
-    assert_eq!(needed(&queues(7.0, 42), SLOTS, &target), 6, "42 tasks × 5 s within 30 s");
+    let need = |queues: &Queues| needed(queues, SLOTS, 80.0, seconds(30));
+    // 10 slots at 80 per cent: 8 tasks at once a worker.
+    assert_eq!(need(&queues(8.0, 0)), 5);
+    assert_eq!(need(&queues(8.1, 0)), 6);
+    assert_eq!(need(&queues(8.0, 42)), 6, "42 tasks × 5 s within 30 s");
     let fresh = Queues { service: None, ..queues(99.0, 7) };
-    assert_eq!(needed(&fresh, SLOTS, &target), 3, "what is there needs slots");
+    assert_eq!(need(&fresh), 3, "what is there needs slots");
+}
+
+#[test]
+fn it_grows_beyond_80_per_cent_and_shrinks_to_70() {
+    let settled =
+        |size, slots_busy| follow(&tracking(), size, 200, |_, size| loaded(size, slots_busy)).pop().unwrap().wanted;
+    assert_eq!((settled(10, 80.0), settled(10, 80.1)), (10, 11));
+    assert_eq!((settled(10, 70.0), settled(10, 63.1), settled(10, 63.0)), (10, 10, 9));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 mod queueing;
 mod rivals;
+mod shapes;
+mod traces;
 
 use std::time::Duration;
 

@@ -1,0 +1,38 @@
+use super::{Config, Pool, Rule, kinds};
+use crate::task::Queue;
+
+impl Config {
+    /// The queues that a pool serves: those that it names, and all on which the rules can put a task of its kinds. Without
+    /// either, what every worker serves.
+    pub fn served(&self, pool: &Pool) -> Vec<Queue> {
+        if pool.queues.is_none() && pool.kinds.is_empty() {
+            return self.worker.queues.clone();
+        }
+        let named = pool.queues.iter().flatten().copied();
+        let reached = pool.kinds.iter().flat_map(|kind| self.reached(kind));
+        let wanted: Vec<Queue> = named.chain(reached).collect();
+        Queue::ALL.into_iter().filter(|queue| wanted.contains(queue)).collect()
+    }
+
+    /// A rule with conditions beside the kind may hold or not, so its queue counts and the search goes on.
+    fn reached(&self, kind: &str) -> Vec<Queue> {
+        let mut queues = Vec::new();
+        for rule in self.rules.iter().filter(|rule| may_match(rule, kind)) {
+            queues.push(rule.priority.queue());
+            if always_matches(rule, kind) {
+                return queues;
+            }
+        }
+        queues.push(self.classes.default.queue());
+        queues
+    }
+}
+
+fn may_match(rule: &Rule, kind: &str) -> bool {
+    rule.kinds.is_empty() || rule.kinds.iter().any(|pattern| kinds::meet(pattern, kind))
+}
+
+fn always_matches(rule: &Rule, kind: &str) -> bool {
+    let by_kind = Rule { kinds: rule.kinds.clone(), priority: rule.priority, ..Rule::default() };
+    *rule == by_kind && (rule.kinds.is_empty() || rule.kinds.iter().any(|pattern| kinds::covers(pattern, kind)))
+}
