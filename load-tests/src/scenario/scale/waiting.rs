@@ -43,12 +43,21 @@ async fn wait(site: Site, lane: Lane, depths: [usize; 4], next: usize) -> Result
     for depth in depths {
         door.enqueue(depth.saturating_sub(ready(&pool).await?)).await?;
         figures.extend(probe(&pool, &mut door, &name(lane, depth), next).await?);
-        let memory = Usage::of(&[dispatcher.pid])?.memory;
-        figures.push(Figure::new(format!("{}: dispatcher's memory", name(lane, depth)), "MB", memory as f64 / 1e6));
+        figures.push(memory(&format!("{}: dispatcher's memory", name(lane, depth)), &[dispatcher.pid])?);
+        let servers = site.servers.pids();
+        if lane != Lane::Embedded && !servers.is_empty() {
+            figures.push(memory(&format!("{}: servers' memory", name(lane, depth)), &servers)?);
+        }
     }
     dispatcher.stop().await?;
     pool.clear().await?;
     Ok(figures)
+}
+
+/// Of all these processes together.
+fn memory(name: &str, pids: &[u32]) -> Result<Figure> {
+    let each = pids.iter().map(|pid| Ok(Usage::of(&[*pid])?.memory as f64 / 1e6));
+    Ok(Figure::new(name, "MB", each.sum::<Result<f64>>()?))
 }
 
 async fn ready(pool: &Pool) -> Result<usize> {
