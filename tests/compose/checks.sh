@@ -201,19 +201,25 @@ check_image_without_program() {
     balance
 }
 
+# Past the engine, which would take its own kill for a wish to stay stopped.
 check_killed_containers() {
-    local name
+    local name before
     up
     for name in $(names); do
         enqueue 70
         enqueue 10 1000
-        kill_container "$name"
+        before=$(process "$name")
+        kill -9 "$before"
         enqueue 70
+        until_true restarted "$name" "$before"
         until_true all_healthy
         echo "killed $name; it came back"
     done
     balance
 }
+
+process() { docker inspect --format '{{.State.Pid}}' "$1"; }
+restarted() { [ "$(process "$1")" != 0 ] && [ "$(process "$1")" != "$2" ]; }
 
 # As at a reboot: the engine stops all containers and starts them again, in no order.
 check_engine_restart() {

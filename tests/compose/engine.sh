@@ -5,6 +5,10 @@
 start_engine() {
     local tries
     engine_work=$1 engine_run=$2
+    if ip link show docker0 >/dev/null 2>&1; then
+        echo "compose: docker0 exists: stop this machine's own engine first (when none runs: ip link delete docker0)" >&2
+        return 69
+    fi
     engine_before=$(forwarding)
     mkdir -p "$engine_work/engine" "$engine_run"
     export DOCKER_HOST=unix://$engine_run/docker.sock
@@ -37,26 +41,12 @@ forwarding() {
     iptables -S FORWARD | head -n 1
 }
 
-# Everything down, and the network as it was.
+# Everything down, and the network as it was: without the engine's chains and bridge, and with the policy from before.
 stop_engine() {
     end_engine
-    local chain
     ip link delete docker0 2>/dev/null || true
-    for chain in $(iptables-save 2>/dev/null | sed -n 's/^:\(DOCKER[A-Z0-9-]*\) .*/\1/p' | sort -u); do
-        drop_chain filter "$chain"
-        drop_chain nat "$chain"
-    done
-    iptables -t nat -S POSTROUTING | sed -n 's/^-A \(.* 172\.[0-9./]* .*MASQUERADE\)$/\1/p' |
-        while read -r rule; do eval iptables -t nat -D "$rule"; done
+    # shellcheck disable=SC2086
     set -- $engine_before
+    iptables-save | grep -vi docker | sed "s/^:FORWARD DROP/:FORWARD $4/" | iptables-restore
     sysctl -q -w "net.ipv4.ip_forward=$1"
-    iptables -P FORWARD "$4"
-}
-
-# First whoever jumps there, then the chain.
-drop_chain() {
-    local rule
-    iptables -t "$1" -S 2>/dev/null | sed -n "s/^-A \(.*-j $2\( .*\)\{0,1\}\)$/\1/p" |
-        while read -r rule; do eval iptables -t "$1" -D "$rule"; done
-    iptables -t "$1" -F "$2" 2>/dev/null && iptables -t "$1" -X "$2" 2>/dev/null || true
 }

@@ -73,6 +73,3 @@ none() { if "$@"; then return 1; fi; }
 
 # says FILE PATTERN: what was said says why, and what to do.
 says() { grep -E -m 1 "$2" "$1" || { echo "nothing about $2 in:"; tail -n 20 "$1"; return 1; }; }
-
-# Past the engine, which would take its own kill for a wish to stay stopped.
-kill_container() { kill -9 "$(docker inspect --format '{{.State.Pid}}' "$1")"; }
