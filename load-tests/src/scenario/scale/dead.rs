@@ -25,7 +25,7 @@ const OPERATIONS: [&str; 4] = ["bury", "page of 100", "requeue", "discard"];
 
 pub fn join(plan: &mut Plan, site: &Site, lane: Lane) {
     let sizes = sizes(site, [1, 10_000, 100_000], [1, 1000, 10_000], [1, 10, 20]);
-    let [next] = super::sizes(site, [4000], [1000], [20]);
+    let [next] = super::sizes(site, [10_000], [4000], [20]);
     for size in sizes {
         plan.contestants.push(Contestant::new(name(lane, size), move |site| die(site, lane, size, next)));
     }

@@ -22,7 +22,7 @@ use crate::{
 
 pub fn join(plan: &mut Plan, site: &Site, lane: Lane) {
     let sizes = sizes(site, [1, 1000, 10_000], [1, 1000, 5000], [1, 10, 20]);
-    let [next] = super::sizes(site, [5000], [1000], [20]);
+    let [next] = super::sizes(site, [10_000], [4000], [20]);
     for size in sizes {
         plan.contestants.push(Contestant::new(name(lane, size), move |site| delay(site, lane, size, next)));
     }
