@@ -35,8 +35,9 @@ impl Arbiter {
         self.slots - self.reserved
     }
 
+    /// A worker that reserves slots claims nothing ahead: the load on the servers would slow its P0 and P1 down.
     pub const fn set_ahead(&mut self, ahead: usize) {
-        self.ahead = ahead;
+        self.ahead = if self.reserved > 0 { 0 } else { ahead };
     }
 
     /// Slots that `queue` could fill now.
@@ -119,6 +120,15 @@ mod tests {
     fn a_worker_without_critical_queues_reserves_nothing() {
         let settings = WorkerSettings { slots: 2, reserved: 2, queues: vec![Queue::P4], ..WorkerSettings::default() };
         assert_eq!(Arbiter::new(&settings).room(Queue::P4), 2);
+    }
+
+    #[test]
+    fn inv_4_a_worker_with_reserved_slots_claims_nothing_ahead() {
+        let (mut mixed, mut plain) = (arbiter(4, 2), arbiter(4, 0));
+        mixed.set_ahead(3);
+        plain.set_ahead(3);
+        assert_eq!((mixed.room(Queue::P0), mixed.room(Queue::P4)), (4, 2));
+        assert_eq!((plain.room(Queue::P0), plain.room(Queue::P4)), (7, 7));
     }
 
     proptest! {
