@@ -18,7 +18,7 @@ pub fn benches(criterion: &mut Criterion) {
     });
     group.bench_function("no queue ready", |bench| {
         let mut arbiter = Arbiter::new(&WorkerSettings::default());
-        bench.iter(|| arbiter.pick(|queue| black_box(queue) > Queue::Background));
+        bench.iter(|| arbiter.pick(|queue| black_box(queue) > Queue::Background, true));
     });
     group.bench_function("room of every queue", |bench| {
         let arbiter = full();
@@ -32,13 +32,13 @@ fn full() -> Arbiter {
     let settings = WorkerSettings { slots: 256, reserved: 0, ..WorkerSettings::default() };
     let mut arbiter = Arbiter::new(&settings);
     for _ in 1..settings.slots {
-        arbiter.pick(|queue| queue == Queue::P4);
+        arbiter.pick(|queue| queue == Queue::P4, true);
     }
     arbiter
 }
 
 fn turn(arbiter: &mut Arbiter, ready: impl Fn(Queue) -> bool) -> Option<Queue> {
-    let picked = arbiter.pick(ready);
+    let picked = arbiter.pick(ready, true);
     if let Some(queue) = picked {
         arbiter.freed(queue);
     }

@@ -13,6 +13,11 @@ pub struct WorkerSettings {
     pub slots: u16,
     /// Of them, kept free for P0 and P1 (INV-4).
     pub reserved: u16,
+    /// While P0 and P1 come and their claims take longer than this, and four times as long as the shortest, the worker's other
+    /// tasks are slowed (INV-4).
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub urgent_claim: Duration,
     /// The queues it serves.
     pub queues: Vec<Queue>,
     /// Starvation guard: a queue with ready tasks that was passed over this often gets the next unreserved slot.
@@ -45,6 +50,7 @@ impl Default for WorkerSettings {
         Self {
             slots: 10,
             reserved: 2,
+            urgent_claim: Duration::from_millis(4),
             queues: Queue::ALL.to_vec(),
             patience: BTreeMap::from([(Queue::High, 16), (Queue::P4, 32), (Queue::P5, 64), (Queue::Background, 128)]),
             heartbeat: Duration::from_millis(500),

@@ -52,15 +52,16 @@ impl Arbiter {
         free.min((self.slots - self.reserved + self.ahead).saturating_sub(others))
     }
 
-    /// The queue whose task takes the next slot, of those with `ready` tasks; the slot counts as taken.
-    pub fn pick(&mut self, ready: impl Fn(Queue) -> bool) -> Option<Queue> {
+    /// The queue whose task takes the next slot, of those with `ready` tasks; the slot counts as taken. Without `others`,
+    /// a queue that is not P0's or P1's gets it only when its patience is at an end.
+    pub fn pick(&mut self, ready: impl Fn(Queue) -> bool, others: bool) -> Option<Queue> {
         let open = |queue: &Queue| ready(*queue) && self.room(*queue) > 0;
-        let first = Queue::ALL.into_iter().find(open)?;
+        let first = Queue::ALL.into_iter().filter(|queue| others || queue.is_critical()).find(open);
         let starved = Queue::ALL
             .into_iter()
             .filter(open)
             .find(|queue| self.patience[queue.index()].is_some_and(|patience| self.passed[queue.index()] >= patience));
-        let picked = starved.unwrap_or(first);
+        let picked = starved.or(first)?;
         let waiting: Vec<Queue> = Queue::ALL.into_iter().filter(|queue| *queue > picked && open(queue)).collect();
         for queue in waiting {
             self.passed[queue.index()] = self.passed[queue.index()].saturating_add(1);
@@ -108,12 +109,12 @@ mod tests {
     fn inv_4_lower_work_leaves_the_reserved_slots_to_p0_and_p1() {
         let mut arbiter = arbiter(4, 2);
         let flood = |queue| queue == Queue::Background;
-        assert_eq!(arbiter.pick(flood), Some(Queue::Background));
-        assert_eq!(arbiter.pick(flood), Some(Queue::Background));
-        assert_eq!(arbiter.pick(flood), None, "only reserved slots are left");
-        assert_eq!(arbiter.pick(|_| true), Some(Queue::P0));
-        assert_eq!(arbiter.pick(|queue| queue >= Queue::P1), Some(Queue::P1));
-        assert_eq!(arbiter.pick(|_| true), None);
+        assert_eq!(arbiter.pick(flood, true), Some(Queue::Background));
+        assert_eq!(arbiter.pick(flood, true), Some(Queue::Background));
+        assert_eq!(arbiter.pick(flood, true), None, "only reserved slots are left");
+        assert_eq!(arbiter.pick(|_| true, true), Some(Queue::P0));
+        assert_eq!(arbiter.pick(|queue| queue >= Queue::P1, true), Some(Queue::P1));
+        assert_eq!(arbiter.pick(|_| true, true), None);
     }
 
     #[test]
@@ -131,13 +132,28 @@ mod tests {
         assert_eq!((plain.room(Queue::P0), plain.room(Queue::P4)), (7, 7));
     }
 
+    #[test]
+    fn inv_4_while_others_yield_to_p0_they_still_do_not_starve() {
+        let mut arbiter = arbiter(4, 1);
+        let patience = arbiter.patience[Queue::P4.index()].unwrap();
+        let ready = |queue: Queue| matches!(queue, Queue::P0 | Queue::P4);
+        let mut picks = std::iter::from_fn(|| {
+            let picked = arbiter.pick(ready, false)?;
+            arbiter.freed(picked);
+            Some(picked)
+        });
+        assert!(picks.by_ref().take(patience as usize).all(|queue| queue == Queue::P0));
+        assert_eq!(picks.next(), Some(Queue::P4));
+        assert_eq!(arbiter.pick(|queue| queue == Queue::P4, false), None, "it yields again");
+    }
+
     proptest! {
         #[test]
         fn inv_4_no_ready_queue_with_patience_starves(picks in 200usize..600) {
             let mut arbiter = arbiter(4, 1);
             let mut since = [0u32; Queue::ALL.len()];
             for _ in 0..picks {
-                let picked = arbiter.pick(|_| true).unwrap();
+                let picked = arbiter.pick(|_| true, true).unwrap();
                 for queue in Queue::ALL {
                     since[queue.index()] += 1;
                 }
@@ -158,7 +174,7 @@ mod tests {
             for (ready, free) in steps {
                 if free && let Some(queue) = held.pop() {
                     arbiter.freed(queue);
-                } else if let Some(queue) = arbiter.pick(|queue| ready >> queue.index() & 1 == 1) {
+                } else if let Some(queue) = arbiter.pick(|queue| ready >> queue.index() & 1 == 1, true) {
                     prop_assert!(ready >> queue.index() & 1 == 1);
                     held.push(queue);
                 }

@@ -10,7 +10,8 @@ use tokio::{
 
 use super::{
     Arbiter,
-    claim::{Claimer, Ruling},
+    claim::Claimer,
+    filling::Ruled,
     job::{Job, Stop},
     lease::Vitals,
     line::Line,
@@ -19,6 +20,7 @@ use super::{
     settle::Ended,
     slots::Slots,
     stop::Phase,
+    throttle::Throttle,
 };
 use crate::{
     broker::{Broker, Delivery, Receipt},
@@ -27,9 +29,6 @@ use crate::{
     store::Orders,
     task::{Failure, Outcome, Payload, Queue, TaskId},
 };
-
-/// Calls to the store under way at most: beyond these, claims gather into larger ones.
-const CLAIMS: usize = 8;
 
 /// The one owner of a worker's state. Everything else runs beside it and reports here.
 pub(super) struct Engine {
@@ -50,6 +49,10 @@ pub(super) struct Engine {
     pub running: HashMap<TaskId, (usize, Arc<Job>)>,
     /// Batches of claims under way.
     pub claiming: usize,
+    /// Of them, those of other queues than P0 and P1.
+    pub others_claiming: usize,
+    /// Of a worker that serves P0 or P1 beside others.
+    pub throttle: Option<Throttle>,
     pub events: mpsc::Sender<Event>,
     pub paused: Vec<Queue>,
     pub pace: Pace,
@@ -60,7 +63,7 @@ pub(super) struct Engine {
 
 pub(super) enum Event {
     Fetched(Queue, Vec<Delivery>),
-    Ruled(Vec<Ruling>),
+    Ruled(Ruled),
     Finished { slot: usize, job: Arc<Job>, result: Result<Payload, Failure> },
 }
 
@@ -69,11 +72,16 @@ impl Engine {
     pub fn on_event(&mut self, event: Event) {
         match event {
             Event::Fetched(queue, batch) if self.phase == Phase::Working => {
+                if queue.is_critical()
+                    && let Some(throttle) = &mut self.throttle
+                {
+                    throttle.arrived(self.pace.per_second());
+                }
                 let now = Instant::now();
                 self.ready[queue.index()].extend(batch.into_iter().map(|delivery| (delivery, now)));
             }
             Event::Fetched(_, batch) => self.give_back(batch.into_iter().map(|delivery| delivery.receipt).collect()),
-            Event::Ruled(rulings) => self.on_rulings(rulings),
+            Event::Ruled(ruled) => self.on_ruled(ruled),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
                 // A hung job was settled before; its slot counts as lost.
@@ -87,17 +95,7 @@ impl Engine {
         }
     }
 
-    fn on_rulings(&mut self, rulings: Vec<Ruling>) {
-        self.claiming -= 1;
-        for (queue, job) in rulings {
-            match job {
-                Some(job) => self.line.join(job),
-                None => self.arbiter.freed(queue),
-            }
-        }
-    }
-
-    fn start_all(&mut self) {
+    pub(super) fn start_all(&mut self) {
         while let Some(job) = self.line.next(|queue| self.slots.is_open(queue)) {
             if job.stopped() == Some(Stop::Cancelled) {
                 self.arbiter.freed(job.queue());
@@ -136,56 +134,6 @@ impl Engine {
         }
     }
 
-    /// Fills the free slots and tells the fetchers what more is wanted. Called after each round of events.
-    pub fn dispatch(&mut self) {
-        self.start_all();
-        if self.phase == Phase::Working {
-            self.arbiter.set_ahead(self.pace.claims(self.settings.slots.into()));
-            let batch = self.picked();
-            if !batch.is_empty() {
-                self.claim(batch);
-            }
-            self.set_demand();
-        }
-        for queue in Queue::ALL {
-            self.vitals.set_running(queue, self.arbiter.running(queue) - self.line.waiting(queue));
-        }
-    }
-
-    fn claim(&mut self, batch: Vec<Delivery>) {
-        self.claiming += 1;
-        let (claimer, events) = (self.claimer.clone(), self.events.clone());
-        tokio::spawn(async move {
-            // Fails only after the engine has ended, which it does not while a claim is under way.
-            let _ = events.send(Event::Ruled(claimer.rule(batch).await)).await;
-        });
-    }
-
-    fn picked(&mut self) -> Vec<Delivery> {
-        let mut batch = Vec::new();
-        if self.claiming >= CLAIMS {
-            return batch;
-        }
-        // Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
-        if self.settle.capacity() <= 2 * usize::from(self.settings.slots) {
-            return batch;
-        }
-        while let Some(queue) = self.arbiter.pick(|queue| !self.ready[queue.index()].is_empty()) {
-            batch.extend(self.ready[queue.index()].pop_front().map(|(delivery, _)| delivery));
-        }
-        batch
-    }
-
-    fn set_demand(&mut self) {
-        let ahead = self.pace.ahead();
-        for (queue, demand) in &self.demand {
-            let room = self.arbiter.room(*queue) + ahead;
-            let wanted =
-                if self.paused.contains(queue) { 0 } else { room.saturating_sub(self.ready[queue.index()].len()) };
-            demand.send_if_modified(|demand| std::mem::replace(demand, wanted) != wanted);
-        }
-    }
-
     /// When [`Engine::on_time`] has something to do next.
     pub fn next_alarm(&self) -> Option<Instant> {
         let held = self.ready.iter().filter_map(|ready| ready.front()).map(|(_, since)| *since + self.settings.hold);
@@ -195,7 +143,7 @@ impl Engine {
             Phase::Finishing { until } | Phase::Leaving { until } => Some(until),
         };
         let line = self.line.oldest().map(|since| since + self.settings.hold);
-        held.chain(line).chain(hung).chain(phase).min()
+        held.chain(line).chain(hung).chain(phase).chain(self.next_beat()).min()
     }
 
     pub fn on_time(&mut self) {

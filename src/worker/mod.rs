@@ -16,6 +16,7 @@ mod claim;
 mod engine;
 mod error;
 mod fetch;
+mod filling;
 mod handler;
 mod job;
 mod lease;
@@ -29,6 +30,7 @@ mod run;
 mod settle;
 mod slots;
 mod stop;
+mod throttle;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

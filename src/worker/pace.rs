@@ -33,6 +33,11 @@ impl Pace {
         self.ahead
     }
 
+    /// Tasks finished a second, lately.
+    pub fn per_second(&mut self) -> f64 {
+        self.ahead() as f64 / self.window.as_secs_f64().max(0.001)
+    }
+
     /// How many tasks to claim ahead of free slots: those that start within a quarter of `hold`. A killed worker's
     /// claims count as crashes, so no more than it has slots; none when tasks are slow.
     pub fn claims(&mut self, slots: usize) -> usize {

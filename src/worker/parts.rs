@@ -16,6 +16,7 @@ use super::{
     settle::{Ended, Settler},
     slots::Slots,
     stop::Phase,
+    throttle::Throttle,
 };
 use crate::{
     broker::Broker,
@@ -69,6 +70,8 @@ impl Parts {
             line: Default::default(),
             running: Default::default(),
             claiming: 0,
+            others_claiming: 0,
+            throttle: (unreserved < slots).then(|| Throttle::new(config.worker.urgent_claim)),
             events: send_events,
             paused: Vec::new(),
             pace: Pace::new(config.worker.hold),
