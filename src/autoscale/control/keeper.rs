@@ -136,11 +136,13 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     pub(super) async fn step(&mut self, stop: &CancellationToken) {
         let now = self.since.elapsed();
         self.notice_delay();
+        let mut facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
+        // Only now: whoever had come up when the registry was read is a member, and whoever has died since is known to.
         let members = match self.driver.members().await {
             Ok(members) => members,
             Err(error) => return self.hold(format!("{}: {error}", error.code())).await,
         };
-        let facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
+        facts.leave_out(|worker| self.driver.has_ended(worker));
         let (mut reading, crew) = self.sensor.read(now, &facts, &members);
         reading.headroom = self.driver.headroom();
         let arrivals = reading.queues.map(|queues| queues.arrivals);
