@@ -84,3 +84,16 @@ check_service_bad_input() {
     grep -h "127.0.0.1:$port" "$WINEPREFIX/drive_c/ProgramData/Clawpool/clawpool/logs/"* | tail -n 1
     service uninstall
 }
+
+# The commands of README's chapter on Windows, as they are pasted, with the default address.
+check_readme() {
+    local line
+    place_program
+    sed -n '/^### Windows/,/^### /p' README.md | sed -n '/^```bat/,/^```$/p' | grep -v '^```' >"$folder/pasted"
+    [ -s "$folder/pasted" ]
+    while read -r line; do
+        echo "> $line"
+        # shellcheck disable=SC2086
+        quietly timeout 180 wine "$EXE" ${line#clawpool } || return 1
+    done <"$folder/pasted"
+}
