@@ -21,12 +21,13 @@ check_readme() {
     done
     [ ! -e $socket ] || { echo "$socket exists: end this machine's own engine first" && return 1; }
     clone "$folder/clawpool"
-    { echo 'set -ex' && pasted; } >"$folder/pasted"
+    # The trace's mark is not taken from the environment by root's shell.
+    { echo "PS4='> '; set -ex" && pasted; } >"$folder/pasted"
     ln -s "${DOCKER_HOST#unix://}" $socket
     as_pasted bash "$folder/pasted" >"$folder/said" 2>"$folder/errors" || status=$?
     as_pasted docker compose down --volumes --timeout 5 >/dev/null 2>&1 || true
     rm -f $socket
-    grep '^> ' "$folder/errors" | sed -E 's/(TOKEN=|Bearer )[0-9a-f]+/\1***/'
+    sed -nE '/^> /s/(TOKEN=|Bearer )[0-9a-f]+/\1***/; /^> /p' "$folder/errors"
     [ $status = 0 ] || { tail -n 20 "$folder/said" "$folder/errors"; return 1; }
     says "$folder/said" '"id":'
     says "$folder/said" '^llm +paused'
@@ -37,6 +38,6 @@ as_pasted() {
     (
         cd "$folder/clawpool"
         unset DOCKER_HOST DOCKER_SOCKET CLAWPOOL_IMAGE COMPOSE_PROJECT_NAME CLAWPOOL_PORTS GRAFANA_PORT
-        PS4='> ' "$@" </dev/null
+        "$@" </dev/null
     )
 }

@@ -35,6 +35,11 @@ pub trait Driver: Send + Sync + 'static {
     /// The emergency: ends these members now and starts as many anew.
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError>;
 
+    /// What keeps members from working, as they were last seen, and how to mend it.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
+
     /// Whether this worker was a member and is known to be dead. The registry may still show it alive.
     fn has_ended(&self, _: WorkerId) -> bool {
         false
