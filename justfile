@@ -27,6 +27,7 @@ compose *checks:
 # Archives for Linux and Windows with checksums, manual pages, completions and the default configuration.
 release:
     release/build
+    release/try
 
 lint:
     cargo fmt --check

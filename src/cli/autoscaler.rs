@@ -19,7 +19,7 @@ use crate::{
         policy::{Action as Deed, Decision, Limit, Vote},
     },
     store::Page,
-    supervise::{Shutdown, connect},
+    supervise::{Shutdown, connect, work_begins},
 };
 
 /// Keep the configuration's pools at the sizes that their load needs; look and take part
@@ -82,6 +82,7 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
     let shutdown = Shutdown::on_signals()?;
     let (broker, store) = connect(&config, &shutdown.drain).await.map_err(|error| serve::unreachable(&error))?;
     let keeping = Keeping::new(globals, &config, broker, store, &shutdown)?;
+    work_begins();
     if dry_run {
         keeping.watch(&shutdown).await;
     } else {

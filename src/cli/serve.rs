@@ -15,7 +15,7 @@ use crate::{
     config::Config,
     dispatch::{self, Producer},
     store::Store,
-    supervise::{ConnectError, Shutdown, connect},
+    supervise::{ConnectError, Shutdown, connect, work_begins},
     task::WorkerId,
     telemetry,
 };
@@ -62,6 +62,7 @@ impl Service {
     pub async fn run(self, stop: &CancellationToken) -> Result<(), Failure> {
         let Self { config, broker, store, producer, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
+        work_begins();
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         let (served, (), ()) = tokio::join!(
             api.serve(listener, stop.clone()),

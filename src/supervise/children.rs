@@ -116,6 +116,11 @@ impl Children {
         self.roster().members()
     }
 
+    /// Whether this was one of these workers and its process has ended. The registry may show it for a while yet.
+    pub fn has_ended(&self, worker: WorkerId) -> bool {
+        self.roster().has_ended(worker)
+    }
+
     /// What the registry last showed of this pool's workers. `None` while the store does not answer.
     pub fn seen(&self) -> Option<Vec<WorkerInfo>> {
         let look = self.looks.borrow().clone()?;

@@ -6,6 +6,7 @@
 
 mod alert;
 mod beats;
+mod beginning;
 mod child;
 mod children;
 mod connect;
@@ -26,6 +27,7 @@ mod tail;
 mod tree;
 
 pub use alert::RESTART;
+pub use beginning::{when_work_begins, work_begins};
 pub use children::{Children, Left, OWNER_ENV, POOL_ENV, Pool, WORKER_ENV};
 pub use connect::{ConnectError, connect};
 pub use crash::{Cause, CrashReport, Severity};

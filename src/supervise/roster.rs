@@ -1,13 +1,19 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Orders;
 use crate::task::WorkerId;
+
+/// So many of those whose process has ended are remembered, the latest. The registry shows each for seconds, and a minute
+/// at most.
+const REMEMBERED: usize = 1000;
 
 /// The places of a pool, and who has each.
 #[derive(Default)]
 pub(super) struct Roster {
     seats: BTreeMap<u64, Seat>,
     last: u64,
+    /// Workers whose process has ended. Ids begin with their time, so that the first is the oldest.
+    ended: BTreeSet<WorkerId>,
 }
 
 struct Seat {
@@ -51,12 +57,27 @@ impl Roster {
     pub(super) fn down(&mut self, place: u64) {
         if let Some(seat) = self.seats.get_mut(&place) {
             seat.up = false;
-            seat.worker = WorkerId::new();
+            let ended = std::mem::replace(&mut seat.worker, WorkerId::new());
+            self.remember(ended);
         }
     }
 
     pub(super) fn close(&mut self, place: u64) {
-        self.seats.remove(&place);
+        if let Some(seat) = self.seats.remove(&place) {
+            self.remember(seat.worker);
+        }
+    }
+
+    fn remember(&mut self, ended: WorkerId) {
+        self.ended.insert(ended);
+        if self.ended.len() > REMEMBERED {
+            self.ended.pop_first();
+        }
+    }
+
+    /// Its process has ended, whatever the registry still shows.
+    pub(super) fn has_ended(&self, worker: WorkerId) -> bool {
+        self.ended.contains(&worker)
     }
 
     pub(super) fn orders_of(&self, workers: &[WorkerId]) -> Vec<Orders> {
@@ -73,5 +94,37 @@ impl Roster {
         let member =
             |seat: &Seat| Member { worker: seat.worker, up: seat.up, draining: seat.orders.leave.is_cancelled() };
         self.seats.values().map(member).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_has_its_id_before_it_comes_up_and_its_successor_another() {
+        let mut roster = Roster::default();
+        let place = roster.open().0;
+        let first = roster.members()[0].worker;
+        assert_eq!(roster.up(place), first);
+        assert!(!roster.has_ended(first));
+        roster.down(place);
+        let second = roster.members()[0].worker;
+        assert!(roster.has_ended(first) && !roster.has_ended(second));
+        roster.close(place);
+        assert!(roster.has_ended(second) && roster.members().is_empty());
+    }
+
+    #[test]
+    fn only_the_latest_dead_are_remembered() {
+        let mut roster = Roster::default();
+        let place = roster.open().0;
+        let mut ended = Vec::new();
+        for _ in 0..=REMEMBERED {
+            ended.push(roster.up(place));
+            roster.down(place);
+        }
+        assert!(!roster.has_ended(ended[0]));
+        assert!(ended[1..].iter().all(|worker| roster.has_ended(*worker)));
     }
 }

@@ -7,7 +7,11 @@ use super::{
     parts::Parts,
     stop::Phase,
 };
-use crate::{config::Config, supervise::Shutdown, task::WorkerId};
+use crate::{
+    config::Config,
+    supervise::{Shutdown, work_begins},
+    task::WorkerId,
+};
 
 /// Runs one worker until it is told to stop, or a handler hangs.
 pub(super) async fn run(
@@ -19,6 +23,7 @@ pub(super) async fn run(
 ) -> Result<(), WorkerError> {
     let mut parts = Parts::assemble(&config, registry, id, pool, &shutdown.drain).await?;
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
+    work_begins();
     work(&mut parts.engine, &mut parts.events, &mut parts.lease, &shutdown).await;
     let hung = parts.dismantle(&shutdown).await;
     tracing::info!(%id, "the worker has left");

@@ -189,13 +189,12 @@ check_unreachable_socket() {
 
 check_image_without_program() {
     up
-    if CLAWPOOL_IMAGE=debian:bookworm-slim compose up --detach --no-build --no-deps llm >"$folder/said" 2>&1; then
-        echo "compose started an image without the program"
-        return 1
-    fi
-    says "$folder/said" 'executable file not found'
-    until_true trouble llm 'does not start: .*correct the service in the compose file'
+    # It has an init process, which the engine can start; what that one says is in the log.
+    CLAWPOOL_IMAGE=debian:bookworm-slim compose up --detach --no-build --no-deps llm >"$folder/said" 2>&1 || cat "$folder/said"
+    until_true trouble llm 'no such program in the image.*correct the service in the compose file'
     trouble llm .
+    compose logs llm >"$folder/said" 2>&1
+    says "$folder/said" 'exec clawpool failed: No such file or directory'
     up
     enqueue 70
     balance

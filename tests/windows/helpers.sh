@@ -64,6 +64,12 @@ start_servers() {
 running() { pgrep -f "$1" >/dev/null; }
 gone() { ! pgrep -f "$1" >/dev/null; }
 healthy() { curl --silent --fail --max-time 2 "http://127.0.0.1:$1/health" >/dev/null; }
+# At once: not to be repeated.
+answers() {
+    curl --silent --fail --max-time 60 "http://127.0.0.1:$1/health" >/dev/null && return
+    echo "nobody answers on port $1"
+    return 1
+}
 state() { curl --silent --max-time 5 "http://127.0.0.1:$1/v1/tasks/$2" | grep -o '"state":"[a-z]*"' | head -n 1; }
 is() { [ "$(state "$1" "$2")" = "\"state\":\"$3\"" ]; }
 enqueue() { quietly wine "$1" --url "http://127.0.0.1:$2" enqueue "${@:3}" | head -n 1; }
@@ -82,6 +88,7 @@ quietly() {
     local status=0
     "$@" >"$folder/output" 2>"$folder/errors" </dev/null || status=$?
     cat "$folder/output" "$folder/errors" | tr -d '\r'
+    [ $status -ne 124 ] || echo "no answer, and ended after its time: $*"
     return $status
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     /// The pool has just changed: the first decision to leave it as it is is written down too.
     changed: bool,
     trouble: Option<String>,
+    /// The driver's, of its members.
+    complaint: Option<String>,
     /// What was last wanted and could not be done, and when.
     failed: Option<(Duration, String)>,
     shown: Option<PoolStatus>,
@@ -78,6 +80,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             inherited: None,
             changed: false,
             trouble: None,
+            complaint: None,
             failed: None,
             shown: None,
             since: Instant::now(),
@@ -136,11 +139,13 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     pub(super) async fn step(&mut self, stop: &CancellationToken) {
         let now = self.since.elapsed();
         self.notice_delay();
+        let mut facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
+        // Only now: whoever had come up when the registry was read is a member, and whoever has died since is known to.
         let members = match self.driver.members().await {
             Ok(members) => members,
             Err(error) => return self.hold(format!("{}: {error}", error.code())).await,
         };
-        let facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
+        facts.leave_out(|worker| self.driver.has_ended(worker));
         let (mut reading, crew) = self.sensor.read(now, &facts, &members);
         reading.headroom = self.driver.headroom();
         let arrivals = reading.queues.map(|queues| queues.arrivals);
@@ -157,6 +162,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         let decision = self.planner.decide(now, &reading);
         let order = Order::new(&self.plan.settings, &decision, self.wanted());
         self.note_trouble(facts.silence.or_else(|| wished.err().map(|error| format!("the store: {error}"))));
+        self.complaint = self.driver.complaint();
         self.carry_out(order, decision, &crew, stop).await;
     }
 
@@ -189,7 +195,8 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     }
 
     fn visible_trouble(&self) -> Option<String> {
-        self.trouble.clone().or_else(|| Some(self.failed.as_ref()?.1.clone()))
+        let failed = || Some(self.failed.as_ref()?.1.clone());
+        self.trouble.clone().or_else(failed).or_else(|| self.complaint.clone())
     }
 
     fn wanted(&self) -> Wanted {

@@ -35,6 +35,16 @@ pub trait Driver: Send + Sync + 'static {
     /// The emergency: ends these members now and starts as many anew.
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError>;
 
+    /// What keeps members from working, as they were last seen, and how to mend it.
+    fn complaint(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether this worker was a member and is known to be dead. The registry may still show it alive.
+    fn has_ended(&self, _: WorkerId) -> bool {
+        false
+    }
+
     /// Memory that the pool's workers share. `None` where they run on other machines.
     fn headroom(&self) -> Option<Headroom> {
         None
@@ -54,7 +64,7 @@ impl fmt::Display for MemberId {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     pub id: MemberId,
-    /// Under which it registers, where the driver knows it.
+    /// Under which it registers or will register, where the driver knows it.
     pub worker: Option<WorkerId>,
     /// The host name under which it registers, where the driver knows that instead: a container's, a pod's.
     pub host: Option<String>,

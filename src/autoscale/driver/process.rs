@@ -37,7 +37,7 @@ impl Driver for Processes {
     async fn members(&self) -> Result<Vec<Member>, DriverError> {
         let member = |member: crate::supervise::Member| Member {
             id: MemberId(member.worker.to_string()),
-            worker: member.up.then_some(member.worker),
+            worker: Some(member.worker),
             host: None,
             draining: member.draining,
         };
@@ -57,6 +57,10 @@ impl Driver for Processes {
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
         self.children.replace(&workers(members));
         Ok(())
+    }
+
+    fn has_ended(&self, worker: WorkerId) -> bool {
+        self.children.has_ended(worker)
     }
 
     fn headroom(&self) -> Option<Headroom> {

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use crate::{
     broker::{Broker, Depth},
     store::{ControlStore, QueueTotals, WorkerInfo, WorkerStore},
-    task::{Queue, Timestamp},
+    task::{Queue, Timestamp, WorkerId},
 };
 
 /// Beyond this, no answer is taken for silence.
@@ -43,6 +43,14 @@ impl Facts {
             totals: totals.ok(),
             workers: workers.ok(),
             silence: broker.into_iter().chain(store).reduce(|broker, store| format!("{broker}; {store}")),
+        }
+    }
+
+    /// The registry shows a worker until it is buried, or its lease is over: one that has ended would be counted beside
+    /// its successor, and the pool made smaller for it.
+    pub fn leave_out(&mut self, has_ended: impl Fn(WorkerId) -> bool) {
+        if let Some(workers) = &mut self.workers {
+            workers.retain(|worker| !has_ended(worker.beat.worker));
         }
     }
 }

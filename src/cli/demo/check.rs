@@ -133,7 +133,8 @@ impl<'a> Check<'a> {
         }
         let cancelled = [*fate, expected.fate] == [Fate::IsCancelled, Fate::IsCancelledWhileItRuns];
         if *fate != expected.fate && !cancelled {
-            report.surprises.push(format!("{id} {}: {fate:?}, expected {:?}", record.kind, expected.fate));
+            let why = record.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+            report.surprises.push(format!("{id} {}: {fate:?}, expected {:?}{why}", record.kind, expected.fate));
         }
         report.repeated += usize::from(ledger.done.get(&id).is_some_and(|times| *times > 1));
     }

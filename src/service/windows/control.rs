@@ -16,15 +16,13 @@ use super::{ENTRANCE, ServiceError, Status, folder::Folder};
 /// Between two looks at a service that is on its way.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A service says that it runs before its work begins; one that cannot work (its port is taken) ends within this.
-const BEGINNING: Duration = Duration::from_secs(3);
-
 /// The codes of the service manager that users can do something about.
 mod code {
     pub(super) const INVALID_NAME: i32 = 123;
     pub(super) const ALREADY_RUNNING: i32 = 1056;
     pub(super) const INVALID_ACCOUNT: i32 = 1057;
     pub(super) const DOES_NOT_EXIST: i32 = 1060;
+    pub(super) const CANNOT_ACCEPT: i32 = 1061;
     pub(super) const NOT_ACTIVE: i32 = 1062;
     pub(super) const LOGON_FAILED: i32 = 1069;
     pub(super) const MARKED_FOR_DELETE: i32 = 1072;
@@ -66,24 +64,21 @@ fn open(name: &str, access: ServiceAccess) -> Result<Service, ServiceError> {
     }
 }
 
-/// Returns when it runs, and has not ended at once.
+/// Returns when its work has begun: only then does it say that it runs.
 pub fn start(name: &str, patience: Duration) -> Result<(), ServiceError> {
     let service = open(name, ServiceAccess::START)?;
     match service.start::<&str>(&[]) {
-        Err(Error::Winapi(error)) if error.raw_os_error() == Some(code::ALREADY_RUNNING) => return Ok(()),
+        Err(Error::Winapi(error)) if error.raw_os_error() == Some(code::ALREADY_RUNNING) => {}
         done => done.map_err(|error| fault(name, "start the service", error))?,
     }
     let status = wait(name, &service, patience, |state| state == ServiceState::StartPending)?;
-    let status = match status.current_state {
-        ServiceState::Running => wait(name, &service, BEGINNING, |state| state == ServiceState::Running)?,
-        _ => status,
-    };
-    if status.current_state == ServiceState::Running {
-        return Ok(());
-    }
-    let how = match status.exit_code {
-        ServiceExitCode::Win32(code) => format!("ended at once: {}", io::Error::from_raw_os_error(code.cast_signed())),
-        ServiceExitCode::ServiceSpecific(code) => format!("ended at once with code {code}"),
+    let how = match (status.current_state, status.exit_code) {
+        (ServiceState::Running, _) => return Ok(()),
+        (ServiceState::StartPending, _) => format!("does not begin within {}", humantime::format_duration(patience)),
+        (_, ServiceExitCode::Win32(code)) => {
+            format!("ended at once: {}", io::Error::from_raw_os_error(code.cast_signed()))
+        }
+        (_, ServiceExitCode::ServiceSpecific(code)) => format!("ended at once with code {code}"),
     };
     Err(ended(name, how))
 }
@@ -95,8 +90,12 @@ pub fn stop(name: &str, patience: Duration) -> Result<(), ServiceError> {
 }
 
 fn halt(name: &str, service: &Service, patience: Duration) -> Result<(), ServiceError> {
+    // Who only starts takes no orders yet.
+    wait(name, service, patience, |state| state == ServiceState::StartPending)?;
     match service.stop() {
         Err(Error::Winapi(error)) if error.raw_os_error() == Some(code::NOT_ACTIVE) => return Ok(()),
+        // It is on its way out already.
+        Err(Error::Winapi(error)) if error.raw_os_error() == Some(code::CANNOT_ACCEPT) => {}
         done => {
             done.map_err(|error| fault(name, "stop the service", error))?;
         }

@@ -3,18 +3,22 @@
 use std::{
     ffi::OsString,
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use windows_service::{
     define_windows_service,
-    service::{ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType},
-    service_control_handler::{self, ServiceControlHandlerResult, ServiceStatusHandle},
+    service::{ServiceControl, ServiceState},
+    service_control_handler::{self, ServiceControlHandlerResult},
     service_dispatcher,
 };
 
-use super::{ServiceError, control::fault};
+use super::{
+    ServiceError,
+    control::fault,
+    said::{STEP, Said},
+};
 use crate::supervise;
 
 struct Job {
@@ -53,15 +57,13 @@ fn service_main(_: Vec<OsString>) {
 }
 
 fn serve(job: Job) -> windows_service::Result<()> {
-    let reporter: Arc<OnceLock<ServiceStatusHandle>> = Arc::default();
+    let said = Arc::new(Said::default());
     let patience = job.patience;
     let handle = service_control_handler::register(&job.name, {
-        let reporter = Arc::clone(&reporter);
+        let said = Arc::clone(&said);
         move |control| match control {
             ServiceControl::Stop | ServiceControl::Shutdown | ServiceControl::Preshutdown => {
-                if let Some(reporter) = reporter.get() {
-                    let _ = reporter.set_service_status(state(ServiceState::StopPending, patience, 0));
-                }
+                let _ = said.say(ServiceState::StopPending, patience, 0);
                 supervise::order_stop();
                 ServiceControlHandlerResult::NoError
             }
@@ -69,25 +71,14 @@ fn serve(job: Job) -> windows_service::Result<()> {
             _ => ServiceControlHandlerResult::NotImplemented,
         }
     })?;
-    let _ = reporter.set(handle);
-    handle.set_service_status(state(ServiceState::Running, Duration::ZERO, 0))?;
+    let _ = said.handle.set(handle);
+    said.say(ServiceState::StartPending, STEP * 3, 0)?;
+    let begun = Arc::clone(&said);
+    supervise::when_work_begins(move || {
+        let _ = begun.say(ServiceState::Running, Duration::ZERO, 0);
+    });
+    let starting = Arc::clone(&said);
+    std::thread::spawn(move || starting.keep_starting());
     let code = (job.work)().err().unwrap_or_default();
-    handle.set_service_status(state(ServiceState::Stopped, Duration::ZERO, code))
-}
-
-fn state(current_state: ServiceState, wait_hint: Duration, code: u32) -> ServiceStatus {
-    let running = current_state == ServiceState::Running;
-    let controls = ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN | ServiceControlAccept::PRESHUTDOWN;
-    ServiceStatus {
-        service_type: ServiceType::OWN_PROCESS,
-        current_state,
-        controls_accepted: if running { controls } else { ServiceControlAccept::empty() },
-        exit_code: match code {
-            0 => ServiceExitCode::NO_ERROR,
-            code => ServiceExitCode::ServiceSpecific(code),
-        },
-        checkpoint: 0,
-        wait_hint,
-        process_id: None,
-    }
+    said.say(ServiceState::Stopped, Duration::ZERO, code)
 }

@@ -6,6 +6,7 @@
 mod control;
 mod entry;
 mod folder;
+mod said;
 
 use std::{ffi::OsString, path::Path, time::Duration};
 

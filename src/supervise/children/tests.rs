@@ -377,8 +377,11 @@ async fn a_worker_that_its_system_stopped_ends_although_the_store_takes_no_write
     stage.office.silent.lock().unwrap().clear();
     look.abort();
     stage.started().await;
+    let children = stage.children.clone();
+    assert!(children.has_ended(stopped) && !children.has_ended(other));
     let left = stage.end().await;
     assert!(left.iter().any(|left| left.worker == other && left.clean), "{left:?}");
+    assert!(children.has_ended(other));
 }
 
 #[tokio::test(start_paused = true)]

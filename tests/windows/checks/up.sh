@@ -44,7 +44,10 @@ END
     quietly wine "$exe" --url "$url" workers list
     until_true has_size "$exe" "$port" 1 || { quietly wine "$exe" --url "$url" autoscaler status; return 1; }
     echo "shrunk to 1"
-    quietly wine "$exe" --url "$url" autoscaler history --limit 5
+    quietly wine "$exe" --url "$url" autoscaler history --limit 50 | tee "$folder/history"
+    if grep -E ' ([5-9]|[0-9]{2,}) ->|-> ([5-9]|[0-9]{2,}) ' "$folder/history"; then
+        echo "counted more than 4" && return 1
+    fi
     while read -r id; do until_true is "$port" "$id" completed; done <"$folder/ids"
     echo "$(wc -l <"$folder/ids") tasks completed"
 }

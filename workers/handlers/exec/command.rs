@@ -49,23 +49,68 @@ pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp)
     command
 }
 
-/// Why the program did not start. A missing or unusable program stays so until somebody mends the configuration; a machine
-/// short of processes or memory recovers.
+/// Why the program did not start. A missing or unusable program stays so until somebody mends the configuration; whatever
+/// else there was (a machine short of processes or memory, a process that could not be bound to its tree) is nobody's
+/// setting and may be better the next time.
 pub(super) fn refused(spec: &config::Exec, error: &io::Error) -> Failure {
     let program = spec.command.first().map(String::as_str).unwrap_or_default();
     let place = spec.dir.as_ref().map(|dir| format!(" in {}", dir.display())).unwrap_or_default();
-    let class = match error.kind() {
-        // Other: the process stood, and could not be bound to its tree. That is nobody's setting.
-        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory | io::ErrorKind::Other => ErrorClass::Resource,
-        // Somebody is still writing it.
-        io::ErrorKind::ExecutableFileBusy => ErrorClass::FileSystem,
-        _ if error.raw_os_error().is_some_and(out_of_handles) => ErrorClass::Resource,
-        _ => ErrorClass::Configuration,
-    };
+    let class = class(error);
     Failure::new(class, format!("cannot start {program:?}{place}: {error}; check exec.command and exec.dir"))
 }
 
-/// ENFILE and EMFILE have no kind of their own.
-const fn out_of_handles(code: i32) -> bool {
-    cfg!(unix) && matches!(code, 23 | 24)
+fn class(error: &io::Error) -> ErrorClass {
+    match error.kind() {
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidFilename
+        | io::ErrorKind::ArgumentListTooLong => ErrorClass::Configuration,
+        // Windows says so too of a program that a scanner or an installer holds at the moment.
+        io::ErrorKind::PermissionDenied if cfg!(windows) => ErrorClass::FileSystem,
+        io::ErrorKind::PermissionDenied => ErrorClass::Configuration,
+        // Somebody is still writing it.
+        io::ErrorKind::ExecutableFileBusy => ErrorClass::FileSystem,
+        _ if error.raw_os_error().is_some_and(is_no_program) => ErrorClass::Configuration,
+        _ => ErrorClass::Resource,
+    }
+}
+
+/// ENOEXEC; of Windows not an executable, one of another machine, one that only administrators start. None has a kind.
+const fn is_no_program(code: i32) -> bool {
+    if cfg!(windows) { matches!(code, 193 | 216 | 740) } else { code == 8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_setting_can_mend_is_never_tried_again() {
+        let codes: &[(i32, ErrorClass)] = if cfg!(windows) {
+            &[
+                (2, ErrorClass::Configuration),
+                (193, ErrorClass::Configuration),
+                (5, ErrorClass::FileSystem),
+                (8, ErrorClass::Resource),
+                (231, ErrorClass::Resource),
+                (1450, ErrorClass::Resource),
+            ]
+        } else {
+            &[
+                (2, ErrorClass::Configuration),
+                (8, ErrorClass::Configuration),
+                (13, ErrorClass::Configuration),
+                (11, ErrorClass::Resource),
+                (12, ErrorClass::Resource),
+                (24, ErrorClass::Resource),
+                (26, ErrorClass::FileSystem),
+            ]
+        };
+        for (code, expected) in codes {
+            let error = io::Error::from_raw_os_error(*code);
+            assert_eq!(class(&error), *expected, "{code}: {error}");
+        }
+        assert_eq!(class(&io::Error::other("not bound to its tree")), ErrorClass::Resource);
+    }
 }

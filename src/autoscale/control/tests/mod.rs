@@ -1,5 +1,6 @@
 //! The keeper and the leader against a world in memory, by a paused clock.
 
+mod counting;
 mod keeping;
 mod leading;
 mod wishing;

@@ -35,6 +35,10 @@ pub(super) struct State {
     pub(super) members: BTreeMap<u8, (u32, bool)>,
     /// Workers that the driver did not start.
     pub(super) foreign: Vec<WorkerInfo>,
+    /// Of these the driver knows that they are dead.
+    pub(super) ended: Vec<WorkerId>,
+    /// Members that die while the registry is read, and who comes up in their places.
+    pub(super) succeeding: Vec<(u8, u8)>,
     pub(super) sent_home: Vec<WorkerId>,
     pub(super) replaced: usize,
     pub(super) healthy: bool,
@@ -158,7 +162,11 @@ impl WorkerStore for World {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
-        let state = self.answer()?;
+        let mut state = self.answer()?;
+        for (dead, successor) in std::mem::take(&mut state.succeeding) {
+            state.members.remove(&dead);
+            state.members.insert(successor, (0, false));
+        }
         let own = state.members.iter().map(|(number, (running, draining))| {
             let mut worker = worker(*number, *running, state.healthy);
             worker.beat.draining = *draining;
@@ -297,5 +305,9 @@ impl Driver for World {
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
         self.state().replaced += members.len();
         Ok(())
+    }
+
+    fn has_ended(&self, worker: WorkerId) -> bool {
+        self.state().ended.contains(&worker)
     }
 }

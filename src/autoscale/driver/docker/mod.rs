@@ -13,7 +13,10 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -29,6 +32,7 @@ pub struct Docker {
     engine: Engine,
     service: Service,
     leaving: Leaving,
+    complaint: Mutex<Option<String>>,
 }
 
 impl Docker {
@@ -42,7 +46,7 @@ impl Docker {
     fn at(pool: &str, service: &str, host: Option<String>, project: Option<String>, grace: Duration) -> Self {
         let engine = Engine::new(pool, host);
         let service = Service::new(service, project);
-        Self { leaving: Leaving::new(engine.clone(), grace), engine, service }
+        Self { leaving: Leaving::new(engine.clone(), grace), engine, service, complaint: Mutex::default() }
     }
 
     async fn copy(&self, siblings: &[service::Container]) -> Result<Copy, DriverError> {
@@ -78,6 +82,8 @@ impl Driver for Docker {
         for container in containers.iter().filter(|container| container.draining) {
             self.leaving.follow(&container.id);
         }
+        let complaint = self.service.complaint(&self.engine, &containers).await?;
+        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = complaint;
         let alive = containers.into_iter().filter(|container| container.alive);
         Ok(alive
             .map(|container| Member {
@@ -87,6 +93,10 @@ impl Driver for Docker {
                 id: MemberId(container.id),
             })
             .collect())
+    }
+
+    fn complaint(&self) -> Option<String> {
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use bollard::{
-    models::{ContainerSummary, ContainerSummaryStateEnum as State},
+    models::{ContainerInspectResponse, ContainerSummary, ContainerSummaryStateEnum as State},
     query_parameters::ListContainersOptionsBuilder,
 };
 use tokio::sync::OnceCell;
@@ -13,6 +13,9 @@ pub(super) const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 pub(super) const NUMBER: &str = "com.docker.compose.container-number";
+
+/// A container that the engine has started again so often does not get well by it.
+const RESTARTS: i64 = 3;
 
 /// Within which compose starts what it has made.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -31,6 +34,8 @@ pub(super) struct Container {
     /// It runs, or is about to. Stopped ones belong to the user: `docker compose stop` leaves them for another day.
     pub(super) alive: bool,
     pub(super) draining: bool,
+    /// It ended by itself, and the engine is about to start it again.
+    pub(super) restarting: bool,
 }
 
 impl Container {
@@ -74,6 +79,38 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Of containers that end again and again. With an init process in between, as compose's `init: true` has it, the engine
+    /// starts also those whose image lacks the program.
+    pub(super) async fn complaint(
+        &self,
+        engine: &Engine,
+        containers: &[Container],
+    ) -> Result<Option<String>, DriverError> {
+        for container in containers.iter().filter(|container| container.restarting && !container.draining) {
+            let Some(found) = engine.find(&container.id).await? else { continue };
+            let often = found.restart_count.unwrap_or_default();
+            if often >= RESTARTS {
+                return Ok(Some(ends(&container.name, &self.name, often, &found)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn ends(container: &str, service: &str, often: i64, found: &ContainerInspectResponse) -> String {
+    let code = found.state.as_ref().and_then(|state| state.exit_code).unwrap_or_default();
+    let config = found.config.as_ref();
+    let image = config.and_then(|config| config.image.as_deref()).unwrap_or("?");
+    let command = config.and_then(|config| config.cmd.as_deref()).unwrap_or_default().join(" ");
+    let why = if code == 127 { " (there is no such program in the image)" } else { "" };
+    format!(
+        "container {container} ends at once with code {code}{why} and was started again {often} times: {command:?} of image \
+         {image}: look at `docker compose logs {service}`, correct the service in the compose file, or its image, and run \
+         `docker compose up -d`"
+    )
+}
+
 /// Compose makes all containers before it starts the first, and waits in between for the health of those that others
 /// need. One that could not be started stays as it was made, and the engine keeps the reason.
 async fn is_about_to_start(engine: &Engine, container: &Container) -> Result<bool, DriverError> {
@@ -100,7 +137,16 @@ fn container(summary: ContainerSummary) -> Option<Container> {
     let name = name.trim_start_matches('/').to_owned();
     let alive = matches!(summary.state, Some(State::RUNNING | State::RESTARTING | State::PAUSED | State::STOPPING));
     let draining = leaving::is_marked(&name);
-    Some(Container { id: summary.id?, name, number, created: summary.created.unwrap_or(0), alive, draining })
+    let restarting = summary.state == Some(State::RESTARTING);
+    Some(Container {
+        id: summary.id?,
+        name,
+        number,
+        created: summary.created.unwrap_or(0),
+        alive,
+        draining,
+        restarting,
+    })
 }
 
 /// The project of the container that this program runs in.
