@@ -2,54 +2,46 @@
 
 use std::{io, sync::PoisonError, time::Duration};
 
-use serde_json::json;
 use tokio::time::{Instant, timeout};
 
-use super::children::Children;
-use crate::{
-    store::{Entry, Topic},
-    task::Timestamp,
-};
+use super::{Alert, Event, Level, children::Children};
+use crate::store::Entry;
 
 /// Starts the name of the note by which an operator asks for a restart of what is down in a pool.
 pub const RESTART: &str = "workers/restart/";
 
-/// People are told of the same event this often at most: all workers of a pool may fail for the same reason.
+/// People are told of the same fault this often at most: all workers of a pool may fail for the same reason.
 const QUIET: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Children {
     pub(super) async fn cannot_start(&self, error: &io::Error) {
         let program = self.pool.program.display();
-        self.alert("cannot_start", &format!("{program} cannot be started ({error}): check the pool's command")).await;
+        let text = format!("{program} cannot be started ({error}): check the pool's command");
+        self.alert(Event::CannotStart, &text).await;
     }
 
-    /// Logs, and tells people, unless they were told a moment ago.
-    pub(super) async fn alert(&self, event: &'static str, text: &str) {
-        tracing::error!(pool = self.pool.name, event, "{text}");
-        let now = Instant::now();
-        let is_new = {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_new = told.get(event).is_none_or(|last| now.duration_since(*last) >= QUIET);
-            if is_new {
-                told.insert(event, now);
-            }
-            is_new
-        };
-        if is_new {
-            self.write_alert(event, text).await;
+    /// Logs, and tells people, unless they were told of the same fault a moment ago.
+    pub(super) async fn alert(&self, event: Event, text: &str) {
+        let (pool, code) = (&self.pool.name, event.code());
+        match event.level() {
+            Level::Info => tracing::info!(pool, code, "{text}"),
+            Level::Warning => tracing::warn!(pool, code, "{text}"),
+            Level::Error | Level::Critical => tracing::error!(pool, code, "{text}"),
+        }
+        if event.level() < Level::Error || self.is_news(event) {
+            self.journal(Alert::new(event, text).entry(pool)).await;
         }
     }
 
-    /// The same each time, for what is no fault.
-    pub(super) async fn notice(&self, event: &'static str, text: &str) {
-        tracing::info!(pool = self.pool.name, event, "{text}");
-        self.write_alert(event, text).await;
-    }
-
-    async fn write_alert(&self, event: &str, text: &str) {
-        let body = json!({ "event": event, "text": text });
-        self.journal(Entry { topic: Topic::Alert, at: Timestamp::now(), subject: self.pool.name.clone(), body }).await;
+    fn is_news(&self, event: Event) -> bool {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.get(&event).is_none_or(|last| now.duration_since(*last) >= QUIET);
+        if is_news {
+            told.insert(event, now);
+        }
+        is_news
     }
 
     pub(super) async fn journal(&self, entry: Entry) {
