@@ -4,6 +4,7 @@
 //! `{code, message, field}`, never a panic and never a 500 for a client's mistake; a server in trouble says 503 and when to
 //! come back. Never does: decide anything about tasks, which is for the door, the store and the workers.
 
+mod alerts;
 mod auth;
 mod autoscaler;
 mod body;
@@ -85,6 +86,7 @@ impl Api {
             .route("/v1/workers/crashes", get(workers::crashes))
             .route("/v1/workers/{id}/drain", post(workers::drain))
             .route("/v1/pools/{pool}/restart", post(workers::restart))
+            .route("/v1/alerts", get(alerts::list))
             .route("/v1/autoscaler", get(autoscaler::status))
             .route("/v1/autoscaler/history", get(autoscaler::history))
             .route("/v1/autoscaler/pause", post(autoscaler::pause_all))

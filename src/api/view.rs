@@ -8,6 +8,7 @@ use crate::{
     autoscale::control::{Change, PoolStatus},
     dispatch::Accepted,
     store::{DeadLetter, QueueTotals, Record},
+    supervise::{Event, Level},
     task::{DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, span},
 };
 
@@ -182,6 +183,19 @@ pub struct ScalingView {
     pub at: Timestamp,
     #[serde(flatten)]
     pub change: Change,
+}
+
+/// What somebody should know, and what to do about it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlertView {
+    pub at: Timestamp,
+    pub pool: String,
+    pub level: Level,
+    pub event: Event,
+    /// For `clawpool explain`.
+    pub code: String,
+    pub text: String,
+    pub fix: String,
 }
 
 /// Answer to a bulk change.

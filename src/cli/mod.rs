@@ -5,6 +5,7 @@
 //! back. Commands ask it over HTTP; only `health --here` asks the store, and `simulate`, `config`, `service`, `init`,
 //! `explain` and `completions` do without either.
 
+mod alerts;
 mod autoscaler;
 pub mod client;
 mod completions;
@@ -87,6 +88,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Alerts(alerts::Alerts),
     Simulate(simulate::Simulate),
     Init(init::Init),
     Config(config::Config),
@@ -122,6 +124,7 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Alerts(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
             Command::Init(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals),

@@ -63,7 +63,7 @@ impl DeadSelect {
 }
 
 /// A time as RFC 3339, or how long ago it was.
-fn past(text: &str) -> Result<Timestamp, String> {
+pub(super) fn past(text: &str) -> Result<Timestamp, String> {
     if let Ok(span) = humantime::parse_duration(text) {
         let ago = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         return Ok(Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(ago)));

@@ -3,7 +3,7 @@ use clap::{Args, Subcommand};
 use super::{
     Globals,
     failure::Failure,
-    output::{age, fields, moment, plain, span, table},
+    output::{age, fields, moment, plain, span, table, word},
     select::pages,
     tasks::each,
 };
@@ -136,9 +136,4 @@ fn details(report: &CrashReport) -> String {
     ]);
     let log: Vec<_> = report.log.iter().map(|line| plain(line, 1_000)).collect();
     format!("{head}\n\n{}", log.join("\n"))
-}
-
-/// The name that JSON gives it.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -13,4 +13,58 @@ pub(super) const ROWS: &[Row] = &[
         "What starts and stops a pool's workers answers that it cannot: no such service, image, program or right.",
         "Do what the message says, then run `clawpool config check`.",
     ),
+    (
+        "CP-1603",
+        "Worker program cannot be started",
+        "The system refuses to start the pool's program. It is tried again, each time later.",
+        "Check that [[pools]] command names a program that exists and may be run, then `clawpool workers restart POOL`.",
+    ),
+    (
+        "CP-1604",
+        "Worker fails at its start",
+        "A worker dies again and again before it has done anything. The breaker is open: no new start for a while.",
+        "`clawpool workers crashes` shows its last words; mend what they name, then `clawpool workers restart POOL`.",
+    ),
+    (
+        "CP-1605",
+        "Workers die too often",
+        "Workers died more often than restart.limit and restart.per_hour allow. The next start waits until they do.",
+        "`clawpool workers crashes` shows what they die of and what they ran; `clawpool workers restart POOL` does not wait.",
+    ),
+    (
+        "CP-1606",
+        "Worker waits for its restart",
+        "A worker died, and the pool's restart policy is manual.",
+        "See `clawpool workers crashes`, then `clawpool workers restart POOL`.",
+    ),
+    (
+        "CP-1607",
+        "Worker not replaced",
+        "A worker died, and the pool's restart policy is none.",
+        "See `clawpool workers crashes`, then `clawpool workers restart POOL`; another policy in [pools.restart] replaces it.",
+    ),
+    (
+        "CP-1608",
+        "Worker hung",
+        "A worker did not beat for a lease, so its supervisor killed it. Its tasks start elsewhere.",
+        "`clawpool workers crashes` shows what it ran. Were many hung at once, look at the machine: memory, disk, suspension.",
+    ),
+    (
+        "CP-1609",
+        "Every worker unhealthy",
+        "No worker of the pool was healthy, so the emergency policy replaced them all.",
+        "See `clawpool workers crashes` and the machine's memory and disk; `clawpool autoscaler status` shows the pool now.",
+    ),
+    (
+        "CP-1610",
+        "Worker over its memory limit",
+        "A worker, with the programs of its tasks, takes more than max_memory. It finishes what it runs, and is replaced.",
+        "Look for a leak in what it runs, or raise the pool's max_memory.",
+    ),
+    (
+        "CP-1611",
+        "Worker has run its tasks",
+        "A worker has run max_tasks tasks. It finishes what it runs, and is replaced.",
+        "Nothing: this is as configured. Raise the pool's max_tasks where it happens too often.",
+    ),
 ];

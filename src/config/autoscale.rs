@@ -65,7 +65,8 @@ pub struct Target {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub wait: Duration,
-    /// The pool shrinks only to the largest size that was needed within this time.
+    /// The pool shrinks only to the largest size that was needed within this time; a single worker too many stays three
+    /// times as long.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub settle: Duration,

@@ -1,63 +1,138 @@
-//! What the supervisor writes into the journal.
+//! What a person should know.
 
-use std::{io, sync::PoisonError, time::Duration};
+use serde::{Deserialize, Serialize};
 
-use serde_json::json;
-use tokio::time::{Instant, timeout};
-
-use super::children::Children;
 use crate::{
+    codes,
     store::{Entry, Topic},
     task::Timestamp,
 };
 
-/// Starts the name of the note by which an operator asks for a restart of what is down in a pool.
-pub const RESTART: &str = "workers/restart/";
+/// Kept in the journal under [`Topic::Alert`], by the name of its pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    pub event: Event,
+    /// What happened, in words.
+    pub text: String,
+}
 
-/// People are told of the same event this often at most: all workers of a pool may fail for the same reason.
-const QUIET: Duration = Duration::from_secs(60);
-const PATIENCE: Duration = Duration::from_secs(5);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// The worker program cannot be started.
+    CannotStart,
+    /// A worker fails at its start: no new one for a while.
+    RestartBreaker,
+    /// Workers died more often than may be replaced at once.
+    RestartLimit,
+    /// A worker died, and the pool's policy leaves its restart to a person.
+    RestartHeld,
+    /// A worker died, and the pool's policy replaces none.
+    NotReplaced,
+    /// A worker did not beat for a lease, and was killed.
+    Hung,
+    /// No worker of the pool was healthy; all are replaced.
+    Emergency,
+    /// A worker took more memory than it may, and is replaced.
+    OverMemory,
+    /// A worker has run as many tasks as it should, and is replaced.
+    Recycled,
+}
 
-impl Children {
-    pub(super) async fn cannot_start(&self, error: &io::Error) {
-        let program = self.pool.program.display();
-        self.alert("cannot_start", &format!("{program} cannot be started ({error}): check the pool's command")).await;
-    }
+/// From what is only worth knowing to what somebody should look at now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
 
-    /// Logs, and tells people, unless they were told a moment ago.
-    pub(super) async fn alert(&self, event: &'static str, text: &str) {
-        tracing::error!(pool = self.pool.name, event, "{text}");
-        let now = Instant::now();
-        let is_new = {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_new = told.get(event).is_none_or(|last| now.duration_since(*last) >= QUIET);
-            if is_new {
-                told.insert(event, now);
-            }
-            is_new
-        };
-        if is_new {
-            self.write_alert(event, text).await;
+impl Event {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 9] = [
+        Self::CannotStart,
+        Self::RestartBreaker,
+        Self::RestartLimit,
+        Self::RestartHeld,
+        Self::NotReplaced,
+        Self::Hung,
+        Self::Emergency,
+        Self::OverMemory,
+        Self::Recycled,
+    ];
+
+    pub const fn level(self) -> Level {
+        match self {
+            Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
+            Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
+            Self::OverMemory => Level::Warning,
+            Self::Recycled => Level::Info,
         }
     }
 
-    /// The same each time, for what is no fault.
-    pub(super) async fn notice(&self, event: &'static str, text: &str) {
-        tracing::info!(pool = self.pool.name, event, "{text}");
-        self.write_alert(event, text).await;
-    }
-
-    async fn write_alert(&self, event: &str, text: &str) {
-        let body = json!({ "event": event, "text": text });
-        self.journal(Entry { topic: Topic::Alert, at: Timestamp::now(), subject: self.pool.name.clone(), body }).await;
-    }
-
-    pub(super) async fn journal(&self, entry: Entry) {
-        let topic = entry.topic.name();
-        match timeout(PATIENCE, self.store.append(None, &[entry])).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(topic, code = error.code(), %error, "the journal lacks an entry"),
-            Err(_) => tracing::warn!(topic, "the journal lacks an entry: no answer within {PATIENCE:?}"),
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::CannotStart => "CP-1603",
+            Self::RestartBreaker => "CP-1604",
+            Self::RestartLimit => "CP-1605",
+            Self::RestartHeld => "CP-1606",
+            Self::NotReplaced => "CP-1607",
+            Self::Hung => "CP-1608",
+            Self::Emergency => "CP-1609",
+            Self::OverMemory => "CP-1610",
+            Self::Recycled => "CP-1611",
         }
+    }
+
+    /// What to do about it.
+    pub fn fix(self) -> &'static str {
+        codes::find(self.code()).map_or("", |code| code.remedy)
+    }
+}
+
+impl Alert {
+    pub fn new(event: Event, text: impl Into<String>) -> Self {
+        Self { event, text: text.into() }
+    }
+
+    pub fn entry(&self, pool: &str) -> Entry {
+        // Two strings: nothing here can fail.
+        let body = serde_json::to_value(self).unwrap_or_default();
+        Entry { topic: Topic::Alert, at: Timestamp::now(), subject: pool.to_owned(), body }
+    }
+}
+
+impl std::str::FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let level = serde_json::from_value(text.into());
+        level.map_err(|_| format!("{text:?} is no level: write info, warning, error or critical"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_event_has_a_code_of_its_own_and_says_what_to_do() {
+        let codes: BTreeSet<_> = Event::ALL.map(Event::code).into();
+        assert_eq!(codes.len(), Event::ALL.len());
+        assert!(Event::ALL.iter().all(|event| event.fix().len() > 10));
+    }
+
+    #[test]
+    fn levels_are_ordered_and_read_as_they_are_written() {
+        assert_eq!("critical".parse(), Ok(Level::Critical));
+        assert!(Level::Critical > Level::Error && Level::Warning > Level::Info);
+        assert_eq!(
+            "loud".parse::<Level>().unwrap_err(),
+            "\"loud\" is no level: write info, warning, error or critical"
+        );
     }
 }

@@ -15,6 +15,7 @@ use super::{
     beats::{Look, Pulse},
     describe,
     place::Orders,
+    recycle::Reason,
     standstill::Standstill,
     tail::Tail,
 };
@@ -37,8 +38,8 @@ pub(super) struct Child {
 pub(super) enum Turn {
     /// It ended, and nobody had asked it to.
     Died(Fate),
-    /// It has outgrown one of its limits, in words.
-    Overgrown(String),
+    /// It has outgrown one of its limits.
+    Overgrown(Reason),
     /// It was told to leave: it alone, or everybody.
     Dismissed,
     /// It was to be replaced at once, and is dead.
@@ -138,7 +139,7 @@ async fn watch_over(
     pool: &Pool,
     mut looks: watch::Receiver<Look>,
     seen: &mut Option<WorkerInfo>,
-) -> Option<String> {
+) -> Option<Reason> {
     let (mut pulse, mut standstill) = (Pulse::new(pool.lease), Standstill::new(pid, pool.lease));
     while looks.changed().await.is_ok() {
         let look = looks.borrow_and_update().clone();

@@ -20,9 +20,9 @@ use tokio::{
 };
 
 use super::{
-    Limits, Shutdown,
-    alert::RESTART,
+    Event, Limits, Shutdown,
     beats::{self, Look},
+    journal::RESTART,
     place::Place,
     recycle::Recycle,
     restart::{Restarts, Verdict, Why},
@@ -86,8 +86,8 @@ pub struct Children {
     roster: Mutex<Roster>,
     opened: mpsc::UnboundedSender<Place>,
     openings: tokio::sync::Mutex<mpsc::UnboundedReceiver<Place>>,
-    /// When people were last told of an event.
-    pub(super) told: Mutex<HashMap<&'static str, Instant>>,
+    /// When people were last told of a fault.
+    pub(super) told: Mutex<HashMap<Event, Instant>>,
 }
 
 impl Children {

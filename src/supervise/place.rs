@@ -9,11 +9,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Left, Shutdown,
+    Event, Left, Shutdown,
     child::{Child, Fate, Turn, ended},
     children::{Children, MARGIN},
     crash::{self, Cause, CrashReport},
     orphans,
+    recycle::Reason,
     restart::{Death, Restarts, Verdict, Why},
     signal,
 };
@@ -113,20 +114,20 @@ impl Children {
         let (event, text) = match verdict {
             Verdict::After(_, Why::Policy) => return verdict,
             Verdict::After(wait, Why::Limit) => {
-                ("restart_limit", format!("a worker died too often: the next one starts in {wait:.0?}"))
+                (Event::RestartLimit, format!("a worker died too often: the next one starts in {wait:.0?}"))
             }
             Verdict::After(wait, Why::Breaker) => {
-                ("restart_breaker", format!("a worker fails at its start: the next try is in {wait:.0?}"))
+                (Event::RestartBreaker, format!("a worker fails at its start: the next try is in {wait:.0?}"))
             }
-            Verdict::Held => ("restart_held", "a worker died and waits for `clawpool workers restart`".to_owned()),
-            Verdict::Never => ("not_replaced", "a worker died; the pool's policy replaces none".to_owned()),
+            Verdict::Held => (Event::RestartHeld, "a worker died and waits for `clawpool workers restart`".to_owned()),
+            Verdict::Never => (Event::NotReplaced, "a worker died; the pool's policy replaces none".to_owned()),
         };
         self.alert(event, &text).await;
         verdict
     }
 
     /// Opens a place for the successor of a worker that is well and leaves.
-    async fn succeed(&self, place: &mut Place, worker: WorkerId, reason: &str) {
+    async fn succeed(&self, place: &mut Place, worker: WorkerId, reason: &Reason) {
         // It counts as a restart, so that a worker that outgrows its limit at once is not replaced in a storm.
         let death = Death { lived: None, registered: true, busy: true };
         let verdict = match place.history.clone().after(death, Instant::now(), &mut rand::rng()) {
@@ -139,7 +140,7 @@ impl Children {
         let _ = history.after(death, Instant::now(), &mut rand::rng());
         place.orders.leave.cancel();
         self.open(history, verdict);
-        self.notice("recycled", &format!("worker {worker} leaves and is replaced: {reason}")).await;
+        self.alert(reason.event, &format!("worker {worker} leaves and is replaced: {}", reason.text)).await;
     }
 
     async fn dismiss(&self, child: &mut Child, place: &Place, shutdown: &Shutdown) -> Left {
@@ -160,7 +161,7 @@ impl Children {
         let worker = child.worker;
         tracing::error!(pool = self.pool.name, %worker, "worker ended unasked: {}", fate.describe());
         if fate.hung {
-            self.alert("hung", &format!("worker {worker} {}", fate.describe())).await;
+            self.alert(Event::Hung, &format!("worker {worker} {}", fate.describe())).await;
         }
         let tasks = self.bury(worker).await;
         let (registered, busy) = (child.seen.is_some() || !tasks.is_empty(), !tasks.is_empty());

@@ -1,5 +1,6 @@
 use bytesize::ByteSize;
 
+use super::Event;
 use crate::store::WorkerInfo;
 
 /// When a worker that is well is replaced all the same: it drains, and another one starts beside it.
@@ -10,8 +11,15 @@ pub struct Recycle {
     pub max_memory: Option<u64>,
 }
 
+/// Why a worker that is well is replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) event: Event,
+    pub(super) text: String,
+}
+
 impl Recycle {
-    pub(super) fn reason(&self, info: &WorkerInfo) -> Option<String> {
+    pub(super) fn reason(&self, info: &WorkerInfo) -> Option<Reason> {
         let beat = &info.beat;
         // It leaves already.
         if beat.draining {
@@ -20,9 +28,11 @@ impl Recycle {
         if let (Some(limit), Some(usage)) = (self.max_memory, beat.usage)
             && usage.memory > limit
         {
-            return Some(format!("it takes {}; max_memory is {}", ByteSize(usage.memory), ByteSize(limit)));
+            let text = format!("it takes {}; max_memory is {}", ByteSize(usage.memory), ByteSize(limit));
+            return Some(Reason { event: Event::OverMemory, text });
         }
         let limit = self.max_tasks.filter(|limit| beat.done.tasks >= *limit)?;
-        Some(format!("it has run {} tasks; max_tasks is {limit}", beat.done.tasks))
+        let text = format!("it has run {} tasks; max_tasks is {limit}", beat.done.tasks);
+        Some(Reason { event: Event::Recycled, text })
     }
 }

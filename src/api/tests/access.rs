@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use super::{Server, answer, assert_refused};
 use crate::config::{Config, Scope, Token};
 
-const EVERYTHING: [(Method, &str, &[Scope]); 25] = [
+const EVERYTHING: [(Method, &str, &[Scope]); 26] = [
     (Method::POST, "/v1/tasks", &[Scope::Enqueue]),
     (Method::POST, "/v1/explain", &[Scope::Enqueue]),
     (Method::GET, "/v1/tasks", &[Scope::Read]),
@@ -22,6 +22,7 @@ const EVERYTHING: [(Method, &str, &[Scope]); 25] = [
     (Method::GET, "/v1/workers", &[Scope::Read]),
     (Method::GET, "/v1/workers/crashes", &[Scope::Read]),
     (Method::POST, "/v1/pools/default/restart", &[Scope::Admin]),
+    (Method::GET, "/v1/alerts", &[Scope::Read]),
     (Method::GET, "/v1/autoscaler", &[Scope::Read]),
     (Method::GET, "/v1/autoscaler/history", &[Scope::Read]),
     (Method::POST, "/v1/autoscaler/pause", &[Scope::Admin]),

@@ -1,6 +1,7 @@
 //! The API over real HTTP.
 
 mod access;
+mod alerts;
 mod bad_input;
 mod down;
 mod operate;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Change, Memory, PoolStatus};
 use crate::{
     store::{Entry, Fence, StoreError, Topic},
+    supervise::{Alert, Event},
     task::Timestamp,
 };
 
@@ -49,10 +50,10 @@ impl<S: Memory + ?Sized> Book<'_, S> {
     }
 
     pub(super) async fn record(&self, change: &Change, alert: Option<&str>) -> Result<(), StoreError> {
-        let entry = |topic, body| Entry { topic, at: Timestamp::now(), subject: self.pool.to_owned(), body };
         let body = serde_json::to_value(change).map_err(|error| unwritable(&error))?;
-        let alert = alert.map(|alert| entry(Topic::Alert, serde_json::json!({ "alert": alert, "by": change.by })));
-        let entries: Vec<Entry> = [entry(Topic::Scaling, body)].into_iter().chain(alert).collect();
+        let scaling = Entry { topic: Topic::Scaling, at: Timestamp::now(), subject: self.pool.to_owned(), body };
+        let alert = alert.map(|text| Alert::new(Event::Emergency, text).entry(self.pool));
+        let entries: Vec<Entry> = [scaling].into_iter().chain(alert).collect();
         self.store.append(self.fence, &entries).await
     }
 

@@ -313,7 +313,8 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
     async fn write_down(&self, order: Order, decision: Decision) {
         let (from, to) = (decision.reading.size, order.wanted);
         let cause: Cause = order.cause;
-        let alert = decision.alert.clone().filter(|_| order.replace);
+        // A dry run replaces nobody.
+        let alert = decision.alert.clone().filter(|_| order.replace && !self.is_dry());
         if let Some(alert) = &alert {
             tracing::error!(pool = self.plan.pool, "{alert}");
         }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use crate::{
-    api::view::{DeadView, QueueView},
-    cli::{dead, output, queues, tasks, workers},
+    api::view::{AlertView, DeadView, QueueView},
+    cli::{alerts, dead, output, queues, tasks, workers},
     store::{Beat, QueueTotals, Record, WorkerInfo},
+    supervise::Event,
     task::{DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId},
 };
 
@@ -96,6 +97,32 @@ fn workers_table() {
     let worker =
         |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };
     insta::assert_snapshot!(workers::listing(&[worker(true, false), worker(true, true), worker(false, false)]));
+}
+
+#[test]
+fn alerts_table() {
+    let alert = |event: Event, text: &str| AlertView {
+        at: Timestamp::from_millis(4_000_000_000_000),
+        pool: "browser".into(),
+        level: event.level(),
+        event,
+        code: event.code().into(),
+        text: text.into(),
+        fix: event.fix().into(),
+    };
+    let alerts = [
+        alert(Event::Hung, "worker 7 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
+        alert(Event::CannotStart, "./\u{1b}[31mworker cannot be started (no such file): check the pool's command"),
+        alert(Event::Hung, "worker 8 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
+    ];
+    let text = alerts::listing(&alerts);
+    // The moment says how far from now it is.
+    let text = text.lines().map(|line| {
+        line.find(" (in ")
+            .map_or(line.to_owned(), |at| format!("{}{}", &line[..at], &line[at..].split_once(')').unwrap().1))
+    });
+    insta::assert_snapshot!(text.collect::<Vec<_>>().join("\n"));
+    assert_eq!(alerts::listing(&[]), "AT  POOL  LEVEL  EVENT  CODE  WHAT");
 }
 
 #[test]

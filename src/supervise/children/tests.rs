@@ -517,7 +517,7 @@ async fn an_emergency_replaces_workers_at_once() {
 }
 
 /// A worker that outgrew a limit leaves, and another one is there at once.
-async fn is_recycled(recycle: Recycle, said: (u64, u64), reason: &str) {
+async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &str) {
     let mut stage = Stage::with(WORKER, Pool { recycle, ..pool(1, "sh") });
     let old = stage.started().await.0;
     stage.office.said.lock().unwrap().insert(old, said);
@@ -532,19 +532,20 @@ async fn is_recycled(recycle: Recycle, said: (u64, u64), reason: &str) {
         sleep(Duration::from_millis(5)).await;
     }
     let notice = stage.entries(Topic::Alert).remove(0).body;
-    assert!(notice["event"] == "recycled" && notice["text"].as_str().unwrap().contains(reason), "{notice}");
+    assert!(notice["event"] == event && notice["text"].as_str().unwrap().contains(reason), "{notice}");
     assert!(stage.entries(Topic::Crash).is_empty());
     stage.end().await;
 }
 
 #[tokio::test]
 async fn a_worker_that_has_run_its_tasks_is_replaced() {
-    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "max_tasks is 10").await;
+    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "recycled", "max_tasks is 10").await;
 }
 
 #[tokio::test]
 async fn a_worker_that_leaks_is_replaced() {
-    is_recycled(Recycle { max_tasks: None, max_memory: Some(1 << 20) }, (1, 2 << 20), "max_memory").await;
+    is_recycled(Recycle { max_tasks: None, max_memory: Some(1 << 20) }, (1, 2 << 20), "over_memory", "max_memory")
+        .await;
 }
 
 #[tokio::test]

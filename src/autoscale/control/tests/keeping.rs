@@ -139,7 +139,7 @@ async fn inv_7_what_a_former_leader_started_is_counted_and_sent_home_through_the
     world.state().foreign = vec![worker(201, 0, true), worker(202, 3, true), worker(203, 0, false)];
     keep(&world, &plan, fence, 1).await;
     assert_eq!(world.size(), 0, "two living ones are more than the least size");
-    keep(&world, &plan, fence, 5).await;
+    keep(&world, &plan, fence, 9).await;
     assert_eq!(world.state().sent_home.first(), Some(&id(201)), "the idle one");
     assert!(!world.state().sent_home.contains(&id(202)));
 }

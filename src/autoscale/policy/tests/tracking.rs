@@ -40,6 +40,21 @@ fn it_shrinks_to_the_largest_need_of_the_settling_time() {
 }
 
 #[test]
+fn a_single_worker_too_many_stays_three_settling_times() {
+    let first = |size| {
+        let decisions = follow(&tracking(), size, 120, |_, size| loaded(size, 28.0));
+        decisions.iter().find(|decision| decision.action != Action::Hold).map(|one| (one.at.as_secs(), one.wanted))
+    };
+    // 28 slots are 70 per cent of four workers.
+    assert_eq!((first(4), first(5), first(6), first(9)), (None, Some((180, 4)), Some((60, 4)), Some((60, 4))));
+    // What comes within this time begins it anew.
+    let load = |now: u64| if now == 90 { 35.0 } else { 28.0 };
+    let decisions = follow(&tracking(), 5, 120, |now, size| loaded(size, load(now)));
+    let shrunk = decisions.iter().find(|decision| decision.action != Action::Hold).map(|one| one.at.as_secs());
+    assert_eq!(shrunk, Some(90 + 180 + 5));
+}
+
+#[test]
 fn of_all_answers_the_largest_wins() {
     let mut planner = Planner::new(&Autoscale::default(), SLOTS);
     // The table takes the pool for idle; tracking knows what is coming in.

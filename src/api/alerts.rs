@@ -1,0 +1,47 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+
+use super::{Api, auth::Caller, error::ApiError, query::Params, view::AlertView};
+use crate::{
+    config::Scope,
+    store::{Entry, Page, Topic},
+    supervise::{Alert, Level},
+    task::Timestamp,
+};
+
+/// Latest first. A page may have fewer entries than asked for and still go on: `level` is looked at after the limit.
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Page<AlertView>>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let (pool, since, level) = (params.text("pool"), params.time("since")?, params.value::<Level>("level")?);
+    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    params.done()?;
+    let mut page = api.store.journal(Topic::Alert, pool.as_deref(), cursor.as_deref(), limit).await?;
+    let since = since.unwrap_or(Timestamp::from_millis(0));
+    if page.items.last().is_some_and(|oldest| oldest.at < since) {
+        page.next = None;
+    }
+    let recent = page.items.into_iter().filter(|entry| entry.at >= since);
+    let views = recent.filter_map(view).filter(|alert| level.is_none_or(|level| alert.level >= level));
+    Ok(Json(Page { items: views.collect(), next: page.next }))
+}
+
+/// What a later version has written differently is left out.
+fn view(entry: Entry) -> Option<AlertView> {
+    let Alert { event, text } = serde_json::from_value(entry.body)
+        .inspect_err(|error| tracing::warn!(%error, "another version's alert is left out"))
+        .ok()?;
+    Some(AlertView {
+        at: entry.at,
+        pool: entry.subject,
+        level: event.level(),
+        event,
+        code: event.code().to_owned(),
+        text,
+        fix: event.fix().to_owned(),
+    })
+}
