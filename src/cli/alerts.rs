@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{api::view::AlertView, supervise::Level, task::Timestamp};
 
-/// What somebody should know: workers that cannot start, hang, leak or die too often, latest first
+/// What somebody should know of the pools, latest first: programs that cannot start, hangs, leaks
 ///
 /// Below the table: what to do about each. `clawpool workers crashes` has the crashes themselves, `clawpool autoscaler
 /// history` the changes of size.

@@ -116,8 +116,11 @@ fn alerts_table() {
         alert(Event::Hung, "worker 8 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
     ];
     let text = alerts::listing(&alerts);
-    // The moment says how far from now it is.
+    // The moment says how far from now it is, which decides how wide its column is.
     let text = text.lines().map(|line| {
+        if line.starts_with("AT ") {
+            return line.split_whitespace().collect::<Vec<_>>().join("  ");
+        }
         line.find(" (in ")
             .map_or(line.to_owned(), |at| format!("{}{}", &line[..at], &line[at..].split_once(')').unwrap().1))
     });
