@@ -214,7 +214,18 @@ check_killed_containers() {
         until_true all_healthy
         echo "killed $name; it came back"
     done
-    balance
+    balance || { where_is_it; return 1; }
+}
+
+# Where a task is that does not run: on its queue, with a consumer, or with a worker that does not say.
+where_is_it() {
+    local name
+    docker exec "$(names rabbitmq)" rabbitmqctl -q list_queues name messages_ready messages_unacknowledged consumers || true
+    docker exec "$(names rabbitmq)" rabbitmqctl -q list_consumers || true
+    operate workers list || true
+    for name in $(names llm) $(names browser); do
+        echo "-- $name" && docker logs --tail 25 "$name" 2>&1
+    done
 }
 
 process() { docker inspect --format '{{.State.Pid}}' "$1"; }
