@@ -74,8 +74,7 @@ impl Engine {
     /// Of the ready tasks, those that get a slot now: P0 and P1, and others.
     fn picked(&mut self) -> (Vec<Delivery>, Vec<Delivery>) {
         let (mut urgent, mut others) = (Vec::new(), Vec::new());
-        // Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
-        if self.settle.capacity() <= 2 * usize::from(self.settings.slots) {
+        if !self.settles() {
             return (urgent, others);
         }
         let most = if self.others_wait() { self.others_open() } else { 0 };
@@ -86,21 +85,25 @@ impl Engine {
         (urgent, others)
     }
 
+    /// Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
+    fn settles(&self) -> bool {
+        self.settle.capacity() > 2 * usize::from(self.settings.slots)
+    }
+
     fn others_open(&mut self) -> usize {
-        if self.others_claiming >= CLAIMS {
-            return 0;
-        }
         self.throttle.as_mut().map_or(usize::MAX, Throttle::open)
     }
 
+    /// Only the throttle can keep them.
     fn others_wait(&self) -> bool {
         let waits = |queue: &Queue| !self.ready[queue.index()].is_empty() && self.arbiter.room(*queue) > 0;
-        Queue::ALL.iter().any(|queue| !queue.is_critical() && waits(queue))
+        self.others_claiming < CLAIMS && Queue::ALL.iter().any(|queue| !queue.is_critical() && waits(queue))
     }
 
-    /// When the throttle lets others through that wait.
+    /// When the throttle lets others through. None while something else keeps them: the engine would wake for nothing.
     pub(super) fn next_beat(&self) -> Option<Instant> {
-        self.throttle.as_ref().filter(|_| self.others_wait()).and_then(Throttle::next)
+        let throttle = self.throttle.as_ref()?;
+        if self.settles() && self.others_wait() { throttle.next() } else { None }
     }
 
     fn set_demand(&mut self) {
@@ -116,5 +119,50 @@ impl Engine {
                 if self.paused.contains(queue) { 0 } else { room.saturating_sub(self.ready[queue.index()].len()) };
             demand.send_if_modified(|demand| std::mem::replace(demand, wanted) != wanted);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::{super::parts::Parts, *};
+    use crate::{
+        broker::{Receipt, conformance::message},
+        config::Config,
+        supervise::Shutdown,
+        task::{Priority, WorkerId},
+        worker::Registry,
+    };
+
+    fn delivery(priority: Priority) -> Delivery {
+        let message = message(priority);
+        let (id, queue) = (message.id, priority.queue());
+        Delivery { message, receipt: Receipt { queue, worker: WorkerId::new(), id, generation: 0, channel: 0, tag: 0 } }
+    }
+
+    #[tokio::test]
+    async fn the_engine_wakes_for_the_throttle_only_while_nothing_else_keeps_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.embedded.data = folder.path().to_owned();
+        let stop = CancellationToken::new();
+        let mut parts =
+            Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop).await.unwrap();
+        let engine = &mut parts.engine;
+        engine.ready[Queue::P4.index()].push_back((delivery(Priority::P4), Instant::now()));
+        assert_eq!(engine.next_beat(), None, "nothing is slowed");
+        engine.throttle.as_mut().unwrap().arrived(0.0);
+        assert!(engine.next_beat().is_some());
+        engine.others_claiming = CLAIMS;
+        assert_eq!(engine.next_beat(), None, "the answer to a claim wakes it");
+        engine.others_claiming = 0;
+        let (full, _kept) = tokio::sync::mpsc::channel(1);
+        let settle = std::mem::replace(&mut engine.settle, full);
+        assert_eq!(engine.next_beat(), None, "outcomes wait for the store");
+        engine.settle = settle;
+        engine.drain();
+        assert_eq!(engine.next_beat(), None, "it takes nothing more");
+        parts.dismantle(&Shutdown::default()).await;
     }
 }

@@ -6,7 +6,7 @@
 //! does not also hold.
 //!
 //! The parts: [`Fetcher`](fetch::Fetcher)s (one a queue) bring deliveries to the [`Engine`](engine::Engine), which owns
-//! all state; the [`Arbiter`] picks, the [`Claimer`](claim::Claimer) asks the store, claimed tasks wait in the
+//! all state; the [`Arbiter`] picks, the [`Throttle`](throttle::Throttle) holds others back while P0 and P1 wait for the store, the [`Claimer`](claim::Claimer) asks the store, claimed tasks wait in the
 //! [`Line`](line::Line) for one of the [`Slots`](slots::Slots), which run handlers, the [`Settler`](settle::Settler) records and acknowledges; the [`LeaseKeeper`](lease::LeaseKeeper) beats.
 
 mod arbiter;

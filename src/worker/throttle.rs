@@ -6,7 +6,8 @@ use tokio::time::Instant;
 /// with the rest, so a flood of short tasks would keep them waiting though their slots are free.
 ///
 /// The claims of urgent tasks tell: the rate of other claims falls with each slow one and rises while there is none.
-/// Without urgent tasks it rises faster, and in the end nothing is held back. Pure: time comes in with its callers' claims.
+/// Without urgent tasks it rises faster, and in the end nothing is held back. It asks nobody but the
+/// clock.
 #[derive(Debug)]
 pub(super) struct Throttle {
     /// Claims that take less are not slow.
@@ -31,8 +32,10 @@ impl Throttle {
     /// After a slow claim the rate does not rise for this long, and falls no further for half of it.
     const REST: Duration = Duration::from_millis(100);
     const FALL: f64 = 0.7;
-    /// By what the rate grows in a second: while urgent tasks come, before the first slow claim, without urgent tasks.
-    const GROWTH: [f64; 3] = [1.2, 6.0, 2.5];
+    /// By what the rate grows in a second while urgent tasks come; before their first slow claim; and without them.
+    const GROWTH: f64 = 1.2;
+    const FIRST_GROWTH: f64 = 6.0;
+    const RECOVERY: f64 = 2.5;
     /// So few do no harm.
     const LEAST: f64 = 500.0;
     /// So many are no limit.
@@ -86,11 +89,12 @@ impl Throttle {
         if self.fell.elapsed() < Self::REST {
             return;
         }
-        let [urgent, untried, without] = Self::GROWTH;
-        let growth = match self.untried {
-            true => untried,
-            false if self.urgent.elapsed() < Duration::from_secs(1) => urgent,
-            false => without,
+        let growth = if self.untried {
+            Self::FIRST_GROWTH
+        } else if self.urgent.elapsed() < Duration::from_secs(1) {
+            Self::GROWTH
+        } else {
+            Self::RECOVERY
         };
         self.rate = Some(rate * growth.powf(elapsed.as_secs_f64())).filter(|rate| *rate < Self::MOST);
     }

@@ -48,8 +48,6 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     /// The pool has just changed: the first decision to leave it as it is is written down too.
     changed: bool,
     trouble: Option<String>,
-    /// The driver's, of its members.
-    complaint: Option<String>,
     /// What was last wanted and could not be done, and when.
     failed: Option<(Duration, String)>,
     shown: Option<PoolStatus>,
@@ -80,7 +78,6 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             inherited: None,
             changed: false,
             trouble: None,
-            complaint: None,
             failed: None,
             shown: None,
             since: Instant::now(),
@@ -162,7 +159,6 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
         let decision = self.planner.decide(now, &reading);
         let order = Order::new(&self.plan.settings, &decision, self.wanted());
         self.note_trouble(facts.silence.or_else(|| wished.err().map(|error| format!("the store: {error}"))));
-        self.complaint = self.driver.complaint();
         self.carry_out(order, decision, &crew, stop).await;
     }
 
@@ -196,7 +192,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
 
     fn visible_trouble(&self) -> Option<String> {
         let failed = || Some(self.failed.as_ref()?.1.clone());
-        self.trouble.clone().or_else(failed).or_else(|| self.complaint.clone())
+        self.trouble.clone().or_else(failed).or_else(|| self.driver.complaint())
     }
 
     fn wanted(&self) -> Wanted {

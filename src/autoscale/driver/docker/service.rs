@@ -77,9 +77,7 @@ impl Service {
         }
         Ok(containers)
     }
-}
 
-impl Service {
     /// Of containers that end again and again. With an init process in between, as compose's `init: true` has it, the engine
     /// starts also those whose image lacks the program.
     pub(super) async fn complaint(
