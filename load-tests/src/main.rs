@@ -16,7 +16,7 @@ mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Parser, Subcommand};
 
 use report::Report;
@@ -140,9 +140,8 @@ async fn measure(wish: Wish) -> Result<()> {
     for scenario in scenarios {
         // Servers of its own for each scenario: what one leaves behind must not weigh on the next.
         let site = Site::prepare(&wish).await?;
-        let report = run(scenario, &site, &wish).await.with_context(|| format!("scenario {scenario}"));
+        let report = run(scenario, &site, &wish).await;
         site.close().await?;
-        let report = report?;
         print!("{}", report.markdown());
         if site.size != Size::Smoke {
             report.write(&wish.out)?;
@@ -155,15 +154,17 @@ async fn measure(wish: Wish) -> Result<()> {
     if let Some(file) = &wish.json {
         std::fs::write(file, serde_json::to_vec_pretty(&reports)?)?;
     }
+    let failures: Vec<&str> = reports.iter().flat_map(Report::failures).collect();
+    ensure!(failures.is_empty(), "not everybody was measured: {}", failures.join("; "));
     Ok(())
 }
 
-async fn run(scenario: Scenario, site: &Site, wish: &Wish) -> Result<Report> {
+async fn run(scenario: Scenario, site: &Site, wish: &Wish) -> Report {
     let mut plan = scenario.plan(site);
     if let Some(only) = &wish.only {
         plan.contestants.retain(|contestant| contestant.name.contains(only));
     }
     let rounds = wish.rounds.unwrap_or(if site.size == Size::Full { 3 } else { 1 });
-    let figures = rounds::run(site, &plan.contestants, rounds).await?;
-    Ok(Report::new(scenario, site, rounds, figures, &plan.goals).await)
+    let measured = rounds::run(site, &plan.contestants, rounds).await;
+    Report::new(scenario, site, rounds, measured, &plan.goals).await
 }

@@ -9,7 +9,7 @@ use crate::{
     goal::{Goal, Judged},
     machine::Machine,
     plot,
-    rounds::Series,
+    rounds::Measured,
     scenario::Scenario,
     site::Site,
 };
@@ -23,14 +23,15 @@ pub struct Report {
     machine: Machine,
     rounds: usize,
     targets: Vec<Judged>,
-    figures: Vec<Series>,
+    #[serde(flatten)]
+    measured: Measured,
 }
 
 impl Report {
-    pub async fn new(scenario: Scenario, site: &Site, rounds: usize, figures: Vec<Series>, goals: &[Goal]) -> Self {
-        let targets = goals.iter().filter_map(|goal| goal.judge(&figures)).collect();
+    pub async fn new(scenario: Scenario, site: &Site, rounds: usize, measured: Measured, goals: &[Goal]) -> Self {
+        let targets = goals.iter().filter_map(|goal| goal.judge(&measured.figures)).collect();
         let (about, machine) = (scenario.about(), Machine::look(site).await);
-        Self { scenario: scenario.to_string(), about, machine, rounds, targets, figures }
+        Self { scenario: scenario.to_string(), about, machine, rounds, targets, measured }
     }
 
     pub fn markdown(&self) -> String {
@@ -39,14 +40,15 @@ impl Report {
         let mut text = format!(
             "# {}\n\n{}\n\n`{command}`\n\n{cpu}, {cores} cores, {memory_gib} GiB, {system}; Redis {redis}, RabbitMQ {rabbitmq}, \
              SQLite {sqlite}; Clawpool {clawpool}, commit {commit}; median of {} rounds. Servers, workers and producers share the \
-             machine.\n\n{}![plot]({}.svg)\n\n| figure | median | lowest–highest | |\n|---|---:|---:|---|\n",
+             machine.\n\n{}{}![plot]({}.svg)\n\n| figure | median | lowest–highest | |\n|---|---:|---:|---|\n",
             self.scenario,
             self.about,
             self.rounds,
             self.judgement(),
+            self.failures().map(|failure| format!("Not measured: {failure}\n\n")).collect::<String>(),
             self.scenario
         );
-        for series in &self.figures {
+        for series in &self.measured.figures {
             let (low, high) = series.range();
             let (median, low, high) = (number(series.median()), number(low), number(high));
             let _ = writeln!(text, "| {} | {median} | {low}–{high} | {} |", series.name, series.unit);
@@ -62,12 +64,16 @@ impl Report {
         format!("{HEAD}{}\n", self.targets.iter().map(Judged::row).collect::<String>())
     }
 
+    pub fn failures(&self) -> impl Iterator<Item = &str> {
+        self.measured.failures.iter().map(String::as_str)
+    }
+
     pub fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder)?;
         let file = |kind: &str| folder.join(format!("{}.{kind}", self.scenario));
         std::fs::write(file("md"), self.markdown())?;
         std::fs::write(file("json"), serde_json::to_string_pretty(self)? + "\n")?;
-        std::fs::write(file("svg"), plot::bars(&self.scenario, &self.figures))?;
+        std::fs::write(file("svg"), plot::bars(&self.scenario, &self.measured.figures))?;
         Ok(())
     }
 }

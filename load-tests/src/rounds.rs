@@ -1,8 +1,9 @@
-//! Contestants in turn, several rounds: a machine that slows down slows down all of them.
+//! Contestants in turn, several rounds: a machine that slows down slows down all of them. One that fails costs its own
+//! figures, and is named.
 
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
@@ -73,23 +74,42 @@ impl Series {
     }
 }
 
-/// Figures in the order of their first appearance.
-pub async fn run(site: &Site, contestants: &[Contestant], rounds: usize) -> Result<Vec<Series>> {
-    let mut all: Vec<Series> = Vec::new();
+/// What a run brought.
+#[derive(Debug, Default, Serialize)]
+pub struct Measured {
+    /// In the order of their first appearance.
+    pub figures: Vec<Series>,
+    /// Who failed, in which round and why.
+    pub failures: Vec<String>,
+}
+
+impl Measured {
+    fn add(&mut self, Figure { name, unit, value }: Figure) {
+        eprintln!("    {name}: {value:.1} {unit}");
+        match self.figures.iter_mut().find(|series| series.name == name) {
+            Some(series) => series.values.push(value),
+            None => self.figures.push(Series { name, unit, values: vec![value] }),
+        }
+    }
+
+    fn fail(&mut self, failure: String) {
+        eprintln!("    FAILED: {failure}");
+        self.failures.push(failure);
+    }
+}
+
+pub async fn run(site: &Site, contestants: &[Contestant], rounds: usize) -> Measured {
+    let mut measured = Measured::default();
     for round in 1..=rounds.max(1) {
         for contestant in contestants.iter().filter(|contestant| round == 1 || !contestant.once) {
             eprintln!("round {round} of {rounds}: {}", contestant.name);
             let started = Instant::now();
-            let figures = (contestant.run)(site.clone()).await.with_context(|| contestant.name.clone())?;
-            eprintln!("    {:.1} s with everything around it", started.elapsed().as_secs_f64());
-            for Figure { name, unit, value } in figures {
-                eprintln!("    {name}: {value:.1} {unit}");
-                match all.iter_mut().find(|series| series.name == name) {
-                    Some(series) => series.values.push(value),
-                    None => all.push(Series { name, unit, values: vec![value] }),
-                }
+            match (contestant.run)(site.clone()).await {
+                Ok(figures) => figures.into_iter().for_each(|figure| measured.add(figure)),
+                Err(error) => measured.fail(format!("{}, round {round}: {error:#}", contestant.name)),
             }
+            eprintln!("    {:.1} s with everything around it", started.elapsed().as_secs_f64());
         }
     }
-    Ok(all)
+    measured
 }

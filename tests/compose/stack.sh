@@ -17,6 +17,8 @@ prepare() {
     echo "the image adds $(((size - base) / 1000000)) MB to its base"
     docker image inspect --format 'user {{.Config.User}}, stop signal {{.Config.StopSignal}}' "$CLAWPOOL_IMAGE"
     init
+    # What a run that was cut off left behind has other passwords.
+    down
     echo ".env has mode $(stat -c %a "$folder/.env") and the keys $(sed -n 's/=.*//p' "$folder/.env" | tr '\n' ' ')"
     [ "$(stat -c %a "$folder/.env")" = 600 ]
 }

@@ -1,23 +1,28 @@
 //! Tasks for the measurements, and ways to enqueue many.
 
-use anyhow::{Result, anyhow, ensure};
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, bail, ensure};
 use clawpool::{
     config::Config,
-    dispatch::{Producer, Rights},
+    dispatch::{Fault, Producer, Rights},
     task::{NewTask, Payload, Priority},
 };
 use futures::{StreamExt, TryStreamExt, stream};
+use tokio::time::{Instant, sleep};
 
 use crate::{raw::BODY, worker::NOOP};
 
 /// Tasks in one call.
 pub const BATCH: usize = 1000;
+/// How long servers may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
 pub const RIGHTS: Rights = Rights { priority: true };
 
 /// A task that does nothing, with a payload of two hundred bytes.
 pub fn noop(priority: Priority) -> Result<NewTask> {
     let payload = Payload::encode(&"x".repeat(BODY - 2))?;
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = Duration::from_secs(3600);
     Ok(NewTask { priority: Some(priority), ttl: Some(hour), ..NewTask::new(NOOP, payload) })
 }
 
@@ -32,6 +37,28 @@ pub async fn enqueue(producer: &Producer, task: &NewTask, tasks: usize, batch: u
         .map(|size| async move { accepted(producer, vec![task.clone(); size]).await })
         .buffer_unordered(calls);
     while done.try_next().await?.is_some() {}
+    Ok(())
+}
+
+/// Fills a queue in calls of a batch, one after the other: what is refused because a server is busy is enqueued again.
+pub async fn pour(producer: &Producer, task: &NewTask, tasks: usize) -> Result<()> {
+    let (mut left, mut since) = (tasks, Instant::now());
+    while left > 0 {
+        let answers = producer.enqueue(vec![task.clone(); BATCH.min(left)], RIGHTS).await;
+        let (count, mut pause) = (answers.len(), None);
+        for answer in answers {
+            match answer {
+                Ok(_) => left -= 1,
+                Err(busy) if busy.fault == Fault::Busy => pause = busy.retry_after.or(Some(Duration::from_millis(500))),
+                Err(rejection) => bail!("a task was refused: {rejection:?}"),
+            }
+        }
+        ensure!(count > 0 && since.elapsed() < PATIENCE, "{left} of {tasks} tasks were not taken for {PATIENCE:?}");
+        match pause {
+            Some(pause) => sleep(pause).await,
+            None => since = Instant::now(),
+        }
+    }
     Ok(())
 }
 
