@@ -38,6 +38,8 @@ impl Throttle {
     const RECOVERY: f64 = 2.5;
     /// So few do no harm.
     const LEAST: f64 = 500.0;
+    /// So many pass at first, whatever was finished before: a worker that had nothing to do must not make others wait for that.
+    const FIRST: f64 = 4_000.0;
     /// So many are no limit.
     const MOST: f64 = 100_000.0;
     const SPELL: Duration = Duration::from_secs(30);
@@ -54,7 +56,7 @@ impl Throttle {
     pub fn arrived(&mut self, others: f64) {
         self.urgent = Instant::now();
         if self.rate.is_none() {
-            (self.rate, self.untried) = (Some((others / 4.0).max(Self::LEAST)), true);
+            (self.rate, self.untried) = (Some((others / 4.0).max(Self::FIRST)), true);
         }
     }
 
@@ -148,6 +150,14 @@ mod tests {
         let later = second(&mut throttle, Some(MS * 9)).await;
         assert!(first < 2_500 && later <= first, "{first}, then {later}");
         assert!((500..=520).contains(&later), "a few always get through, not {later}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn others_that_come_with_the_first_urgent_task_to_an_idle_worker_do_not_wait() {
+        let mut throttle = Throttle::new(MS * 4);
+        throttle.arrived(0.0);
+        let first = second(&mut throttle, Some(MS)).await;
+        assert!(first > 4_000, "{first}");
     }
 
     #[tokio::test(start_paused = true)]

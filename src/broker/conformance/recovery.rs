@@ -17,8 +17,9 @@ pub(crate) async fn release_returns_to_the_front(fixture: &dyn Fixture) {
         eventually(async || broker.depth(queue).await.unwrap().ready == 5).await;
         let mut consumer = consume(&*broker, queue).await;
         let again = collect(consumer.as_mut(), 5).await;
-        assert_eq!(sorted(ids(&again)[..2].to_vec()), sorted(sent(&messages)[..2].to_vec()), "{queue}");
-        assert_eq!(ids(&again)[2..], sent(&messages)[2..], "{queue}");
+        // Not by the order of sending: a queue that is just being made may refuse the first messages once (`Parcel::send`).
+        assert_eq!(sorted(ids(&again)[..2].to_vec()), sorted(ids(&head)), "{queue}");
+        assert_eq!(sorted(ids(&again)), sorted(sent(&messages)), "{queue}");
         broker.ack(receipts(&again)).await.unwrap();
     }
 }
