@@ -211,8 +211,8 @@ async fn consume(
     match patient(start).await {
         Ok(consumer) => Ok((line, consumer)),
         Err(error) => {
-            // With the channel ends whatever of the consumer the server made.
             lines.retire(&line);
+            line.close();
             Err(error)
         }
     }

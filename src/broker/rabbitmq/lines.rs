@@ -28,6 +28,8 @@ pub(super) struct Line {
     retired: AtomicBool,
 }
 
+/// AMQP's code for an end that nobody is to blame for.
+const REPLY_SUCCESS: u16 = 200;
 /// How long an acknowledgement may wait for older ones. The outcome is safe by then, so nothing depends on it.
 const GATHER: Duration = Duration::from_millis(10);
 
@@ -48,6 +50,14 @@ impl Line {
 
     pub(super) fn outstanding(&self) -> usize {
         self.tags().outstanding()
+    }
+
+    /// Ends the channel, and with it a consumer that nobody listens to: one whose start was answered too late keeps its channel
+    /// open in the client, and the server would give it messages up to its prefetch for as long as the connection lives.
+    pub(super) fn close(&self) {
+        let channel = self.channel.clone();
+        // In the background: a server that is slow to start a consumer is slow to end it. A connection that fails ends it too.
+        tokio::spawn(async move { channel.close(REPLY_SUCCESS, "the consumer started too late".into()).await });
     }
 
     /// Settles deliveries at once. Whether the channel still lives.

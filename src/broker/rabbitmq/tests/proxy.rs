@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -16,7 +16,12 @@ pub(super) enum Weather {
     Cut,
     /// As a server out of memory behaves: it says so and reads no more.
     Blocked,
+    /// As a busy server behaves: from the next consumer's start on, its answers come only when the weather changes.
+    Hesitant,
 }
+
+/// The class and method of basic.consume, in a frame.
+const CONSUME: [u8; 4] = [0, 60, 0, 20];
 
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
@@ -55,6 +60,12 @@ async fn relay(client: TcpStream, server: SocketAddr, mut weather: watch::Receiv
             _ if cuts != began => return,
             Weather::Cut => return,
             Weather::Blocked => client.write_all(&blocked()).await.unwrap(),
+            Weather::Hesitant => {
+                if hesitate(&mut client, &mut server, &mut weather).await.is_err() {
+                    return;
+                }
+                continue;
+            }
             Weather::Fair => {
                 // Cancelled at a change: bytes read and not written yet would be lost, so tests change it when all is quiet.
                 let copied = tokio::io::copy_bidirectional(&mut client, &mut server);
@@ -68,6 +79,30 @@ async fn relay(client: TcpStream, server: SocketAddr, mut weather: watch::Receiv
             return;
         }
     }
+}
+
+/// Until the weather changes.
+async fn hesitate(
+    client: &mut TcpStream,
+    server: &mut TcpStream,
+    weather: &mut watch::Receiver<(Weather, u32)>,
+) -> std::io::Result<()> {
+    let (mut said, mut answered, mut silent) = ([0; 16 * 1024], [0; 16 * 1024], false);
+    loop {
+        tokio::select! {
+            read = client.read(&mut said) => {
+                let said = &said[..some(read?)?];
+                silent |= said.windows(CONSUME.len()).any(|bytes| bytes == CONSUME);
+                server.write_all(said).await?;
+            }
+            read = server.read(&mut answered), if !silent => client.write_all(&answered[..some(read?)?]).await?,
+            _ = weather.changed() => return Ok(()),
+        }
+    }
+}
+
+fn some(read: usize) -> std::io::Result<usize> {
+    if read == 0 { Err(std::io::ErrorKind::UnexpectedEof.into()) } else { Ok(read) }
 }
 
 /// The frame of the AMQP method connection.blocked.

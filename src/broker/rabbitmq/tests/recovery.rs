@@ -71,6 +71,30 @@ async fn inv_1_publishing_and_consuming_survive_a_lost_connection() {
     .await;
 }
 
+/// The server would give it messages that nobody reads, as many as its prefetch, until the connection ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv_1_a_consumer_that_started_too_late_keeps_no_message() {
+    guarded(async {
+        let (rabbit, proxy) = behind_proxy().await;
+        let broker = rabbit.open().await;
+        let mut consumer = broker.consume(WorkerId::new(), Queue::High).await.unwrap();
+        proxy.set(Weather::Hesitant);
+        // Longer than anybody waits for an answer; the next try is under way then.
+        let none = tokio::time::timeout(Duration::from_secs(7), consumer.next(4)).await;
+        assert!(none.is_err());
+        proxy.set(Weather::Fair);
+
+        let mut expected: Vec<_> = (0..10).map(|_| message(Priority::P2)).collect();
+        assert!(broker.publish(expected.clone()).await.iter().all(Result::is_ok));
+        while !expected.is_empty() {
+            let batch = consumer.next(4).await.unwrap();
+            expected.retain(|missing| batch.iter().all(|delivery| delivery.message.id != missing.id));
+            broker.ack(batch.into_iter().map(|delivery| delivery.receipt).collect()).await.unwrap();
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blocked_server_is_told_from_a_silent_one() {
     guarded(async {
