@@ -36,21 +36,24 @@ END
 
 build_sysroot() {
     local libraries=$work/sysroot/lib/rustlib/$target/lib source=$work/std
-    [ -e "$libraries/done" ] && return
+    # A library of an earlier version of this script, without bitcode, cannot be linked with `lto`.
+    [ -e "$libraries/done-with-bitcode" ] && return
+    rm -rf "$libraries"
     mkdir -p "$source/src" "$libraries"
     : >"$source/src/lib.rs"
     printf '[package]\nname = "std-of-%s"\nedition = "2024"\n[lib]\nname = "empty"\n[workspace]\n' "$target" \
         >"$source/Cargo.toml"
     (
         cd "$source"
-        unset CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS
+        # Cargo leaves the bitcode out, as it is not asked for a program here; release/build needs it.
+        export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS=-Cembed-bitcode=yes
         RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$work/target-std cargo build --release --target "$target" \
             -Zbuild-std=std,panic_unwind,panic_abort,proc_macro,test
     )
     cp "$work/target-std/$target/release/deps"/lib*.rlib "$libraries/"
     rm -f "$libraries"/libempty*
     ln -sfn /usr/lib/rustlib/x86_64-unknown-linux-gnu "$work/sysroot/lib/rustlib/x86_64-unknown-linux-gnu"
-    touch "$libraries/done"
+    touch "$libraries/done-with-bitcode"
 }
 
 # What Wine 8 lacks and every Rust program needs. For these tests alone, never shipped.
