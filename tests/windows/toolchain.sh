@@ -36,9 +36,9 @@ END
 
 build_sysroot() {
     local libraries=$work/sysroot/lib/rustlib/$target/lib source=$work/std
-    # A library of an earlier version of this script, without bitcode, cannot be linked with `lto`.
     [ -e "$libraries/done-with-bitcode" ] && return
-    rm -rf "$libraries"
+    # A library of an earlier version of this script has no bitcode, so nothing can be linked to it with `lto`.
+    rm -rf "$libraries" "$work/target-std" "$work/target"
     mkdir -p "$source/src" "$libraries"
     : >"$source/src/lib.rs"
     printf '[package]\nname = "std-of-%s"\nedition = "2024"\n[lib]\nname = "empty"\n[workspace]\n' "$target" \
