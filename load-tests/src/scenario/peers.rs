@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use tokio::process::Command;
 
@@ -119,7 +119,11 @@ async fn ask(site: Site, folder: PathBuf, peer: &str, command: &str, number: usi
     run.args([peer, command, &number.to_string()]).env("PEERS_FOLDER", folder).env("PEER_REDIS", &site.servers.redis);
     run.env("PEER_RABBITMQ", &site.servers.rabbitmq).stdin(Stdio::null()).kill_on_drop(true);
     let output = run.output().await.with_context(|| format!("{RUN} cannot be started: it needs python3"))?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        eprintln!("{said}");
+        bail!("{}", said.lines().last().unwrap_or("it failed and said nothing"));
+    }
     Ok(Answer::read(&String::from_utf8(output.stdout)?)?.figures())
 }
 
