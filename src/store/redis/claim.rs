@@ -22,8 +22,9 @@ impl RedisStore {
             let mut call = self.call(&scripts::CLAIM);
             call.arg(worker.as_bytes()).arg(u8::from(takeover));
             call.arg(millis(self.quiet)).arg(self.crashes).arg(self.remembered());
+            let ids: Vec<u8> = chunk.iter().flat_map(|claim| *claim.id.as_bytes()).collect();
             let claims: Vec<u8> = chunk.iter().flat_map(pack).collect();
-            call.arg(claims);
+            call.arg(ids).arg(claims);
             let answers: Bytes = self.run(&call).await?;
             if answers.len() != chunk.len() * VERDICT {
                 return Err(corrupt(format_args!("{} bytes of verdicts for {} claims", answers.len(), chunk.len())));
@@ -40,15 +41,14 @@ impl RedisStore {
 fn pack(claim: &Claim) -> Vec<u8> {
     // Kinds are shorter; see the limits of a task.
     let kind = &claim.kind.as_bytes()[..claim.kind.len().min(usize::from(u16::MAX))];
-    let mut bytes = Vec::with_capacity(47 + kind.len());
-    bytes.put_slice(claim.id.as_bytes());
+    let mut bytes = Vec::with_capacity(31 + kind.len());
     bytes.put_u32(claim.generation);
+    bytes.put_u32(claim.ticket);
+    bytes.put_u16(kind.len() as u16);
     bytes.put_u8(claim.priority as u8);
     bytes.put_u32(claim.attempt);
     bytes.put_u64(claim.enqueued_at.as_millis());
     bytes.put_u64(claim.expires_at.as_millis());
-    bytes.put_u32(claim.ticket);
-    bytes.put_u16(kind.len() as u16);
     bytes.put_slice(kind);
     bytes
 }

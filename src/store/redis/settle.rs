@@ -14,13 +14,13 @@ impl RedisStore {
         for chunk in settlements.chunks(BATCH) {
             let mut call = self.call(&scripts::SETTLE);
             call.arg(millis(MARGIN)).arg(millis(self.results.dead)).arg(self.remembered());
+            let ids: Vec<u8> = chunk.iter().flat_map(|settlement| *settlement.claimed.id.as_bytes()).collect();
             let mut all = Vec::new();
             for settlement in chunk {
-                all.put_slice(settlement.claimed.id.as_bytes());
                 all.put_u64(settlement.claimed.token);
                 self.put_end(&mut all, &settlement.end)?;
             }
-            call.arg(all);
+            call.arg(ids).arg(all);
             let accepted: Bytes = self.run(&call).await?;
             if accepted.len() != chunk.len() {
                 return Err(corrupt(format_args!("{} answers to {} settlements", accepted.len(), chunk.len())));

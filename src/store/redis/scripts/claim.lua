@@ -1,7 +1,9 @@
 -- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, crashes that make poison, how long
--- a cancelled record is kept, then in one string of all claims: id, generation, priority, attempt, enqueued, expires, ticket, kind.
+-- a cancelled record is kept, the ids of all claims in one string, then in another of all claims: generation, ticket, kind's
+-- length, priority, attempt, enqueued, expires, kind.
 -- Answers in one string for each: R and P with token and crashes, D, H with milliseconds.
-local CLAIM = '>c16I4BI4I8I8I4I2c0'
+local CLAIM, LENGTH = '>I4I4I2BI4I8I8', 31
+local AS_IT_IS = '>c4c4I2' -- generation and ticket
 local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local PROBATION = 250 -- milliseconds
 local answer = {}
@@ -76,10 +78,9 @@ local function catch_up(id, r, g, attempt)
   run(id, r, r.c)
 end
 
-local claims_of, at = ARGV[6], 1
-while at <= #claims_of do
-  local id, generation, p, attempt, enqueued, expires, kind
-  id, generation, p, attempt, enqueued, expires, ticket, kind, at = struct.unpack(CLAIM, claims_of, at)
+local function judge(id, claim, kind)
+  local generation, _, p, attempt, enqueued, expires
+  generation, ticket, _, p, attempt, enqueued, expires = struct.unpack(CLAIM, claim)
   local r = read(id)
   if not r then
     run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires), 0)
@@ -98,6 +99,23 @@ while at <= #claims_of do
     run(id, r, r.c)
   end
 end
+
+local list, at, started = ARGV[7], 1, struct.pack('>I8', now)
+for _, id in ipairs(read_ahead(ARGV[6])) do
+  local generation, mark, length = struct.unpack(AS_IT_IS, list, at)
+  local v = held[id] and begun(held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
+  if v then
+    last = last + 1
+    say('R', last, 0)
+    put_together(id, v)
+    claimed[#claimed + 1] = id
+  else
+    local kind = at + LENGTH
+    judge(id, list:sub(at, kind - 1), list:sub(kind, kind + length - 1))
+  end
+  at = at + LENGTH + length
+end
+put_all()
 if #claimed > 0 then
   redis.call('SADD', claims(me), unpack(claimed))
   -- Of a worker that nobody buries or forgets.

@@ -1,7 +1,7 @@
--- ARGV: margin, how long dead letters are kept, how long cancelled records are, then in one string of all settlements:
--- id, token, end, and four values that depend on the end, each after its length. Answers a string of '1' where the token was
--- the latest, else '0'.
-local SETTLEMENT = '>c16I8c1I4c0I4c0I4c0I4c0'
+-- ARGV: margin, how long dead letters are kept, how long cancelled records are, the ids of all settlements in one string, then
+-- in another of all: token, end, and four values that depend on the end, each after its length. Answers a string of '1' where
+-- the token was the latest, else '0'.
+local SETTLEMENT = '>I8c1I4c0I4c0I4c0I4c0'
 local margin, retention, span = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 
 local ends = {}
@@ -43,18 +43,33 @@ function ends.L(id, r)
 end
 
 local answer, settled = {}, {}
-local settlements, at = ARGV[4], 1
-while at <= #settlements do
-  local id, token, letter, one, two, three, four
-  id, token, letter, one, two, three, four, at = struct.unpack(SETTLEMENT, settlements, at)
+local function left(owner, id)
+  settled[owner] = settled[owner] or {}
+  table.insert(settled[owner], id)
+end
+
+local function settle(id, token, letter, ...)
   local r = read(id)
-  local latest = r and r.s == 'R' and r.t == token
-  if latest then
-    settled[r.w] = settled[r.w] or {}
-    table.insert(settled[r.w], id)
-    ends[letter](id, r, one, two, three, four)
+  if not r or r.s ~= 'R' or r.t ~= token then return '0' end
+  left(r.w, id)
+  ends[letter](id, r, ...)
+  return '1'
+end
+
+local list, at, finished = ARGV[5], 1, struct.pack('>I8', now)
+for _, id in ipairs(read_ahead(ARGV[4])) do
+  local token, letter, one, two, three, four, following = struct.unpack(SETTLEMENT, list, at)
+  local before = held[id]
+  local v = before and letter == 'C' and completed(before, list:sub(at, at + 7), finished, one)
+  if v then
+    left(before:sub(63, 78), id)
+    put(id, v, 'PXAT', forget_at(two))
+    count('c', before:byte(6))
+    answer[#answer + 1] = '1'
+  else
+    answer[#answer + 1] = settle(id, token, letter, one, two, three, four)
   end
-  answer[#answer + 1] = latest and '1' or '0'
+  at = following
 end
 for owner, ids in pairs(settled) do redis.call('SREM', claims(owner), unpack(ids)) end
 announce()

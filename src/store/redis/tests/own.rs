@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::cmd;
 
 use super::{
-    super::{RedisStore, link::Link},
+    super::{RedisStore, link::Link, record},
     open,
     server::Server,
 };
@@ -15,7 +15,7 @@ use crate::{
         Admission, Admitted, Claim, Claimed, ControlStore, End, Settlement, StoreError, TaskStore, Verdict,
         conformance::message,
     },
-    task::{Payload, Priority, Queue, TaskId, WorkerId},
+    task::{Message, Payload, Priority, Queue, TaskId, WorkerId},
 };
 
 #[tokio::test]
@@ -102,6 +102,57 @@ async fn inv_2_tokens_rise_past_a_lost_counter() {
     assert!(claim(&store, worker, &admission("b")).await.token > first.token);
 }
 
+/// The steps of a task without a unique key are made on its packed record, those of one with a key on a table of it.
+#[tokio::test]
+async fn the_short_way_writes_the_record_of_the_long_way() {
+    let config = open(Config::default()).await.0;
+    let store = RedisStore::open(&config).await.unwrap();
+    let link = Link::open(&config.redis).await.unwrap();
+    let keyed = admission("k");
+    let plain = Admission {
+        unique_key: None,
+        message: Message { id: TaskId::new(), ..keyed.message.clone() },
+        ..keyed.clone()
+    };
+    let tasks = [plain, keyed];
+    let records = async || -> [Vec<u8>; 2] {
+        let [plain, keyed] = tasks.each_ref().map(|task| record::key(link.base(), task.message.id));
+        link.send(cmd("MGET").arg(plain).arg(keyed)).await.unwrap()
+    };
+    store.admit(&tasks).await.unwrap();
+    let worker = WorkerId::new();
+    let verdicts = store.claim(worker, &tasks.each_ref().map(claim_of), false).await.unwrap();
+    let tokens = [0, 1].map(|index| match verdicts[index] {
+        Verdict::Run { token, .. } => token,
+        verdict => panic!("{verdict:?}"),
+    });
+    let [plain, running] = records().await;
+    assert_eq!(as_keyed(&plain, tokens[1]), running);
+    let ends = [0, 1].map(|index| {
+        let message = &tasks[index].message;
+        let claimed = Claimed { id: message.id, queue: message.priority.queue(), token: tokens[index] };
+        Settlement {
+            claimed,
+            end: End::Completed { result: Payload::encode("done").unwrap(), keep: Duration::from_mins(1) },
+        }
+    });
+    assert_eq!(store.settle(worker, &ends).await.unwrap(), [true, true]);
+    let [plain, over] = records().await;
+    assert_eq!(as_keyed(&plain, 0), over);
+    assert!(over.ends_with(b"\0\0\0\x05\xa4done\0\0\0\0\0\0\0\0\0\0\0\0"), "its result, no failure, no token");
+}
+
+/// What the record would be with the unique key `k` and this token.
+fn as_keyed(plain: &[u8], token: u64) -> Vec<u8> {
+    let key_at = 78 + 4 + "test.echo".len() + 4;
+    let mut keyed = plain.to_vec();
+    keyed[3] = 1;
+    keyed.splice(key_at..key_at + 4, *b"\0\0\0\x01k");
+    keyed.truncate(keyed.len() - 8);
+    keyed.extend(token.to_be_bytes());
+    keyed
+}
+
 pub(super) fn admission(key: &str) -> Admission {
     let message = message(Priority::P1);
     Admission { message, kind: "test.echo".into(), tenant: None, unique_key: Some(key.into()), at: None }
@@ -109,7 +160,15 @@ pub(super) fn admission(key: &str) -> Admission {
 
 pub(super) async fn claim(store: &RedisStore, worker: WorkerId, task: &Admission) -> Claimed {
     let message = &task.message;
-    let claim = Claim {
+    match store.claim(worker, &[claim_of(task)], false).await.unwrap()[0] {
+        Verdict::Run { token, .. } => Claimed { id: message.id, queue: message.priority.queue(), token },
+        verdict => panic!("{verdict:?}"),
+    }
+}
+
+fn claim_of(task: &Admission) -> Claim {
+    let message = &task.message;
+    Claim {
         ticket: 1,
         id: message.id,
         generation: message.generation,
@@ -118,10 +177,6 @@ pub(super) async fn claim(store: &RedisStore, worker: WorkerId, task: &Admission
         attempt: 0,
         enqueued_at: message.enqueued_at,
         expires_at: message.expires_at,
-    };
-    match store.claim(worker, &[claim], false).await.unwrap()[0] {
-        Verdict::Run { token, .. } => Claimed { id: message.id, queue: message.priority.queue(), token },
-        verdict => panic!("{verdict:?}"),
     }
 }
 
