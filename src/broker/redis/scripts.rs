@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::{store::redis::script::scripts, task::Queue};
 
-/// Priority, entry and value of one message, as scripts answer it.
-pub(super) type Taken = (String, Bytes, Bytes);
+/// Entries of messages and, in the same order, their values, as scripts answer them.
+pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);
 
 scripts! { "scripts/opening.lua":
     ACKNOWLEDGE = "scripts/acknowledge.lua";

@@ -1,5 +1,6 @@
 //! Steps that the broker's handle and its consumers share: taking, acknowledging, giving back.
 
+use bytes::Bytes;
 use deadpool_redis::Pool;
 use futures::future::join_all;
 use redis::{RedisError, Value};
@@ -37,19 +38,23 @@ impl Shared {
 
     /// Runs a script that moves messages into the worker's hands.
     pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
-        let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
-        let deliveries: Vec<_> = taken.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
+        let deliveries = self.deliveries(worker, call).await?;
         self.held.add(deliveries.iter().map(|delivery| &delivery.receipt));
         Ok(deliveries)
     }
 
     /// What a worker's in-flight sets hold beyond what this process knows of.
     pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
-        let all: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
-        let mut lost: Vec<_> = all.into_iter().filter_map(|taken| delivery(worker, &taken)).collect();
+        let mut lost = self.deliveries(worker, call).await?;
         lost.retain(|delivery| !self.held.contains(&delivery.receipt));
         self.held.add(lost.iter().map(|delivery| &delivery.receipt));
         Ok(lost)
+    }
+
+    async fn deliveries(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
+        let each = taken.into_iter().flat_map(|(entries, values)| entries.into_iter().zip(values));
+        Ok(each.filter_map(|(entry, value)| delivery(worker, &entry, &value.unwrap_or_default())).collect())
     }
 
     /// Rings for whoever waits, if there is something to fetch. When it fails the connection is lost, and consumers
@@ -81,9 +86,8 @@ impl Shared {
         if let Some(first) = group.first() {
             call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));
         }
-        for receipt in group {
-            call.arg(&packed::entry(receipt.id, receipt.generation)[..]);
-        }
+        let entries: Vec<u8> = group.iter().flat_map(|receipt| packed::entry(receipt.id, receipt.generation)).collect();
+        call.arg(entries);
         call
     }
 }
@@ -104,8 +108,7 @@ fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
 }
 
 /// A receipt's `tag` is the priority: it names the lists that the entry is on.
-fn delivery(worker: WorkerId, taken: &Taken) -> Option<Delivery> {
-    let (_, entry, value) = taken;
+fn delivery(worker: WorkerId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
     let Some(message) = packed::unpack(entry, value) else {
         tracing::error!(%worker, ?entry, bytes = value.len(), "Redis holds a message that cannot be read; it is left there");
         return None;

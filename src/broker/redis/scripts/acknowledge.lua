@@ -1,6 +1,6 @@
--- ARGV: worker, priority, queue, the queue's priorities, entries.
+-- ARGV: worker, priority, queue, the queue's priorities, all entries in one string.
 local n = ARGV[2]
-local gone = part(n, ARGV[1], { unpack(ARGV, 5) })
+local gone = part(n, ARGV[1], list(ARGV[5]))
 if #gone == 0 then return 0 end
 local done, back = gone, {}
 if redis.call('EXISTS', again(n)) == 1 then

@@ -36,6 +36,13 @@ local function take(n, worker, entries)
   once(n, entries)
 end
 
+-- Entries that come in one string.
+local function list(all)
+  local entries = {}
+  for at = 1, #all, 20 do entries[#entries + 1] = all:sub(at, at + 19) end
+  return entries
+end
+
 -- Those of the entries that are with the worker, who holds them no more. The others went to somebody else.
 local function part(n, worker, entries)
   local gone = {}
@@ -60,11 +67,7 @@ local function put_first(n, entries)
   slices(back, function(...) redis.call('RPUSH', waiting(n), ...) end)
 end
 
--- Adds priority, entry and value of each to the answer.
+-- Adds to the answer: a list of entries and one of their values, in the same order.
 local function tell(answer, n, entries)
-  if #entries == 0 then return end
-  local values = redis.call('HMGET', bodies(n), unpack(entries))
-  for i, entry in ipairs(entries) do
-    answer[#answer + 1] = { n, entry, values[i] or '' }
-  end
+  if #entries > 0 then answer[#answer + 1] = { entries, redis.call('HMGET', bodies(n), unpack(entries)) } end
 end

@@ -3,7 +3,7 @@
 -- length, priority, attempt, enqueued, expires, kind.
 -- Answers in one string for each: R and P with token and crashes, D, H with milliseconds.
 local CLAIM, LENGTH = '>I4I4I2BI4I8I8', 31
-local AS_IT_IS = '>c4c4I2' -- generation and ticket
+local FIRST = '>I4c4I2' -- the ticket as it is
 local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local PROBATION = 250 -- milliseconds
 local answer = {}
@@ -102,7 +102,7 @@ end
 
 local list, at, started = ARGV[7], 1, struct.pack('>I8', now)
 for _, id in ipairs(read_ahead(ARGV[6])) do
-  local generation, mark, length = struct.unpack(AS_IT_IS, list, at)
+  local generation, mark, length = struct.unpack(FIRST, list, at)
   local v = held[id] and begun(held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
   if v then
     last = last + 1
@@ -110,6 +110,7 @@ for _, id in ipairs(read_ahead(ARGV[6])) do
     put_together(id, v)
     claimed[#claimed + 1] = id
   else
+    put_all()
     local kind = at + LENGTH
     judge(id, list:sub(at, kind - 1), list:sub(kind, kind + length - 1))
   end

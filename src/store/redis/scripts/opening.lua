@@ -45,10 +45,10 @@ end
 
 -- Reads the records of many tasks with one command. Takes the ids in one string and answers them as a list.
 local function read_ahead(all)
-  local ids, keys = {}, {}
-  for at = 1, #all, 16 do
-    ids[#ids + 1] = all:sub(at, at + 15)
-    keys[#keys + 1] = task(ids[#ids])
+  local ids, keys, prefix = {}, {}, task('')
+  for i = 1, #all / 16 do
+    local id = all:sub(16 * i - 15, 16 * i)
+    ids[i], keys[i] = id, prefix .. id
   end
   local read = 0
   slices(keys, function(...)
@@ -77,22 +77,22 @@ end
 local function bit(flag) return flag and 1 or 0 end
 
 -- Options are those of SET; without any, the record stays for good.
-local together = {}
 local function put(id, v, ...)
-  held[id], together[id] = v, nil
+  held[id] = v
   redis.call('SET', task(id), v, ...)
 end
 
 -- Puts a record that stays for good once `put_all` is called, with one command for many.
-local function put_together(id, v) held[id], together[id] = v, v end
+local together = {}
+local function put_together(id, v)
+  held[id] = v
+  local n = #together
+  together[n + 1], together[n + 2] = task(id), v
+end
 
 local function put_all()
-  local pairs_of = {}
-  for id, v in pairs(together) do
-    pairs_of[#pairs_of + 1] = task(id)
-    pairs_of[#pairs_of + 1] = v
-  end
-  slices(pairs_of, function(...) redis.call('MSET', ...) end)
+  slices(together, function(...) redis.call('MSET', ...) end)
+  together = {}
 end
 
 local function write(id, r, ...)
@@ -106,17 +106,22 @@ end
 local NO_TIME, NO_ONE = ('\0'):rep(8), ('\0'):rep(28)
 
 -- From its queue to a worker: it has no unique key, told nothing, and nobody died with it.
+local QUEUED, RUNNING = ('QR'):byte(1, 2)
 local function begun(v, generation, now, token, ticket, me)
-  if v:sub(1, 1) ~= 'Q' or v:sub(4, 5) ~= '\0\0' or v:sub(7, 10) ~= generation or v:sub(15, 18) ~= '\0\0\0\0' then return nil end
+  local s, u, m, g, c = struct.unpack('>BxxBBxI4xxxxI4', v)
+  if s ~= QUEUED or u ~= 0 or m ~= 0 or g ~= generation or c ~= 0 then return nil end
   return 'R\0' .. v:sub(3, 34) .. now .. v:sub(43, 50) .. NO_TIME .. ticket .. me .. v:sub(TAIL_AT, -9) .. token
 end
 
 -- From the worker with this token to its end: nobody waits for it, it has no unique key, and it told and failed nothing.
+-- Answers priority and worker as well.
+local AS_IT_RUNS = '>BxBBBB' .. ('x'):rep(56) .. 'c16I4c0I4c0'
 local function completed(v, token, now, result)
-  if v:sub(1, 1) ~= 'R' or v:sub(3, 5) ~= '\0\0\0' or v:sub(-8) ~= token then return nil end
-  local kind, tenant, at = struct.unpack('>I4c0I4c0', v, TAIL_AT)
+  local s, o, u, m, p, w, kind, tenant, at = struct.unpack(AS_IT_RUNS, v)
+  if s ~= RUNNING or o ~= 0 or u ~= 0 or m ~= 0 or struct.unpack('>I8', v, #v - 7) ~= token then return nil end
   if #v ~= at + 23 then return nil end
-  return 'C\0\0\0\0' .. v:sub(6, 42) .. now .. NO_ONE .. v:sub(TAIL_AT, at + 7) .. struct.pack('>I4c0I4I8', #result, result, 0, 0)
+  return 'C\0\0\0\0' .. v:sub(6, 42) .. now .. NO_ONE .. v:sub(TAIL_AT, at + 7) ..
+           struct.pack('>I4c0I4I8', #result, result, 0, 0), p, w
 end
 
 local function tail(kind, tenant, key, progress, result, failure)

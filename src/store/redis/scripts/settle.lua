@@ -59,12 +59,12 @@ end
 local list, at, finished = ARGV[5], 1, struct.pack('>I8', now)
 for _, id in ipairs(read_ahead(ARGV[4])) do
   local token, letter, one, two, three, four, following = struct.unpack(SETTLEMENT, list, at)
-  local before = held[id]
-  local v = before and letter == 'C' and completed(before, list:sub(at, at + 7), finished, one)
+  local v, priority, owner
+  if letter == 'C' and held[id] then v, priority, owner = completed(held[id], token, finished, one) end
   if v then
-    left(before:sub(63, 78), id)
+    left(owner, id)
     put(id, v, 'PXAT', forget_at(two))
-    count('c', before:byte(6))
+    count('c', priority)
     answer[#answer + 1] = '1'
   else
     answer[#answer + 1] = settle(id, token, letter, one, two, three, four)
