@@ -10,10 +10,7 @@ use crate::{
 };
 
 /// Bytes of a record before its values.
-const HEAD: usize = 78;
-
-/// Bytes after them.
-const TOKEN: usize = 8;
+const HEAD: usize = 86;
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -43,7 +40,7 @@ pub(super) fn fresh(task: &Admission) -> Vec<u8> {
     let message = &task.message;
     let [tenant, key] = [&task.tenant, &task.unique_key].map(|value| value.as_deref().unwrap_or(""));
     let values = [&task.kind, tenant, key, "", "", ""];
-    let mut bytes = Vec::with_capacity(HEAD + values.iter().map(|value| 4 + value.len()).sum::<usize>() + TOKEN);
+    let mut bytes = Vec::with_capacity(HEAD + values.iter().map(|value| 4 + value.len()).sum::<usize>());
     bytes.put_u8(if task.at.is_some() { b'S' } else { b'Q' });
     bytes.put_slice(&[0, 0, u8::from(!key.is_empty()), 0, message.priority as u8]);
     bytes.put_u32(message.generation);
@@ -58,11 +55,10 @@ pub(super) fn fresh(task: &Admission) -> Vec<u8> {
         bytes.put_u32(value.len() as u32);
         bytes.put_slice(value.as_bytes());
     }
-    bytes.put_bytes(0, TOKEN);
     bytes
 }
 
-/// A record as Redis has it: a head, a tail and a token, which `scripts/opening.lua` explains.
+/// A record as Redis has it: a head and a tail, which `scripts/opening.lua` explains.
 pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError> {
     let record = |bytes: &mut Bytes| {
         let letter = char::from(bytes.try_get_u8().ok()?);
@@ -73,6 +69,7 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
         let (generation, attempt, crashes) = (count()?, count()?, count()?);
         let mut time = || bytes.try_get_u64().ok();
         let (enqueued, _expires, started, finished, due) = (time()?, time()?, time()?, time()?, time()?);
+        let _token = time()?;
         let _ticket = bytes.try_get_u32().ok()?;
         let mut worker = [0; 16];
         bytes.try_copy_to_slice(&mut worker).ok()?;
@@ -82,7 +79,6 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
         };
         let (kind, tenant, _key) = (value()?, value()?, value()?);
         let (progress, result, failure) = (value()?, value()?, value()?);
-        let _token = bytes.try_get_u64().ok()?;
         let failure = some(failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
         Some(Record {
             id,

@@ -15,12 +15,11 @@ local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task
 local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
--- One task is a string: a head of fixed length, which is all that most steps need, a tail, and its token. The token is last
--- because Lua looks at the last byte, and not at all, to tell long strings apart: otherwise those of a batch would collide.
+-- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
 -- Head: s state, z cancel was asked for, o somebody waits for its end, u it has a unique key, m it told of its progress,
--- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), q ticket,
--- w worker. Tail: kind, tenant, unique key, progress, result, failure ('': none).
-local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I4c16', 79
+-- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), t token,
+-- q ticket, w worker. Tail: kind, tenant, unique key, progress, result, failure ('': none).
+local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
 local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
 local NOBODY = ('\0'):rep(16)
 local function task(id) return base .. ':t:' .. id end
@@ -69,9 +68,9 @@ end
 local function read(id)
   local v = packed(id)
   if not v then return nil end
-  local s, z, o, u, m, p, g, a, c, e, x, b, f, d, q, w = struct.unpack(HEAD, v)
+  local s, z, o, u, m, p, g, a, c, e, x, b, f, d, t, q, w = struct.unpack(HEAD, v)
   return { s = s, z = z == 1, o = o == 1, u = u == 1, m = m == 1, p = p, g = g, a = a, c = c, e = e, x = x, b = b, f = f,
-           d = d, q = q, w = w, tail = v:sub(TAIL_AT, -9), t = struct.unpack('>I8', v, #v - 7) }
+           d = d, t = t, q = q, w = w, tail = v:sub(TAIL_AT) }
 end
 
 local function bit(flag) return flag and 1 or 0 end
@@ -96,32 +95,32 @@ local function put_all()
 end
 
 local function write(id, r, ...)
-  local head = struct.pack(HEAD, r.s, bit(r.z), bit(r.o), bit(r.u), bit(r.m), r.p, r.g, r.a, r.c, r.e, r.x, r.b, r.f, r.d, r.q,
-                           r.w)
-  put(id, head .. r.tail .. struct.pack('>I8', r.t), ...)
+  local head = struct.pack(HEAD, r.s, bit(r.z), bit(r.o), bit(r.u), bit(r.m), r.p, r.g, r.a, r.c, r.e, r.x, r.b, r.f, r.d, r.t,
+                           r.q, r.w)
+  put(id, head .. r.tail, ...)
 end
 
 -- The usual steps of a task, made on the packed record as it is; nil where the step is not the usual one. They take half as
 -- long as with a table.
-local NO_TIME, NO_ONE = ('\0'):rep(8), ('\0'):rep(28)
+local NO_TIME, NO_ONE = ('\0'):rep(8), ('\0'):rep(36)
 
 -- From its queue to a worker: it has no unique key, told nothing, and nobody died with it.
 local QUEUED, RUNNING = ('QR'):byte(1, 2)
 local function begun(v, generation, now, token, ticket, me)
   local s, u, m, g, c = struct.unpack('>BxxBBxI4xxxxI4', v)
   if s ~= QUEUED or u ~= 0 or m ~= 0 or g ~= generation or c ~= 0 then return nil end
-  return 'R\0' .. v:sub(3, 34) .. now .. v:sub(43, 50) .. NO_TIME .. ticket .. me .. v:sub(TAIL_AT, -9) .. token
+  return 'R\0' .. v:sub(3, 34) .. now .. v:sub(43, 50) .. NO_TIME .. token .. ticket .. me .. v:sub(TAIL_AT)
 end
 
 -- From the worker with this token to its end: nobody waits for it, it has no unique key, and it told and failed nothing.
 -- Answers priority and worker as well.
-local AS_IT_RUNS = '>BxBBBB' .. ('x'):rep(56) .. 'c16I4c0I4c0'
+local AS_IT_RUNS = '>BxBBBB' .. ('x'):rep(52) .. 'I8I4c16I4c0I4c0'
 local function completed(v, token, now, result)
-  local s, o, u, m, p, w, kind, tenant, at = struct.unpack(AS_IT_RUNS, v)
-  if s ~= RUNNING or o ~= 0 or u ~= 0 or m ~= 0 or struct.unpack('>I8', v, #v - 7) ~= token then return nil end
-  if #v ~= at + 23 then return nil end
+  local s, o, u, m, p, t, _, w, kind, tenant, at = struct.unpack(AS_IT_RUNS, v)
+  if s ~= RUNNING or o ~= 0 or u ~= 0 or m ~= 0 or t ~= token then return nil end
+  if #v ~= at + 15 then return nil end
   return 'C\0\0\0\0' .. v:sub(6, 42) .. now .. NO_ONE .. v:sub(TAIL_AT, at + 7) ..
-           struct.pack('>I4c0I4I8', #result, result, 0, 0), p, w
+           struct.pack('>I4c0I4', #result, result, 0), p, w
 end
 
 local function tail(kind, tenant, key, progress, result, failure)

@@ -139,17 +139,16 @@ async fn the_short_way_writes_the_record_of_the_long_way() {
     assert_eq!(store.settle(worker, &ends).await.unwrap(), [true, true]);
     let [plain, over] = records().await;
     assert_eq!(as_keyed(&plain, 0), over);
-    assert!(over.ends_with(b"\0\0\0\x05\xa4done\0\0\0\0\0\0\0\0\0\0\0\0"), "its result, no failure, no token");
+    assert!(over.ends_with(b"\0\0\0\x05\xa4done\0\0\0\0"), "its result, and no failure");
 }
 
 /// What the record would be with the unique key `k` and this token.
 fn as_keyed(plain: &[u8], token: u64) -> Vec<u8> {
-    let key_at = 78 + 4 + "test.echo".len() + 4;
+    let key_at = 86 + 4 + "test.echo".len() + 4;
     let mut keyed = plain.to_vec();
     keyed[3] = 1;
+    keyed[58..66].copy_from_slice(&token.to_be_bytes());
     keyed.splice(key_at..key_at + 4, *b"\0\0\0\x01k");
-    keyed.truncate(keyed.len() - 8);
-    keyed.extend(token.to_be_bytes());
     keyed
 }
 
