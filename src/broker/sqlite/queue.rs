@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     broker::{BrokerError, Delivery, Depth, Receipt},
     config::QueueLimits,
-    store::sqlite::{Topic, Write, message},
+    store::sqlite::{MESSAGE, Topic, Write, message},
     task::{Message, Priority, Queue, TaskId, Timestamp, WorkerId},
 };
 
@@ -58,9 +58,10 @@ pub(super) fn take(
     let mut deliveries = Vec::new();
     for priority in queue.priorities() {
         let left = want - deliveries.len();
-        deliveries.extend(head(write.sql, worker, priority, left, |_| true)?);
+        let taken = head(write.sql, worker, priority, left, |_| true)?;
+        hold(write, worker, priority, &taken)?;
+        deliveries.extend(taken);
     }
-    hold(write, worker, &deliveries)?;
     Ok(deliveries)
 }
 
@@ -72,8 +73,8 @@ fn head(
     limit: usize,
     wanted: impl Fn(&Message) -> bool,
 ) -> rusqlite::Result<Vec<Delivery>> {
-    let query = "SELECT * FROM messages WHERE held = 0 AND priority = ?1 ORDER BY seq LIMIT ?2";
-    let mut query = sql.prepare_cached(query)?;
+    let query = format!("SELECT {MESSAGE}, seq FROM messages WHERE held = 0 AND priority = ?1 ORDER BY seq LIMIT ?2");
+    let mut query = sql.prepare_cached(&query)?;
     let mut rows = query.query(params![priority, limit])?;
     let mut deliveries = Vec::new();
     while let Some(row) = rows.next()? {
@@ -94,18 +95,18 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
         id: message.id,
         generation: message.generation,
         channel: 0,
-        tag: row.get("seq")?,
+        tag: row.get(6)?,
     };
     Ok(Delivery { message, receipt })
 }
 
-fn hold(write: &mut Write<'_>, worker: WorkerId, deliveries: &[Delivery]) -> rusqlite::Result<()> {
+/// Marks what `head` has found, which is all up to its last message.
+fn hold(write: &mut Write<'_>, worker: WorkerId, priority: Priority, front: &[Delivery]) -> rusqlite::Result<()> {
+    let Some(last) = front.last() else { return Ok(()) };
+    let update = "UPDATE messages SET held = 1, owner = ?2 WHERE held = 0 AND priority = ?1 AND seq <= ?3";
+    write.sql.prepare_cached(update)?.execute(params![priority, worker, last.receipt.tag])?;
     let mut changes = Changes::default();
-    let mut update = write.sql.prepare_cached("UPDATE messages SET held = 1, owner = ?2 WHERE seq = ?1")?;
-    for Delivery { receipt, .. } in deliveries {
-        update.execute(params![receipt.tag, worker])?;
-        changes[receipt.queue.index()] -= 1;
-    }
+    changes[priority.queue().index()] -= front.len() as i64;
     count(write, &changes)
 }
 
@@ -168,9 +169,10 @@ pub(super) fn sweep(
     let (mut swept, now) = (Vec::new(), write.now);
     for priority in priorities {
         let left = limit - swept.len();
-        swept.extend(head(write.sql, worker, *priority, left, |message| message.expires_at <= now)?);
+        let expired = head(write.sql, worker, *priority, left, |message| message.expires_at <= now)?;
+        hold(write, worker, *priority, &expired)?;
+        swept.extend(expired);
     }
-    hold(write, worker, &swept)?;
     Ok(swept)
 }
 

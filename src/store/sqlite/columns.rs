@@ -98,14 +98,16 @@ pub(super) fn unpacked<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> F
     rmp_serde::from_slice(value.as_blob()?).map_err(|error| FromSqlError::Other(Box::new(error)))
 }
 
-/// The columns of a message, whatever the table.
+/// What a query selects first, whatever the table, for `message` to read.
+pub(crate) const MESSAGE: &str = "id, generation, priority, enqueued_at, expires_at, body";
+
 pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
-        id: row.get("id")?,
-        generation: row.get("generation")?,
-        priority: row.get("priority")?,
-        enqueued_at: row.get("enqueued_at")?,
-        expires_at: row.get("expires_at")?,
-        body: Bytes::copy_from_slice(row.get_ref("body")?.as_blob()?),
+        id: row.get(0)?,
+        generation: row.get(1)?,
+        priority: row.get(2)?,
+        enqueued_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        body: Bytes::copy_from_slice(row.get_ref(5)?.as_blob()?),
     })
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{columns, records};
+use super::{MESSAGE, message, records};
 use crate::{
     store::{DeadFilter, DeadLetter, Page},
     task::{TaskId, Timestamp},
@@ -31,7 +31,7 @@ pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()>
 }
 
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<DeadLetter>> {
-    sql.prepare_cached("SELECT * FROM dead WHERE id = ?1")?.query_row([id], letter).optional()
+    sql.prepare_cached(&format!("SELECT {MESSAGE}, * FROM dead WHERE id = ?1"))?.query_row([id], letter).optional()
 }
 
 pub(super) fn list(
@@ -40,7 +40,7 @@ pub(super) fn list(
     before: Option<(u64, TaskId)>,
     limit: usize,
 ) -> rusqlite::Result<Page<DeadLetter>> {
-    let query = "SELECT * FROM dead WHERE (:at IS NULL OR (died_at, id) < (:at, :id))
+    let query = "WHERE (:at IS NULL OR (died_at, id) < (:at, :id))
                  AND (:reason IS NULL OR reason = :reason) AND (:priority IS NULL OR priority = :priority)
                  AND (:tenant IS NULL OR tenant = :tenant)
                  AND (:kind IS NULL OR kind = :kind)
@@ -48,7 +48,7 @@ pub(super) fn list(
                  AND died_at >= :since AND died_at < :until
                  ORDER BY died_at DESC, id DESC LIMIT :limit";
     let (kind, prefix) = records::pattern(filter.kind.as_deref());
-    let mut query = sql.prepare_cached(query)?;
+    let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, * FROM dead {query}"))?;
     let rows = query.query_map(
         named_params! {
             ":at": before.map(|(at, _)| at),
@@ -76,7 +76,7 @@ pub(super) fn remove(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<(S
 
 fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     Ok(DeadLetter {
-        message: columns::message(row)?,
+        message: message(row)?,
         kind: row.get("kind")?,
         tenant: row.get("tenant")?,
         reason: row.get("reason")?,

@@ -33,7 +33,13 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::{columns::message, database::Database, doorbell::Topic, error::DatabaseError, writer::Write};
+pub(crate) use self::{
+    columns::{MESSAGE, message},
+    database::Database,
+    doorbell::Topic,
+    error::DatabaseError,
+    writer::Write,
+};
 use super::StoreError;
 use crate::config::Config;
 

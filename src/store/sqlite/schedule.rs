@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Topic, Write, columns, entries, leaders, records};
+use super::{MESSAGE, Topic, Write, entries, leaders, message, records};
 use crate::{
     store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
     task::{Message, TaskId, Timestamp},
@@ -66,7 +66,7 @@ impl ScheduleStore for super::SqliteStore {
 
 fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
     let (mut messages, mut next) = (Vec::new(), None);
-    let mut query = write.sql.prepare_cached("SELECT * FROM schedule ORDER BY at LIMIT ?1")?;
+    let mut query = write.sql.prepare_cached(&format!("SELECT {MESSAGE}, at FROM schedule ORDER BY at LIMIT ?1"))?;
     let mut rows = query.query([limit.saturating_add(1)])?;
     while let Some(row) = rows.next()? {
         let at = row.get("at")?;
@@ -74,7 +74,7 @@ fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
             next = Some(at);
             break;
         }
-        messages.push(columns::message(row)?);
+        messages.push(message(row)?);
     }
     drop(rows);
     take(write, &messages)?;

@@ -10,18 +10,23 @@ use super::{
     writer::Write,
 };
 use crate::{
-    store::{Cancelled, Claimed, DeadLetter, End, Settlement},
+    store::{Cancelled, DeadLetter, End, Settlement},
     task::{DeadReason, Failure, Message, Priority, State, TaskId, Timestamp},
 };
 
 pub(super) fn settle(write: &mut Write<'_>, rules: &Rules, settlements: &[Settlement]) -> rusqlite::Result<Vec<bool>> {
     let mut tally = Tally::default();
     let mut answers = Vec::with_capacity(settlements.len());
+    let mut plain = write.sql.prepare_cached(PLAIN)?;
     for Settlement { claimed, end } in settlements {
-        if plain(write, rules, claimed, end)? {
-            tally.of(claimed.queue).completed += 1;
-            answers.push(true);
-            continue;
+        if let End::Completed { result, keep } = end {
+            let forget_at = write.now + rules.remember(*keep);
+            if plain.execute(params![claimed.id, claimed.token, write.now, forget_at, result])? == 1 {
+                write.rings.finished(claimed.id);
+                tally.of(claimed.queue).completed += 1;
+                answers.push(true);
+                continue;
+            }
         }
         let known = life::known(write, claimed.id)?
             .filter(|known| known.state == State::Running && known.token == claimed.token);
@@ -42,18 +47,9 @@ pub(super) fn settle(write: &mut Write<'_>, rules: &Rules, settlements: &[Settle
 }
 
 /// The usual case in one statement: the task completed, in time, and has no unique key to free.
-fn plain(write: &mut Write<'_>, rules: &Rules, claimed: &Claimed, end: &End) -> rusqlite::Result<bool> {
-    let End::Completed { result, keep } = end else { return Ok(false) };
-    let update =
-        "UPDATE tasks SET state = 3, finished_at = ?3, forget_at = ?4, result = ?5, owner = NULL, progress = NULL
-                  WHERE id = ?1 AND token = ?2 AND state = 2 AND unique_key IS NULL";
-    let parameters = params![claimed.id, claimed.token, write.now, write.now + rules.remember(*keep), result];
-    let done = write.sql.prepare_cached(update)?.execute(parameters)? == 1;
-    if done {
-        write.rings.finished(claimed.id);
-    }
-    Ok(done)
-}
+const PLAIN: &str =
+    "UPDATE tasks SET state = 3, finished_at = ?3, forget_at = ?4, result = ?5, owner = NULL, progress = NULL
+     WHERE id = ?1 AND token = ?2 AND state = 2 AND unique_key IS NULL";
 
 /// Writes one end, and says which state the task is in after it.
 fn record(write: &mut Write<'_>, rules: &Rules, id: TaskId, known: &Known, end: &End) -> rusqlite::Result<State> {

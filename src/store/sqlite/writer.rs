@@ -121,6 +121,11 @@ impl Writer {
         self.step("BEGIN IMMEDIATE")?;
         let mut write = Write { sql: &self.sql, now: Timestamp::now(), rings };
         let mut failures = Vec::with_capacity(group.len());
+        if let [job] = group {
+            job.run(&mut write)?;
+            self.step("COMMIT")?;
+            return Ok(vec![None]);
+        }
         for job in group {
             self.step("SAVEPOINT job")?;
             let outcome = job.run(&mut write);
