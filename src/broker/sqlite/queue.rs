@@ -45,7 +45,8 @@ fn insert(sql: &Connection, message: &Message) -> rusqlite::Result<()> {
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
     let parameters = params![priority, id, generation, enqueued_at, expires_at, &**body];
-    sql.prepare_cached(insert)?.execute(parameters).map(drop)
+    let seq = sql.prepare_cached(insert)?.insert(parameters)?;
+    sql.prepare_cached("INSERT INTO waiting (priority, seq) VALUES (?1, ?2)")?.execute(params![priority, seq]).map(drop)
 }
 
 /// Hands the first messages of a queue to a worker.
@@ -65,6 +66,9 @@ pub(super) fn take(
     Ok(deliveries)
 }
 
+/// Those of a priority that wait, the oldest first.
+const FRONT: &str = "waiting CROSS JOIN messages USING (priority, seq) WHERE priority = ?1 ORDER BY seq";
+
 /// Up to `limit` messages from the front of the queue, until one is not `wanted`.
 fn head(
     sql: &Connection,
@@ -73,7 +77,7 @@ fn head(
     limit: usize,
     wanted: impl Fn(&Message) -> bool,
 ) -> rusqlite::Result<Vec<Delivery>> {
-    let query = format!("SELECT {MESSAGE}, seq FROM messages WHERE held = 0 AND priority = ?1 ORDER BY seq LIMIT ?2");
+    let query = format!("SELECT {MESSAGE}, seq FROM {FRONT} LIMIT ?2");
     let mut query = sql.prepare_cached(&query)?;
     let mut rows = query.query(params![priority, limit])?;
     let mut deliveries = Vec::new();
@@ -103,15 +107,18 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
 /// Marks what `head` has found, which is all up to its last message.
 fn hold(write: &mut Write<'_>, worker: WorkerId, priority: Priority, front: &[Delivery]) -> rusqlite::Result<()> {
     let Some(last) = front.last() else { return Ok(()) };
-    let update = "UPDATE messages SET held = 1, owner = ?2 WHERE held = 0 AND priority = ?1 AND seq <= ?3";
-    write.sql.prepare_cached(update)?.execute(params![priority, worker, last.receipt.tag])?;
+    let hold = "INSERT INTO held (seq, owner) SELECT seq, ?3 FROM waiting WHERE priority = ?1 AND seq <= ?2";
+    write.sql.prepare_cached(hold)?.execute(params![priority, last.receipt.tag, worker])?;
+    let remove = "DELETE FROM waiting WHERE priority = ?1 AND seq <= ?2";
+    write.sql.prepare_cached(remove)?.execute(params![priority, last.receipt.tag])?;
     let mut changes = Changes::default();
     changes[priority.queue().index()] -= front.len() as i64;
     count(write, &changes)
 }
 
 /// Numbers of removed rows are given again, so the row must also hold what the receipt is of.
-const DELIVERED: &str = "seq = ?1 AND held = 1 AND owner = ?2 AND id = ?3 AND generation = ?4";
+const DELIVERED: &str =
+    "seq = ?1 AND id = ?3 AND generation = ?4 AND EXISTS (SELECT 1 FROM held WHERE seq = ?1 AND owner = ?2)";
 
 fn named(receipt: &Receipt) -> (u64, WorkerId, TaskId, u32) {
     (receipt.tag, receipt.worker, receipt.id, receipt.generation)
@@ -119,31 +126,44 @@ fn named(receipt: &Receipt) -> (u64, WorkerId, TaskId, u32) {
 
 pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {DELIVERED}"))?;
-    receipts.iter().try_for_each(|receipt| delete.execute(named(receipt)).map(drop))
+    let mut let_go = sql.prepare_cached(LET_GO)?;
+    for receipt in receipts {
+        if delete.execute(named(receipt))? == 1 {
+            let_go.execute([receipt.tag])?;
+        }
+    }
+    Ok(())
 }
 
+const LET_GO: &str = "DELETE FROM held WHERE seq = ?1";
+
 pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
-    let update = format!("UPDATE messages SET held = 0, owner = zeroblob(16) WHERE {DELIVERED}");
+    let back = format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
     let mut changes = Changes::default();
-    let mut update = write.sql.prepare_cached(&update)?;
+    let (mut back, mut let_go) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(LET_GO)?);
     for receipt in receipts {
-        let released = update.execute(named(receipt))?;
-        changes[receipt.queue.index()] += i64::from(released == 1);
+        if back.execute(named(receipt))? == 1 {
+            let_go.execute([receipt.tag])?;
+            changes[receipt.queue.index()] += 1;
+        }
     }
     count(write, &changes)
 }
 
 /// Releases all that a worker holds.
 pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Result<u64> {
-    let query = "SELECT priority, count(*) FROM messages WHERE held = 1 AND owner = ?1 GROUP BY priority";
-    let update = "UPDATE messages SET held = 0, owner = zeroblob(16) WHERE held = 1 AND owner = ?1";
+    // What is held is little, all workers together: no index names its owners.
+    let query = "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";
+    let back =
+        "INSERT INTO waiting (priority, seq) SELECT priority, seq FROM held JOIN messages USING (seq) WHERE owner = ?1";
     let mut changes = Changes::default();
     let mut query = write.sql.prepare_cached(query)?;
     let mut rows = query.query([worker])?;
     while let Some(row) = rows.next()? {
         changes[row.get::<_, Priority>(0)?.queue().index()] += row.get::<_, i64>(1)?;
     }
-    let held = write.sql.prepare_cached(update)?.execute([worker])?;
+    let held = write.sql.prepare_cached(back)?.execute([worker])?;
+    write.sql.prepare_cached("DELETE FROM held WHERE owner = ?1")?.execute([worker])?;
     count(write, &changes)?;
     Ok(held as u64)
 }
@@ -187,8 +207,8 @@ pub(super) fn depth(sql: &Connection, queue: Queue) -> rusqlite::Result<Depth> {
 
 /// When the first message was enqueued, and when it expires.
 fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<Option<(Timestamp, Timestamp)>> {
-    let query = "SELECT enqueued_at, expires_at FROM messages WHERE held = 0 AND priority = ?1 ORDER BY seq LIMIT 1";
-    sql.prepare_cached(query)?.query_row([priority], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    let query = format!("SELECT enqueued_at, expires_at FROM {FRONT} LIMIT 1");
+    sql.prepare_cached(&query)?.query_row([priority], |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {

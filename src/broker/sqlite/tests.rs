@@ -53,7 +53,7 @@ async fn depths_follow_the_rows() {
     for queue in Queue::ALL {
         let count = move |sql: &rusqlite::Connection| {
             let (first, last) = (queue.priorities().min(), queue.priorities().max());
-            let query = "SELECT count(*) FROM messages WHERE held = 0 AND priority BETWEEN ?1 AND ?2";
+            let query = "SELECT count(*) FROM waiting WHERE priority BETWEEN ?1 AND ?2";
             sql.query_row(query, [first, last], |row| row.get::<_, u64>(0))
         };
         assert_eq!(broker.depth(queue).await.unwrap().ready, broker.database.read(count).await.unwrap(), "{queue}");

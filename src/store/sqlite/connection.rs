@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use super::error::DatabaseError;
 use crate::config::Synchronous;
 
 /// What leads from each version to the next one, from an empty file on.
-const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 const VERSION: i64 = STEPS.len() as i64;
 
 /// How long a connection waits for another process's lock.
@@ -81,6 +81,8 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
         since.elapsed() < PATIENCE
     }))?;
     sql.set_prepared_statement_cache_capacity(128);
+    // Plans that do not depend on values: a statement would be prepared anew for each other LIMIT.
+    sql.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     sql.pragma_update(None, "foreign_keys", false)?;
     sql.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(sql)

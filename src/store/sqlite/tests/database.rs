@@ -1,11 +1,12 @@
 use std::sync::mpsc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::*;
 use crate::{
+    broker::{Broker, sqlite::SqliteBroker},
     store::{ControlStore, NoteStore},
-    task::Queue,
+    task::{Queue, TaskId, WorkerId},
 };
 
 async fn refusal(file: &File) -> StoreError {
@@ -33,9 +34,17 @@ async fn a_later_versions_file_is_refused() {
 
 #[tokio::test]
 async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
+    let (gone, fresh) = (WorkerId::new(), WorkerId::new());
     let file = made_by(|sql| {
         sql.execute_batch(include_str!("../schema.sql")).unwrap();
         sql.execute("INSERT INTO paused VALUES (2)", ()).unwrap();
+        let message = "INSERT INTO messages (priority, held, owner, id, generation, enqueued_at, expires_at, body)
+                       VALUES (4, ?1, ?2, ?3, 0, 1, 9000000000000, x'01')";
+        for (held, owner) in [(1, Some(gone)), (0, None)] {
+            let owner = owner.map_or([0; 16], |owner| *owner.as_bytes());
+            sql.execute(message, params![held, owner, TaskId::new()]).unwrap();
+        }
+        sql.execute("UPDATE depths SET ready = 1 WHERE queue = 3", ()).unwrap();
         sql.pragma_update(None, "user_version", 1).unwrap();
     })
     .await;
@@ -43,6 +52,10 @@ async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
     assert_eq!(store.paused().await.unwrap(), [Queue::ALL[2]]);
     store.put_note(None, "new", "in version 2".into(), None).await.unwrap();
     assert_eq!(store.note("new").await.unwrap().unwrap(), "in version 2");
+    let broker = SqliteBroker::open(&file.config).await.unwrap();
+    let mut consumer = broker.consume(fresh, Queue::P4).await.unwrap();
+    assert_eq!(consumer.next(10).await.unwrap().len(), 1, "the other one is held");
+    assert_eq!((broker.reclaim(gone).await.unwrap(), consumer.next(10).await.unwrap().len()), (1, 1));
 }
 
 #[tokio::test]
