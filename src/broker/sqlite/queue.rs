@@ -20,6 +20,7 @@ pub(super) fn publish(
     let mut room = [const { None }; Queue::ALL.len()];
     let mut changes = Changes::default();
     let mut answers = Vec::with_capacity(messages.len());
+    let (mut row, mut place) = (write.sql.prepare_cached(ROW)?, write.sql.prepare_cached(PLACE)?);
     for message in messages {
         let queue = message.priority.queue();
         let (limit, left) = (limits.get(queue), &mut room[queue.index()]);
@@ -29,7 +30,9 @@ pub(super) fn publish(
         };
         *left = Some(free.saturating_sub(1));
         answers.push(if free > 0 {
-            insert(write.sql, message)?;
+            let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
+            let seq = row.insert(params![priority, id, generation, enqueued_at, expires_at, &**body])?;
+            place.execute(params![priority, seq])?;
             changes[queue.index()] += 1;
             Ok(())
         } else {
@@ -40,14 +43,9 @@ pub(super) fn publish(
     Ok(answers)
 }
 
-fn insert(sql: &Connection, message: &Message) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
-    let parameters = params![priority, id, generation, enqueued_at, expires_at, &**body];
-    let seq = sql.prepare_cached(insert)?.insert(parameters)?;
-    sql.prepare_cached("INSERT INTO waiting (priority, seq) VALUES (?1, ?2)")?.execute(params![priority, seq]).map(drop)
-}
+const ROW: &str = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const PLACE: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2)";
 
 /// Hands the first messages of a queue to a worker.
 pub(super) fn take(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Statement, params};
 
 use super::{entries, forget, life, tally::Tally, writer::Write};
 use crate::{
@@ -17,8 +17,9 @@ pub(super) fn admit(write: &mut Write<'_>, tasks: &[Admission]) -> rusqlite::Res
     forget::records(write, tasks.len() * 2)?;
     let mut tally = Tally::default();
     let mut answers = Vec::with_capacity(tasks.len());
+    let mut row = write.sql.prepare_cached(INSERT)?;
     for task in tasks {
-        let answer = admit_one(write, task)?;
+        let answer = admit_one(write, &mut row, task)?;
         if answer == Admitted::New {
             tally.of(task.message.priority.queue()).enqueued += 1;
         }
@@ -28,7 +29,7 @@ pub(super) fn admit(write: &mut Write<'_>, tasks: &[Admission]) -> rusqlite::Res
     Ok(answers)
 }
 
-fn admit_one(write: &mut Write<'_>, task: &Admission) -> rusqlite::Result<Admitted> {
+fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<Admitted> {
     let id = task.message.id;
     if let Some(key) = &task.unique_key
         && let Some(holder) = holder(write, key)?
@@ -36,7 +37,7 @@ fn admit_one(write: &mut Write<'_>, task: &Admission) -> rusqlite::Result<Admitt
         let known = life::known(write, id)?.is_some();
         return Ok(Admitted::Existing(if known { id } else { holder }));
     }
-    if !insert(write, task)? {
+    if !insert(row, task)? {
         return Ok(Admitted::Existing(id));
     }
     if let Some(key) = &task.unique_key {
@@ -56,11 +57,13 @@ fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
     write.sql.prepare_cached(query)?.query_row(params![key, lost], |row| row.get(0)).optional()
 }
 
-fn insert(write: &Write<'_>, task: &Admission) -> rusqlite::Result<bool> {
-    let insert = "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
-                  expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+const INSERT: &str =
+    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
+                      expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+
+fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
     let (message, state) = (&task.message, if task.at.is_some() { State::Scheduled } else { State::Queued });
-    let count = write.sql.prepare_cached(insert)?.execute(params![
+    let count = row.execute(params![
         message.id,
         task.kind,
         message.priority,
