@@ -48,6 +48,9 @@ struct Wish {
     /// Only contestants whose name contains this
     #[arg(long)]
     only: Option<String>,
+    /// How many tasks `ceiling`, `enqueue` and `drain` take [default: each its own number]
+    #[arg(long)]
+    tasks: Option<usize>,
     /// Worker slots of a worker that is measured
     #[arg(long, default_value_t = 256)]
     slots: u16,

@@ -22,6 +22,7 @@ pub enum Size {
 #[derive(Clone)]
 pub struct Site {
     pub size: Size,
+    tasks: Option<usize>,
     pub slots: u16,
     pub mix: PathBuf,
     /// The folder of the peers.
@@ -49,7 +50,15 @@ impl Site {
             _ => Size::Full,
         };
         let (servers, folder) = (Arc::new(servers), Arc::new(folder));
-        Ok(Self { size, slots: wish.slots, mix: wish.mix.clone(), peers: wish.peers(), servers, folder })
+        Ok(Self {
+            size,
+            tasks: wish.tasks,
+            slots: wish.slots,
+            mix: wish.mix.clone(),
+            peers: wish.peers(),
+            servers,
+            folder,
+        })
     }
 
     pub async fn close(&self) -> Result<()> {
@@ -73,6 +82,11 @@ impl Site {
             Size::Smoke => full / 500,
         };
         if count < 20 { 20 } else { count }
+    }
+
+    /// A number of tasks as the command line has it, or else for this size of run.
+    pub fn tasks(&self, full: usize) -> usize {
+        self.tasks.unwrap_or_else(|| self.count(full))
     }
 
     /// A pool whose tasks are on `lane`, with these settings beside.

@@ -31,20 +31,20 @@ pub fn ceilings() -> Vec<Contestant> {
 }
 
 async fn redis(site: Site) -> Result<Vec<Figure>> {
-    let tasks = site.count(400_000);
+    let tasks = site.tasks(400_000);
     Ok(figures("redis", tasks, &raw::redis::run(&site, tasks).await?))
 }
 
 async fn rabbitmq(site: Site, kind: Kind) -> Result<Vec<Figure>> {
     let (name, tasks) = match kind {
-        Kind::Quorum => ("rabbitmq quorum", site.count(100_000)),
-        Kind::Priority => ("rabbitmq priority", site.count(40_000)),
+        Kind::Quorum => ("rabbitmq quorum", site.tasks(100_000)),
+        Kind::Priority => ("rabbitmq priority", site.tasks(40_000)),
     };
     Ok(figures(name, tasks, &raw::rabbitmq::run(&site, kind, tasks).await?))
 }
 
 async fn sqlite(site: Site) -> Result<Vec<Figure>> {
-    let tasks = site.count(200_000);
+    let tasks = site.tasks(200_000);
     Ok(figures("sqlite", tasks, &raw::sqlite::run(&site, tasks).await?))
 }
 

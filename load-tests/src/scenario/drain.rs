@@ -63,7 +63,7 @@ const fn tasks_of(lane: Lane) -> usize {
 
 async fn drain(site: Site, lane: Lane, workers: usize) -> Result<Vec<Figure>> {
     let pool = site.pool(lane, "")?;
-    let count = site.count(tasks_of(lane));
+    let count = site.tasks(tasks_of(lane));
     let producer = tasks::producer(&pool.config).await?;
     tasks::enqueue(&producer, &tasks::noop(lane.priority())?, count, tasks::BATCH, 4).await?;
     drop(producer);

@@ -73,7 +73,7 @@ fn by_http(lane: Lane, way: &'static str, tasks: usize, batch: usize, connection
 
 async fn library(site: Site, lane: Lane, way: &str, full: usize, batch: usize, calls: usize) -> Result<Vec<Figure>> {
     let pool = site.pool(lane, "")?;
-    let count = site.count(full);
+    let count = site.tasks(full);
     let producer = tasks::producer(&pool.config).await?;
     let task = tasks::noop(lane.priority())?;
     // Queues are declared by the first task.
@@ -92,7 +92,7 @@ async fn http(site: Site, lane: Lane, way: &str, full: usize, batch: usize, conn
     let task = tasks::noop(lane.priority())?;
     first(&address, &task).await?;
     let body = if batch == 1 { serde_json::to_vec(&task)? } else { serde_json::to_vec(&vec![task.clone(); batch])? };
-    let calls = site.count(full).div_ceil(batch * connections);
+    let calls = site.tasks(full).div_ceil(batch * connections);
     let mut open = try_join_all((0..connections).map(|_| Connection::open(&address))).await?;
     let started = Instant::now();
     let posts = open.iter_mut().map(|connection| async {
@@ -112,7 +112,7 @@ async fn http(site: Site, lane: Lane, way: &str, full: usize, batch: usize, conn
 async fn ingress(site: Site) -> Result<Vec<Figure>> {
     let pool = site.pool(DOORS, "")?;
     let (dispatcher, address) = Process::dispatcher(&pool).await?;
-    let count = site.count(50_000);
+    let count = site.tasks(50_000);
     let task = NewTask { priority: None, ..tasks::noop(DOORS.priority())? };
     let exchange = format!("{}.ingress", pool.prefix);
     first(&address, &task).await?;
@@ -146,7 +146,7 @@ async fn arrived(pool: &Pool, count: usize) -> Result<()> {
 async fn file(site: Site) -> Result<Vec<Figure>> {
     let pool = site.pool(DOORS, "")?;
     let (dispatcher, address) = Process::dispatcher(&pool).await?;
-    let count = site.count(50_000);
+    let count = site.tasks(50_000);
     let task = tasks::noop(DOORS.priority())?;
     first(&address, &task).await?;
     let line = serde_json::to_string(&task)? + "\n";
