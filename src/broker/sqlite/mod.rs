@@ -1,7 +1,7 @@
 //! The broker in one SQLite file, the same one as the store's (the embedded profile).
 //!
-//! Guarantees: a message is a row from publish to ack; holding it is a mark on that row, so nothing is lost with a
-//! process; order is that of the rows, so what is released stands where it stood; costs do not follow a queue's length.
+//! Guarantees: a message is a row from publish to ack; whether it waits or is held is a row beside it, so nothing is lost with
+//! a process; order is that of the rows, so what is released stands where it stood; costs do not follow a queue's length.
 //! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
 
 mod consumer;

@@ -58,8 +58,8 @@ fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
 }
 
 const INSERT: &str =
-    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
-                      expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, expires_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
 
 fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
     let (message, state) = (&task.message, if task.at.is_some() { State::Scheduled } else { State::Queued });
