@@ -14,7 +14,7 @@ mod servers;
 mod site;
 mod worker;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{num::NonZeroUsize, path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, Subcommand};
@@ -50,7 +50,7 @@ struct Wish {
     only: Option<String>,
     /// How many tasks `ceiling`, `enqueue` and `drain` take [default: each its own number]
     #[arg(long)]
-    tasks: Option<usize>,
+    tasks: Option<NonZeroUsize>,
     /// Worker slots of a worker that is measured
     #[arg(long, default_value_t = 256)]
     slots: u16,

@@ -1,6 +1,7 @@
 //! Where a run happens: its folder, its servers, its size, and a fresh configuration for each measurement.
 
 use std::{
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,7 +23,7 @@ pub enum Size {
 #[derive(Clone)]
 pub struct Site {
     pub size: Size,
-    tasks: Option<usize>,
+    tasks: Option<NonZeroUsize>,
     pub slots: u16,
     pub mix: PathBuf,
     /// The folder of the peers.
@@ -86,7 +87,7 @@ impl Site {
 
     /// A number of tasks as the command line has it, or else for this size of run.
     pub fn tasks(&self, full: usize) -> usize {
-        self.tasks.unwrap_or_else(|| self.count(full))
+        self.tasks.map_or_else(|| self.count(full), NonZeroUsize::get)
     }
 
     /// A pool whose tasks are on `lane`, with these settings beside.

@@ -120,12 +120,13 @@ impl Writer {
     fn transact(&self, group: &mut [Box<dyn Job>], rings: &mut Rings) -> rusqlite::Result<Vec<Option<DatabaseError>>> {
         self.step("BEGIN IMMEDIATE")?;
         let mut write = Write { sql: &self.sql, now: Timestamp::now(), rings };
-        let mut failures = Vec::with_capacity(group.len());
         if let [job] = group {
+            // Undone with the transaction: a savepoint would keep a copy of each page that it changes.
             job.run(&mut write)?;
             self.step("COMMIT")?;
             return Ok(vec![None]);
         }
+        let mut failures = Vec::with_capacity(group.len());
         for job in group {
             self.step("SAVEPOINT job")?;
             let outcome = job.run(&mut write);

@@ -252,7 +252,7 @@ impl Stage {
     }
 
     /// Lets the supervisor look at the registry for as long as this is polled.
-    async fn look(office: Arc<Office>) {
+    async fn look(office: Arc<Office>) -> Infallible {
         loop {
             office.looks.add_permits(1);
             sleep(Duration::from_millis(5)).await;
@@ -334,7 +334,7 @@ async fn a_stopped_worker_is_found_hanging_and_replaced() {
     let look = Stage::look(stage.office.clone());
     tokio::select! {
         buried = stage.buried() => assert_eq!(buried, victim),
-        () = look => {}
+        never = look => match never {},
     }
     let replacement = stage.started().await.0;
     let ids: HashSet<_> = stage.end().await.iter().map(|left| left.worker).collect();
@@ -524,7 +524,7 @@ async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &s
     let look = Stage::look(stage.office.clone());
     let new = tokio::select! {
         new = stage.started() => new.0,
-        () = look => unreachable!(),
+        never = look => match never {},
     };
     assert_ne!(old, new);
     stage.until(|members| members.len() == 1 && members[0].worker == new).await;
@@ -563,7 +563,7 @@ async fn a_manual_pool_waits_for_its_operator() {
     let look = Stage::look(stage.office.clone());
     tokio::select! {
         started = stage.started() => drop(started),
-        () = look => unreachable!(),
+        never = look => match never {},
     }
     stage.end().await;
 }

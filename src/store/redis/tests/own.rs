@@ -63,12 +63,18 @@ async fn another_prefix_is_another_pool() {
     assert!(!other.record(task.message.id).await.unwrap().unwrap().state.is_final());
 }
 
-/// A record may go by itself while its task waits on a queue and after it is over, never between.
-#[tokio::test]
-async fn inv_1_records_of_running_and_scheduled_tasks_do_not_expire() {
+/// A store, and a way to look at what it has written.
+async fn opened() -> (Config, RedisStore, Link) {
     let config = open(Config::default()).await.0;
     let store = RedisStore::open(&config).await.unwrap();
     let link = Link::open(&config.redis).await.unwrap();
+    (config, store, link)
+}
+
+/// A record may go by itself while its task waits on a queue and after it is over, never between.
+#[tokio::test]
+async fn inv_1_records_of_running_and_scheduled_tasks_do_not_expire() {
+    let (config, store, link) = opened().await;
     let task = admission("k");
     let id = task.message.id;
     let ttl = async |what: &str| -> i64 {
@@ -93,9 +99,7 @@ async fn inv_1_records_of_running_and_scheduled_tasks_do_not_expire() {
 /// Tokens come from the clock where the counter was lost, so that a zombie's token is never given again.
 #[tokio::test]
 async fn inv_2_tokens_rise_past_a_lost_counter() {
-    let config = open(Config::default()).await.0;
-    let store = RedisStore::open(&config).await.unwrap();
-    let link = Link::open(&config.redis).await.unwrap();
+    let (_, store, link) = opened().await;
     let worker = WorkerId::new();
     let first = claim(&store, worker, &admission("a")).await;
     link.send::<i64>(cmd("DEL").arg(format!("{}:token", link.base()))).await.unwrap();
@@ -105,9 +109,7 @@ async fn inv_2_tokens_rise_past_a_lost_counter() {
 /// The steps of a task without a unique key are made on its packed record, those of one with a key on a table of it.
 #[tokio::test]
 async fn the_short_way_writes_the_record_of_the_long_way() {
-    let config = open(Config::default()).await.0;
-    let store = RedisStore::open(&config).await.unwrap();
-    let link = Link::open(&config.redis).await.unwrap();
+    let (_, store, link) = opened().await;
     let keyed = admission("k");
     let plain = Admission {
         unique_key: None,

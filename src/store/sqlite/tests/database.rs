@@ -143,6 +143,21 @@ async fn a_failing_write_is_undone_alone() {
     assert_eq!((rows.await.unwrap(), kept), (vec![1, 3], 2), "one broke off, one met a row that was there");
 }
 
+#[tokio::test]
+async fn a_write_that_fails_alone_is_undone() {
+    let file = open(Config::default()).await;
+    let database = file.database().await;
+    let failing = |write: &mut Write<'_>| {
+        write.sql.execute("INSERT INTO paused VALUES (1)", ())?;
+        Err::<(), _>(rusqlite::Error::InvalidQuery)
+    };
+    assert!(database.write(failing).await.is_err());
+    let count = |sql: &Connection| sql.query_row("SELECT count(*) FROM paused", (), |row| row.get::<_, i64>(0));
+    assert_eq!(database.read(count).await.unwrap(), 0);
+    database.write(|write| write.sql.execute("INSERT INTO paused VALUES (2)", ())).await.unwrap();
+    assert_eq!(database.read(count).await.unwrap(), 1, "the writer goes on");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_ring_is_made_up_for() {
     let file = open(Config::default()).await;
