@@ -9,6 +9,7 @@ mod http;
 mod noop;
 mod reply;
 mod request;
+mod retry_after;
 mod sleep;
 
 use std::{io, sync::Arc};

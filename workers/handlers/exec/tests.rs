@@ -52,9 +52,8 @@ async fn inv10_the_environment_holds_what_was_named_and_no_more() {
     let mut spec = testing::exec(&["env"]);
     spec.env = BTreeMap::from([("GIVEN".to_owned(), "yes".to_owned())]);
     spec.pass_env = vec!["CARGO_PKG_NAME".to_owned(), "NOT_SET_ANYWHERE".to_owned()];
-    let listing = handler(spec).run(Attempt::new(&"x").context).await.unwrap_err().message;
-    // The listing is no JSON, so it is quoted; ask for single variables instead.
-    assert!(listing.contains("not JSON"), "{listing}");
+    let listing: String = handler(spec).run(Attempt::new(&"x").context).await.unwrap().decode().unwrap();
+    assert!(listing.contains("GIVEN=yes") && !listing.contains("CARGO_MANIFEST_DIR"), "{listing}");
     let secret = "printf '\"%s\"' \"${CARGO_MANIFEST_DIR-none} ${CLAWPOOL_ATTEMPT} ${PATH:+path}\"";
     assert_eq!(answer(secret).await, json!("none 2 path"));
     let mut spec = testing::exec(&["sh", "-c", "printf '\"%s\"' \"$GIVEN $CARGO_PKG_NAME\""]);
@@ -92,10 +91,15 @@ async fn signals_are_named() {
 }
 
 #[tokio::test]
-async fn output_that_is_not_json_is_quoted() {
-    let fault = failure("echo Traceback; echo 'why not' >&2").await;
-    assert!(fault.message.contains(r#"it begins with "Traceback\n""#), "{fault}");
-    assert!(!fault.fatal);
+async fn text_on_standard_output_is_the_result() {
+    assert_eq!(answer("echo Done; echo 'by the way' >&2").await, json!("Done"));
+    assert_eq!(answer(r#"printf '\357\273\277{"sent": 1}'"#).await, json!({"sent": 1}));
+}
+
+#[tokio::test]
+async fn text_of_a_program_that_failed_is_no_result() {
+    let fault = failure("echo Traceback; exit 1").await;
+    assert_eq!((fault.class, fault.message.as_str()), (ErrorClass::Other, "the program ended with exit code 1"));
 }
 
 #[tokio::test]
