@@ -59,7 +59,7 @@ pub struct Enqueue {
     /// Tasks of one session belong together
     #[arg(long)]
     session: Option<String>,
-    /// How long the result is kept
+    /// How long the result is kept; at least results.dedupe, ten minutes
     #[arg(long, value_parser = duration)]
     result_ttl: Option<Duration>,
     /// Wait this long for the result and print it

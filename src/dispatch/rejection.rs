@@ -42,7 +42,7 @@ impl Rejection {
     }
 
     pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
-        let message = format!("{error}; nothing was taken, try again in {}", humantime::format_duration(retry_after));
+        let message = format!("{error}; nothing was taken");
         Self { code, message, field: None, retry_after: Some(retry_after), fault: Fault::Busy }
     }
 

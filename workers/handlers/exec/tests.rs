@@ -8,7 +8,8 @@ use crate::handlers::testing::{self, Attempt};
 const LIMIT: usize = 4096;
 
 fn handler(spec: config::Exec) -> Exec {
-    Exec::new(spec, LIMIT, Duration::from_secs(1)).unwrap()
+    let worker = config::WorkerSettings { stop_grace: Duration::from_secs(1), ..Default::default() };
+    Exec::new(spec, LIMIT, &worker).unwrap()
 }
 
 fn shell(script: &str) -> Exec {
@@ -181,6 +182,54 @@ async fn the_deadline_stops_the_program() {
     let fault = shell("sleep 1000").run(attempt.context).await.unwrap_err();
     assert_eq!(fault.class, ErrorClass::Timeout);
     assert!(fault.message.contains("deadline") && fault.message.contains("SIGTERM"), "{fault}");
+}
+
+/// A program that moves a part of itself into a session of its own; that part holds `PIPE` open.
+fn leaver(pipe: &std::path::Path, then: &str) -> Exec {
+    let script =
+        format!("setsid sh -c 'exec 3>\"$PIPE\"; echo progress: up >&2; : >\"$PIPE.up\"; sleep 1000' & {then}");
+    let mut spec = testing::exec(&["sh", "-c", &script]);
+    spec.env.insert("PIPE".into(), pipe.display().to_string());
+    handler(spec)
+}
+
+#[tokio::test]
+async fn the_deadline_stops_what_left_the_tree_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, end) = fifo(&folder);
+    let attempt = Attempt::new(&"x");
+    let context = attempt.context.clone();
+    let running = tokio::spawn(async move { leaver(&path, "wait").run(context).await });
+    attempt.news().await;
+    attempt.cancel();
+    assert_eq!(running.await.unwrap().unwrap_err().class, ErrorClass::Timeout);
+    all_gone(end).await;
+}
+
+#[tokio::test]
+async fn what_left_the_tree_does_not_outlive_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, end) = fifo(&folder);
+    let leaver = leaver(&path, "until [ -e \"$PIPE.up\" ]; do sleep 0.01; done");
+    let ended = leaver.run(Attempt::new(&"x").context);
+    assert!(timeout(Duration::from_secs(30), ended).await.is_ok());
+    all_gone(end).await;
+}
+
+#[tokio::test]
+async fn a_thread_that_ends_stops_no_program() {
+    let runtime = tokio::runtime::Handle::current();
+    let started = std::thread::spawn(move || {
+        let _entered = runtime.enter();
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", "read line; exit 7"]).stdin(std::process::Stdio::piped());
+        Tree::spawn(command).unwrap()
+    });
+    let mut tree = started.join().unwrap();
+    let line = tree.stdin();
+    assert!(timeout(Duration::from_millis(100), tree.wait()).await.is_err(), "it waits for its line");
+    drop(line);
+    assert_eq!(tree.wait().await.unwrap().code(), Some(7));
 }
 
 #[tokio::test]
