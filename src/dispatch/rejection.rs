@@ -85,3 +85,16 @@ impl From<StoreError> for Rejection {
         if error.is_retryable() { Self::busy(code, error, Duration::from_secs(1)) } else { Self::internal(code, error) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever answers adds it once, from the field.
+    #[test]
+    fn the_text_of_a_busy_server_leaves_the_time_to_its_field() {
+        let rejection = Rejection::busy("CP-1203", "the queue is full", Duration::from_secs(5));
+        assert_eq!(rejection.message, "the queue is full; nothing was taken");
+        assert_eq!(rejection.retry_after, Some(Duration::from_secs(5)));
+    }
+}
