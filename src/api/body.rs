@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Api, decode, error::ApiError};
-use crate::config::Limits;
+use crate::{config::Limits, task::without_mark};
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,10 @@ impl FromRequest<Arc<Api>> for Body {
             .await
             .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "CP-1401", "the body did not arrive within 60s"))?
             .map_err(|error| unread(&error, limit))?;
+        let bytes = match format {
+            Format::Json => bytes.slice_ref(without_mark(&bytes)),
+            Format::MessagePack => bytes,
+        };
         Ok(Self { bytes, format, _room: room })
     }
 }

@@ -9,7 +9,9 @@ use crate::{
     dispatch::Accepted,
     store::{DeadLetter, QueueTotals, Record},
     supervise::{Event, Level},
-    task::{DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, span},
+    task::{
+        DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId, span,
+    },
 };
 
 /// What every refusal looks like.
@@ -79,6 +81,9 @@ pub struct QueueView {
     pub totals: QueueTotals,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// After a pause: workers that have not said yet that they start nothing more of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<WorkerId>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

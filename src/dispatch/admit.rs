@@ -44,7 +44,7 @@ impl Door {
             expires_at: times.expires_at(class.ttl, now),
             sla: class.sla,
             timeout: new.timeout.unwrap_or(class.timeout),
-            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
+            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl).max(self.config.results.dedupe),
             max_attempts: new.max_attempts,
             retry: new.retry.clone(),
             payload_bytes: new.payload.as_message_pack().len(),

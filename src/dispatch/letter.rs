@@ -12,7 +12,7 @@ use serde::{
 use super::Rejection;
 use crate::{
     config::Limits,
-    task::{NewTask, Payload},
+    task::{NewTask, Payload, without_mark},
 };
 
 /// Nesting of a task around its payload, and of the array around the tasks.
@@ -28,7 +28,7 @@ impl Format {
     /// By what the producer says, else by the first byte: JSON's brackets are numbers in MessagePack, and no task.
     pub(super) fn of(content_type: Option<&str>, body: &[u8]) -> Self {
         let named = content_type.unwrap_or_default().to_ascii_lowercase();
-        match body.trim_ascii_start().first() {
+        match without_mark(body).trim_ascii_start().first() {
             _ if named.contains("json") => Self::Json,
             _ if named.contains("msgpack") => Self::MessagePack,
             Some(b'{' | b'[') => Self::Json,
@@ -49,7 +49,7 @@ pub(super) fn parts(body: &[u8], format: Format, limits: &Limits) -> Result<Vec<
     let parts = Parts { most: limits.batch.into() };
     let read = match format {
         Format::Json => {
-            let mut reader = serde_json::Deserializer::from_slice(body);
+            let mut reader = serde_json::Deserializer::from_slice(without_mark(body));
             let read = parts.deserialize(&mut reader).and_then(|values| reader.end().map(|()| values));
             read.map_err(|error| error.to_string())
         }
@@ -141,6 +141,14 @@ mod tests {
         }
         for body in [serde_json::to_vec(&many).unwrap(), rmp_serde::to_vec_named(&many).unwrap()] {
             assert_eq!(read(&body, None).unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_costs_nothing() {
+        let body = "\u{feff}{\"kind\": \"a.b\"}".as_bytes();
+        for content_type in [None, Some("application/json")] {
+            assert_eq!(read(body, content_type).unwrap().len(), 1);
         }
     }
 

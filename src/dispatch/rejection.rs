@@ -42,7 +42,7 @@ impl Rejection {
     }
 
     pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
-        let message = format!("{error}; nothing was taken, try again in {}", humantime::format_duration(retry_after));
+        let message = format!("{error}; nothing was taken");
         Self { code, message, field: None, retry_after: Some(retry_after), fault: Fault::Busy }
     }
 
@@ -83,5 +83,18 @@ impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         let code = error.code();
         if error.is_retryable() { Self::busy(code, error, Duration::from_secs(1)) } else { Self::internal(code, error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever answers adds it once, from the field.
+    #[test]
+    fn the_text_of_a_busy_server_leaves_the_time_to_its_field() {
+        let rejection = Rejection::busy("CP-1203", "the queue is full", Duration::from_secs(5));
+        assert_eq!(rejection.message, "the queue is full; nothing was taken");
+        assert_eq!(rejection.retry_after, Some(Duration::from_secs(5)));
     }
 }

@@ -38,7 +38,7 @@ use crate::{
 /// Tells a supervised worker the id under which its supervisor knows it; it must register as that.
 pub const WORKER_ENV: &str = "CLAWPOOL_WORKER_ID";
 pub const POOL_ENV: &str = "CLAWPOOL_POOL";
-/// Marks every program that a supervised worker's tasks start, so that none outlives a killed worker.
+/// Marks every program that a worker's tasks start, so that none outlives a killed worker.
 pub const OWNER_ENV: &str = "CLAWPOOL_OWNER";
 
 /// Beyond its own grace, for a stopping worker to settle what it gave back.

@@ -13,7 +13,7 @@ use super::{
     child::{Child, Fate, Turn, ended},
     children::{Children, MARGIN},
     crash::{self, Cause, CrashReport},
-    orphans,
+    orphans::{Mark, end_marked_aside},
     recycle::Reason,
     restart::{Death, Restarts, Verdict, Why},
     signal,
@@ -63,6 +63,13 @@ impl Children {
             let turn = child.live(&self.pool, self.looks.subscribe(), &place.orders, shutdown).await;
             // Its successor has an id of its own from now on.
             match turn {
+                // Somebody else told it to leave: an operator's drain, a signal.
+                Turn::Died(fate) if fate.is_leave() && child.seen.is_some() => {
+                    self.roster().down(place.number);
+                    tracing::info!(pool = self.pool.name, %worker, "worker left and is replaced");
+                    self.bury(worker).await;
+                    place.verdict = Verdict::After(std::time::Duration::ZERO, Why::Policy);
+                }
                 Turn::Died(fate) => {
                     self.roster().down(place.number);
                     let death = self.mourn(&mut child, &fate).await;
@@ -198,7 +205,7 @@ impl Children {
     /// Sends a dead worker's tasks back at once and answers which it had claimed. Its programs are ended first, so that
     /// none runs twice at a time.
     async fn bury(&self, worker: WorkerId) -> Vec<TaskId> {
-        let killed = orphans::kill(worker).await;
+        let killed = end_marked_aside(vec![Mark::owner(&worker.to_string())]).await;
         if killed > 0 {
             tracing::warn!(%worker, killed, "ended the programs that the worker left running");
         }

@@ -117,6 +117,7 @@ mod tests {
             lease: Duration::from_secs(3),
             usage: None,
             done: Default::default(),
+            paused: None,
         };
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }

@@ -13,6 +13,7 @@ mod priority;
 mod queue;
 pub mod span;
 mod state;
+mod text;
 mod time;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
@@ -23,4 +24,5 @@ pub use payload::Payload;
 pub use priority::Priority;
 pub use queue::Queue;
 pub use state::{Outcome, State};
+pub use text::without_mark;
 pub use time::Timestamp;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, WorkerError, meter::Meter};
@@ -34,6 +34,10 @@ pub(super) struct Vitals {
     /// Attempts that have ended, and the microseconds that they ran.
     done: AtomicU64,
     run: AtomicU64,
+    /// Queues of which nothing starts any more.
+    paused: Mutex<Vec<Queue>>,
+    /// Something that whoever paused a queue waits to hear.
+    news: Notify,
     /// Since when every beat has arrived.
     sound_since: Mutex<Option<Instant>>,
 }
@@ -45,6 +49,19 @@ impl Vitals {
 
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The engine starts nothing more of these. The next heartbeat says so, and comes at once when they have changed.
+    pub fn set_paused(&self, queues: &[Queue]) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if *paused != queues {
+            *paused = queues.to_vec();
+            self.news.notify_one();
+        }
+    }
+
+    fn paused(&self) -> Vec<Queue> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn attempt_ended(&self, ran: Duration) {
@@ -126,6 +143,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
+                () = self.vitals.news.notified() => {}
                 () = self.stop.cancelled() => break,
             }
             match self.beat(&mut store).await {
@@ -153,6 +171,7 @@ impl Keeper {
         self.beat.progress = self.progress.take();
         self.beat.usage = self.meter.read();
         self.beat.done = self.vitals.done();
+        self.beat.paused = Some(self.vitals.paused());
         // A beat that takes longer than the lease is as good as a missed one.
         tokio::time::timeout(self.beat.lease, store.beat(&self.beat)).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable { store: "task", reason: format!("no answer within {:?}", self.beat.lease) })

@@ -180,5 +180,6 @@ fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
         lease: config.worker.lease,
         usage: None,
         done: Default::default(),
+        paused: None,
     }
 }

@@ -16,6 +16,7 @@ mod demo;
 mod examples;
 mod idle;
 mod ingress;
+mod pausing;
 mod priorities;
 mod support;
 mod wishes;
@@ -34,5 +35,7 @@ mod service;
 mod stopping;
 #[cfg(unix)]
 mod worker_killed;
+#[cfg(unix)]
+mod worker_programs;
 #[cfg(unix)]
 mod worker_suspended;

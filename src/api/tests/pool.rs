@@ -52,7 +52,16 @@ impl Pool {
     }
 
     pub(super) async fn beat(&self, running: u32) -> Orders {
-        let beat = Beat {
+        self.store.beat(&self.beat_of(running)).await.unwrap()
+    }
+
+    /// The worker says that it starts nothing of these.
+    pub(super) async fn beat_paused(&self, paused: &[Queue]) {
+        self.store.beat(&Beat { paused: Some(paused.to_vec()), ..self.beat_of(0) }).await.unwrap();
+    }
+
+    fn beat_of(&self, running: u32) -> Beat {
+        Beat {
             worker: self.worker,
             pool: "general".into(),
             host: "here".into(),
@@ -66,8 +75,8 @@ impl Pool {
             lease: HOUR,
             usage: None,
             done: Default::default(),
-        };
-        self.store.beat(&beat).await.unwrap()
+            paused: None,
+        }
     }
 
     /// Claims a task as a worker does.

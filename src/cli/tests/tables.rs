@@ -56,6 +56,7 @@ fn queues_table() {
         paused: queue == Queue::High,
         totals,
         error,
+        unconfirmed: vec![],
     };
     let queues = [view(Queue::P0, Some(12), None), view(Queue::High, None, Some("RabbitMQ is away".into()))];
     insta::assert_snapshot!(queues::listing(&queues));
@@ -93,6 +94,7 @@ fn workers_table() {
         lease: Duration::from_secs(3),
         usage: None,
         done: Default::default(),
+        paused: None,
     };
     let worker =
         |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };

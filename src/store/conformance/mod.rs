@@ -238,6 +238,7 @@ pub(crate) fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
         lease,
         usage: None,
         done: Default::default(),
+        paused: None,
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Write, leaders, tally};
+use super::{Write, candidates, leaders, tally};
 use crate::{
     store::{ControlStore, Fence, QueueTotals, Role, StoreError},
     task::{Queue, Timestamp, WorkerId},
@@ -12,7 +12,10 @@ use crate::{
 #[async_trait]
 impl ControlStore for super::SqliteStore {
     async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
-        Ok(self.database.write(move |write| leaders::lead(write, role, who, lease)).await?)
+        self.candidates.hold(who);
+        let folder = self.candidates.folder().to_owned();
+        let is_dead = move |leader| candidates::is_dead(&folder, leader);
+        Ok(self.database.write(move |write| leaders::lead(write, role, who, lease, is_dead)).await?)
     }
 
     async fn resign(&self, fence: Fence) -> Result<(), StoreError> {

@@ -70,6 +70,10 @@ impl Database {
         blocking(&path.clone(), move || Self::start(&path, synchronous)).await
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn start(path: &Path, synchronous: Synchronous) -> Result<Arc<Self>, DatabaseError> {
         let system = |error: std::io::Error| DatabaseError::refused(format!("{}: {error}", path.display()));
         let sql = connection::create(path, synchronous)?;

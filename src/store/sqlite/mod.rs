@@ -5,6 +5,7 @@
 //! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
 
 mod admission;
+mod candidates;
 mod claim;
 mod columns;
 mod connection;
@@ -33,6 +34,7 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
+use self::candidates::Candidates;
 pub(crate) use self::{
     columns::{MESSAGE, message},
     database::Database,
@@ -46,6 +48,7 @@ use crate::config::Config;
 pub struct SqliteStore {
     database: Arc<Database>,
     rules: Rules,
+    candidates: Candidates,
 }
 
 impl SqliteStore {
@@ -61,7 +64,8 @@ impl SqliteStore {
             dedupe: config.results.dedupe,
             keep_dead: config.results.dead,
         };
-        Self { database, rules }
+        let candidates = Candidates::beside(database.path());
+        Self { database, rules, candidates }
     }
 }
 
