@@ -4,7 +4,6 @@ use axum::{Json, extract::State};
 
 use super::{Api, auth::Caller, error::ApiError, query::Params, view::AlertView};
 use crate::{
-    config::Scope,
     store::{Entry, Page, Topic},
     supervise::{Alert, Level},
     task::Timestamp,
@@ -16,7 +15,7 @@ pub(super) async fn list(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<Page<AlertView>>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees()?;
     let (pool, since, level) = (params.text("pool"), params.time("since")?, params.value::<Level>("level")?);
     let (cursor, limit) = (params.text("cursor"), params.limit()?);
     params.done()?;

@@ -6,20 +6,34 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use super::{Api, error::ApiError};
-use crate::config::{Scope, Token};
+use crate::{
+    config::{Scope, Token},
+    dispatch::{Bearer, Rights},
+    store::Record,
+};
 
 /// Who asks, and what they may do.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
-    scopes: Vec<Scope>,
+    scopes: Arc<[Scope]>,
+    /// Nobody's where no tokens are configured.
+    bearer: Option<Arc<Bearer>>,
 }
 
 impl Caller {
-    const ALL: [Scope; 4] = [Scope::Enqueue, Scope::Priority, Scope::Read, Scope::Admin];
+    fn anybody() -> Self {
+        let scopes = [Scope::Enqueue, Scope::Priority, Scope::Read, Scope::Admin];
+        Self { scopes: scopes.into(), bearer: None }
+    }
+
+    fn of(token: &Token) -> Self {
+        let bearer = Bearer { name: token.name.clone(), tenants: token.tenants.clone() };
+        Self { scopes: token.scopes.as_slice().into(), bearer: Some(Arc::new(bearer)) }
+    }
 
     pub(super) fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
@@ -33,6 +47,65 @@ impl Caller {
         let names = any.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ");
         Err(ApiError::forbidden(format!("this token lacks the scope {names}: add it to its scopes in [[api.tokens]]")))
     }
+
+    /// Goes on when the caller may look at what is not told apart by tenant.
+    pub(super) fn oversees(&self) -> Result<(), ApiError> {
+        self.needs(&[Scope::Read])?;
+        if self.tenants().is_empty() {
+            return Ok(());
+        }
+        Err(ApiError::forbidden("this shows the tasks of every tenant, and the token is for some: use another token"))
+    }
+
+    pub(super) fn rights(&self) -> Rights {
+        Rights { priority: self.may(Scope::Priority), bearer: self.bearer.clone() }
+    }
+
+    /// Whether the caller may know of this task: it is of one of its tenants and, for who may only enqueue, its own.
+    pub(super) fn sees(&self, record: &Record) -> bool {
+        let Some(bearer) = &self.bearer else { return true };
+        let looks = self.may(Scope::Read) || self.may(Scope::Admin);
+        bearer.is_for(record.tenant.as_deref()) && (looks || record.enqueued_by.as_ref() == Some(&bearer.name))
+    }
+
+    pub(super) fn is_for(&self, tenant: Option<&str>) -> bool {
+        self.bearer.as_ref().is_none_or(|bearer| bearer.is_for(tenant))
+    }
+
+    /// The tenant of a listing: the one asked for, or the only one that the token is for.
+    pub(super) fn tenant(&self, asked: Option<String>) -> Result<Option<String>, ApiError> {
+        let tenants = self.tenants();
+        match (asked, tenants) {
+            (asked, []) => Ok(asked),
+            (None, [only]) => Ok(Some(only.clone())),
+            (Some(asked), own) if own.contains(&asked) => Ok(Some(asked)),
+            (_, own) => {
+                let message = format!("this token is for the tenants {}: say which, with tenant=", own.join(", "));
+                Err(ApiError::forbidden(message).at(Some("tenant")))
+            }
+        }
+    }
+
+    fn tenants(&self) -> &[String] {
+        self.bearer.as_ref().map_or(&[], |bearer| &bearer.tenants)
+    }
+}
+
+/// The tokens, each with who shows it.
+pub(super) struct Tokens(Vec<(SecretString, Caller)>);
+
+impl Tokens {
+    pub(super) fn new(tokens: &[Token]) -> Self {
+        Self(tokens.iter().map(|token| (token.secret.clone(), Caller::of(token))).collect())
+    }
+
+    /// Every token is compared, and in constant time: how long it takes says nothing about any of them.
+    fn find(&self, given: &[u8]) -> Option<&Caller> {
+        self.0.iter().fold(None, |known, (secret, caller)| {
+            let same = bool::from(secret.expose_secret().as_bytes().ct_eq(given));
+            if same { Some(caller) } else { known }
+        })
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -45,12 +118,13 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Lets a request in: with a known token or, where no tokens are configured, from this machine's own programs.
 pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let tokens = &api.config.api.tokens;
-    let caller = match tokens.as_slice() {
-        [] => local(&request),
+    let caller = if api.tokens.0.is_empty() {
+        local(&request)
+    } else if request.uri().path() == "/health" {
         // Probes carry no token, and learn nothing here that they must not.
-        _ if request.uri().path() == "/health" => return next.run(request).await,
-        tokens => bearer(tokens, request.headers()),
+        return next.run(request).await;
+    } else {
+        bearer(&api.tokens, request.headers())
     };
     match caller {
         Ok(caller) => {
@@ -61,7 +135,7 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, nex
     }
 }
 
-fn bearer(tokens: &[Token], headers: &HeaderMap) -> Result<Caller, ApiError> {
+fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
         ApiError::unauthorised("a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)")
     })?;
@@ -70,13 +144,7 @@ fn bearer(tokens: &[Token], headers: &HeaderMap) -> Result<Caller, ApiError> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
         _ => return Err(ApiError::unauthorised("the Authorization header must read: Bearer TOKEN")),
     };
-    // Every token is compared, and in constant time: how long it takes says nothing about any of them.
-    let known = tokens.iter().fold(None, |known, token| {
-        let same = bool::from(token.secret.expose_secret().as_bytes().ct_eq(given));
-        if same { Some(token) } else { known }
-    });
-    let token = known.ok_or_else(|| ApiError::unauthorised("this token is not known here"))?;
-    Ok(Caller { scopes: token.scopes.clone() })
+    tokens.find(given).cloned().ok_or_else(|| ApiError::unauthorised("this token is not known here"))
 }
 
 /// Without tokens everybody on this machine may do everything, but not every web page that its browser shows: a page
@@ -98,7 +166,7 @@ fn local(request: &Request) -> Result<Caller, ApiError> {
             format!("requests from web pages of {origin:?} are refused: configure api.tokens to allow others");
         return Err(ApiError::forbidden(message));
     }
-    Ok(Caller { scopes: Caller::ALL.to_vec() })
+    Ok(Caller::anybody())
 }
 
 /// Whether no name service had a say in where this host is.

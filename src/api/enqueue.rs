@@ -33,11 +33,10 @@ pub(super) async fn enqueue(
     caller.needs(&[Scope::Enqueue])?;
     let wait = params.wait()?;
     params.done()?;
-    let rights = rights(&caller);
     match decode::parts(&body.bytes, body.format, &api.config.limits)? {
         Parts::One(bytes) => {
             let task = decode::value(bytes, body.format, &api.config.limits)?;
-            one(&api, task, rights, wait).await
+            one(&api, &caller, task, wait).await
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
@@ -45,7 +44,7 @@ pub(super) async fn enqueue(
         )),
         Parts::Many(parts) => {
             let tasks = parts.into_iter().map(|bytes| decode::value(bytes, body.format, &api.config.limits)).collect();
-            Ok(batch(&api, tasks, rights).await?.into_response())
+            Ok(batch(&api, tasks, caller.rights()).await?.into_response())
         }
     }
 }
@@ -58,19 +57,17 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let task: NewTask = body.decode(&api.config.limits)?;
-    Ok(Json(api.producer.explain(&task, rights(&caller))?))
+    Ok(Json(api.producer.explain(&task, &caller.rights())?))
 }
 
-fn rights(caller: &Caller) -> Rights {
-    Rights { priority: caller.may(Scope::Priority) }
-}
-
-async fn one(api: &Api, task: NewTask, rights: Rights, wait: Option<Duration>) -> Result<Response, ApiError> {
-    let answer = api.producer.enqueue(vec![task], rights).await.pop();
+async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
+    let answer = api.producer.enqueue(vec![task], caller.rights()).await.pop();
     let accepted = answer.ok_or_else(|| ApiError::internal("the door gave no answer"))??;
     let mut view = AcceptedView::from(accepted);
     if let Some(wait) = wait {
-        view.task = tasks::wait(api, view.id, wait).await?.map(Box::new);
+        // The task of a known unique key may be another token's.
+        let record = tasks::wait(api, view.id, wait).await?.filter(|record| caller.sees(record));
+        view.task = record.map(Box::new);
     }
     let status = if view.duplicate { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(view)).into_response())

@@ -55,6 +55,7 @@ pub struct Api {
     room: Arc<Semaphore>,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
+    tokens: auth::Tokens,
 }
 
 impl Api {
@@ -62,7 +63,8 @@ impl Api {
         // Before the first request is timed.
         crate::telemetry::metrics();
         let room = Arc::new(Semaphore::new(body::ROOM));
-        Self { producer, broker, store, config, instance: WorkerId::new(), room, closing: CancellationToken::new() }
+        let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());
+        Self { producer, broker, store, config, instance: WorkerId::new(), room, closing, tokens }
     }
 
     /// Every route there is.

@@ -30,7 +30,7 @@ pub(super) async fn list(
         state: params.value("state")?,
         kind: params.text("kind"),
         priority: params.value("priority")?,
-        tenant: params.text("tenant"),
+        tenant: caller.tenant(params.text("tenant"))?,
     };
     let (cursor, limit) = (params.text("cursor"), params.limit()?);
     params.done()?;
@@ -51,7 +51,7 @@ pub(super) async fn show(
         Some(limit) => wait(&api, id, limit).await?,
         None => api.store.record(id).await?,
     };
-    record.map(Json).ok_or_else(|| unknown(id))
+    record.filter(|record| caller.sees(record)).map(Json).ok_or_else(|| unknown(id))
 }
 
 /// The task when it is final, or as it stands after `limit` or when the server stops.
@@ -65,6 +65,10 @@ pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Optio
 pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let id = name.parse("id")?;
+    let record = api.store.record(id).await?;
+    if !record.is_some_and(|record| caller.sees(&record)) {
+        return Err(unknown(id));
+    }
     let (status, state) = match api.store.cancel(id).await? {
         Cancelled::Done => (StatusCode::OK, TaskState::Cancelled),
         Cancelled::Signalled => (StatusCode::ACCEPTED, TaskState::Running),
@@ -88,5 +92,7 @@ pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name)
 }
 
 fn unknown(id: TaskId) -> ApiError {
-    ApiError::not_found(format!("no task {id}: it never was here, or it finished and has been forgotten"))
+    ApiError::not_found(format!(
+        "no task {id}: it never was here, it finished and has been forgotten, or another token enqueued it"
+    ))
 }

@@ -204,9 +204,24 @@ pub struct AlertView {
 }
 
 /// Answer to a bulk change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountView {
     pub count: u64,
+    /// Requeue: left where they are, because another task with their unique key is not finished.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u64,
+}
+
+impl std::ops::AddAssign for CountView {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.kept += other.kept;
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -121,4 +121,16 @@ pub(super) const ROWS: &[Row] = &[
         "The accepted task could not be written as a message. This is a fault of the program.",
         "Report it, with the task's kind and the log line.",
     ),
+    (
+        "CP-1125",
+        "Tenant not allowed",
+        "The token is for certain tenants, and the task names none of them.",
+        "Name one of the tenants that the token's entry in [[api.tokens]] lists, or use another token.",
+    ),
+    (
+        "CP-1126",
+        "Id taken",
+        "A task with this id was enqueued with another token or for another tenant.",
+        "Send a UUID of its own for each task (version 7 sorts by time), or none.",
+    ),
 ];

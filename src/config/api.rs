@@ -34,12 +34,15 @@ pub struct Token {
     #[schemars(with = "String")]
     pub secret: SecretString,
     pub scopes: Vec<Scope>,
+    /// Only for tasks of these tenants. Empty: for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// Add tasks, read and cancel them.
+    /// Add tasks, read and cancel the token's own.
     Enqueue,
     /// Choose a task's priority.
     Priority,

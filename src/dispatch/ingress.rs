@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Who may publish to the broker could put messages on any queue: a priority of their own is no more than that.
-const RIGHTS: Rights = Rights { priority: true };
+const RIGHTS: Rights = Rights { priority: true, bearer: None };
 /// When to try again what was busy and did not say.
 const PAUSE: Duration = Duration::from_secs(1);
 

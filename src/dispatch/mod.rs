@@ -6,6 +6,7 @@
 //! accepted.
 
 mod admit;
+mod bearer;
 mod check;
 mod classify;
 mod collector;
@@ -21,6 +22,7 @@ pub(crate) mod scan;
 mod steward;
 mod times;
 
+pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
 pub use ingress::ingress;
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::{Accepted, Rejection, confirmed::Confirmed};
+use super::{Accepted, Rejection, bearer::is_strangers, confirmed::Confirmed};
 use crate::{
     broker::{Broker, BrokerError},
     store::{Admission, Admitted, Record, Store},
@@ -105,6 +105,9 @@ impl Place {
         let Some(record) = self.store.record(id).await? else {
             return Err(Rejection::withdrawn(id));
         };
+        if id == admission.message.id && is_strangers(&record, admission) {
+            return Err(Rejection::taken(id));
+        }
         if never_ran(&record) && !self.confirmed.contains(id) {
             let message = revived(admission, &record)?;
             self.publish(vec![message]).await.pop().unwrap_or_else(unanswered)?;

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::{Rejection, admit::Door, place::Place};
+use super::{Bearer, Rejection, admit::Door, place::Place};
 use crate::{
     broker::{self, Broker, BrokerError},
     config::{Config, ConfigErrors},
@@ -17,11 +17,13 @@ pub struct Producer {
     place: Arc<Place>,
 }
 
-/// What a producer may ask for beyond adding tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a producer may ask for beyond adding tasks, and who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Choose a task's priority.
     pub priority: bool,
+    /// Whose token it showed; nobody's where none is asked for.
+    pub bearer: Option<Arc<Bearer>>,
 }
 
 /// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
@@ -91,12 +93,12 @@ impl Producer {
     /// Takes a batch. One answer each, in order.
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
-        let checked = tasks.into_iter().map(|task| self.door.admit(task, rights, now)).collect();
+        let checked = tasks.into_iter().map(|task| self.door.admit(task, &rights, now)).collect();
         self.place.all(checked).await
     }
 
     /// Says what `enqueue` would do with a task.
-    pub fn explain(&self, task: &NewTask, rights: Rights) -> Result<Explanation, Rejection> {
+    pub fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
         self.door.explain(task, rights, Timestamp::now())
     }
 }

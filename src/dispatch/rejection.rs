@@ -52,6 +52,13 @@ impl Rejection {
         Self::busy("CP-1119", message, Duration::from_millis(100))
     }
 
+    /// The id is a task's that another token enqueued, or for another tenant.
+    pub(super) fn taken(id: TaskId) -> Self {
+        let message =
+            format!("the id {id} belongs to a task of another token or tenant: send a UUID of its own, or none");
+        Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
+    }
+
     pub(super) fn internal(code: &'static str, error: impl Display) -> Self {
         Self { code, message: error.to_string(), field: None, retry_after: None, fault: Fault::Internal }
     }

@@ -20,7 +20,7 @@ mod tasks;
 mod workers;
 
 pub use control::{ControlStore, Fence, QueueTotals, Role};
-pub use dead::{DeadFilter, DeadLetter, DeadStore};
+pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use journal::{Entry, JournalStore, Topic};
 pub use notes::NoteStore;

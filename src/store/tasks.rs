@@ -62,6 +62,9 @@ pub struct Admission {
     pub message: Message,
     pub kind: String,
     pub tenant: Option<String>,
+    /// The name of the token that enqueues it.
+    pub enqueued_by: Option<String>,
+    /// With what it counts within ([`Task::scoped_key`](crate::task::Task::scoped_key)).
     pub unique_key: Option<String>,
     /// Start no earlier than this: the task begins in the schedule set.
     pub at: Option<Timestamp>,
@@ -156,6 +159,9 @@ pub struct Record {
     pub priority: Priority,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The name of the token that enqueued it; none where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enqueued_by: Option<String>,
     pub state: State,
     /// Failed attempts so far.
     pub attempt: u32,

@@ -34,7 +34,12 @@ const EVERYTHING: [(Method, &str, &[Scope]); 26] = [
 ];
 
 fn guarded() -> Config {
-    let token = |name: &str, scope| Token { name: name.into(), secret: SecretString::from(name), scopes: vec![scope] };
+    let token = |name: &str, scope| Token {
+        name: name.into(),
+        secret: SecretString::from(name),
+        scopes: vec![scope],
+        tenants: vec![],
+    };
     let mut config = Config::default();
     config.api.tokens = vec![
         token("one-enqueue-token", Scope::Enqueue),

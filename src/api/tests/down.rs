@@ -7,7 +7,7 @@ use crate::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
-        Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Record, RecordFilter, Role, ScheduleStore,
+        Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Record, RecordFilter, Requeued, Role, ScheduleStore,
         Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
@@ -88,7 +88,7 @@ down!(DeadStore, StoreError, no_store {
     condemn(&[DeadLetter]) -> ();
     dead(&DeadFilter, Option<&str>, usize) -> Page<DeadLetter>;
     dead_letter(TaskId) -> Option<DeadLetter>;
-    requeue(&[Message]) -> u64;
+    requeue(&[Message]) -> Requeued;
     discard(&[TaskId]) -> u64;
 });
 

@@ -8,6 +8,7 @@ mod operate;
 mod outage;
 mod pool;
 mod tasks;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -131,6 +131,7 @@ impl Pool {
         crate::task::Task {
             version: crate::task::Task::VERSION,
             id,
+            enqueued_by: None,
             kind: record.kind,
             payload: Payload::encode(&task["payload"]).unwrap(),
             priority: record.priority,
@@ -144,7 +145,7 @@ impl Pool {
             max_attempts: None,
             retry: None,
             timeout: HOUR,
-            unique_key: None,
+            unique_key: task["unique_key"].as_str().map(Into::into),
             trace: None,
             result_ttl: HOUR,
             generation: record.generation,

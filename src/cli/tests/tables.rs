@@ -26,6 +26,7 @@ fn tasks_table() {
         kind: kind.into(),
         priority: Priority::P4,
         tenant: None,
+        enqueued_by: None,
         state,
         attempt: 1,
         crashes: 0,

@@ -116,3 +116,36 @@ pub(crate) async fn withdraw_forgets_task_key_and_entry(fixture: &dyn Fixture) {
     assert_eq!(store.admit(&[keyed, delayed, unique("k")]).await.unwrap()[..2], [Admitted::New; 2]);
     assert_eq!(state(&*store, &kept).await, State::Queued);
 }
+
+pub(crate) async fn a_record_remembers_the_token_that_enqueued_it(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let task = |tenant: Option<&str>, token: Option<&str>| Admission {
+        tenant: tenant.map(Into::into),
+        enqueued_by: token.map(Into::into),
+        ..admission(&message_with(Priority::P4, |task| task.enqueued_by = token.map(Into::into)))
+    };
+    let tasks =
+        [task(Some("acme"), Some("shop")), task(Some("acme"), None), task(None, Some("shop")), task(None, None)];
+    store.admit(&tasks).await.unwrap();
+    let remembered = async || {
+        for task in &tasks {
+            let record = store.record(task.message.id).await.unwrap().unwrap();
+            assert_eq!((record.tenant, record.enqueued_by), (task.tenant.clone(), task.enqueued_by.clone()));
+        }
+    };
+    remembered().await;
+    for task in &tasks {
+        let claimed = start(&*store, worker, &task.message).await;
+        remembered().await;
+        let dead = DeadLetter { tenant: task.tenant.clone(), ..letter(&task.message, DeadReason::Fatal) };
+        let end = if task.tenant.is_some() { completed() } else { End::Dead(dead) };
+        assert!(settle(&*store, worker, claimed, end).await);
+    }
+    remembered().await;
+    let again: Vec<_> = tasks[2..].iter().map(|task| next_generation(&task.message, 0)).collect();
+    assert_eq!(store.requeue(&again).await.unwrap().taken, 2);
+    remembered().await;
+    let of_acme = RecordFilter { tenant: Some("acme".into()), ..RecordFilter::default() };
+    assert_eq!(store.records(&of_acme, None, 10).await.unwrap().items.len(), 2);
+}

@@ -71,6 +71,7 @@ macro_rules! suite {
             admission::a_unique_key_admits_one_of_many_at_once,
             admission::a_delayed_task_is_scheduled_in_the_same_step,
             admission::withdraw_forgets_task_key_and_entry,
+            admission::a_record_remembers_the_token_that_enqueued_it,
             claiming::runs_queued_and_unknown_tasks,
             claiming::inv_2_one_of_many_claims_runs,
             claiming::older_generations_are_dropped_newer_ones_run,
@@ -116,6 +117,7 @@ macro_rules! suite {
             dead::pages_latest_first,
             dead::requeue_schedules_the_next_generation,
             dead::requeue_counts_only_letters_that_are_there,
+            dead::requeue_keeps_one_unfinished_task_for_each_unique_key,
             dead::discard_keeps_the_record,
             workers::beats_register_and_renew,
             workers::drain_is_ordered_with_every_beat,
@@ -149,7 +151,14 @@ macro_rules! suite {
 pub(crate) use {cases, suite};
 
 fn admission(message: &Message) -> Admission {
-    Admission { message: message.clone(), kind: "test.echo".into(), tenant: None, unique_key: None, at: None }
+    Admission {
+        message: message.clone(),
+        kind: "test.echo".into(),
+        tenant: None,
+        enqueued_by: None,
+        unique_key: None,
+        at: None,
+    }
 }
 
 /// Admits one new task of this priority.

@@ -14,6 +14,7 @@ pub(crate) fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -
     let mut task = Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "test.echo".into(),
         payload: Payload::encode("hello").unwrap(),
         priority,

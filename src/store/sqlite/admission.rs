@@ -50,7 +50,7 @@ fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -
 }
 
 /// The unfinished task that has this key.
-fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
+pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
     let query = "SELECT id FROM unique_keys JOIN tasks USING (id)
                  WHERE key = ?1 AND state <= 2 AND NOT (state = 1 AND expires_at < ?2)";
     let lost = Timestamp::from_millis(write.now.as_millis().saturating_sub(LOST.as_millis() as u64));
@@ -58,8 +58,9 @@ fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
 }
 
 const INSERT: &str =
-    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, expires_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, expires_at,
+                        enqueued_by)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
 
 fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
     let (message, state) = (&task.message, if task.at.is_some() { State::Scheduled } else { State::Queued });
@@ -73,6 +74,7 @@ fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
         message.generation,
         message.enqueued_at,
         message.expires_at,
+        task.enqueued_by,
     ])?;
     Ok(count == 1)
 }

@@ -82,6 +82,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         kind: row.get("kind")?,
         priority: row.get("priority")?,
         tenant: row.get("tenant")?,
+        enqueued_by: row.get("enqueued_by")?,
         state: row.get("state")?,
         attempt: row.get("attempt")?,
         crashes: row.get("crashes")?,

@@ -18,7 +18,8 @@ local ORDERS_KEPT = 600000              -- a zombie that wakes within this is to
 -- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
 -- Head: s state, z cancel was asked for, o somebody waits for its end, u it has a unique key, m it told of its progress,
 -- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), t token,
--- q ticket, w worker. Tail: kind, tenant, unique key, progress, result, failure ('': none).
+-- q ticket, w worker. Tail: kind, whose (tenant, and after \30 the token that enqueued it), unique key with what it counts
+-- within, progress, result, failure ('': none).
 local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
 local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
 local NOBODY = ('\0'):rep(16)
@@ -31,6 +32,13 @@ local function claims(owner) return base .. ':c:' .. owner end -- set: what the 
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
 
 local FINAL = { C = true, D = true, X = true }
+
+-- Who has the key, and is not over.
+local function holder(key)
+  local other = redis.call('GET', unique(key))
+  local state = other and redis.call('GETRANGE', task(other), 0, 0)
+  return state and state ~= '' and not FINAL[state] and other
+end
 
 -- What a script has read ahead, or written: false where there is no record.
 local held = {}
@@ -111,30 +119,30 @@ end
 -- Answers priority and worker as well.
 local AS_IT_RUNS = '>BxBBBB' .. ('x'):rep(52) .. 'I8I4c16I4c0I4c0'
 local function completed(v, token, now, result)
-  local s, o, u, m, p, t, _, w, kind, tenant, at = struct.unpack(AS_IT_RUNS, v)
+  local s, o, u, m, p, t, _, w, kind, whose, at = struct.unpack(AS_IT_RUNS, v)
   if s ~= RUNNING or o ~= 0 or u ~= 0 or m ~= 0 or t ~= token then return nil end
   if #v ~= at + 15 then return nil end
   return 'C\0\0\0\0' .. v:sub(6, 42) .. now .. NO_ONE .. v:sub(TAIL_AT, at + 7) ..
            struct.pack('>I4c0I4', #result, result, 0), p, w
 end
 
-local function tail(kind, tenant, key, progress, result, failure)
-  return struct.pack(TAIL, #kind, kind, #tenant, tenant, #key, key, #progress, progress, #result, result, #failure, failure)
+local function tail(kind, whose, key, progress, result, failure)
+  return struct.pack(TAIL, #kind, kind, #whose, whose, #key, key, #progress, progress, #result, result, #failure, failure)
 end
 
-local function fresh(kind, tenant, key, p, g, attempt, enqueued, expires)
+local function fresh(kind, whose, key, p, g, attempt, enqueued, expires)
   return { s = 'Q', z = false, o = false, u = key ~= '', m = false, p = tonumber(p), g = tonumber(g), a = tonumber(attempt),
            c = 0, e = tonumber(enqueued), x = tonumber(expires), b = 0, f = 0, d = 0, t = 0, q = 0, w = NOBODY,
-           tail = tail(kind, tenant, key, '', '', '') }
+           tail = tail(kind, whose, key, '', '', '') }
 end
 
 local function key_of(r) return r.u and select(3, struct.unpack(TAIL, r.tail)) end
 
 -- What became of it; nil leaves a value as it is.
 local function tell(r, progress, result, failure)
-  local kind, tenant, key, p, res, f = struct.unpack(TAIL, r.tail)
+  local kind, whose, key, p, res, f = struct.unpack(TAIL, r.tail)
   r.m = (progress or p) ~= ''
-  r.tail = tail(kind, tenant, key, progress or p, result or res, failure or f)
+  r.tail = tail(kind, whose, key, progress or p, result or res, failure or f)
 end
 
 -- Nobody runs it any more.
