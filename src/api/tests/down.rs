@@ -7,7 +7,7 @@ use crate::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
-        Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Record, RecordFilter, Role, ScheduleStore,
+        Fence, JournalStore, NoteStore, Orders, Outline, Page, QueueTotals, Record, RecordFilter, Role, ScheduleStore,
         Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
@@ -73,6 +73,8 @@ down!(TaskStore, StoreError, no_store {
     record(TaskId) -> Option<Record>;
     wait(TaskId, Duration) -> Option<Record>;
     records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
+    survey(Option<&str>, usize) -> Page<Outline>;
+    unreadable(&[TaskId]) -> Vec<TaskId>;
 });
 
 down!(ScheduleStore, StoreError, no_store {

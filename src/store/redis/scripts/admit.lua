@@ -6,8 +6,9 @@ local answer = {}
 -- Who has the key, and is not over.
 local function holder(key)
   local other = redis.call('GET', unique(key))
-  local state = other and redis.call('GETRANGE', task(other), 0, 0)
-  return state and state ~= '' and not FINAL[state] and other
+  -- An error: it is no record, so nobody has the key.
+  local state = other and redis.pcall('GETRANGE', task(other), 0, 0)
+  return STATES[state] and not FINAL[state] and other
 end
 
 local function add(id, record, key, expires, at, message)
