@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::error::ApiError;
 pub use self::{autoscaler::Scale, bulk::Selection};
-use crate::{broker::Broker, config::Config, dispatch::Producer, store::Store, task::WorkerId};
+use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store, task::WorkerId};
 
 /// What the routes work with.
 pub struct Api {
@@ -49,6 +49,8 @@ pub struct Api {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     config: Arc<Config>,
+    /// What is wrong, where somebody looks.
+    health: Option<Arc<Health>>,
     /// Names this process in `/health`.
     instance: WorkerId,
     /// Memory for request bodies, in KiB.
@@ -62,7 +64,14 @@ impl Api {
         // Before the first request is timed.
         crate::telemetry::metrics();
         let room = Arc::new(Semaphore::new(body::ROOM));
-        Self { producer, broker, store, config, instance: WorkerId::new(), room, closing: CancellationToken::new() }
+        let (instance, closing) = (WorkerId::new(), CancellationToken::new());
+        Self { producer, broker, store, config, health: None, instance, room, closing }
+    }
+
+    /// Shows what somebody else watches.
+    #[must_use]
+    pub fn with_health(self, health: Arc<Health>) -> Self {
+        Self { health: Some(health), ..self }
     }
 
     /// Every route there is.

@@ -14,6 +14,7 @@ use crate::{
     broker::Broker,
     config::Config,
     dispatch::{self, Producer},
+    health::Health,
     store::Store,
     supervise::{ConnectError, Shutdown, connect, work_begins},
     task::WorkerId,
@@ -63,9 +64,11 @@ impl Service {
         let Self { config, broker, store, producer, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         work_begins();
+        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
-        let (served, (), ()) = tokio::join!(
-            api.serve(listener, stop.clone()),
+        let (served, (), (), ()) = tokio::join!(
+            api.with_health(Arc::clone(&health)).serve(listener, stop.clone()),
+            health.watch(stop),
             dispatch::ingress(&config, &producer, stop),
             dispatch::steward(&*store, &*broker, WorkerId::new(), stop),
         );

@@ -109,6 +109,7 @@ down!(ControlStore, StoreError, no_store {
     paused() -> Vec<Queue>;
     take_tokens(&str, u32, f64, u32) -> (u32, Duration);
     totals() -> Vec<QueueTotals>;
+    probe() -> ();
 });
 
 down!(JournalStore, StoreError, no_store {

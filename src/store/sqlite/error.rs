@@ -56,6 +56,10 @@ impl DatabaseError {
         Self { kind: Kind::Refused, reason }
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.kind == Kind::Full
+    }
+
     pub(super) fn stopped(path: &Path) -> Self {
         Self { kind: Kind::Unavailable, reason: format!("{} is being closed", path.display()) }
     }
