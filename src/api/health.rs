@@ -42,6 +42,7 @@ pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
         timestamp: Timestamp::now(),
         services: BTreeMap::from([("broker".to_owned(), broker), ("store".to_owned(), store)]),
         reasons: troubles.into_iter().map(|trouble| reason(trouble, reasons)).collect(),
+        waiting_for: None,
     };
     (code, Json(view)).into_response()
 }

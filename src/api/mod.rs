@@ -19,6 +19,7 @@ mod metrics;
 mod query;
 mod queues;
 mod schedule;
+mod starting;
 mod tasks;
 mod timing;
 pub mod view;
@@ -40,7 +41,11 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::error::ApiError;
-pub use self::{autoscaler::Scale, bulk::Selection};
+pub use self::{
+    autoscaler::Scale,
+    bulk::Selection,
+    starting::{Awaited, starting},
+};
 use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store, task::WorkerId};
 
 /// What the routes work with.

@@ -214,6 +214,9 @@ pub struct HealthView {
     /// What is wrong, as the last look of this process found it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<ReasonView>,
+    /// Starting: the server that is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -230,6 +233,8 @@ pub struct ReasonView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// A server that it needs is not there yet.
+    Starting,
     Healthy,
     /// It answers, and something keeps tasks from their way.
     Degraded,

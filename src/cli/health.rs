@@ -43,7 +43,7 @@ impl Health {
         globals.output().show(&view, details)?;
         match view.status {
             Status::Healthy => Ok(()),
-            Status::Degraded | Status::Unhealthy => Err(Failure::negative()),
+            Status::Starting | Status::Degraded | Status::Unhealthy => Err(Failure::negative()),
         }
     }
 }
@@ -83,6 +83,7 @@ fn details(view: &HealthView) -> String {
     fields([
         ("status", Some(format!("{:?}", view.status).to_lowercase())),
         ("reasons", (!reasons.is_empty()).then(|| reasons.join("; "))),
+        ("waiting for", view.waiting_for.as_deref().map(|server| plain(server, 80))),
         ("broker", service("broker")),
         ("store", service("store")),
         ("version", Some(plain(&view.version, 40))),

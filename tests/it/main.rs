@@ -33,6 +33,8 @@ mod service;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
+mod told;
+#[cfg(unix)]
 mod worker_killed;
 #[cfg(unix)]
 mod worker_suspended;

@@ -7,7 +7,10 @@ use super::Server;
 use crate::{
     broker::sqlite::SqliteBroker,
     config::{Config, Synchronous},
-    store::{Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict, sqlite::{Database, SqliteStore}},
+    store::{
+        Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict,
+        sqlite::{Database, SqliteStore},
+    },
     task::{DeadReason, ErrorClass, FailedAttempt, Failure, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 

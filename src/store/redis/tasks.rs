@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::{RedisStore, record, scripts};
 use crate::{
     store::{
-        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict,
     },
     task::{State, TaskId, WorkerId},
 };

@@ -78,7 +78,14 @@ impl Database {
         let receiver = UdpSocket::from_std(receiver).map_err(system)?;
         let bells = Arc::new(bells);
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer { path: path.to_owned(), sql, jobs: queue, version: 0, bells: bells.clone(), failed: FailedWrite::default() };
+        let writer = Writer {
+            path: path.to_owned(),
+            sql,
+            jobs: queue,
+            version: 0,
+            bells: bells.clone(),
+            failed: FailedWrite::default(),
+        };
         let failed = writer.failed.clone();
         thread::Builder::new().name("clawpool-sqlite".into()).spawn(move || writer.run()).map_err(system)?;
         Ok(Arc::new_cyclic(|this| Self {

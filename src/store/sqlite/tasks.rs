@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     store::{
-        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict,
     },
     task::{TaskId, WorkerId},
 };
