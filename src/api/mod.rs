@@ -19,6 +19,7 @@ mod metrics;
 mod query;
 mod queues;
 mod schedule;
+mod starting;
 mod tasks;
 mod timing;
 pub mod view;
@@ -40,8 +41,12 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use self::error::ApiError;
-pub use self::{autoscaler::Scale, bulk::Selection};
-use crate::{broker::Broker, config::Config, dispatch::Producer, store::Store, task::WorkerId};
+pub use self::{
+    autoscaler::Scale,
+    bulk::Selection,
+    starting::{Awaited, starting},
+};
+use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store, task::WorkerId};
 
 /// What the routes work with.
 pub struct Api {
@@ -49,6 +54,8 @@ pub struct Api {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     config: Arc<Config>,
+    /// What is wrong, where somebody looks.
+    health: Option<Arc<Health>>,
     /// Names this process in `/health`.
     instance: WorkerId,
     /// Memory for request bodies, in KiB.
@@ -64,7 +71,13 @@ impl Api {
         crate::telemetry::metrics();
         let room = Arc::new(Semaphore::new(body::ROOM));
         let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());
-        Self { producer, broker, store, config, instance: WorkerId::new(), room, closing, tokens }
+        Self { producer, broker, store, config, health: None, instance: WorkerId::new(), room, closing, tokens }
+    }
+
+    /// Shows what somebody else watches.
+    #[must_use]
+    pub fn with_health(self, health: Arc<Health>) -> Self {
+        Self { health: Some(health), ..self }
     }
 
     /// Every route there is.

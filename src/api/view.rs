@@ -231,11 +231,32 @@ pub struct HealthView {
     pub version: String,
     pub timestamp: Timestamp,
     pub services: BTreeMap<String, String>,
+    /// What is wrong, as the last look of this process found it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ReasonView>,
+    /// Starting: the server that is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReasonView {
+    pub subject: String,
+    pub event: Event,
+    pub code: String,
+    /// Left out where callers must say who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    pub since: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// A server that it needs is not there yet.
+    Starting,
     Healthy,
+    /// It answers, and something keeps tasks from their way.
+    Degraded,
     Unhealthy,
 }

@@ -27,7 +27,7 @@ pub use notes::NoteStore;
 pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use tasks::{
-    Admission, Admitted, Cancelled, Claim, Claimed, End, Record, RecordFilter, Settlement, TaskStore, Verdict,
+    Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
 };
 pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
 

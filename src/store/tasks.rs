@@ -55,6 +55,29 @@ pub trait TaskStore: Send + Sync + 'static {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<Record>, StoreError>;
+
+    /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether the schedule set
+    /// has its message. Looks at about `limit` records, so that a page may be empty and still go on.
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError>;
+
+    /// Tasks whose records could not be read, some at a time. Whoever meets such a record sets it aside, where a person can
+    /// look at it; every method but this one then takes the task for one that it does not know. Forgets those in `told` first.
+    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError>;
+}
+
+/// What a survey says of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    pub id: TaskId,
+    pub state: State,
+    pub priority: Priority,
+    pub generation: u32,
+    pub attempt: u32,
+    pub enqueued_at: Timestamp,
+    /// Running: who runs it.
+    pub worker: Option<WorkerId>,
+    /// The schedule set has a message of this generation.
+    pub scheduled: bool,
 }
 
 #[derive(Clone, Debug)]

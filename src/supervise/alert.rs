@@ -37,6 +37,16 @@ pub enum Event {
     OverMemory,
     /// A worker has run as many tasks as it should, and is replaced.
     Recycled,
+    /// The store does not answer, or takes no writes.
+    StoreTrouble,
+    /// A broker does not answer, or takes no messages.
+    BrokerTrouble,
+    /// Tasks wait, or seem to run, and their messages are gone.
+    TasksLost,
+    /// Tasks had lost their messages, which were put back.
+    TasksRestored,
+    /// A task's record could not be read, and was set aside.
+    Unreadable,
 }
 
 /// From what is only worth knowing to what somebody should look at now.
@@ -51,7 +61,7 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::CannotStart,
         Self::RestartBreaker,
         Self::RestartLimit,
@@ -61,13 +71,20 @@ impl Event {
         Self::Emergency,
         Self::OverMemory,
         Self::Recycled,
+        Self::StoreTrouble,
+        Self::BrokerTrouble,
+        Self::TasksLost,
+        Self::TasksRestored,
+        Self::Unreadable,
     ];
 
     pub const fn level(self) -> Level {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
+            Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
             Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
-            Self::OverMemory => Level::Warning,
+            Self::TasksLost | Self::Unreadable => Level::Error,
+            Self::OverMemory | Self::TasksRestored => Level::Warning,
             Self::Recycled => Level::Info,
         }
     }
@@ -83,6 +100,11 @@ impl Event {
             Self::Emergency => "CP-1609",
             Self::OverMemory => "CP-1610",
             Self::Recycled => "CP-1611",
+            Self::StoreTrouble => "CP-1620",
+            Self::BrokerTrouble => "CP-1621",
+            Self::TasksLost => "CP-1622",
+            Self::TasksRestored => "CP-1623",
+            Self::Unreadable => "CP-1624",
         }
     }
 

@@ -31,7 +31,7 @@ mod tree;
 pub use alert::{Alert, Event, Level};
 pub use beginning::{when_work_begins, work_begins};
 pub use children::{Children, Left, OWNER_ENV, POOL_ENV, Pool, WORKER_ENV};
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, Servers, connect, connect_and_tell};
 pub use crash::{Cause, CrashReport, Severity};
 pub use exit::{describe, signal};
 pub use guard::{guard_if_asked, owner, watch};

@@ -16,6 +16,7 @@ use super::{
     orphans::{Mark, end_marked_aside},
     recycle::Reason,
     restart::{Death, Restarts, Verdict, Why},
+    roster::Waits,
     signal,
 };
 use crate::task::{TaskId, Timestamp, WorkerId};
@@ -115,21 +116,33 @@ impl Children {
         }
     }
 
-    /// What the policy makes of a death; people learn of what they must know.
+    /// What the policy makes of a death; people learn of what they must know, and the status of what is waited for.
     async fn sentence(&self, place: &mut Place, death: Death) -> Verdict {
         let verdict = place.history.after(death, Instant::now(), &mut rand::rng());
-        let (event, text) = match verdict {
-            Verdict::After(_, Why::Policy) => return verdict,
-            Verdict::After(wait, Why::Limit) => {
-                (Event::RestartLimit, format!("a worker died too often: the next one starts in {wait:.0?}"))
+        let (event, why) = match verdict {
+            Verdict::After(_, Why::Policy) => (None, "a worker died".to_owned()),
+            Verdict::After(_, Why::Limit) => (Some(Event::RestartLimit), "a worker died too often".to_owned()),
+            Verdict::After(_, Why::Breaker) => (Some(Event::RestartBreaker), "a worker fails at its start".to_owned()),
+            Verdict::Held => {
+                let why = "a worker died and waits for `clawpool workers restart`";
+                (Some(Event::RestartHeld), why.to_owned())
             }
-            Verdict::After(wait, Why::Breaker) => {
-                (Event::RestartBreaker, format!("a worker fails at its start: the next try is in {wait:.0?}"))
-            }
-            Verdict::Held => (Event::RestartHeld, "a worker died and waits for `clawpool workers restart`".to_owned()),
-            Verdict::Never => (Event::NotReplaced, "a worker died; the pool's policy replaces none".to_owned()),
+            Verdict::Never => (Some(Event::NotReplaced), "a worker died; the pool's policy replaces none".to_owned()),
         };
-        self.alert(event, &text).await;
+        let text = match verdict {
+            Verdict::After(wait, Why::Limit) => format!("{why}: the next one starts in {wait:.0?}"),
+            Verdict::After(wait, Why::Breaker) => format!("{why}: the next try is in {wait:.0?}"),
+            _ => why.clone(),
+        };
+        let until = match verdict {
+            Verdict::After(wait, _) => Some(Instant::now() + wait),
+            Verdict::Held | Verdict::Never => None,
+        };
+        let why = event.map_or_else(|| why.clone(), |event| format!("{}: {why}", event.code()));
+        self.roster().waits(place.number, Waits { why, until });
+        if let Some(event) = event {
+            self.alert(event, &text).await;
+        }
         verdict
     }
 

@@ -34,6 +34,8 @@ mod service;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
+mod told;
+#[cfg(unix)]
 mod worker_killed;
 #[cfg(unix)]
 mod worker_programs;

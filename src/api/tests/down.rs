@@ -7,8 +7,9 @@ use crate::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
-        Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Record, RecordFilter, Requeued, Role, ScheduleStore,
-        Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo, WorkerStore,
+        Fence, JournalStore, NoteStore, Orders, Outline, Page, QueueTotals, Record, RecordFilter, Requeued, Role,
+        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo,
+        WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
@@ -73,6 +74,8 @@ down!(TaskStore, StoreError, no_store {
     record(TaskId) -> Option<Record>;
     wait(TaskId, Duration) -> Option<Record>;
     records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
+    survey(Option<&str>, usize) -> Page<Outline>;
+    unreadable(&[TaskId]) -> Vec<TaskId>;
 });
 
 down!(ScheduleStore, StoreError, no_store {
@@ -107,6 +110,7 @@ down!(ControlStore, StoreError, no_store {
     paused() -> Vec<Queue>;
     take_tokens(&str, u32, f64, u32) -> (u32, Duration);
     totals() -> Vec<QueueTotals>;
+    probe() -> ();
 });
 
 down!(JournalStore, StoreError, no_store {

@@ -7,7 +7,10 @@ use super::Server;
 use crate::{
     broker::sqlite::SqliteBroker,
     config::{Config, Synchronous},
-    store::{Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict, sqlite::SqliteStore},
+    store::{
+        Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict,
+        sqlite::{Database, SqliteStore},
+    },
     task::{DeadReason, ErrorClass, FailedAttempt, Failure, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 
@@ -15,6 +18,7 @@ use crate::{
 pub(super) struct Pool {
     server: Server,
     pub(super) store: Arc<dyn Store>,
+    database: Arc<Database>,
     pub(super) worker: WorkerId,
     _folder: TempDir,
 }
@@ -36,8 +40,14 @@ impl Pool {
         config.embedded.synchronous = Synchronous::Normal;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config).await.unwrap());
         let broker = Arc::new(SqliteBroker::open(&config).await.unwrap());
+        let database = Database::shared(&config).await.unwrap();
         let server = Server::start(config, broker, Arc::clone(&store)).await;
-        Self { server, store, worker: WorkerId::new(), _folder: folder }
+        Self { server, store, database, worker: WorkerId::new(), _folder: folder }
+    }
+
+    /// As on a disk that is full: the file grows no more.
+    pub(super) async fn fill_up(&self) {
+        self.database.write(|write| write.sql.pragma_update(None, "max_page_count", 1)).await.unwrap();
     }
 
     pub(super) async fn stop(self) {

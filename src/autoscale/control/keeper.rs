@@ -287,7 +287,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             at: Timestamp::now(),
             by: self.me,
             dry_run: self.is_dry(),
-            current: decision.reading.size,
+            current: decision.reading.size.saturating_sub(self.driver.waiting()),
             draining: crew.draining,
             wanted: order.wanted,
             cause: order.cause,

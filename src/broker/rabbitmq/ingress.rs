@@ -124,7 +124,7 @@ impl Return {
         if let Some(content_type) = self.content_type.and_then(|text| ShortString::try_new(text).ok()) {
             properties = properties.with_content_type(content_type);
         }
-        Parcel { exchange, routing_key: "".into(), properties, body: self.body }
+        Parcel { exchange, routing_key: "".into(), properties, body: self.body, mandatory: true }
     }
 }
 

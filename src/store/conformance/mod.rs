@@ -16,6 +16,7 @@ pub(crate) mod notes;
 pub(crate) mod sample;
 pub(crate) mod schedule;
 pub(crate) mod settling;
+pub(crate) mod survey;
 pub(crate) mod waiting;
 pub(crate) mod workers;
 
@@ -37,6 +38,9 @@ use crate::{
 pub(crate) trait Fixture: Send + Sync {
     /// A handle of its own on the backend, as another process would have.
     async fn store(&self) -> Arc<dyn Store>;
+
+    /// Writes over a task's record what no version of this crate would have written.
+    async fn garble(&self, id: TaskId);
 }
 
 /// The configuration for the cases: the heartbeat leaves a stalled test machine room.
@@ -134,6 +138,10 @@ macro_rules! suite {
             control::another_handle_sees_every_write,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
+            survey::an_unreadable_record_costs_its_own_task_alone,
+            survey::a_batch_goes_on_beside_an_unreadable_record,
+            survey::a_task_whose_record_was_set_aside_can_be_enqueued_again,
+            survey::a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read,
             journal::comes_latest_first_and_by_subject,
             journal::pages_through_every_entry,
             journal::keeps_its_latest_entries_and_only_about_so_many,

@@ -20,6 +20,7 @@ pub(crate) mod script;
 mod scripts;
 mod server;
 mod settle;
+mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -144,7 +144,7 @@ impl RedisStore {
         let mut items = Vec::new();
         loop {
             let (following, ids) = self.scan(&at).await?;
-            for record in self.read(&ids).await?.into_iter().filter(|record| filter.matches(record)) {
+            for record in self.read_records(&ids).await?.into_iter().filter(|record| filter.matches(record)) {
                 if items.len() >= limit.max(1) {
                     return Ok(Page { items, next: Some(at.to_string()) });
                 }
@@ -173,7 +173,7 @@ impl RedisStore {
         Ok((following, ids))
     }
 
-    async fn read(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
+    async fn read_records(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -182,12 +182,18 @@ impl RedisStore {
             command.arg(key(self.link.base(), *id));
         }
         let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| link::failure(&error))?;
-        ids.iter().zip(all).filter_map(|(id, bytes)| bytes.map(|bytes| decode(*id, bytes))).collect()
+        let mut records = Vec::with_capacity(ids.len());
+        for (id, bytes) in ids.iter().zip(all) {
+            if let Some(bytes) = bytes {
+                records.extend(self.readable(*id, bytes).await?);
+            }
+        }
+        Ok(records)
     }
 }
 
 /// A glob that matches keys with this prefix, whatever characters it has.
-fn pattern(prefix: &[u8]) -> Vec<u8> {
+pub(super) fn pattern(prefix: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(prefix.len() + 1);
     for byte in prefix {
         if b"*?[]^\\".contains(byte) {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::cmd;
 
-use super::{RedisStore, link, record, scripts};
+use super::{RedisStore, record, scripts};
 use crate::{
     store::{
-        Admission, Admitted, Cancelled, Claim, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict,
     },
     task::{State, TaskId, WorkerId},
 };
@@ -51,9 +51,7 @@ impl TaskStore for RedisStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        let bytes = self.link.send(cmd("GET").arg(record::key(self.link.base(), id))).await;
-        let bytes: Option<Bytes> = bytes.map_err(|error| link::failure(&error))?;
-        bytes.map(|bytes| record::decode(id, bytes)).transpose()
+        self.read_record(id).await
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
@@ -71,6 +69,14 @@ impl TaskStore for RedisStore {
     ) -> Result<Page<Record>, StoreError> {
         self.list_records(filter, cursor, limit).await
     }
+
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+        self.survey_step(cursor, limit).await
+    }
+
+    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError> {
+        self.set_aside_untold(told).await
+    }
 }
 
 impl RedisStore {
@@ -81,7 +87,10 @@ impl RedisStore {
             let mut call = self.call(&scripts::WATCH);
             call.arg(id.as_bytes());
             let bytes: Option<Bytes> = self.run(&call).await?;
-            let record = bytes.map(|bytes| record::decode(id, bytes)).transpose()?;
+            let record = match bytes {
+                Some(bytes) => self.readable(id, bytes).await?,
+                None => None,
+            };
             if record.as_ref().is_none_or(|record| record.state.is_final()) {
                 return Ok(record);
             }

@@ -47,6 +47,15 @@ impl ControlStore for super::SqliteStore {
         Ok(self.database.write(move |write| take_tokens(write.sql, &bucket, want, &pace)).await?)
     }
 
+    /// A small write may find room where others found none, so what became of those since the last look counts as well.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let failed = self.database.failed_write();
+        let put = "REPLACE INTO notes (name, value, until) VALUES ('probe', zeroblob(4096), ?1)";
+        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(put)?.execute([write.now]).map(drop);
+        self.database.write(work).await?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
         Ok(self.database.read(|sql| tally::read(sql, Timestamp::now())).await?)
     }

@@ -19,7 +19,7 @@ use super::{
     connection,
     doorbell::{CHECK, Doorbell, Topic},
     error::DatabaseError,
-    writer::{Call, Job, Write, Writer},
+    writer::{Call, FailedWrite, Job, Write, Writer},
 };
 use crate::{
     config::{Config, Synchronous},
@@ -40,6 +40,7 @@ pub(crate) struct Database {
     places: Semaphore,
     readers: Mutex<Vec<Connection>>,
     bells: Arc<Doorbell>,
+    failed: FailedWrite,
     listener: AbortHandle,
 }
 
@@ -81,13 +82,22 @@ impl Database {
         let receiver = UdpSocket::from_std(receiver).map_err(system)?;
         let bells = Arc::new(bells);
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer { path: path.to_owned(), sql, jobs: queue, version: 0, bells: bells.clone() };
+        let writer = Writer {
+            path: path.to_owned(),
+            sql,
+            jobs: queue,
+            version: 0,
+            bells: bells.clone(),
+            failed: FailedWrite::default(),
+        };
+        let failed = writer.failed.clone();
         thread::Builder::new().name("clawpool-sqlite".into()).spawn(move || writer.run()).map_err(system)?;
         Ok(Arc::new_cyclic(|this| Self {
             path: path.to_owned(),
             jobs,
             places: Semaphore::new(QUEUED),
             readers: Mutex::default(),
+            failed,
             listener: tokio::spawn(attend(this.clone(), bells.clone(), receiver)).abort_handle(),
             bells,
         }))
@@ -133,6 +143,11 @@ impl Database {
             outcome
         })
         .await
+    }
+
+    /// What became of the last write that found no room, since this was last asked.
+    pub(super) fn failed_write(&self) -> Option<DatabaseError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

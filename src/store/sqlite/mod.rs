@@ -5,6 +5,7 @@
 //! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
 
 mod admission;
+mod aside;
 mod candidates;
 mod claim;
 mod columns;

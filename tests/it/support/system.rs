@@ -49,6 +49,15 @@ impl System {
         Self::apart(workers, Servers::shared().settings()).await
     }
 
+    /// A dispatcher whose servers may be away.
+    pub async fn starting(settings: Settings) -> Self {
+        let (folder, ledger) = (folder(), Ledger::start().await);
+        let config = settings.http("it.*", &ledger.url).write(folder.path());
+        let front = dispatcher(&config);
+        let api = Api::new(address_in(&front, "answering 503").await);
+        Self { api, ledger, front, workers: Vec::new(), config, folder }
+    }
+
     /// One more worker process. Returns its place in `workers`.
     pub async fn add_worker(&mut self) -> usize {
         self.add_worker_with(&[]).await
@@ -125,7 +134,11 @@ fn dispatcher(config: &Path) -> Process {
 
 /// Where it serves, as it says itself.
 async fn address(process: &Process) -> String {
-    let line = in_time("the address", process.line(&["\"serving HTTP\""])).await;
+    address_in(process, "\"serving HTTP\"").await
+}
+
+async fn address_in(process: &Process, words: &str) -> String {
+    let line = in_time("the address", process.line(&[words])).await;
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     format!("http://{}", line["address"].as_str().unwrap())
 }

@@ -154,6 +154,10 @@ impl ControlStore for World {
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
         self.answer().map(|_| vec![QueueTotals::default(); Queue::ALL.len()])
     }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.answer().map(drop)
+    }
 }
 
 #[async_trait]

@@ -111,6 +111,27 @@ async fn a_blocked_server_is_told_from_a_silent_one() {
     .await;
 }
 
+/// A server tells only those who publish that it takes nothing: a probe is enough to learn it, and leaves nothing behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_learns_that_the_server_takes_nothing() {
+    guarded(async {
+        let (rabbit, proxy) = behind_proxy().await;
+        let broker = rabbit.open().await;
+        broker.probe().await.unwrap();
+        proxy.set(Weather::Blocked);
+        eventually(async || {
+            matches!(broker.probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on memory")
+        })
+        .await;
+        proxy.set(Weather::Fair);
+        eventually(async || broker.probe().await.is_ok()).await;
+        for queue in Queue::ALL {
+            assert_eq!(broker.depth(queue).await.unwrap().ready, 0);
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_queue_is_declared_again() {
     guarded(async {

@@ -103,7 +103,7 @@ end
 local list, at, started = ARGV[7], 1, struct.pack('>I8', now)
 for _, id in ipairs(read_ahead(ARGV[6])) do
   local generation, mark, length = struct.unpack(FIRST, list, at)
-  local v = held[id] and begun(held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
+  local v = held[id] and usual(begun, held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
   if v then
     last = last + 1
     say('R', last, 0)

@@ -13,6 +13,8 @@ local PAUSED = base .. ':paused'        -- set of queues
 local TOTALS = base .. ':n'             -- hash: letter and queue -> count
 local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task that is over; 's' for an earlier due time
 local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
+local ASIDE = base .. ':xs'             -- list: ids of records that were set aside and that nobody was told of
+local ASIDE_KEPT = 2592000000           -- 30 days: what was set aside can be looked at this long
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
 -- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
@@ -27,17 +29,20 @@ local function task(id) return base .. ':t:' .. id end
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
+local function aside(id) return base .. ':x:' .. id end
 local function journal(topic) return base .. ':j:' .. topic end
 local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
 
+local STATES = { S = true, Q = true, R = true, C = true, D = true, X = true }
 local FINAL = { C = true, D = true, X = true }
 
 -- Who has the key, and is not over.
 local function holder(key)
   local other = redis.call('GET', unique(key))
-  local state = other and redis.call('GETRANGE', task(other), 0, 0)
-  return state and state ~= '' and not FINAL[state] and other
+  -- An error: it is no record, so nobody has the key.
+  local state = other and redis.pcall('GETRANGE', task(other), 0, 0)
+  return STATES[state] and not FINAL[state] and other
 end
 
 -- What a script has read ahead, or written: false where there is no record.
@@ -67,10 +72,34 @@ local function read_ahead(all)
   return ids
 end
 
+local function is_record(v)
+  if #v < TAIL_AT or not STATES[v:sub(1, 1)] or v:byte(6) > 6 then return false end
+  local at = TAIL_AT
+  for _ = 1, 6 do
+    if at + 3 > #v then return false end
+    at = at + 4 + struct.unpack('>I4', v, at)
+  end
+  return at == #v + 1
+end
+
+-- Bytes that are no record must cost their own task alone: they are kept under another name, and the task is from now on
+-- one that nobody remembers.
+local function set_aside(id)
+  redis.call('RENAME', task(id), aside(id))
+  redis.call('PEXPIRE', aside(id), ASIDE_KEPT)
+  redis.call('RPUSH', ASIDE, id)
+  held[id] = false
+end
+
 local function read(id)
   local v = held[id]
-  if v == nil then v = redis.call('GET', task(id)) end
-  if not v then return nil end
+  -- An error: the value is no string. Read with others, it looks as if there were none.
+  if v == nil then v = redis.pcall('GET', task(id)) end
+  if v == false and redis.call('EXISTS', task(id)) == 0 then return nil end
+  if type(v) ~= 'string' or not is_record(v) then
+    set_aside(id)
+    return nil
+  end
   local s, z, o, u, m, p, g, a, c, e, x, b, f, d, t, q, w = struct.unpack(HEAD, v)
   return { s = s, z = z == 1, o = o == 1, u = u == 1, m = m == 1, p = p, g = g, a = a, c = c, e = e, x = x, b = b, f = f,
            d = d, t = t, q = q, w = w, tail = v:sub(TAIL_AT) }
@@ -104,7 +133,12 @@ local function write(id, r, ...)
 end
 
 -- The usual steps of a task, made on the packed record as it is, without a table of its values; nil where the step is not
--- the usual one.
+-- the usual one. They fail on bytes that are no record, so they are called through `usual`.
+local function usual(step, v, ...)
+  local done, changed, priority, owner = pcall(step, v, ...)
+  if done then return changed, priority, owner end
+end
+
 local NO_TIME, NO_ONE = ('\0'):rep(8), ('\0'):rep(36)
 
 -- From its queue to a worker: it has no unique key, told nothing, and nobody died with it.
