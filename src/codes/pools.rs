@@ -67,4 +67,10 @@ pub(super) const ROWS: &[Row] = &[
         "A worker has run max_tasks tasks. It finishes what it runs, and is replaced.",
         "Nothing: this is as configured. Raise the pool's max_tasks where it happens too often.",
     ),
+    (
+        "CP-1630",
+        "Too few files, processes or memory",
+        "The system has no open file, process or memory for another worker just now. It is tried again every second.",
+        "Raise the limits of the service (LimitNOFILE, TasksMax, memory), or lower api.connections and the pool's size.",
+    ),
 ];

@@ -21,6 +21,8 @@ pub struct Alert {
 pub enum Event {
     /// The worker program cannot be started.
     CannotStart,
+    /// The system has no file, memory or process for another worker just now.
+    Shortage,
     /// A worker fails at its start: no new one for a while.
     RestartBreaker,
     /// Workers died more often than may be replaced at once.
@@ -51,8 +53,9 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::CannotStart,
+        Self::Shortage,
         Self::RestartBreaker,
         Self::RestartLimit,
         Self::RestartHeld,
@@ -66,7 +69,7 @@ impl Event {
     pub const fn level(self) -> Level {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
-            Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
+            Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
             Self::OverMemory => Level::Warning,
             Self::Recycled => Level::Info,
         }
@@ -75,6 +78,7 @@ impl Event {
     pub const fn code(self) -> &'static str {
         match self {
             Self::CannotStart => "CP-1603",
+            Self::Shortage => "CP-1630",
             Self::RestartBreaker => "CP-1604",
             Self::RestartLimit => "CP-1605",
             Self::RestartHeld => "CP-1606",

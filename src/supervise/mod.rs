@@ -22,6 +22,7 @@ mod reaper;
 mod recycle;
 mod restart;
 mod roster;
+mod shortage;
 mod shutdown;
 mod standstill;
 mod tail;
