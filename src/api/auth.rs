@@ -2,14 +2,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use super::{Api, error::ApiError};
+use super::{Api, error::ApiError, headers, server::Peer};
 use crate::{
     config::{Scope, Token},
     dispatch::{Bearer, Rights},
@@ -118,16 +118,26 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Lets a request in: with a known token or, where no tokens are configured, from this machine's own programs.
 pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let caller = if api.tokens.0.is_empty() {
-        local(&request)
-    } else if request.uri().path() == "/health" {
+    let checked = headers::check(request.method(), request.uri(), request.headers());
+    let caller = match checked {
+        Err(error) => Err(error),
+        Ok(()) if api.tokens.0.is_empty() => local(&request),
         // Probes carry no token, and learn nothing here that they must not.
-        return next.run(request).await;
-    } else {
-        bearer(&api.tokens, request.headers())
+        Ok(()) if request.uri().path() == "/health" => return next.run(request).await,
+        Ok(()) => match bearer(&api.tokens, request.headers()) {
+            Err(Refused::Guess(error)) => {
+                slow(&api, request.extensions().get()).await;
+                Err(error)
+            }
+            Err(Refused::Missing(error)) => Err(error),
+            Ok(caller) => Ok(caller),
+        },
     };
     match caller {
         Ok(caller) => {
+            if let Some(Peer { activity, .. }) = request.extensions().get() {
+                activity.become_known();
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -135,22 +145,42 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, nex
     }
 }
 
-fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
-        ApiError::unauthorised("a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)")
-    })?;
+/// Whoever tries one token after the other is answered late.
+async fn slow(api: &Api, peer: Option<&Peer>) {
+    let Some(Peer { address, activity }) = peer else { return };
+    let wait = api.guesses.note(*address);
+    if !wait.is_zero() {
+        activity.dawdle(wait).await;
+    }
+}
+
+enum Refused {
+    /// No token, or nothing like one.
+    Missing(ApiError),
+    /// A token that nobody knows.
+    Guess(ApiError),
+}
+
+fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused> {
+    let missing = |message| Refused::Missing(ApiError::unauthorised(message));
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .ok_or_else(|| missing("a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)"))?;
     let given = value.as_bytes();
     let given = match given.split_at_checked(7) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
-        _ => return Err(ApiError::unauthorised("the Authorization header must read: Bearer TOKEN")),
+        _ => return Err(missing("the Authorization header must read: Bearer TOKEN")),
     };
-    tokens.find(given).cloned().ok_or_else(|| ApiError::unauthorised("this token is not known here"))
+    let known = tokens.find(given).cloned();
+    known.ok_or_else(|| Refused::Guess(ApiError::unauthorised("this token is not known here")))
 }
 
 /// Without tokens everybody on this machine may do everything, but not every web page that its browser shows: a page
 /// of another origin names itself in `Origin`, and one that had its own name point to this machine in `Host`.
 fn local(request: &Request) -> Result<Caller, ApiError> {
-    let header = |name| request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let header = |name: HeaderName| {
+        request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     let host = request.uri().authority().map(ToString::to_string).or_else(|| header(header::HOST));
     if let Some(host) = &host
         && !is_local(host)
@@ -164,6 +194,13 @@ fn local(request: &Request) -> Result<Caller, ApiError> {
     {
         let message =
             format!("requests from web pages of {origin:?} are refused: configure api.tokens to allow others");
+        return Err(ApiError::forbidden(message));
+    }
+    // A page that only sends, and reads no answer, need not name its origin; browsers tell all the same.
+    if let Some(site) = header(HeaderName::from_static("sec-fetch-site"))
+        && !matches!(&*site, "same-origin" | "none")
+    {
+        let message = format!("requests from web pages are refused (Sec-Fetch-Site: {site:?}): configure api.tokens");
         return Err(ApiError::forbidden(message));
     }
     Ok(Caller::anybody())

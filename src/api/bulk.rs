@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 
-use super::{Api, auth::Caller, body::Body, error::ApiError, view::CountView};
+use super::{Api, auth::Caller, body::Unread, error::ApiError, view::CountView};
 use crate::{
     config::{Classes, Scope},
     store::{DeadFilter, DeadLetter, Requeued},
@@ -32,22 +32,22 @@ enum Change {
 pub(super) async fn requeue(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<CountView>, ApiError> {
-    change(&api, &caller, &body, &Change::Requeue).await
+    change(&api, &caller, body, &Change::Requeue).await
 }
 
 pub(super) async fn discard(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<CountView>, ApiError> {
-    change(&api, &caller, &body, &Change::Discard).await
+    change(&api, &caller, body, &Change::Discard).await
 }
 
-async fn change(api: &Api, caller: &Caller, body: &Body, change: &Change) -> Result<Json<CountView>, ApiError> {
+async fn change(api: &Api, caller: &Caller, body: Unread, change: &Change) -> Result<Json<CountView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let selection: Selection = body.decode(&api.config.limits)?;
+    let selection: Selection = body.read(api).await?.decode(&api.config.limits)?;
     let counts = match selection {
         Selection { ids: Some(ids), filter: None, all: false } => chosen(api, &ids, change).await?,
         Selection { ids: None, filter: Some(filter), all: false } => matching(api, filter, change).await?,

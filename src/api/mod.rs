@@ -9,16 +9,20 @@ mod auth;
 mod autoscaler;
 mod body;
 mod bulk;
+mod connections;
 mod dead;
 mod decode;
 mod enqueue;
 mod error;
+mod guesses;
+mod headers;
 mod health;
 mod message_pack;
 mod metrics;
 mod query;
 mod queues;
 mod schedule;
+mod server;
 mod starting;
 mod tasks;
 mod timing;
@@ -28,19 +32,16 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
+    Router, middleware,
     routing::{get, post},
-    serve::ListenerExt,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::error::ApiError;
+use self::{connections::Connections, error::ApiError};
 pub use self::{
     autoscaler::Scale,
     bulk::Selection,
@@ -58,8 +59,8 @@ pub struct Api {
     health: Option<Arc<Health>>,
     /// Names this process in `/health`.
     instance: WorkerId,
-    /// Memory for request bodies, in KiB.
-    room: Arc<Semaphore>,
+    room: body::Room,
+    guesses: guesses::Guesses,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
     tokens: auth::Tokens,
@@ -69,9 +70,19 @@ impl Api {
     pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
-        let room = Arc::new(Semaphore::new(body::ROOM));
         let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());
-        Self { producer, broker, store, config, health: None, instance: WorkerId::new(), room, closing, tokens }
+        Self {
+            producer,
+            broker,
+            store,
+            config,
+            health: None,
+            instance: WorkerId::new(),
+            room: body::Room::new(),
+            guesses: guesses::Guesses::default(),
+            closing,
+            tokens,
+        }
     }
 
     /// Shows what somebody else watches.
@@ -113,7 +124,6 @@ impl Api {
             .route("/metrics", get(metrics::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })
             .method_not_allowed_fallback(wrong_method)
-            .layer(DefaultBodyLimit::max(body::longest(&api.config.limits)))
             .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::admit))
             .layer(middleware::from_fn(timing::measure))
             .with_state(api)
@@ -122,21 +132,9 @@ impl Api {
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
     pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         self.closing = shutdown.clone();
-        // An answer is small and somebody waits for it: it must not wait for more to fill the packet.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        tokio::select! {
-            ended = serving => ended,
-            () = late(&shutdown) => Ok(()),
-        }
+        let connections = Connections::new(self.config.api.connections);
+        server::serve(listener, self.router(), connections, shutdown).await
     }
-}
-
-/// A client that stops in the middle of its request must not keep the server from stopping.
-async fn late(shutdown: &CancellationToken) {
-    const GRACE: Duration = Duration::from_secs(10);
-    shutdown.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }
 
 async fn wrong_method() -> ApiError {

@@ -47,11 +47,21 @@ pub(super) async fn show(
     let id = name.parse("id")?;
     let limit = params.wait()?;
     params.done()?;
-    let record = match limit {
-        Some(limit) => wait(&api, id, limit).await?,
-        None => api.store.record(id).await?,
-    };
-    record.filter(|record| caller.sees(record)).map(Json).ok_or_else(|| unknown(id))
+    seen(&api, &caller, id, limit).await?.map(Json).ok_or_else(|| unknown(id))
+}
+
+/// The task, if the caller may know of it: at once, or as [`wait`] does.
+pub(super) async fn seen(
+    api: &Api,
+    caller: &Caller,
+    id: TaskId,
+    limit: Option<Duration>,
+) -> Result<Option<Record>, StoreError> {
+    let record = api.store.record(id).await?.filter(|record| caller.sees(record));
+    match (record, limit) {
+        (Some(record), Some(limit)) if !record.state.is_final() => wait(api, id, limit).await,
+        (record, _) => Ok(record),
+    }
 }
 
 /// The task when it is final, or as it stands after `limit` or when the server stops.
@@ -65,8 +75,7 @@ pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Optio
 pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let id = name.parse("id")?;
-    let record = api.store.record(id).await?;
-    if !record.is_some_and(|record| caller.sees(&record)) {
+    if seen(&api, &caller, id, None).await?.is_none() {
         return Err(unknown(id));
     }
     let (status, state) = match api.store.cancel(id).await? {

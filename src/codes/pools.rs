@@ -97,4 +97,10 @@ pub(super) const ROWS: &[Row] = &[
         "A task's record in the store is nothing that this program has written. It was set aside; other tasks go on.",
         "Redis keeps it as PREFIX:x:ID, SQLite in the table set_aside, for 30 days. Enqueue the task again if it has to run.",
     ),
+    (
+        "CP-1630",
+        "Too few files, processes or memory",
+        "The system has no open file, process or memory for another worker just now. It is tried again every second.",
+        "Raise the limits of the service (LimitNOFILE, TasksMax, memory), or lower api.connections and the pool's size.",
+    ),
 ];

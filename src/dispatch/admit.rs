@@ -27,7 +27,7 @@ impl Door {
     pub(super) fn admit(&self, mut new: NewTask, rights: &Rights, now: Timestamp) -> Result<Admission, Rejection> {
         let decision = self.decide(&mut new, rights, now)?;
         let at = decision.times.start;
-        let task = self.task(new, rights, decision, now);
+        let task = self.task(new, rights, &decision, now);
         let message = task.to_message().map_err(|error| Rejection::internal("CP-1120", error))?;
         let unique_key = task.scoped_key();
         let Task { kind, tenant, enqueued_by, .. } = task;
@@ -73,7 +73,7 @@ impl Door {
         Ok(Decision { classified: self.classifier.classify(new, times.due_in(now)), times })
     }
 
-    fn task(&self, new: NewTask, rights: &Rights, decision: Decision, now: Timestamp) -> Task {
+    fn task(&self, new: NewTask, rights: &Rights, decision: &Decision, now: Timestamp) -> Task {
         let Decision { classified, times } = decision;
         let class: &Class = self.config.classes.get(classified.priority);
         Task {

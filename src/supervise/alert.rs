@@ -21,6 +21,8 @@ pub struct Alert {
 pub enum Event {
     /// The worker program cannot be started.
     CannotStart,
+    /// The system has no file, memory or process for another worker just now.
+    Shortage,
     /// A worker fails at its start: no new one for a while.
     RestartBreaker,
     /// Workers died more often than may be replaced at once.
@@ -61,8 +63,9 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::CannotStart,
+        Self::Shortage,
         Self::RestartBreaker,
         Self::RestartLimit,
         Self::RestartHeld,
@@ -82,7 +85,7 @@ impl Event {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
             Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
-            Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
+            Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
             Self::TasksLost | Self::Unreadable => Level::Error,
             Self::OverMemory | Self::TasksRestored => Level::Warning,
             Self::Recycled => Level::Info,
@@ -92,6 +95,7 @@ impl Event {
     pub const fn code(self) -> &'static str {
         match self {
             Self::CannotStart => "CP-1603",
+            Self::Shortage => "CP-1630",
             Self::RestartBreaker => "CP-1604",
             Self::RestartLimit => "CP-1605",
             Self::RestartHeld => "CP-1606",

@@ -23,6 +23,7 @@ mod reaper;
 mod recycle;
 mod restart;
 mod roster;
+mod shortage;
 mod shutdown;
 mod standstill;
 mod tail;

@@ -17,6 +17,7 @@ use super::{
     recycle::Reason,
     restart::{Death, Restarts, Verdict, Why},
     roster::Waits,
+    shortage::{SOON, is_shortage},
     signal,
 };
 use crate::task::{TaskId, Timestamp, WorkerId};
@@ -54,6 +55,11 @@ impl Children {
             let worker = self.roster().up(place.number);
             let mut child = match Child::spawn(&self.pool, worker) {
                 Ok(child) => child,
+                Err(error) if is_shortage(&error) => {
+                    self.short_of(&error).await;
+                    place.verdict = Verdict::After(SOON, Why::Policy);
+                    continue;
+                }
                 Err(error) => {
                     self.cannot_start(&error).await;
                     let death = Death { lived: None, registered: false, busy: false };

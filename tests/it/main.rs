@@ -26,6 +26,8 @@ mod autoscaler;
 #[cfg(unix)]
 mod autoscaler_faults;
 #[cfg(unix)]
+mod crowd;
+#[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
 mod servers_killed;

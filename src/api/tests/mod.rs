@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod bad_input;
+mod bodies;
 mod down;
 mod health;
 mod operate;

@@ -101,6 +101,7 @@ fn heartbeat(config: &Config, report: &mut Report) {
 }
 
 fn api(api: &Api, report: &mut Report) {
+    at_least_one(&Key::from("api.connections"), u64::from(api.connections), report);
     let tokens = Key::from("api.tokens");
     if !api.listen.ip().is_loopback() && api.tokens.is_empty() {
         let rule = "an address beyond this machine needs tokens, or anybody could run tasks";

@@ -30,6 +30,8 @@ use crate::{
 const QUEUED: usize = 512;
 /// Connections for queries that are kept open.
 const READERS: usize = 4;
+/// Queries at a time; each has the file open. More of them wait.
+const READING: usize = 16;
 /// Of its [`CHECK`]s, every how many-th a process says that it still listens.
 const RENEWAL: u32 = 6;
 
@@ -39,6 +41,7 @@ pub(crate) struct Database {
     jobs: mpsc::UnboundedSender<Box<dyn Job>>,
     places: Semaphore,
     readers: Mutex<Vec<Connection>>,
+    reading: Semaphore,
     bells: Arc<Doorbell>,
     failed: FailedWrite,
     listener: AbortHandle,
@@ -98,6 +101,7 @@ impl Database {
             places: Semaphore::new(QUEUED),
             readers: Mutex::default(),
             failed,
+            reading: Semaphore::new(READING),
             listener: tokio::spawn(attend(this.clone(), bells.clone(), receiver)).abort_handle(),
             bells,
         }))
@@ -130,6 +134,7 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        let _turn = self.reading.acquire().await.map_err(|_| self.stopped())?;
         let this = self.clone();
         blocking(&self.path, move || {
             let kept = this.kept().pop();

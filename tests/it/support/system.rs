@@ -20,11 +20,27 @@ pub struct System {
 impl System {
     /// On one SQLite file. Tasks `it.*` go to the ledger. Waits for `workers`, also where the settings bring their own.
     pub async fn embedded(workers: usize, settings: Settings) -> Self {
+        Self::embedded_by(workers, settings, clawpool).await
+    }
+
+    /// The same in processes that may open so many files each.
+    #[cfg(unix)]
+    pub async fn embedded_with_files(files: usize, workers: usize, settings: Settings) -> Self {
+        let limited = |config: &Path| {
+            let mut command = Command::new("sh");
+            let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+            command.args(["-c", &script, env!("CARGO_BIN_EXE_clawpool")]).env("CLAWPOOL_CONFIG", config);
+            command
+        };
+        Self::embedded_by(workers, settings, limited).await
+    }
+
+    async fn embedded_by(workers: usize, settings: Settings, program: impl Fn(&Path) -> Command) -> Self {
         let (folder, ledger) = (folder(), Ledger::start().await);
         let data = toml::Value::from(folder.path().join("data").display().to_string());
         let settings = settings.with(&format!("embedded.data = {data}")).http("it.*", &ledger.url);
         let config = settings.write(folder.path());
-        let front = up(&config, (!settings.has("pools")).then_some(workers));
+        let front = up(program(&config), (!settings.has("pools")).then_some(workers));
         let api = Api::new(address(&front).await);
         let system = Self { api, ledger, front, workers: Vec::new(), config, folder };
         system.registered(workers).await;
@@ -89,7 +105,7 @@ impl System {
 
     /// `clawpool up` again, on the same data.
     pub async fn restart_up(&mut self, workers: usize) {
-        self.front = up(&self.config, Some(workers));
+        self.front = up(clawpool(&self.config), Some(workers));
         self.api = Api::new(address(&self.front).await);
         self.registered(workers).await;
     }
@@ -120,8 +136,7 @@ pub fn clawpool(config: &Path) -> Command {
     command
 }
 
-fn up(config: &Path, workers: Option<usize>) -> Process {
-    let mut command = clawpool(config);
+fn up(mut command: Command, workers: Option<usize>) -> Process {
     command.arg("up").args(workers.map(|workers| format!("--workers={workers}")));
     Process::start("clawpool up", command)
 }
