@@ -17,6 +17,7 @@ mod examples;
 mod idle;
 mod ingress;
 mod priorities;
+mod silent_links;
 mod support;
 mod wishes;
 

@@ -21,6 +21,7 @@ mod letters;
 mod life;
 mod notes;
 mod orders;
+mod progress;
 mod records;
 mod schedule;
 mod settle;

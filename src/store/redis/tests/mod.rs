@@ -8,6 +8,7 @@ use crate::{
     store::{Store, conformance::Fixture},
 };
 
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 /// A prefix of its own on the tests' server.
@@ -29,3 +30,4 @@ mod conformance {
 }
 mod outage;
 mod own;
+mod silence;
