@@ -18,6 +18,7 @@ mod idle;
 mod ingress;
 mod pausing;
 mod priorities;
+mod silent_links;
 mod support;
 mod wishes;
 

@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub(crate) use self::sample::{eventually, guarded, message, message_with};
+pub(crate) use self::sample::{Log, eventually, guarded, message, message_with};
 use super::*;
 use crate::{
     config::Config,

@@ -81,20 +81,29 @@ impl TaskStore for RedisStore {
 
 impl RedisStore {
     async fn until_final(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        loop {
-            // Listening comes before looking, so that an end between the two is not missed.
-            let end = self.events.end_of(id);
-            let mut call = self.call(&scripts::WATCH);
-            call.arg(id.as_bytes());
-            let bytes: Option<Bytes> = self.run(&call).await?;
-            let record = match bytes {
-                Some(bytes) => self.readable(id, bytes).await?,
-                None => None,
-            };
-            if record.as_ref().is_none_or(|record| record.state.is_final()) {
-                return Ok(record);
-            }
+        let mut end = self.events().end_of(id);
+        let mut seen = self.watch(id).await?;
+        while seen.as_ref().is_some_and(|record| !record.state.is_final()) {
             end.over().await;
+            // Listening comes before looking, so that an end between the two is not missed.
+            end = self.events().end_of(id);
+            seen = match self.watch(id).await {
+                // Redis is away, and whoever waits goes on waiting.
+                Err(error) if error.is_retryable() => seen,
+                answer => answer?,
+            };
+        }
+        Ok(seen)
+    }
+
+    /// The record; its end will be announced when it is still to come.
+    async fn watch(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        let mut call = self.call(&scripts::WATCH);
+        call.arg(id.as_bytes());
+        let bytes: Option<Bytes> = self.run(&call).await?;
+        match bytes {
+            Some(bytes) => self.readable(id, bytes).await,
+            None => Ok(None),
         }
     }
 }

@@ -23,6 +23,7 @@ mod letters;
 mod life;
 mod notes;
 mod orders;
+mod progress;
 mod records;
 mod schedule;
 mod settle;

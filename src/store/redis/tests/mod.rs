@@ -11,6 +11,7 @@ use crate::{
     task::TaskId,
 };
 
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 /// A prefix of its own on the tests' server.
@@ -39,3 +40,4 @@ mod conformance {
 }
 mod outage;
 mod own;
+mod silence;

@@ -2,6 +2,7 @@
 
 mod database;
 mod memory;
+mod waits;
 
 use std::sync::Arc;
 
