@@ -37,6 +37,8 @@ pub enum Event {
     OverMemory,
     /// A worker has run as many tasks as it should, and is replaced.
     Recycled,
+    /// A server refuses to hand over a queue's messages.
+    Refused,
 }
 
 /// From what is only worth knowing to what somebody should look at now.
@@ -51,7 +53,7 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::CannotStart,
         Self::RestartBreaker,
         Self::RestartLimit,
@@ -61,11 +63,12 @@ impl Event {
         Self::Emergency,
         Self::OverMemory,
         Self::Recycled,
+        Self::Refused,
     ];
 
     pub const fn level(self) -> Level {
         match self {
-            Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
+            Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
             Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
             Self::OverMemory => Level::Warning,
             Self::Recycled => Level::Info,
@@ -83,6 +86,7 @@ impl Event {
             Self::Emergency => "CP-1609",
             Self::OverMemory => "CP-1610",
             Self::Recycled => "CP-1611",
+            Self::Refused => "CP-1205",
         }
     }
 
