@@ -27,6 +27,7 @@ scripts! { "scripts/opening.lua":
     SETTLE = "scripts/settle.lua";
     TAKE_TOKENS = "scripts/take_tokens.lua";
     TOTALS = "scripts/totals.lua";
+    VOUCH = "scripts/vouch.lua";
     WATCH = "scripts/watch.lua";
     WITHDRAW = "scripts/withdraw.lua";
     WORKERS = "scripts/workers.lua";

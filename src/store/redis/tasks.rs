@@ -10,6 +10,7 @@ use super::{RedisStore, link, record, scripts};
 use crate::{
     store::{
         Admission, Admitted, Cancelled, Claim, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+        Withdrawal, Withdrawn,
     },
     task::{State, TaskId, WorkerId},
 };
@@ -20,11 +21,13 @@ impl TaskStore for RedisStore {
         self.admit_all(tasks).await
     }
 
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError> {
-        let mut call = self.call(&scripts::WITHDRAW);
-        for id in tasks {
-            call.arg(id.as_bytes());
-        }
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        self.withdraw_all(tasks).await
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        let mut call = self.call(&scripts::VOUCH);
+        call.arg(id.as_bytes());
         self.run(&call).await
     }
 

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::withdrawal::KNOWN;
 use crate::{
     store::{Page, Record, RecordFilter, StoreError},
     task::{TaskId, Timestamp},
@@ -13,7 +14,7 @@ const COLUMNS: &str = "tasks.*, (SELECT at FROM schedule WHERE tasks.state = 0 A
 const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<Record>> {
-    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED}");
+    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
     sql.prepare_cached(&query)?.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, record).optional()
 }
 
@@ -24,7 +25,7 @@ pub(super) fn list(
     limit: usize,
 ) -> rusqlite::Result<Page<Record>> {
     let query = format!(
-        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED}
+        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
          AND (:state IS NULL OR state = :state) AND (:priority IS NULL OR priority = :priority)
          AND (:tenant IS NULL OR tenant = :tenant)
          AND (:kind IS NULL OR kind = :kind) AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
