@@ -41,12 +41,12 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::{connections::Connections, error::ApiError};
 pub use self::{
     autoscaler::Scale,
     bulk::Selection,
     starting::{Awaited, starting},
 };
+use self::{connections::Connections, error::ApiError};
 use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store, task::WorkerId};
 
 /// What the routes work with.

@@ -25,6 +25,9 @@ pub struct ErrorView {
     /// Seconds after which the same request may succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// Whether this task was taken is not known: sent again with this id, it runs once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
 }
 
 /// An accepted task.

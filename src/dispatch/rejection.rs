@@ -17,6 +17,9 @@ pub struct Rejection {
     /// When the same task may be taken; only with [`Fault::Busy`].
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+    /// Whether the task was taken is not known: sent again with this id, it runs once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
     #[serde(skip)]
     pub fault: Fault,
 }
@@ -38,12 +41,19 @@ pub enum Fault {
 
 impl Rejection {
     pub(super) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: Some(field.to_owned()), retry_after: None, fault: Fault::Invalid }
+        Self {
+            code,
+            message: message.into(),
+            field: Some(field.to_owned()),
+            retry_after: None,
+            id: None,
+            fault: Fault::Invalid,
+        }
     }
 
     pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
         let message = format!("{error}; nothing was taken");
-        Self { code, message, field: None, retry_after: Some(retry_after), fault: Fault::Busy }
+        Self { code, message, field: None, retry_after: Some(retry_after), id: None, fault: Fault::Busy }
     }
 
     /// The id or the unique key was known a moment ago, and now its task is gone.
@@ -59,8 +69,16 @@ impl Rejection {
         Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
     }
 
+    /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that gave none.
+    pub(super) fn in_doubt(id: TaskId, code: &'static str, error: impl Display) -> Self {
+        let message =
+            format!("{error}; whether task {id} was taken is not known: send it again with this id, and it runs once");
+        let retry_after = Some(Duration::from_secs(1));
+        Self { code, message, field: None, retry_after, id: Some(id), fault: Fault::Busy }
+    }
+
     pub(super) fn internal(code: &'static str, error: impl Display) -> Self {
-        Self { code, message: error.to_string(), field: None, retry_after: None, fault: Fault::Internal }
+        Self { code, message: error.to_string(), field: None, retry_after: None, id: None, fault: Fault::Internal }
     }
 
     pub(super) fn with_fault(mut self, fault: Fault) -> Self {

@@ -28,6 +28,7 @@ pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use tasks::{
     Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
+    Withdrawal, Withdrawn,
 };
 pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
 

@@ -17,13 +17,19 @@ pub trait TaskStore: Send + Sync + 'static {
     /// finished, answers with the task that is there already.
     async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError>;
 
-    /// Forgets tasks (and their unique keys) that were admitted and then could not be published.
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError>;
+    /// Takes back tasks (and their unique keys) that were admitted and then could not be published. One answer each, in
+    /// order. A message that turns up all the same is dropped at its claim, until the time that the withdrawal names; the
+    /// id can be admitted again, and then its messages run.
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
+
+    /// Somebody repeats a task that waits on its queue, and will answer for it: from now on nobody withdraws it. False where
+    /// none waits.
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError>;
 
     /// Asks to run delivered messages, each exactly once. One answer each, in order.
     ///
     /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
-    /// - final, or at a later generation: `Drop`.
+    /// - final, at a later generation, or withdrawn: `Drop`.
     /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
     ///   claim passes over, one crash is counted, the old owner is told (`Orders::lost`), and the answer is `Run`, or
@@ -98,6 +104,24 @@ pub enum Admitted {
     New,
     /// The id, or the unique key, belongs to this unfinished or remembered task.
     Existing(TaskId),
+}
+
+/// A task whose producer is to be told that nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    pub id: TaskId,
+    /// Until when its message may turn up; none where none was sent.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Nothing of it will run.
+    Done,
+    /// It has begun, or is over: its message was taken after all.
+    TooLate,
+    /// It waits, and somebody else answers for it.
+    Wanted,
 }
 
 /// A delivered message that a worker has a free slot for.

@@ -49,6 +49,8 @@ pub enum Event {
     TasksRestored,
     /// A task's record could not be read, and was set aside.
     Unreadable,
+    /// A server refuses to hand over a queue's messages.
+    Refused,
 }
 
 /// From what is only worth knowing to what somebody should look at now.
@@ -63,7 +65,7 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::CannotStart,
         Self::Shortage,
         Self::RestartBreaker,
@@ -79,11 +81,12 @@ impl Event {
         Self::TasksLost,
         Self::TasksRestored,
         Self::Unreadable,
+        Self::Refused,
     ];
 
     pub const fn level(self) -> Level {
         match self {
-            Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
+            Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
             Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
             Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
             Self::TasksLost | Self::Unreadable => Level::Error,
@@ -109,6 +112,7 @@ impl Event {
             Self::TasksLost => "CP-1622",
             Self::TasksRestored => "CP-1623",
             Self::Unreadable => "CP-1624",
+            Self::Refused => "CP-1205",
         }
     }
 

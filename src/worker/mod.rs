@@ -31,6 +31,7 @@ mod settle;
 mod slots;
 mod stop;
 mod throttle;
+mod trouble;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

@@ -50,11 +50,11 @@ impl Parts {
         let retries = retry::Table::compile(&config.retry)?;
         let (broker, store) = connect(config, stop).await?;
         let progress = Progress::default();
-        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool), progress.clone()).await?;
+        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool.clone()), progress.clone()).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
-        let (fetchers, demand) = fetchers(config, id, &broker, &store, &send_events);
+        let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events);
         let slots = usize::from(config.worker.slots);
         let (arbiter, stop_grace) = (Arbiter::new(&config.worker), config.worker.stop_grace);
         let unreserved = arbiter.unreserved();
@@ -141,6 +141,7 @@ type Demand = Vec<(Queue, watch::Sender<usize>)>;
 fn fetchers(
     config: &Config,
     worker: WorkerId,
+    pool: &str,
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
     events: &mpsc::Sender<Event>,
@@ -152,6 +153,7 @@ fn fetchers(
         demands.push((queue, send_demand));
         let fetcher = Fetcher {
             worker,
+            pool: pool.to_owned(),
             queue,
             broker: Arc::clone(broker),
             store: Arc::clone(store),

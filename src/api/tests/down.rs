@@ -8,8 +8,8 @@ use crate::{
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
         Fence, JournalStore, NoteStore, Orders, Outline, Page, QueueTotals, Record, RecordFilter, Requeued, Role,
-        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo,
-        WorkerStore,
+        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, Withdrawal,
+        Withdrawn, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
@@ -67,7 +67,8 @@ impl Broker for Down {
 
 down!(TaskStore, StoreError, no_store {
     admit(&[Admission]) -> Vec<Admitted>;
-    withdraw(&[TaskId]) -> ();
+    withdraw(&[Withdrawal]) -> Vec<Withdrawn>;
+    vouch(TaskId) -> bool;
     claim(WorkerId, &[Claim], bool) -> Vec<Verdict>;
     settle(WorkerId, &[Settlement]) -> Vec<bool>;
     cancel(TaskId) -> Cancelled;

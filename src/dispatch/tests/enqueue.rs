@@ -92,7 +92,7 @@ async fn refusals_of_the_broker_say_when_to_come_back(config: Config) {
     let cases = [
         (BrokerError::Unavailable { broker, reason: reason() }, Fault::Busy),
         (BrokerError::Blocked { broker, reason: reason() }, Fault::Busy),
-        (BrokerError::Unconfirmed { broker, waited: Duration::from_secs(5) }, Fault::Busy),
+        (BrokerError::Unconfirmed { broker, reason: reason() }, Fault::Busy),
         (BrokerError::Refused { broker, reason: reason() }, Fault::Internal),
     ];
     for (error, fault) in cases {
@@ -106,7 +106,7 @@ async fn refusals_of_the_broker_say_when_to_come_back(config: Config) {
     let holder = pool.record_only(keyed("k")).await;
     let error = BrokerError::Unavailable { broker, reason: reason() };
     let refused = pool.refusing(error).enqueue(vec![keyed("k")], NO_RIGHTS).await.remove(0).unwrap_err();
-    assert!(refused.is_retryable());
+    assert!(refused.is_retryable() && refused.id == Some(holder), "{refused}");
     assert!(pool.store.record(holder).await.unwrap().is_some(), "somebody else's record was withdrawn");
 }
 

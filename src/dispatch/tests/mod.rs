@@ -1,5 +1,6 @@
 mod classify;
 mod door;
+mod doubt;
 mod enqueue;
 mod pool;
 mod properties;

@@ -30,6 +30,7 @@ scripts! { "scripts/opening.lua":
     TAKE_TOKENS = "scripts/take_tokens.lua";
     TOTALS = "scripts/totals.lua";
     UNREADABLE = "scripts/unreadable.lua";
+    VOUCH = "scripts/vouch.lua";
     WATCH = "scripts/watch.lua";
     WITHDRAW = "scripts/withdraw.lua";
     WORKERS = "scripts/workers.lua";

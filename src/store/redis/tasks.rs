@@ -9,7 +9,7 @@ use super::{RedisStore, record, scripts};
 use crate::{
     store::{
         Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Verdict,
+        Verdict, Withdrawal, Withdrawn,
     },
     task::{State, TaskId, WorkerId},
 };
@@ -20,11 +20,13 @@ impl TaskStore for RedisStore {
         self.admit_all(tasks).await
     }
 
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError> {
-        let mut call = self.call(&scripts::WITHDRAW);
-        for id in tasks {
-            call.arg(id.as_bytes());
-        }
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        self.withdraw_all(tasks).await
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        let mut call = self.call(&scripts::VOUCH);
+        call.arg(id.as_bytes());
         self.run(&call).await
     }
 

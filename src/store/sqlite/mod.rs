@@ -31,6 +31,7 @@ mod tally;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod withdrawal;
 mod workers;
 mod writer;
 

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::aside;
+use super::{aside, withdrawal::KNOWN};
 use crate::{
     store::{Outline, Page, Record, RecordFilter, StoreError},
     task::{TaskId, Timestamp},
@@ -17,7 +17,7 @@ const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 
 /// A record, or the id where it cannot be read.
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<ControlFlow<TaskId, Option<Record>>> {
-    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED}");
+    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
     let mut query = sql.prepare_cached(&query)?;
     let row = |row: &Row<'_>| aside::readable(row, record);
     let found = query.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, row).optional()?;
@@ -35,7 +35,7 @@ pub(super) fn list(
     limit: usize,
 ) -> rusqlite::Result<ControlFlow<Vec<TaskId>, Page<Record>>> {
     let query = format!(
-        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED}
+        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
          AND (:state IS NULL OR state = :state) AND (:priority IS NULL OR priority = :priority)
          AND (:tenant IS NULL OR tenant = :tenant)
          AND (:kind IS NULL OR kind = :kind) AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)

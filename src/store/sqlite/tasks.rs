@@ -6,12 +6,12 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     SqliteStore, admission,
     claim::{self, Claimant},
-    records, settle,
+    records, settle, withdrawal,
 };
 use crate::{
     store::{
         Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Verdict,
+        Verdict, Withdrawal, Withdrawn,
     },
     task::{TaskId, WorkerId},
 };
@@ -23,9 +23,13 @@ impl TaskStore for SqliteStore {
         Ok(self.database.write(move |write| admission::admit(write, &tasks)).await?)
     }
 
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError> {
-        let tasks = tasks.to_vec();
-        Ok(self.database.write(move |write| admission::withdraw(write, &tasks)).await?)
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        let (rules, tasks) = (self.rules, tasks.to_vec());
+        Ok(self.database.write(move |write| withdrawal::withdraw(write, &rules, &tasks)).await?)
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        Ok(self.database.write(move |write| withdrawal::vouch(write, id)).await?)
     }
 
     async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {

@@ -82,7 +82,9 @@ local function judge(id, claim, kind)
   local generation, _, p, attempt, enqueued, expires
   generation, ticket, _, p, attempt, enqueued, expires = struct.unpack(CLAIM, claim)
   local r = read(id)
-  if not r then
+  if not r and generation == 0 and redis.call('EXISTS', withdrawn(id)) == 1 then
+    say('D', 0, 0)
+  elseif not r then
     run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires), 0)
     -- Nobody remembers its admission; with this, the totals balance.
     count('e', p)

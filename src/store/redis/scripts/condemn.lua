@@ -4,11 +4,11 @@ local retention = tonumber(ARGV[1])
 for i = 2, #ARGV, 10 do
   local id, g, kind, p, whose, enqueued, attempt, letter, died, failure = unpack(ARGV, i, i + 9)
   local r = read(id)
-  if not r then
+  if not r and redis.call('EXISTS', withdrawn(id)) == 0 then
     r = fresh(kind, whose, '', p, g, attempt, enqueued, 0)
     count('e', tonumber(p))
   end
-  if not FINAL[r.s] and r.s ~= 'R' and r.g <= tonumber(g) then
+  if r and not FINAL[r.s] and r.s ~= 'R' and r.g <= tonumber(g) then
     leave(entry(id, r.g))
     bury(id, died, letter, retention)
     r.g = tonumber(g)

@@ -26,6 +26,7 @@ local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
 local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
 local NOBODY = ('\0'):rep(16)
 local function task(id) return base .. ':t:' .. id end
+local function withdrawn(id) return base .. ':v:' .. id end -- its message may turn up, and is not to run
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
@@ -33,6 +34,9 @@ local function aside(id) return base .. ':x:' .. id end
 local function journal(topic) return base .. ':j:' .. topic end
 local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
+
+-- The ticket of a task that waits on its queue and is not to be withdrawn: it was with a worker, or somebody repeated it.
+local WANTED = 1
 
 local STATES = { S = true, Q = true, R = true, C = true, D = true, X = true }
 local FINAL = { C = true, D = true, X = true }
