@@ -9,6 +9,7 @@ pub mod config;
 pub mod dispatch;
 #[path = "../workers/handlers/mod.rs"]
 pub mod handlers;
+mod private;
 pub mod retry;
 pub mod schedule;
 pub mod service;

@@ -10,13 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Api, decode, error::ApiError};
 use crate::config::Limits;
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Json,
-    MessagePack,
-}
+pub(super) use crate::task::document::Format;
 
 /// A body read to its end within its limits.
 pub(super) struct Body {

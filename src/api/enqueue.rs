@@ -11,7 +11,7 @@ use super::{
     Api,
     auth::Caller,
     body::Body,
-    decode::{self, Parts},
+    decode,
     error::ApiError,
     query::Params,
     tasks,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     config::Scope,
     dispatch::{Accepted, Explanation, Rights},
-    task::NewTask,
+    task::{NewTask, document::Parts},
 };
 
 /// One task, or up to `limits.batch` of them in an array.
@@ -36,15 +36,16 @@ pub(super) async fn enqueue(
     let rights = rights(&caller);
     match decode::parts(&body.bytes, body.format, &api.config.limits)? {
         Parts::One(bytes) => {
-            let task = decode::value(bytes, body.format, &api.config.limits)?;
+            let task = decode::task(bytes, body.format, &api.config.limits)?;
             one(&api, task, rights, wait).await
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
             "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
         )),
+        Parts::TooMany => Err(ApiError::batch_too_long(api.config.limits.batch.into())),
         Parts::Many(parts) => {
-            let tasks = parts.into_iter().map(|bytes| decode::value(bytes, body.format, &api.config.limits)).collect();
+            let tasks = parts.into_iter().map(|bytes| decode::task(bytes, body.format, &api.config.limits)).collect();
             Ok(batch(&api, tasks, rights).await?.into_response())
         }
     }
@@ -57,8 +58,8 @@ pub(super) async fn explain(
     body: Body,
 ) -> Result<Json<Explanation>, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
-    let task: NewTask = body.decode(&api.config.limits)?;
-    Ok(Json(api.producer.explain(&task, rights(&caller))?))
+    let task = decode::task(&body.bytes, body.format, &api.config.limits)?;
+    Ok(Json(api.producer.explain(&task, rights(&caller)).await?))
 }
 
 fn rights(caller: &Caller) -> Rights {

@@ -14,7 +14,6 @@ mod decode;
 mod enqueue;
 mod error;
 mod health;
-mod message_pack;
 mod metrics;
 mod query;
 mod queues;

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     broker::rabbitmq::{Ingress, Letter, Return},
     config::{Backend, Config, Limits, Profile},
-    task::{NewTask, Payload, Queue},
+    task::{NewTask, Queue},
 };
 
 /// Who may publish to the broker could put messages on any queue: a priority of their own is no more than that.
@@ -77,7 +77,7 @@ struct Errand {
 
 enum What {
     /// With the task as it came, should it have to go back.
-    Enqueue(Box<NewTask>, Payload, Format),
+    Enqueue(Box<NewTask>, Bytes, Format),
     GiveBack(Return),
 }
 
@@ -102,11 +102,11 @@ impl Desk {
 
     /// Opens a letter.
     fn read(&mut self, letter: Letter) -> Vec<Errand> {
-        let format = Format::of(letter.content_type.as_deref(), &letter.body);
+        let format = letter::format(letter.content_type.as_deref(), &letter.body);
         let whats: Vec<_> = match letter::parts(&letter.body, format, &self.limits) {
             Ok(parts) => {
                 let id = letter.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
-                parts.into_iter().map(|part| self.part(part, id, format)).collect()
+                parts.into_iter().map(|part| Self::part(part, id, format)).collect()
             }
             Err(rejection) => {
                 let content_type = letter.content_type.clone();
@@ -123,10 +123,10 @@ impl Desk {
         whats.into_iter().map(|what| Errand { letter: number, what }).collect()
     }
 
-    fn part(&self, part: Payload, id: Option<crate::task::TaskId>, format: Format) -> What {
-        match letter::task(&part, &self.limits) {
+    fn part(part: Bytes, id: Option<crate::task::TaskId>, format: Format) -> What {
+        match letter::task(&part, format) {
             Ok(task) => What::Enqueue(Box::new(NewTask { id: task.id.or(id), ..task }), part, format),
-            Err(rejection) => What::GiveBack(returned(rejection, &part, format)),
+            Err(rejection) => What::GiveBack(returned(rejection, part, format)),
         }
     }
 
@@ -149,7 +149,7 @@ impl Desk {
         self.give_back(returns).await;
     }
 
-    async fn enqueue(&mut self, tasks: Vec<(u64, Box<NewTask>, Payload, Format)>, returns: &mut Vec<(u64, Return)>) {
+    async fn enqueue(&mut self, tasks: Vec<(u64, Box<NewTask>, Bytes, Format)>, returns: &mut Vec<(u64, Return)>) {
         let batch = tasks.iter().map(|(_, task, ..)| NewTask::clone(task)).collect();
         let answers = self.producer.enqueue(batch, RIGHTS).await;
         for ((letter, task, part, format), answer) in tasks.into_iter().zip(answers) {
@@ -158,7 +158,7 @@ impl Desk {
                 Err(busy) if busy.is_retryable() => {
                     self.wait(letter, What::Enqueue(task, part, format), busy.retry_after);
                 }
-                Err(rejection) => returns.push((letter, returned(rejection, &part, format))),
+                Err(rejection) => returns.push((letter, returned(rejection, part, format))),
             }
         }
     }
@@ -194,12 +194,9 @@ impl Desk {
     }
 }
 
-fn returned(rejection: Rejection, part: &Payload, format: Format) -> Return {
-    let body = match format {
-        Format::Json => serde_json::to_vec(part).map(Bytes::from).unwrap_or_default(),
-        Format::MessagePack => part.as_message_pack().clone(),
-    };
-    back(rejection, body, Some(format.content_type().to_owned()))
+/// A task that was not taken goes back as it came.
+fn returned(rejection: Rejection, part: Bytes, format: Format) -> Return {
+    back(rejection, part, Some(letter::content_type(format).to_owned()))
 }
 
 fn back(rejection: Rejection, body: Bytes, content_type: Option<String>) -> Return {

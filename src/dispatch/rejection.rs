@@ -41,6 +41,11 @@ impl Rejection {
         Self { code, message: message.into(), field: Some(field.to_owned()), retry_after: None, fault: Fault::Invalid }
     }
 
+    /// A value that a handler would read as another one.
+    pub(super) fn changing(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid("CP-1121", field, message)
+    }
+
     pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
         let message = format!("{error}; nothing was taken, try again in {}", humantime::format_duration(retry_after));
         Self { code, message, field: None, retry_after: Some(retry_after), fault: Fault::Busy }

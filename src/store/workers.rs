@@ -50,6 +50,12 @@ pub struct Beat {
     pub usage: Option<Usage>,
     #[serde(default)]
     pub done: Done,
+    /// Kinds, and prefixes ending in `*`, that it has handlers for. Absent: an older version, which does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
+    /// Kinds of tasks that came to it lately and that it has no handler for, with their queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<(Queue, String)>,
 }
 
 /// What the worker's own process takes; the programs that its tasks start are not counted.

@@ -37,6 +37,10 @@ pub enum Event {
     OverMemory,
     /// A worker has run as many tasks as it should, and is replaced.
     Recycled,
+    /// Tasks wait on a queue that no live worker serves.
+    Unserved,
+    /// Tasks wait whose kind no live worker of their queue has a handler for.
+    NoHandler,
 }
 
 /// From what is only worth knowing to what somebody should look at now.
@@ -51,7 +55,7 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::CannotStart,
         Self::RestartBreaker,
         Self::RestartLimit,
@@ -61,12 +65,19 @@ impl Event {
         Self::Emergency,
         Self::OverMemory,
         Self::Recycled,
+        Self::Unserved,
+        Self::NoHandler,
     ];
 
     pub const fn level(self) -> Level {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
-            Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
+            Self::RestartLimit
+            | Self::RestartHeld
+            | Self::NotReplaced
+            | Self::Hung
+            | Self::Unserved
+            | Self::NoHandler => Level::Error,
             Self::OverMemory => Level::Warning,
             Self::Recycled => Level::Info,
         }
@@ -83,6 +94,8 @@ impl Event {
             Self::Emergency => "CP-1609",
             Self::OverMemory => "CP-1610",
             Self::Recycled => "CP-1611",
+            Self::Unserved => "CP-1505",
+            Self::NoHandler => "CP-1501",
         }
     }
 

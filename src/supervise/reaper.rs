@@ -117,6 +117,8 @@ mod tests {
             lease: Duration::from_secs(3),
             usage: None,
             done: Default::default(),
+            kinds: None,
+            unhandled: Vec::new(),
         };
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }

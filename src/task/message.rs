@@ -45,8 +45,17 @@ pub struct Task {
     /// of an earlier generation than the store's record is a duplicate and is dropped.
     #[serde(default)]
     pub generation: u32,
+    /// How often a worker without a handler for its kind has handed it on since its last attempt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handed_on: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FailedAttempt>,
+}
+
+// Serde gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +71,15 @@ impl Task {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         rmp_serde::from_slice(bytes).map_err(|error| CodecError::Decode(bytes.len(), error))
+    }
+
+    /// Why it expired, in words.
+    pub fn lateness(&self) -> String {
+        let late = format!("not started before {}", self.expires_at);
+        match self.handed_on {
+            0 => late,
+            _ => format!("{late}: no worker that it came to had a handler for {:?}", self.kind),
+        }
     }
 
     /// The message that carries this task, as it stands, to its queue.
@@ -133,6 +151,7 @@ mod tests {
             trace: None,
             result_ttl: Duration::from_secs(3600),
             generation: 2,
+            handed_on: 0,
             errors: vec![],
         }
     }

@@ -12,12 +12,16 @@ mod architecture;
 mod bad_handlers;
 mod bad_input;
 mod cli;
+mod config_check;
 mod demo;
 mod examples;
 mod idle;
 mod ingress;
 mod priorities;
+mod shipped_rules;
 mod support;
+mod unserved;
+mod values;
 mod wishes;
 
 #[cfg(unix)]
@@ -27,11 +31,15 @@ mod autoscaler_faults;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
+mod private_files;
+#[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]
 mod service;
 #[cfg(unix)]
 mod stopping;
+#[cfg(unix)]
+mod terminal;
 #[cfg(unix)]
 mod worker_killed;
 #[cfg(unix)]

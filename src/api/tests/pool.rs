@@ -66,6 +66,8 @@ impl Pool {
             lease: HOUR,
             usage: None,
             done: Default::default(),
+            kinds: None,
+            unhandled: Vec::new(),
         };
         self.store.beat(&beat).await.unwrap()
     }
@@ -139,6 +141,7 @@ impl Pool {
             trace: None,
             result_ttl: HOUR,
             generation: record.generation,
+            handed_on: 0,
             errors: vec![],
         }
     }

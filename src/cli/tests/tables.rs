@@ -54,6 +54,8 @@ fn queues_table() {
         oldest_age_ms: ready.map(|_| 61_000),
         limit: 1000,
         paused: queue == Queue::High,
+        workers: 1,
+        unhandled: Vec::new(),
         totals,
         error,
     };
@@ -93,6 +95,8 @@ fn workers_table() {
         lease: Duration::from_secs(3),
         usage: None,
         done: Default::default(),
+        kinds: None,
+        unhandled: Vec::new(),
     };
     let worker =
         |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };

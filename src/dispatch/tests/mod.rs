@@ -3,7 +3,6 @@ mod door;
 mod enqueue;
 mod pool;
 mod properties;
-mod scan;
 
 use std::time::Duration;
 

@@ -238,6 +238,8 @@ pub(crate) fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
         lease,
         usage: None,
         done: Default::default(),
+        kinds: None,
+        unhandled: Vec::new(),
     }
 }
 

@@ -135,6 +135,8 @@ pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
         lease: Duration::from_secs(3),
         usage: None,
         done: Default::default(),
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats, last_beat: Timestamp::now(), alive: true }
 }

@@ -68,6 +68,8 @@ pub(super) fn worker(number: u8, running: u32, alive: bool) -> WorkerInfo {
         lease: Duration::from_secs(3),
         usage: None,
         done: Done::default(),
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive }
 }
