@@ -13,14 +13,8 @@ use tokio::{
 };
 
 use super::{Api, decode, error::ApiError};
+pub(super) use crate::task::document::Format;
 use crate::{config::Limits, task::without_mark};
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Json,
-    MessagePack,
-}
 
 /// A request whose body is still to come: whether it may send one is decided first.
 pub(super) struct Unread(Request);

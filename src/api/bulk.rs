@@ -50,11 +50,24 @@ async fn change(api: &Api, caller: &Caller, body: Unread, change: &Change) -> Re
     let selection: Selection = body.read(api).await?.decode(&api.config.limits)?;
     let counts = match selection {
         Selection { ids: Some(ids), filter: None, all: false } => chosen(api, &ids, change).await?,
-        Selection { ids: None, filter: Some(filter), all: false } => matching(api, filter, change).await?,
+        Selection { ids: None, filter: Some(filter), all: false } => {
+            in_milliseconds(&filter)?;
+            matching(api, filter, change).await?
+        }
         Selection { ids: None, filter: None, all: true } => matching(api, DeadFilter::default(), change).await?,
         _ => return Err(ApiError::malformed(r#"say which letters: {"ids":[…]}, {"filter":{…}} or {"all":true}"#)),
     };
     Ok(Json(counts))
+}
+
+/// A number of seconds taken for milliseconds would choose every letter, or none.
+fn in_milliseconds(filter: &DeadFilter) -> Result<(), ApiError> {
+    for (field, time) in [("filter.since", filter.since), ("filter.until", filter.until)] {
+        if let Some(millis) = time.filter(|time| time.looks_like_seconds()).map(Timestamp::as_millis) {
+            return Err(ApiError::seconds_for_milliseconds(field, millis));
+        }
+    }
+    Ok(())
 }
 
 async fn chosen(api: &Api, ids: &[TaskId], change: &Change) -> Result<CountView, ApiError> {
@@ -115,6 +128,7 @@ fn next_generation(letter: &DeadLetter, classes: &Classes, now: Timestamp) -> Re
     let mut task = letter.message.task()?;
     task.generation += 1;
     task.attempt = 0;
+    task.handed_on = 0;
     task.not_before = None;
     task.expires_at = now + classes.get(task.priority).ttl;
     task.to_message()

@@ -11,7 +11,7 @@ use super::{
     Api,
     auth::Caller,
     body::{Format, Unread},
-    decode::{self, Parts},
+    decode,
     error::ApiError,
     query::Params,
     tasks,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     config::Scope,
     dispatch::{Accepted, Explanation},
-    task::NewTask,
+    task::{NewTask, document::Parts},
 };
 
 /// One task, or up to `limits.batch` of them in an array.
@@ -36,13 +36,14 @@ pub(super) async fn enqueue(
     let body = body.read(&api).await?;
     match decode::parts(&body.bytes, body.format, &api.config.limits)? {
         Parts::One(bytes) => {
-            let task = decode::value(bytes, body.format, &api.config.limits)?;
+            let task = decode::task(bytes, body.format, &api.config.limits)?;
             one(&api, &caller, task, wait).await
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
             "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
         )),
+        Parts::TooMany => Err(ApiError::batch_too_long(api.config.limits.batch.into())),
         Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format).await?.into_response()),
     }
 }
@@ -54,8 +55,9 @@ pub(super) async fn explain(
     body: Unread,
 ) -> Result<Json<Explanation>, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
-    let task: NewTask = body.read(&api).await?.decode(&api.config.limits)?;
-    Ok(Json(api.producer.explain(&task, &caller.rights())?))
+    let body = body.read(&api).await?;
+    let task = decode::task(&body.bytes, body.format, &api.config.limits)?;
+    Ok(Json(api.producer.explain(&task, &caller.rights()).await?))
 }
 
 async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
@@ -85,7 +87,7 @@ async fn batch(api: &Api, caller: &Caller, parts: &[&[u8]], format: Format) -> R
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {
         let rest = &parts[lines.len()..];
-        let decoded = rest[..group(rest)].iter().map(|bytes| decode::value(bytes, format, &api.config.limits));
+        let decoded = rest[..group(rest)].iter().map(|bytes| decode::task(bytes, format, &api.config.limits));
         let mut answers = place(api, caller, decoded.collect()).await;
         let busy = answers.iter().all(|answer| answer.as_ref().is_err_and(ApiError::is_busy));
         match answers.pop() {

@@ -43,6 +43,11 @@ impl ApiError {
         Self { field: Some(field.into()), ..Self::new(StatusCode::BAD_REQUEST, "CP-1402", message) }
     }
 
+    pub(super) fn seconds_for_milliseconds(field: &str, millis: u64) -> Self {
+        let message = format!("{millis} is a number of seconds, it seems: send milliseconds since 1970, {millis}000");
+        Self { code: "CP-1123", ..Self::field(field, message) }
+    }
+
     pub(super) fn too_large(limit: usize) -> Self {
         let message = format!("the request is longer than {limit} bytes: send fewer or smaller tasks at once");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CP-1403", message)

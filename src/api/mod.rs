@@ -17,7 +17,6 @@ mod error;
 mod guesses;
 mod headers;
 mod health;
-mod message_pack;
 mod metrics;
 mod query;
 mod queues;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     broker::{BrokerError, Depth},
     config::Scope,
-    store::{QueueTotals, WorkerInfo},
+    store::{QueueTotals, Served, WorkerInfo},
     task::{Queue, Timestamp, WorkerId},
 };
 
@@ -32,8 +32,11 @@ pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
     let (depths, totals, paused, workers) =
         tokio::join!(depths, api.store.totals(), api.store.paused(), api.store.workers());
     let (totals, paused, workers) = (totals?, paused?, workers?);
+    let served = Served::by(&workers);
     let views = Queue::ALL.into_iter().zip(depths).map(|(queue, depth)| QueueView {
         in_flight: in_flight(&workers, queue),
+        workers: served.workers(queue),
+        unhandled: served.unhandled(queue).map(str::to_owned).collect(),
         limit: api.config.queues.get(queue),
         paused: paused.contains(&queue),
         totals: totals.get(queue.index()).copied().unwrap_or_default(),
@@ -53,6 +56,8 @@ fn view(queue: Queue, depth: Result<Depth, BrokerError>) -> QueueView {
         in_flight: 0,
         limit: 0,
         paused: false,
+        workers: 0,
+        unhandled: Vec::new(),
         totals: QueueTotals::default(),
         error,
         unconfirmed: Vec::new(),

@@ -41,6 +41,9 @@ pub struct AcceptedView {
     /// When it may start, if not at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// Why it may wait for long: no live worker serves its queue, or has a handler for its kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// With `wait`: the task when the wait ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Box<Record>>,
@@ -48,8 +51,8 @@ pub struct AcceptedView {
 
 impl From<Accepted> for AcceptedView {
     fn from(accepted: Accepted) -> Self {
-        let Accepted { id, priority, queue, duplicate, due_at } = accepted;
-        Self { id, priority, queue, duplicate, due_at, task: None }
+        let Accepted { id, priority, queue, duplicate, due_at, warnings } = accepted;
+        Self { id, priority, queue, duplicate, due_at, warnings, task: None }
     }
 }
 
@@ -80,6 +83,12 @@ pub struct QueueView {
     /// More waiting tasks than this are refused.
     pub limit: u64,
     pub paused: bool,
+    /// Live workers that take tasks from it.
+    #[serde(default)]
+    pub workers: u64,
+    /// Kinds of which tasks came lately and that none of these workers has a handler for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<String>,
     #[serde(flatten)]
     pub totals: QueueTotals,
     #[serde(default, skip_serializing_if = "Option::is_none")]

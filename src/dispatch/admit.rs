@@ -42,7 +42,7 @@ impl Door {
             priority: classified.priority,
             queue: classified.priority.queue(),
             rule: if let By::Rule(index) = classified.by { Some(index) } else { None },
-            because: classified.by.to_string(),
+            because: self.because(classified.by),
             due_at: times.start,
             expires_at: times.expires_at(class.ttl, now),
             sla: class.sla,
@@ -53,7 +53,18 @@ impl Door {
             payload_bytes: new.payload.as_message_pack().len(),
             payload_limit: self.config.limits.payload.as_u64(),
             queue_limit: self.config.queues.get(classified.priority.queue()),
+            warnings: Vec::new(),
         })
+    }
+
+    /// Which rule decided; a shipped one by its kinds, since it stands in no file of the user's.
+    fn because(&self, by: By) -> String {
+        match by {
+            By::Rule(index) if self.config.rules[index].is_shipped() => {
+                format!("the shipped rule for {} is the first that matches", self.config.rules[index].kinds.join(", "))
+            }
+            by => by.to_string(),
+        }
     }
 
     fn decide(&self, new: &mut NewTask, rights: &Rights, now: Timestamp) -> Result<Decision, Rejection> {
@@ -97,6 +108,7 @@ impl Door {
             trace: new.trace,
             result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
             generation: 0,
+            handed_on: 0,
             errors: Vec::new(),
         }
     }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     broker::rabbitmq::{Ingress, Letter, Return},
     config::{Backend, Config, Limits, Profile},
-    task::{NewTask, Payload, Queue, TaskId},
+    task::{NewTask, Queue, TaskId},
 };
 
 /// Who may publish to the broker could put messages on any queue: a priority of their own is no more than that.
@@ -87,10 +87,8 @@ enum What {
 
 /// One task of a letter as it came.
 struct Part {
-    value: Payload,
+    body: Bytes,
     format: Format,
-    /// The letter itself, where it is no more than this.
-    whole: Option<Bytes>,
     correlation_id: Option<String>,
 }
 
@@ -131,32 +129,22 @@ impl Desk {
     }
 
     fn whats(&self, letter: &Letter) -> Vec<What> {
-        let format = Format::of(letter.content_type.as_deref(), &letter.body);
-        let correlation_id = || letter.correlation_id.clone();
+        let format = letter::format(letter.content_type.as_deref(), &letter.body);
+        let part = |body| Part { body, format, correlation_id: letter.correlation_id.clone() };
         match letter::parts(&letter.body, format, &self.limits) {
             Ok(parts) => {
-                let alone = parts.len() == 1;
-                let id = letter.message_id.as_deref().filter(|_| alone).and_then(|id| id.parse().ok());
-                let whole = || alone.then(|| letter.body.clone());
-                let part = |value| Part { value, format, whole: whole(), correlation_id: correlation_id() };
-                parts.into_iter().map(|value| self.what(part(value), id)).collect()
+                let id = letter.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
+                parts.into_iter().map(|body| Self::what(part(body), id)).collect()
             }
-            Err(rejection) => {
-                let whole = Some(letter.body.clone());
-                let part = Part { value: Payload::null(), format, whole, correlation_id: correlation_id() };
-                vec![What::GiveBack(part.refused(rejection))]
-            }
+            Err(rejection) => vec![What::GiveBack(part(letter.body.clone()).refused(rejection))],
         }
     }
 
-    fn what(&self, mut part: Part, id: Option<TaskId>) -> What {
-        match letter::task(&part.value, &self.limits) {
+    fn what(part: Part, id: Option<TaskId>) -> What {
+        match letter::task(&part.body, part.format) {
             // Given an id here, so that it is the same task however often it is tried.
             Ok(task) => {
                 let id = task.id.or(id).unwrap_or_else(TaskId::new);
-                if part.whole.is_some() {
-                    part.value = Payload::null();
-                }
                 What::Enqueue(Box::new(NewTask { id: Some(id), ..task }), part)
             }
             Err(rejection) => What::GiveBack(part.refused(rejection)),
@@ -230,11 +218,7 @@ impl Desk {
 impl Part {
     fn refused(self, rejection: Rejection) -> Return {
         let Rejection { code, message, field, .. } = rejection;
-        let body = self.whole.unwrap_or_else(|| match self.format {
-            Format::Json => serde_json::to_vec(&self.value).map(Bytes::from).unwrap_or_default(),
-            Format::MessagePack => self.value.as_message_pack().clone(),
-        });
-        let content_type = Some(self.format.content_type().to_owned());
-        Return { body, content_type, correlation_id: self.correlation_id, code, message, field }
+        let content_type = Some(letter::content_type(self.format).to_owned());
+        Return { body: self.body, content_type, correlation_id: self.correlation_id, code, message, field }
     }
 }

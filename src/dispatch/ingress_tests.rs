@@ -119,6 +119,29 @@ async fn tasks_are_enqueued_and_the_bad_ones_come_back_with_the_reason() {
     .await;
 }
 
+/// What a handler would see as another value, and what a rule and a handler would see differently, comes back as it came.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_that_would_change_come_back_with_their_place() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let bodies: [(&[u8], &str); 6] = [
+            (br#"{"kind": "a", "payload": {"n": [18446744073709551616]}}"#, "payload.n[0]"),
+            (br#"{"kind": "a", "payload": {"plan": "gold", "plan": "free"}}"#, "payload.plan"),
+            (br#"{"kind": "a", "not_before": 1900000000}"#, "not_before"),
+            (b"\x82\xa4kind\xa1a\xa7payload\x81\xa1t\xd6\xff\x65\x53\xf1\x00", "payload.t"),
+            (b"\x82\xa4kind\xa1a\xa7payload\x81\xa1n\xca\x7f\xc0\x00\x00", "payload.n"),
+            (b"\x82\xa4kind\xa1a\xa7payload\x82\x01\xa1a\xa11\xa1b", "payload.1"),
+        ];
+        for (body, field) in bodies {
+            site.send(body, BasicProperties::default()).await;
+            let reject = site.next_reject().await;
+            assert_eq!((header(&reject, "field").as_deref(), reject.data.as_slice()), (Some(field), body));
+        }
+        assert_eq!(site.ready(Queue::P4).await, 0);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_comes_back_and_the_entrance_stays_open() {
     guarded(async {

@@ -15,12 +15,13 @@ mod ingress;
 #[cfg(test)]
 mod ingress_tests;
 mod letter;
+mod lookout;
 mod place;
 mod producer;
 mod rejection;
-pub(crate) mod scan;
 mod steward;
 mod times;
+mod unserved;
 
 pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};

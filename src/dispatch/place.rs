@@ -130,7 +130,14 @@ impl Place {
             }
         }
         let due_at = record.due_at.filter(|_| record.state == State::Scheduled);
-        Ok(Accepted { id, priority: record.priority, queue: record.priority.queue(), duplicate: true, due_at })
+        Ok(Accepted {
+            id,
+            priority: record.priority,
+            queue: record.priority.queue(),
+            duplicate: true,
+            due_at,
+            warnings: Vec::new(),
+        })
     }
 }
 
@@ -149,7 +156,7 @@ fn withdrawal(task: &Admission, error: &BrokerError) -> Withdrawal {
 
 fn accepted(admission: &Admission) -> Accepted {
     let Message { id, priority, .. } = admission.message;
-    Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at }
+    Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at, warnings: Vec::new() }
 }
 
 fn never_ran(record: &Record) -> bool {

@@ -51,6 +51,11 @@ impl Rejection {
         }
     }
 
+    /// A value that a handler would read as another one.
+    pub(super) fn changing(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid("CP-1121", field, message)
+    }
+
     pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
         let message = format!("{error}; nothing was taken");
         Self { code, message, field: None, retry_after: Some(retry_after), id: None, fault: Fault::Busy }

@@ -15,6 +15,7 @@ mod notes;
 mod open;
 pub mod redis;
 mod schedule;
+mod served;
 pub mod sqlite;
 mod tasks;
 mod workers;
@@ -26,6 +27,7 @@ pub use journal::{Entry, JournalStore, Topic};
 pub use notes::NoteStore;
 pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
+pub use served::Served;
 pub use tasks::{
     Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
     Withdrawal, Withdrawn,

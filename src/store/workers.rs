@@ -53,6 +53,12 @@ pub struct Beat {
     /// Queues of which it starts nothing, because they are paused. Absent in heartbeats of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Vec<Queue>>,
+    /// Kinds, and prefixes ending in `*`, that it has handlers for. Absent: an older version, which does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
+    /// Kinds of tasks that came to it lately and that it has no handler for, with their queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<(Queue, String)>,
 }
 
 impl Beat {

@@ -51,6 +51,10 @@ pub enum Event {
     Unreadable,
     /// A server refuses to hand over a queue's messages.
     Refused,
+    /// Tasks wait on a queue that no live worker serves.
+    Unserved,
+    /// Tasks wait whose kind no live worker of their queue has a handler for.
+    NoHandler,
 }
 
 /// From what is only worth knowing to what somebody should look at now.
@@ -65,7 +69,7 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::CannotStart,
         Self::Shortage,
         Self::RestartBreaker,
@@ -82,6 +86,8 @@ impl Event {
         Self::TasksRestored,
         Self::Unreadable,
         Self::Refused,
+        Self::Unserved,
+        Self::NoHandler,
     ];
 
     pub const fn level(self) -> Level {
@@ -89,7 +95,7 @@ impl Event {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
             Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
             Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
-            Self::TasksLost | Self::Unreadable => Level::Error,
+            Self::TasksLost | Self::Unreadable | Self::Unserved | Self::NoHandler => Level::Error,
             Self::OverMemory | Self::TasksRestored => Level::Warning,
             Self::Recycled => Level::Info,
         }
@@ -113,6 +119,8 @@ impl Event {
             Self::TasksRestored => "CP-1623",
             Self::Unreadable => "CP-1624",
             Self::Refused => "CP-1205",
+            Self::Unserved => "CP-1505",
+            Self::NoHandler => "CP-1501",
         }
     }
 

@@ -118,6 +118,8 @@ mod tests {
             usage: None,
             done: Default::default(),
             paused: None,
+            kinds: None,
+            unhandled: Vec::new(),
         };
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }

@@ -48,8 +48,17 @@ pub struct Task {
     /// of an earlier generation than the store's record is a duplicate and is dropped.
     #[serde(default)]
     pub generation: u32,
+    /// How often a worker without a handler for its kind has handed it on since its last attempt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handed_on: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FailedAttempt>,
+}
+
+// Serde gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +85,15 @@ impl Task {
             (None, Some(token)) => format!("token\u{1f}{token}\u{1f}{key}"),
             (None, None) => key.clone(),
         })
+    }
+
+    /// Why it expired, in words.
+    pub fn lateness(&self) -> String {
+        let late = format!("not started before {}", self.expires_at);
+        match self.handed_on {
+            0 => late,
+            _ => format!("{late}: no worker that it came to had a handler for {:?}", self.kind),
+        }
     }
 
     /// The message that carries this task, as it stands, to its queue.
@@ -148,6 +166,7 @@ mod tests {
             trace: None,
             result_ttl: Duration::from_secs(3600),
             generation: 2,
+            handed_on: 0,
             errors: vec![],
         }
     }

@@ -1,5 +1,5 @@
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -15,8 +15,11 @@ use tracing_subscriber::{
     util::{SubscriberInitExt, TryInitError},
 };
 
-use super::rotation::Rotating;
-use crate::config::{Log, LogFormat, LogRotation};
+use super::{pretty::Fields, rotation::Rotating};
+use crate::{
+    config::{Log, LogFormat, LogRotation},
+    private,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -95,7 +98,7 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
     // A worker outlives the supervisor that read its lines; it must not mind.
     let layer = fmt::layer().with_ansi(colour).with_writer(writer).log_internal_errors(false);
     Ok(match log.format {
-        LogFormat::Pretty => layer.boxed(),
+        LogFormat::Pretty => layer.fmt_fields(Fields).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     })
 }
@@ -107,9 +110,9 @@ fn fault(path: &Path) -> impl Fn(io::Error) -> LogError {
 /// So that a restart keeps the lines that tell why it was needed.
 pub(super) fn append_to(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
-    OpenOptions::new().create(true).append(true).open(path)
+    private::append(path)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod fetch;
 mod filling;
+mod hand_on;
 mod handler;
 mod job;
 mod lease;

@@ -49,8 +49,9 @@ impl Parts {
     ) -> Result<Self, WorkerError> {
         let retries = retry::Table::compile(&config.retry)?;
         let (broker, store) = connect(config, stop).await?;
-        let progress = Progress::default();
-        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool.clone()), progress.clone()).await?;
+        let (progress, registry) = (Progress::default(), Arc::new(registry));
+        let beat = beat(config, id, pool.clone(), registry.patterns());
+        let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone()).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
@@ -60,8 +61,8 @@ impl Parts {
         let unreserved = arbiter.unreserved();
         let mut engine = Engine {
             arbiter,
-            slots: Slots::new(slots, unreserved, Arc::new(registry), progress, stop_grace, send_events.clone())?,
-            claimer: claimer(config, id, &broker, &store, &lease, &settle),
+            slots: Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events.clone())?,
+            claimer: claimer(config, id, &broker, &store, &lease, &settle, registry),
             broker: Arc::clone(&broker),
             vitals: Arc::clone(&lease.vitals),
             settle,
@@ -124,9 +125,11 @@ fn claimer(
     store: &Arc<dyn Store>,
     lease: &LeaseKeeper,
     settle: &mpsc::Sender<Ended>,
+    registry: Arc<Registry>,
 ) -> Claimer {
     Claimer {
         worker,
+        registry,
         broker: Arc::clone(broker),
         store: Arc::clone(store),
         vitals: Arc::clone(&lease.vitals),
@@ -167,7 +170,7 @@ fn fetchers(
     (tasks, demands)
 }
 
-fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
+fn beat(config: &Config, worker: WorkerId, pool: String, kinds: Vec<String>) -> Beat {
     Beat {
         worker,
         pool,
@@ -183,5 +186,7 @@ fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
         usage: None,
         done: Default::default(),
         paused: None,
+        kinds: Some(kinds),
+        unhandled: Vec::new(),
     }
 }

@@ -12,14 +12,18 @@ mod architecture;
 mod bad_handlers;
 mod bad_input;
 mod cli;
+mod config_check;
 mod demo;
 mod examples;
 mod idle;
 mod ingress;
 mod pausing;
 mod priorities;
+mod shipped_rules;
 mod silent_links;
 mod support;
+mod unserved;
+mod values;
 mod wishes;
 
 #[cfg(unix)]
@@ -31,12 +35,15 @@ mod crowd;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
+mod private_files;
+#[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]
 mod service;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
+mod terminal;
 mod told;
 #[cfg(unix)]
 mod worker_killed;

@@ -86,6 +86,8 @@ impl Pool {
             usage: None,
             done: Default::default(),
             paused: None,
+            kinds: None,
+            unhandled: Vec::new(),
         }
     }
 
@@ -159,6 +161,7 @@ impl Pool {
             trace: None,
             result_ttl: HOUR,
             generation: record.generation,
+            handed_on: 0,
             errors: vec![],
         }
     }

@@ -32,6 +32,8 @@ fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
         usage: None,
         done: Done::default(),
         paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive: true }
 }

@@ -55,6 +55,8 @@ fn queues_table() {
         oldest_age_ms: ready.map(|_| 61_000),
         limit: 1000,
         paused: queue == Queue::High,
+        workers: 1,
+        unhandled: Vec::new(),
         totals,
         error,
         unconfirmed: vec![],
@@ -96,6 +98,8 @@ fn workers_table() {
         usage: None,
         done: Default::default(),
         paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     let worker =
         |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };

@@ -6,7 +6,7 @@ mod limits;
 mod pools;
 mod restart;
 mod rules;
-mod servers;
+pub(super) mod servers;
 mod tasks;
 mod tenants;
 mod worker;

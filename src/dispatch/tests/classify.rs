@@ -69,7 +69,7 @@ fn an_explanation_shows_what_would_hold() {
       "priority": "P0",
       "queue": "critical.p0",
       "rule": 0,
-      "because": "rules[0] is the first that matches",
+      "because": "the shipped rule for voice.*, twilio.* is the first that matches",
       "due_at": "2027-01-15T08:00:01.000Z",
       "expires_at": "2027-01-15T08:05:01.000Z",
       "sla": "200ms",

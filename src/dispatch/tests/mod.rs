@@ -4,7 +4,6 @@ mod doubt;
 mod enqueue;
 mod pool;
 mod properties;
-mod scan;
 
 use std::time::Duration;
 

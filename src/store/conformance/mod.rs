@@ -259,6 +259,8 @@ pub(crate) fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
         usage: None,
         done: Default::default(),
         paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     }
 }
 

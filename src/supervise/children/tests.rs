@@ -136,6 +136,8 @@ pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
         usage: None,
         done: Default::default(),
         paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats, last_beat: Timestamp::now(), alive: true }
 }

@@ -34,6 +34,7 @@ pub fn message() -> Result<Message> {
         trace: None,
         result_ttl: HOUR,
         generation: 0,
+        handed_on: 0,
         errors: Vec::new(),
     };
     Ok(task.to_message()?)

@@ -69,6 +69,8 @@ pub(super) fn worker(number: u8, running: u32, alive: bool) -> WorkerInfo {
         usage: None,
         done: Done::default(),
         paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive }
 }
