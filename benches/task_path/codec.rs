@@ -43,6 +43,7 @@ fn task(bytes: usize) -> Task {
     Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "email.send".into(),
         payload: payload(bytes),
         priority: Priority::P4,

@@ -1,7 +1,8 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use futures::future::join_all;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Api,
@@ -14,8 +15,11 @@ use crate::{
     broker::{BrokerError, Depth},
     config::Scope,
     store::{QueueTotals, Served, WorkerInfo},
-    task::{Queue, Timestamp},
+    task::{Queue, Timestamp, WorkerId},
 };
+
+/// While a pause waits for its workers.
+const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<QueuesView>, ApiError> {
     caller.needs(&[Scope::Read])?;
@@ -56,6 +60,7 @@ fn view(queue: Queue, depth: Result<Depth, BrokerError>) -> QueueView {
         unhandled: Vec::new(),
         totals: QueueTotals::default(),
         error,
+        unconfirmed: Vec::new(),
     }
 }
 
@@ -85,6 +90,23 @@ async fn set_paused(api: &Api, caller: &Caller, name: &Name, paused: bool) -> Re
     caller.needs(&[Scope::Admin])?;
     let queue = name.parse("queue")?;
     api.store.set_paused(queue, paused).await?;
+    let unconfirmed = if paused { unconfirmed(api, queue).await? } else { Vec::new() };
     let view = all(api).await?.into_iter().find(|view| view.queue == queue);
+    let view = view.map(|view| QueueView { unconfirmed, ..view });
     view.map(Json).ok_or_else(|| ApiError::internal("a queue is missing from the listing"))
+}
+
+/// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the time to. Those
+/// that have not said so then.
+async fn unconfirmed(api: &Api, queue: Queue) -> Result<Vec<WorkerId>, ApiError> {
+    let patience = Instant::now() + api.config.worker.lease;
+    loop {
+        let workers = api.store.workers().await?;
+        let open = workers.into_iter().filter(|worker| worker.alive && !worker.beat.obeys_pause_of(queue));
+        let open: Vec<WorkerId> = open.map(|worker| worker.beat.worker).collect();
+        if open.is_empty() || Instant::now() >= patience {
+            return Ok(open);
+        }
+        sleep(LOOK).await;
+    }
 }

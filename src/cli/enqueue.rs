@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::view::AcceptedView,
-    task::{NewTask, Payload, Priority, TaskId, Tier},
+    task::{NewTask, Payload, Priority, TaskId, Tier, without_mark},
 };
 
 /// Add a task, or a file of tasks
@@ -59,7 +59,7 @@ pub struct Enqueue {
     /// Tasks of one session belong together
     #[arg(long)]
     session: Option<String>,
-    /// How long the result is kept
+    /// How long the result is kept; at least results.dedupe, ten minutes
     #[arg(long, value_parser = duration)]
     result_ttl: Option<Duration>,
     /// Wait this long for the result and print it
@@ -119,7 +119,7 @@ fn payload(text: &str) -> Result<Payload, Failure> {
         let read = std::io::stdin().read_to_end(&mut bytes);
         read.map_err(|error| Failure::failed(format!("standard input cannot be read: {error}")))?;
     }
-    let document: &RawValue = serde_json::from_slice(&bytes).map_err(|error| {
+    let document: &RawValue = serde_json::from_slice(without_mark(&bytes)).map_err(|error| {
         Failure::usage(format!("the payload is not JSON ({error}): quote it for your shell, '{{\"to\":\"a@b.c\"}}'"))
     })?;
     Payload::from_json(document)

@@ -101,6 +101,10 @@ async fn change(queue: Queue, verb: &str, globals: &Globals) -> Result<(), Failu
     let view: QueueView = globals.client()?.post(&format!("v1/queues/{queue}/{verb}"), &()).await?;
     globals.output().show(&view, |view| {
         let state = if view.paused { "paused" } else { "open" };
-        format!("{}  {state}, {} ready", view.queue, dash(view.ready))
+        let late = match view.unconfirmed.len() {
+            0 => String::new(),
+            late => format!("; {late} workers have not confirmed it yet, and may still start tasks"),
+        };
+        format!("{}  {state}, {} ready{late}", view.queue, dash(view.ready))
     })
 }

@@ -142,4 +142,16 @@ pub(super) const ROWS: &[Row] = &[
          seconds looks like.",
         "Multiply it by 1000, or send RFC 3339 text: \"2026-01-31T09:00:00Z\".",
     ),
+    (
+        "CP-1125",
+        "Tenant not allowed",
+        "The token is for certain tenants, and the task names none of them.",
+        "Name one of the tenants that the token's entry in [[api.tokens]] lists, or use another token.",
+    ),
+    (
+        "CP-1126",
+        "Id taken",
+        "A task with this id was enqueued with another token or for another tenant.",
+        "Send a UUID of its own for each task (version 7 sorts by time), or none.",
+    ),
 ];

@@ -43,6 +43,9 @@ impl Config {
         for text in overrides {
             sources.flag(text);
         }
+        for (name, _) in environment.iter().filter(|(name, _)| !name.starts_with(ENVIRONMENT)) {
+            sources.near_miss(name);
+        }
         let mut merged = Value::Table(sources.merged);
         refuse_unknown(&mut merged, shape, &Key::default(), &mut report);
         let Value::Table(mut merged) = merged else { return Ok(Self::default()) };

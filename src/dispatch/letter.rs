@@ -6,13 +6,13 @@ use super::Rejection;
 pub(super) use crate::task::document::Format;
 use crate::{
     config::Limits,
-    task::{NewTask, Unread, document::Parts},
+    task::{NewTask, Unread, document::Parts, without_mark},
 };
 
 /// The format by what the producer says, else by the first byte: JSON's brackets are numbers in MessagePack, and no task.
 pub(super) fn format(content_type: Option<&str>, body: &[u8]) -> Format {
     let named = content_type.unwrap_or_default().to_ascii_lowercase();
-    match body.trim_ascii_start().first() {
+    match without_mark(body).trim_ascii_start().first() {
         _ if named.contains("json") => Format::Json,
         _ if named.contains("msgpack") => Format::MessagePack,
         Some(b'{' | b'[') => Format::Json,
@@ -29,7 +29,11 @@ pub(super) const fn content_type(format: Format) -> &'static str {
 
 /// The parts of `body` that should be tasks, as they came, so that a bad one does not lose the others.
 pub(super) fn parts(body: &Bytes, format: Format, limits: &Limits) -> Result<Vec<Bytes>, Rejection> {
-    match format.parts(body, limits.batch.into()).map_err(not_read)? {
+    let written = match format {
+        Format::Json => without_mark(body),
+        Format::MessagePack => body,
+    };
+    match format.parts(written, limits.batch.into()).map_err(not_read)? {
         Parts::One(part) => Ok(vec![body.slice_ref(part)]),
         Parts::Many(parts) => Ok(parts.into_iter().map(|part| body.slice_ref(part)).collect()),
         Parts::TooMany => Err(malformed(None, format!("more than {} tasks (limits.batch)", limits.batch))),
@@ -78,6 +82,14 @@ mod tests {
         }
         for body in [serde_json::to_vec(&many).unwrap(), rmp_serde::to_vec_named(&many).unwrap()] {
             assert_eq!(read(&body, None).unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_costs_nothing() {
+        let body = "\u{feff}{\"kind\": \"a.b\"}".as_bytes();
+        for content_type in [None, Some("application/json")] {
+            assert!(read(body, content_type).unwrap()[0].is_ok());
         }
     }
 

@@ -6,6 +6,7 @@
 //! accepted.
 
 mod admit;
+mod bearer;
 mod check;
 mod classify;
 mod collector;
@@ -22,6 +23,7 @@ mod steward;
 mod times;
 mod unserved;
 
+pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
 pub use ingress::ingress;
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::{Rejection, admit::Door, lookout::Lookout, place::Place};
+use super::{Bearer, Rejection, admit::Door, lookout::Lookout, place::Place};
 use crate::{
     broker::{self, Broker, BrokerError},
     config::{Config, ConfigErrors},
@@ -18,11 +18,13 @@ pub struct Producer {
     lookout: Arc<Lookout>,
 }
 
-/// What a producer may ask for beyond adding tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a producer may ask for beyond adding tasks, and who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Choose a task's priority.
     pub priority: bool,
+    /// Whose token it showed; nobody's where none is asked for.
+    pub bearer: Option<Arc<Bearer>>,
 }
 
 /// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
@@ -57,6 +59,7 @@ pub struct Explanation {
     pub sla: Duration,
     #[serde(with = "span")]
     pub timeout: Duration,
+    /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run again.
     #[serde(with = "span")]
     pub result_ttl: Duration,
     /// None: the retry table decides by the class of error.
@@ -99,7 +102,7 @@ impl Producer {
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
-        let checked = tasks.into_iter().map(|task| self.door.admit(task, rights, now)).collect();
+        let checked = tasks.into_iter().map(|task| self.door.admit(task, &rights, now)).collect();
         let (mut answers, served) = tokio::join!(self.place.all(checked), self.lookout.served());
         for (answer, kind) in answers.iter_mut().zip(kinds) {
             if let (Ok(accepted), Some(served)) = (answer, &served) {
@@ -110,7 +113,7 @@ impl Producer {
     }
 
     /// Says what `enqueue` would do with a task.
-    pub async fn explain(&self, task: &NewTask, rights: Rights) -> Result<Explanation, Rejection> {
+    pub async fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
         let explanation = self.door.explain(task, rights, Timestamp::now())?;
         let served = self.lookout.served().await;
         let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));

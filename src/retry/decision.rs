@@ -73,6 +73,7 @@ mod tests {
         Task {
             version: Task::VERSION,
             id: TaskId::new(),
+            enqueued_by: None,
             kind: "email.send".into(),
             payload: Payload::null(),
             priority: Priority::P4,

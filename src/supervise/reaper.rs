@@ -117,6 +117,7 @@ mod tests {
             lease: Duration::from_secs(3),
             usage: None,
             done: Default::default(),
+            paused: None,
             kinds: None,
             unhandled: Vec::new(),
         };

@@ -20,6 +20,7 @@ pub(crate) mod scan;
 mod scan_tests;
 pub mod span;
 mod state;
+mod text;
 mod time;
 mod transcript;
 
@@ -33,4 +34,5 @@ pub use queue::Queue;
 pub use reading::Unread;
 pub(crate) use reading::named_field;
 pub use state::{Outcome, State};
+pub use text::without_mark;
 pub use time::Timestamp;

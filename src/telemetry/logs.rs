@@ -5,8 +5,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt,
+    EnvFilter, Layer, Registry,
+    filter::{FilterFn, filter_fn},
+    fmt,
     fmt::writer::BoxMakeWriter,
     layer::{Layered, SubscriberExt},
     util::{SubscriberInitExt, TryInitError},
@@ -27,13 +30,36 @@ pub enum LogError {
 }
 
 /// What the format layer sits on.
-type Filtered = Layered<EnvFilter, Registry>;
+type Filtered = Layered<FilterFn<Harmless>, Layered<EnvFilter, Registry>>;
+type Harmless = fn(&Metadata<'_>) -> bool;
+
+/// Libraries that speak to servers. In their finer lines they write what they send: passwords, tokens, payloads.
+const SPEAKERS: [&str; 18] = [
+    "amq_protocol",
+    "amq_protocol_tcp",
+    "amq_protocol_uri",
+    "async_rs",
+    "bollard",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "kube",
+    "kube_client",
+    "lapin",
+    "native_tls",
+    "redis",
+    "reqwest",
+    "rustls",
+    "tcp_stream",
+    "tokio_rustls",
+    "tower_http",
+];
 
 /// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be looked into
 /// without touching the configuration.
 pub fn start_logs(log: &Log) -> Result<(), LogError> {
     let filter = filter(log, std::env::var("RUST_LOG").ok())?;
-    let subscriber = Registry::default().with(filter).with(layer(log)?);
+    let subscriber = filtered(filter).with(layer(log)?);
     #[cfg(windows)]
     let subscriber = subscriber.with(super::event_log::layer(log.event_source.as_deref()));
     let started = subscriber.try_init();
@@ -47,6 +73,16 @@ pub fn start_logs(log: &Log) -> Result<(), LogError> {
 fn filter(log: &Log, environment: Option<String>) -> Result<EnvFilter, LogError> {
     let filter = environment.filter(|text| !text.is_empty()).unwrap_or_else(|| log.filter.clone());
     EnvFilter::try_new(&filter).map_err(|error| LogError::Filter { filter, reason: error.to_string() })
+}
+
+/// No filter, however fine, brings a secret into the log (INV-10).
+fn filtered(filter: EnvFilter) -> Filtered {
+    Registry::default().with(filter).with(filter_fn(is_harmless as Harmless))
+}
+
+fn is_harmless(line: &Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= Level::INFO || !SPEAKERS.contains(&library)
 }
 
 fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> {
@@ -98,6 +134,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = Log { file: Some(folder.path().into()), ..Log::default() };
         assert!(layer(&log).err().unwrap().to_string().starts_with("log.file: "));
+    }
+
+    /// What the library that speaks to RabbitMQ writes when it logs in, and what others would.
+    #[test]
+    fn inv_10_no_filter_lets_libraries_write_what_they_send() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.log");
+        let log = Log { file: Some(file.clone()), rotate: LogRotation::Never, ..Log::default() };
+        for text in ["trace", "lapin=trace,redis=debug,clawpool=trace", "lapin::channels=trace,debug"] {
+            let subscriber = filtered(filter(&log, Some(text.into())).unwrap()).with(layer(&log).unwrap());
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::trace!(target: "lapin::channels", frame = ?b"\0guest\0secret", "secret");
+                tracing::debug!(target: "redis::aio", "AUTH secret");
+                tracing::trace!(target: "rustls", "secret");
+                tracing::warn!(target: "lapin::io_loop", "the socket is closed");
+                tracing::debug!(target: "clawpool::broker", "a line of ours");
+            });
+        }
+        let written = std::fs::read_to_string(file).unwrap();
+        assert!(!written.contains("secret"), "{written}");
+        assert_eq!(written.matches("the socket is closed").count(), 3, "{written}");
+        assert_eq!(written.matches("a line of ours").count(), 3, "{written}");
     }
 
     #[test]

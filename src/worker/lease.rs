@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, WorkerError, meter::Meter};
@@ -35,6 +35,10 @@ pub(super) struct Vitals {
     /// Attempts that have ended, and the microseconds that they ran.
     done: AtomicU64,
     run: AtomicU64,
+    /// Queues of which nothing starts any more.
+    paused: Mutex<Vec<Queue>>,
+    /// Something that whoever paused a queue waits to hear.
+    news: Notify,
     /// Kinds without a handler here, with their queues, and when a task of them came last.
     unhandled: Mutex<HashMap<(Queue, String), Instant>>,
     /// Since when every beat has arrived.
@@ -53,6 +57,19 @@ impl Vitals {
 
     pub fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// The engine starts nothing more of these. The next heartbeat says so, and comes at once when they have changed.
+    pub fn set_paused(&self, queues: &[Queue]) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if *paused != queues {
+            *paused = queues.to_vec();
+            self.news.notify_one();
+        }
+    }
+
+    fn paused(&self) -> Vec<Queue> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn attempt_ended(&self, ran: Duration) {
@@ -150,6 +167,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
+                () = self.vitals.news.notified() => {}
                 () = self.stop.cancelled() => break,
             }
             match self.beat(&mut store).await {
@@ -177,6 +195,7 @@ impl Keeper {
         self.beat.progress = self.progress.take();
         self.beat.usage = self.meter.read();
         self.beat.done = self.vitals.done();
+        self.beat.paused = Some(self.vitals.paused());
         self.beat.unhandled = self.vitals.lately_unhandled();
         // A beat that takes longer than the lease is as good as a missed one.
         tokio::time::timeout(self.beat.lease, store.beat(&self.beat)).await.unwrap_or_else(|_| {

@@ -32,6 +32,7 @@ mod settle;
 mod slots;
 mod stop;
 mod throttle;
+mod trouble;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

@@ -50,12 +50,12 @@ impl Parts {
         let retries = retry::Table::compile(&config.retry)?;
         let (broker, store) = connect(config, stop).await?;
         let (progress, registry) = (Progress::default(), Arc::new(registry));
-        let (lease, orders) =
-            LeaseKeeper::start(config, beat(config, id, pool, registry.patterns()), progress.clone()).await?;
+        let beat = beat(config, id, pool.clone(), registry.patterns());
+        let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone()).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
-        let (fetchers, demand) = fetchers(config, id, &broker, &store, &send_events);
+        let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events);
         let slots = usize::from(config.worker.slots);
         let (arbiter, stop_grace) = (Arbiter::new(&config.worker), config.worker.stop_grace);
         let unreserved = arbiter.unreserved();
@@ -144,6 +144,7 @@ type Demand = Vec<(Queue, watch::Sender<usize>)>;
 fn fetchers(
     config: &Config,
     worker: WorkerId,
+    pool: &str,
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
     events: &mpsc::Sender<Event>,
@@ -155,6 +156,7 @@ fn fetchers(
         demands.push((queue, send_demand));
         let fetcher = Fetcher {
             worker,
+            pool: pool.to_owned(),
             queue,
             broker: Arc::clone(broker),
             store: Arc::clone(store),
@@ -183,6 +185,7 @@ fn beat(config: &Config, worker: WorkerId, pool: String, kinds: Vec<String>) -> 
         lease: config.worker.lease,
         usage: None,
         done: Default::default(),
+        paused: None,
         kinds: Some(kinds),
         unhandled: Vec::new(),
     }

@@ -17,8 +17,10 @@ mod demo;
 mod examples;
 mod idle;
 mod ingress;
+mod pausing;
 mod priorities;
 mod shipped_rules;
+mod silent_links;
 mod support;
 mod unserved;
 mod values;
@@ -28,6 +30,8 @@ mod wishes;
 mod autoscaler;
 #[cfg(unix)]
 mod autoscaler_faults;
+#[cfg(unix)]
+mod crowd;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
@@ -40,7 +44,10 @@ mod service;
 mod stopping;
 #[cfg(unix)]
 mod terminal;
+mod told;
 #[cfg(unix)]
 mod worker_killed;
+#[cfg(unix)]
+mod worker_programs;
 #[cfg(unix)]
 mod worker_suspended;

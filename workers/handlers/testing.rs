@@ -53,6 +53,7 @@ fn task(payload: &impl Serialize) -> Task {
     Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "test.kind".into(),
         payload: Payload::encode(payload).unwrap(),
         priority: Priority::P4,

@@ -31,6 +31,7 @@ fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
         lease: secs(3),
         usage: None,
         done: Done::default(),
+        paused: None,
         kinds: None,
         unhandled: Vec::new(),
     };

@@ -26,6 +26,7 @@ fn tasks_table() {
         kind: kind.into(),
         priority: Priority::P4,
         tenant: None,
+        enqueued_by: None,
         state,
         attempt: 1,
         crashes: 0,
@@ -58,6 +59,7 @@ fn queues_table() {
         unhandled: Vec::new(),
         totals,
         error,
+        unconfirmed: vec![],
     };
     let queues = [view(Queue::P0, Some(12), None), view(Queue::High, None, Some("RabbitMQ is away".into()))];
     insta::assert_snapshot!(queues::listing(&queues));
@@ -95,6 +97,7 @@ fn workers_table() {
         lease: Duration::from_secs(3),
         usage: None,
         done: Default::default(),
+        paused: None,
         kinds: None,
         unhandled: Vec::new(),
     };

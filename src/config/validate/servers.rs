@@ -40,10 +40,23 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
         Err(error) => format!("it is not an address ({error})"),
         Ok(url) if !schemes.contains(&url.scheme()) => format!("its scheme is not {}", schemes.join(" or ")),
         Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host".to_owned(),
-        Ok(_) => return,
+        Ok(_) => match raw_in_password(url) {
+            Some(letter) => {
+                format!("its user or password has a raw {letter:?}, so that the host is not what was meant")
+            }
+            None => return,
+        },
     };
     let fix = format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
     report.judge("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
+}
+
+/// A letter that ends the user and password, or the host, earlier than was meant: `amqp://user:pa#ss@host` names the host
+/// `user` and the port `pa`. The last `@` stands before the host, since no host, path or database has one.
+fn raw_in_password(url: &str) -> Option<char> {
+    let (_, rest) = url.split_once("://")?;
+    let (credentials, _) = rest.rsplit_once('@')?;
+    credentials.chars().find(|letter| matches!(letter, '@' | '#' | '/' | '?' | '[' | ']' | ' ' | '\\'))
 }
 
 /// Passwords that come with a server or with an example are everybody's.
@@ -92,6 +105,7 @@ fn heartbeat(config: &Config, report: &mut Report) {
 }
 
 fn api(api: &Api, report: &mut Report) {
+    at_least_one(&Key::from("api.connections"), u64::from(api.connections), report);
     let tokens = Key::from("api.tokens");
     if !api.listen.ip().is_loopback() && api.tokens.is_empty() {
         let rule = "an address beyond this machine needs tokens, or anybody could run tasks";

@@ -61,6 +61,8 @@ fn numbers_and_truth_in_the_payload_are_compared_by_value() {
 
 #[test]
 fn an_explanation_shows_what_would_hold() {
+    let short = NewTask { result_ttl: Some(seconds(1)), ..task("voice.call") };
+    assert_eq!(explain(&Config::default(), &short).result_ttl, seconds(600), "results.dedupe is the least");
     let explanation = explain(&Config::default(), &NewTask { delay: Some(seconds(1)), ..task("voice.call") });
     insta::assert_snapshot!(serde_json::to_string_pretty(&explanation).unwrap(), @r#"
     {
