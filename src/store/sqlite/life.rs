@@ -71,7 +71,7 @@ pub(super) fn finish(
                   WHERE id = ?1";
     let Ending { result, failure, failed } = ending;
     write.sql.prepare_cached(update)?.execute(params![id, state, write.now, forget_at, result, failure, failed])?;
-    if known.state == State::Scheduled {
+    if matches!(known.state, State::Scheduled | State::Queued) {
         entries::remove(write.sql, id, known.generation)?;
     }
     if let Some(key) = &known.unique_key {
