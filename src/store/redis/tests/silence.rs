@@ -1,6 +1,9 @@
 //! Links that die without a word, servers that do not answer, and a failover behind one address.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     outage::watched,
@@ -115,6 +118,23 @@ async fn a_link_without_an_answer_is_replaced() {
             proxy.silence();
             eventually(async || store.record(task.message.id).await.is_ok()).await;
         }
+    })
+    .await;
+}
+
+/// What was on its way need not wait for its own deadline once another link has answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_on_a_dead_link_fails_soon() {
+    guarded(async {
+        let server = Server::start(&[]).await;
+        let proxy = Proxy::before(&server).await;
+        let config = proxy.config(server.config(Config::default()));
+        let store = RedisStore::open(&config).await.unwrap();
+        proxy.silence();
+        let since = Instant::now();
+        let error = store.record(admission("a").message.id).await.unwrap_err();
+        println!("{error}, after {:?}", since.elapsed());
+        assert!(error.is_retryable() && since.elapsed() < config.redis.timeout / 2, "{error}");
     })
     .await;
 }
