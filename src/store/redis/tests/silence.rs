@@ -56,8 +56,12 @@ async fn until_due(store: Arc<RedisStore>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn due_tasks_are_seen_after_new_links_went_nowhere() {
     guarded(async {
-        let Pair { proxy, store, other, server: _server, .. } = pair().await;
-        let waiting = tokio::spawn(until_due(store));
+        let Pair { proxy, store, other, server, .. } = pair().await;
+        let waiting = tokio::spawn(until_due(store.clone()));
+        subscribed(&server).await;
+        looked(&server).await;
+        // The link keeps its order: with this answer, the one that the waiter looked for is here as well.
+        store.record(admission("any").message.id).await.unwrap();
         // The link, and the subscription again and again.
         proxy.swallow(3).await;
         proxy.clear();
@@ -94,6 +98,11 @@ async fn news_come_through_though_the_subscription_died_in_silence() {
 async fn subscribed(server: &Server) {
     let listed = async || server.ask::<Vec<String>>("PUBSUB", &["CHANNELS", "*"]).await;
     eventually(async || listed().await.is_some_and(|channels| !channels.is_empty())).await;
+}
+
+/// Until somebody has looked for due tasks: the only script so far, sent in full.
+async fn looked(server: &Server) {
+    eventually(async || server.commands().await.contains_key("eval")).await;
 }
 
 /// An entry of which no news came, as when a server dies between its writing and its telling.
