@@ -20,6 +20,7 @@ pub(crate) fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -
     let mut task = Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "test.echo".into(),
         payload: Payload::encode("hello").unwrap(),
         priority,
@@ -37,6 +38,7 @@ pub(crate) fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -
         trace: None,
         result_ttl: Duration::from_secs(3600),
         generation: 0,
+        handed_on: 0,
         errors: Vec::new(),
     };
     change(&mut task);

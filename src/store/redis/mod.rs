@@ -23,6 +23,7 @@ mod scripts;
 mod server;
 mod settle;
 mod subscription;
+mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -21,7 +21,7 @@ use super::{
     doorbell::{CHECK, Doorbell, Topic},
     error::DatabaseError,
     progress::Progress,
-    writer::{Call, Job, Write, Writer},
+    writer::{Call, FailedWrite, Job, Write, Writer},
 };
 use crate::{
     config::{Config, Synchronous},
@@ -32,6 +32,8 @@ use crate::{
 const QUEUED: usize = 512;
 /// Connections for queries that are kept open.
 const READERS: usize = 4;
+/// Queries at a time; each has the file open. More of them wait.
+const READING: usize = 16;
 /// How often a process looks whether its doorbell rings and its writer gets on.
 const TICK: Duration = Duration::from_secs(1);
 /// How often it says that it still listens.
@@ -45,7 +47,9 @@ pub(crate) struct Database {
     pub(super) jobs: mpsc::UnboundedSender<Box<dyn Job>>,
     places: Semaphore,
     readers: Mutex<Vec<Connection>>,
+    reading: Semaphore,
     bells: Arc<Doorbell>,
+    failed: FailedWrite,
     listener: AbortHandle,
 }
 
@@ -76,6 +80,10 @@ impl Database {
         blocking(&path.clone(), move || Self::start(&path, synchronous)).await
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn start(path: &Path, synchronous: Synchronous) -> Result<Arc<Self>, DatabaseError> {
         let system = |error: std::io::Error| DatabaseError::refused(format!("{}: {error}", path.display()));
         let sql = connection::create(path, synchronous)?;
@@ -83,14 +91,31 @@ impl Database {
         let receiver = UdpSocket::from_std(receiver).map_err(system)?;
         let bells = Arc::new(bells);
         let (jobs, queue) = mpsc::unbounded_channel();
-        let progress = Arc::<Progress>::default();
-        let (path, told) = (path.to_owned(), progress.clone());
-        let writer = Writer { path: path.clone(), sql, jobs: queue, version: 0, bells: bells.clone(), progress };
+        let (progress, failed) = (Arc::<Progress>::default(), FailedWrite::default());
+        let writer = Writer {
+            path: path.to_owned(),
+            sql,
+            jobs: queue,
+            version: 0,
+            bells: bells.clone(),
+            progress: progress.clone(),
+            failed: failed.clone(),
+        };
         thread::Builder::new().name("clawpool-sqlite".into()).spawn(move || writer.run()).map_err(system)?;
+        let path = path.to_owned();
         Ok(Arc::new_cyclic(|this| {
-            let attendant = Attendant { database: this.clone(), bells: bells.clone(), progress: told };
+            let attendant = Attendant { database: this.clone(), bells: bells.clone(), progress };
             let listener = tokio::spawn(attendant.run(receiver)).abort_handle();
-            Self { path, jobs, places: Semaphore::new(QUEUED), readers: Mutex::default(), bells, listener }
+            Self {
+                path,
+                jobs,
+                places: Semaphore::new(QUEUED),
+                readers: Mutex::default(),
+                reading: Semaphore::new(READING),
+                bells,
+                failed,
+                listener,
+            }
         }))
     }
 
@@ -123,6 +148,7 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        let _turn = self.reading.acquire().await.map_err(|_| self.stopped())?;
         let this = self.clone();
         blocking(&self.path, move || {
             let kept = this.kept().pop();
@@ -136,6 +162,11 @@ impl Database {
             outcome
         })
         .await
+    }
+
+    /// What became of the last write that found no room, since this was last asked.
+    pub(super) fn failed_write(&self) -> Option<DatabaseError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {

@@ -42,7 +42,7 @@ impl DatabaseError {
                 Kind::Refused,
                 format!("{path} cannot be written ({error}): check that the folder exists and belongs to this user"),
             ),
-            (None, rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..)) => {
+            (None, error) if is_unreadable(error) => {
                 (Kind::Corrupt, format!("{path} holds a value that is none of ours: {error}"))
             }
             _ => (Kind::Unavailable, format!("{path}: {error}")),
@@ -52,6 +52,10 @@ impl DatabaseError {
 
     pub(super) fn refused(reason: String) -> Self {
         Self { kind: Kind::Refused, reason }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.kind == Kind::Full
     }
 
     /// For those who have waited for the file as long as anybody may.
@@ -65,6 +69,12 @@ impl DatabaseError {
     pub(super) fn stopped(path: &Path) -> Self {
         Self { kind: Kind::Unavailable, reason: format!("{} is being closed", path.display()) }
     }
+}
+
+/// A value that this crate would not have written.
+pub(super) const fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) | Utf8Error(..))
 }
 
 impl From<DatabaseError> for StoreError {

@@ -91,7 +91,11 @@ pub(super) struct Writer {
     pub(super) version: i64,
     pub(super) bells: Arc<Doorbell>,
     pub(super) progress: Arc<Progress>,
+    pub(super) failed: FailedWrite,
 }
+
+/// The last write that found no room, until somebody asks.
+pub(super) type FailedWrite = std::sync::Arc<std::sync::Mutex<Option<DatabaseError>>>;
 
 impl Writer {
     /// Until every handle is gone; what was sent before is still done.
@@ -135,6 +139,7 @@ impl Writer {
         let mut rings = Rings::default();
         match self.transact(&mut group, &mut rings) {
             Ok(failures) => {
+                failures.iter().flatten().for_each(|failure| self.note(failure));
                 self.bells.ring(&rings, &self.sql);
                 for (job, failure) in group.into_iter().zip(failures) {
                     job.answer(failure);
@@ -143,8 +148,15 @@ impl Writer {
             Err(error) => {
                 self.abandon();
                 let failure = DatabaseError::new(&self.path, &error);
+                self.note(&failure);
                 group.into_iter().for_each(|job| job.answer(Some(failure.clone())));
             }
+        }
+    }
+
+    fn note(&self, failure: &DatabaseError) {
+        if failure.is_full() {
+            *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure.clone());
         }
     }
 
