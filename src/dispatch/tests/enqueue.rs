@@ -181,7 +181,7 @@ async fn a_token_enqueues_for_its_tenants_alone(config: Config) {
             (Err(refused), Err(())) => {
                 assert_eq!((refused.code, refused.fault), ("CP-1125", Fault::Forbidden));
                 assert_eq!(refused.field.as_deref(), Some("tenant"));
-                assert_eq!(pool.producer.explain(&of(tenant), &rights).unwrap_err(), refused);
+                assert_eq!(pool.producer.explain(&of(tenant), &rights).await.unwrap_err(), refused);
             }
             (answer, _) => panic!("{tenant:?} with {tenants:?}: {answer:?}"),
         }
