@@ -44,6 +44,7 @@ mod service;
 mod stopping;
 #[cfg(unix)]
 mod terminal;
+#[cfg(unix)]
 mod told;
 #[cfg(unix)]
 mod worker_killed;

@@ -34,7 +34,8 @@ fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -
     if let Some(key) = &task.unique_key
         && let Some(holder) = holder(write, key)?
     {
-        let known = records::one(write.sql, id)?.is_some();
+        // One that cannot be read is there as well.
+        let known = !matches!(records::one(write.sql, id)?, ControlFlow::Continue(None));
         return Ok(Admitted::Existing(if known { id } else { holder }));
     }
     // A withdrawn task makes room for its repetition.
