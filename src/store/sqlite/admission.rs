@@ -1,6 +1,6 @@
 //! Admitting new tasks.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use rusqlite::{OptionalExtension, Statement, params};
 
