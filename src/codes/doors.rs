@@ -76,4 +76,10 @@ pub(super) const ROWS: &[Row] = &[
         "The worker could not register with the store, or lost its registration, and will run nothing without it.",
         "Check the store; the log names the cause. The worker may be started again.",
     ),
+    (
+        "CP-1505",
+        "Worker broken",
+        "A part of the worker ended by itself, which none should; the worker left so that another one can take its place.",
+        "Start it again (a supervisor does). Report it with the log line before, which names the part.",
+    ),
 ];

@@ -49,7 +49,7 @@ pub async fn connect(
         if stop.run_until_cancelled(time::sleep(wait)).await.is_none() {
             return Err(error);
         }
-        wait = (wait * 2).min(Duration::from_secs(5));
+        wait = (wait * 2).min(Duration::from_secs(1));
     }
 }
 

@@ -84,6 +84,8 @@ impl LeaseKeeper {
             unsent: Orders::default(),
             meter: Meter::new(),
             stop: stop.clone(),
+            registered: false,
+            silent: false,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("lease".into()).spawn(move || {
@@ -116,6 +118,10 @@ struct Keeper {
     unsent: Orders,
     meter: Meter,
     stop: CancellationToken,
+    /// A beat has arrived.
+    registered: bool,
+    /// The last one did not.
+    silent: bool,
 }
 
 impl Keeper {
@@ -130,8 +136,10 @@ impl Keeper {
             }
             match self.beat(&mut store).await {
                 Ok(orders) => self.pass_on(orders),
-                Err(error) if error.is_retryable() => self.missed(&error),
-                Err(error) => return Err(error),
+                // Nothing runs yet, and a store that is not fit for use is refused.
+                Err(error) if !self.registered && !error.is_retryable() => return Err(error),
+                // Whatever it is, it may pass; a worker that has begun leaves when somebody tells it to.
+                Err(error) => self.missed(&error),
             }
         }
         if let Some(store) = store
@@ -161,6 +169,10 @@ impl Keeper {
 
     fn pass_on(&mut self, orders: Orders) {
         self.vitals.sound(true);
+        self.registered = true;
+        if std::mem::take(&mut self.silent) {
+            tracing::info!("heartbeats arrive again");
+        }
         self.unsent.cancel.extend(orders.cancel);
         self.unsent.lost.extend(orders.lost);
         self.unsent.drain |= orders.drain;
@@ -170,8 +182,13 @@ impl Keeper {
         }
     }
 
-    fn missed(&self, error: &StoreError) {
+    /// Told once for each outage.
+    fn missed(&mut self, error: &StoreError) {
         self.vitals.sound(false);
-        tracing::warn!(code = error.code(), %error, "a heartbeat was missed");
+        if std::mem::replace(&mut self.silent, true) {
+            tracing::debug!(code = error.code(), %error, "a heartbeat was missed");
+        } else {
+            tracing::warn!(code = error.code(), %error, "heartbeats are missed; running tasks go on");
+        }
     }
 }

@@ -25,6 +25,7 @@ mod meter;
 mod outcome;
 mod pace;
 mod parts;
+mod reconcile;
 mod registry;
 mod run;
 mod settle;

@@ -26,6 +26,9 @@ pub(super) struct Settler {
     pub store: Arc<dyn Store>,
 }
 
+/// Between two tries at a store that does not answer at most.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Outcomes in one call to the store at most, and calls under way at once.
 const BATCH: usize = 256;
 const CALLS: usize = 4;
@@ -83,7 +86,7 @@ impl Settler {
                 }
             }
             time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(2));
+            wait = (wait * 2).min(PATIENCE);
         }
     }
 

@@ -27,6 +27,10 @@ mod autoscaler_faults;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
+mod lost_answers;
+#[cfg(unix)]
+mod no_writes;
+#[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]
 mod service;

@@ -168,7 +168,7 @@ impl Feed {
 
     async fn give_back(&mut self, deliveries: Vec<Delivery>) -> Result<(), BrokerError> {
         let receipts: Vec<_> = deliveries.into_iter().map(|delivery| delivery.receipt).collect();
-        let result = self.shared.settle(&scripts::RELEASE, &receipts).await;
+        let result = self.shared.settle(&scripts::RELEASE, &receipts).await.map(drop);
         if let Err(error) = &result {
             tracing::warn!(worker = %self.worker, queue = %self.queue, %error, "could not give messages back yet");
         }

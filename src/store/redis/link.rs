@@ -10,7 +10,7 @@ use redis::{
 };
 use secrecy::ExposeSecret;
 
-use super::{script::Call, server};
+use super::{script::Call, server, trouble::Trouble};
 use crate::{config, store::StoreError};
 
 /// A peer that is gone without a word (its machine lost power) is noticed after this.
@@ -88,17 +88,7 @@ pub(crate) fn patient(settings: &config::Redis) -> AsyncConnectionConfig {
 }
 
 pub(crate) fn failure(error: &RedisError) -> StoreError {
-    let reason = error.to_string();
-    match (error.kind(), error.code()) {
-        (ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig, _)
-        | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => StoreError::Refused { store: "redis", reason },
-        (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) | (_, Some("WRONGTYPE")) => {
-            StoreError::Corrupt { store: "redis", reason }
-        }
-        // An error inside a script: it met values that it did not write.
-        _ if reason.contains("user_script") => StoreError::Corrupt { store: "redis", reason },
-        _ => StoreError::Unavailable { store: "redis", reason },
-    }
+    Trouble::of(error).into()
 }
 
 fn connect_timeout(settings: &config::Redis) -> Duration {

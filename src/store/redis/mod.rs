@@ -23,6 +23,7 @@ mod settle;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod trouble;
 mod workers;
 
 use std::{sync::Arc, time::Duration};

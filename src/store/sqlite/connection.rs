@@ -25,7 +25,7 @@ pub(super) fn create(path: &Path, synchronous: Synchronous) -> Result<Connection
             DatabaseError::refused(format!("the folder {} cannot be made: {error}", folder.display()))
         })?;
     }
-    let mut sql = writer(path, synchronous).map_err(|error| DatabaseError::new(path, &error))?;
+    let mut sql = writer(path, synchronous).map_err(|error| DatabaseError::at_start(path, &error))?;
     migrate(&mut sql, path)?;
     Ok(sql)
 }

@@ -29,3 +29,4 @@ mod conformance {
 }
 mod outage;
 mod own;
+mod unwilling;
