@@ -66,14 +66,16 @@ impl Claimer {
 
     /// `None` when the worker leaves before the store has answered.
     async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
-        let mut wait = Duration::from_millis(50);
+        let (mut wait, mut told) = (Duration::from_millis(50), false);
         loop {
             let takeover = self.vitals.sound_for(self.lease);
             let error = match self.store.claim(self.worker, claims, takeover).await {
                 Ok(verdicts) => return Some(verdicts),
                 Err(error) => error,
             };
-            tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+            }
             tokio::select! {
                 () = self.stop.cancelled() => return None,
                 () = time::sleep(wait) => wait = (wait * 2).min(PATIENCE),

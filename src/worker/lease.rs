@@ -70,8 +70,13 @@ impl Vitals {
 
 impl LeaseKeeper {
     /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer, with the
-    /// orders that the beat brought.
-    pub async fn start(config: &Config, beat: Beat, progress: Progress) -> Result<(Self, Orders), WorkerError> {
+    /// orders that the beat brought. Fails when `leave` fires before.
+    pub async fn start(
+        config: &Config,
+        beat: Beat,
+        progress: Progress,
+        leave: &CancellationToken,
+    ) -> Result<(Self, Orders), WorkerError> {
         let vitals = Arc::<Vitals>::default();
         let (send_orders, mut orders) = mpsc::channel(16);
         let stop = CancellationToken::new();
@@ -94,9 +99,12 @@ impl LeaseKeeper {
             }
         });
         let thread = thread?;
-        match orders.recv().await {
+        match leave.run_until_cancelled(orders.recv()).await.flatten() {
             Some(first) => Ok((Self { vitals, orders, stop, thread }, first)),
-            None => Err(WorkerError::NoLease),
+            None => {
+                stop.cancel();
+                Err(WorkerError::NoLease)
+            }
         }
     }
 

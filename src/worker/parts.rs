@@ -54,7 +54,7 @@ impl Parts {
         let retries = retry::Table::compile(&config.retry)?;
         let (broker, store) = connect(config, stop).await?;
         let progress = Progress::default();
-        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool), progress.clone()).await?;
+        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool), progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };

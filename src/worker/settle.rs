@@ -77,13 +77,14 @@ impl Settler {
     }
 
     async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
-        let mut wait = Duration::from_millis(50);
+        let (mut wait, mut told) = (Duration::from_millis(50), false);
         loop {
             match self.store.settle(self.worker, settlements).await {
                 Ok(accepted) => return accepted,
-                Err(error) => {
-                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait for the store")
+                Err(error) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait for the store");
                 }
+                Err(_) => {}
             }
             time::sleep(wait).await;
             wait = (wait * 2).min(PATIENCE);

@@ -140,6 +140,12 @@ async fn programs_that_start_during_the_outage_wait() {
     command.arg("worker");
     let worker = Process::start("worker", command);
     worker.line(&["heartbeats are missed"]).await;
+    let mut command = clawpool(&system.config);
+    command.arg("worker");
+    let mut unwanted = Process::start("unwanted worker", command);
+    unwanted.line(&["heartbeats are missed"]).await;
+    unwanted.signal("TERM");
+    assert!(!unwanted.ended().await.success(), "it has done nothing");
     say(&redis, "CONFIG SET maxmemory 0").await;
     worker.line(&["the worker is ready"]).await;
     system.workers.push(worker);

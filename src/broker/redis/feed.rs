@@ -95,7 +95,7 @@ impl Feed {
 
     fn longer_pause(&self) -> Duration {
         const FIRST: Duration = Duration::from_millis(50);
-        const LONGEST: Duration = Duration::from_secs(1);
+        const LONGEST: Duration = Duration::from_millis(500);
         self.pause.map_or(FIRST, |pause| (pause * 2).min(LONGEST))
     }
 
