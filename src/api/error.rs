@@ -122,7 +122,7 @@ impl From<StoreError> for ApiError {
         let code = error.code();
         match error {
             StoreError::BadCursor(_) => Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(Some("cursor")),
-            StoreError::Unavailable { .. } => Self::busy(code, error.to_string()),
+            _ if error.is_retryable() => Self::busy(code, error.to_string()),
             _ => Self { code, ..Self::internal(error.to_string()) },
         }
     }

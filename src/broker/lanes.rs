@@ -91,6 +91,12 @@ impl Broker for Lanes {
         counts.into_iter().sum()
     }
 
+    /// One member's silence does not keep the others from it.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
+        counts.into_iter().sum()
+    }
+
     /// What one member has is not held back because another does not answer; its error comes when there is nothing else.
     async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
         let mut swept = Vec::new();

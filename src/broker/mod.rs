@@ -8,6 +8,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod known;
 mod lanes;
 #[cfg(test)]
 mod lanes_tests;
@@ -15,6 +16,8 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -42,6 +45,15 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
     async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError>;
+
+    /// Compares what a living worker holds with what this handle knows that it holds, and gives the rest back: what was
+    /// handed out in an answer that was lost, what could not be settled, and whatever nobody has a receipt of any more.
+    /// Only what is unknown at two calls in turn is taken for lost; what is on its way is not. Returns how many messages
+    /// went back. Called about once a second; while nothing happens it costs nothing.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let _ = worker;
+        Ok(0)
+    }
 
     /// Takes up to `limit` messages that the broker has given up (expired at the head of a queue, delivery limit). They
     /// stay held, for `worker`, until acknowledged.
@@ -75,7 +87,8 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
-/// Names one delivery to the broker that made it. Opaque to everybody else.
+/// Names one delivery to the broker that made it. Opaque to everybody else. When the last copy is dropped and the delivery
+/// was not settled, nobody can settle it any more: [`Broker::reconcile`] gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     pub queue: Queue,
@@ -85,6 +98,8 @@ pub struct Receipt {
     /// RabbitMQ: which incarnation of the channel, and the delivery tag on it.
     pub(crate) channel: u64,
     pub(crate) tag: u64,
+    /// Lives for as long as a copy does.
+    pub(crate) known: Arc<()>,
 }
 
 /// A message that the broker itself gave up.

@@ -35,6 +35,10 @@ mod crowd;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
+mod lost_answers;
+#[cfg(unix)]
+mod no_writes;
+#[cfg(unix)]
 mod private_files;
 #[cfg(unix)]
 mod servers_killed;

@@ -11,6 +11,7 @@ scripts! { "scripts/opening.lua":
     ACKNOWLEDGE = "scripts/acknowledge.lua";
     DEPTH = "scripts/depth.lua";
     FETCH = "scripts/fetch.lua";
+    HOLDS = "scripts/holds.lua";
     PUBLISH = "scripts/publish.lua";
     RECLAIM = "scripts/reclaim.lua";
     RELEASE = "scripts/release.lua";

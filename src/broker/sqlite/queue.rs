@@ -98,6 +98,7 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
         generation: message.generation,
         channel: 0,
         tag: row.get(6)?,
+        known: Default::default(),
     };
     Ok(Delivery { message, receipt })
 }
@@ -164,6 +165,15 @@ pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Resu
     write.sql.prepare_cached("DELETE FROM held WHERE owner = ?1")?.execute([worker])?;
     count(write, &changes)?;
     Ok(held as u64)
+}
+
+/// What is held in a worker's name, whoever knows of it.
+pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Vec<Receipt>> {
+    // What is held is little, all workers together: no index names its owners.
+    let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
+    let mut query = sql.prepare_cached(&query)?;
+    let rows = query.query_map([worker], |row| Ok(delivery(row, worker)?.receipt))?;
+    rows.collect()
 }
 
 /// The priorities whose first message has expired.

@@ -16,6 +16,7 @@ use super::{
     pulse::{Pulse, Wire, is_doubtful},
     script::Call,
     server,
+    trouble::Trouble,
 };
 use crate::{config, store::StoreError};
 
@@ -124,17 +125,7 @@ async fn ask<T: FromRedisValue>(manager: &mut ConnectionManager, command: &redis
 }
 
 pub(crate) fn failure(error: &RedisError) -> StoreError {
-    let reason = error.to_string();
-    match (error.kind(), error.code()) {
-        (ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig, _)
-        | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => StoreError::Refused { store: "redis", reason },
-        (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) | (_, Some("WRONGTYPE")) => {
-            StoreError::Corrupt { store: "redis", reason }
-        }
-        // An error inside a script: it met values that it did not write.
-        _ if reason.contains("user_script") => StoreError::Corrupt { store: "redis", reason },
-        _ => StoreError::Unavailable { store: "redis", reason },
-    }
+    Trouble::of(error).into()
 }
 
 fn connect_timeout(timeout: Duration) -> Duration {

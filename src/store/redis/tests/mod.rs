@@ -41,3 +41,4 @@ mod conformance {
 mod outage;
 mod own;
 mod silence;
+mod unwilling;
