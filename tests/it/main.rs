@@ -27,6 +27,8 @@ mod autoscaler_faults;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
+mod many_killed;
+#[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]
 mod service;

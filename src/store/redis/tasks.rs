@@ -53,7 +53,10 @@ impl TaskStore for RedisStore {
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
         let bytes = self.link.send(cmd("GET").arg(record::key(self.link.base(), id))).await;
         let bytes: Option<Bytes> = bytes.map_err(|error| link::failure(&error))?;
-        bytes.map(|bytes| record::decode(id, bytes)).transpose()
+        let Some(bytes) = bytes else { return Ok(None) };
+        let mut record = record::decode(id, bytes)?;
+        self.mark_orphans(std::slice::from_mut(&mut record)).await?;
+        Ok(Some(record))
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {

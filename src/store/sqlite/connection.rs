@@ -12,7 +12,12 @@ use super::error::DatabaseError;
 use crate::config::Synchronous;
 
 /// What leads from each version to the next one, from an empty file on.
-const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 const VERSION: i64 = STEPS.len() as i64;
 
 /// How long a connection waits for another process's lock.

@@ -5,6 +5,7 @@
 //! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
 
 mod admission;
+mod burial;
 mod claim;
 mod columns;
 mod connection;
@@ -76,6 +77,11 @@ struct Rules {
 }
 
 impl Rules {
+    /// Silence of a worker that allows a takeover.
+    fn quiet(&self) -> Duration {
+        self.heartbeat.mul_f64(1.5)
+    }
+
     /// How long a finished task is kept when somebody wants it for `keep`.
     fn remember(&self, keep: Duration) -> Duration {
         keep.max(self.dedupe)
