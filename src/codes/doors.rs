@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1501",
         "No handler",
-        "The worker has no handler for the task's kind.",
-        "Start a worker that has one, add it to [[handlers]], or correct the kind. Then requeue the dead letters.",
+        "No worker of the task's queue has a handler for its kind. The task waits for one, without an attempt, until it expires.",
+        "Start a worker that has one, add it to [[handlers]], or correct the kind where it is produced and cancel the task.",
     ),
     (
         "CP-1502",
@@ -75,5 +75,11 @@ pub(super) const ROWS: &[Row] = &[
         "Not registered",
         "The worker could not register with the store, or lost its registration, and will run nothing without it.",
         "Check the store; the log names the cause. The worker may be started again.",
+    ),
+    (
+        "CP-1505",
+        "Queue without workers",
+        "Tasks wait on a queue that no live worker serves. They stay there until one does, or expire.",
+        "Start workers that serve the queue: worker.queues, or the queues and kinds of a pool in [[pools]].",
     ),
 ];

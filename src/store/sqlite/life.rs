@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Rules, columns, entries, writer::Write};
+use super::{Rules, aside, columns, entries, error::is_unreadable, writer::Write};
 use crate::{
     retry::Suspicion,
     task::{Failure, Payload, State, TaskId, Timestamp},
@@ -26,11 +26,19 @@ pub(super) struct Known {
     pub(super) expires_at: Timestamp,
 }
 
+/// `None` also where the record cannot be read: it is set aside.
 pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
+    match read(write, id).optional() {
+        Err(error) if is_unreadable(&error) => aside::set_aside(write, id).map(|()| None),
+        known => known,
+    }
+}
+
+fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
     let query = "SELECT state, generation, token, crashes, suspicion, signalled, owner, unique_key, expires_at, ticket,
                  iif(again_at > started_at, again_at, NULL) FROM tasks WHERE id = ?1";
     let mut query = write.sql.prepare_cached(query)?;
-    let row = query.query_row([id], |row| {
+    query.query_row([id], |row| {
         Ok(Known {
             state: row.get(0)?,
             generation: row.get(1)?,
@@ -43,8 +51,7 @@ pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Kn
             ticket: row.get(9)?,
             again_at: row.get(10)?,
         })
-    });
-    row.optional()
+    })
 }
 
 /// How a task came to its end.
@@ -70,7 +77,7 @@ pub(super) fn finish(
                   WHERE id = ?1";
     let Ending { result, failure, failed } = ending;
     write.sql.prepare_cached(update)?.execute(params![id, state, write.now, forget_at, result, failure, failed])?;
-    if known.state == State::Scheduled {
+    if matches!(known.state, State::Scheduled | State::Queued) {
         entries::remove(write.sql, id, known.generation)?;
     }
     if let Some(key) = &known.unique_key {

@@ -5,7 +5,9 @@
 //! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
 
 mod admission;
+mod aside;
 mod burial;
+mod candidates;
 mod claim;
 mod columns;
 mod connection;
@@ -22,6 +24,7 @@ mod letters;
 mod life;
 mod notes;
 mod orders;
+mod progress;
 mod records;
 mod schedule;
 mod settle;
@@ -29,11 +32,13 @@ mod tally;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod withdrawal;
 mod workers;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
+use self::candidates::Candidates;
 pub(crate) use self::{
     columns::{MESSAGE, message},
     database::Database,
@@ -47,6 +52,7 @@ use crate::config::Config;
 pub struct SqliteStore {
     database: Arc<Database>,
     rules: Rules,
+    candidates: Candidates,
 }
 
 impl SqliteStore {
@@ -62,7 +68,8 @@ impl SqliteStore {
             dedupe: config.results.dedupe,
             keep_dead: config.results.dead,
         };
-        Self { database, rules }
+        let candidates = Candidates::beside(database.path());
+        Self { database, rules, candidates }
     }
 }
 

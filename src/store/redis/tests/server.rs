@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -47,9 +47,13 @@ impl Server {
     }
 
     pub(crate) fn config(&self, config: Config) -> Config {
-        let mut config = on(config, format!("redis://127.0.0.1:{}/0", self.port));
+        let mut config = on(config, format!("redis://{}/0", self.address()));
         config.redis.timeout = Duration::from_secs(30);
         config
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// As by `kill -9` or a loss of its process; what it had written stays.
