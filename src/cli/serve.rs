@@ -69,7 +69,7 @@ impl Service {
             api.with_health(Arc::clone(&health)).serve(listener, stop.clone()),
             health.watch(stop),
             dispatch::ingress(&config, &producer, stop),
-            dispatch::steward(&*store, &*broker, WorkerId::new(), stop),
+            dispatch::steward(&*store, &*broker, health.notices(), WorkerId::new(), stop),
         );
         served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))
     }

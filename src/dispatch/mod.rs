@@ -14,15 +14,18 @@ mod ingress;
 #[cfg(test)]
 mod ingress_tests;
 mod letter;
+mod lost;
 mod place;
 mod producer;
 mod rejection;
 pub(crate) mod scan;
 mod steward;
+mod suspects;
 mod times;
 
 pub use classify::{By, Classified, Classifier};
 pub use ingress::ingress;
+pub use lost::{FindError, find};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
 pub use steward::steward;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::{Accepted, Rejection, confirmed::Confirmed};
+use super::{Accepted, FindError, Rejection, confirmed::Confirmed, find};
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, Found},
     store::{Admission, Admitted, Record, Store},
     task::{Message, State, TaskId},
 };
@@ -98,19 +98,51 @@ impl Place {
 
     /// Answers a task whose id or unique key is known already.
     ///
-    /// The record alone does not prove a message: its dispatcher may have died between admit and publish, or may be
-    /// about to withdraw it. So unless this process saw the message confirmed, a task that waits and never ran is
-    /// published once more before it is answered for; a surplus message is dropped at its claim (INV-1).
+    /// The record alone does not prove a message: its dispatcher may have died between admit and publish, may be about to
+    /// withdraw it, or its queue was purged since. So unless the message is found, or was confirmed a moment ago, a task
+    /// that waits is published once more before it is answered for; a surplus message is dropped at its claim (INV-1).
     async fn duplicate(&self, admission: &Admission, id: TaskId) -> Answer {
         let Some(record) = self.store.record(id).await? else {
-            return Err(Rejection::withdrawn(id));
+            return self.anew(admission, id).await;
         };
-        if never_ran(&record) && !self.confirmed.contains(id) {
+        if self.is_lost(&record).await? {
             let message = revived(admission, &record)?;
             self.publish(vec![message]).await.pop().unwrap_or_else(unanswered)?;
         }
         let due_at = record.due_at.filter(|_| record.state == State::Scheduled);
         Ok(Accepted { id, priority: record.priority, queue: record.priority.queue(), duplicate: true, due_at })
+    }
+
+    async fn is_lost(&self, record: &Record) -> Result<bool, Rejection> {
+        let found = find(&*self.store, &*self.broker, record).await.map_err(|error| match error {
+            FindError::Store(error) => Rejection::from(error),
+            FindError::Broker(error) => Rejection::from(error),
+        })?;
+        Ok(match found {
+            Some(Found::Gone) => true,
+            // Where nobody can look, an empty queue says enough.
+            Some(Found::Unknown) if self.confirmed.contains(record.id) => {
+                self.broker.depth(record.priority.queue()).await?.ready == 0
+            }
+            Some(Found::Unknown) => true,
+            Some(Found::There | Found::Restored) | None => false,
+        })
+    }
+
+    /// Its record was withdrawn at this moment, or could not be read and was set aside: then it is like any other new task.
+    async fn anew(&self, admission: &Admission, id: TaskId) -> Answer {
+        if id != admission.message.id {
+            return Err(Rejection::withdrawn(id));
+        }
+        let admitted = self.store.admit(std::slice::from_ref(admission)).await?;
+        if admitted != [Admitted::New] {
+            return Err(Rejection::withdrawn(id));
+        }
+        if let Some(Err(rejection)) = self.publish_new(std::slice::from_ref(admission), &admitted).await.pop() {
+            self.withdraw(&[id]).await;
+            return Err(rejection);
+        }
+        Ok(accepted(admission))
     }
 }
 
@@ -119,15 +151,13 @@ fn accepted(admission: &Admission) -> Accepted {
     Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at }
 }
 
-fn never_ran(record: &Record) -> bool {
-    record.state == State::Queued && record.generation == 0 && record.attempt == 0 && record.started_at.is_none()
-}
-
 /// The message of a known task, made from the one that repeats it. It queues behind the first, if there is a first.
 fn revived(admission: &Admission, record: &Record) -> Result<Message, Rejection> {
     let mut task = admission.message.task().map_err(|error| Rejection::internal("CP-1120", error))?;
     task.id = record.id;
     task.priority = record.priority;
+    task.generation = record.generation;
+    task.attempt = record.attempt;
     task.to_message().map_err(|error| Rejection::internal("CP-1120", error))
 }
 

@@ -1,6 +1,7 @@
 mod classify;
 mod door;
 mod enqueue;
+mod lost;
 mod pool;
 mod properties;
 mod scan;
