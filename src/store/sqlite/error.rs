@@ -64,8 +64,8 @@ impl DatabaseError {
         Self { kind: Kind::Refused, reason }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.kind == Kind::Full
+    pub(super) fn is_blocked(&self) -> bool {
+        self.kind == Kind::Blocked
     }
 
     /// For those who have waited for the file as long as anybody may.

@@ -75,10 +75,6 @@ impl Server {
         self.process = launch(&self.folder, self.port, &options);
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
-    }
-
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
