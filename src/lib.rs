@@ -9,6 +9,8 @@ pub mod config;
 pub mod dispatch;
 #[path = "../workers/handlers/mod.rs"]
 pub mod handlers;
+pub mod health;
+mod private;
 pub mod retry;
 pub mod schedule;
 pub mod service;

@@ -3,8 +3,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use clawpool::cli::Cli;
 
+fn main() -> ExitCode {
+    clawpool::supervise::guard_if_asked();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     let cli = Cli::parse();
 
     clawpool::install_tls();

@@ -5,8 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use clawpool::cli::WorkerProgram;
 
+fn main() -> ExitCode {
+    clawpool::supervise::guard_if_asked();
+    run()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     let program = WorkerProgram::parse();
     clawpool::install_tls();
     program.run().await

@@ -25,7 +25,7 @@ pub fn benches(criterion: &mut Criterion) {
             bench.iter(|| NewTask::from_message_pack(black_box(&pack)).unwrap());
         });
         group.bench_function(id("new task from JSON"), |bench| {
-            bench.iter(|| serde_json::from_slice::<NewTask>(black_box(&json)).unwrap());
+            bench.iter(|| NewTask::from_json(black_box(&json)).unwrap());
         });
     }
     group.finish();
@@ -43,6 +43,7 @@ fn task(bytes: usize) -> Task {
     Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "email.send".into(),
         payload: payload(bytes),
         priority: Priority::P4,
@@ -60,6 +61,7 @@ fn task(bytes: usize) -> Task {
         trace: None,
         result_ttl: Duration::from_secs(3600),
         generation: 0,
+        handed_on: 0,
         errors: Vec::new(),
     }
 }

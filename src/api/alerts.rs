@@ -4,7 +4,6 @@ use axum::{Json, extract::State};
 
 use super::{Api, auth::Caller, error::ApiError, query::Params, view::AlertView};
 use crate::{
-    config::Scope,
     store::{Entry, Page, Topic},
     supervise::{Alert, Level},
     task::Timestamp,
@@ -16,11 +15,21 @@ pub(super) async fn list(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<Page<AlertView>>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees()?;
     let (pool, since, level) = (params.text("pool"), params.time("since")?, params.value::<Level>("level")?);
     let (cursor, limit) = (params.text("cursor"), params.limit()?);
     params.done()?;
-    let mut page = api.store.journal(Topic::Alert, pool.as_deref(), cursor.as_deref(), limit).await?;
+    let mut unsaved = if cursor.is_none() { unsaved(&api, pool.as_deref()) } else { Vec::new() };
+    let mut page = match api.store.journal(Topic::Alert, pool.as_deref(), cursor.as_deref(), limit).await {
+        // What the store did not take can be shown without it.
+        Err(error) if error.is_retryable() && !unsaved.is_empty() => {
+            tracing::debug!(%error, "earlier alerts cannot be shown");
+            Page { items: Vec::new(), next: None }
+        }
+        page => page?,
+    };
+    unsaved.append(&mut page.items);
+    page.items = unsaved;
     let since = since.unwrap_or(Timestamp::from_millis(0));
     if page.items.last().is_some_and(|oldest| oldest.at < since) {
         page.next = None;
@@ -28,6 +37,12 @@ pub(super) async fn list(
     let recent = page.items.into_iter().filter(|entry| entry.at >= since);
     let views = recent.filter_map(view).filter(|alert| level.is_none_or(|level| alert.level >= level));
     Ok(Json(Page { items: views.collect(), next: page.next }))
+}
+
+/// Alerts that this process could not write yet.
+fn unsaved(api: &Api, pool: Option<&str>) -> Vec<Entry> {
+    let unsaved = api.health.as_ref().map(|health| health.notices().unsaved()).unwrap_or_default();
+    unsaved.into_iter().filter(|entry| pool.is_none_or(|pool| pool == entry.subject)).collect()
 }
 
 /// What a later version has written differently is left out.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Api,
     auth::Caller,
-    body::Body,
+    body::Unread,
     error::ApiError,
     query::{Name, Params},
     view::{AutoscalerView, ScalingView},
@@ -99,10 +99,10 @@ pub(super) async fn scale(
     State(api): State<Arc<Api>>,
     caller: Caller,
     name: Name,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<Manual>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let Scale { size, keep } = body.decode(&api.config.limits)?;
+    let Scale { size, keep } = body.read(&api).await?.decode(&api.config.limits)?;
     let PoolStatus { pool, min, max, .. } = kept(&api, &name).await?;
     if !(min..=max).contains(&size) {
         return Err(ApiError::field(

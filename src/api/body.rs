@@ -1,64 +1,174 @@
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
-    body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
+    body::{BodyDataStream, Bytes},
+    extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, header},
 };
+use futures::StreamExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
 
 use super::{Api, decode, error::ApiError};
-use crate::config::Limits;
+pub(super) use crate::task::document::Format;
+use crate::{config::Limits, task::without_mark};
 
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Json,
-    MessagePack,
+/// A request whose body is still to come: whether it may send one is decided first.
+pub(super) struct Unread(Request);
+
+impl<S: Sync> FromRequest<S> for Unread {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(request))
+    }
 }
 
 /// A body read to its end within its limits.
 pub(super) struct Body {
     pub(super) bytes: Bytes,
     pub(super) format: Format,
-    /// Its share of the memory for bodies; others wait for none.
-    _room: OwnedSemaphorePermit,
+    /// Its share of the memory for bodies.
+    _share: Share,
 }
 
 /// No body is longer, whatever the limits of the configuration multiply to.
-const LONGEST: u64 = 64 << 20;
-/// Bodies in memory together, in KiB: four of the longest.
-pub(super) const ROOM: usize = 4 * (LONGEST as usize >> 10);
-/// A client that sends slower than this holds memory for nothing.
-const SLOWEST: Duration = Duration::from_secs(60);
+const LONGEST: usize = 64 << 20;
+/// Longer bodies have a room of their own, so that they keep nobody's single tasks out.
+const SHORT: usize = 1 << 20;
+/// A body that is not whole by then holds memory for nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// In each such span a body must be whole, or grow by this much.
+const SPAN: Duration = Duration::from_secs(10);
+const LEAST: usize = 64 << 10;
 
 /// JSON writes a payload with up to about twice its MessagePack bytes; names and other fields come on top.
 pub(super) fn longest(limits: &Limits) -> usize {
     let task = limits.payload.as_u64().saturating_mul(2).saturating_add(8 * 1024);
-    usize::try_from(task.saturating_mul(limits.batch.into()).min(LONGEST)).unwrap_or(LONGEST as usize)
+    usize::try_from(task.saturating_mul(limits.batch.into())).unwrap_or(LONGEST).min(LONGEST)
 }
 
-impl FromRequest<Arc<Api>> for Body {
-    type Rejection = ApiError;
+/// Memory for the bodies that are there together, in KiB.
+pub(super) struct Room {
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+}
 
-    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, ApiError> {
+type Share = OwnedSemaphorePermit;
+
+impl Room {
+    pub(super) fn new() -> Self {
+        let room = |bytes: usize| Arc::new(Semaphore::new(bytes >> 10));
+        Self { short: room(64 * SHORT), long: room(2 * LONGEST) }
+    }
+
+    /// Room for a body of this length.
+    fn share(&self, length: usize) -> Result<Share, ApiError> {
+        let room = if length <= SHORT { &self.short } else { &self.long };
+        let share = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
+        let taken = Arc::clone(room).try_acquire_many_owned(share);
+        taken.map_err(|_| ApiError::busy("CP-1403", "too many long requests at once: send this one again"))
+    }
+}
+
+impl Unread {
+    /// Reads the body, once the caller has shown that it may send one.
+    pub(super) async fn read(self, api: &Api) -> Result<Body, ApiError> {
         let limit = longest(&api.config.limits);
-        let format = format(request.headers())?;
-        let announced = announced(request.headers()).unwrap_or(limit);
-        if announced > limit {
+        let format = format(self.0.headers())?;
+        let announced = announced(self.0.headers());
+        if announced.is_some_and(|length| length > limit) {
             return Err(ApiError::too_large(limit));
         }
-        let share = u32::try_from(announced.div_ceil(1024)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&api.room)
-            .try_acquire_many_owned(share)
-            .map_err(|_| ApiError::busy("CP-1403", "too many long requests at once: send this one again"))?;
-        let bytes = tokio::time::timeout(SLOWEST, Bytes::from_request(request, api))
-            .await
-            .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "CP-1401", "the body did not arrive within 60s"))?
-            .map_err(|error| unread(&error, limit))?;
-        Ok(Self { bytes, format, _room: room })
+        // One that does not say how long it will be is taken for a short one until it is longer.
+        let mut share = api.room.share(announced.unwrap_or(SHORT).min(limit))?;
+        let mut pieces = self.0.into_body().into_data_stream();
+        let (mut body, mut pace) = (Pieces::default(), Pace::new());
+        while let Some(piece) = pace.next(&mut pieces, body.length()).await? {
+            let length = body.length() + piece.len();
+            if length > limit {
+                return Err(ApiError::too_large(limit));
+            }
+            if announced.is_none() && body.length() <= SHORT && length > SHORT {
+                share = api.room.share(limit)?;
+            }
+            body.add(piece);
+        }
+        let bytes = body.whole();
+        let bytes = match format {
+            Format::Json => bytes.slice_ref(without_mark(&bytes)),
+            Format::MessagePack => bytes,
+        };
+        Ok(Body { bytes, format, _share: share })
     }
+}
+
+/// What has come of a body. Most come in one piece, which is not copied.
+#[derive(Default)]
+struct Pieces {
+    first: Bytes,
+    all: Vec<u8>,
+}
+
+impl Pieces {
+    fn length(&self) -> usize {
+        self.first.len().max(self.all.len())
+    }
+
+    fn add(&mut self, piece: Bytes) {
+        if self.length() == 0 {
+            self.first = piece;
+            return;
+        }
+        if self.all.is_empty() {
+            self.all.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.all.extend_from_slice(&piece);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.all.is_empty() { self.first } else { self.all.into() }
+    }
+}
+
+/// How fast a body comes.
+struct Pace {
+    end: Instant,
+    /// When it must have grown, and from which length.
+    look: Instant,
+    before: usize,
+}
+
+impl Pace {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { end: now + PATIENCE, look: now + SPAN, before: 0 }
+    }
+
+    /// The next piece of a body that is `length` long by now.
+    async fn next(&mut self, pieces: &mut BodyDataStream, length: usize) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            match timeout_at(self.look.min(self.end), pieces.next()).await {
+                Ok(piece) => return piece.transpose().map_err(|error| broken_off(&error)),
+                Err(_) if Instant::now() < self.end && length >= self.before + LEAST => {
+                    (self.look, self.before) = (Instant::now() + SPAN, length);
+                }
+                Err(_) => return Err(too_slow()),
+            }
+        }
+    }
+}
+
+fn too_slow() -> ApiError {
+    let message = "the body comes too slowly: at least 64 KiB each 10s, and all of it within 60s";
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "CP-1401", message)
+}
+
+fn broken_off(error: &axum::Error) -> ApiError {
+    ApiError::malformed(format!("the body broke off: {error}"))
 }
 
 impl Body {
@@ -71,15 +181,7 @@ fn announced(headers: &HeaderMap) -> Option<usize> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn unread(error: &BytesRejection, limit: usize) -> ApiError {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        ApiError::too_large(limit)
-    } else {
-        ApiError::malformed(format!("the body broke off: {}", error.body_text()))
-    }
-}
-
-fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
+pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(Format::Json) };
     let text = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
     match text.split(';').next().unwrap_or_default().trim() {

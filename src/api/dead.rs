@@ -28,19 +28,19 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Json<Page<DeadView>>, ApiError> {
     caller.needs(&[Scope::Read])?;
-    let filter = filter(&mut params)?;
+    let filter = filter(&caller, &mut params)?;
     let (cursor, limit) = (params.text("cursor"), params.limit()?);
     params.done()?;
     let page = api.store.dead(&filter, cursor.as_deref(), limit).await?;
     Ok(Json(Page { items: page.items.iter().map(DeadView::from).collect(), next: page.next }))
 }
 
-fn filter(params: &mut Params) -> Result<DeadFilter, ApiError> {
+fn filter(caller: &Caller, params: &mut Params) -> Result<DeadFilter, ApiError> {
     Ok(DeadFilter {
         kind: params.text("kind"),
         reason: params.value("reason")?,
         priority: params.value("priority")?,
-        tenant: params.text("tenant"),
+        tenant: caller.tenant(params.text("tenant"))?,
         since: params.time("since")?,
         until: params.time("until")?,
     })
@@ -53,7 +53,7 @@ pub(super) async fn show(
 ) -> Result<Json<DeadDetail>, ApiError> {
     caller.needs(&[Scope::Read])?;
     let id = name.parse("id")?;
-    let letter = api.store.dead_letter(id).await?;
+    let letter = api.store.dead_letter(id).await?.filter(|letter| caller.is_for(letter.tenant.as_deref()));
     let letter = letter.ok_or_else(|| ApiError::not_found(format!("there is no dead letter of task {id}")))?;
     Ok(Json(DeadDetail::from(&letter)))
 }
@@ -66,7 +66,7 @@ pub(super) async fn export(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Read])?;
-    let filter = filter(&mut params)?;
+    let filter = filter(&caller, &mut params)?;
     params.done()?;
     // The first page is read before the status is sent.
     let first = api.store.dead(&filter, None, EXPORT_PAGE).await?;

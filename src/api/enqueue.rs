@@ -10,8 +10,8 @@ use axum::{
 use super::{
     Api,
     auth::Caller,
-    body::Body,
-    decode::{self, Parts},
+    body::{Format, Unread},
+    decode,
     error::ApiError,
     query::Params,
     tasks,
@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     config::Scope,
-    dispatch::{Accepted, Explanation, Rights},
-    task::NewTask,
+    dispatch::{Accepted, Explanation},
+    task::{NewTask, document::Parts},
 };
 
 /// One task, or up to `limits.batch` of them in an array.
@@ -28,25 +28,23 @@ pub(super) async fn enqueue(
     State(api): State<Arc<Api>>,
     caller: Caller,
     mut params: Params,
-    body: Body,
+    body: Unread,
 ) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let wait = params.wait()?;
     params.done()?;
-    let rights = rights(&caller);
+    let body = body.read(&api).await?;
     match decode::parts(&body.bytes, body.format, &api.config.limits)? {
         Parts::One(bytes) => {
-            let task = decode::value(bytes, body.format, &api.config.limits)?;
-            one(&api, task, rights, wait).await
+            let task = decode::task(bytes, body.format, &api.config.limits)?;
+            one(&api, &caller, task, wait).await
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
             "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
         )),
-        Parts::Many(parts) => {
-            let tasks = parts.into_iter().map(|bytes| decode::value(bytes, body.format, &api.config.limits)).collect();
-            Ok(batch(&api, tasks, rights).await?.into_response())
-        }
+        Parts::TooMany => Err(ApiError::batch_too_long(api.config.limits.batch.into())),
+        Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format).await?.into_response()),
     }
 }
 
@@ -54,50 +52,74 @@ pub(super) async fn enqueue(
 pub(super) async fn explain(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    body: Body,
+    body: Unread,
 ) -> Result<Json<Explanation>, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
-    let task: NewTask = body.decode(&api.config.limits)?;
-    Ok(Json(api.producer.explain(&task, rights(&caller))?))
+    let body = body.read(&api).await?;
+    let task = decode::task(&body.bytes, body.format, &api.config.limits)?;
+    Ok(Json(api.producer.explain(&task, &caller.rights()).await?))
 }
 
-fn rights(caller: &Caller) -> Rights {
-    Rights { priority: caller.may(Scope::Priority) }
-}
-
-async fn one(api: &Api, task: NewTask, rights: Rights, wait: Option<Duration>) -> Result<Response, ApiError> {
-    let answer = api.producer.enqueue(vec![task], rights).await.pop();
+async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
+    let answer = api.producer.enqueue(vec![task], caller.rights()).await.pop();
     let accepted = answer.ok_or_else(|| ApiError::internal("the door gave no answer"))??;
     let mut view = AcceptedView::from(accepted);
     if let Some(wait) = wait {
-        view.task = tasks::wait(api, view.id, wait).await?.map(Box::new);
+        // The task of a known unique key may be another token's.
+        let record = if view.duplicate {
+            tasks::seen(api, caller, view.id, Some(wait)).await?
+        } else {
+            tasks::wait(api, view.id, wait).await?
+        };
+        view.task = record.map(Box::new);
     }
     let status = if view.duplicate { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(view)).into_response())
 }
 
+/// Bytes of a batch that are decoded and placed together: a long one is in memory once, and not five times. A thousand
+/// tasks of the usual size are one such group.
+const GROUP: usize = 4 << 20;
+
 /// Each task is answered in its place, whatever became of its neighbours. When every one of them may be taken later,
 /// the request as a whole is: 503 always means that nothing was taken.
-async fn batch(
-    api: &Api,
-    decoded: Vec<Result<NewTask, ApiError>>,
-    rights: Rights,
-) -> Result<Json<Vec<BatchLine>>, ApiError> {
+async fn batch(api: &Api, caller: &Caller, parts: &[&[u8]], format: Format) -> Result<Json<Vec<BatchLine>>, ApiError> {
+    let mut lines = Vec::with_capacity(parts.len());
+    while lines.len() < parts.len() {
+        let rest = &parts[lines.len()..];
+        let decoded = rest[..group(rest)].iter().map(|bytes| decode::task(bytes, format, &api.config.limits));
+        let mut answers = place(api, caller, decoded.collect()).await;
+        let busy = answers.iter().all(|answer| answer.as_ref().is_err_and(ApiError::is_busy));
+        match answers.pop() {
+            Some(Err(error)) if busy && lines.is_empty() => return Err(error),
+            // The others would fare no better, each after a time-out of its own.
+            Some(Err(error)) if busy => lines.resize(parts.len(), line(Err(error))),
+            last => lines.extend(answers.into_iter().chain(last).map(line)),
+        }
+    }
+    Ok(Json(lines))
+}
+
+/// How many of the parts go together: as many as fit, and one at least.
+fn group(parts: &[&[u8]]) -> usize {
+    let mut bytes = 0;
+    let fits = |part: &&&[u8]| {
+        bytes += part.len();
+        bytes <= GROUP
+    };
+    parts.iter().take_while(fits).count().max(1)
+}
+
+async fn place(api: &Api, caller: &Caller, decoded: Vec<Result<NewTask, ApiError>>) -> Vec<Result<Accepted, ApiError>> {
     let mut tasks = Vec::with_capacity(decoded.len());
     let faults: Vec<Option<ApiError>> =
         decoded.into_iter().map(|task| task.map(|task| tasks.push(task)).err()).collect();
-    let mut answers = api.producer.enqueue(tasks, rights).await.into_iter();
+    let mut answers = api.producer.enqueue(tasks, caller.rights()).await.into_iter();
     let mut next = || match answers.next() {
         Some(answer) => answer.map_err(ApiError::from),
         None => Err(ApiError::internal("the door gave no answer")),
     };
-    let mut lines: Vec<_> = faults.into_iter().map(|fault| fault.map_or_else(&mut next, Err)).collect();
-    if lines.iter().all(|line| line.as_ref().is_err_and(ApiError::is_busy))
-        && let Some(Err(busy)) = lines.pop()
-    {
-        return Err(busy);
-    }
-    Ok(Json(lines.into_iter().map(line).collect()))
+    faults.into_iter().map(|fault| fault.map_or_else(&mut next, Err)).collect()
 }
 
 fn line(answer: Result<Accepted, ApiError>) -> BatchLine {

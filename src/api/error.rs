@@ -11,6 +11,7 @@ use crate::{
     broker::BrokerError,
     dispatch::{Fault, Rejection},
     store::StoreError,
+    task::TaskId,
 };
 
 /// A refusal: a status for programs, a stable code for documentation and a message for people.
@@ -21,6 +22,7 @@ pub(super) struct ApiError {
     message: String,
     field: Option<String>,
     retry_after: Option<Duration>,
+    id: Option<TaskId>,
 }
 
 /// What a client is told to wait when nobody knows better.
@@ -28,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl ApiError {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after: None }
+        Self { status, code, message: message.into(), field: None, retry_after: None, id: None }
     }
 
     /// The body is not a document of its format.
@@ -39,6 +41,11 @@ impl ApiError {
     /// A field is unknown or has the wrong type or value.
     pub(super) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..Self::new(StatusCode::BAD_REQUEST, "CP-1402", message) }
+    }
+
+    pub(super) fn seconds_for_milliseconds(field: &str, millis: u64) -> Self {
+        let message = format!("{millis} is a number of seconds, it seems: send milliseconds since 1970, {millis}000");
+        Self { code: "CP-1123", ..Self::field(field, message) }
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
@@ -97,7 +104,7 @@ impl ApiError {
     pub(super) fn view(self) -> ErrorView {
         let retry_after = self.seconds();
         let field = self.field.map(|field| cut(field, 200));
-        ErrorView { code: self.code.to_owned(), message: cut(self.message, 2000), field, retry_after }
+        ErrorView { code: self.code.to_owned(), message: cut(self.message, 2000), field, retry_after, id: self.id }
     }
 }
 
@@ -134,7 +141,7 @@ impl From<BrokerError> for ApiError {
 
 impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
-        let Rejection { code, message, field, retry_after, fault } = rejection;
+        let Rejection { code, message, field, retry_after, fault, id } = rejection;
         let error = match fault {
             Fault::Invalid => Self::new(StatusCode::BAD_REQUEST, code, message),
             Fault::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message),
@@ -142,7 +149,7 @@ impl From<Rejection> for ApiError {
             Fault::Busy => Self::busy(code, message),
             Fault::Internal => Self { code, ..Self::internal(message) },
         };
-        Self { field, retry_after: retry_after.or(error.retry_after), ..error }
+        Self { field, id, retry_after: retry_after.or(error.retry_after), ..error }
     }
 }
 

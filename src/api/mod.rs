@@ -9,16 +9,20 @@ mod auth;
 mod autoscaler;
 mod body;
 mod bulk;
+mod connections;
 mod dead;
 mod decode;
 mod enqueue;
 mod error;
+mod guesses;
+mod headers;
 mod health;
-mod message_pack;
 mod metrics;
 mod query;
 mod queues;
 mod schedule;
+mod server;
+mod starting;
 mod tasks;
 mod timing;
 pub mod view;
@@ -27,21 +31,22 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
+    Router, middleware,
     routing::{get, post},
-    serve::ListenerExt,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::error::ApiError;
-pub use self::{autoscaler::Scale, bulk::Selection};
-use crate::{broker::Broker, config::Config, dispatch::Producer, store::Store, task::WorkerId};
+pub use self::{
+    autoscaler::Scale,
+    bulk::Selection,
+    starting::{Awaited, starting},
+};
+use self::{connections::Connections, error::ApiError};
+use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store, task::WorkerId};
 
 /// What the routes work with.
 pub struct Api {
@@ -49,20 +54,40 @@ pub struct Api {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     config: Arc<Config>,
+    /// What is wrong, where somebody looks.
+    health: Option<Arc<Health>>,
     /// Names this process in `/health`.
     instance: WorkerId,
-    /// Memory for request bodies, in KiB.
-    room: Arc<Semaphore>,
+    room: body::Room,
+    guesses: guesses::Guesses,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
+    tokens: auth::Tokens,
 }
 
 impl Api {
     pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
-        let room = Arc::new(Semaphore::new(body::ROOM));
-        Self { producer, broker, store, config, instance: WorkerId::new(), room, closing: CancellationToken::new() }
+        let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());
+        Self {
+            producer,
+            broker,
+            store,
+            config,
+            health: None,
+            instance: WorkerId::new(),
+            room: body::Room::new(),
+            guesses: guesses::Guesses::default(),
+            closing,
+            tokens,
+        }
+    }
+
+    /// Shows what somebody else watches.
+    #[must_use]
+    pub fn with_health(self, health: Arc<Health>) -> Self {
+        Self { health: Some(health), ..self }
     }
 
     /// Every route there is.
@@ -98,7 +123,6 @@ impl Api {
             .route("/metrics", get(metrics::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })
             .method_not_allowed_fallback(wrong_method)
-            .layer(DefaultBodyLimit::max(body::longest(&api.config.limits)))
             .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::admit))
             .layer(middleware::from_fn(timing::measure))
             .with_state(api)
@@ -107,21 +131,9 @@ impl Api {
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
     pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         self.closing = shutdown.clone();
-        // An answer is small and somebody waits for it: it must not wait for more to fill the packet.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-        tokio::select! {
-            ended = serving => ended,
-            () = late(&shutdown) => Ok(()),
-        }
+        let connections = Connections::new(self.config.api.connections);
+        server::serve(listener, self.router(), connections, shutdown).await
     }
-}
-
-/// A client that stops in the middle of its request must not keep the server from stopping.
-async fn late(shutdown: &CancellationToken) {
-    const GRACE: Duration = Duration::from_secs(10);
-    shutdown.cancelled().await;
-    tokio::time::sleep(GRACE).await;
 }
 
 async fn wrong_method() -> ApiError {

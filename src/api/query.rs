@@ -45,6 +45,9 @@ impl Params {
     pub(super) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let time = match text.parse::<u64>() {
+            Ok(millis) if Timestamp::from_millis(millis).looks_like_seconds() => {
+                return Err(ApiError::seconds_for_milliseconds(name, millis));
+            }
             Ok(millis) => Ok(Timestamp::from_millis(millis)),
             Err(_) => Timestamp::deserialize(text.as_str().into_deserializer()),
         };

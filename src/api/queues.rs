@@ -1,7 +1,8 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use futures::future::join_all;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Api,
@@ -13,9 +14,12 @@ use super::{
 use crate::{
     broker::{BrokerError, Depth},
     config::Scope,
-    store::{QueueTotals, WorkerInfo},
-    task::{Queue, Timestamp},
+    store::{QueueTotals, Served, WorkerInfo},
+    task::{Queue, Timestamp, WorkerId},
 };
+
+/// While a pause waits for its workers.
+const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<QueuesView>, ApiError> {
     caller.needs(&[Scope::Read])?;
@@ -28,8 +32,11 @@ pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
     let (depths, totals, paused, workers) =
         tokio::join!(depths, api.store.totals(), api.store.paused(), api.store.workers());
     let (totals, paused, workers) = (totals?, paused?, workers?);
+    let served = Served::by(&workers);
     let views = Queue::ALL.into_iter().zip(depths).map(|(queue, depth)| QueueView {
         in_flight: in_flight(&workers, queue),
+        workers: served.workers(queue),
+        unhandled: served.unhandled(queue).map(str::to_owned).collect(),
         limit: api.config.queues.get(queue),
         paused: paused.contains(&queue),
         totals: totals.get(queue.index()).copied().unwrap_or_default(),
@@ -49,8 +56,11 @@ fn view(queue: Queue, depth: Result<Depth, BrokerError>) -> QueueView {
         in_flight: 0,
         limit: 0,
         paused: false,
+        workers: 0,
+        unhandled: Vec::new(),
         totals: QueueTotals::default(),
         error,
+        unconfirmed: Vec::new(),
     }
 }
 
@@ -80,6 +90,23 @@ async fn set_paused(api: &Api, caller: &Caller, name: &Name, paused: bool) -> Re
     caller.needs(&[Scope::Admin])?;
     let queue = name.parse("queue")?;
     api.store.set_paused(queue, paused).await?;
+    let unconfirmed = if paused { unconfirmed(api, queue).await? } else { Vec::new() };
     let view = all(api).await?.into_iter().find(|view| view.queue == queue);
+    let view = view.map(|view| QueueView { unconfirmed, ..view });
     view.map(Json).ok_or_else(|| ApiError::internal("a queue is missing from the listing"))
+}
+
+/// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the time to. Those
+/// that have not said so then.
+async fn unconfirmed(api: &Api, queue: Queue) -> Result<Vec<WorkerId>, ApiError> {
+    let patience = Instant::now() + api.config.worker.lease;
+    loop {
+        let workers = api.store.workers().await?;
+        let open = workers.into_iter().filter(|worker| worker.alive && !worker.beat.obeys_pause_of(queue));
+        let open: Vec<WorkerId> = open.map(|worker| worker.beat.worker).collect();
+        if open.is_empty() || Instant::now() >= patience {
+            return Ok(open);
+        }
+        sleep(LOOK).await;
+    }
 }

@@ -30,7 +30,7 @@ pub(super) async fn list(
         state: params.value("state")?,
         kind: params.text("kind"),
         priority: params.value("priority")?,
-        tenant: params.text("tenant"),
+        tenant: caller.tenant(params.text("tenant"))?,
     };
     let (cursor, limit) = (params.text("cursor"), params.limit()?);
     params.done()?;
@@ -47,11 +47,21 @@ pub(super) async fn show(
     let id = name.parse("id")?;
     let limit = params.wait()?;
     params.done()?;
-    let record = match limit {
-        Some(limit) => wait(&api, id, limit).await?,
-        None => api.store.record(id).await?,
-    };
-    record.map(Json).ok_or_else(|| unknown(id))
+    seen(&api, &caller, id, limit).await?.map(Json).ok_or_else(|| unknown(id))
+}
+
+/// The task, if the caller may know of it: at once, or as [`wait`] does.
+pub(super) async fn seen(
+    api: &Api,
+    caller: &Caller,
+    id: TaskId,
+    limit: Option<Duration>,
+) -> Result<Option<Record>, StoreError> {
+    let record = api.store.record(id).await?.filter(|record| caller.sees(record));
+    match (record, limit) {
+        (Some(record), Some(limit)) if !record.state.is_final() => wait(api, id, limit).await,
+        (record, _) => Ok(record),
+    }
 }
 
 /// The task when it is final, or as it stands after `limit` or when the server stops.
@@ -65,6 +75,9 @@ pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Optio
 pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let id = name.parse("id")?;
+    if seen(&api, &caller, id, None).await?.is_none() {
+        return Err(unknown(id));
+    }
     let (status, state) = match api.store.cancel(id).await? {
         Cancelled::Done => (StatusCode::OK, TaskState::Cancelled),
         Cancelled::Signalled => (StatusCode::ACCEPTED, TaskState::Running),
@@ -88,5 +101,7 @@ pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name)
 }
 
 fn unknown(id: TaskId) -> ApiError {
-    ApiError::not_found(format!("no task {id}: it never was here, or it finished and has been forgotten"))
+    ApiError::not_found(format!(
+        "no task {id}: it never was here, it finished and has been forgotten, or another token enqueued it"
+    ))
 }

@@ -9,7 +9,9 @@ use crate::{
     dispatch::Accepted,
     store::{DeadLetter, QueueTotals, Record},
     supervise::{Event, Level},
-    task::{DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, span},
+    task::{
+        DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId, span,
+    },
 };
 
 /// What every refusal looks like.
@@ -23,6 +25,9 @@ pub struct ErrorView {
     /// Seconds after which the same request may succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// Whether this task was taken is not known: sent again with this id, it runs once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
 }
 
 /// An accepted task.
@@ -36,6 +41,9 @@ pub struct AcceptedView {
     /// When it may start, if not at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// Why it may wait for long: no live worker serves its queue, or has a handler for its kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// With `wait`: the task when the wait ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Box<Record>>,
@@ -43,8 +51,8 @@ pub struct AcceptedView {
 
 impl From<Accepted> for AcceptedView {
     fn from(accepted: Accepted) -> Self {
-        let Accepted { id, priority, queue, duplicate, due_at } = accepted;
-        Self { id, priority, queue, duplicate, due_at, task: None }
+        let Accepted { id, priority, queue, duplicate, due_at, warnings } = accepted;
+        Self { id, priority, queue, duplicate, due_at, warnings, task: None }
     }
 }
 
@@ -75,10 +83,19 @@ pub struct QueueView {
     /// More waiting tasks than this are refused.
     pub limit: u64,
     pub paused: bool,
+    /// Live workers that take tasks from it.
+    #[serde(default)]
+    pub workers: u64,
+    /// Kinds of which tasks came lately and that none of these workers has a handler for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<String>,
     #[serde(flatten)]
     pub totals: QueueTotals,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// After a pause: workers that have not said yet that they start nothing more of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<WorkerId>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -199,9 +216,24 @@ pub struct AlertView {
 }
 
 /// Answer to a bulk change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountView {
     pub count: u64,
+    /// Requeue: left where they are, because another task with their unique key is not finished.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u64,
+}
+
+impl std::ops::AddAssign for CountView {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.kept += other.kept;
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -211,11 +243,32 @@ pub struct HealthView {
     pub version: String,
     pub timestamp: Timestamp,
     pub services: BTreeMap<String, String>,
+    /// What is wrong, as the last look of this process found it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ReasonView>,
+    /// Starting: the server that is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReasonView {
+    pub subject: String,
+    pub event: Event,
+    pub code: String,
+    /// Left out where callers must say who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    pub since: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// A server that it needs is not there yet.
+    Starting,
     Healthy,
+    /// It answers, and something keeps tasks from their way.
+    Degraded,
     Unhealthy,
 }

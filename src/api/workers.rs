@@ -19,7 +19,7 @@ use crate::{
 const ASKED: Duration = Duration::from_secs(60);
 
 pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Page<WorkerInfo>>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees()?;
     let mut items = api.store.workers().await?;
     items.sort_by_key(|worker| (worker.beat.started_at, worker.beat.worker));
     Ok(Json(Page { items, next: None }))
@@ -42,7 +42,7 @@ pub(super) async fn crashes(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<Page<CrashReport>>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees()?;
     let (pool, cursor, limit) = (params.text("pool"), params.text("cursor"), params.limit()?);
     params.done()?;
     let page = api.store.journal(Topic::Crash, pool.as_deref(), cursor.as_deref(), limit).await?;

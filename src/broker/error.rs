@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use crate::task::Queue;
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -11,9 +9,9 @@ pub enum BrokerError {
     Blocked { broker: &'static str, reason: String },
     #[error("queue {queue} is full: its limit is {limit} waiting tasks")]
     Full { queue: Queue, limit: u64 },
-    /// Whether the message was taken is not known; sending it again with the same id is safe.
-    #[error("{broker} did not confirm the message within {waited:?}")]
-    Unconfirmed { broker: &'static str, waited: Duration },
+    /// It was sent, and whether it was taken is not known; sending it again with the same id is safe.
+    #[error("{broker} did not confirm the message: {reason}")]
+    Unconfirmed { broker: &'static str, reason: String },
     #[error("{broker} refused: {reason}")]
     Refused { broker: &'static str, reason: String },
 }
@@ -32,5 +30,10 @@ impl BrokerError {
     /// Whether the same call may succeed later.
     pub const fn is_retryable(&self) -> bool {
         !matches!(self, Self::Refused { .. })
+    }
+
+    /// Whether a message that was answered with this may turn up on its queue all the same.
+    pub const fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Unconfirmed { .. })
     }
 }

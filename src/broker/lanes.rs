@@ -116,4 +116,8 @@ impl Broker for Lanes {
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         self.of(queue).depth(queue).await
     }
+
+    async fn probe(&self) -> Result<(), BrokerError> {
+        join_all(self.members.iter().map(|member| member.probe())).await.into_iter().collect()
+    }
 }

@@ -61,6 +61,11 @@ pub trait Broker: Send + Sync + 'static {
 
     /// How full a queue is now.
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;
+
+    /// Whether the server would take a message now. The store speaks for a server that both live on.
+    async fn probe(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
 }
 
 /// A stream of deliveries that is pulled: nothing is fetched that was not asked for.

@@ -165,6 +165,7 @@ fn foreign(status: StatusCode) -> ErrorView {
         message: format!("the server answered {status}"),
         field: None,
         retry_after: None,
+        id: None,
     }
 }
 

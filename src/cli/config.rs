@@ -31,12 +31,18 @@ impl Config {
         match self.action {
             Action::Schema => output.json(&config::Config::schema()),
             Action::Dump => output.show(&load(globals)?, config::Config::to_toml),
-            Action::Check => {
-                load(globals)?;
-                output.show(&serde_json::json!({ "valid": true }), |_| "the configuration is valid".to_owned())
-            }
+            Action::Check => check(&load(globals)?, globals),
         }
     }
+}
+
+fn check(config: &config::Config, globals: &Globals) -> Result<(), Failure> {
+    let (rules, warnings) = (config.table(), config.advice());
+    if !globals.json {
+        warnings.iter().for_each(|advice| eprint_line(&format!("warning: {}: {}", advice.key, advice.text)));
+    }
+    let answer = serde_json::json!({ "valid": true, "rules": rules, "warnings": warnings });
+    globals.output().show(&answer, |_| format!("the configuration is valid\n{rules}"))
 }
 
 /// The configuration that a command runs with, or every mistake in it.

@@ -117,9 +117,10 @@ fn history(task: &TaskView) -> String {
 async fn export(select: &DeadSelect, globals: &Globals) -> Result<(), Failure> {
     let mut response = globals.client()?.stream("v1/dead/export", &select.query()).await?;
     let output = globals.output();
+    let mut out = output.pieces();
     loop {
         match response.chunk().await {
-            Ok(Some(bytes)) => output.bytes(&bytes)?,
+            Ok(Some(bytes)) => out.write(&bytes)?,
             Ok(None) => return output.text(""),
             Err(error) => return Err(Failure::failed(format!("the export broke off and is not whole: {error}"))),
         }

@@ -51,12 +51,22 @@ impl Change {
 
     async fn send(&self, path: &str, done: &str, globals: &Globals) -> Result<(), Failure> {
         let answer: CountView = globals.client()?.post(path, &self.selection()?).await?;
-        globals.output().show(&answer, |answer| format!("{} {done}", answer.count))?;
+        globals.output().show(&answer, |answer| counts(answer, done))?;
         // Somebody named letters that are not there.
-        if (answer.count as usize) < self.ids.len() {
-            let missing = self.ids.len() as u64 - answer.count;
+        let missing = (self.ids.len() as u64).saturating_sub(answer.count + answer.kept);
+        if missing > 0 {
             return Err(Failure::failed(format!("{missing} of {} are not among the dead letters", self.ids.len())));
         }
         Ok(())
+    }
+}
+
+fn counts(answer: &CountView, done: &str) -> String {
+    let CountView { count, kept } = answer;
+    match kept {
+        0 => format!("{count} {done}"),
+        _ => format!(
+            "{count} {done}; {kept} still dead: another task with their unique key is not finished (requeue them after it)"
+        ),
     }
 }

@@ -1,7 +1,7 @@
 use std::{io::Read, path::PathBuf, time::Duration};
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Globals,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::view::AcceptedView,
-    task::{NewTask, Payload, Priority, TaskId, Tier},
+    task::{NewTask, Payload, Priority, TaskId, Tier, without_mark},
 };
 
 /// Add a task, or a file of tasks
@@ -59,7 +59,7 @@ pub struct Enqueue {
     /// Tasks of one session belong together
     #[arg(long)]
     session: Option<String>,
-    /// How long the result is kept
+    /// How long the result is kept; at least results.dedupe, ten minutes
     #[arg(long, value_parser = duration)]
     result_ttl: Option<Duration>,
     /// Wait this long for the result and print it
@@ -119,14 +119,19 @@ fn payload(text: &str) -> Result<Payload, Failure> {
         let read = std::io::stdin().read_to_end(&mut bytes);
         read.map_err(|error| Failure::failed(format!("standard input cannot be read: {error}")))?;
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    let document: &RawValue = serde_json::from_slice(without_mark(&bytes)).map_err(|error| {
         Failure::usage(format!("the payload is not JSON ({error}): quote it for your shell, '{{\"to\":\"a@b.c\"}}'"))
-    })
+    })?;
+    Payload::from_json(document)
+        .map_err(|fault| Failure::usage(format!("{}: {}", fault.route.within("payload"), fault.what)))
 }
 
 async fn add(task: &NewTask, limit: Option<Duration>, globals: &Globals) -> Result<(), Failure> {
     let (client, output) = (globals.client()?, globals.output());
     let mut accepted: AcceptedView = client.post("v1/tasks", task).await?;
+    if !globals.json {
+        accepted.warnings.iter().for_each(|warning| eprint_line(&format!("warning: {warning}")));
+    }
     let id = accepted.id;
     if let Some(limit) = limit {
         eprint_line(&placed(&accepted));
@@ -157,7 +162,11 @@ async fn show_fate(task: &NewTask, globals: &Globals) -> Result<(), Failure> {
 
 /// The explanation's fields, as the server names them.
 fn explained(fate: &Value) -> String {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| match value.as_array() {
+        Some(values) => values.iter().map(word).collect::<Vec<_>>().join("; "),
+        None => word(value),
+    };
     let lines = fate.as_object().into_iter().flatten();
     lines.map(|(name, value)| format!("{:<14}  {}\n", name.replace('_', " "), plain(&text(value), 400))).collect()
 }

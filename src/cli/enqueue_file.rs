@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -18,10 +18,13 @@ pub(super) struct EnqueueFile {
     patience: Duration,
     progress: ProgressBar,
     summary: Summary,
+    warned: HashSet<String>,
 }
 
 /// No server is asked again sooner, whatever it says.
 const SHORTEST: Duration = Duration::from_millis(100);
+/// Different warnings shown at most.
+const MOST_WARNINGS: usize = 20;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Summary {
@@ -36,7 +39,7 @@ impl EnqueueFile {
         let style = ProgressStyle::with_template("{spinner} {pos} tasks, {per_sec}, {elapsed} {msg}");
         let progress =
             ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Self { client, patience, progress, summary: Summary::default() }
+        Self { client, patience, progress, summary: Summary::default(), warned: HashSet::new() }
     }
 
     pub(super) async fn run(mut self, path: &Path, output: &Output) -> Result<(), Failure> {
@@ -103,6 +106,7 @@ impl EnqueueFile {
         for ((line, task), answer) in batch.into_tasks().zip(answers) {
             match answer {
                 BatchLine::Accepted(accepted) => {
+                    self.warn(accepted.warnings);
                     self.summary.accepted += 1;
                     self.summary.duplicates += u64::from(accepted.duplicate);
                     self.progress.inc(1);
@@ -156,6 +160,16 @@ impl EnqueueFile {
             failure.message = format!("{}\n{} tasks were accepted before that", failure.message, self.summary.accepted);
         }
         failure
+    }
+
+    /// Once for each: thousands of tasks may wait for the same.
+    fn warn(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            if self.warned.len() < MOST_WARNINGS && !self.warned.contains(&warning) {
+                self.progress.suspend(|| eprint_line(&format!("warning: {warning}")));
+                self.warned.insert(warning);
+            }
+        }
     }
 
     fn refuse(&mut self, line: u64, fault: &str) {

@@ -1,5 +1,7 @@
 use std::{fmt::Display, io, process::ExitCode};
 
+use crate::telemetry::Keep;
+
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0   done
@@ -64,8 +66,8 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Standard error may be closed as well, and there is nobody left to tell.
+/// Shows what others wrote and does not obey it. Standard error may be closed as well, and there is nobody left to tell.
 pub(super) fn eprint_line(text: &str) {
     use io::Write;
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", Keep::Lines.visible(text));
 }

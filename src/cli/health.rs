@@ -43,7 +43,7 @@ impl Health {
         globals.output().show(&view, details)?;
         match view.status {
             Status::Healthy => Ok(()),
-            Status::Unhealthy => Err(Failure::negative()),
+            Status::Starting | Status::Degraded | Status::Unhealthy => Err(Failure::negative()),
         }
     }
 }
@@ -75,8 +75,15 @@ async fn heard(config: &Config) -> Result<Here, StoreError> {
 
 fn details(view: &HealthView) -> String {
     let service = |name: &str| view.services.get(name).map(|state| plain(state, 400));
+    let reasons = view.reasons.iter().map(|reason| {
+        let text = plain(reason.text.as_deref().unwrap_or("in trouble"), 400);
+        format!("{}: {text} ({})", plain(&reason.subject, 40), reason.code)
+    });
+    let reasons: Vec<String> = reasons.collect();
     fields([
         ("status", Some(format!("{:?}", view.status).to_lowercase())),
+        ("reasons", (!reasons.is_empty()).then(|| reasons.join("; "))),
+        ("waiting for", view.waiting_for.as_deref().map(|server| plain(server, 80))),
         ("broker", service("broker")),
         ("store", service("store")),
         ("version", Some(plain(&view.version, 40))),

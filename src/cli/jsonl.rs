@@ -4,7 +4,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::failure::Failure;
-use crate::{config::Limits, task::TaskId};
+use crate::{
+    config::Limits,
+    task::{TaskId, without_mark},
+};
 
 /// Reads a file of JSON lines as batches of tasks.
 pub(super) struct Lines {
@@ -61,7 +64,7 @@ impl Lines {
         let read = read.map_err(|error| Failure::failed(format!("line {}: {error}", self.number + 1)))?;
         self.ended = read == 0;
         self.number += 1;
-        Ok((!line.trim_ascii().is_empty()).then_some(line))
+        Ok((!without_mark(&line).trim_ascii().is_empty()).then_some(line))
     }
 }
 
@@ -71,7 +74,7 @@ fn task(line: &[u8]) -> Result<String, String> {
     struct Known {
         id: Option<IgnoredAny>,
     }
-    let text = std::str::from_utf8(line).map_err(|error| format!("not UTF-8: {error}"))?.trim();
+    let text = std::str::from_utf8(without_mark(line)).map_err(|error| format!("not UTF-8: {error}"))?.trim();
     let known: Known = serde_json::from_str(text).map_err(|error| format!("not a task in JSON: {error}"))?;
     match (known.id, text.strip_prefix('{')) {
         (None, Some(rest)) if rest.trim_start().starts_with('}') => Ok(format!(r#"{{"id":"{}"}}"#, TaskId::new())),
@@ -130,6 +133,13 @@ mod tests {
         assert_eq!(faults.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [4, 5]);
         let (batch, faults) = lines.next().await.unwrap();
         assert!(batch.is_empty() && faults.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_costs_nothing() {
+        let mut lines = lines("\u{feff}{\"kind\":\"a\"}\n{\"kind\":\"b\"}\n\u{feff}\n");
+        let (batch, faults) = lines.next().await.unwrap();
+        assert_eq!((batch.len(), faults.len()), (2, 0), "{faults:?}");
     }
 
     #[test]

@@ -8,9 +8,13 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::failure::Failure;
-use crate::task::Timestamp;
+use crate::{
+    task::Timestamp,
+    telemetry::{Keep, Lines, steers},
+};
 
-/// Standard output.
+/// Standard output. What handlers, payloads and programs wrote is shown, and does not steer the terminal: a JSON document
+/// has escapes in its place, and stays the same document.
 pub struct Output {
     json: bool,
 }
@@ -33,15 +37,16 @@ impl Output {
 
     pub fn text(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
+        out.write_all(Keep::Lines.visible(text).as_bytes())?;
         if !text.is_empty() && !text.ends_with('\n') {
             out.write_all(b"\n")?;
         }
         Ok(out.flush()?)
     }
 
-    pub fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        Ok(io::stdout().lock().write_all(bytes)?)
+    /// For long answers, which come in pieces.
+    pub(super) fn pieces(&self) -> Lines<io::Stdout> {
+        Lines::new(io::stdout())
     }
 }
 
@@ -49,7 +54,8 @@ impl Output {
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
-    table.add_rows(rows);
+    let visible = |cell: String| Keep::Nothing.visible(&cell).into_owned();
+    table.add_rows(rows.into_iter().map(|row| row.map(visible)));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -66,7 +72,7 @@ pub fn fields<const N: usize>(fields: [(&str, Option<String>); N]) -> String {
 /// What others wrote, on one line, and without what would steer the terminal.
 pub fn plain(text: &str, longest: usize) -> String {
     let mut plain: String =
-        text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(longest).collect();
+        text.chars().map(|letter| if steers(letter) { ' ' } else { letter }).take(longest).collect();
     if text.chars().nth(longest).is_some() {
         plain.push('…');
     }

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::{
     Globals,
     failure::{Failure, eprint_line},
-    output::{dash, span, table},
+    output::{dash, plain, span, table},
     tasks::each,
 };
 use crate::{
@@ -69,7 +69,7 @@ pub(super) fn listing(queues: &[QueueView]) -> String {
             queue.totals.retried.to_string(),
             queue.totals.dead.to_string(),
             queue.totals.cancelled.to_string(),
-            if queue.paused { "paused".to_owned() } else { String::new() },
+            remarks(queue),
         ]
     });
     let header = [
@@ -89,10 +89,22 @@ pub(super) fn listing(queues: &[QueueView]) -> String {
     table(header, rows)
 }
 
+/// What keeps its tasks from being run.
+fn remarks(queue: &QueueView) -> String {
+    let paused = queue.paused.then(|| "paused".to_owned());
+    let alone = (queue.workers == 0).then(|| "no worker".to_owned());
+    let kinds = queue.unhandled.iter().map(|kind| format!("no handler for {}", plain(kind, 40)));
+    paused.into_iter().chain(alone).chain(kinds).collect::<Vec<_>>().join(", ")
+}
+
 async fn change(queue: Queue, verb: &str, globals: &Globals) -> Result<(), Failure> {
     let view: QueueView = globals.client()?.post(&format!("v1/queues/{queue}/{verb}"), &()).await?;
     globals.output().show(&view, |view| {
         let state = if view.paused { "paused" } else { "open" };
-        format!("{}  {state}, {} ready", view.queue, dash(view.ready))
+        let late = match view.unconfirmed.len() {
+            0 => String::new(),
+            late => format!("; {late} workers have not confirmed it yet, and may still start tasks"),
+        };
+        format!("{}  {state}, {} ready{late}", view.queue, dash(view.ready))
     })
 }

@@ -1,8 +1,8 @@
 //! What the long-running commands share: the configuration with its log, and the dispatcher's service.
 
-use std::{fmt::Display, sync::Arc};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -10,12 +10,13 @@ use super::{
     failure::{Exit, Failure},
 };
 use crate::{
-    api::Api,
+    api::{self, Api, Awaited},
     broker::Broker,
     config::Config,
     dispatch::{self, Producer},
+    health::Health,
     store::Store,
-    supervise::{ConnectError, Shutdown, connect, work_begins},
+    supervise::{ConnectError, Servers, Shutdown, connect_and_tell, work_begins},
     task::WorkerId,
     telemetry,
 };
@@ -52,8 +53,7 @@ impl Service {
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             Failure::failed(format_args!("cannot listen on {listen}: {error}; choose another address with --listen"))
         })?;
-        let connected = connect(&config, &shutdown.drain).await;
-        let (broker, store) = connected.map_err(|error| unreachable(&error))?;
+        let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
         Ok(Self { config: Arc::new(config), broker, store, producer, listener })
     }
@@ -63,11 +63,13 @@ impl Service {
         let Self { config, broker, store, producer, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         work_begins();
+        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
-        let (served, (), ()) = tokio::join!(
-            whole(stop, api.serve(listener, stop.clone())),
+        let (served, (), (), ()) = tokio::join!(
+            whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
+            whole(stop, health.watch(stop)),
             whole(stop, dispatch::ingress(&config, &producer, stop)),
             whole(stop, dispatch::steward(&*store, &*broker, WorkerId::new(), stop)),
         );
@@ -105,4 +107,36 @@ mod tests {
         asked.cancel();
         assert!(asked_for(&asked, "the dispatcher").is_ok());
     }
+}
+
+/// Servers that are there answer sooner; until then whoever asks waits.
+const SOON: Duration = Duration::from_millis(500);
+
+/// Connects, and tells whoever asks meanwhile what it waits for.
+async fn connected(
+    listener: TcpListener,
+    config: &Config,
+    shutdown: &Shutdown,
+) -> Result<(TcpListener, Servers), Failure> {
+    let first = Awaited { server: "its servers".into(), code: "CP-1301", reason: None };
+    let (tell, awaited) = watch::channel(first);
+    let reasons = config.api.tokens.is_empty();
+    let tell = |error: &ConnectError| {
+        let reason = reasons.then(|| error.to_string());
+        tell.send_replace(Awaited { server: error.server(), code: error.code(), reason });
+    };
+    let connecting = connect_and_tell(config, &shutdown.drain, tell);
+    tokio::pin!(connecting);
+    if let Ok(servers) = timeout(SOON, &mut connecting).await {
+        return Ok((listener, servers.map_err(|error| unreachable(&error))?));
+    }
+    tracing::info!(address = %listener.local_addr()?, "answering 503 until the servers are there");
+    let over = CancellationToken::new();
+    let connecting = async {
+        let servers = connecting.await;
+        over.cancel();
+        servers
+    };
+    let (listener, servers) = tokio::join!(api::starting(listener, awaited, &over), connecting);
+    Ok((listener?, servers.map_err(|error| unreachable(&error))?))
 }

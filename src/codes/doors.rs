@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1501",
         "No handler",
-        "The worker has no handler for the task's kind.",
-        "Start a worker that has one, add it to [[handlers]], or correct the kind. Then requeue the dead letters.",
+        "No worker of the task's queue has a handler for its kind. The task waits for one, without an attempt, until it expires.",
+        "Start a worker that has one, add it to [[handlers]], or correct the kind where it is produced and cancel the task.",
     ),
     (
         "CP-1502",
@@ -78,6 +78,12 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "CP-1505",
+        "Queue without workers",
+        "Tasks wait on a queue that no live worker serves. They stay there until one does, or expire.",
+        "Start workers that serve the queue: worker.queues, or the queues and kinds of a pool in [[pools]].",
+    ),
+    (
+        "CP-1506",
         "Worker broken",
         "A part of the worker ended by itself, which none should; the worker left so that another one can take its place.",
         "Start it again (a supervisor does). Report it with the log line before, which names the part.",

@@ -67,4 +67,40 @@ pub(super) const ROWS: &[Row] = &[
         "A worker has run max_tasks tasks. It finishes what it runs, and is replaced.",
         "Nothing: this is as configured. Raise the pool's max_tasks where it happens too often.",
     ),
+    (
+        "CP-1620",
+        "Store takes no writes",
+        "The store does not answer, or answers and takes no writes: no task is taken, started or ended until it does.",
+        "The text says why: give it memory or disk, start it, or end its failover. Everything then goes on by itself.",
+    ),
+    (
+        "CP-1621",
+        "Broker takes no messages",
+        "A broker does not answer, or is blocked for want of memory or disk: its queues take no tasks until it recovers.",
+        "The text says why: free memory or disk on its machine, or start it. Everything then goes on by itself.",
+    ),
+    (
+        "CP-1622",
+        "Tasks have lost their messages",
+        "Tasks are recorded as waiting or running, and the broker has no message for them: a queue was purged or damaged.",
+        "Enqueue them again with the same ids, which costs no second run, or cancel them: `clawpool tasks list` names them.",
+    ),
+    (
+        "CP-1623",
+        "Messages were put back",
+        "Tasks had fallen out of their queue. The broker still had their messages, which were put back to its front.",
+        "Nothing, they run. Who took them out of the queue is worth a question.",
+    ),
+    (
+        "CP-1624",
+        "Unreadable record",
+        "A task's record in the store is nothing that this program has written. It was set aside; other tasks go on.",
+        "Redis keeps it as PREFIX:x:ID, SQLite in the table set_aside, for 30 days. Enqueue the task again if it has to run.",
+    ),
+    (
+        "CP-1630",
+        "Too few files, processes or memory",
+        "The system has no open file, process or memory for another worker just now. It is tried again every second.",
+        "Raise the limits of the service (LimitNOFILE, TasksMax, memory), or lower api.connections and the pool's size.",
+    ),
 ];

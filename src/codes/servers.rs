@@ -22,8 +22,9 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1204",
         "Not confirmed",
-        "The broker did not confirm the message in time. Whether it took it is not known; the task was not accepted.",
-        "Send the task again with the same id: it will run once.",
+        "A server did not confirm the task in time, or lost its connection. Either nothing of it will run, or the answer says \
+         that this is not known, and names the task's id.",
+        "Send the task again; where the answer names an id, with that id: then it runs once.",
     ),
     (
         "CP-1205",

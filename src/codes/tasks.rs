@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1107",
         "Payload malformed",
-        "The payload is not one well-formed MessagePack value with UTF-8 text and scalar map keys.",
+        "The payload is not one well-formed MessagePack value with UTF-8 text.",
         "Encode it with a MessagePack library, or send JSON.",
     ),
     (
@@ -120,5 +120,38 @@ pub(super) const ROWS: &[Row] = &[
         "Task cannot be encoded",
         "The accepted task could not be written as a message. This is a fault of the program.",
         "Report it, with the task's kind and the log line.",
+    ),
+    (
+        "CP-1121",
+        "Value would change",
+        "The payload has a value that not every handler reads as it was sent: an integer beyond 64 bits, NaN or an \
+         infinity, a MessagePack extension or timestamp, or a key that is not text.",
+        "Send the value at the place given as text.",
+    ),
+    (
+        "CP-1122",
+        "Key twice",
+        "An object of the payload has one key twice. Readers differ in which value they take, so that a rule and a \
+         handler could see different tasks.",
+        "Send each key once.",
+    ),
+    (
+        "CP-1123",
+        "Time in seconds",
+        "A number as time is milliseconds since 1970. This one would be a moment before March 1973, which is what a number of \
+         seconds looks like.",
+        "Multiply it by 1000, or send RFC 3339 text: \"2026-01-31T09:00:00Z\".",
+    ),
+    (
+        "CP-1125",
+        "Tenant not allowed",
+        "The token is for certain tenants, and the task names none of them.",
+        "Name one of the tenants that the token's entry in [[api.tokens]] lists, or use another token.",
+    ),
+    (
+        "CP-1126",
+        "Id taken",
+        "A task with this id was enqueued with another token or for another tenant.",
+        "Send a UUID of its own for each task (version 7 sorts by time), or none.",
     ),
 ];

@@ -14,13 +14,15 @@ pub struct Api {
     /// Where HTTP is served. An address beyond loopback needs `tokens`.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
+    /// Connections at a time. Fewer where the system allows few open files: some are kept for workers.
+    pub connections: u32,
     /// Who may call, when anybody but local processes can. Empty on loopback: everybody may do everything.
     pub tokens: Vec<Token>,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7070)), tokens: Vec::new() }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7070)), connections: 10_000, tokens: Vec::new() }
     }
 }
 
@@ -34,12 +36,15 @@ pub struct Token {
     #[schemars(with = "String")]
     pub secret: SecretString,
     pub scopes: Vec<Scope>,
+    /// Only for tasks of these tenants. Empty: for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// Add tasks, read and cancel them.
+    /// Add tasks, read and cancel the token's own.
     Enqueue,
     /// Choose a task's priority.
     Priority,

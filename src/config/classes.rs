@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::task::{Priority, Queue, Tier, span};
+use crate::task::{Priority, Queue, span};
 
 /// What the seven priorities promise (spec S2).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +12,8 @@ pub struct Classes {
     /// For kinds that no rule matches.
     #[schemars(with = "String")]
     pub default: Priority,
+    /// The rules of the configuration are the whole table, in place of coming before the shipped ones.
+    pub replace_rules: bool,
     #[serde(rename = "P0")]
     pub p0: Class,
     #[serde(rename = "P1")]
@@ -55,6 +57,7 @@ impl Default for Classes {
         const HOUR: u64 = 3600;
         Self {
             default: Priority::P4,
+            replace_rules: false,
             p0: class(200, 300, 60),
             p1: class(500, 300, 60),
             p2: class(2_000, HOUR, 120),
@@ -80,61 +83,11 @@ impl Classes {
     }
 }
 
-/// One row of the classification table. Every condition given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Kind patterns, `voice.*`; none: every kind.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tenants: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tiers: Vec<Tier>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<FieldTest>,
-    /// The task's deadline (its expiry) is nearer than this.
-    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub due_within: Option<Duration>,
-    #[schemars(with = "String")]
-    pub priority: Priority,
-}
-
-impl Rule {
-    /// The task types of spec S2.
-    pub(super) fn defaults() -> Vec<Self> {
-        let rows: [(&[&str], Priority); 7] = [
-            (&["voice.*", "twilio.*"], Priority::P0),
-            (&["input.*", "stt.*", "speech.*"], Priority::P1),
-            (&["llm.*"], Priority::P2),
-            (&["browser.*"], Priority::P3),
-            (&["email.*", "gmail.*"], Priority::P4),
-            (&["cron.*", "loop.*", "loop_*"], Priority::P5),
-            (&["background.*", "batch.*"], Priority::P6),
-        ];
-        let rule = |(kinds, priority): (&[&str], Priority)| Self {
-            kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
-            priority,
-            ..Self::default()
-        };
-        rows.into_iter().map(rule).collect()
-    }
-}
-
 impl Default for Priority {
     /// The middle: P4, as in `Classes::default`.
     fn default() -> Self {
         Self::P4
     }
-}
-
-/// A field of the payload, by dotted path, and the text, number or boolean it must equal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FieldTest {
-    pub path: String,
-    pub equals: serde_json::Value,
 }
 
 /// How many tasks may wait on each queue; a full queue refuses more (503 with Retry-After).

@@ -3,7 +3,7 @@ use std::path::Path;
 use toml::Value;
 
 use super::{
-    Config, ConfigErrors,
+    Config, ConfigErrors, Rule,
     key::Key,
     read::read,
     report::Report,
@@ -16,7 +16,7 @@ use super::{
 impl Config {
     /// The defaults, overridden by the file, by `CLAWPOOL__SECTION__KEY` variables and by `section.key=value` overrides,
     /// in this order; or every mistake in them (INV-9). Sections merge with the defaults key by key at every level; a
-    /// list replaces the default list.
+    /// list replaces the default list, but for the rules, which come before the shipped ones.
     pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Self, ConfigErrors> {
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -33,13 +33,18 @@ impl Config {
         let shape = Shape::new(&schema);
         let defaults = defaults();
         let mut report = Report::default();
-        let mut sources = Sources { merged: defaults.clone(), shape, report: &mut report };
+        let mut merged = defaults.clone();
+        merged.insert("rules".into(), Value::Array(Vec::new()));
+        let mut sources = Sources { merged, shape, report: &mut report };
         file(&mut sources);
         for (name, value) in environment.iter().filter(|(name, _)| name.starts_with(ENVIRONMENT)) {
             sources.variable(name, value);
         }
         for text in overrides {
             sources.flag(text);
+        }
+        for (name, _) in environment.iter().filter(|(name, _)| !name.starts_with(ENVIRONMENT)) {
+            sources.near_miss(name);
         }
         let mut merged = Value::Table(sources.merged);
         refuse_unknown(&mut merged, shape, &Key::default(), &mut report);
@@ -49,6 +54,9 @@ impl Config {
         let config = config.map(|mut config| {
             let find = |name: &str| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
             secret::resolve(&mut config, &find, &mut report);
+            if !config.classes.replace_rules {
+                config.rules = Rule::with_shipped(config.rules);
+            }
             validate(&config, &mut report);
             config
         });

@@ -4,6 +4,7 @@
 //! Guarantees: a loaded configuration is whole and valid, or loading fails with every mistake in one report (INV-9);
 //! secrets never print. Never does: read anything but the file, the environment and the secret files they name.
 
+mod advice;
 mod api;
 mod autoscale;
 mod classes;
@@ -19,6 +20,7 @@ mod read;
 mod report;
 mod restart;
 mod retry;
+mod rules;
 mod secret;
 mod served;
 mod servers;
@@ -31,9 +33,10 @@ mod worker;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use advice::Advice;
 pub use api::{Api, Limits, Scope, Token};
 pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
-pub use classes::{Class, Classes, FieldTest, QueueLimits, Results, Rule};
+pub use classes::{Class, Classes, QueueLimits, Results};
 pub use error::{ConfigError, ConfigErrors};
 pub use handlers::{Exec, HandlerSpec, Http};
 pub use log::{Log, LogFormat, LogRotation};
@@ -41,6 +44,7 @@ pub(crate) use nearest::nearest;
 pub use pools::{Pool, PoolDriver, PoolLimits};
 pub use restart::{Breaker, Restart, RestartPolicy};
 pub use retry::{RetryPolicy, RetryTable};
+pub use rules::{FieldTest, Rule};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
 pub(crate) use source::as_variable;
 pub use worker::{Pacing, WorkerSettings};
@@ -64,7 +68,7 @@ pub struct Config {
     pub pacing: Pacing,
     pub autoscale: Autoscale,
     pub log: Log,
-    /// The classification table; the first rule that matches decides.
+    /// The classification table; the first rule that matches decides. In a file: rules that come before the shipped ones.
     pub rules: Vec<Rule>,
     /// Handlers that are not Rust code: programs and web services.
     pub handlers: Vec<HandlerSpec>,
@@ -90,7 +94,7 @@ impl Default for Config {
             pacing: Pacing::default(),
             autoscale: Autoscale::default(),
             log: Log::default(),
-            rules: Rule::defaults(),
+            rules: Rule::shipped(),
             handlers: Vec::new(),
             pools: Vec::new(),
         }

@@ -67,6 +67,18 @@ impl Sources<'_> {
         self.put(&key, value, name.to_owned());
     }
 
+    /// `CLAWPOOL_WORKER_SLOTS` sets nothing: whoever wrote it meant `CLAWPOOL__WORKER__SLOTS`. A variable that the
+    /// configuration names itself (`env:NAME`) is its user's own.
+    pub(super) fn near_miss(&mut self, name: &str) {
+        let Some(words) = name.strip_prefix("CLAWPOOL_") else { return };
+        let Some(path) = path_of(self.shape, &words.replace("__", "_")) else { return };
+        let named = format!("env:{name}");
+        if !mentions(&self.merged, &[name, &named]) {
+            let fix = format!("write {ENVIRONMENT}{path}, with two underscores, or unset it");
+            self.report.add("CP-1003", &Key::default(), format!("the variable {name} sets nothing"), fix);
+        }
+    }
+
     /// Variables are upper-case and have no dots, so `NORMAL_P4` stands for `normal.p4`.
     fn spelling(&self, parent: &Key, shape: Option<Shape<'_>>, word: &str) -> String {
         let plain = |text: &str| text.to_lowercase().replace('.', "_");
@@ -104,6 +116,33 @@ impl Sources<'_> {
         self.report.origins.insert(key.clone(), origin);
         key.set(&mut self.merged, value);
     }
+}
+
+/// The key that `words` spell with single underscores, as variables write it: `WORKER_STOP_GRACE` is
+/// `WORKER__STOP_GRACE`.
+fn path_of(shape: Shape<'_>, words: &str) -> Option<String> {
+    shape.names().find_map(|name| {
+        let known = name.to_uppercase();
+        let rest = words.strip_prefix(&known)?;
+        if rest.is_empty() {
+            return Some(known);
+        }
+        let below = path_of(shape.child(&Step::Name(name.to_owned()))?, rest.strip_prefix('_')?)?;
+        Some(format!("{known}__{below}"))
+    })
+}
+
+/// Whether one of the texts is a value in the table, at any depth.
+fn mentions(table: &Table, texts: &[&str]) -> bool {
+    fn holds(value: &Value, texts: &[&str]) -> bool {
+        match value {
+            Value::String(text) => texts.contains(&text.as_str()),
+            Value::Array(items) => items.iter().any(|item| holds(item, texts)),
+            Value::Table(table) => mentions(table, texts),
+            _ => false,
+        }
+    }
+    table.values().any(|value| holds(value, texts))
 }
 
 /// `KEY=VALUE`, taken apart. The TOML parser knows how dotted and quoted keys are written.

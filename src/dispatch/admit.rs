@@ -24,37 +24,54 @@ impl Door {
     }
 
     /// The task as it will travel and be recorded, or the first rule it breaks.
-    pub(super) fn admit(&self, new: NewTask, rights: Rights, now: Timestamp) -> Result<Admission, Rejection> {
-        let decision = self.decide(&new, rights, now)?;
+    pub(super) fn admit(&self, mut new: NewTask, rights: &Rights, now: Timestamp) -> Result<Admission, Rejection> {
+        let decision = self.decide(&mut new, rights, now)?;
         let at = decision.times.start;
-        let task = self.task(new, decision, now);
+        let task = self.task(new, rights, &decision, now);
         let message = task.to_message().map_err(|error| Rejection::internal("CP-1120", error))?;
-        Ok(Admission { message, kind: task.kind, tenant: task.tenant, unique_key: task.unique_key, at })
+        let unique_key = task.scoped_key();
+        let Task { kind, tenant, enqueued_by, .. } = task;
+        Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at })
     }
 
-    pub(super) fn explain(&self, new: &NewTask, rights: Rights, now: Timestamp) -> Result<Explanation, Rejection> {
-        let Decision { classified, times } = self.decide(new, rights, now)?;
+    pub(super) fn explain(&self, new: &NewTask, rights: &Rights, now: Timestamp) -> Result<Explanation, Rejection> {
+        let mut new = new.clone();
+        let Decision { classified, times } = self.decide(&mut new, rights, now)?;
         let class = self.config.classes.get(classified.priority);
         Ok(Explanation {
             priority: classified.priority,
             queue: classified.priority.queue(),
             rule: if let By::Rule(index) = classified.by { Some(index) } else { None },
-            because: classified.by.to_string(),
+            because: self.because(classified.by),
             due_at: times.start,
             expires_at: times.expires_at(class.ttl, now),
             sla: class.sla,
             timeout: new.timeout.unwrap_or(class.timeout),
-            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
+            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl).max(self.config.results.dedupe),
             max_attempts: new.max_attempts,
-            retry: new.retry.clone(),
+            retry: new.retry,
             payload_bytes: new.payload.as_message_pack().len(),
             payload_limit: self.config.limits.payload.as_u64(),
             queue_limit: self.config.queues.get(classified.priority.queue()),
+            warnings: Vec::new(),
         })
     }
 
-    fn decide(&self, new: &NewTask, rights: Rights, now: Timestamp) -> Result<Decision, Rejection> {
+    /// Which rule decided; a shipped one by its kinds, since it stands in no file of the user's.
+    fn because(&self, by: By) -> String {
+        match by {
+            By::Rule(index) if self.config.rules[index].is_shipped() => {
+                format!("the shipped rule for {} is the first that matches", self.config.rules[index].kinds.join(", "))
+            }
+            by => by.to_string(),
+        }
+    }
+
+    fn decide(&self, new: &mut NewTask, rights: &Rights, now: Timestamp) -> Result<Decision, Rejection> {
         check::fields(new, &self.config.limits, &self.config.retry)?;
+        if let Some(bearer) = &rights.bearer {
+            bearer.settle_tenant(new)?;
+        }
         if let Some(priority) = new.priority
             && !rights.priority
         {
@@ -67,11 +84,13 @@ impl Door {
         Ok(Decision { classified: self.classifier.classify(new, times.due_in(now)), times })
     }
 
-    fn task(&self, new: NewTask, Decision { classified, times }: Decision, now: Timestamp) -> Task {
+    fn task(&self, new: NewTask, rights: &Rights, decision: &Decision, now: Timestamp) -> Task {
+        let Decision { classified, times } = decision;
         let class: &Class = self.config.classes.get(classified.priority);
         Task {
             version: Task::VERSION,
             id: new.id.unwrap_or_else(TaskId::new),
+            enqueued_by: rights.bearer.as_ref().map(|bearer| bearer.name.clone()),
             kind: new.kind,
             payload: new.payload,
             priority: classified.priority,
@@ -89,6 +108,7 @@ impl Door {
             trace: new.trace,
             result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
             generation: 0,
+            handed_on: 0,
             errors: Vec::new(),
         }
     }

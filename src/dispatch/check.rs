@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use humantime::format_duration;
 
-use super::{Fault, Rejection, scan};
+use super::{Fault, Rejection};
 use crate::{
     config::{Limits, RetryTable, nearest},
-    task::{NewTask, TaskId},
+    task::{
+        NewTask, TaskId,
+        proof::{self, Unfit},
+    },
 };
 
 /// Every rule that needs nothing but the field itself and the limits.
@@ -77,9 +80,14 @@ fn payload(task: &NewTask, limits: &Limits) -> Result<(), Rejection> {
         );
         return Err(Rejection::invalid("CP-1105", "payload", message).with_fault(Fault::TooLarge));
     }
-    scan::check(bytes, usize::from(limits.depth)).map_err(|fault| match fault {
-        scan::Fault::TooDeep { .. } => Rejection::invalid("CP-1106", "payload", format!("{fault} (limits.depth)")),
-        scan::Fault::Malformed { .. } => Rejection::invalid("CP-1107", "payload", fault.to_string()),
+    proof::check(bytes, usize::from(limits.depth)).map_err(|unfit| {
+        let message = unfit.to_string();
+        match unfit {
+            Unfit::Malformed(_) => Rejection::invalid("CP-1107", "payload", message),
+            Unfit::TooDeep { .. } => Rejection::invalid("CP-1106", "payload", format!("{message} (limits.depth)")),
+            Unfit::Changing { route, .. } => Rejection::changing(&route.within("payload"), message),
+            Unfit::Repeated { route, .. } => Rejection::invalid("CP-1122", &route.within("payload"), message),
+        }
     })
 }
 

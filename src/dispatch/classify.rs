@@ -4,10 +4,12 @@ use std::{fmt, time::Duration};
 
 use globset::{Glob, GlobMatcher};
 
-use super::scan::{self, Item};
 use crate::{
     config::{Classes, ConfigError, ConfigErrors, FieldTest, Rule},
-    task::{NewTask, Priority, Tier},
+    task::{
+        NewTask, Priority, Tier,
+        scan::{self, Item},
+    },
 };
 
 pub struct Classifier {

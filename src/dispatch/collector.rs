@@ -61,12 +61,12 @@ async fn round(store: &dyn Store, broker: &dyn Broker) -> usize {
 
 fn letter(condemned: &Condemned) -> DeadLetter {
     let message = &condemned.delivery.message;
-    let (kind, tenant) =
-        message.task().map_or_else(|_| ("unreadable".to_owned(), None), |task| (task.kind, task.tenant));
-    let why = match condemned.reason {
-        DeadReason::Expired => format!("not started before {}", message.expires_at),
-        reason => format!("the broker gave it up: {reason}"),
+    let task = message.task().ok();
+    let why = match (condemned.reason, &task) {
+        (DeadReason::Expired, Some(task)) => task.lateness(),
+        (reason, _) => format!("the broker gave it up: {reason}"),
     };
+    let (kind, tenant) = task.map_or_else(|| ("unreadable".to_owned(), None), |task| (task.kind, task.tenant));
     DeadLetter {
         message: message.clone(),
         kind,

@@ -1,6 +1,6 @@
 //! The AMQP entrance: takes producers' messages from RabbitMQ, enqueues their tasks many at a time, and sends back what is
 //! not taken. A message leaves the server only when each of its tasks was accepted or sent back; while queues are full or
-//! servers silent it waits there (nothing is lost). A task without an id, redelivered after a lost connection, may be
+//! servers silent it waits there (nothing is lost), and no more of them are taken than there is room for. A task without an id, redelivered after a lost connection, may be
 //! enqueued twice: producers who mind give ids, or a UUID as the message's id.
 
 use std::{collections::HashMap, mem, time::Duration};
@@ -16,11 +16,11 @@ use super::{
 use crate::{
     broker::rabbitmq::{Ingress, Letter, Return},
     config::{Backend, Config, Limits, Profile},
-    task::{NewTask, Payload, Queue},
+    task::{NewTask, Queue, TaskId},
 };
 
 /// Who may publish to the broker could put messages on any queue: a priority of their own is no more than that.
-const RIGHTS: Rights = Rights { priority: true };
+const RIGHTS: Rights = Rights { priority: true, bearer: None };
 /// When to try again what was busy and did not say.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -28,18 +28,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub async fn ingress(config: &Config, producer: &Producer, stop: &CancellationToken) {
     let on_rabbitmq = |queue: Queue| config.lanes.backend(queue) == Backend::Rabbitmq;
     if config.profile == Profile::Cluster && Queue::ALL.into_iter().any(on_rabbitmq) {
-        stop.run_until_cancelled(serve(config, producer)).await;
+        serve(config, producer, stop).await;
     }
 }
 
-async fn serve(config: &Config, producer: &Producer) {
-    let intake = loop {
-        match Ingress::open(&config.rabbitmq).await {
-            Ok(intake) => break intake,
-            Err(error) => tracing::warn!(code = error.code(), %error, "the AMQP entrance is closed; trying again"),
-        }
-        sleep(PAUSE).await;
-    };
+async fn serve(config: &Config, producer: &Producer, stop: &CancellationToken) {
+    let Some(intake) = stop.run_until_cancelled(open(config)).await else { return };
     let desk = Desk {
         intake,
         producer: producer.clone(),
@@ -49,7 +43,17 @@ async fn serve(config: &Config, producer: &Producer) {
         waiting: Vec::new(),
         retry_at: Instant::now(),
     };
-    desk.run().await;
+    desk.run(stop).await;
+}
+
+async fn open(config: &Config) -> Ingress {
+    loop {
+        match Ingress::open(&config.rabbitmq).await {
+            Ok(intake) => return intake,
+            Err(error) => tracing::warn!(code = error.code(), %error, "the AMQP entrance is closed; trying again"),
+        }
+        sleep(PAUSE).await;
+    }
 }
 
 struct Desk {
@@ -76,16 +80,27 @@ struct Errand {
 }
 
 enum What {
-    /// With the task as it came, should it have to go back.
-    Enqueue(Box<NewTask>, Payload, Format),
+    /// With what it was read from, should it have to go back.
+    Enqueue(Box<NewTask>, Part),
     GiveBack(Return),
 }
 
+/// One task of a letter as it came.
+struct Part {
+    body: Bytes,
+    format: Format,
+    correlation_id: Option<String>,
+}
+
 impl Desk {
-    async fn run(mut self) {
+    /// Leaves between two steps: half of one would be done again by whoever gets the letter next.
+    async fn run(mut self, stop: &CancellationToken) {
         loop {
+            // A letter that is open is held, however little of it is left to do.
+            let held = self.open.values().map(|open| open.letter.body.len() as u64).sum();
             tokio::select! {
-                letters = self.intake.next() => match letters {
+                () = stop.cancelled() => return,
+                letters = self.intake.next(held) => match letters {
                     Ok(letters) => {
                         let errands = letters.into_iter().flat_map(|letter| self.read(letter)).collect();
                         self.work(errands).await;
@@ -102,17 +117,7 @@ impl Desk {
 
     /// Opens a letter.
     fn read(&mut self, letter: Letter) -> Vec<Errand> {
-        let format = Format::of(letter.content_type.as_deref(), &letter.body);
-        let whats: Vec<_> = match letter::parts(&letter.body, format, &self.limits) {
-            Ok(parts) => {
-                let id = letter.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
-                parts.into_iter().map(|part| self.part(part, id, format)).collect()
-            }
-            Err(rejection) => {
-                let content_type = letter.content_type.clone();
-                vec![What::GiveBack(back(rejection, letter.body.clone(), content_type))]
-            }
-        };
+        let whats = self.whats(&letter);
         self.opened += 1;
         let number = self.opened;
         if whats.is_empty() {
@@ -123,10 +128,26 @@ impl Desk {
         whats.into_iter().map(|what| Errand { letter: number, what }).collect()
     }
 
-    fn part(&self, part: Payload, id: Option<crate::task::TaskId>, format: Format) -> What {
-        match letter::task(&part, &self.limits) {
-            Ok(task) => What::Enqueue(Box::new(NewTask { id: task.id.or(id), ..task }), part, format),
-            Err(rejection) => What::GiveBack(returned(rejection, &part, format)),
+    fn whats(&self, letter: &Letter) -> Vec<What> {
+        let format = letter::format(letter.content_type.as_deref(), &letter.body);
+        let part = |body| Part { body, format, correlation_id: letter.correlation_id.clone() };
+        match letter::parts(&letter.body, format, &self.limits) {
+            Ok(parts) => {
+                let id = letter.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
+                parts.into_iter().map(|body| Self::what(part(body), id)).collect()
+            }
+            Err(rejection) => vec![What::GiveBack(part(letter.body.clone()).refused(rejection))],
+        }
+    }
+
+    fn what(part: Part, id: Option<TaskId>) -> What {
+        match letter::task(&part.body, part.format) {
+            // Given an id here, so that it is the same task however often it is tried.
+            Ok(task) => {
+                let id = task.id.or(id).unwrap_or_else(TaskId::new);
+                What::Enqueue(Box::new(NewTask { id: Some(id), ..task }), part)
+            }
+            Err(rejection) => What::GiveBack(part.refused(rejection)),
         }
     }
 
@@ -138,7 +159,7 @@ impl Desk {
         let mut tasks = Vec::new();
         for Errand { letter, what } in errands {
             match what {
-                What::Enqueue(task, part, format) => tasks.push((letter, task, part, format)),
+                What::Enqueue(task, part) => tasks.push((letter, task, part)),
                 What::GiveBack(back) => returns.push((letter, back)),
             }
         }
@@ -149,16 +170,16 @@ impl Desk {
         self.give_back(returns).await;
     }
 
-    async fn enqueue(&mut self, tasks: Vec<(u64, Box<NewTask>, Payload, Format)>, returns: &mut Vec<(u64, Return)>) {
-        let batch = tasks.iter().map(|(_, task, ..)| NewTask::clone(task)).collect();
+    async fn enqueue(&mut self, tasks: Vec<(u64, Box<NewTask>, Part)>, returns: &mut Vec<(u64, Return)>) {
+        let batch = tasks.iter().map(|(_, task, _)| NewTask::clone(task)).collect();
         let answers = self.producer.enqueue(batch, RIGHTS).await;
-        for ((letter, task, part, format), answer) in tasks.into_iter().zip(answers) {
+        for ((letter, task, part), answer) in tasks.into_iter().zip(answers) {
             match answer {
                 Ok(_) => self.done(letter),
                 Err(busy) if busy.is_retryable() => {
-                    self.wait(letter, What::Enqueue(task, part, format), busy.retry_after);
+                    self.wait(letter, What::Enqueue(task, part), busy.retry_after);
                 }
-                Err(rejection) => returns.push((letter, returned(rejection, &part, format))),
+                Err(rejection) => returns.push((letter, part.refused(rejection))),
             }
         }
     }
@@ -194,15 +215,10 @@ impl Desk {
     }
 }
 
-fn returned(rejection: Rejection, part: &Payload, format: Format) -> Return {
-    let body = match format {
-        Format::Json => serde_json::to_vec(part).map(Bytes::from).unwrap_or_default(),
-        Format::MessagePack => part.as_message_pack().clone(),
-    };
-    back(rejection, body, Some(format.content_type().to_owned()))
-}
-
-fn back(rejection: Rejection, body: Bytes, content_type: Option<String>) -> Return {
-    let Rejection { code, message, field, .. } = rejection;
-    Return { body, content_type, code, message, field }
+impl Part {
+    fn refused(self, rejection: Rejection) -> Return {
+        let Rejection { code, message, field, .. } = rejection;
+        let content_type = Some(letter::content_type(self.format).to_owned());
+        Return { body: self.body, content_type, correlation_id: self.correlation_id, code, message, field }
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     broker::{
         Broker,
         conformance::{eventually, guarded},
-        rabbitmq::{RabbitBroker, tests::Rabbit},
+        rabbitmq::{Ingress, Letter, RabbitBroker, tests::Rabbit},
     },
     config::{Backend, Config, Profile},
     store::{self, Store},
@@ -119,6 +119,29 @@ async fn tasks_are_enqueued_and_the_bad_ones_come_back_with_the_reason() {
     .await;
 }
 
+/// What a handler would see as another value, and what a rule and a handler would see differently, comes back as it came.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_that_would_change_come_back_with_their_place() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let bodies: [(&[u8], &str); 6] = [
+            (br#"{"kind": "a", "payload": {"n": [18446744073709551616]}}"#, "payload.n[0]"),
+            (br#"{"kind": "a", "payload": {"plan": "gold", "plan": "free"}}"#, "payload.plan"),
+            (br#"{"kind": "a", "not_before": 1900000000}"#, "not_before"),
+            (b"\x82\xa4kind\xa1a\xa7payload\x81\xa1t\xd6\xff\x65\x53\xf1\x00", "payload.t"),
+            (b"\x82\xa4kind\xa1a\xa7payload\x81\xa1n\xca\x7f\xc0\x00\x00", "payload.n"),
+            (b"\x82\xa4kind\xa1a\xa7payload\x82\x01\xa1a\xa11\xa1b", "payload.1"),
+        ];
+        for (body, field) in bodies {
+            site.send(body, BasicProperties::default()).await;
+            let reject = site.next_reject().await;
+            assert_eq!((header(&reject, "field").as_deref(), reject.data.as_slice()), (Some(field), body));
+        }
+        assert_eq!(site.ready(Queue::P4).await, 0);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage_comes_back_and_the_entrance_stays_open() {
     guarded(async {
@@ -212,6 +235,115 @@ async fn the_python_example_enqueues() {
         let id: TaskId = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
         eventually(async || site.store.record(id).await.unwrap().is_some_and(|record| record.kind == "email.send"))
             .await;
+    })
+    .await;
+}
+
+/// A header that no frame holds would end the connection, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_longer_than_a_frame_are_cut_and_come_back() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let [long, longer] = [20_000, 200_000].map(|length| "r".repeat(length));
+        let bodies = [
+            json!({"kind": "a", "retry": long}).to_string(),
+            json!({"kind": "a", "retry": longer}).to_string(),
+            json!({"kind": "a", longer.as_str(): 1}).to_string(),
+            json!({"kind": "a", "delay": longer}).to_string(),
+            json!([{"kind": "a", "retry": longer}, {"kind": "b"}]).to_string(),
+        ];
+        for body in &bodies {
+            site.send(body.as_bytes(), BasicProperties::default()).await;
+        }
+        // More of them than the server leaves with the entrance at once.
+        for _ in 0..130 {
+            site.send(bodies[0].as_bytes(), BasicProperties::default()).await;
+        }
+        for _ in 0..bodies.len() + 130 {
+            let back = site.next_reject().await;
+            assert!(header(&back, "message").unwrap().len() > 20 && header(&back, "code").is_some());
+            assert!(
+                back.properties.headers().as_ref().unwrap().inner().get("x-death").is_none(),
+                "the server gave it up"
+            );
+        }
+        site.send(br#"{"kind": "email.send"}"#, BasicProperties::default()).await;
+        eventually(async || site.ready(Queue::P4).await == 2).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_headers_cost_nobody_anything() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let ids: Vec<TaskId> = (0..21).map(|_| TaskId::new()).collect();
+        for (index, id) in ids.iter().enumerate() {
+            let mut properties = BasicProperties::default().with_message_id(id.to_string().into());
+            if index == 10 {
+                let mut headers = lapin::types::FieldTable::default();
+                headers.insert("big".into(), AMQPValue::LongString("v".repeat(50_000).into()));
+                properties = properties.with_headers(headers);
+            }
+            site.send(br#"{"kind": "email.send"}"#, properties).await;
+        }
+        for id in ids {
+            eventually(async || site.store.record(id).await.unwrap().is_some()).await;
+        }
+        eventually(async || site.ready(Queue::P4).await == 21).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correlation_id_comes_back_with_what_it_names() {
+    guarded(async {
+        let site = Site::open(Config::default()).await;
+        let named = BasicProperties::default().with_correlation_id("order 7".into());
+        for body in ["nonsense", r#"{"kind": ""}"#, r#"[{"kind": "a b"}, {"king": 1}]"#] {
+            site.send(body.as_bytes(), named.clone()).await;
+        }
+        for _ in 0..4 {
+            let back = site.next_reject().await;
+            assert_eq!(back.properties.correlation_id().as_ref().unwrap().as_str(), "order 7");
+        }
+    })
+    .await;
+}
+
+/// Bytes of all letters that are open at once, whatever their number.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_letters_come_as_there_is_room_and_none_is_lost() {
+    guarded(async {
+        let rabbit = Rabbit::fresh(Config::default()).await;
+        let mut ingress = Ingress::open(&rabbit.config.rabbitmq).await.unwrap();
+        let _ = tokio::time::timeout(Duration::from_millis(500), ingress.next(0)).await;
+        let channel = rabbit.channel().await;
+        let exchange: lapin::types::ShortString = format!("{}.ingress", rabbit.config.rabbitmq.prefix).into();
+        let mut sent = Vec::new();
+        for index in 0..60_u8 {
+            let length = if index % 5 == 0 { 5 << 20 } else { 10_000 };
+            let (exchange, options) = (exchange.clone(), BasicPublishOptions { mandatory: true, ..Default::default() });
+            let body = vec![index; length];
+            channel.basic_publish(exchange, "".into(), options, &body, BasicProperties::default()).await.unwrap();
+            sent.push((index, length));
+        }
+        let (mut open, mut came, mut most) = (Vec::new(), Vec::new(), 0);
+        while came.len() < sent.len() {
+            let held: u64 = open.iter().map(|letter: &Letter| letter.body.len() as u64).sum();
+            most = held.max(most);
+            match tokio::time::timeout(Duration::from_millis(300), ingress.next(held)).await {
+                Ok(letters) => open.extend(letters.unwrap()),
+                Err(_) => {
+                    came.extend(open.iter().map(|letter| (letter.body[0], letter.body.len())));
+                    ingress.close(&open);
+                    open.clear();
+                }
+            }
+        }
+        came.sort_unstable();
+        assert_eq!(came, sent, "each once and whole");
+        assert!((10 << 20..=32 << 20).contains(&most), "{most}");
     })
     .await;
 }

@@ -6,6 +6,7 @@
 //! accepted.
 
 mod admit;
+mod bearer;
 mod check;
 mod classify;
 mod collector;
@@ -14,13 +15,15 @@ mod ingress;
 #[cfg(test)]
 mod ingress_tests;
 mod letter;
+mod lookout;
 mod place;
 mod producer;
 mod rejection;
-pub(crate) mod scan;
 mod steward;
 mod times;
+mod unserved;
 
+pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
 pub use ingress::ingress;
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};

@@ -1,13 +1,14 @@
-//! Admit, publish, and on failure withdraw: the order in which an accepted task becomes durable.
+//! Admit, publish, and on failure withdraw: the order in which an accepted task becomes durable. A task that is refused
+//! never runs; where that cannot be promised, the answer says so and names the id with which repeating is safe.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use futures::future::join_all;
 
-use super::{Accepted, Rejection, confirmed::Confirmed};
+use super::{Accepted, Rejection, bearer::is_strangers, confirmed::Confirmed};
 use crate::{
     broker::{Broker, BrokerError},
-    store::{Admission, Admitted, Record, Store},
+    store::{Admission, Admitted, Record, Store, StoreError, Withdrawal, Withdrawn},
     task::{Message, State, TaskId},
 };
 
@@ -29,7 +30,9 @@ impl Place {
         let mut good = Vec::with_capacity(checked.len());
         let checked: Vec<_> = checked.into_iter().map(|check| check.map(|admission| good.push(admission))).collect();
         let mut placed = self.place(good).await.into_iter();
-        let answers = checked.into_iter().map(|check| check.and_then(|()| placed.next().unwrap_or_else(unanswered)));
+        let answers = checked
+            .into_iter()
+            .map(|check| check.and_then(|()| placed.next().unwrap_or_else(|| Err(unanswered().into()))));
         answers.collect()
     }
 
@@ -39,84 +42,121 @@ impl Place {
         }
         let admitted = match self.store.admit(&admissions).await {
             Ok(admitted) => admitted,
-            Err(error) => return vec![Err(error.into()); admissions.len()],
+            Err(error) => return admissions.iter().map(|task| Err(unrecorded(task, error.clone()))).collect(),
         };
-        let mut published = self.publish_new(&admissions, &admitted).await.into_iter();
-        let mut failed = Vec::new();
-        let mut answers = Vec::with_capacity(admissions.len());
-        for (admission, admitted) in admissions.iter().zip(&admitted) {
-            answers.push(match admitted {
-                Admitted::Existing(id) => Err(*id),
-                Admitted::New if admission.at.is_some() => Ok(Ok(accepted(admission))),
-                Admitted::New => Ok(match published.next().unwrap_or_else(unanswered) {
-                    Ok(()) => Ok(accepted(admission)),
-                    Err(rejection) => {
-                        failed.push(admission.message.id);
-                        Err(rejection)
-                    }
-                }),
-            });
-        }
-        self.withdraw(&failed).await;
-        join_all(answers.into_iter().zip(&admissions).map(|(answer, admission)| async move {
-            match answer {
-                Ok(answer) => answer,
-                Err(id) => self.duplicate(admission, id).await,
+        let refused = self.publish_new(&admissions, &admitted).await;
+        let mut failed = self.withdraw(&admissions, refused).await;
+        join_all(admissions.iter().zip(admitted).map(|(admission, admitted)| {
+            let failed = failed.remove(&admission.message.id).filter(|_| admitted == Admitted::New);
+            async move {
+                match admitted {
+                    Admitted::New => failed.unwrap_or_else(|| Ok(accepted(admission))),
+                    Admitted::Existing(id) => self.duplicate(admission, id).await,
+                }
             }
         }))
         .await
     }
 
     /// Publishes the new tasks that are not delayed. Delayed ones are in the schedule set since `admit`.
-    async fn publish_new(&self, admissions: &[Admission], admitted: &[Admitted]) -> Vec<Result<(), Rejection>> {
+    async fn publish_new(&self, admissions: &[Admission], admitted: &[Admitted]) -> HashMap<TaskId, BrokerError> {
         let ready = admissions.iter().zip(admitted);
         let ready = ready.filter(|(admission, admitted)| **admitted == Admitted::New && admission.at.is_none());
         self.publish(ready.map(|(admission, _)| admission.message.clone()).collect()).await
     }
 
-    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), Rejection>> {
+    /// Returns what was not confirmed.
+    async fn publish(&self, messages: Vec<Message>) -> HashMap<TaskId, BrokerError> {
         if messages.is_empty() {
-            return Vec::new();
+            return HashMap::new();
         }
         let ids: Vec<TaskId> = messages.iter().map(|message| message.id).collect();
-        let answers = self.broker.publish(messages).await;
-        let durable = ids.into_iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).map(|(id, _)| id);
-        self.confirmed.remember(durable);
-        answers.into_iter().map(|answer| answer.map_err(Rejection::from)).collect()
+        let mut answers = self.broker.publish(messages).await.into_iter();
+        let answers = ids.iter().map(|id| (*id, answers.next().unwrap_or_else(|| Err(unanswered()))));
+        let (durable, refused): (Vec<_>, Vec<_>) = answers.partition(|(_, answer)| answer.is_ok());
+        self.confirmed.remember(durable.into_iter().map(|(id, _)| id));
+        refused.into_iter().filter_map(|(id, answer)| Some((id, answer.err()?))).collect()
     }
 
-    /// Forgets tasks that no queue took. When the store fails too, a record without a message is left: harmless, since
-    /// nobody was told that the task is accepted, and mended by [`Self::duplicate`] when its producer tries again.
-    async fn withdraw(&self, failed: &[TaskId]) {
-        if failed.is_empty() {
-            return;
+    /// Takes back tasks that no queue took, or perhaps took, and answers for them. Whoever is told that nothing was taken
+    /// may send the same again without an id: then nothing of the first may run, however late its message turns up.
+    async fn withdraw(
+        &self,
+        admissions: &[Admission],
+        refused: HashMap<TaskId, BrokerError>,
+    ) -> HashMap<TaskId, Answer> {
+        if refused.is_empty() {
+            return HashMap::new();
         }
-        if let Err(error) = self.store.withdraw(failed).await {
-            tracing::warn!(code = error.code(), %error, tasks = failed.len(), "tasks that were refused left records behind");
-        }
+        let failed = admissions.iter().filter_map(|task| Some((task, refused.get(&task.message.id)?.clone())));
+        let failed: Vec<(&Admission, BrokerError)> = failed.collect();
+        let withdrawals: Vec<Withdrawal> = failed.iter().map(|(task, error)| withdrawal(task, error)).collect();
+        let fates = self.store.withdraw(&withdrawals).await.unwrap_or_else(|error| {
+            tracing::warn!(code = error.code(), %error, tasks = withdrawals.len(), "refused tasks left records behind");
+            vec![Withdrawn::Wanted; withdrawals.len()]
+        });
+        let answers = failed.into_iter().zip(fates).map(|((task, error), fate)| {
+            let id = task.message.id;
+            let answer = match fate {
+                Withdrawn::Done => Err(error.into()),
+                Withdrawn::TooLate => Ok(accepted(task)),
+                Withdrawn::Wanted => Err(Rejection::in_doubt(id, error.code(), error)),
+            };
+            (id, answer)
+        });
+        answers.collect()
     }
 
     /// Answers a task whose id or unique key is known already.
     ///
     /// The record alone does not prove a message: its dispatcher may have died between admit and publish, or may be
-    /// about to withdraw it. So unless this process saw the message confirmed, a task that waits and never ran is
-    /// published once more before it is answered for; a surplus message is dropped at its claim (INV-1).
+    /// about to withdraw it. So unless this process saw the message confirmed, a task that waits and never ran is kept from
+    /// being withdrawn, and published once more, before it is answered for; a surplus message is dropped at its claim (INV-1).
     async fn duplicate(&self, admission: &Admission, id: TaskId) -> Answer {
-        let Some(record) = self.store.record(id).await? else {
+        let silent = |error: StoreError| Rejection::in_doubt(id, error.code(), error);
+        let Some(record) = self.store.record(id).await.map_err(silent)? else {
             return Err(Rejection::withdrawn(id));
         };
+        if id == admission.message.id && is_strangers(&record, admission) {
+            return Err(Rejection::taken(id));
+        }
         if never_ran(&record) && !self.confirmed.contains(id) {
             let message = revived(admission, &record)?;
-            self.publish(vec![message]).await.pop().unwrap_or_else(unanswered)?;
+            if !self.store.vouch(id).await.map_err(silent)? {
+                return Err(Rejection::withdrawn(id));
+            }
+            if let Some(error) = self.publish(vec![message]).await.remove(&id) {
+                return Err(Rejection::in_doubt(id, error.code(), error));
+            }
         }
         let due_at = record.due_at.filter(|_| record.state == State::Scheduled);
-        Ok(Accepted { id, priority: record.priority, queue: record.priority.queue(), duplicate: true, due_at })
+        Ok(Accepted {
+            id,
+            priority: record.priority,
+            queue: record.priority.queue(),
+            duplicate: true,
+            due_at,
+            warnings: Vec::new(),
+        })
     }
+}
+
+/// A store that did not answer may have recorded the task, and put it into the schedule set.
+fn unrecorded(task: &Admission, error: StoreError) -> Rejection {
+    match error {
+        StoreError::Unavailable { .. } => Rejection::in_doubt(task.message.id, error.code(), error),
+        error => error.into(),
+    }
+}
+
+fn withdrawal(task: &Admission, error: &BrokerError) -> Withdrawal {
+    let Message { id, expires_at, .. } = task.message;
+    Withdrawal { id, until: error.is_doubtful().then_some(expires_at) }
 }
 
 fn accepted(admission: &Admission) -> Accepted {
     let Message { id, priority, .. } = admission.message;
-    Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at }
+    Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at, warnings: Vec::new() }
 }
 
 fn never_ran(record: &Record) -> bool {
@@ -132,6 +172,6 @@ fn revived(admission: &Admission, record: &Record) -> Result<Message, Rejection>
 }
 
 /// A backend that answers fewer messages than it was given breaks its contract; its silence is not a yes.
-fn unanswered<T>() -> Result<T, Rejection> {
-    Err(BrokerError::Refused { broker: "the broker", reason: "it left a message unanswered".into() }.into())
+fn unanswered() -> BrokerError {
+    BrokerError::Unconfirmed { broker: "the broker", reason: "it left a message unanswered".into() }
 }

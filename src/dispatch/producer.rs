@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::{Rejection, admit::Door, place::Place};
+use super::{Bearer, Rejection, admit::Door, lookout::Lookout, place::Place};
 use crate::{
     broker::{self, Broker, BrokerError},
     config::{Config, ConfigErrors},
@@ -15,13 +15,16 @@ use crate::{
 pub struct Producer {
     door: Arc<Door>,
     place: Arc<Place>,
+    lookout: Arc<Lookout>,
 }
 
-/// What a producer may ask for beyond adding tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a producer may ask for beyond adding tasks, and who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Choose a task's priority.
     pub priority: bool,
+    /// Whose token it showed; nobody's where none is asked for.
+    pub bearer: Option<Arc<Bearer>>,
 }
 
 /// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
@@ -35,6 +38,9 @@ pub struct Accepted {
     /// When it may start, if not at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// Why it may wait for long: no live worker serves its queue, or has a handler for its kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What would become of a task, and why. Nothing is added.
@@ -53,6 +59,7 @@ pub struct Explanation {
     pub sla: Duration,
     #[serde(with = "span")]
     pub timeout: Duration,
+    /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run again.
     #[serde(with = "span")]
     pub result_ttl: Duration,
     /// None: the retry table decides by the class of error.
@@ -63,6 +70,9 @@ pub struct Explanation {
     pub payload_bytes: usize,
     pub payload_limit: u64,
     pub queue_limit: u64,
+    /// Why it may wait for long.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Why a producer could not be made.
@@ -78,7 +88,8 @@ pub enum ProducerError {
 
 impl Producer {
     pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Result<Self, ConfigErrors> {
-        Ok(Self { door: Arc::new(Door::new(config)?), place: Arc::new(Place::new(broker, store)) })
+        let lookout = Arc::new(Lookout::new(Arc::clone(&store)));
+        Ok(Self { door: Arc::new(Door::new(config)?), place: Arc::new(Place::new(broker, store)), lookout })
     }
 
     /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
@@ -90,12 +101,22 @@ impl Producer {
     /// Takes a batch. One answer each, in order.
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
-        let checked = tasks.into_iter().map(|task| self.door.admit(task, rights, now)).collect();
-        self.place.all(checked).await
+        let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
+        let checked = tasks.into_iter().map(|task| self.door.admit(task, &rights, now)).collect();
+        let (mut answers, served) = tokio::join!(self.place.all(checked), self.lookout.served());
+        for (answer, kind) in answers.iter_mut().zip(kinds) {
+            if let (Ok(accepted), Some(served)) = (answer, &served) {
+                accepted.warnings = served.warnings(accepted.queue, &kind);
+            }
+        }
+        answers
     }
 
     /// Says what `enqueue` would do with a task.
-    pub fn explain(&self, task: &NewTask, rights: Rights) -> Result<Explanation, Rejection> {
-        self.door.explain(task, rights, Timestamp::now())
+    pub async fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
+        let explanation = self.door.explain(task, rights, Timestamp::now())?;
+        let served = self.lookout.served().await;
+        let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));
+        Ok(Explanation { warnings: warnings.unwrap_or_default(), ..explanation })
     }
 }

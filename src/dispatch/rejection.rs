@@ -17,6 +17,9 @@ pub struct Rejection {
     /// When the same task may be taken; only with [`Fault::Busy`].
     #[serde(skip)]
     pub retry_after: Option<Duration>,
+    /// Whether the task was taken is not known: sent again with this id, it runs once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
     #[serde(skip)]
     pub fault: Fault,
 }
@@ -38,12 +41,24 @@ pub enum Fault {
 
 impl Rejection {
     pub(super) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: Some(field.to_owned()), retry_after: None, fault: Fault::Invalid }
+        Self {
+            code,
+            message: message.into(),
+            field: Some(field.to_owned()),
+            retry_after: None,
+            id: None,
+            fault: Fault::Invalid,
+        }
+    }
+
+    /// A value that a handler would read as another one.
+    pub(super) fn changing(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid("CP-1121", field, message)
     }
 
     pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
-        let message = format!("{error}; nothing was taken, try again in {}", humantime::format_duration(retry_after));
-        Self { code, message, field: None, retry_after: Some(retry_after), fault: Fault::Busy }
+        let message = format!("{error}; nothing was taken");
+        Self { code, message, field: None, retry_after: Some(retry_after), id: None, fault: Fault::Busy }
     }
 
     /// The id or the unique key was known a moment ago, and now its task is gone.
@@ -52,8 +67,23 @@ impl Rejection {
         Self::busy("CP-1119", message, Duration::from_millis(100))
     }
 
+    /// The id is a task's that another token enqueued, or for another tenant.
+    pub(super) fn taken(id: TaskId) -> Self {
+        let message =
+            format!("the id {id} belongs to a task of another token or tenant: send a UUID of its own, or none");
+        Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
+    }
+
+    /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that gave none.
+    pub(super) fn in_doubt(id: TaskId, code: &'static str, error: impl Display) -> Self {
+        let message =
+            format!("{error}; whether task {id} was taken is not known: send it again with this id, and it runs once");
+        let retry_after = Some(Duration::from_secs(1));
+        Self { code, message, field: None, retry_after, id: Some(id), fault: Fault::Busy }
+    }
+
     pub(super) fn internal(code: &'static str, error: impl Display) -> Self {
-        Self { code, message: error.to_string(), field: None, retry_after: None, fault: Fault::Internal }
+        Self { code, message: error.to_string(), field: None, retry_after: None, id: None, fault: Fault::Internal }
     }
 
     pub(super) fn with_fault(mut self, fault: Fault) -> Self {
@@ -83,5 +113,18 @@ impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         let code = error.code();
         if error.is_retryable() { Self::busy(code, error, Duration::from_secs(1)) } else { Self::internal(code, error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever answers adds it once, from the field.
+    #[test]
+    fn the_text_of_a_busy_server_leaves_the_time_to_its_field() {
+        let rejection = Rejection::busy("CP-1203", "the queue is full", Duration::from_secs(5));
+        assert_eq!(rejection.message, "the queue is full; nothing was taken");
+        assert_eq!(rejection.retry_after, Some(Duration::from_secs(5)));
     }
 }

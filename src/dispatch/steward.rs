@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::collector;
+use super::{collector, unserved};
 use crate::{
     broker::Broker,
     schedule,
@@ -15,13 +15,14 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(3);
 
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the broker gave
-/// up. Any number of processes run it; one leads at a time. Returns when `stop` fires.
+/// up, tell of tasks that nobody serves. Any number of processes run it; one leads at a time. Returns when `stop` fires.
 pub async fn steward(store: &dyn Store, broker: &dyn Broker, me: WorkerId, stop: &CancellationToken) {
     let duties = |fence: Fence, leading: CancellationToken| async move {
         tokio::join!(
             schedule::promote(store, broker, fence, &leading),
             reap(store, broker, &leading),
             collector::collect(store, broker, &leading),
+            unserved::watch(store, broker, &leading),
         );
     };
     lead_while(store, Role::Steward, me, LEASE, stop, duties).await;

@@ -19,6 +19,8 @@ pub(super) struct Times {
 impl Times {
     pub(super) fn of(task: &NewTask, limits: &Limits, now: Timestamp) -> Result<Self, Rejection> {
         conflicts(task)?;
+        in_milliseconds("not_before", task.not_before)?;
+        in_milliseconds("expires_at", task.expires_at)?;
         let moment = Duration::from_millis(1);
         check::span("CP-1110", "delay", task.delay, Duration::ZERO, limits.delay)?;
         check::span("CP-1111", "ttl", task.ttl, moment, limits.ttl)?;
@@ -59,6 +61,17 @@ fn conflicts(task: &NewTask) -> Result<(), Rejection> {
         return Err(Rejection::invalid("CP-1108", "expires_at", message));
     }
     Ok(())
+}
+
+/// A number of seconds taken for milliseconds would start the task decades early, which is at once.
+fn in_milliseconds(field: &str, time: Option<Timestamp>) -> Result<(), Rejection> {
+    let Some(time) = time.filter(|time| time.looks_like_seconds()) else { return Ok(()) };
+    let millis = time.as_millis();
+    let message = format!(
+        "{millis} milliseconds since 1970 are {time}: seconds are sent as {millis}000, or as RFC 3339 text, {}",
+        Timestamp::from_millis(millis * 1000)
+    );
+    Err(Rejection::invalid("CP-1123", field, message))
 }
 
 fn expiry(deadline: Timestamp, begin: Timestamp, now: Timestamp, limits: &Limits) -> Result<(), Rejection> {

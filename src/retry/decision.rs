@@ -41,7 +41,7 @@ pub fn decide(table: &Table, task: &Task, failure: Failure, now: Timestamp, rng:
 /// The task as it goes on its way again after `failure`: its next attempt, its next generation, its history longer by one.
 pub fn next_message(task: &Task, failure: &Failure, now: Timestamp) -> Task {
     let last = last_message(task, failure, now);
-    Task { generation: task.generation.saturating_add(1), ..last }
+    Task { generation: task.generation.saturating_add(1), handed_on: 0, ..last }
 }
 
 /// The task as it goes to the dead letters after `failure`: with its whole history, but not on its way again.
@@ -73,6 +73,7 @@ mod tests {
         Task {
             version: Task::VERSION,
             id: TaskId::new(),
+            enqueued_by: None,
             kind: "email.send".into(),
             payload: Payload::null(),
             priority: Priority::P4,
@@ -90,6 +91,7 @@ mod tests {
             trace: None,
             result_ttl: Duration::from_secs(1),
             generation: 0,
+            handed_on: 0,
             errors: vec![],
         }
     }

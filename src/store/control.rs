@@ -34,6 +34,9 @@ pub trait ControlStore: Send + Sync + 'static {
 
     /// What happened on each queue, in the order of `Queue::ALL`, counted by admit, claim and settle.
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError>;
+
+    /// Writes something small: whether the store takes writes now.
+    async fn probe(&self) -> Result<(), StoreError>;
 }
 
 /// Work that only one process may do at a time.

@@ -24,11 +24,20 @@ pub trait DeadStore: Send + Sync + 'static {
 
     /// Takes letters out and puts `messages` (their next generations, made by the caller) into the schedule set, due now.
     /// Their records count the attempts of the messages and no crashes.
-    /// Returns how many letters were still there; the others are left alone.
-    async fn requeue(&self, messages: &[Message]) -> Result<u64, StoreError>;
+    /// A letter whose unique key another unfinished task has stays: one task of a key at a time, of those in one call too.
+    async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError>;
 
     /// Deletes letters. Their records stay dead. Returns how many there were.
     async fn discard(&self, ids: &[TaskId]) -> Result<u64, StoreError>;
+}
+
+/// What became of the letters of a requeue; those that were not there any more count as neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requeued {
+    /// On their way again.
+    pub taken: u64,
+    /// Dead letters still, because another task with their unique key is not finished.
+    pub kept: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]

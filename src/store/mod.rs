@@ -15,19 +15,22 @@ mod notes;
 mod open;
 pub mod redis;
 mod schedule;
+mod served;
 pub mod sqlite;
 mod tasks;
 mod workers;
 
 pub use control::{ControlStore, Fence, QueueTotals, Role};
-pub use dead::{DeadFilter, DeadLetter, DeadStore};
+pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use journal::{Entry, JournalStore, Topic};
 pub use notes::NoteStore;
 pub use open::open;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
+pub use served::Served;
 pub use tasks::{
-    Admission, Admitted, Cancelled, Claim, Claimed, End, Record, RecordFilter, Settlement, TaskStore, Verdict,
+    Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
+    Withdrawal, Withdrawn,
 };
 pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
 

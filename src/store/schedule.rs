@@ -19,7 +19,8 @@ pub trait ScheduleStore: Send + Sync + 'static {
     /// entry that was scheduled again after `due` gave it stays.
     async fn promoted(&self, fence: Fence, entries: &[(TaskId, u32)]) -> Result<(), StoreError>;
 
-    /// Returns when an entry may be due: at `next`, or as soon as an earlier one was added. Does not poll.
+    /// Returns when an entry may be due: at `next`, as soon as an earlier one was added, or after a few seconds, for news may
+    /// get lost. Does not poll.
     async fn wait_due(&self, next: Option<Timestamp>) -> Result<(), StoreError>;
 
     /// Makes one task's entry due now. False when it has none.

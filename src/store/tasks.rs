@@ -17,13 +17,19 @@ pub trait TaskStore: Send + Sync + 'static {
     /// finished, answers with the task that is there already.
     async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError>;
 
-    /// Forgets tasks (and their unique keys) that were admitted and then could not be published.
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError>;
+    /// Takes back tasks (and their unique keys) that were admitted and then could not be published. One answer each, in
+    /// order. A message that turns up all the same is dropped at its claim, until the time that the withdrawal names; the
+    /// id can be admitted again, and then its messages run.
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
+
+    /// Somebody repeats a task that waits on its queue, and will answer for it: from now on nobody withdraws it. False where
+    /// none waits.
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError>;
 
     /// Asks to run delivered messages, each exactly once. One answer each, in order.
     ///
     /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
-    /// - final, or at a later generation: `Drop`.
+    /// - final, at a later generation, or withdrawn: `Drop`.
     /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
     ///   claim passes over, one crash is counted, the old owner is told (`Orders::lost`), and the answer is `Run`, or
@@ -55,6 +61,29 @@ pub trait TaskStore: Send + Sync + 'static {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<Record>, StoreError>;
+
+    /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether the schedule set
+    /// has its message. Looks at about `limit` records, so that a page may be empty and still go on.
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError>;
+
+    /// Tasks whose records could not be read, some at a time. Whoever meets such a record sets it aside, where a person can
+    /// look at it; every method but this one then takes the task for one that it does not know. Forgets those in `told` first.
+    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError>;
+}
+
+/// What a survey says of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    pub id: TaskId,
+    pub state: State,
+    pub priority: Priority,
+    pub generation: u32,
+    pub attempt: u32,
+    pub enqueued_at: Timestamp,
+    /// Running: who runs it.
+    pub worker: Option<WorkerId>,
+    /// The schedule set has a message of this generation.
+    pub scheduled: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +91,9 @@ pub struct Admission {
     pub message: Message,
     pub kind: String,
     pub tenant: Option<String>,
+    /// The name of the token that enqueues it.
+    pub enqueued_by: Option<String>,
+    /// With what it counts within ([`Task::scoped_key`](crate::task::Task::scoped_key)).
     pub unique_key: Option<String>,
     /// Start no earlier than this: the task begins in the schedule set.
     pub at: Option<Timestamp>,
@@ -72,6 +104,24 @@ pub enum Admitted {
     New,
     /// The id, or the unique key, belongs to this unfinished or remembered task.
     Existing(TaskId),
+}
+
+/// A task whose producer is to be told that nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    pub id: TaskId,
+    /// Until when its message may turn up; none where none was sent.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Nothing of it will run.
+    Done,
+    /// It has begun, or is over: its message was taken after all.
+    TooLate,
+    /// It waits, and somebody else answers for it.
+    Wanted,
 }
 
 /// A delivered message that a worker has a free slot for.
@@ -156,6 +206,9 @@ pub struct Record {
     pub priority: Priority,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// The name of the token that enqueued it; none where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enqueued_by: Option<String>,
     pub state: State,
     /// Failed attempts so far.
     pub attempt: u32,

@@ -50,6 +50,23 @@ pub struct Beat {
     pub usage: Option<Usage>,
     #[serde(default)]
     pub done: Done,
+    /// Queues of which it starts nothing, because they are paused. Absent in heartbeats of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Vec<Queue>>,
+    /// Kinds, and prefixes ending in `*`, that it has handlers for. Absent: an older version, which does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
+    /// Kinds of tasks that came to it lately and that it has no handler for, with their queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<(Queue, String)>,
+}
+
+impl Beat {
+    /// Nothing of the queue starts at this worker any more.
+    pub fn obeys_pause_of(&self, queue: Queue) -> bool {
+        let stopped = self.paused.as_ref().is_some_and(|paused| paused.contains(&queue));
+        self.draining || stopped || !self.queues.contains(&queue)
+    }
 }
 
 /// What the worker's own process takes; the programs that its tasks start are not counted.

@@ -21,6 +21,8 @@ pub struct Alert {
 pub enum Event {
     /// The worker program cannot be started.
     CannotStart,
+    /// The system has no file, memory or process for another worker just now.
+    Shortage,
     /// A worker fails at its start: no new one for a while.
     RestartBreaker,
     /// Workers died more often than may be replaced at once.
@@ -37,6 +39,22 @@ pub enum Event {
     OverMemory,
     /// A worker has run as many tasks as it should, and is replaced.
     Recycled,
+    /// The store does not answer, or takes no writes.
+    StoreTrouble,
+    /// A broker does not answer, or takes no messages.
+    BrokerTrouble,
+    /// Tasks wait, or seem to run, and their messages are gone.
+    TasksLost,
+    /// Tasks had lost their messages, which were put back.
+    TasksRestored,
+    /// A task's record could not be read, and was set aside.
+    Unreadable,
+    /// A server refuses to hand over a queue's messages.
+    Refused,
+    /// Tasks wait on a queue that no live worker serves.
+    Unserved,
+    /// Tasks wait whose kind no live worker of their queue has a handler for.
+    NoHandler,
 }
 
 /// From what is only worth knowing to what somebody should look at now.
@@ -51,8 +69,9 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::CannotStart,
+        Self::Shortage,
         Self::RestartBreaker,
         Self::RestartLimit,
         Self::RestartHeld,
@@ -61,13 +80,23 @@ impl Event {
         Self::Emergency,
         Self::OverMemory,
         Self::Recycled,
+        Self::StoreTrouble,
+        Self::BrokerTrouble,
+        Self::TasksLost,
+        Self::TasksRestored,
+        Self::Unreadable,
+        Self::Refused,
+        Self::Unserved,
+        Self::NoHandler,
     ];
 
     pub const fn level(self) -> Level {
         match self {
-            Self::CannotStart | Self::RestartBreaker | Self::Emergency => Level::Critical,
-            Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
-            Self::OverMemory => Level::Warning,
+            Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
+            Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
+            Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
+            Self::TasksLost | Self::Unreadable | Self::Unserved | Self::NoHandler => Level::Error,
+            Self::OverMemory | Self::TasksRestored => Level::Warning,
             Self::Recycled => Level::Info,
         }
     }
@@ -75,6 +104,7 @@ impl Event {
     pub const fn code(self) -> &'static str {
         match self {
             Self::CannotStart => "CP-1603",
+            Self::Shortage => "CP-1630",
             Self::RestartBreaker => "CP-1604",
             Self::RestartLimit => "CP-1605",
             Self::RestartHeld => "CP-1606",
@@ -83,6 +113,14 @@ impl Event {
             Self::Emergency => "CP-1609",
             Self::OverMemory => "CP-1610",
             Self::Recycled => "CP-1611",
+            Self::StoreTrouble => "CP-1620",
+            Self::BrokerTrouble => "CP-1621",
+            Self::TasksLost => "CP-1622",
+            Self::TasksRestored => "CP-1623",
+            Self::Unreadable => "CP-1624",
+            Self::Refused => "CP-1205",
+            Self::Unserved => "CP-1505",
+            Self::NoHandler => "CP-1501",
         }
     }
 

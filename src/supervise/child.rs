@@ -54,6 +54,11 @@ pub(super) struct Fate {
 }
 
 impl Fate {
+    /// It finished what it ran and left in good order.
+    pub(super) fn is_leave(&self) -> bool {
+        !self.hung && self.status.as_ref().is_ok_and(ExitStatus::success)
+    }
+
     pub(super) fn describe(&self) -> String {
         let ended = ended(&self.status);
         if self.hung { format!("hung without a heartbeat for a lease and was killed ({ended})") } else { ended }

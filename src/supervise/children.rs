@@ -38,7 +38,7 @@ use crate::{
 /// Tells a supervised worker the id under which its supervisor knows it; it must register as that.
 pub const WORKER_ENV: &str = "CLAWPOOL_WORKER_ID";
 pub const POOL_ENV: &str = "CLAWPOOL_POOL";
-/// Marks every program that a supervised worker's tasks start, so that none outlives a killed worker.
+/// Marks every program that a worker's tasks start, so that none outlives a killed worker.
 pub const OWNER_ENV: &str = "CLAWPOOL_OWNER";
 
 /// Beyond its own grace, for a stopping worker to settle what it gave back.
@@ -108,6 +108,17 @@ impl Children {
         };
         this.start(this.pool.workers);
         this
+    }
+
+    /// How many places have no worker, though they should, and what for.
+    pub fn waiting(&self) -> Option<(u32, String)> {
+        let waiting = self.roster().waiting();
+        // The one that comes last; those that only a person brings come after all others.
+        let last = waiting.iter().max_by_key(|waits| (waits.until.is_none(), waits.until))?;
+        let next = last.until.map(|until| until.saturating_duration_since(Instant::now()));
+        let next = next.map(|wait| format!("; the next start is in {}s", wait.as_secs())).unwrap_or_default();
+        let count = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+        Some((count, format!("{}{next}", last.why)))
     }
 
     pub fn pool(&self) -> &Pool {

@@ -25,6 +25,25 @@ impl ConnectError {
         }
     }
 
+    /// The server that it is about.
+    pub fn server(&self) -> String {
+        match self {
+            Self::Broker(
+                BrokerError::Unavailable { broker, .. }
+                | BrokerError::Blocked { broker, .. }
+                | BrokerError::Unconfirmed { broker, .. }
+                | BrokerError::Refused { broker, .. },
+            ) => (*broker).to_owned(),
+            Self::Store(
+                StoreError::Unavailable { store, .. }
+                | StoreError::Corrupt { store, .. }
+                | StoreError::Refused { store, .. },
+            ) => (*store).to_owned(),
+            Self::Broker(_) => "the broker".to_owned(),
+            Self::Store(_) => "the store".to_owned(),
+        }
+    }
+
     const fn is_retryable(&self) -> bool {
         match self {
             Self::Broker(error) => error.is_retryable(),
@@ -35,10 +54,18 @@ impl ConnectError {
 
 /// Opens broker and store, and waits for servers that do not answer yet: programs and servers may be started in any order.
 /// Fails when a server is not fit for use, or with the last error when `stop` fires.
-pub async fn connect(
+pub async fn connect(config: &Config, stop: &CancellationToken) -> Result<Servers, ConnectError> {
+    connect_and_tell(config, stop, |_| ()).await
+}
+
+pub type Servers = (Arc<dyn Broker>, Arc<dyn Store>);
+
+/// The same, and tells meanwhile what it waits for.
+pub async fn connect_and_tell(
     config: &Config,
     stop: &CancellationToken,
-) -> Result<(Arc<dyn Broker>, Arc<dyn Store>), ConnectError> {
+    tell: impl Fn(&ConnectError),
+) -> Result<Servers, ConnectError> {
     let mut wait = Duration::from_millis(200);
     loop {
         let error = match open(config).await {
@@ -46,6 +73,7 @@ pub async fn connect(
             opened => return opened,
         };
         tracing::warn!(code = error.code(), %error, "waiting for the servers");
+        tell(&error);
         if stop.run_until_cancelled(time::sleep(wait)).await.is_none() {
             return Err(error);
         }
@@ -53,6 +81,6 @@ pub async fn connect(
     }
 }
 
-async fn open(config: &Config) -> Result<(Arc<dyn Broker>, Arc<dyn Store>), ConnectError> {
+async fn open(config: &Config) -> Result<Servers, ConnectError> {
     Ok((broker::open(config).await?, store::open(config).await?))
 }

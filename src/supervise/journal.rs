@@ -21,6 +21,11 @@ impl Children {
         self.alert(Event::CannotStart, &text).await;
     }
 
+    pub(super) async fn short_of(&self, error: &io::Error) {
+        let text = format!("no worker can be started at this moment ({error}); trying again every second");
+        self.alert(Event::Shortage, &text).await;
+    }
+
     /// Logs, and tells people, unless they were told of the same fault a moment ago.
     pub(super) async fn alert(&self, event: Event, text: &str) {
         let (pool, code) = (&self.pool.name, event.code());

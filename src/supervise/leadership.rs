@@ -233,6 +233,10 @@ mod tests {
         async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
             Ok(vec![])
         }
+
+        async fn probe(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
     }
 
     struct Candidate {

@@ -13,9 +13,11 @@ use super::{
     child::{Child, Fate, Turn, ended},
     children::{Children, MARGIN},
     crash::{self, Cause, CrashReport},
-    orphans,
+    orphans::{Mark, end_marked_aside},
     recycle::Reason,
     restart::{Death, Restarts, Verdict, Why},
+    roster::Waits,
+    shortage::{SOON, is_shortage},
     signal,
 };
 use crate::task::{TaskId, Timestamp, WorkerId};
@@ -53,6 +55,11 @@ impl Children {
             let worker = self.roster().up(place.number);
             let mut child = match Child::spawn(&self.pool, worker) {
                 Ok(child) => child,
+                Err(error) if is_shortage(&error) => {
+                    self.short_of(&error).await;
+                    place.verdict = Verdict::After(SOON, Why::Policy);
+                    continue;
+                }
                 Err(error) => {
                     self.cannot_start(&error).await;
                     let death = Death { lived: None, registered: false, busy: false };
@@ -63,6 +70,13 @@ impl Children {
             let turn = child.live(&self.pool, self.looks.subscribe(), &place.orders, shutdown).await;
             // Its successor has an id of its own from now on.
             match turn {
+                // Somebody else told it to leave: an operator's drain, a signal.
+                Turn::Died(fate) if fate.is_leave() && child.seen.is_some() => {
+                    self.roster().down(place.number);
+                    tracing::info!(pool = self.pool.name, %worker, "worker left and is replaced");
+                    self.bury(worker).await;
+                    place.verdict = Verdict::After(std::time::Duration::ZERO, Why::Policy);
+                }
                 Turn::Died(fate) => {
                     self.roster().down(place.number);
                     let death = self.mourn(&mut child, &fate).await;
@@ -108,21 +122,33 @@ impl Children {
         }
     }
 
-    /// What the policy makes of a death; people learn of what they must know.
+    /// What the policy makes of a death; people learn of what they must know, and the status of what is waited for.
     async fn sentence(&self, place: &mut Place, death: Death) -> Verdict {
         let verdict = place.history.after(death, Instant::now(), &mut rand::rng());
-        let (event, text) = match verdict {
-            Verdict::After(_, Why::Policy) => return verdict,
-            Verdict::After(wait, Why::Limit) => {
-                (Event::RestartLimit, format!("a worker died too often: the next one starts in {wait:.0?}"))
+        let (event, why) = match verdict {
+            Verdict::After(_, Why::Policy) => (None, "a worker died".to_owned()),
+            Verdict::After(_, Why::Limit) => (Some(Event::RestartLimit), "a worker died too often".to_owned()),
+            Verdict::After(_, Why::Breaker) => (Some(Event::RestartBreaker), "a worker fails at its start".to_owned()),
+            Verdict::Held => {
+                let why = "a worker died and waits for `clawpool workers restart`";
+                (Some(Event::RestartHeld), why.to_owned())
             }
-            Verdict::After(wait, Why::Breaker) => {
-                (Event::RestartBreaker, format!("a worker fails at its start: the next try is in {wait:.0?}"))
-            }
-            Verdict::Held => (Event::RestartHeld, "a worker died and waits for `clawpool workers restart`".to_owned()),
-            Verdict::Never => (Event::NotReplaced, "a worker died; the pool's policy replaces none".to_owned()),
+            Verdict::Never => (Some(Event::NotReplaced), "a worker died; the pool's policy replaces none".to_owned()),
         };
-        self.alert(event, &text).await;
+        let text = match verdict {
+            Verdict::After(wait, Why::Limit) => format!("{why}: the next one starts in {wait:.0?}"),
+            Verdict::After(wait, Why::Breaker) => format!("{why}: the next try is in {wait:.0?}"),
+            _ => why.clone(),
+        };
+        let until = match verdict {
+            Verdict::After(wait, _) => Some(Instant::now() + wait),
+            Verdict::Held | Verdict::Never => None,
+        };
+        let why = event.map_or_else(|| why.clone(), |event| format!("{}: {why}", event.code()));
+        self.roster().waits(place.number, Waits { why, until });
+        if let Some(event) = event {
+            self.alert(event, &text).await;
+        }
         verdict
     }
 
@@ -200,7 +226,7 @@ impl Children {
     /// Sends a dead worker's tasks back at once and answers which it had claimed. Its programs are ended first, so that
     /// none runs twice at a time.
     async fn bury(&self, worker: WorkerId) -> Vec<TaskId> {
-        let killed = orphans::kill(worker).await;
+        let killed = end_marked_aside(vec![Mark::owner(&worker.to_string())]).await;
         if killed > 0 {
             tracing::warn!(%worker, killed, "ended the programs that the worker left running");
         }

@@ -134,6 +134,9 @@ mod tests {
             lease: Duration::from_secs(3),
             usage: None,
             done: Default::default(),
+            paused: None,
+            kinds: None,
+            unhandled: Vec::new(),
         };
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }

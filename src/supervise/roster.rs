@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::time::Instant;
+
 use super::place::Orders;
 use crate::task::WorkerId;
 
@@ -21,6 +23,16 @@ struct Seat {
     worker: WorkerId,
     up: bool,
     orders: Orders,
+    /// Why nobody runs here.
+    waits: Option<Waits>,
+}
+
+/// What a place without a worker waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Waits {
+    pub(super) why: String,
+    /// Its next start; without it only a person brings one.
+    pub(super) until: Option<Instant>,
 }
 
 /// One worker of a pool.
@@ -38,7 +50,7 @@ impl Roster {
     pub(super) fn open(&mut self) -> (u64, Orders) {
         self.last += 1;
         let orders = Orders::default();
-        self.seats.insert(self.last, Seat { worker: WorkerId::new(), up: false, orders: orders.clone() });
+        self.seats.insert(self.last, Seat { worker: WorkerId::new(), up: false, orders: orders.clone(), waits: None });
         (self.last, orders)
     }
 
@@ -47,6 +59,7 @@ impl Roster {
         match self.seats.get_mut(&place) {
             Some(seat) => {
                 seat.up = true;
+                seat.waits = None;
                 seat.worker
             }
             None => WorkerId::new(),
@@ -60,6 +73,18 @@ impl Roster {
             let ended = std::mem::replace(&mut seat.worker, WorkerId::new());
             self.remember(ended);
         }
+    }
+
+    /// The place stays without a worker for now.
+    pub(super) fn waits(&mut self, place: u64, waits: Waits) {
+        if let Some(seat) = self.seats.get_mut(&place) {
+            seat.waits = Some(waits);
+        }
+    }
+
+    /// The places without a worker, apart from those whose first one is on its way.
+    pub(super) fn waiting(&self) -> Vec<Waits> {
+        self.seats.values().filter_map(|seat| seat.waits.clone()).collect()
     }
 
     pub(super) fn close(&mut self, place: u64) {

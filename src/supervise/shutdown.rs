@@ -25,7 +25,7 @@ impl Shutdown {
         Self { drain: now.child_token(), now }
     }
 
-    /// Fires `drain` at the first SIGTERM or SIGINT (Windows: Ctrl-C, Ctrl-Break, window closed, system going down) and
+    /// Fires `drain` at the first SIGTERM, SIGINT or SIGHUP (its terminal is gone; not under `nohup`) (Windows: Ctrl-C, Ctrl-Break, window closed, system going down) and
     /// `now` at the second.
     pub fn on_signals() -> io::Result<Self> {
         let mut signals = platform::Signals::listen()?;
@@ -92,19 +92,39 @@ mod platform {
     pub(super) struct Signals {
         terminate: Signal,
         interrupt: Signal,
+        /// `None`: whoever started this process wants it to outlive its terminal.
+        hangup: Option<Signal>,
     }
 
     impl Signals {
         pub(super) fn listen() -> io::Result<Self> {
-            Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+            let hangup = (!hangup_is_ignored()).then(|| signal(SignalKind::hangup())).transpose()?;
+            Ok(Self {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup,
+            })
         }
 
         pub(super) async fn recv(&mut self) -> &'static str {
             tokio::select! {
                 _ = self.terminate.recv() => "SIGTERM",
                 _ = self.interrupt.recv() => "SIGINT",
+                Some(()) = hung_up(&mut self.hangup) => "SIGHUP",
             }
         }
+    }
+
+    async fn hung_up(hangup: &mut Option<Signal>) -> Option<()> {
+        hangup.as_mut()?.recv().await
+    }
+
+    /// `nohup` and service managers ignore SIGHUP for what they start; listening would undo that.
+    fn hangup_is_ignored() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        ignored.is_some_and(|mask| mask & 1 == 1)
     }
 }
 
@@ -195,6 +215,15 @@ mod tests {
     async fn an_order_means_drain() {
         let shutdown = Shutdown::on_signals().unwrap();
         order_stop();
+        shutdown.drain.cancelled().await;
+        assert!(!shutdown.now.is_cancelled());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_lost_terminal_means_drain() {
+        let shutdown = Shutdown::on_signals().unwrap();
+        Command::new("kill").args(["-HUP", &std::process::id().to_string()]).status().unwrap();
         shutdown.drain.cancelled().await;
         assert!(!shutdown.now.is_cancelled());
     }

@@ -1,8 +1,8 @@
-//! A child's log lines: passed on to this process's own standard error, and the last ones kept for its crash report.
+//! A child's log lines: passed on to this process's own standard error, where they steer no terminal, and the last ones
+//! kept for its crash report.
 
 use std::{
     collections::VecDeque,
-    io::Write,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,6 +12,8 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+
+use crate::telemetry::Lines;
 
 /// Lines kept, and the bytes of each.
 const LINES: usize = 40;
@@ -44,6 +46,7 @@ impl Tail {
 
 async fn follow(stderr: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String>>>) {
     let (mut reader, mut line) = (BufReader::new(stderr), Vec::new());
+    let mut out = Lines::new(std::io::stderr());
     while let Ok(chunk) = reader.fill_buf().await {
         if chunk.is_empty() {
             break;
@@ -53,17 +56,17 @@ async fn follow(stderr: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String
         line.extend_from_slice(&chunk[..taken]);
         reader.consume(taken);
         if end.is_some() || line.len() >= PIECE {
-            pass_on(&mut line, &lines);
+            pass_on(&mut line, &mut out, &lines);
         }
     }
     if !line.is_empty() {
-        pass_on(&mut line, &lines);
+        pass_on(&mut line, &mut out, &lines);
     }
 }
 
-fn pass_on(line: &mut Vec<u8>, lines: &Mutex<VecDeque<String>>) {
+fn pass_on(line: &mut Vec<u8>, out: &mut Lines<std::io::Stderr>, lines: &Mutex<VecDeque<String>>) {
     // Nobody may be listening; the child's work does not depend on it.
-    let _ = std::io::stderr().lock().write_all(line);
+    let _ = out.write(line);
     let text = String::from_utf8_lossy(&line[..line.len().min(LENGTH)]).trim_end().to_owned();
     let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
     if lines.len() == LINES {

@@ -11,6 +11,9 @@ pub struct Task {
     /// Of this layout. A reader takes any version: fields it does not know are ignored, missing ones have defaults.
     pub version: u8,
     pub id: TaskId,
+    /// The name of the token that enqueued it; none where none is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enqueued_by: Option<String>,
     pub kind: String,
     #[serde(with = "binary")]
     pub payload: Payload,
@@ -45,8 +48,17 @@ pub struct Task {
     /// of an earlier generation than the store's record is a duplicate and is dropped.
     #[serde(default)]
     pub generation: u32,
+    /// How often a worker without a handler for its kind has handed it on since its last attempt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handed_on: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FailedAttempt>,
+}
+
+// Serde gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +74,26 @@ impl Task {
 
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         rmp_serde::from_slice(bytes).map_err(|error| CodecError::Decode(bytes.len(), error))
+    }
+
+    /// The unique key together with what it counts within, so that nobody meets somebody else's keys: the tenant, or the
+    /// token where there is no tenant. Names have no control characters, so no two of these are alike by chance.
+    pub fn scoped_key(&self) -> Option<String> {
+        let key = self.unique_key.as_ref()?;
+        Some(match (&self.tenant, &self.enqueued_by) {
+            (Some(tenant), _) => format!("tenant\u{1f}{tenant}\u{1f}{key}"),
+            (None, Some(token)) => format!("token\u{1f}{token}\u{1f}{key}"),
+            (None, None) => key.clone(),
+        })
+    }
+
+    /// Why it expired, in words.
+    pub fn lateness(&self) -> String {
+        let late = format!("not started before {}", self.expires_at);
+        match self.handed_on {
+            0 => late,
+            _ => format!("{late}: no worker that it came to had a handler for {:?}", self.kind),
+        }
     }
 
     /// The message that carries this task, as it stands, to its queue.
@@ -116,6 +148,7 @@ mod tests {
         Task {
             version: Task::VERSION,
             id: TaskId::new(),
+            enqueued_by: None,
             kind: "email.send".into(),
             payload: Payload::encode("hello").unwrap(),
             priority: Priority::P4,
@@ -133,6 +166,7 @@ mod tests {
             trace: None,
             result_ttl: Duration::from_secs(3600),
             generation: 2,
+            handed_on: 0,
             errors: vec![],
         }
     }
@@ -142,6 +176,19 @@ mod tests {
         let message = task().to_message().unwrap();
         assert_eq!(message.task().unwrap().to_message().unwrap(), message);
         assert_eq!(Message::from_body(message.body.clone()).unwrap(), message);
+    }
+
+    #[test]
+    fn unique_keys_count_within_the_tenant_or_else_the_token() {
+        let key = |tenant: Option<&str>, token: Option<&str>| {
+            let (tenant, enqueued_by) = (tenant.map(Into::into), token.map(Into::into));
+            Task { tenant, enqueued_by, unique_key: Some("k".into()), ..task() }.scoped_key().unwrap()
+        };
+        assert_eq!(key(Some("acme"), Some("shop")), key(Some("acme"), Some("desk")));
+        let keys = [key(None, None), key(Some("x"), None), key(Some("y"), None), key(None, Some("x"))];
+        assert!(keys.iter().enumerate().all(|(index, key)| !keys[..index].contains(key)), "{keys:?}");
+        assert_eq!(keys[0], "k", "as an earlier version has it");
+        assert_eq!(task().scoped_key(), None);
     }
 
     #[test]

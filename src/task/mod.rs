@@ -4,16 +4,25 @@
 //! Guarantees: every value here can be written to MessagePack and read back unchanged, by this version and by older
 //! or newer ones (named fields, unknown ones ignored). Never does: network, disk, clocks other than [`Timestamp::now`].
 
+pub(crate) mod document;
 mod failure;
 mod id;
 mod message;
 mod new_task;
 mod payload;
 mod priority;
+pub(crate) mod proof;
 mod queue;
+mod reading;
+mod route;
+pub(crate) mod scan;
+#[cfg(test)]
+mod scan_tests;
 pub mod span;
 mod state;
+mod text;
 mod time;
+mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
 pub use id::{TaskId, WorkerId};
@@ -22,5 +31,8 @@ pub use new_task::{NewTask, Tier};
 pub use payload::Payload;
 pub use priority::Priority;
 pub use queue::Queue;
+pub use reading::Unread;
+pub(crate) use reading::named_field;
 pub use state::{Outcome, State};
+pub use text::without_mark;
 pub use time::Timestamp;

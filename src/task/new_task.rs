@@ -69,28 +69,4 @@ impl NewTask {
     pub fn new(kind: impl Into<String>, payload: Payload) -> Self {
         Self { kind: kind.into(), payload, ..Self::default() }
     }
-
-    /// From bytes that anybody may have sent. Use this instead of plain `rmp_serde`, whose default of 1024 levels
-    /// overflows a thread's stack.
-    pub fn from_message_pack(bytes: &[u8]) -> Result<Self, rmp_serde::decode::Error> {
-        let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
-        reader.set_max_depth(Payload::DEEPEST);
-        Self::deserialize(&mut reader)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_payload_of_any_depth_is_an_error_or_a_task() {
-        for depth in [1, 100, 1000, 100_000] {
-            let head = b"\x82\xa4kind\xa1a\xa7payload";
-            let bytes = [head.as_slice(), &vec![0x91; depth], &[0xc0]].concat();
-            assert_eq!(NewTask::from_message_pack(&bytes).is_ok(), depth <= 100, "{depth}");
-            let payload = Payload::from_message_pack(bytes[head.len()..].to_vec().into());
-            assert_eq!(serde_json::to_string(&payload).is_ok(), depth <= 100, "{depth}");
-        }
-    }
 }

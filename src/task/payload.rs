@@ -1,12 +1,22 @@
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned},
+    ser::{Error, SerializeMap, SerializeSeq},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    scan::{Item, Scanner},
+    transcript,
+};
 
 /// Any JSON or MessagePack value, kept as MessagePack bytes: encoded once at the door, decoded once by the handler.
 ///
 /// With serde it stands for the value itself, whatever the format: a JSON document reads into it and it writes as
-/// JSON again. Binary strings, which JSON does not know, become arrays of numbers there.
+/// JSON again, each number as it was. Binary strings, which JSON does not know, become arrays of numbers there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Bytes);
 
@@ -27,6 +37,10 @@ impl Payload {
     /// MessagePack bytes that somebody encoded before. They are not checked here.
     pub fn from_message_pack(bytes: Bytes) -> Self {
         Self(bytes)
+    }
+
+    pub(crate) fn from_json(document: &RawValue) -> Result<Self, transcript::Fault> {
+        transcript::transcribe(document).map(|bytes| Self(bytes.into()))
     }
 
     pub fn as_message_pack(&self) -> &Bytes {
@@ -59,18 +73,59 @@ impl fmt::Debug for Payload {
 
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut reader = rmp_serde::Deserializer::from_read_ref(&self.0);
-        // Payloads are printed before they are checked, and the default of 1024 levels overflows small stacks.
-        reader.set_max_depth(Self::DEEPEST);
-        serde_transcode::transcode(&mut reader, serializer)
+        Shown { scanner: &RefCell::new(Scanner::new(&self.0)), depth: 0 }.serialize(serializer)
+    }
+}
+
+/// The value that a scanner comes to next.
+struct Shown<'a, 'b> {
+    scanner: &'a RefCell<Scanner<'b>>,
+    depth: usize,
+}
+
+impl Serialize for Shown<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let item = self.scanner.borrow_mut().next().map_err(S::Error::custom)?;
+        // Payloads are printed before they are checked, and deep ones overflow small stacks.
+        if self.depth == Payload::DEEPEST {
+            return Err(S::Error::custom(format_args!("it is nested deeper than {} levels", self.depth)));
+        }
+        let inner = Shown { depth: self.depth + 1, ..*self };
+        match item {
+            Item::Nil => serializer.serialize_unit(),
+            Item::Bool(value) => serializer.serialize_bool(value),
+            Item::Unsigned(number) => serializer.serialize_u64(number),
+            Item::Negative(number) => serializer.serialize_i64(number),
+            Item::Float(number) => serializer.serialize_f64(number),
+            Item::Text(text) => serializer.serialize_str(text),
+            Item::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Item::Extension(kind, data) => (kind, data).serialize(serializer),
+            Item::Array(count) => {
+                let mut list = serializer.serialize_seq(Some(count as usize))?;
+                (0..count).try_for_each(|_| list.serialize_element(&inner))?;
+                list.end()
+            }
+            Item::Map(count) => {
+                let mut map = serializer.serialize_map(Some(count as usize))?;
+                (0..count).try_for_each(|_| map.serialize_entry(&inner, &inner))?;
+                map.end()
+            }
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Of the text formats only JSON carries payloads; its own number type would round what is long.
+        if deserializer.is_human_readable() {
+            let document = Box::<RawValue>::deserialize(deserializer)?;
+            return Self::from_json(&document).map_err(|fault| {
+                de::Error::custom(format_args!("{}: {}", fault.route.within("the value"), fault.what))
+            });
+        }
         let mut bytes = Vec::new();
         serde_transcode::transcode(deserializer, &mut rmp_serde::Serializer::new(&mut bytes))
-            .map_err(serde::de::Error::custom)?;
+            .map_err(de::Error::custom)?;
         Ok(Self(bytes.into()))
     }
 }

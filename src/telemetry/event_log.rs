@@ -21,13 +21,15 @@ mod windows {
     use tracing::{Subscriber, level_filters::LevelFilter};
     use tracing_subscriber::{Layer, fmt, registry::LookupSpan};
 
+    use super::super::pretty::Fields;
+
     /// Sends every error to the event log. Without a source, or where the system has no event log, it does nothing.
     pub fn layer<S>(source: Option<&str>) -> Option<Box<dyn Layer<S> + Send + Sync>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let log = Arc::new(EventLog::new(source?, Level::Error).ok()?);
-        let layer = fmt::layer().with_ansi(false).without_time().with_level(false);
+        let layer = fmt::layer().fmt_fields(Fields).with_ansi(false).without_time().with_level(false);
         Some(layer.with_writer(move || Line(Arc::clone(&log))).with_filter(LevelFilter::ERROR).boxed())
     }
 

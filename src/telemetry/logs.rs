@@ -1,19 +1,25 @@
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt,
+    EnvFilter, Layer, Registry,
+    filter::{FilterFn, filter_fn},
+    fmt,
     fmt::writer::BoxMakeWriter,
     layer::{Layered, SubscriberExt},
     util::{SubscriberInitExt, TryInitError},
 };
 
-use super::rotation::Rotating;
-use crate::config::{Log, LogFormat, LogRotation};
+use super::{pretty::Fields, rotation::Rotating};
+use crate::{
+    config::{Log, LogFormat, LogRotation},
+    private,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -24,13 +30,36 @@ pub enum LogError {
 }
 
 /// What the format layer sits on.
-type Filtered = Layered<EnvFilter, Registry>;
+type Filtered = Layered<FilterFn<Harmless>, Layered<EnvFilter, Registry>>;
+type Harmless = fn(&Metadata<'_>) -> bool;
+
+/// Libraries that speak to servers. In their finer lines they write what they send: passwords, tokens, payloads.
+const SPEAKERS: [&str; 18] = [
+    "amq_protocol",
+    "amq_protocol_tcp",
+    "amq_protocol_uri",
+    "async_rs",
+    "bollard",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "kube",
+    "kube_client",
+    "lapin",
+    "native_tls",
+    "redis",
+    "reqwest",
+    "rustls",
+    "tcp_stream",
+    "tokio_rustls",
+    "tower_http",
+];
 
 /// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be looked into
 /// without touching the configuration.
 pub fn start_logs(log: &Log) -> Result<(), LogError> {
     let filter = filter(log, std::env::var("RUST_LOG").ok())?;
-    let subscriber = Registry::default().with(filter).with(layer(log)?);
+    let subscriber = filtered(filter).with(layer(log)?);
     #[cfg(windows)]
     let subscriber = subscriber.with(super::event_log::layer(log.event_source.as_deref()));
     let started = subscriber.try_init();
@@ -46,6 +75,16 @@ fn filter(log: &Log, environment: Option<String>) -> Result<EnvFilter, LogError>
     EnvFilter::try_new(&filter).map_err(|error| LogError::Filter { filter, reason: error.to_string() })
 }
 
+/// No filter, however fine, brings a secret into the log (INV-10).
+fn filtered(filter: EnvFilter) -> Filtered {
+    Registry::default().with(filter).with(filter_fn(is_harmless as Harmless))
+}
+
+fn is_harmless(line: &Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= Level::INFO || !SPEAKERS.contains(&library)
+}
+
 fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> {
     let colour = log.file.is_none() && io::stderr().is_terminal();
     let writer = match (&log.file, log.rotate) {
@@ -59,7 +98,7 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
     // A worker outlives the supervisor that read its lines; it must not mind.
     let layer = fmt::layer().with_ansi(colour).with_writer(writer).log_internal_errors(false);
     Ok(match log.format {
-        LogFormat::Pretty => layer.boxed(),
+        LogFormat::Pretty => layer.fmt_fields(Fields).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     })
 }
@@ -71,9 +110,9 @@ fn fault(path: &Path) -> impl Fn(io::Error) -> LogError {
 /// So that a restart keeps the lines that tell why it was needed.
 pub(super) fn append_to(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
+        private::folder(folder)?;
     }
-    OpenOptions::new().create(true).append(true).open(path)
+    private::append(path)
 }
 
 #[cfg(test)]
@@ -95,6 +134,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = Log { file: Some(folder.path().into()), ..Log::default() };
         assert!(layer(&log).err().unwrap().to_string().starts_with("log.file: "));
+    }
+
+    /// What the library that speaks to RabbitMQ writes when it logs in, and what others would.
+    #[test]
+    fn inv_10_no_filter_lets_libraries_write_what_they_send() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.log");
+        let log = Log { file: Some(file.clone()), rotate: LogRotation::Never, ..Log::default() };
+        for text in ["trace", "lapin=trace,redis=debug,clawpool=trace", "lapin::channels=trace,debug"] {
+            let subscriber = filtered(filter(&log, Some(text.into())).unwrap()).with(layer(&log).unwrap());
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::trace!(target: "lapin::channels", frame = ?b"\0guest\0secret", "secret");
+                tracing::debug!(target: "redis::aio", "AUTH secret");
+                tracing::trace!(target: "rustls", "secret");
+                tracing::warn!(target: "lapin::io_loop", "the socket is closed");
+                tracing::debug!(target: "clawpool::broker", "a line of ours");
+            });
+        }
+        let written = std::fs::read_to_string(file).unwrap();
+        assert!(!written.contains("secret"), "{written}");
+        assert_eq!(written.matches("the socket is closed").count(), 3, "{written}");
+        assert_eq!(written.matches("a line of ours").count(), 3, "{written}");
     }
 
     #[test]

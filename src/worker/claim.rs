@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time};
 use tokio_util::sync::CancellationToken;
 
-use super::{job::Job, lease::Vitals, settle::Ended};
+use super::{Registry, job::Job, lease::Vitals, settle::Ended};
 use crate::{
     broker::{Broker, Delivery, Receipt},
     store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub(super) struct Claimer {
     pub worker: WorkerId,
+    pub registry: Arc<Registry>,
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
     pub vitals: Arc<Vitals>,
@@ -35,14 +36,23 @@ impl Claimer {
     pub async fn rule(self, deliveries: Vec<Delivery>) -> Vec<Ruling> {
         let mut rulings: Vec<Ruling> = Vec::with_capacity(deliveries.len());
         let mut asked = Vec::with_capacity(deliveries.len());
+        let mut strange = Vec::new();
         for delivery in deliveries {
             match delivery.message.task() {
+                Ok(task) if self.hands_on(&task) => {
+                    rulings.push((delivery.receipt.queue, None));
+                    strange.push((task, delivery));
+                }
                 Ok(task) => asked.push((Arc::new(task), delivery)),
                 Err(error) => {
                     rulings.push((delivery.receipt.queue, None));
                     self.condemn(delivery, &error.to_string()).await;
                 }
             }
+        }
+        self.hand_on(strange).await;
+        if asked.is_empty() {
+            return rulings;
         }
         let claims: Vec<Claim> = asked.iter().map(|(task, _)| claim(task)).collect();
         match self.claim(&claims).await {
@@ -96,7 +106,7 @@ impl Claimer {
         };
         match verdict {
             Verdict::Run { token, crashes } if task.expires_at <= Timestamp::now() => {
-                let failure = Failure::new(ErrorClass::Timeout, format!("not started before {}", task.expires_at));
+                let failure = Failure::new(ErrorClass::Timeout, task.lateness());
                 self.end(job(token, crashes), DeadReason::Expired, failure).await;
                 None
             }
@@ -127,7 +137,7 @@ impl Claimer {
         let _ = self.settle.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
     }
 
-    async fn forget(&self, receipts: Vec<Receipt>) {
+    pub(super) async fn forget(&self, receipts: Vec<Receipt>) {
         if receipts.is_empty() {
             return;
         }
@@ -136,7 +146,7 @@ impl Claimer {
         }
     }
 
-    async fn give_back(&self, delivery: Delivery, error: &StoreError) {
+    pub(super) async fn give_back(&self, delivery: Delivery, error: &StoreError) {
         tracing::warn!(code = error.code(), %error, id = %delivery.message.id, "a held task goes back to its queue");
         if let Err(error) = self.broker.release(vec![delivery.receipt]).await {
             tracing::warn!(code = error.code(), %error, "it could not be given back; the broker will notice");
@@ -144,7 +154,7 @@ impl Claimer {
     }
 
     /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
-    async fn condemn(&self, delivery: Delivery, why: &str) {
+    pub(super) async fn condemn(&self, delivery: Delivery, why: &str) {
         let letter = DeadLetter {
             kind: "unreadable".into(),
             tenant: None,

@@ -71,7 +71,7 @@ impl Engine {
     /// Handles one event of a fetcher or a slot.
     pub fn on_event(&mut self, event: Event) {
         match event {
-            Event::Fetched(queue, batch) if self.phase == Phase::Working => {
+            Event::Fetched(queue, batch) if self.phase == Phase::Working && !self.paused.contains(&queue) => {
                 if queue.is_critical()
                     && let Some(throttle) = &mut self.throttle
                 {
@@ -128,7 +128,7 @@ impl Engine {
                 running.or_else(|| self.line.find(*id)).into_iter().for_each(|job| job.stop(why));
             }
         }
-        self.paused = orders.paused;
+        self.pause(orders.paused);
         if orders.drain {
             self.drain();
         }

@@ -30,7 +30,7 @@ impl WorkerError {
             Self::Connect(error) => error.code(),
             Self::System(_) => "CP-1503",
             Self::NoLease | Self::LeaseLost => "CP-1504",
-            Self::Broken => "CP-1505",
+            Self::Broken => "CP-1506",
             Self::Hung => "CP-1502",
         }
     }

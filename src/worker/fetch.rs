@@ -1,12 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
-use rand::RngExt;
 use tokio::{
     sync::{mpsc, watch},
     time,
 };
 
-use super::engine::Event;
+use super::{engine::Event, trouble::Trouble};
 use crate::{
     broker::{Broker, BrokerError, Consumer, Delivery, Receipt},
     config::Pacing,
@@ -17,6 +16,7 @@ use crate::{
 /// Fetches one queue's messages as the engine demands them, and rests while it demands none.
 pub(super) struct Fetcher {
     pub worker: WorkerId,
+    pub pool: String,
     pub queue: Queue,
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
@@ -29,11 +29,12 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Runs until the demand channel closes. Trouble with the broker is logged once, and tried again with backoff.
+    /// Runs until the demand channel closes. Trouble with the broker is told, and tried again with backoff.
     pub async fn run(mut self) {
-        let (mut backoff, mut consumer) = (Backoff::default(), None);
+        let mut trouble = Trouble::new(self.queue, self.pool.clone(), Arc::clone(&self.store));
+        let mut consumer = None;
         while let Err(error) = self.fetch(&mut consumer).await {
-            let pause = backoff.after(&error, self.queue);
+            let pause = trouble.pause_after(&error).await;
             tokio::select! {
                 () = time::sleep(pause) => {}
                 () = closed(&mut self.demand) => return,
@@ -123,25 +124,4 @@ impl Fetcher {
 
 async fn closed(demand: &mut watch::Receiver<usize>) {
     while demand.changed().await.is_ok() {}
-}
-
-/// Jittered waits of 50 ms to half a second between tries at a broker that does not answer: work goes on within a second of
-/// its return.
-#[derive(Default)]
-struct Backoff {
-    failures: u32,
-    last: Option<time::Instant>,
-}
-
-impl Backoff {
-    fn after(&mut self, error: &BrokerError, queue: Queue) -> Duration {
-        if self.last.is_none_or(|last| last.elapsed() > Duration::from_secs(30)) {
-            self.failures = 0;
-            tracing::warn!(code = error.code(), %error, %queue, "fetching pauses; running tasks go on");
-        }
-        self.last = Some(time::Instant::now());
-        self.failures = (self.failures + 1).min(8);
-        let most = (25u64 << self.failures).min(500);
-        Duration::from_millis(rand::rng().random_range(most / 2..=most))
-    }
 }

@@ -49,6 +49,8 @@ impl Engine {
         }
         for (queue, job) in ruled.rulings {
             match job {
+                // Its claim was under way when the pause came.
+                Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
                 Some(job) => self.line.join(job),
                 None => self.arbiter.freed(queue),
             }

@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -7,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, WorkerError, meter::Meter};
@@ -34,9 +35,20 @@ pub(super) struct Vitals {
     /// Attempts that have ended, and the microseconds that they ran.
     done: AtomicU64,
     run: AtomicU64,
+    /// Queues of which nothing starts any more.
+    paused: Mutex<Vec<Queue>>,
+    /// Something that whoever paused a queue waits to hear.
+    news: Notify,
+    /// Kinds without a handler here, with their queues, and when a task of them came last.
+    unhandled: Mutex<HashMap<(Queue, String), Instant>>,
     /// Since when every beat has arrived.
     sound_since: Mutex<Option<Instant>>,
 }
+
+/// Longer than the longest wait of a task that was handed on, so that its kind is told of for as long as it waits.
+const LATELY: Duration = Duration::from_secs(60);
+/// Kinds told of with one heartbeat: a producer may make up as many as it likes.
+const MOST_KINDS: usize = 20;
 
 impl Vitals {
     pub fn set_running(&self, queue: Queue, tasks: usize) {
@@ -47,9 +59,38 @@ impl Vitals {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// The engine starts nothing more of these. The next heartbeat says so, and comes at once when they have changed.
+    pub fn set_paused(&self, queues: &[Queue]) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if *paused != queues {
+            *paused = queues.to_vec();
+            self.news.notify_one();
+        }
+    }
+
+    fn paused(&self) -> Vec<Queue> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn attempt_ended(&self, ran: Duration) {
         self.run.fetch_add(ran.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A task of this kind came, and there is no handler for it. Whether that is news.
+    pub fn unhandled(&self, queue: Queue, kind: &str) -> bool {
+        let mut kinds = self.unhandled.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.retain(|_, at| at.elapsed() < LATELY);
+        let known = kinds.len();
+        if known < MOST_KINDS || kinds.contains_key(&(queue, kind.to_owned())) {
+            kinds.insert((queue, kind.to_owned()), Instant::now());
+        }
+        kinds.len() > known
+    }
+
+    fn lately_unhandled(&self) -> Vec<(Queue, String)> {
+        let kinds = self.unhandled.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().filter(|(_, at)| at.elapsed() < LATELY).map(|(kind, _)| kind.clone()).collect()
     }
 
     fn done(&self) -> Done {
@@ -140,6 +181,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 _ = tick.tick() => {}
+                () = self.vitals.news.notified() => {}
                 () = self.stop.cancelled() => break,
             }
             match self.beat(&mut store).await {
@@ -169,6 +211,8 @@ impl Keeper {
         self.beat.progress = self.progress.take();
         self.beat.usage = self.meter.read();
         self.beat.done = self.vitals.done();
+        self.beat.paused = Some(self.vitals.paused());
+        self.beat.unhandled = self.vitals.lately_unhandled();
         // A beat that takes longer than the lease is as good as a missed one.
         tokio::time::timeout(self.beat.lease, store.beat(&self.beat)).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable { store: "task", reason: format!("no answer within {:?}", self.beat.lease) })

@@ -36,6 +36,11 @@ impl Line {
         self.0.iter().filter_map(|waiting| waiting.front()).map(|(since, _)| *since).min()
     }
 
+    /// Those of one queue.
+    pub fn leave_of(&mut self, queue: Queue) -> Vec<Job> {
+        std::mem::take(&mut self.0[queue.index()]).into_iter().map(|(_, job)| job).collect()
+    }
+
     /// Those who have waited for `span`; with zero, everybody.
     pub fn leave(&mut self, span: Duration) -> Vec<Job> {
         let now = Instant::now();

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod fetch;
 mod filling;
+mod hand_on;
 mod handler;
 mod job;
 mod lease;
@@ -32,6 +33,7 @@ mod settle;
 mod slots;
 mod stop;
 mod throttle;
+mod trouble;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

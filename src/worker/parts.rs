@@ -53,20 +53,21 @@ impl Parts {
     ) -> Result<Self, WorkerError> {
         let retries = retry::Table::compile(&config.retry)?;
         let (broker, store) = connect(config, stop).await?;
-        let progress = Progress::default();
-        let (lease, orders) = LeaseKeeper::start(config, beat(config, id, pool), progress.clone(), stop).await?;
+        let (progress, registry) = (Progress::default(), Arc::new(registry));
+        let beat = beat(config, id, pool.clone(), registry.patterns());
+        let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
         let broken = CancellationToken::new();
-        let (fetchers, demand) = fetchers(config, id, &broker, &store, &send_events, &broken);
+        let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events, &broken);
         let slots = usize::from(config.worker.slots);
         let (arbiter, stop_grace) = (Arbiter::new(&config.worker), config.worker.stop_grace);
         let unreserved = arbiter.unreserved();
         let mut engine = Engine {
             arbiter,
-            slots: Slots::new(slots, unreserved, Arc::new(registry), progress, stop_grace, send_events.clone())?,
-            claimer: claimer(config, id, &broker, &store, &lease, &settle),
+            slots: Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events.clone())?,
+            claimer: claimer(config, id, &broker, &store, &lease, &settle, registry),
             broker: Arc::clone(&broker),
             vitals: Arc::clone(&lease.vitals),
             settle,
@@ -136,9 +137,11 @@ fn claimer(
     store: &Arc<dyn Store>,
     lease: &LeaseKeeper,
     settle: &mpsc::Sender<Ended>,
+    registry: Arc<Registry>,
 ) -> Claimer {
     Claimer {
         worker,
+        registry,
         broker: Arc::clone(broker),
         store: Arc::clone(store),
         vitals: Arc::clone(&lease.vitals),
@@ -162,6 +165,7 @@ type Demand = Vec<(Queue, watch::Sender<usize>)>;
 fn fetchers(
     config: &Config,
     worker: WorkerId,
+    pool: &str,
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
     events: &mpsc::Sender<Event>,
@@ -174,6 +178,7 @@ fn fetchers(
         demands.push((queue, send_demand));
         let fetcher = Fetcher {
             worker,
+            pool: pool.to_owned(),
             queue,
             broker: Arc::clone(broker),
             store: Arc::clone(store),
@@ -187,7 +192,7 @@ fn fetchers(
     (tasks, demands)
 }
 
-fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
+fn beat(config: &Config, worker: WorkerId, pool: String, kinds: Vec<String>) -> Beat {
     Beat {
         worker,
         pool,
@@ -202,5 +207,8 @@ fn beat(config: &Config, worker: WorkerId, pool: String) -> Beat {
         lease: config.worker.lease,
         usage: None,
         done: Default::default(),
+        paused: None,
+        kinds: Some(kinds),
+        unhandled: Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     job::{Job, Stop},
     outcome,
 };
-use crate::task::{ErrorClass, Failure, Outcome, TaskId};
+use crate::task::{ErrorClass, Failure, Outcome, Queue, TaskId};
 
 /// The two phases of a stop: running tasks may finish, then they are told to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,27 @@ impl Engine {
         self.drain();
     }
 
+    /// Nothing of these queues starts any more; what was fetched or claimed of them goes back.
+    pub fn pause(&mut self, queues: Vec<Queue>) {
+        self.paused = queues;
+        for queue in self.paused.clone() {
+            let ready = std::mem::take(&mut self.ready[queue.index()]);
+            self.give_back(ready.into_iter().map(|(delivery, _)| delivery.receipt).collect());
+            let claimed = self.line.leave_of(queue);
+            self.release(claimed);
+        }
+        self.vitals.set_paused(&self.paused);
+    }
+
     /// Claims that found no slot for `span` are taken back, as if they never were.
     pub fn release_line(&mut self, span: Duration) {
-        for job in self.line.leave(span) {
+        let late = self.line.leave(span);
+        self.release(late);
+    }
+
+    /// Claimed tasks that do not start here go back, as if nobody had claimed them.
+    pub fn release(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
             self.arbiter.freed(job.queue());
             self.settle(Arc::new(job), Outcome::Released);
         }

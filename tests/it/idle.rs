@@ -8,15 +8,17 @@ use crate::support::{Event, Proxy, Servers, System, task};
 
 /// How long the worker is listened to.
 const WINDOW: Duration = Duration::from_secs(4);
+/// Its links to Redis that give a sign of life each second: for tasks, for queues, for the lease.
+const LINKS: usize = 3;
+/// Its queues on Redis, for whose bells it waits two seconds at a time.
+const BELLS: usize = 2;
 
 #[tokio::test]
 async fn an_idle_worker_says_nothing_but_that_it_lives() {
     let servers = Servers::shared();
     let mut system = System::apart(0, servers.settings()).await;
-    let redis = Proxy::start(server(&servers.redis)).await;
-    let rabbitmq = Proxy::start(server(&servers.rabbitmq)).await;
-    let through = |url: &str, proxy: &Proxy| url.replace(&server(url), &proxy.address);
-    let (redis_url, rabbitmq_url) = (through(&servers.redis, &redis), through(&servers.rabbitmq, &rabbitmq));
+    let (redis, redis_url) = Proxy::before(&servers.redis).await;
+    let (rabbitmq, rabbitmq_url) = Proxy::before(&servers.rabbitmq).await;
     let env = [("CLAWPOOL__REDIS__URL", redis_url.as_str()), ("CLAWPOOL__RABBITMQ__URL", rabbitmq_url.as_str())];
     system.add_worker_with(&env).await;
     // It has worked on every queue before it rests.
@@ -32,8 +34,20 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
 
     let commands: Vec<String> = redis.take().iter().flat_map(|said| commands(said)).collect();
     println!("Redis heard in {WINDOW:?}: {} commands", commands.len());
-    let kinds: BTreeSet<&String> = commands.iter().collect();
-    assert!(kinds.len() == 1, "more than heartbeats: {kinds:?}");
+    let mut scripts: Vec<&String> = commands.iter().filter(|command| command.starts_with("EVALSHA")).collect();
+    scripts.sort_unstable();
+    scripts.dedup();
+    assert!(scripts.len() <= 2, "more scripts than heartbeats and looks at queues: {scripts:?}");
+    for (kind, limit) in [("PING", LINKS), ("BLPOP", BELLS)] {
+        let count = commands.iter().filter(|command| command.starts_with(kind)).count();
+        println!("of them {count} {kind}");
+        assert!(count <= limit * (WINDOW.as_secs() as usize + 1), "{count} {kind} in {WINDOW:?}");
+    }
+    let others: BTreeSet<&String> = commands
+        .iter()
+        .filter(|command| !["EVALSHA", "PING", "BLPOP"].iter().any(|known| command.starts_with(known)))
+        .collect();
+    assert!(others.is_empty(), "more than heartbeats, signs of life and waits: {others:?}");
     for said in rabbitmq.take() {
         let kinds = frames(&said);
         assert!(kinds.iter().all(|kind| *kind == HEARTBEAT), "RabbitMQ heard more than heartbeats: {kinds:?}");
@@ -42,20 +56,15 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
     system.stop().await;
 }
 
-/// host:port of an address.
-fn server(url: &str) -> String {
-    let url = reqwest::Url::parse(url).unwrap();
-    format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
-}
-
-/// Of each command its name and, for a script, which one: the first two words of RESP arrays.
+/// Of each command its name and first argument (for a script: which one), out of RESP arrays.
 fn commands(said: &[u8]) -> Vec<String> {
-    let mut words = said.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line).trim_end().to_owned());
+    let mut lines = said.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line).trim_end().to_owned());
     let mut commands = Vec::new();
-    while let Some(line) = words.next() {
-        if line.starts_with('*') {
+    while let Some(line) = lines.next() {
+        if let Some(words) = line.strip_prefix('*').and_then(|count| count.parse::<usize>().ok()) {
             // Each word follows its length.
-            commands.push(format!("{} {}", words.nth(1).unwrap_or_default(), words.nth(1).unwrap_or_default()));
+            let words: Vec<_> = (0..words.min(2)).filter_map(|_| lines.nth(1)).collect();
+            commands.push(words.join(" "));
         }
     }
     commands

@@ -12,12 +12,18 @@ mod architecture;
 mod bad_handlers;
 mod bad_input;
 mod cli;
+mod config_check;
 mod demo;
 mod examples;
 mod idle;
 mod ingress;
+mod pausing;
 mod priorities;
+mod shipped_rules;
+mod silent_links;
 mod support;
+mod unserved;
+mod values;
 mod wishes;
 
 #[cfg(unix)]
@@ -25,11 +31,15 @@ mod autoscaler;
 #[cfg(unix)]
 mod autoscaler_faults;
 #[cfg(unix)]
+mod crowd;
+#[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
 mod lost_answers;
 #[cfg(unix)]
 mod no_writes;
+#[cfg(unix)]
+mod private_files;
 #[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]
@@ -37,6 +47,12 @@ mod service;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
+mod terminal;
+#[cfg(unix)]
+mod told;
+#[cfg(unix)]
 mod worker_killed;
+#[cfg(unix)]
+mod worker_programs;
 #[cfg(unix)]
 mod worker_suspended;

@@ -3,7 +3,7 @@
 use clawpool::task::{State, TaskId};
 use serde_json::json;
 
-use crate::support::{Event, Servers, Settings, System, balance, task};
+use crate::support::{Event, Servers, Settings, System, balance, task, until};
 
 #[tokio::test]
 async fn inv_8_sigterm_lets_short_tasks_finish_and_gives_long_ones_back() {
@@ -69,4 +69,64 @@ async fn hands_over(system: &mut System, short: TaskId, long: TaskId) {
     assert_eq!((balance.completed, balance.crashes), (2, 0), "{balance:?}");
     assert_eq!(system.ledger.attempts(short), [1]);
     assert_eq!(system.ledger.attempts(long), [1, 1], "INV-8: the attempt was counted");
+}
+
+/// A worker that an operator sends away is replaced, and nobody is told of a crash.
+#[tokio::test]
+async fn a_drained_worker_is_replaced_and_is_no_crash() {
+    let system = System::embedded(1, Settings::quick()).await;
+    let first = until("a worker that its supervisor has seen", async || {
+        let workers = system.api.workers().await;
+        workers.iter().find(|info| info.beats > 10).map(|info| info.beat.worker)
+    })
+    .await;
+    system.api.post(&format!("v1/workers/{first}/drain"), &json!({})).await;
+    until("another worker", async || {
+        let workers = system.api.workers().await;
+        workers.iter().any(|info| info.alive && info.beat.worker != first).then_some(())
+    })
+    .await;
+    let crashes: clawpool::store::Page<serde_json::Value> = system.api.get("v1/workers/crashes").await;
+    assert!(crashes.items.is_empty(), "{:?}", crashes.items);
+    system.stop().await;
+}
+
+/// Its terminal is closed.
+#[cfg(unix)]
+#[tokio::test]
+async fn inv_8_sighup_drains() {
+    let mut system = System::embedded(1, Settings::quick()).await;
+    let id = system.api.enqueue(task("P3", json!({"hold": "hangup"}))).await;
+    system.ledger.happened(id, Event::Start, 1).await;
+    system.front.signal("HUP");
+    system.front.line(&["finishing what runs"]).await;
+    system.ledger.open("hangup");
+    assert!(system.front.ended().await.success());
+    assert_eq!(system.ledger.times(id, Event::Done), 1, "it was cut short");
+}
+
+/// Nobody waits for the lease of a leader whose process is gone.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_killed_up_is_followed_at_once() {
+    let mut system = System::embedded(1, Settings::quick()).await;
+    system.front.signal("KILL");
+    system.front.ended().await;
+    let since = std::time::Instant::now();
+    system.restart_up(1).await;
+    println!("recovery: kill -9 of `up` and a new one, to its first worker: {:?}", since.elapsed());
+    let started = system.front.line(&["worker started"]).await;
+    let led = system.front.line(&["\"leads\"", "autoscaler"]).await;
+    assert!(seconds(&started) - seconds(&led) < 2.0, "{led}\n{started}");
+    let serving = system.front.line(&["serving HTTP"]).await;
+    assert!(seconds(&led) - seconds(&serving) < 2.0, "it waited for a lease of 5 s: {serving}\n{led}");
+    system.stop().await;
+}
+
+/// Of the minute, by a line's own time.
+#[cfg(unix)]
+fn seconds(line: &str) -> f64 {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let time: jiff::Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
+    time.as_millisecond() as f64 / 1000.0
 }

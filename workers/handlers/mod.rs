@@ -9,6 +9,7 @@ mod http;
 mod noop;
 mod reply;
 mod request;
+mod retry_after;
 mod sleep;
 
 use std::{io, sync::Arc};
@@ -45,7 +46,7 @@ pub fn from_config(config: &Config) -> Result<Vec<Entry>, BadHandler> {
 fn build(spec: &HandlerSpec, config: &Config) -> Result<Arc<dyn Handler>, Reason> {
     let limit = usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX);
     match (&spec.exec, &spec.http) {
-        (Some(exec), None) => Ok(Arc::new(Exec::new(exec.clone(), limit, config.worker.stop_grace)?)),
+        (Some(exec), None) => Ok(Arc::new(Exec::new(exec.clone(), limit, &config.worker)?)),
         (None, Some(http)) => Ok(Arc::new(Http::new(http, limit)?)),
         _ => Err(Reason::NotOne),
     }

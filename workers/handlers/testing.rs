@@ -53,6 +53,7 @@ fn task(payload: &impl Serialize) -> Task {
     Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "test.kind".into(),
         payload: Payload::encode(payload).unwrap(),
         priority: Priority::P4,
@@ -70,6 +71,7 @@ fn task(payload: &impl Serialize) -> Task {
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         result_ttl: Duration::from_secs(1),
         generation: 1,
+        handed_on: 0,
         errors: vec![],
     }
 }

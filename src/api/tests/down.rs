@@ -7,8 +7,9 @@ use crate::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
-        Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Record, RecordFilter, Role, ScheduleStore,
-        Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, WorkerInfo, WorkerStore,
+        Fence, JournalStore, NoteStore, Orders, Outline, Page, QueueTotals, Record, RecordFilter, Requeued, Role,
+        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, Withdrawal,
+        Withdrawn, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
@@ -66,13 +67,16 @@ impl Broker for Down {
 
 down!(TaskStore, StoreError, no_store {
     admit(&[Admission]) -> Vec<Admitted>;
-    withdraw(&[TaskId]) -> ();
+    withdraw(&[Withdrawal]) -> Vec<Withdrawn>;
+    vouch(TaskId) -> bool;
     claim(WorkerId, &[Claim], bool) -> Vec<Verdict>;
     settle(WorkerId, &[Settlement]) -> Vec<bool>;
     cancel(TaskId) -> Cancelled;
     record(TaskId) -> Option<Record>;
     wait(TaskId, Duration) -> Option<Record>;
     records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
+    survey(Option<&str>, usize) -> Page<Outline>;
+    unreadable(&[TaskId]) -> Vec<TaskId>;
 });
 
 down!(ScheduleStore, StoreError, no_store {
@@ -88,7 +92,7 @@ down!(DeadStore, StoreError, no_store {
     condemn(&[DeadLetter]) -> ();
     dead(&DeadFilter, Option<&str>, usize) -> Page<DeadLetter>;
     dead_letter(TaskId) -> Option<DeadLetter>;
-    requeue(&[Message]) -> u64;
+    requeue(&[Message]) -> Requeued;
     discard(&[TaskId]) -> u64;
 });
 
@@ -107,6 +111,7 @@ down!(ControlStore, StoreError, no_store {
     paused() -> Vec<Queue>;
     take_tokens(&str, u32, f64, u32) -> (u32, Duration);
     totals() -> Vec<QueueTotals>;
+    probe() -> ();
 });
 
 down!(JournalStore, StoreError, no_store {

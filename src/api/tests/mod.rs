@@ -3,11 +3,14 @@
 mod access;
 mod alerts;
 mod bad_input;
+mod bodies;
 mod down;
+mod health;
 mod operate;
 mod outage;
 mod pool;
 mod tasks;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -17,12 +20,14 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
-use crate::{broker::Broker, config::Config, dispatch::Producer, store::Store};
+use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store};
 
 /// A server of its own for each test.
 pub(super) struct Server {
     pub(super) address: String,
     pub(super) http: reqwest::Client,
+    /// Looks when a test has it look.
+    pub(super) health: Arc<Health>,
     closing: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
 }
@@ -31,12 +36,13 @@ impl Server {
     pub(super) async fn start(config: Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).unwrap();
-        let api = Api::new(producer, broker, store, Arc::new(config));
+        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
+        let api = Api::new(producer, broker, store, Arc::new(config)).with_health(Arc::clone(&health));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let closing = CancellationToken::new();
         let serving = tokio::spawn(api.serve(listener, closing.clone()));
-        Self { address, http: reqwest::Client::new(), closing, serving }
+        Self { address, http: reqwest::Client::new(), health, closing, serving }
     }
 
     /// A server whose broker and store are away.

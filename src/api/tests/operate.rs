@@ -28,6 +28,20 @@ async fn a_dead_letter_tells_its_whole_story() {
 }
 
 #[tokio::test]
+async fn a_pause_names_who_has_not_confirmed_it() {
+    let mut config = Config::default();
+    config.worker.lease = std::time::Duration::from_millis(200);
+    let pool = Pool::start(config).await;
+    pool.beat(0).await;
+    let (_, view) = pool.post_json("/v1/queues/normal.p4/pause", "{}").await;
+    assert_eq!((&view["paused"], &view["unconfirmed"]), (&json!(true), &json!([pool.worker])), "{view}");
+    pool.beat_paused(&[Queue::P4]).await;
+    let (_, view) = pool.post_json("/v1/queues/normal.p4/pause", "{}").await;
+    assert_eq!(view.get("unconfirmed"), None, "{view}");
+    pool.stop().await;
+}
+
+#[tokio::test]
 async fn a_requeued_task_starts_as_new_and_remembers() {
     let pool = pool().await;
     let id = pool.kill(&json!({"kind": "a"}), "the line is dead").await;

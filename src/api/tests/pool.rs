@@ -7,7 +7,10 @@ use super::Server;
 use crate::{
     broker::sqlite::SqliteBroker,
     config::{Config, Synchronous},
-    store::{Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict, sqlite::SqliteStore},
+    store::{
+        Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict,
+        sqlite::{Database, SqliteStore},
+    },
     task::{DeadReason, ErrorClass, FailedAttempt, Failure, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 
@@ -15,6 +18,7 @@ use crate::{
 pub(super) struct Pool {
     server: Server,
     pub(super) store: Arc<dyn Store>,
+    database: Arc<Database>,
     pub(super) worker: WorkerId,
     _folder: TempDir,
 }
@@ -36,8 +40,14 @@ impl Pool {
         config.embedded.synchronous = Synchronous::Normal;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config).await.unwrap());
         let broker = Arc::new(SqliteBroker::open(&config).await.unwrap());
+        let database = Database::shared(&config).await.unwrap();
         let server = Server::start(config, broker, Arc::clone(&store)).await;
-        Self { server, store, worker: WorkerId::new(), _folder: folder }
+        Self { server, store, database, worker: WorkerId::new(), _folder: folder }
+    }
+
+    /// As on a disk that is full: the file grows no more.
+    pub(super) async fn fill_up(&self) {
+        self.database.write(|write| write.sql.pragma_update(None, "max_page_count", 1)).await.unwrap();
     }
 
     pub(super) async fn stop(self) {
@@ -52,7 +62,16 @@ impl Pool {
     }
 
     pub(super) async fn beat(&self, running: u32) -> Orders {
-        let beat = Beat {
+        self.store.beat(&self.beat_of(running)).await.unwrap()
+    }
+
+    /// The worker says that it starts nothing of these.
+    pub(super) async fn beat_paused(&self, paused: &[Queue]) {
+        self.store.beat(&Beat { paused: Some(paused.to_vec()), ..self.beat_of(0) }).await.unwrap();
+    }
+
+    fn beat_of(&self, running: u32) -> Beat {
+        Beat {
             worker: self.worker,
             pool: "general".into(),
             host: "here".into(),
@@ -66,8 +85,10 @@ impl Pool {
             lease: HOUR,
             usage: None,
             done: Default::default(),
-        };
-        self.store.beat(&beat).await.unwrap()
+            paused: None,
+            kinds: None,
+            unhandled: Vec::new(),
+        }
     }
 
     /// Claims a task as a worker does.
@@ -122,6 +143,7 @@ impl Pool {
         crate::task::Task {
             version: crate::task::Task::VERSION,
             id,
+            enqueued_by: None,
             kind: record.kind,
             payload: Payload::encode(&task["payload"]).unwrap(),
             priority: record.priority,
@@ -135,10 +157,11 @@ impl Pool {
             max_attempts: None,
             retry: None,
             timeout: HOUR,
-            unique_key: None,
+            unique_key: task["unique_key"].as_str().map(Into::into),
             trace: None,
             result_ttl: HOUR,
             generation: record.generation,
+            handed_on: 0,
             errors: vec![],
         }
     }

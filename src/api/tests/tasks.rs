@@ -27,6 +27,14 @@ async fn inv_1_an_answered_task_is_there() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_costs_nothing() {
+    let pool = pool().await;
+    assert_eq!(pool.post_json("/v1/tasks", "\u{feff}{\"kind\":\"a\"}").await.0, 201);
+    assert_eq!(pool.post_json("/v1/tasks", "\u{feff}[{\"kind\":\"a\"}]").await.0, 200);
+    pool.stop().await;
+}
+
+#[tokio::test]
 async fn message_pack_goes_in_and_json_comes_out() {
     let pool = pool().await;
     let one = rmp_serde::to_vec_named(&json!({"kind": "a", "payload": {"n": 1}})).unwrap();

@@ -45,8 +45,6 @@ pub(super) struct Keeper<'a, S: ?Sized> {
     wishes: Wishes,
     counts: Counts,
     inherited: Option<u32>,
-    /// The pool has just changed: the first decision to leave it as it is is written down too.
-    changed: bool,
     trouble: Option<String>,
     /// What was last wanted and could not be done, and when.
     failed: Option<(Duration, String)>,
@@ -76,7 +74,6 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             wishes: Wishes::default(),
             counts: Counts::default(),
             inherited: None,
-            changed: false,
             trouble: None,
             failed: None,
             shown: None,
@@ -218,8 +215,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
                 return;
             }
         }
-        if changes || std::mem::take(&mut self.changed) {
-            self.changed = changes;
+        if changes {
             self.write_down(order, decision).await;
         }
         if changes && !self.is_dry() && !stop.is_cancelled() {
@@ -291,7 +287,7 @@ impl<'a, S: Memory + ?Sized> Keeper<'a, S> {
             at: Timestamp::now(),
             by: self.me,
             dry_run: self.is_dry(),
-            current: decision.reading.size,
+            current: decision.reading.size.saturating_sub(self.driver.waiting()),
             draining: crew.draining,
             wanted: order.wanted,
             cause: order.cause,

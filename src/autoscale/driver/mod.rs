@@ -40,6 +40,11 @@ pub trait Driver: Send + Sync + 'static {
         None
     }
 
+    /// Members for which nothing runs: they wait for their start, longer than a start takes.
+    fn waiting(&self) -> u32 {
+        0
+    }
+
     /// Whether this worker was a member and is known to be dead. The registry may still show it alive.
     fn has_ended(&self, _: WorkerId) -> bool {
         false

@@ -59,6 +59,16 @@ impl Driver for Processes {
         Ok(())
     }
 
+    fn complaint(&self) -> Option<String> {
+        let (count, why) = self.children.waiting()?;
+        let pool = &self.children.pool().name;
+        Some(format!("{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"))
+    }
+
+    fn waiting(&self) -> u32 {
+        self.children.waiting().map_or(0, |(count, _)| count)
+    }
+
     fn has_ended(&self, worker: WorkerId) -> bool {
         self.children.has_ended(worker)
     }

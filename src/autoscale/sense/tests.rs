@@ -31,6 +31,9 @@ fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
         lease: secs(3),
         usage: None,
         done: Done::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive: true }
 }

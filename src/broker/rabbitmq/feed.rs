@@ -3,7 +3,11 @@ use std::sync::Arc;
 use futures::{FutureExt, StreamExt};
 use lapin::{message::Delivery, options::BasicCancelOptions};
 
-use super::lines::{Line, Settle};
+use super::{
+    BrokerError,
+    connect::patient,
+    lines::{Line, Settle},
+};
 
 /// One consumer on one line, from its start to its end.
 #[derive(Default)]
@@ -34,6 +38,11 @@ impl Feed {
         self.consumer = Some(consumer);
     }
 
+    pub(super) fn drop_consumer(&mut self) {
+        (self.consumer, self.stopping) = (None, false);
+        self.surplus.clear();
+    }
+
     pub(super) const fn is_started(&self) -> bool {
         self.consumer.is_some()
     }
@@ -61,16 +70,29 @@ impl Feed {
     }
 
     /// Stops consuming and gives everything back that came in meanwhile. Dropped half-way, it goes on when called again.
-    pub(super) async fn stop(&mut self) {
+    /// False when the server did not answer: then the line has ended, and all that came over it is delivered again.
+    pub(super) async fn stop(&mut self) -> bool {
         self.cancel();
+        let stopped = patient("the end of a consumer", self.drained()).await;
+        self.stopping = false;
+        let surplus = std::mem::take(&mut self.surplus);
+        if stopped.is_err() {
+            self.consumer = None;
+            self.line.as_ref().inspect(|line| line.close());
+            return false;
+        }
+        self.settle(surplus, Settle::Requeue);
+        true
+    }
+
+    /// Until the consumer has ended.
+    async fn drained(&mut self) -> Result<(), BrokerError> {
         while self.consumer.is_some() {
             if let Ok(delivery) = self.next().await {
                 self.surplus.push(delivery.delivery_tag);
             }
         }
-        self.stopping = false;
-        let surplus = std::mem::take(&mut self.surplus);
-        self.settle(surplus, Settle::Requeue);
+        Ok(())
     }
 
     /// The server's answer ends the consumer, after its last delivery.

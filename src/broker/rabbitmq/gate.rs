@@ -108,7 +108,8 @@ impl Gate {
 
     async fn ready(&self, session: &Session, queue: Queue) -> Result<u64, BrokerError> {
         let spec = self.topology.queue(queue);
-        let ready = patient(async { spec.declare(&session.channel().await?).await }).await;
+        let declare = async { spec.declare(&session.channel().await?).await };
+        let ready = patient("the declaration of a queue", declare).await;
         ready.map(u64::from).inspect_err(|_| self.link.doubt())
     }
 }

@@ -6,7 +6,10 @@ use lapin::{
     options::{BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     BrokerError,
@@ -41,6 +44,8 @@ pub(super) struct Intake {
 const WATCHDOG: Duration = Duration::from_secs(60);
 #[cfg(test)]
 const WATCHDOG: Duration = Duration::from_secs(1);
+/// How often a quiet consumer looks whether its channel is still there. That costs the server nothing.
+const GLANCE: Duration = Duration::from_secs(1);
 
 type Started = Result<(Arc<Line>, lapin::Consumer), BrokerError>;
 
@@ -73,19 +78,22 @@ impl Intake {
     /// The next delivery; consumes with `prefetch` if it does not yet. Dropping the future loses nothing.
     pub(super) async fn next(&mut self, prefetch: u16) -> Result<Delivery, BrokerError> {
         if self.feed.is_stopping() {
-            self.feed.stop().await;
+            self.end().await;
         }
         loop {
             if !self.feed.is_started() {
                 self.start(prefetch).await?;
             }
-            match tokio::time::timeout_at(self.quiet_since + WATCHDOG, self.feed.next()).await {
+            let look = self.quiet_since + WATCHDOG;
+            match timeout_at(look.min(Instant::now() + GLANCE), self.feed.next()).await {
                 Ok(Ok(delivery)) => {
                     self.quiet_since = Instant::now();
                     return Ok(delivery);
                 }
                 Ok(Err(ended)) => self.lost(ended),
-                Err(_) => self.watch().await,
+                Err(_) if self.line().is_none() => self.cut_off(),
+                Err(_) if Instant::now() >= look => self.watch().await,
+                Err(_) => {}
             }
         }
     }
@@ -110,7 +118,16 @@ impl Intake {
             // A consumer that did not start needs no stop.
             let _ = self.started().await;
         }
-        self.feed.stop().await;
+        self.end().await;
+    }
+
+    /// Whatever the server says, nothing is consumed after this.
+    async fn end(&mut self) {
+        if !self.feed.stop().await {
+            tracing::warn!(queue = %self.spec.name, "RabbitMQ does not end a consumer; its channel is given up");
+            self.link.doubt();
+            self.retire();
+        }
     }
 
     pub(super) fn settle(&self, tags: impl IntoIterator<Item = u64>, how: Settle) {
@@ -157,16 +174,30 @@ impl Intake {
     /// told when its queue was deleted and declared again.
     async fn watch(&mut self) {
         self.quiet_since = Instant::now();
-        let Some(line) = self.line() else { return };
+        let Some(line) = self.line() else { return self.cut_off() };
         let full = line.outstanding() >= usize::from(self.granted);
-        match patient(self.spec.declare(&line.channel)).await {
-            Ok(waiting) if waiting > 0 && !full => {
+        match patient("a look at a quiet queue", self.spec.declare(&line.channel)).await {
+            Ok(waiting) if waiting == 0 || full => {}
+            Ok(waiting) => {
                 tracing::warn!(queue = %self.spec.name, waiting, "nothing is delivered; the consumer starts again");
-                self.feed.stop().await;
+                self.end().await;
                 self.retire();
             }
-            _ => {}
+            Err(error) => {
+                tracing::warn!(queue = %self.spec.name, %error, "a quiet queue cannot be looked at; the consumer starts again");
+                self.link.doubt();
+                self.end().await;
+                self.retire();
+            }
         }
+    }
+
+    /// The channel has ended, and the client has not ended the consumer: nothing would come any more.
+    fn cut_off(&mut self) {
+        tracing::warn!(queue = %self.spec.name, "a consumer's channel has ended; it starts again");
+        self.link.doubt();
+        self.feed.drop_consumer();
+        self.retire();
     }
 
     /// The consumer ended by itself.
@@ -198,7 +229,7 @@ async fn consume(
 ) -> Started {
     let line = match line {
         Some(line) => line,
-        None => lines.open(patient(session.channel()).await?),
+        None => lines.open(patient("a channel", session.channel()).await?),
     };
     let start = async {
         spec.declare(&line.channel).await?;
@@ -208,7 +239,7 @@ async fn consume(
         let consumer = line.channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
         consumer.map_err(|error| fault(&error))
     };
-    match patient(start).await {
+    match patient("the start of a consumer", start).await {
         Ok(consumer) => Ok((line, consumer)),
         Err(error) => {
             lines.retire(&line);

@@ -15,6 +15,7 @@ use lapin::{
 
 use super::{
     Receipt,
+    connect::{fault, patient},
     tags::{Frame, Tags},
 };
 use crate::task::{Message, Queue, WorkerId};
@@ -60,12 +61,17 @@ impl Line {
         self.tags().outstanding()
     }
 
-    /// Ends the channel, and with it a consumer that nobody listens to: one whose start was answered too late keeps its channel
-    /// open in the client, and the server would give it messages up to its prefetch for as long as the connection lives.
+    /// Ends the channel, and with it a consumer that nobody listens to: one whose start was answered too late, or whose stop
+    /// never, keeps its channel open in the client, and the server would give it messages up to its prefetch for as long as
+    /// the connection lives.
     pub(super) fn close(&self) {
         let channel = self.channel.clone();
         // In the background: a server that is slow to start a consumer is slow to end it. A connection that fails ends it too.
-        tokio::spawn(async move { channel.close(REPLY_SUCCESS, "the consumer started too late".into()).await });
+        let close = async move {
+            let closed = channel.close(REPLY_SUCCESS, "its consumer is given up".into()).await;
+            closed.map_err(|error| fault(&error))
+        };
+        tokio::spawn(patient("the end of a channel", close));
     }
 
     /// Settles deliveries at once. Whether the channel still lives.

@@ -1,17 +1,23 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use futures::{StreamExt, stream::BoxStream};
 use lapin::{Channel, Connection, Event};
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     BrokerError, NAME,
     backoff::Backoff,
-    connect::{Role, connect, fault, unavailable},
+    connect::{Role, TIMEOUT, connect, fault, unavailable},
 };
 use crate::config::Rabbitmq;
 
@@ -51,7 +57,7 @@ impl Session {
 
 impl Link {
     pub(super) async fn open(settings: &Rabbitmq, role: Role) -> Result<Self, BrokerError> {
-        let (connection, events) = connect(settings, role).await?;
+        let (connection, events) = connect(settings, &role, TIMEOUT).await?;
         let session = Session::new(connection);
         let (sender, state) = watch::channel(State::Up(session.clone()));
         let doubt = Arc::new(Notify::new());
@@ -87,6 +93,15 @@ impl Link {
     pub(super) fn doubt(&self) {
         self.doubt.notify_one();
     }
+}
+
+/// How often an outage is told while it lasts.
+const AGAIN: Duration = Duration::from_secs(30);
+
+/// For one try to connect again: little at first, for a handshake that was cut off is answered by nobody and the next one may
+/// be; then more, for a server that has only just started may be slow.
+fn patience(tries: u32) -> Duration {
+    Duration::from_secs(1).saturating_mul(1 << tries.min(8)).min(TIMEOUT)
 }
 
 struct Supervisor {
@@ -135,12 +150,16 @@ impl Supervisor {
 
     async fn reconnect(&self) -> (Arc<Session>, BoxStream<'static, Event>) {
         let mut backoff = Backoff::default();
+        let mut told: Option<Instant> = None;
         loop {
             tokio::time::sleep(backoff.next()).await;
-            match connect(&self.settings, self.role).await {
+            match connect(&self.settings, &self.role, patience(backoff.failures())).await {
                 Ok((connection, events)) => return (Session::new(connection), events),
                 Err(error) => {
-                    tracing::debug!(role = ?self.role, %error, "RabbitMQ is not back yet");
+                    if told.is_none_or(|told| told.elapsed() >= AGAIN) {
+                        told = Some(Instant::now());
+                        tracing::warn!(role = ?self.role, %error, "RabbitMQ is not back yet");
+                    }
                     self.state.send_replace(State::Down(error.to_string().into()));
                 }
             }

@@ -52,6 +52,7 @@ const NAME: &str = "RabbitMQ";
 pub struct RabbitBroker {
     topology: Topology,
     prefetch: u16,
+    publishing: Link,
     consuming: Link,
     publisher: Publisher,
     gate: Arc<Gate>,
@@ -70,11 +71,11 @@ impl RabbitBroker {
         let publishing = Link::open(settings, Role::Publish).await?;
         let consuming = Link::open(settings, Role::Consume).await?;
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
-        let gate = Arc::new(Gate::new(publishing, topology.clone(), config.queues.clone()));
+        let gate = Arc::new(Gate::new(publishing.clone(), topology.clone(), config.queues.clone()));
         let lines = Arc::new(Lines::default());
         let sweeper = Sweeper::new(consuming.clone(), topology.clone(), lines.clone(), publisher.clone());
         let (prefetch, suspects) = (settings.prefetch, Suspects::default());
-        Ok(Self { topology, prefetch, consuming, publisher, gate, lines, suspects, sweeper })
+        Ok(Self { topology, prefetch, publishing, consuming, publisher, gate, lines, suspects, sweeper })
     }
 
     /// What became of a message, in the seam's words.
@@ -143,5 +144,16 @@ impl Broker for RabbitBroker {
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         self.sweeper.depth(queue).await
+    }
+
+    /// Publishes to nobody: the server tells a connection that it is blocked only once that one publishes.
+    async fn probe(&self) -> Result<(), BrokerError> {
+        self.consuming.session()?;
+        let fates = self.publisher.send(vec![Parcel::probe(self.topology.nobody())]).await;
+        match fates.into_iter().next() {
+            // The server's own word for it, if it has said one by now.
+            Some(Fate::Failed(error)) => self.publishing.session().and(Err(error)),
+            _ => Ok(()),
+        }
     }
 }

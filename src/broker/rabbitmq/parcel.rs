@@ -14,13 +14,21 @@ pub(super) struct Parcel {
     pub(super) routing_key: ShortString,
     pub(super) properties: BasicProperties,
     pub(super) body: Bytes,
+    /// It must reach a queue.
+    pub(super) mandatory: bool,
 }
 
 impl Parcel {
     /// For a queue by its name.
     pub(super) fn to_queue(queue: ShortString, properties: BasicProperties, body: Bytes) -> Self {
         let persistent = properties.with_delivery_mode(2);
-        Self { exchange: "".into(), routing_key: queue, properties: persistent, body }
+        Self { exchange: "".into(), routing_key: queue, properties: persistent, body, mandatory: true }
+    }
+
+    /// For nobody: the server takes it, if it takes anything, and forgets it.
+    pub(super) fn probe(nobody: ShortString) -> Self {
+        let (properties, body) = (BasicProperties::default(), Bytes::new());
+        Self { exchange: "".into(), routing_key: nobody, properties, body, mandatory: false }
     }
 
     /// Hands it to the connection at the first poll; done when the server has confirmed it. A queue that is just being
@@ -36,7 +44,7 @@ impl Parcel {
     }
 
     async fn publish(&self, channel: &Channel) -> lapin::Result<Confirmation> {
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let options = BasicPublishOptions { mandatory: self.mandatory, ..Default::default() };
         let (exchange, key) = (self.exchange.clone(), self.routing_key.clone());
         channel.basic_publish(exchange, key, options, &self.body, self.properties.clone()).await?.await
     }

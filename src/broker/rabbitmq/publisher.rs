@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     BrokerError, NAME, Parcel,
-    connect::{fault, unavailable},
+    connect::{LONG, fault, unavailable},
     link::{Link, State},
 };
 
@@ -22,10 +22,13 @@ use super::{
 #[derive(Clone)]
 pub(super) struct Publisher {
     jobs: mpsc::Sender<Job>,
+    patience: Duration,
 }
 
 struct Job {
     parcels: Vec<Parcel>,
+    /// Not sent after this.
+    deadline: Instant,
     reply: oneshot::Sender<Vec<Fate>>,
 }
 
@@ -38,14 +41,36 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    pub(super) fn lost(reason: &str) -> Self {
-        Self::Failed(unavailable(reason))
+    /// The message was sent; what became of it nobody said.
+    pub(super) fn lost(reason: impl Into<String>) -> Self {
+        Self::Failed(BrokerError::Unconfirmed { broker: NAME, reason: reason.into() })
+    }
+}
+
+/// Messages, or their bytes.
+#[derive(Clone, Copy, Default)]
+struct Load {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Load {
+    fn of(parcels: &[Parcel]) -> Self {
+        Self { messages: parcels.len(), bytes: parcels.iter().map(|parcel| parcel.body.len()).sum() }
+    }
+
+    const fn has_room(self) -> bool {
+        self.messages < Publisher::WINDOW && self.bytes < Publisher::VOLUME
     }
 }
 
 impl Publisher {
     /// Messages sent and not confirmed yet, at most (one more job apart).
     const WINDOW: usize = 4096;
+    /// And their bytes: the client keeps a copy of each until it is written.
+    const VOLUME: usize = 16 << 20;
+    /// Bytes of one job, a single longer message apart.
+    const JOB: usize = 4 << 20;
     /// Jobs that wait for the window.
     const WAITING: usize = 64;
 
@@ -53,23 +78,43 @@ impl Publisher {
         let (jobs, queue) = mpsc::channel(Self::WAITING);
         let desk = Desk { link, confirm_timeout, channel: None };
         tokio::spawn(desk.run(queue));
-        Self { jobs }
+        Self { jobs, patience: confirm_timeout }
     }
 
-    /// One fate each, in order.
-    pub(super) async fn send(&self, parcels: Vec<Parcel>) -> Vec<Fate> {
-        if parcels.is_empty() {
-            return Vec::new();
+    /// One fate each, in order. What cannot be sent in time is not sent; what was sent has its time to be confirmed.
+    pub(super) async fn send(&self, mut parcels: Vec<Parcel>) -> Vec<Fate> {
+        let mut fates = Vec::with_capacity(parcels.len());
+        let deadline = Instant::now() + self.patience;
+        while !parcels.is_empty() {
+            let rest = parcels.split_off(fitting(&parcels));
+            fates.extend(self.send_job(std::mem::replace(&mut parcels, rest), deadline).await);
         }
+        fates
+    }
+
+    async fn send_job(&self, parcels: Vec<Parcel>, deadline: Instant) -> Vec<Fate> {
         let count = parcels.len();
         let (reply, fates) = oneshot::channel();
-        let handed = self.jobs.send(Job { parcels, reply }).await;
+        let handed = self.jobs.send(Job { parcels, deadline, reply }).await;
         match (handed, fates.await) {
             (Ok(()), Ok(fates)) => fates,
             _ => vec![Fate::lost("the publisher has stopped"); count],
         }
     }
 }
+
+/// How many parcels go into one job.
+fn fitting(parcels: &[Parcel]) -> usize {
+    let mut bytes = 0;
+    let fits = |parcel: &&Parcel| {
+        bytes += parcel.body.len();
+        bytes <= Publisher::JOB
+    };
+    parcels.iter().take_while(fits).count().max(1)
+}
+
+/// How often a silence is told while it lasts.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// The publishing task. It ends when the last [`Publisher`] is gone.
 struct Desk {
@@ -81,28 +126,48 @@ struct Desk {
 
 impl Desk {
     async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut flights: FuturesUnordered<BoxFuture<'static, usize>> = FuturesUnordered::new();
-        let mut in_flight = 0;
+        let mut flights: FuturesUnordered<BoxFuture<'static, Load>> = FuturesUnordered::new();
+        let mut in_flight = Load::default();
+        // Since the last confirm, or since something waits for one.
+        let mut silent = Instant::now();
         loop {
             tokio::select! {
                 biased;
-                Some(landed) = flights.next() => in_flight -= landed,
-                job = jobs.recv(), if in_flight < Publisher::WINDOW => {
+                Some(landed) = flights.next() => {
+                    silent = Instant::now();
+                    in_flight.messages -= landed.messages;
+                    in_flight.bytes -= landed.bytes;
+                }
+                job = jobs.recv(), if in_flight.has_room() => {
                     let Some(job) = job else { return };
-                    match self.channel().await {
+                    match self.channel(job.deadline).await {
                         Ok(channel) => {
-                            in_flight += job.parcels.len();
-                            flights.push(self.flight(channel, job).boxed());
+                            let load = Load::of(&job.parcels);
+                            if flights.is_empty() {
+                                silent = Instant::now();
+                            }
+                            in_flight.messages += load.messages;
+                            in_flight.bytes += load.bytes;
+                            flights.push(self.flight(channel, job, load).boxed());
                         }
                         Err(error) => job.refuse(&error),
                     }
+                }
+                () = sleep_until(silent + LONG), if !flights.is_empty() => {
+                    tracing::warn!(messages = in_flight.messages, "RabbitMQ has confirmed nothing for {LONG:?}");
+                    // Told again when it lasts.
+                    silent = Instant::now() + AGAIN;
                 }
             }
         }
     }
 
-    async fn channel(&mut self) -> Result<Channel, BrokerError> {
+    /// A channel on which a job can be sent before its deadline.
+    async fn channel(&mut self, deadline: Instant) -> Result<Channel, BrokerError> {
         let session = self.link.session()?;
+        if Instant::now() >= deadline {
+            return Err(unavailable("what was sent before is not confirmed yet"));
+        }
         if let Some((number, channel)) = &self.channel
             && *number == session.number
             && channel.status().connected()
@@ -114,20 +179,19 @@ impl Desk {
             let confirm = channel.confirm_select(ConfirmSelectOptions::default()).await;
             confirm.map_err(|error| fault(&error)).map(|()| channel)
         };
-        let opened = tokio::time::timeout(self.confirm_timeout, open).await;
+        let opened = tokio::time::timeout_at(deadline, open).await;
         let channel = opened.unwrap_or_else(|_| Err(unavailable("no channel could be opened in time")));
         let channel = channel.inspect_err(|_| self.link.doubt())?;
         self.channel = Some((session.number, channel.clone()));
         Ok(channel)
     }
 
-    fn flight(&self, channel: Channel, job: Job) -> impl Future<Output = usize> + Send + use<> {
+    fn flight(&self, channel: Channel, job: Job, load: Load) -> impl Future<Output = Load> + Send + use<> {
         let flight = Flight { channel, link: self.link.clone(), confirm_timeout: self.confirm_timeout };
         async move {
-            let count = job.parcels.len();
             // The caller may have gone; the messages are with the server all the same.
             let _ = job.reply.send(flight.run(&job.parcels).await);
-            count
+            load
         }
     }
 }
@@ -190,10 +254,13 @@ impl Flight {
         let mut fates = Vec::with_capacity(ends.len());
         for end in ends {
             fates.push(match end {
-                None => Fate::Failed(BrokerError::Unconfirmed { broker: NAME, waited }),
+                None => Fate::lost(format!("no answer within {waited:?}")),
                 Some(Err(error)) => {
                     self.link.doubt();
-                    Fate::Failed(fault(&error))
+                    match fault(&error) {
+                        refused @ BrokerError::Refused { .. } => Fate::Failed(refused),
+                        error => Fate::lost(error.to_string()),
+                    }
                 }
                 Some(Ok(Confirmation::Nack(None))) => Fate::lost("the queue could not store the message"),
                 Some(Ok(confirmation)) => {

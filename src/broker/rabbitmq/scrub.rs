@@ -1,63 +1,139 @@
-//! Makes message headers harmless that anybody may have sent. The client decodes tables by recursion and ends the
-//! connection at text that is not UTF-8, so one message with absurd headers would kill this process, or its connection
-//! again and again. Bodies pass untouched.
+//! Makes messages harmless that anybody may have sent, before the client reads them. It decodes tables by recursion and ends
+//! the connection at text that is not UTF-8 or a header longer than a frame, so one message with absurd headers would kill
+//! this process, or its connection again and again; and it takes bodies of any size into memory. So headers that it cannot
+//! read are left out, and a body over the allowance is withheld: its message comes without one, and marked with its size.
 
 #[cfg(test)]
 mod tests;
 
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The longest body that is let through. Shared with whoever knows how much room there is.
+pub(super) type Allowance = Arc<AtomicU64>;
+
 /// Frames pass through here on their way to the client.
-#[derive(Default)]
 pub(super) struct Scrubber {
+    allowance: Allowance,
+    /// The longest frame that the client reads.
+    longest: usize,
     /// The beginning of a frame, up to the whole of one that is looked into.
     pending: Vec<u8>,
-    /// What is left of a frame that nobody looks into.
+    /// What is left of a frame that nobody looks into, and whether the client gets it.
     passing: usize,
+    dropping: bool,
+    /// Bytes to come of withheld bodies, by channel.
+    withheld: HashMap<[u8; 2], u64>,
 }
 
 /// A frame's type, channel and size before its payload, and one byte after it.
 const BEFORE: usize = 7;
 const CONTENT_HEADER: u8 = 2;
-/// Class, weight and body size come before a content header's flags.
-const FLAGS: usize = BEFORE + 12;
+const BODY: u8 = 3;
+const END: u8 = 0xce;
+/// In a content header: class and weight, then the body's size, then the flags.
+const SIZE: usize = BEFORE + 4;
+const FLAGS: usize = SIZE + 8;
+/// Properties of a longer one are left out unread.
 const LARGEST_HEADER: usize = 1 << 20;
 const DEEPEST_TABLE: usize = 16;
+/// The flag of the property that tells of a withheld body. Nobody uses it for anything else: AMQP has given it up.
+const CLUSTER_ID: u32 = 2;
 
 impl Scrubber {
-    /// Appends to `clean` as much as is known to be harmless. Fails at a header larger than any server sends.
-    pub(super) fn feed(&mut self, mut input: &[u8], clean: &mut Vec<u8>) -> Result<(), &'static str> {
+    pub(super) fn new(allowance: Allowance, longest: usize) -> Self {
+        let (pending, withheld) = (Vec::new(), HashMap::new());
+        Self { allowance, longest, pending, passing: 0, dropping: false, withheld }
+    }
+
+    /// Appends to `clean` as much as is known to be harmless.
+    pub(super) fn feed(&mut self, mut input: &[u8], clean: &mut Vec<u8>) {
         while !input.is_empty() {
             if self.passing > 0 {
                 let passed = take(&mut input, self.passing);
                 self.passing -= passed.len();
-                clean.extend_from_slice(passed);
+                if !self.dropping {
+                    clean.extend_from_slice(passed);
+                }
                 continue;
             }
-            let whole = self.wanted()?;
-            self.pending.extend_from_slice(take(&mut input, whole - self.pending.len()));
-            if self.pending.len() == BEFORE && self.pending[0] != CONTENT_HEADER {
-                self.passing = self.payload() + 1;
-                clean.append(&mut self.pending);
-            } else if self.pending.len() > BEFORE && self.pending.len() == whole {
-                scrub(&mut self.pending);
-                clean.append(&mut self.pending);
+            let wanted = self.wanted();
+            self.pending.extend_from_slice(take(&mut input, wanted - self.pending.len()));
+            if self.pending.len() == self.wanted() {
+                self.forward(clean);
             }
         }
-        Ok(())
     }
 
     /// How long the pending bytes must become.
-    fn wanted(&self) -> Result<usize, &'static str> {
-        if self.pending.len() < BEFORE {
-            return Ok(BEFORE);
+    fn wanted(&self) -> usize {
+        if self.pending.len() < BEFORE || self.pending[0] != CONTENT_HEADER {
+            return BEFORE;
         }
         match self.payload() {
-            size if size <= LARGEST_HEADER => Ok(BEFORE + size + 1),
-            _ => Err("a message header is larger than any server sends"),
+            size if size <= LARGEST_HEADER => BEFORE + size + 1,
+            _ => FLAGS,
         }
     }
 
     fn payload(&self) -> usize {
         number(&self.pending, 3).unwrap_or(0)
+    }
+
+    fn forward(&mut self, clean: &mut Vec<u8>) {
+        let (channel, size) = ([self.pending[1], self.pending[2]], self.payload());
+        match self.pending[0] {
+            CONTENT_HEADER => {
+                self.passing = BEFORE + size + 1 - self.pending.len();
+                self.dropping = true;
+                if self.passing > 0 {
+                    self.pending.extend([0, 0, END]);
+                }
+                scrub(&mut self.pending, self.longest);
+                self.withhold(channel);
+                clean.append(&mut self.pending);
+            }
+            kind => {
+                self.passing = size + 1;
+                self.dropping = kind == BODY && self.is_withheld(channel, size as u64);
+                if !self.dropping {
+                    clean.extend_from_slice(&self.pending);
+                }
+                self.pending.clear();
+            }
+        }
+    }
+
+    /// Takes the body away from a content header when it is too long.
+    fn withhold(&mut self, channel: [u8; 2]) {
+        self.withheld.remove(&channel);
+        let Some(Ok(size)) = self.pending.get(SIZE..FLAGS).map(<[u8; 8]>::try_from) else { return };
+        let length = u64::from_be_bytes(size);
+        if length <= self.allowance.load(Ordering::Relaxed) {
+            return;
+        }
+        self.withheld.insert(channel, length);
+        self.pending[SIZE..FLAGS].fill(0);
+        self.pending[FLAGS + 1] |= 1 << CLUSTER_ID;
+        let digits = length.to_string();
+        self.pending.pop();
+        self.pending.push(digits.len() as u8);
+        self.pending.extend(digits.bytes().chain([END]));
+        set_size(&mut self.pending);
+    }
+
+    fn is_withheld(&mut self, channel: [u8; 2], length: u64) -> bool {
+        let Some(left) = self.withheld.get_mut(&channel) else { return false };
+        *left = left.saturating_sub(length);
+        if *left == 0 {
+            self.withheld.remove(&channel);
+        }
+        true
     }
 }
 
@@ -73,17 +149,21 @@ fn number(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Mends one whole content header frame. Properties that cannot be mended are left out.
-fn scrub(frame: &mut Vec<u8>) {
-    if properties(frame).is_none() && frame.len() > FLAGS + 2 {
+fn scrub(frame: &mut Vec<u8>, longest: usize) {
+    if properties(frame, longest).is_none() && frame.len() > FLAGS + 2 {
         frame.truncate(FLAGS);
-        frame.extend([0, 0, 0xce]);
+        frame.extend([0, 0, END]);
     }
+    set_size(frame);
+}
+
+fn set_size(frame: &mut [u8]) {
     let size = u32::try_from(frame.len() - BEFORE - 1).unwrap_or(u32::MAX);
     frame[3..BEFORE].copy_from_slice(&size.to_be_bytes());
 }
 
 /// Walks the properties in their order: a flag each, from the highest bit. `None` when they are not what the flags say.
-fn properties(frame: &mut Vec<u8>) -> Option<()> {
+fn properties(frame: &mut Vec<u8>, longest: usize) -> Option<()> {
     let mut flags = u16::from_be_bytes([*frame.get(FLAGS)?, *frame.get(FLAGS + 1)?]);
     // Bit 1 is reserved, and bit 0 announces flags that no property has.
     if flags & 0b11 != 0 {
@@ -92,7 +172,7 @@ fn properties(frame: &mut Vec<u8>) -> Option<()> {
     let mut at = FLAGS + 2;
     for bit in (2..16).rev().filter(|bit| flags & 1 << bit != 0).collect::<Vec<_>>() {
         match bit {
-            13 => match table(frame, at) {
+            13 => match table(frame, at).filter(|_| frame.len() <= longest) {
                 Some(end) => at = end,
                 None => {
                     let end = at.checked_add(4)?.checked_add(number(frame, at)?)?;
@@ -101,6 +181,13 @@ fn properties(frame: &mut Vec<u8>) -> Option<()> {
                     flags &= !(1 << bit);
                 }
             },
+            // A producer's own would pass for ours.
+            CLUSTER_ID => {
+                let end = at + 1 + usize::from(*frame.get(at)?);
+                frame.get(at..end)?;
+                frame.drain(at..end);
+                flags &= !(1 << bit);
+            }
             11 | 12 => at += 1,
             6 => at += 8,
             _ => at = text(frame, at)?,

@@ -15,11 +15,16 @@ use tokio::{
 };
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::scrub::Scrubber;
+use super::scrub::{Allowance, Scrubber};
 
-pub(super) async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::Result<Connection> {
+pub(super) async fn connect(
+    uri: AMQPUri,
+    properties: ConnectionProperties,
+    allowance: Allowance,
+) -> lapin::Result<Connection> {
+    let longest = usize::try_from(uri.query.frame_max.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
     let runtime = lapin::runtime::default_runtime()?;
-    let connect = async |uri: AMQPUri, runtime: TokioRuntime| {
+    let connect = async move |uri: AMQPUri, runtime: TokioRuntime| {
         let tls = OwnedTLSConfig::default();
         let server = uri.connect_with_config_async(tls.as_ref(), &runtime).await?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -29,34 +34,38 @@ pub(super) async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> l
             AsyncTcpStream::Plain(near) if near.get_ref().local_addr()? == peer => {}
             _ => return Err(io::Error::other("another program of this machine got between").into()),
         }
-        tokio::spawn(relay(server.compat(), far));
+        tokio::spawn(relay(server.compat(), far, Scrubber::new(allowance.clone(), longest)));
         Ok(near)
     };
     Connection::connector(uri, runtime, connect, properties).await
 }
 
 /// Ends, and both connections with it, when either side does.
-async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream) {
+async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream, scrubber: Scrubber) {
     let (from_server, mut to_server) = tokio::io::split(server);
     let (mut from_client, to_client) = client.into_split();
     let ended = tokio::select! {
         ended = tokio::io::copy(&mut from_client, &mut to_server) => ended.map(drop),
-        ended = scrubbed(from_server, to_client) => ended,
+        ended = scrubbed(from_server, to_client, scrubber) => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection to RabbitMQ ended");
     }
 }
 
-async fn scrubbed(mut server: impl AsyncRead + Unpin, mut client: impl AsyncWrite + Unpin) -> io::Result<()> {
-    let (mut scrubber, mut clean) = (Scrubber::default(), Vec::new());
+async fn scrubbed(
+    mut server: impl AsyncRead + Unpin,
+    mut client: impl AsyncWrite + Unpin,
+    mut scrubber: Scrubber,
+) -> io::Result<()> {
+    let mut clean = Vec::new();
     let mut chunk = vec![0; 16 * 1024];
     loop {
         let length = server.read(&mut chunk).await?;
         if length == 0 {
             return Ok(());
         }
-        scrubber.feed(&chunk[..length], &mut clean).map_err(io::Error::other)?;
+        scrubber.feed(&chunk[..length], &mut clean);
         client.write_all(&clean).await?;
         clean.clear();
     }

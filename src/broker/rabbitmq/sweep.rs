@@ -35,7 +35,7 @@ impl Sweeper {
             let channel = session.channel().await?;
             self.topology.dead().declare(&channel).await.map(|ready| (channel, ready))
         };
-        let (channel, ready) = patient(look).await?;
+        let (channel, ready) = patient("a look at the dead queue", look).await?;
         if ready == 0 {
             return Ok(Vec::new());
         }
@@ -65,7 +65,7 @@ impl Sweeper {
         tracing::error!(%message, cause = wire::death(&raw.properties), "moved to the rejects");
         let properties = BasicProperties::default().with_headers(headers([("code", "CP-1205"), ("message", &message)]));
         let rejects = self.topology.rejects();
-        let moved = match rejects.declare(&line.channel).await {
+        let moved = match patient("the declaration of the rejects", rejects.declare(&line.channel)).await {
             Ok(_) => self.publisher.send(vec![Parcel::to_queue(rejects.name, properties, raw.data.into())]).await,
             Err(error) => vec![Fate::Failed(error)],
         };
@@ -76,7 +76,7 @@ impl Sweeper {
     }
 
     pub(super) async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
-        patient(self.look(queue)).await
+        patient("a look at a queue", self.look(queue)).await
     }
 
     async fn look(&self, queue: Queue) -> Result<Depth, BrokerError> {
@@ -99,7 +99,7 @@ impl Sweeper {
 async fn get(channel: &Channel, queue: &lapin::types::ShortString) -> Result<Option<Raw>, BrokerError> {
     let got =
         async { channel.basic_get(queue.clone(), BasicGetOptions::default()).await.map_err(|error| fault(&error)) };
-    patient(got).await.map(|got| got.map(|got| got.delivery))
+    patient("a look at a message", got).await.map(|got| got.map(|got| got.delivery))
 }
 
 fn condemned(line: &Line, worker: WorkerId, raw: &Raw) -> Option<Condemned> {

@@ -55,6 +55,11 @@ impl Topology {
         self.queues[queue.index()].clone()
     }
 
+    /// Where no queue is.
+    pub(super) fn nobody(&self) -> ShortString {
+        name(&self.prefix, "probe")
+    }
+
     pub(super) fn queue(&self, queue: Queue) -> Spec {
         let dead = self.dead();
         let mut arguments = if queue == Queue::High {

@@ -2,14 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use redis::RedisResult;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep,
 };
 
-use super::{BATCH, scripts, scripts::priorities, shared::Shared, waiter::Waiter};
+use super::{
+    BATCH, scripts,
+    scripts::priorities,
+    shared::{Shared, failure},
+    waiter::Waiter,
+};
 use crate::{
     broker::{BrokerError, Delivery},
+    store::redis::pulse::PULSE,
     task::{Queue, WorkerId},
 };
 
@@ -132,17 +139,17 @@ impl Feed {
 
     /// Waits until a fetch may find something. False when the consumer went to rest or away.
     async fn wait(&mut self) -> Result<bool, BrokerError> {
-        let mut waiter = match self.waiter.take() {
-            Some(waiter) => waiter,
-            None => Waiter::connect(&self.shared, self.queue).await?,
+        let waiter = match self.waiter.take() {
+            Some(waiter) => Ok(waiter),
+            None => Waiter::connect(&self.shared, self.queue).await,
+        };
+        let mut waiter = match waiter {
+            Ok(waiter) => waiter,
+            Err(error) => return Ok(self.do_without(&error).await),
         };
         let ask = tokio::select! {
             biased;
-            rung = waiter.rung(&self.shared) => {
-                rung?;
-                self.waiter = Some(waiter);
-                return Ok(true);
-            }
+            rung = waiter.rung(&self.shared) => return self.look_again(waiter, rung),
             Ok(()) = self.doubts.changed() => {
                 self.doubtful = true;
                 self.waiter = waiter.leave(&self.shared).await;
@@ -155,6 +162,34 @@ impl Feed {
             self.obey(ask).await;
         }
         Ok(false)
+    }
+
+    /// After the bell, or a spell without it.
+    fn look_again(&mut self, waiter: Waiter, rung: RedisResult<()>) -> Result<bool, BrokerError> {
+        match rung {
+            Ok(()) => self.waiter = Some(waiter),
+            Err(error) if error.is_timeout() => {
+                tracing::warn!(queue = %self.queue, "a link that waited for work gave no sign of life; it is replaced");
+                // It may have taken the bell's token.
+                self.doubtful = true;
+            }
+            Err(error) => return Err(failure(&error)),
+        }
+        Ok(true)
+    }
+
+    /// Without a connection that waits for the bell, this feed looks by itself. False when the consumer went away.
+    async fn do_without(&mut self, error: &BrokerError) -> bool {
+        tracing::debug!(queue = %self.queue, %error, "no link waits for work; this worker looks every {PULSE:?}");
+        tokio::select! {
+            () = sleep(PULSE) => true,
+            ask = self.asks.recv() => {
+                if let Some(ask) = ask {
+                    self.obey(ask).await;
+                }
+                false
+            }
+        }
     }
 
     /// An ask that comes while nothing is being fetched. A `Next` cannot: its consumer still awaits the one before.

@@ -3,9 +3,9 @@
 //! not at all. A queue's bell, a list of at most one token, wakes idle consumers.
 //!
 //! Guarantees: a message waits or is with one worker from its publish to its acknowledgement, also across a crash of any
-//! party at any moment (of Redis itself: with its append-only file on). Idle consumers send no commands. Never does:
-//! acknowledge or give back a message on behalf of a worker that no longer holds it; leave a message with a worker that
-//! lives and does not know of it.
+//! party at any moment (of Redis itself: with its append-only file on). An idle consumer sends a command a second, and
+//! hears of a message within seconds though its bell's link died in silence. Never does: acknowledge or give back a message
+//! on behalf of a worker that no longer holds it; leave a message with a worker that lives and does not know of it.
 
 mod consumer;
 mod feed;
@@ -34,7 +34,7 @@ use crate::{
     config::Config,
     store::{
         StoreError,
-        redis::{link, link::Link},
+        redis::{link::Link, pulse::PULSE},
     },
     task::{DeadReason, Message, Queue, Timestamp, WorkerId},
 };
@@ -53,15 +53,15 @@ impl RedisBroker {
     /// Connects, and refuses a server that would lose tasks.
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let link = Link::open(&config.redis).await.map_err(refusal)?;
-        let timeout = Some(link.timeout());
-        let manager =
-            Manager::new_with_config(link.client().get_connection_info().clone(), link::patient(&config.redis))
-                .map_err(|error| failure(&error))?;
+        let (timeout, quick) = (Some(link.timeout()), Some(link.timeout().min(PULSE)));
+        let options = link.alone(waiter::SPELL + PULSE);
+        let manager = Manager::new_with_config(link.client().get_connection_info().clone(), options)
+            .map_err(|error| failure(&error))?;
         let waiters = Pool::builder(manager)
             .max_size(WAITERS)
             .runtime(Runtime::Tokio1)
             .create_timeout(timeout)
-            .recycle_timeout(timeout)
+            .recycle_timeout(quick)
             .wait_timeout(timeout)
             .build()
             .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;

@@ -79,8 +79,13 @@ fn full(shared: &Shared, (position, message): &(usize, &Message)) -> Option<(usi
 }
 
 fn unconfirmed(shared: &Shared, error: &RedisError) -> BrokerError {
-    if error.is_timeout() {
-        return BrokerError::Unconfirmed { broker: "redis", waited: shared.link.timeout() };
-    }
-    failure(error)
+    let reason = if error.is_timeout() {
+        format!("no answer within {:?}", shared.link.timeout())
+    } else if error.is_io_error() && !error.is_connection_refusal() {
+        // The link broke, perhaps after the script had run.
+        error.to_string()
+    } else {
+        return failure(error);
+    };
+    BrokerError::Unconfirmed { broker: "redis", reason }
 }

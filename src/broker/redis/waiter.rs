@@ -1,4 +1,7 @@
-//! Waiting without polling, on a connection that nobody else uses meanwhile.
+//! Waiting on a connection that nobody else uses meanwhile, a spell at a time: each spell's end is a sign of life, and who
+//! waits looks by itself after it.
+
+use std::time::Duration;
 
 use deadpool_redis::{Connection, PoolError};
 use futures::future::BoxFuture;
@@ -8,7 +11,11 @@ use tokio::time::timeout;
 use super::shared::{Shared, failure};
 use crate::{broker::BrokerError, store::redis::link::Link, task::Queue};
 
-/// An exclusive connection that blocks on a queue's bell. Idle, it costs no command.
+/// How long one blocking command waits. With the second that its answer may be late, a link that died in silence is found
+/// out in three.
+pub(super) const SPELL: Duration = Duration::from_secs(2);
+
+/// An exclusive connection that blocks on a queue's bell.
 pub(super) struct Waiter {
     connection: Option<Connection>,
     /// What Redis calls the connection: the name to unblock it by.
@@ -32,14 +39,16 @@ impl Waiter {
         Ok(waiter)
     }
 
-    /// Waits for the bell. Returns when it was rung, or somebody wants this connection to look again.
-    pub(super) async fn rung(&mut self, shared: &Shared) -> Result<(), BrokerError> {
+    /// Waits for the bell. Returns when it was rung, or it is time to look again.
+    pub(super) async fn rung(&mut self, shared: &Shared) -> RedisResult<()> {
         if let (None, Some(connection)) = (&self.waiting, &self.connection) {
             let mut wire = (**connection).clone();
             let bell = format!("{}:bell:{}", shared.link.base(), self.queue);
-            self.waiting = Some(Box::pin(async move { cmd("BLPOP").arg(bell).arg(0).query_async(&mut wire).await }));
+            let spell = SPELL.as_secs();
+            self.waiting =
+                Some(Box::pin(async move { cmd("BLPOP").arg(bell).arg(spell).query_async(&mut wire).await }));
         }
-        self.answer().await.map(drop).map_err(|error| failure(&error))
+        self.answer().await.map(drop)
     }
 
     /// Stops waiting. A token that came meanwhile goes on to another consumer. `None` when the connection is spoilt.

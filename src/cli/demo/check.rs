@@ -77,10 +77,10 @@ impl<'a> Check<'a> {
         self.fates.iter().filter(|(_, expected)| expected.fate == fate).map(|(id, _)| *id).collect()
     }
 
-    /// Ended and accepted tasks of a priority.
-    pub fn progress(&self, priority: Priority) -> (usize, usize) {
+    /// Ended tasks of a priority.
+    pub fn progress(&self, priority: Priority) -> usize {
         let of = |id: &&TaskId| self.fates.get(id).is_some_and(|expected| expected.priority == priority);
-        (self.ended.keys().filter(of).count(), self.fates.keys().filter(of).count())
+        self.ended.keys().filter(of).count()
     }
 
     /// Asks after some of the open tasks. False when none is left.

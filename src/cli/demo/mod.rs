@@ -73,7 +73,7 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     for batch in plan.tasks.chunks(500) {
         enqueue(client, &mut check, batch).await?;
     }
-    show.say(&format!("{} tasks accepted", check.accepted()));
+    show.say(&format!("{} of {} tasks accepted; the last one comes later", check.accepted(), plan.count()));
     cancel(client, check.waiting_to_cancel()).await?;
     sleep(plan::SHORT_LIFE).await;
     client.order("v1/queues/background/resume").await?;

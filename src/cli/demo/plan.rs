@@ -60,6 +60,16 @@ impl Plan {
         plan
     }
 
+    /// With the one that comes last.
+    pub fn count(&self) -> usize {
+        self.tasks.len() + 1
+    }
+
+    pub fn count_of(&self, priority: Priority) -> usize {
+        let all = self.tasks.iter().chain([&self.long]);
+        all.filter(|planned| planned.priority == priority).count()
+    }
+
     fn add(&mut self, count: u32, kind: &str, priority: Priority, payload: impl Fn(u32) -> Value) {
         self.tasks.extend((0..count).map(|n| planned(kind, priority, &payload(n), Fate::Completes)));
     }
@@ -91,4 +101,17 @@ impl Plan {
 fn planned(kind: &str, priority: Priority, payload: &Value, fate: Fate) -> Planned {
     let payload = Payload::encode(payload).unwrap_or_default();
     Planned { task: NewTask::new(kind, payload), priority, fate }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_task_is_counted_from_the_start() {
+        let site = Site::prepare(None).unwrap();
+        let plan = Plan::new(2000, &site);
+        let each = Priority::ALL.map(|priority| plan.count_of(priority));
+        assert_eq!((plan.count(), each.iter().sum::<usize>()), (plan.tasks.len() + 1, plan.count()));
+    }
 }

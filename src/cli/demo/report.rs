@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::{
     cli::output::table,
+    config::Classes,
     task::{DeadReason, Priority},
 };
 
@@ -31,6 +32,8 @@ pub(super) struct Row {
     pub lost: usize,
     pub wait_p50_ms: u64,
     pub wait_p99_ms: u64,
+    /// What the class aims at.
+    pub sla_ms: u64,
 }
 
 impl Row {
@@ -38,8 +41,18 @@ impl Row {
     pub fn new(priority: Priority, waits: &[Duration]) -> Self {
         let at = |percent: usize| waits.get((waits.len() * percent / 100).min(waits.len().saturating_sub(1)));
         let millis = |percent| at(percent).map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        let (wait_p50_ms, wait_p99_ms) = (millis(50), millis(99));
-        Self { priority, accepted: 0, completed: 0, cancelled: 0, dead: 0, lost: 0, wait_p50_ms, wait_p99_ms }
+        let sla = Classes::default().get(priority).sla;
+        Self {
+            priority,
+            accepted: 0,
+            completed: 0,
+            cancelled: 0,
+            dead: 0,
+            lost: 0,
+            wait_p50_ms: millis(50),
+            wait_p99_ms: millis(99),
+            sla_ms: u64::try_from(sla.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 }
 
@@ -64,7 +77,26 @@ impl Report {
         text += &format!("cancelled  {}\nretried    {}\n", sum(|row| row.cancelled), self.retried);
         text += &format!("dead       {} ({})\n", sum(|row| row.dead), reasons.join(", "));
         text += &format!("repeated   {}\nlost       {}\n", self.repeated, sum(|row| row.lost));
+        for row in self.rows.iter().filter(|row| row.wait_p99_ms > row.sla_ms) {
+            let Row { priority, wait_p99_ms, sla_ms, .. } = row;
+            text += &format!("{priority} waited up to {wait_p99_ms} ms (p99), more than the {sla_ms} ms it aims at: ");
+            text += "all tasks came at once, and crashes took workers away\n";
+        }
         self.surprises.iter().for_each(|surprise| text += &format!("unexpected {surprise}\n"));
         text + if self.balanced() { "the ledger balances\n" } else { "THE LEDGER DOES NOT BALANCE\n" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_beyond_its_aim_is_said() {
+        let waits = |millis| [Duration::from_millis(millis)];
+        let rows = vec![Row::new(Priority::P0, &waits(340)), Row::new(Priority::P1, &waits(340))];
+        let text = Report { rows, ..Report::default() }.table();
+        assert!(text.contains("P0 waited up to 340 ms (p99), more than the 200 ms it aims at"), "{text}");
+        assert!(!text.contains("P1 waited"), "{text}");
     }
 }

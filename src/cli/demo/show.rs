@@ -8,6 +8,8 @@ use crate::{cli::failure::eprint_line, task::Priority};
 /// Live progress on standard error: a bar for each priority on a terminal, a line now and then elsewhere.
 pub(super) struct Show {
     bars: Option<(MultiProgress, Vec<ProgressBar>)>,
+    /// How many tasks each priority will have.
+    planned: [usize; Priority::ALL.len()],
     said: usize,
 }
 
@@ -18,7 +20,7 @@ impl Show {
             let bars = Priority::ALL.map(|priority| all.add(bar(priority, plan))).into_iter().collect();
             (all, bars)
         });
-        Self { bars, said: 0 }
+        Self { bars, planned: Priority::ALL.map(|priority| plan.count_of(priority)), said: 0 }
     }
 
     pub fn say(&self, text: &str) {
@@ -31,16 +33,16 @@ impl Show {
     pub fn update(&mut self, check: &Check) {
         let progress = Priority::ALL.map(|priority| check.progress(priority));
         if let Some((_, bars)) = &self.bars {
-            bars.iter().zip(progress).for_each(|(bar, (ended, _))| bar.set_position(ended as u64));
+            bars.iter().zip(progress).for_each(|(bar, ended)| bar.set_position(ended as u64));
             return;
         }
         // A line each tenth of the way.
-        let ended: usize = progress.iter().map(|(ended, _)| ended).sum();
-        let tenth = ended * 10 / check.accepted().max(1);
+        let ended: usize = progress.iter().sum();
+        let tenth = ended * 10 / self.planned.iter().sum::<usize>().max(1);
         if tenth > self.said {
             self.said = tenth;
-            let each =
-                Priority::ALL.iter().zip(progress).map(|(priority, (ended, all))| format!("{priority} {ended}/{all}"));
+            let each = Priority::ALL.iter().zip(progress.iter().zip(self.planned));
+            let each = each.map(|(priority, (ended, planned))| format!("{priority} {ended}/{planned}"));
             eprint_line(&each.collect::<Vec<_>>().join("  "));
         }
     }
@@ -53,8 +55,7 @@ impl Show {
 }
 
 fn bar(priority: Priority, plan: &Plan) -> ProgressBar {
-    let tasks = plan.tasks.iter().filter(|planned| planned.priority == priority).count();
     let style =
         ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(tasks as u64).with_prefix(priority.to_string()).with_style(style)
+    ProgressBar::new(plan.count_of(priority) as u64).with_prefix(priority.to_string()).with_style(style)
 }

@@ -26,6 +26,7 @@ fn tasks_table() {
         kind: kind.into(),
         priority: Priority::P4,
         tenant: None,
+        enqueued_by: None,
         state,
         attempt: 1,
         crashes: 0,
@@ -54,8 +55,11 @@ fn queues_table() {
         oldest_age_ms: ready.map(|_| 61_000),
         limit: 1000,
         paused: queue == Queue::High,
+        workers: 1,
+        unhandled: Vec::new(),
         totals,
         error,
+        unconfirmed: vec![],
     };
     let queues = [view(Queue::P0, Some(12), None), view(Queue::High, None, Some("RabbitMQ is away".into()))];
     insta::assert_snapshot!(queues::listing(&queues));
@@ -93,6 +97,9 @@ fn workers_table() {
         lease: Duration::from_secs(3),
         usage: None,
         done: Default::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     let worker =
         |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };

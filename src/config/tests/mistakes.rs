@@ -1,6 +1,36 @@
 use super::*;
 
 #[test]
+fn a_variable_with_one_underscore_is_refused_with_the_right_name() {
+    for (name, right) in [
+        ("CLAWPOOL_WORKER_SLOTS", "CLAWPOOL__WORKER__SLOTS"),
+        ("CLAWPOOL_WORKER_STOP_GRACE", "CLAWPOOL__WORKER__STOP_GRACE"),
+        ("CLAWPOOL_WORKER__SLOTS", "CLAWPOOL__WORKER__SLOTS"),
+        ("CLAWPOOL_REDIS_URL", "CLAWPOOL__REDIS__URL"),
+    ] {
+        let error = load("", &[(name, "20")], &[]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(right), "{error}");
+    }
+    for name in ["CLAWPOOL_CONFIG", "CLAWPOOL_POOL", "CLAWPOOL_URL", "CLAWPOOL_WORKER_ID", "CLAWPOOL_IMAGE"] {
+        load("", &[(name, "20")], &[]).unwrap();
+    }
+    let own = [("CLAWPOOL_REDIS_URL", "redis://h")];
+    assert!(load("redis.url = \"env:CLAWPOOL_REDIS_URL\"", &own, &[]).is_ok());
+}
+
+#[test]
+fn a_raw_letter_in_a_password_is_refused_with_the_fix() {
+    for raw in ["p@ss", "pa#ss", "pa/ss", "pa?ss", "a@b/c"] {
+        for (key, scheme) in [("redis.url", "redis"), ("rabbitmq.url", "amqp")] {
+            let error = load(&format!("{key} = '{scheme}://user:{raw}@host/0'"), &[], &[]).unwrap_err().to_string();
+            assert!(error.contains(&format!("CP-1012 {key}")) && error.contains("%xx"), "{error}");
+            assert!(!error.contains(raw), "{error}");
+        }
+    }
+    assert!(load("redis.url = 'redis://user:p%40ss%2F@host/0'", &[], &[]).is_ok());
+}
+
+#[test]
 fn inv_9_every_mistake_is_in_one_report() {
     let text = r#"
 profil = "cluster"

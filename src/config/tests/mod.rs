@@ -92,10 +92,30 @@ fn the_production_file_loads() {
 
 #[test]
 fn a_dump_loads_again_and_is_the_same() {
-    let config = load("worker.slots = 20\nrules = []\nlimits.payload = 1000", &[], &[]).unwrap();
-    let dump = config.to_toml();
-    assert_eq!(load(&dump, &[], &[]).unwrap().to_toml(), dump);
-    assert!(dump.contains("payload = \"1000 B\""), "{dump}");
+    let own = "\n[[rules]]\nkinds = ['mine']\npriority = 'P1'\n[[rules]]\nkinds = ['voice.*']\npriority = 'P2'";
+    for rules in ["rules = []", own, "classes.replace_rules = true", &format!("classes.replace_rules = true{own}")] {
+        let config = load(&format!("worker.slots = 20\nlimits.payload = 1000\n{rules}"), &[], &[]).unwrap();
+        let dump = config.to_toml();
+        assert_eq!(load(&dump, &[], &[]).unwrap().to_toml(), dump);
+        assert!(dump.contains("payload = \"1000 B\""), "{dump}");
+    }
+}
+
+/// A kind of the shipped table keeps its priority when a user adds a rule for another one.
+#[test]
+fn own_rules_come_before_the_shipped_ones_and_replace_them_by_name_alone() {
+    let own = "[[rules]]\nkinds = ['mine']\npriority = 'P1'";
+    let extended = load(own, &[], &[]).unwrap();
+    assert_eq!(extended.rules.iter().filter(|rule| !rule.is_shipped()).count(), 1);
+    assert_eq!((extended.rules[0].priority, &extended.rules[1..]), (Priority::P1, &Config::default().rules[..]));
+    let by_flag = load("", &[], &["rules=[{kinds=['mine'],priority='P1'}]"]).unwrap();
+    assert_eq!(by_flag.rules, extended.rules);
+    let replaced = load(&format!("classes.replace_rules = true\n{own}"), &[], &[]).unwrap();
+    assert_eq!(replaced.rules, extended.rules[..1]);
+    assert!(load("classes.replace_rules = true", &[], &[]).unwrap().rules.is_empty());
+    // A shipped rule that one of the user's own leaves nothing is gone, which is no mistake.
+    let all = load("[[rules]]\nkinds = ['*']\npriority = 'P6'", &[], &[]).unwrap();
+    assert_eq!(all.rules.len(), 1);
 }
 
 /// `clawpool up` hands its overrides to its workers this way.

@@ -24,7 +24,7 @@ fn inv_10_secrets_never_print() {
     let text = "redis.url = 'redis://u:p@ss/hunter2@h:1/0?pass=hunter2'\n[[handlers]]\nkind = 'a'\n\
         exec = { command = ['x'], env = { KEY = 'hunter2' } }\n[[handlers]]\nkind = 'b'\n\
         http = { url = 'http://u:hunter2@h/', headers = { authorization = 'env:AUTH' } }\n\
-        [[api.tokens]]\nname = 'a'\nsecret = 'hunter2-hunter2-hunter2'\nscopes = ['read']";
+        [[api.tokens]]\nname = 'a'\nsecret = 'hunter2-is-long-enough'\nscopes = ['read']";
     let environment = [("AUTH", "hunter2")];
     let mut config = load(&text.replace("p@ss/hunter2", "hunter2"), &environment, &[]).unwrap();
     config.redis.url = "redis://u:p@ss/hunter2@h:1/0?pass=hunter2".into();

@@ -6,8 +6,9 @@ mod limits;
 mod pools;
 mod restart;
 mod rules;
-mod servers;
+pub(super) mod servers;
 mod tasks;
+mod tenants;
 mod worker;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::{Config, key::Key, report::Report};
 
 pub(super) fn validate(config: &Config, report: &mut Report) {
     servers::check(config, report);
+    tenants::check(&config.api.tokens, report);
     tasks::check(config, report);
     rules::check(&config.rules, report);
     worker::check(config, report);

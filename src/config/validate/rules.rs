@@ -2,13 +2,13 @@ use globset::Glob;
 use serde_json::Value;
 
 use super::{Key, Report};
-use crate::config::{Rule, kinds};
+use crate::config::Rule;
 
 pub(super) fn check(rules: &[Rule], report: &mut Report) {
     for (index, rule) in rules.iter().enumerate() {
         let key = Key::from("rules").index(index);
         conditions(&key, rule, report);
-        if let Some(earlier) = rules[..index].iter().position(|earlier| covers(earlier, rule)) {
+        if let Some(earlier) = rules[..index].iter().position(|earlier| earlier.covers(rule)) {
             let earlier_key = Key::from("rules").index(earlier);
             let shown = report.original(&earlier_key);
             let text = format!("{shown} matches every task that it matches, so it never decides");
@@ -41,24 +41,4 @@ fn conditions(key: &Key, rule: &Rule, report: &mut Report) {
         let rule = "a field is compared with text, a number or true/false";
         report.refuse(&field.name("equals"), &test.equals, rule, "compare with a single value");
     }
-}
-
-/// Whether `earlier` matches every task that `later` matches. False when that cannot be told.
-fn covers(earlier: &Rule, later: &Rule) -> bool {
-    let within = match (earlier.due_within, later.due_within) {
-        (None, _) => true,
-        (Some(earlier), Some(later)) => later <= earlier,
-        (Some(_), None) => false,
-    };
-    within
-        && subset(&earlier.tenants, &later.tenants, |wide, narrow| wide == narrow)
-        && subset(&earlier.tiers, &later.tiers, |wide, narrow| wide == narrow)
-        && subset(&earlier.kinds, &later.kinds, |wide, narrow| kinds::covers(wide, narrow))
-        && (earlier.field.is_none() || earlier.field == later.field)
-}
-
-/// An empty list is no condition.
-fn subset<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
-    earlier.is_empty()
-        || (!later.is_empty() && later.iter().all(|narrow| earlier.iter().any(|wide| covers(wide, narrow))))
 }

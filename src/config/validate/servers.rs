@@ -40,10 +40,23 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
         Err(error) => format!("it is not an address ({error})"),
         Ok(url) if !schemes.contains(&url.scheme()) => format!("its scheme is not {}", schemes.join(" or ")),
         Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host".to_owned(),
-        Ok(_) => return,
+        Ok(_) => match raw_in_password(url) {
+            Some(letter) => {
+                format!("its user or password has a raw {letter:?}, so that the host is not what was meant")
+            }
+            None => return,
+        },
     };
     let fix = format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
     report.judge("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
+}
+
+/// A letter that ends the user and password, or the host, earlier than was meant: `amqp://user:pa#ss@host` names the host
+/// `user` and the port `pa`. The last `@` stands before the host, since no host, path or database has one.
+fn raw_in_password(url: &str) -> Option<char> {
+    let (_, rest) = url.split_once("://")?;
+    let (credentials, _) = rest.rsplit_once('@')?;
+    credentials.chars().find(|letter| matches!(letter, '@' | '#' | '/' | '?' | '[' | ']' | ' ' | '\\'))
 }
 
 /// Passwords that come with a server or with an example are everybody's.
@@ -51,14 +64,18 @@ fn known_password(key: &str, url: &str, report: &mut Report) {
     const KNOWN: [&str; 9] =
         ["guest", "password", "changeme", "change-me", "secret", "admin", "redis", "rabbitmq", "clawpool"];
     let Ok(parsed) = Url::parse(url) else { return };
-    let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     let known = parsed.password().is_some_and(|password| KNOWN.contains(&password.to_lowercase().as_str()));
-    if known && !is_loopback {
+    if known && !is_here(&parsed) {
         let rule = "a well-known password is none, and this server is not on this machine alone";
         let fix = "give the server a random password, as `clawpool init` makes them";
         report.judge("CP-1010", &[&Key::from(key)], secret::redact(url), rule, fix);
     }
+}
+
+/// Whether an address leads to this machine alone.
+pub(in crate::config) fn is_here(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn encryption(url: &str, report: &mut Report) {
@@ -88,6 +105,7 @@ fn heartbeat(config: &Config, report: &mut Report) {
 }
 
 fn api(api: &Api, report: &mut Report) {
+    at_least_one(&Key::from("api.connections"), u64::from(api.connections), report);
     let tokens = Key::from("api.tokens");
     if !api.listen.ip().is_loopback() && api.tokens.is_empty() {
         let rule = "an address beyond this machine needs tokens, or anybody could run tasks";
@@ -102,9 +120,9 @@ fn api(api: &Api, report: &mut Report) {
             report.refuse(&key.name("name"), format!("{:?}", token.name), rule, "name who uses it");
         }
         let secret = token.secret.expose_secret();
-        if secret.len() < 16 && !secret::is_reference(secret) {
+        if let Some(problem) = weakness(secret).filter(|_| !secret::is_reference(secret)) {
             let fix = "use 16 random characters or more, for example from `openssl rand -hex 24`";
-            report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, "the secret is too short", fix);
+            report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, problem, fix);
         }
         if earlier.iter().any(|other| other.secret.expose_secret() == secret) {
             let rule = "another token has the same secret";
@@ -113,6 +131,43 @@ fn api(api: &Api, report: &mut Report) {
         if token.scopes.is_empty() {
             let fix = "name some of enqueue, priority, read and admin";
             report.refuse(&key.name("scopes"), "[]", "a token without scopes allows nothing", fix);
+        }
+    }
+}
+
+/// Why a secret is soon guessed.
+fn weakness(secret: &str) -> Option<&'static str> {
+    let bytes = secret.as_bytes();
+    let different = bytes.iter().collect::<std::collections::HashSet<_>>().len();
+    let repeats = |unit: usize| bytes.iter().skip(unit).zip(bytes).all(|(later, earlier)| later == earlier);
+    if bytes.len() < 16 {
+        Some("the secret is too short")
+    } else if different < 5 || (1..=bytes.len() / 2).any(repeats) {
+        Some("the secret repeats itself, which is soon guessed")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_that_repeat_themselves_are_weak() {
+        let repeated = [
+            "a".repeat(40),
+            "ab".repeat(20),
+            "12341234123412341".into(),
+            "secret".repeat(3),
+            "passwordpassword".into(),
+        ];
+        for secret in repeated {
+            assert_eq!(weakness(&secret), Some("the secret repeats itself, which is soon guessed"), "{secret}");
+        }
+        assert!(weakness("fifteen letters").is_some());
+        for secret in ["a1b2c3d4e5f60718", "producer-token-1", "f3a9c0d17e6b4825f3a9c0d17e6b4826"] {
+            assert_eq!(weakness(secret), None, "{secret}");
         }
     }
 }

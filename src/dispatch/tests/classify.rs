@@ -61,13 +61,15 @@ fn numbers_and_truth_in_the_payload_are_compared_by_value() {
 
 #[test]
 fn an_explanation_shows_what_would_hold() {
+    let short = NewTask { result_ttl: Some(seconds(1)), ..task("voice.call") };
+    assert_eq!(explain(&Config::default(), &short).result_ttl, seconds(600), "results.dedupe is the least");
     let explanation = explain(&Config::default(), &NewTask { delay: Some(seconds(1)), ..task("voice.call") });
     insta::assert_snapshot!(serde_json::to_string_pretty(&explanation).unwrap(), @r#"
     {
       "priority": "P0",
       "queue": "critical.p0",
       "rule": 0,
-      "because": "rules[0] is the first that matches",
+      "because": "the shipped rule for voice.*, twilio.* is the first that matches",
       "due_at": "2027-01-15T08:00:01.000Z",
       "expires_at": "2027-01-15T08:05:01.000Z",
       "sla": "200ms",

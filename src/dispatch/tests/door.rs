@@ -36,6 +36,11 @@ fn every_broken_rule_has_its_code_and_its_field() {
         (NewTask { result_ttl: Some(Duration::MAX), ..task("a") }, "CP-1116", "result_ttl"),
         (NewTask { priority: Some(Priority::P0), ..task("a") }, "CP-1117", "priority"),
         (NewTask { id: Some(TaskId::from_bytes([0; 16])), ..task("a") }, "CP-1118", "id"),
+        (payload(Payload::encode(&[1.0, f64::NAN]).unwrap()), "CP-1121", "payload[1]"),
+        (payload(Payload::encode(&std::collections::HashMap::from([(1, "a")])).unwrap()), "CP-1121", "payload.1"),
+        (payload(Payload::from_message_pack(b"\x82\xa1a\x01\xa1a\x02".as_slice().into())), "CP-1122", "payload.a"),
+        (NewTask { not_before: Some(Timestamp::from_millis(1_900_000_000)), ..task("a") }, "CP-1123", "not_before"),
+        (NewTask { expires_at: Some(Timestamp::from_millis(1_900_000_000)), ..task("a") }, "CP-1123", "expires_at"),
     ];
     for (task, code, field) in cases {
         let shown = format!("{:.200}", format!("{task:?}"));
@@ -83,6 +88,6 @@ fn times_are_counted_from_the_start() {
     let own = admit(NewTask { delay: Some(seconds(60)), ttl: Some(seconds(5)), ..task("a") }).unwrap();
     assert_eq!(own.message.expires_at, NOW + seconds(65));
     // A start that is already past means: at once.
-    let past = NewTask { not_before: Some(Timestamp::from_millis(5)), ..task("email.send") };
+    let past = NewTask { not_before: Some(Timestamp::from_millis(1_700_000_000_000)), ..task("email.send") };
     assert_eq!(admit(past).unwrap().at, None);
 }

@@ -1,12 +1,12 @@
 //! `Producer` on real brokers and stores.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::pool::{NO_RIGHTS, Pool, email, keyed, redis, sqlite};
 use crate::{
     broker::BrokerError,
     config::Config,
-    dispatch::{Accepted, Fault},
+    dispatch::{Accepted, Bearer, Fault, Rights},
     store::{Cancelled, RecordFilter},
     task::{NewTask, Payload, Priority, Queue, TaskId},
 };
@@ -92,7 +92,7 @@ async fn refusals_of_the_broker_say_when_to_come_back(config: Config) {
     let cases = [
         (BrokerError::Unavailable { broker, reason: reason() }, Fault::Busy),
         (BrokerError::Blocked { broker, reason: reason() }, Fault::Busy),
-        (BrokerError::Unconfirmed { broker, waited: Duration::from_secs(5) }, Fault::Busy),
+        (BrokerError::Unconfirmed { broker, reason: reason() }, Fault::Busy),
         (BrokerError::Refused { broker, reason: reason() }, Fault::Internal),
     ];
     for (error, fault) in cases {
@@ -106,7 +106,7 @@ async fn refusals_of_the_broker_say_when_to_come_back(config: Config) {
     let holder = pool.record_only(keyed("k")).await;
     let error = BrokerError::Unavailable { broker, reason: reason() };
     let refused = pool.refusing(error).enqueue(vec![keyed("k")], NO_RIGHTS).await.remove(0).unwrap_err();
-    assert!(refused.is_retryable());
+    assert!(refused.is_retryable() && refused.id == Some(holder), "{refused}");
     assert!(pool.store.record(holder).await.unwrap().is_some(), "somebody else's record was withdrawn");
 }
 
@@ -116,6 +116,76 @@ async fn of_many_at_once_with_one_key_one_is_added(config: Config) {
     let accepted: Vec<Accepted> = answers.into_iter().map(Result::unwrap).collect();
     assert_eq!(accepted.iter().filter(|accepted| !accepted.duplicate).count(), 1);
     assert!(accepted.iter().all(|other| other.id == accepted[0].id));
+}
+
+/// Rights of a token, for these tenants alone.
+fn token(name: &str, tenants: &[&str]) -> Rights {
+    let tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
+    Rights { priority: false, bearer: Some(Arc::new(Bearer { name: name.to_owned(), tenants })) }
+}
+
+async fn unique_keys_count_within_the_tenant_or_the_token(config: Config) {
+    let pool = Pool::open(config).await;
+    let of = |tenant: Option<&str>| NewTask { tenant: tenant.map(Into::into), ..keyed("invoice-7") };
+    let enqueue = async |task, rights| pool.producer.enqueue(vec![task], rights).await.remove(0).unwrap();
+    let acme = enqueue(of(Some("acme")), token("shop", &[])).await;
+    let mut seen = vec![acme.id];
+    for (tenant, rights) in [
+        (Some("evil"), token("other", &[])),
+        (None, token("other", &[])),
+        (None, token("shop", &[])),
+        (None, NO_RIGHTS),
+    ] {
+        let accepted = enqueue(of(tenant), rights.clone()).await;
+        assert!(!accepted.duplicate && !seen.contains(&accepted.id), "{tenant:?} {rights:?}");
+        seen.push(accepted.id);
+        assert_eq!(enqueue(of(tenant), rights).await.id, accepted.id, "the same once more");
+    }
+    let colleague = enqueue(of(Some("acme")), token("desk", &[])).await;
+    assert_eq!((colleague.id, colleague.duplicate), (acme.id, true), "a tenant's keys are its own, not its token's");
+    let record = pool.store.record(acme.id).await.unwrap().unwrap();
+    assert_eq!((record.tenant.as_deref(), record.enqueued_by.as_deref()), (Some("acme"), Some("shop")));
+}
+
+async fn a_strangers_id_is_refused_and_its_task_left_alone(config: Config) {
+    let pool = Pool::open(config).await;
+    let task = NewTask { id: Some(TaskId::new()), ..email() };
+    // As after the death of its dispatcher: whoever repeats it speaks for it.
+    pool.record_only_by(task.clone(), &token("shop", &[])).await;
+    let stranger = NewTask { payload: Payload::encode("mine").unwrap(), ..task.clone() };
+    let refused = pool.producer.enqueue(vec![stranger], token("other", &[])).await.remove(0).unwrap_err();
+    assert_eq!((refused.code, refused.fault, refused.field.as_deref()), ("CP-1126", Fault::Forbidden, Some("id")));
+    assert_eq!(pool.ready(Queue::P4).await, 0);
+    let again = pool.producer.enqueue(vec![task], token("shop", &[])).await.remove(0).unwrap();
+    assert!(again.duplicate && pool.ready(Queue::P4).await == 1);
+}
+
+async fn a_token_enqueues_for_its_tenants_alone(config: Config) {
+    let pool = Pool::open(config).await;
+    let of = |tenant: Option<&str>| NewTask { tenant: tenant.map(Into::into), ..email() };
+    let both = ["acme", "beta"];
+    for (tenant, tenants, expected) in [
+        (None, &both[..1], Ok("acme")),
+        (Some("acme"), &both[..1], Ok("acme")),
+        (Some("beta"), &both[..1], Err(())),
+        (Some("beta"), &both, Ok("beta")),
+        (Some("evil"), &both, Err(())),
+        (None, &both, Err(())),
+    ] {
+        let rights = token("shop", tenants);
+        match (pool.producer.enqueue(vec![of(tenant)], rights.clone()).await.remove(0), expected) {
+            (Ok(accepted), Ok(expected)) => {
+                let record = pool.store.record(accepted.id).await.unwrap().unwrap();
+                assert_eq!(record.tenant.as_deref(), Some(expected));
+            }
+            (Err(refused), Err(())) => {
+                assert_eq!((refused.code, refused.fault), ("CP-1125", Fault::Forbidden));
+                assert_eq!(refused.field.as_deref(), Some("tenant"));
+                assert_eq!(pool.producer.explain(&of(tenant), &rights).await.unwrap_err(), refused);
+            }
+            (answer, _) => panic!("{tenant:?} with {tenants:?}: {answer:?}"),
+        }
+    }
 }
 
 macro_rules! on {
@@ -140,6 +210,9 @@ macro_rules! suite {
             inv_1_a_record_without_a_message_is_mended,
             refusals_of_the_broker_say_when_to_come_back,
             of_many_at_once_with_one_key_one_is_added,
+            unique_keys_count_within_the_tenant_or_the_token,
+            a_strangers_id_is_refused_and_its_task_left_alone,
+            a_token_enqueues_for_its_tenants_alone,
         );)*
     };
 }

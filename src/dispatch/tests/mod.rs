@@ -1,9 +1,9 @@
 mod classify;
 mod door;
+mod doubt;
 mod enqueue;
 mod pool;
 mod properties;
-mod scan;
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const ALL: Rights = Rights { priority: true };
+const ALL: Rights = Rights { priority: true, bearer: None };
 
 fn task(kind: &str) -> NewTask {
     NewTask::new(kind, Payload::null())
 }
 
 fn admit(task: NewTask) -> Result<Admission, Rejection> {
-    Door::new(&Config::default()).unwrap().admit(task, Rights::default(), NOW)
+    Door::new(&Config::default()).unwrap().admit(task, &Rights::default(), NOW)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -38,5 +38,5 @@ fn rule(priority: Priority) -> Rule {
 }
 
 fn explain(config: &Config, task: &NewTask) -> Explanation {
-    Door::new(config).unwrap().explain(task, ALL, NOW).unwrap()
+    Door::new(config).unwrap().explain(task, &ALL, NOW).unwrap()
 }

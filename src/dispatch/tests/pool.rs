@@ -12,7 +12,7 @@ use crate::{
     task::{Message, NewTask, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 
-pub(super) const NO_RIGHTS: Rights = Rights { priority: false };
+pub(super) const NO_RIGHTS: Rights = Rights { priority: false, bearer: None };
 
 /// A pool of its own, gone with the folder or under a prefix that nobody else uses.
 pub(super) struct Pool {
@@ -59,8 +59,12 @@ impl Pool {
 
     /// A dispatcher that dies between recording a task and publishing it.
     pub(super) async fn record_only(&self, task: NewTask) -> TaskId {
+        self.record_only_by(task, &NO_RIGHTS).await
+    }
+
+    pub(super) async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
         let door = Door::new(&self.config).unwrap();
-        let admission = door.admit(task, NO_RIGHTS, Timestamp::now()).unwrap();
+        let admission = door.admit(task, rights, Timestamp::now()).unwrap();
         self.store.admit(std::slice::from_ref(&admission)).await.unwrap();
         admission.message.id
     }

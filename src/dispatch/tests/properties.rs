@@ -44,9 +44,9 @@ proptest! {
     #[test]
     fn what_passes_the_door_is_sound(new in new_task(), rules in rules(), may in any::<bool>()) {
         let door = Door::new(&config(rules)).unwrap();
-        let rights = Rights { priority: may };
-        let explained = door.explain(&new, rights, NOW);
-        match door.admit(new.clone(), rights, NOW) {
+        let rights = Rights { priority: may, bearer: None };
+        let explained = door.explain(&new, &rights, NOW);
+        match door.admit(new.clone(), &rights, NOW) {
             Err(rejection) => prop_assert_eq!(explained.unwrap_err(), rejection),
             Ok(admission) => {
                 let (task, explained) = (admission.message.task().unwrap(), explained.unwrap());

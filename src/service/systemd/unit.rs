@@ -49,6 +49,7 @@ Type=exec
 ExecStart={}
 {}EnvironmentFile=-/etc/clawpool/{name}.env
 StateDirectory={name}
+StateDirectoryMode=0700
 WorkingDirectory=%S/{name}
 Restart=on-failure
 RestartSec=5s

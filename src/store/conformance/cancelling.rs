@@ -8,7 +8,11 @@ pub(crate) async fn waiting_tasks_end_at_once(fixture: &dyn Fixture) {
     let queued = admit(&*store, Priority::P4).await;
     let delayed = message(Priority::P4);
     store.admit(&[Admission { at: Some(Timestamp::now() + HOUR), ..admission(&delayed) }]).await.unwrap();
-    for message in [queued, delayed] {
+    // Waits on its queue by its record, and in the set by its message: a worker put it there for another one.
+    let handed_on = admit(&*store, Priority::P4).await;
+    let entry = Scheduled { message: handed_on.clone(), at: Timestamp::now() + HOUR };
+    store.schedule(&[entry]).await.unwrap();
+    for message in [queued, delayed, handed_on] {
         assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::Done);
         let record = store.record(message.id).await.unwrap().unwrap();
         assert_eq!(record.state, State::Cancelled);

@@ -2,6 +2,10 @@
 
 use super::*;
 
+const fn taken(taken: u64) -> Requeued {
+    Requeued { taken, kept: 0 }
+}
+
 pub(crate) async fn condemn_marks_and_lists(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (known, unknown) = (admit(&*store, Priority::P4).await, message(Priority::P1));
@@ -120,7 +124,7 @@ pub(crate) async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture)
     let message = admit(&*store, Priority::P4).await;
     store.condemn(&[letter(&message, DeadReason::Expired)]).await.unwrap();
     let next = next_generation(&message, 0);
-    assert_eq!(store.requeue(std::slice::from_ref(&next)).await.unwrap(), 1);
+    assert_eq!(store.requeue(std::slice::from_ref(&next)).await.unwrap(), taken(1));
     assert!(store.dead_letter(message.id).await.unwrap().is_none());
     let record = store.record(message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.generation, record.attempt), (State::Scheduled, 1, 0));
@@ -138,8 +142,8 @@ pub(crate) async fn requeue_counts_only_letters_that_are_there(fixture: &dyn Fix
     let (dead, alive) = (admit(&*store, Priority::P4).await, admit(&*store, Priority::P4).await);
     store.condemn(&[letter(&dead, DeadReason::Expired)]).await.unwrap();
     let messages = [next_generation(&dead, 0), next_generation(&alive, 0), message(Priority::P4)];
-    assert_eq!(store.requeue(&messages).await.unwrap(), 1);
-    assert_eq!(store.requeue(&messages).await.unwrap(), 0, "it is taken out once");
+    assert_eq!(store.requeue(&messages).await.unwrap(), taken(1));
+    assert_eq!(store.requeue(&messages).await.unwrap(), taken(0), "it is taken out once");
     assert_eq!(state(&*store, &alive).await, State::Queued);
     assert_eq!(store.scheduled(None, 10).await.unwrap().items.len(), 1);
 }
@@ -154,5 +158,34 @@ pub(crate) async fn discard_keeps_the_record(fixture: &dyn Fixture) {
     assert!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.is_empty());
     assert_eq!(state(&*store, &message).await, State::Dead);
     assert_eq!(claim(&*store, WorkerId::new(), &message).await, Verdict::Drop);
-    assert_eq!(store.requeue(&[next_generation(&message, 0)]).await.unwrap(), 0);
+    assert_eq!(store.requeue(&[next_generation(&message, 0)]).await.unwrap(), taken(0));
+}
+
+pub(crate) async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (fence, worker) = (lead(&*store).await, worker(&*store).await);
+    let with_key = |key: &str| message_with(Priority::P4, |task| task.unique_key = Some(key.into()));
+    let mut dead = ["hourly"; 4].map(with_key).to_vec();
+    dead.push(with_key("daily"));
+    store.condemn(&dead.iter().map(|message| letter(message, DeadReason::Expired)).collect::<Vec<_>>()).await.unwrap();
+    let next: Vec<_> = dead.iter().map(|message| next_generation(message, 0)).collect();
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 2, kept: 3 });
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "letters that wait count alone");
+    let letters = store.dead(&DeadFilter::default(), None, 10).await.unwrap().items;
+    assert_eq!(letters.len(), 3);
+    assert_eq!(state(&*store, &letters[0].message).await, State::Dead);
+    // A task of its key is known to whoever enqueues another one.
+    let newcomer = Admission { unique_key: Some("hourly".into()), ..admission(&message(Priority::P4)) };
+    let answers = store.admit(std::slice::from_ref(&newcomer)).await.unwrap();
+    assert_eq!(answers, [Admitted::Existing(next[0].id)]);
+    // Once it is over, another one may go, unless a new task was quicker.
+    let due = store.due(fence, 10).await.unwrap().messages;
+    store.promoted(fence, &due.iter().map(|due| (due.id, due.generation)).collect::<Vec<_>>()).await.unwrap();
+    let claimed = start(&*store, worker, &next[0]).await;
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "running is not finished");
+    assert!(settle(&*store, worker, claimed, completed()).await);
+    assert_eq!(store.admit(std::slice::from_ref(&newcomer)).await.unwrap(), [Admitted::New]);
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 });
+    assert_eq!(store.cancel(newcomer.message.id).await.unwrap(), Cancelled::Done);
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 1, kept: 2 });
 }

@@ -16,6 +16,7 @@ pub(crate) mod notes;
 pub(crate) mod sample;
 pub(crate) mod schedule;
 pub(crate) mod settling;
+pub(crate) mod survey;
 pub(crate) mod waiting;
 pub(crate) mod workers;
 
@@ -23,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub(crate) use self::sample::{eventually, guarded, message, message_with};
+pub(crate) use self::sample::{Log, eventually, guarded, message, message_with};
 use super::*;
 use crate::{
     config::Config,
@@ -37,6 +38,9 @@ use crate::{
 pub(crate) trait Fixture: Send + Sync {
     /// A handle of its own on the backend, as another process would have.
     async fn store(&self) -> Arc<dyn Store>;
+
+    /// Writes over a task's record what no version of this crate would have written.
+    async fn garble(&self, id: TaskId);
 }
 
 /// The configuration for the cases: the heartbeat leaves a stalled test machine room.
@@ -71,6 +75,10 @@ macro_rules! suite {
             admission::a_unique_key_admits_one_of_many_at_once,
             admission::a_delayed_task_is_scheduled_in_the_same_step,
             admission::withdraw_forgets_task_key_and_entry,
+            admission::a_record_remembers_the_token_that_enqueued_it,
+            admission::a_withdrawn_tasks_late_message_is_dropped,
+            admission::a_withdrawn_id_can_be_admitted_again_and_runs_once,
+            admission::what_began_or_is_vouched_for_is_not_withdrawn,
             claiming::runs_queued_and_unknown_tasks,
             claiming::inv_2_one_of_many_claims_runs,
             claiming::older_generations_are_dropped_newer_ones_run,
@@ -116,6 +124,7 @@ macro_rules! suite {
             dead::pages_latest_first,
             dead::requeue_schedules_the_next_generation,
             dead::requeue_counts_only_letters_that_are_there,
+            dead::requeue_keeps_one_unfinished_task_for_each_unique_key,
             dead::discard_keeps_the_record,
             workers::beats_register_and_renew,
             workers::drain_is_ordered_with_every_beat,
@@ -132,6 +141,10 @@ macro_rules! suite {
             control::another_handle_sees_every_write,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
+            survey::an_unreadable_record_costs_its_own_task_alone,
+            survey::a_batch_goes_on_beside_an_unreadable_record,
+            survey::a_task_whose_record_was_set_aside_can_be_enqueued_again,
+            survey::a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read,
             journal::comes_latest_first_and_by_subject,
             journal::pages_through_every_entry,
             journal::keeps_its_latest_entries_and_only_about_so_many,
@@ -149,7 +162,14 @@ macro_rules! suite {
 pub(crate) use {cases, suite};
 
 fn admission(message: &Message) -> Admission {
-    Admission { message: message.clone(), kind: "test.echo".into(), tenant: None, unique_key: None, at: None }
+    Admission {
+        message: message.clone(),
+        kind: "test.echo".into(),
+        tenant: None,
+        enqueued_by: None,
+        unique_key: None,
+        at: None,
+    }
 }
 
 /// Admits one new task of this priority.
@@ -238,6 +258,9 @@ pub(crate) fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
         lease,
         usage: None,
         done: Default::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     }
 }
 

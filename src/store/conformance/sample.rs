@@ -1,6 +1,12 @@
-//! Made-up tasks, and the two ways in which a case may wait.
+//! Made-up tasks, the two ways in which a case may wait, and what it said to the log.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tracing::subscriber::{DefaultGuard, set_default};
 
 use crate::task::{Message, Payload, Priority, Task, TaskId, Timestamp};
 
@@ -14,6 +20,7 @@ pub(crate) fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -
     let mut task = Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: "test.echo".into(),
         payload: Payload::encode("hello").unwrap(),
         priority,
@@ -31,6 +38,7 @@ pub(crate) fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -
         trace: None,
         result_ttl: Duration::from_secs(3600),
         generation: 0,
+        handed_on: 0,
         errors: Vec::new(),
     };
     change(&mut task);
@@ -47,4 +55,33 @@ pub(crate) async fn eventually(mut probe: impl AsyncFnMut() -> bool) {
 /// Turns a case that hangs into one that fails.
 pub(crate) async fn guarded<T>(case: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(120), case).await.expect("the case hangs: it waits for what never comes")
+}
+
+/// What this thread, and so all of a single-threaded test, says to the log.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// For as long as the guard lives.
+    pub(crate) fn capture() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, set_default(subscriber))
+    }
+
+    /// In how many lines it said so.
+    pub(crate) fn count(&self, part: &str) -> usize {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).lines().filter(|line| line.contains(part)).count()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

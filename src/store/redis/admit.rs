@@ -1,8 +1,8 @@
-//! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step.
+//! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step; and taking that back.
 
 use super::{BATCH, MARGIN, RedisStore, corrupt, millis, packed, record, scripts};
 use crate::{
-    store::{Admission, Admitted, StoreError},
+    store::{Admission, Admitted, StoreError, Withdrawal, Withdrawn},
     task::TaskId,
 };
 
@@ -28,6 +28,32 @@ impl RedisStore {
             }
         }
         Ok(answers)
+    }
+
+    pub(super) async fn withdraw_all(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        let mut answers = Vec::with_capacity(tasks.len());
+        for chunk in tasks.chunks(BATCH) {
+            let mut call = self.call(&scripts::WITHDRAW);
+            call.arg(millis(MARGIN));
+            for Withdrawal { id, until } in chunk {
+                call.arg(id.as_bytes());
+                match until {
+                    Some(until) => call.arg(until.as_millis()),
+                    None => call.arg(""),
+                };
+            }
+            let letters: Vec<u8> = self.run::<String>(&call).await?.into_bytes();
+            answers.extend(letters.into_iter().map(withdrawn));
+        }
+        Ok(answers)
+    }
+}
+
+fn withdrawn(letter: u8) -> Withdrawn {
+    match letter {
+        b'd' => Withdrawn::Done,
+        b'w' => Withdrawn::Wanted,
+        _ => Withdrawn::TooLate,
     }
 }
 

@@ -11,6 +11,9 @@ use crate::{
     task::{Queue, WorkerId},
 };
 
+/// Nobody reads it.
+const PROBE_KEPT: Duration = Duration::from_mins(1);
+
 #[async_trait]
 impl ControlStore for RedisStore {
     async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
@@ -48,6 +51,12 @@ impl ControlStore for RedisStore {
         call.arg(bucket).arg(want).arg(per_second).arg(burst);
         let (got, wait): (u32, u64) = self.run(&call).await?;
         Ok((got, Duration::from_micros(wait)))
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let mut set = cmd("SET");
+        set.arg(format!("{}:probe", self.link.base())).arg("1").arg("PX").arg(millis(PROBE_KEPT));
+        self.link.send::<()>(&set).await.map_err(|error| link::failure(&error))
     }
 
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {

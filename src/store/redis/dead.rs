@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BATCH, RedisStore, corrupt, cursor::Cursor, millis, packed, record, scripts};
 use crate::{
-    store::{DeadFilter, DeadLetter, DeadStore, Page, StoreError},
+    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
     task::{DeadReason, Failure, Message, TaskId, Timestamp},
 };
 
@@ -61,10 +61,12 @@ impl DeadStore for RedisStore {
             call.arg(millis(self.results.dead));
             for letter in chunk {
                 let message = &letter.message;
-                // Of a message that cannot be decoded, the attempts are not known either.
-                let attempt = message.task().map_or(0, |task| task.attempt);
+                // Of a message that cannot be decoded, nothing more is known.
+                let task = message.task().ok();
+                let attempt = task.as_ref().map_or(0, |task| task.attempt);
+                let token = task.as_ref().and_then(|task| task.enqueued_by.as_deref());
                 call.arg(message.id.as_bytes()).arg(message.generation).arg(&letter.kind);
-                call.arg(message.priority.index()).arg(letter.tenant.as_deref().unwrap_or(""));
+                call.arg(message.priority.index()).arg(&*record::pack_whose(letter.tenant.as_deref(), token));
                 call.arg(message.enqueued_at.as_millis()).arg(attempt).arg(encode(letter)?);
                 call.arg(letter.died_at.as_millis()).arg(record::pack_failure(&letter.failure)?);
             }
@@ -114,20 +116,23 @@ impl DeadStore for RedisStore {
         found.map(|bytes| decode(&bytes)).transpose()
     }
 
-    async fn requeue(&self, messages: &[Message]) -> Result<u64, StoreError> {
-        let mut taken = 0;
+    async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError> {
+        let mut all = Requeued::default();
         for chunk in messages.chunks(BATCH) {
             let mut call = self.call(&scripts::REQUEUE);
             for message in chunk {
                 let task = message.task().map_err(corrupt)?;
                 call.arg(message.id.as_bytes()).arg(message.generation).arg(&task.kind).arg(message.priority.index());
-                call.arg(task.tenant.as_deref().unwrap_or("")).arg(task.unique_key.as_deref().unwrap_or(""));
+                call.arg(&*record::pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref()));
+                call.arg(task.scoped_key().unwrap_or_default());
                 call.arg(message.enqueued_at.as_millis()).arg(message.expires_at.as_millis());
                 call.arg(task.attempt).arg(packed::pack(message));
             }
-            taken += self.run::<u64>(&call).await?;
+            let (taken, kept): (u64, u64) = self.run(&call).await?;
+            all.taken += taken;
+            all.kept += kept;
         }
-        Ok(taken)
+        Ok(all)
     }
 
     async fn discard(&self, ids: &[TaskId]) -> Result<u64, StoreError> {

@@ -1,21 +1,22 @@
-//! News over one subscription: who waits in this process is woken, and woken to look again after every outage.
+//! News over one subscription: who waits in this process is woken.
+//!
+//! Guarantees: whoever waits hears of what happened, or looks by itself about once a second for as long as no subscription
+//! is proved alive, and once more when there is one again. Never does: ask for news before somebody waits for some.
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use futures::StreamExt;
-use redis::{RedisError, aio::PubSubStream, cmd};
 use tokio::{
     sync::{oneshot, watch},
-    time::sleep,
+    time::{Instant, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::link::{Link, failure};
-use crate::{store::StoreError, task::TaskId};
+use super::{link::Link, pulse::PULSE, subscription::Subscription};
+use crate::task::TaskId;
 
 /// Who waits in this process, and for what.
 pub(super) struct Events {
@@ -23,43 +24,49 @@ pub(super) struct Events {
     due: watch::Sender<()>,
 }
 
-/// Subscribes, and keeps at it until the handle is dropped.
-pub(super) async fn listen(link: &Link) -> Result<(Arc<Events>, AbortOnDropHandle<()>), StoreError> {
-    let events = Arc::new(Events { ends: Mutex::default(), due: watch::Sender::new(()) });
-    let stream = subscribe(link).await.map_err(|error| failure(&error))?;
-    let listener = tokio::spawn(follow(events.clone(), link.clone(), stream));
-    Ok((events, AbortOnDropHandle::new(listener)))
+/// The events of one store, and the task that hears of them.
+pub(super) struct Listener {
+    pub(super) events: Arc<Events>,
+    _task: AbortOnDropHandle<()>,
 }
 
-async fn follow(events: Arc<Events>, link: Link, mut stream: PubSubStream) {
+impl Listener {
+    /// Subscribes, and keeps at it until it is dropped.
+    pub(super) fn start(link: &Link) -> Self {
+        let events = Arc::new(Events { ends: Mutex::default(), due: watch::Sender::new(()) });
+        let task = tokio::spawn(follow(events.clone(), link.clone()));
+        Self { events, _task: AbortOnDropHandle::new(task) }
+    }
+}
+
+async fn follow(events: Arc<Events>, link: Link) {
     loop {
+        let mut subscription = subscribe(&events, &link).await;
         // Whatever happened without a subscription went unheard: everybody is to look.
         events.wake_all();
-        while let Some(message) = stream.next().await {
-            events.hear(message.get_payload_bytes());
+        while let Some(news) = subscription.next().await {
+            events.hear(&news);
         }
-        stream = subscribe_again(&link).await;
     }
 }
 
-async fn subscribe(link: &Link) -> Result<PubSubStream, RedisError> {
-    let mut subscriber = link.subscriber().await?;
-    subscriber.subscribe(format!("{}:ev", link.base())).await?;
-    // Those who are woken next will ask the server, and a server that still loads its file would refuse them.
-    link.send::<i64>(cmd("EXISTS").arg(link.base())).await?;
-    Ok(subscriber.into_on_message())
-}
-
-async fn subscribe_again(link: &Link) -> PubSubStream {
-    let mut pause = Duration::from_millis(50);
-    loop {
-        match subscribe(link).await {
-            Ok(stream) => return stream,
-            Err(error) => tracing::debug!(%error, "no news from Redis"),
+/// Until there is one, everybody looks by itself.
+async fn subscribe(events: &Events, link: &Link) -> Subscription {
+    let (since, mut told) = (Instant::now(), false);
+    let mut opening = pin!(Subscription::persist(link));
+    let subscription = loop {
+        if let Ok(subscription) = timeout(PULSE, &mut opening).await {
+            break subscription;
         }
-        sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-        pause = (pause * 2).min(Duration::from_secs(1));
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!("no news from Redis: whoever waits for a task's end or a due time looks every {PULSE:?}");
+        }
+        events.wake_all();
+    };
+    if told {
+        tracing::info!(waited = ?since.elapsed(), "there is news from Redis again");
     }
+    subscription
 }
 
 impl Events {

@@ -5,23 +5,32 @@ use std::{sync::Arc, time::Duration};
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError,
     ServerErrorKind,
-    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
+    aio::{ConnectionManager, ConnectionManagerConfig},
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 use secrecy::ExposeSecret;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{script::Call, server, trouble::Trouble};
+use super::{
+    pulse::{Pulse, Wire, is_doubtful},
+    script::Call,
+    server,
+    trouble::Trouble,
+};
 use crate::{config, store::StoreError};
 
 /// A peer that is gone without a word (its machine lost power) is noticed after this.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// One shared, pipelined connection to Redis that mends itself: a command during an outage fails soon, a command after
-/// it succeeds. Cheap to clone.
+/// it succeeds. One that died in silence is found out by its [`Pulse`]. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Link {
     client: Client,
-    manager: ConnectionManager,
+    wire: watch::Receiver<Wire>,
+    doubted: watch::Sender<u64>,
+    _pulse: Arc<AbortOnDropHandle<()>>,
     /// `{prefix}`: what every key starts with, and the hash tag that keeps them in one slot.
     base: Arc<str>,
     timeout: Duration,
@@ -32,14 +41,20 @@ impl Link {
     pub(crate) async fn open(settings: &config::Redis) -> Result<Self, StoreError> {
         let client = client(settings)?;
         let options = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(connect_timeout(settings)))
+            .set_connection_timeout(Some(connect_timeout(settings.timeout)))
             .set_response_timeout(Some(settings.timeout))
             .set_number_of_retries(2)
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(Duration::from_millis(200))
             .set_pipeline_buffer_size(1024);
-        let manager = ConnectionManager::new_with_config(client.clone(), options).await.map_err(|e| failure(&e))?;
-        let link = Self { client, manager, base: base(&settings.prefix)?, timeout: settings.timeout };
+        let manager = ConnectionManager::new_with_config(client.clone(), options.clone());
+        let manager = manager.await.map_err(|error| failure(&error))?;
+        let (doubted, doubts) = watch::channel(0);
+        let (sender, wire) = watch::channel(Wire { number: 1, manager });
+        let pulse = Pulse { client: client.clone(), options, wire: sender, doubted: doubts };
+        let pulse = Arc::new(AbortOnDropHandle::new(tokio::spawn(pulse.keep())));
+        let (base, timeout) = (base(&settings.prefix)?, settings.timeout);
+        let link = Self { client, wire, doubted, _pulse: pulse, base, timeout };
         server::check(&link).await?;
         Ok(link)
     }
@@ -58,12 +73,17 @@ impl Link {
 
     /// Sends one command.
     pub(crate) async fn send<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RedisError> {
-        match command.query_async(&mut self.manager.clone()).await {
+        let Wire { number, mut manager } = self.wire.borrow().clone();
+        let answer = match command.query_async(&mut manager).await {
             // The manager hands out the failure of an attempt to connect that may be long past. The command was not
             // sent, so a second try, which awaits a fresh attempt, does nothing twice.
-            Err(error) if error.is_connection_refusal() => command.query_async(&mut self.manager.clone()).await,
+            Err(error) if error.is_connection_refusal() => command.query_async(&mut manager).await,
             answer => answer,
+        };
+        if answer.as_ref().is_err_and(is_doubtful) {
+            self.doubted.send_if_modified(|doubted| std::mem::replace(doubted, number.max(*doubted)) < number);
         }
+        answer
     }
 
     /// Runs a script. A server that does not know it (any more) gets its text.
@@ -76,23 +96,24 @@ impl Link {
         }
     }
 
-    /// A connection of its own for subscriptions.
-    pub(crate) async fn subscriber(&self) -> Result<PubSub, RedisError> {
-        self.client.get_async_pubsub().await
+    /// Changes when another connection has taken the place of one that was silent or led to the wrong server.
+    pub(super) fn wire(&self) -> watch::Receiver<Wire> {
+        self.wire.clone()
     }
-}
 
-/// For connections that wait in a blocking command for as long as it takes.
-pub(crate) fn patient(settings: &config::Redis) -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(Some(connect_timeout(settings)))
+    /// For a connection of one's own, on which each answer comes within `answer` or has failed.
+    pub(crate) fn alone(&self, answer: Duration) -> AsyncConnectionConfig {
+        let options = AsyncConnectionConfig::new().set_response_timeout(Some(answer));
+        options.set_connection_timeout(Some(connect_timeout(self.timeout)))
+    }
 }
 
 pub(crate) fn failure(error: &RedisError) -> StoreError {
     Trouble::of(error).into()
 }
 
-fn connect_timeout(settings: &config::Redis) -> Duration {
-    settings.timeout.min(Duration::from_secs(1))
+fn connect_timeout(timeout: Duration) -> Duration {
+    timeout.min(Duration::from_secs(1))
 }
 
 fn client(settings: &config::Redis) -> Result<Client, StoreError> {

@@ -1,8 +1,9 @@
 //! The Store in Redis. Each method is one script, so it happens whole or not at all; all its clocks are the server's.
 //! News (a watched task is over, an earlier due time) comes over one subscription for each store.
 //!
-//! Guarantees: what a method answered is in Redis, and on disk as its `appendfsync` says; nobody polls; an outage makes
-//! calls fail with `Unavailable` and is over by itself. Never does: keep anything in this process that Redis does not.
+//! Guarantees: what a method answered is in Redis, and on disk as its `appendfsync` says; nobody polls while its links
+//! give a sign of life, and nobody waits for a link that gives none; an outage makes calls fail with `Unavailable` and is
+//! over by itself. Never does: keep anything in this process that Redis does not.
 
 mod admit;
 mod claim;
@@ -14,25 +15,27 @@ mod journal;
 pub(crate) mod link;
 mod notes;
 pub(crate) mod packed;
+pub(crate) mod pulse;
 mod record;
 mod schedule;
 pub(crate) mod script;
 mod scripts;
 mod server;
 mod settle;
+mod subscription;
+mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trouble;
 mod workers;
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::OnceLock, time::Duration};
 
 use redis::FromRedisValue;
-use tokio_util::task::AbortOnDropHandle;
 
 use self::{
-    events::Events,
+    events::{Events, Listener},
     link::Link,
     script::{Call, Script},
 };
@@ -48,8 +51,8 @@ const BATCH: usize = 1000;
 
 pub struct RedisStore {
     link: Link,
-    events: Arc<Events>,
-    _listener: AbortOnDropHandle<()>,
+    /// From the first wait on: most processes never wait.
+    listener: OnceLock<Listener>,
     results: Results,
     /// Silence of an owner that allows a takeover.
     quiet: Duration,
@@ -61,15 +64,17 @@ impl RedisStore {
     /// Connects, and refuses a server that would lose tasks.
     pub async fn open(config: &Config) -> Result<Self, StoreError> {
         let link = Link::open(&config.redis).await?;
-        let (events, listener) = events::listen(&link).await?;
         Ok(Self {
             link,
-            events,
-            _listener: listener,
+            listener: OnceLock::new(),
             results: config.results.clone(),
             quiet: config.worker.heartbeat.mul_f64(1.5),
             crashes: config.worker.crashes,
         })
+    }
+
+    fn events(&self) -> &Events {
+        &self.listener.get_or_init(|| Listener::start(&self.link)).events
     }
 
     fn call(&self, script: &'static Script) -> Call {

@@ -1,5 +1,7 @@
 //! Task records: reading one, and walking through all.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, BufMut, Bytes};
 use redis::cmd;
 
@@ -35,11 +37,28 @@ pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(failure).map_err(corrupt)
 }
 
+/// Parts the two in a record's second value. Neither has control characters.
+const BY: char = '\u{1e}';
+
+/// The tenant and the token that enqueued the task. In one value, which scripts carry without looking at it, so that
+/// both versions' workers keep it.
+pub(super) fn pack_whose<'a>(tenant: Option<&'a str>, enqueued_by: Option<&str>) -> Cow<'a, str> {
+    let tenant = tenant.unwrap_or("");
+    enqueued_by.map_or(tenant.into(), |token| format!("{tenant}{BY}{token}").into())
+}
+
+fn whose(value: &[u8]) -> (Option<String>, Option<String>) {
+    let value = text(value);
+    let (tenant, token) = value.split_once(BY).map_or((&*value, None), |(tenant, token)| (tenant, Some(token)));
+    (Some(tenant).filter(|tenant| !tenant.is_empty()).map(str::to_owned), token.map(str::to_owned))
+}
+
 /// The record of a task that has not run yet; the layout is that of `scripts/opening.lua`.
 pub(super) fn fresh(task: &Admission) -> Vec<u8> {
     let message = &task.message;
-    let [tenant, key] = [&task.tenant, &task.unique_key].map(|value| value.as_deref().unwrap_or(""));
-    let values = [&task.kind, tenant, key, "", "", ""];
+    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref());
+    let key = task.unique_key.as_deref().unwrap_or("");
+    let values = [&task.kind, &*whose, key, "", "", ""];
     let mut bytes = Vec::with_capacity(HEAD + values.iter().map(|value| 4 + value.len()).sum::<usize>());
     bytes.put_u8(if task.at.is_some() { b'S' } else { b'Q' });
     bytes.put_slice(&[0, 0, u8::from(!key.is_empty()), 0, message.priority as u8]);
@@ -77,14 +96,16 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
             let length = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
             (length <= bytes.len()).then(|| bytes.split_to(length))
         };
-        let (kind, tenant, _key) = (value()?, value()?, value()?);
+        let (kind, whose_it_is, _key) = (value()?, value()?, value()?);
         let (progress, result, failure) = (value()?, value()?, value()?);
         let failure = some(failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+        let (tenant, enqueued_by) = whose(&whose_it_is);
         Some(Record {
             id,
             kind: text(&kind),
             priority,
-            tenant: some(tenant).map(|bytes| text(&bytes)),
+            tenant,
+            enqueued_by,
             state: state(letter.encode_utf8(&mut [0; 4])).ok()?,
             attempt,
             crashes,
@@ -123,7 +144,7 @@ impl RedisStore {
         let mut items = Vec::new();
         loop {
             let (following, ids) = self.scan(&at).await?;
-            for record in self.read(&ids).await?.into_iter().filter(|record| filter.matches(record)) {
+            for record in self.read_records(&ids).await?.into_iter().filter(|record| filter.matches(record)) {
                 if items.len() >= limit.max(1) {
                     return Ok(Page { items, next: Some(at.to_string()) });
                 }
@@ -152,7 +173,7 @@ impl RedisStore {
         Ok((following, ids))
     }
 
-    async fn read(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
+    async fn read_records(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -161,12 +182,18 @@ impl RedisStore {
             command.arg(key(self.link.base(), *id));
         }
         let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| link::failure(&error))?;
-        ids.iter().zip(all).filter_map(|(id, bytes)| bytes.map(|bytes| decode(*id, bytes))).collect()
+        let mut records = Vec::with_capacity(ids.len());
+        for (id, bytes) in ids.iter().zip(all) {
+            if let Some(bytes) = bytes {
+                records.extend(self.readable(*id, bytes).await?);
+            }
+        }
+        Ok(records)
     }
 }
 
 /// A glob that matches keys with this prefix, whatever characters it has.
-fn pattern(prefix: &[u8]) -> Vec<u8> {
+pub(super) fn pattern(prefix: &[u8]) -> Vec<u8> {
     let mut pattern = Vec::with_capacity(prefix.len() + 1);
     for byte in prefix {
         if b"*?[]^\\".contains(byte) {

@@ -13,6 +13,9 @@ use crate::{
     task::{Priority, TaskId, Timestamp},
 };
 
+/// No wait for due entries is longer: news may be lost without a trace, and servers' clocks may be set.
+const CEILING: Duration = Duration::from_secs(5);
+
 #[async_trait]
 impl ScheduleStore for RedisStore {
     async fn schedule(&self, entries: &[Scheduled]) -> Result<(), StoreError> {
@@ -52,14 +55,14 @@ impl ScheduleStore for RedisStore {
 
     async fn wait_due(&self, next: Option<Timestamp>) -> Result<(), StoreError> {
         // Listening comes before looking, so that an entry between the two is not missed.
-        let mut news = self.events.due();
+        let mut news = self.events().due();
         let (now, head): (u64, Option<u64>) = self.run(&self.call(&scripts::EARLIEST)).await?;
         let next = next.map(Timestamp::as_millis);
         if head.is_some_and(|head| next.is_none_or(|next| head < next)) {
             return Ok(());
         }
         // By the server's clock, which is the one that decides what is due.
-        let patience = next.map_or(Duration::MAX, |next| Duration::from_millis(next.saturating_sub(now)));
+        let patience = next.map_or(CEILING, |next| Duration::from_millis(next.saturating_sub(now)).min(CEILING));
         // Time is up, or there is news: both end the wait.
         let _ = timeout(patience, news.changed()).await;
         Ok(())

@@ -24,9 +24,13 @@ scripts! { "scripts/opening.lua":
     RESIGN = "scripts/resign.lua";
     RUN_NOW = "scripts/run_now.lua";
     SCHEDULE = "scripts/schedule.lua";
+    SET_ASIDE = "scripts/set_aside.lua";
     SETTLE = "scripts/settle.lua";
+    SURVEY = "scripts/survey.lua";
     TAKE_TOKENS = "scripts/take_tokens.lua";
     TOTALS = "scripts/totals.lua";
+    UNREADABLE = "scripts/unreadable.lua";
+    VOUCH = "scripts/vouch.lua";
     WATCH = "scripts/watch.lua";
     WITHDRAW = "scripts/withdraw.lua";
     WORKERS = "scripts/workers.lua";

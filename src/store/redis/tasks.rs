@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redis::cmd;
 
-use super::{RedisStore, link, record, scripts};
+use super::{RedisStore, record, scripts};
 use crate::{
     store::{
-        Admission, Admitted, Cancelled, Claim, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict, Withdrawal, Withdrawn,
     },
     task::{State, TaskId, WorkerId},
 };
@@ -20,11 +20,13 @@ impl TaskStore for RedisStore {
         self.admit_all(tasks).await
     }
 
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError> {
-        let mut call = self.call(&scripts::WITHDRAW);
-        for id in tasks {
-            call.arg(id.as_bytes());
-        }
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        self.withdraw_all(tasks).await
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        let mut call = self.call(&scripts::VOUCH);
+        call.arg(id.as_bytes());
         self.run(&call).await
     }
 
@@ -51,9 +53,7 @@ impl TaskStore for RedisStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        let bytes = self.link.send(cmd("GET").arg(record::key(self.link.base(), id))).await;
-        let bytes: Option<Bytes> = bytes.map_err(|error| link::failure(&error))?;
-        bytes.map(|bytes| record::decode(id, bytes)).transpose()
+        self.read_record(id).await
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
@@ -71,21 +71,41 @@ impl TaskStore for RedisStore {
     ) -> Result<Page<Record>, StoreError> {
         self.list_records(filter, cursor, limit).await
     }
+
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+        self.survey_step(cursor, limit).await
+    }
+
+    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError> {
+        self.set_aside_untold(told).await
+    }
 }
 
 impl RedisStore {
     async fn until_final(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        loop {
-            // Listening comes before looking, so that an end between the two is not missed.
-            let end = self.events.end_of(id);
-            let mut call = self.call(&scripts::WATCH);
-            call.arg(id.as_bytes());
-            let bytes: Option<Bytes> = self.run(&call).await?;
-            let record = bytes.map(|bytes| record::decode(id, bytes)).transpose()?;
-            if record.as_ref().is_none_or(|record| record.state.is_final()) {
-                return Ok(record);
-            }
+        let mut end = self.events().end_of(id);
+        let mut seen = self.watch(id).await?;
+        while seen.as_ref().is_some_and(|record| !record.state.is_final()) {
             end.over().await;
+            // Listening comes before looking, so that an end between the two is not missed.
+            end = self.events().end_of(id);
+            seen = match self.watch(id).await {
+                // Redis is away, and whoever waits goes on waiting.
+                Err(error) if error.is_retryable() => seen,
+                answer => answer?,
+            };
+        }
+        Ok(seen)
+    }
+
+    /// The record; its end will be announced when it is still to come.
+    async fn watch(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        let mut call = self.call(&scripts::WATCH);
+        call.arg(id.as_bytes());
+        let bytes: Option<Bytes> = self.run(&call).await?;
+        match bytes {
+            Some(bytes) => self.readable(id, bytes).await,
+            None => Ok(None),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Admitting new tasks, and taking that back.
+//! Admitting new tasks.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use rusqlite::{OptionalExtension, Statement, params};
 
-use super::{entries, forget, life, tally::Tally, writer::Write};
+use super::{entries, forget, records, tally::Tally, writer::Write};
 use crate::{
     store::{Admission, Admitted},
     task::{State, TaskId, Timestamp},
@@ -34,9 +34,11 @@ fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -
     if let Some(key) = &task.unique_key
         && let Some(holder) = holder(write, key)?
     {
-        let known = life::known(write, id)?.is_some();
+        // One that cannot be read is there as well.
+        let known = !matches!(records::one(write.sql, id)?, ControlFlow::Continue(None));
         return Ok(Admitted::Existing(if known { id } else { holder }));
     }
+    // A withdrawn task makes room for its repetition.
     if !insert(row, task)? {
         return Ok(Admitted::Existing(id));
     }
@@ -50,7 +52,7 @@ fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -
 }
 
 /// The unfinished task that has this key.
-fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
+pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
     let query = "SELECT id FROM unique_keys JOIN tasks USING (id)
                  WHERE key = ?1 AND state <= 2 AND NOT (state = 1 AND expires_at < ?2)";
     let lost = Timestamp::from_millis(write.now.as_millis().saturating_sub(LOST.as_millis() as u64));
@@ -58,8 +60,13 @@ fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
 }
 
 const INSERT: &str =
-    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, expires_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, expires_at,
+                        enqueued_by)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET
+     kind = excluded.kind, priority = excluded.priority, tenant = excluded.tenant, unique_key = excluded.unique_key,
+     state = excluded.state, generation = excluded.generation, enqueued_at = excluded.enqueued_at,
+     expires_at = excluded.expires_at, enqueued_by = excluded.enqueued_by, forget_at = NULL
+     WHERE state = 5 AND finished_at IS NULL";
 
 fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
     let (message, state) = (&task.message, if task.at.is_some() { State::Scheduled } else { State::Queued });
@@ -73,23 +80,7 @@ fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
         message.generation,
         message.enqueued_at,
         message.expires_at,
+        task.enqueued_by,
     ])?;
     Ok(count == 1)
-}
-
-/// Forgets tasks that could not be published. One that runs or has ended was published after all, and stays.
-pub(super) fn withdraw(write: &mut Write<'_>, ids: &[TaskId]) -> rusqlite::Result<()> {
-    let delete = "DELETE FROM tasks WHERE id = ?1 AND state < 2 RETURNING priority, unique_key";
-    let mut tally = Tally::default();
-    for id in ids {
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, crate::task::Priority>(0)?, row.get(1)?));
-        let gone: Option<(_, Option<String>)> = write.sql.prepare_cached(delete)?.query_row([id], row).optional()?;
-        let Some((priority, unique_key)) = gone else { continue };
-        tally.of(priority.queue()).enqueued -= 1;
-        entries::remove_all(write.sql, *id)?;
-        if let Some(key) = unique_key {
-            life::free(write, &key, *id)?;
-        }
-    }
-    tally.write(write)
 }

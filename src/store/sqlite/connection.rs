@@ -9,22 +9,30 @@ use std::{
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use super::error::DatabaseError;
-use crate::config::Synchronous;
+use crate::{config::Synchronous, private};
 
 /// What leads from each version to the next one, from an empty file on.
-const STEPS: [&str; 3] = [include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const STEPS: [&str; 5] = [
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
 const VERSION: i64 = STEPS.len() as i64;
 
 /// How long a connection waits for another process's lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Opens the file, making it and its folder when missing.
+/// Opens the file, making it and its folder, for their owner alone, when missing.
 pub(super) fn create(path: &Path, synchronous: Synchronous) -> Result<Connection, DatabaseError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| {
+        private::folder(folder).map_err(|error| {
             DatabaseError::refused(format!("the folder {} cannot be made: {error}", folder.display()))
         })?;
     }
+    // SQLite gives its other files the rights of this one. What is wrong with it SQLite says better.
+    drop(private::append(path));
     let mut sql = writer(path, synchronous).map_err(|error| DatabaseError::at_start(path, &error))?;
     migrate(&mut sql, path)?;
     Ok(sql)

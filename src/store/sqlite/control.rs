@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Write, leaders, tally};
+use super::{Write, candidates, leaders, tally};
 use crate::{
     store::{ControlStore, Fence, QueueTotals, Role, StoreError},
     task::{Queue, Timestamp, WorkerId},
@@ -12,7 +12,10 @@ use crate::{
 #[async_trait]
 impl ControlStore for super::SqliteStore {
     async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
-        Ok(self.database.write(move |write| leaders::lead(write, role, who, lease)).await?)
+        self.candidates.hold(who);
+        let folder = self.candidates.folder().to_owned();
+        let is_dead = move |leader| candidates::is_dead(&folder, leader);
+        Ok(self.database.write(move |write| leaders::lead(write, role, who, lease, is_dead)).await?)
     }
 
     async fn resign(&self, fence: Fence) -> Result<(), StoreError> {
@@ -42,6 +45,15 @@ impl ControlStore for super::SqliteStore {
     ) -> Result<(u32, Duration), StoreError> {
         let (bucket, pace) = (bucket.to_owned(), Pace { per_second, burst });
         Ok(self.database.write(move |write| take_tokens(write.sql, &bucket, want, &pace)).await?)
+    }
+
+    /// A small write may find room where others found none, so what became of those since the last look counts as well.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let failed = self.database.failed_write();
+        let put = "REPLACE INTO notes (name, value, until) VALUES ('probe', zeroblob(4096), ?1)";
+        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(put)?.execute([write.now]).map(drop);
+        self.database.write(work).await?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
     thread,
+    time::{Duration, Instant as Clock},
 };
 
 use rusqlite::Connection;
@@ -12,14 +13,15 @@ use tokio::{
     net::UdpSocket,
     sync::{Notify, Semaphore, mpsc, watch},
     task::AbortHandle,
-    time::{Instant, MissedTickBehavior},
+    time::{Instant, MissedTickBehavior, timeout},
 };
 
 use super::{
-    connection,
+    connection::{self, PATIENCE},
     doorbell::{CHECK, Doorbell, Topic},
     error::DatabaseError,
-    writer::{Call, Job, Write, Writer},
+    progress::Progress,
+    writer::{Call, FailedWrite, Job, Write, Writer},
 };
 use crate::{
     config::{Config, Synchronous},
@@ -30,16 +32,24 @@ use crate::{
 const QUEUED: usize = 512;
 /// Connections for queries that are kept open.
 const READERS: usize = 4;
-/// Of its [`CHECK`]s, every how many-th a process says that it still listens.
-const RENEWAL: u32 = 6;
+/// Queries at a time; each has the file open. More of them wait.
+const READING: usize = 16;
+/// How often a process looks whether its doorbell rings and its writer gets on.
+const TICK: Duration = Duration::from_secs(1);
+/// How often it says that it still listens.
+const RENEWAL: Duration = Duration::from_secs(30);
+/// The writer and the readers answer by themselves before this, whoever has the file's lock, unless their disk hangs.
+const DEADLINE: Duration = PATIENCE.saturating_mul(2).saturating_add(Duration::from_secs(5));
 
 pub(crate) struct Database {
     path: PathBuf,
     /// Bounded by `places`; only detached writes go without one.
-    jobs: mpsc::UnboundedSender<Box<dyn Job>>,
+    pub(super) jobs: mpsc::UnboundedSender<Box<dyn Job>>,
     places: Semaphore,
     readers: Mutex<Vec<Connection>>,
+    reading: Semaphore,
     bells: Arc<Doorbell>,
+    failed: FailedWrite,
     listener: AbortHandle,
 }
 
@@ -70,6 +80,10 @@ impl Database {
         blocking(&path.clone(), move || Self::start(&path, synchronous)).await
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn start(path: &Path, synchronous: Synchronous) -> Result<Arc<Self>, DatabaseError> {
         let system = |error: std::io::Error| DatabaseError::refused(format!("{}: {error}", path.display()));
         let sql = connection::create(path, synchronous)?;
@@ -77,15 +91,31 @@ impl Database {
         let receiver = UdpSocket::from_std(receiver).map_err(system)?;
         let bells = Arc::new(bells);
         let (jobs, queue) = mpsc::unbounded_channel();
-        let writer = Writer { path: path.to_owned(), sql, jobs: queue, version: 0, bells: bells.clone() };
-        thread::Builder::new().name("clawpool-sqlite".into()).spawn(move || writer.run()).map_err(system)?;
-        Ok(Arc::new_cyclic(|this| Self {
+        let (progress, failed) = (Arc::<Progress>::default(), FailedWrite::default());
+        let writer = Writer {
             path: path.to_owned(),
-            jobs,
-            places: Semaphore::new(QUEUED),
-            readers: Mutex::default(),
-            listener: tokio::spawn(attend(this.clone(), bells.clone(), receiver)).abort_handle(),
-            bells,
+            sql,
+            jobs: queue,
+            version: 0,
+            bells: bells.clone(),
+            progress: progress.clone(),
+            failed: failed.clone(),
+        };
+        thread::Builder::new().name("clawpool-sqlite".into()).spawn(move || writer.run()).map_err(system)?;
+        let path = path.to_owned();
+        Ok(Arc::new_cyclic(|this| {
+            let attendant = Attendant { database: this.clone(), bells: bells.clone(), progress };
+            let listener = tokio::spawn(attendant.run(receiver)).abort_handle();
+            Self {
+                path,
+                jobs,
+                places: Semaphore::new(QUEUED),
+                readers: Mutex::default(),
+                reading: Semaphore::new(READING),
+                bells,
+                failed,
+                listener,
+            }
         }))
     }
 
@@ -95,10 +125,12 @@ impl Database {
         F: FnOnce(&mut Write<'_>) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let _place = self.places.acquire().await.map_err(|_| self.stopped())?;
-        let (call, answer) = Call::new(work);
+        let late = |_| DatabaseError::late(&self.path);
+        let place = timeout(PATIENCE, self.places.acquire()).await.map_err(late)?;
+        let _place = place.map_err(|_| self.stopped())?;
+        let (call, answer) = Call::new(work, Some(Clock::now()));
         self.jobs.send(Box::new(call)).map_err(|_| self.stopped())?;
-        answer.await.map_err(|_| self.stopped())?
+        timeout(DEADLINE, answer).await.map_err(late)?.map_err(|_| self.stopped())?
     }
 
     /// The same for callers that cannot wait, such as destructors: done soon, and nobody is told.
@@ -107,7 +139,7 @@ impl Database {
         F: FnOnce(&mut Write<'_>) -> rusqlite::Result<()> + Send + 'static,
     {
         // Fails only when the writer has stopped, and everything with it.
-        let _ = self.jobs.send(Box::new(Call::new(work).0));
+        let _ = self.jobs.send(Box::new(Call::new(work, None).0));
     }
 
     /// Runs a query on a connection of its own, which sees every commit that was answered before.
@@ -116,6 +148,7 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        let _turn = self.reading.acquire().await.map_err(|_| self.stopped())?;
         let this = self.clone();
         blocking(&self.path, move || {
             let kept = this.kept().pop();
@@ -129,6 +162,11 @@ impl Database {
             outcome
         })
         .await
+    }
+
+    /// What became of the last write that found no room, since this was last asked.
+    pub(super) fn failed_write(&self) -> Option<DatabaseError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
@@ -175,26 +213,42 @@ impl Drop for Waiter {
     }
 }
 
-/// Listens for other processes' rings, and every few seconds makes all who wait look by themselves.
-async fn attend(database: Weak<Database>, bells: Arc<Doorbell>, receiver: UdpSocket) {
-    let mut datagram = vec![0; 16 * 1024];
-    let mut checks = tokio::time::interval_at(Instant::now() + CHECK, CHECK);
-    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut count = 0;
-    loop {
-        tokio::select! {
-            heard = receiver.recv(&mut datagram) => match heard {
-                Ok(length) => bells.heard(&datagram[..length]),
-                // It may go on; the checks stand in meanwhile.
-                Err(_) => tokio::time::sleep(CHECK).await,
-            },
-            _ = checks.tick() => {
-                bells.wake_all();
-                count = (count + 1) % RENEWAL;
-                if count == 0 && bells.is_listening_at_all() {
-                    let Some(database) = database.upgrade() else { return };
-                    let bells = bells.clone();
-                    database.write_detached(move |write| bells.renew(write.sql, write.now));
+/// Listens for other processes' rings, and makes all who wait look by themselves: every few seconds, and every second
+/// while the doorbell is not heard.
+pub(super) struct Attendant {
+    pub(super) database: Weak<Database>,
+    pub(super) bells: Arc<Doorbell>,
+    pub(super) progress: Arc<Progress>,
+}
+
+impl Attendant {
+    pub(super) async fn run(self, receiver: UdpSocket) {
+        let mut datagram = vec![0; 16 * 1024];
+        let start = Instant::now();
+        let mut ticks = tokio::time::interval_at(start + TICK, TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut checked, mut renewed) = (start, start);
+        loop {
+            tokio::select! {
+                // What was heard counts before it is asked whether anything was.
+                biased;
+                heard = receiver.recv(&mut datagram) => match heard {
+                    Ok(length) => self.bells.heard(&datagram[..length]),
+                    // It may go on; the ticks stand in meanwhile.
+                    Err(_) => tokio::time::sleep(TICK).await,
+                },
+                now = ticks.tick() => {
+                    let Some(database) = self.database.upgrade() else { return };
+                    self.progress.tell(&database.path);
+                    if !self.bells.is_alive() || now - checked >= CHECK {
+                        checked = now;
+                        self.bells.wake_all();
+                    }
+                    if now - renewed >= RENEWAL && self.bells.is_listening_at_all() {
+                        renewed = now;
+                        let bells = self.bells.clone();
+                        database.write_detached(move |write| bells.renew(write.sql, write.now));
+                    }
                 }
             }
         }
@@ -206,10 +260,13 @@ fn file(config: &Config) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// Runs something slow beside the runtime's own threads.
+/// Runs something slow beside the runtime's own threads, within the deadline.
 async fn blocking<T: Send + 'static>(
     path: &Path,
     work: impl FnOnce() -> Result<T, DatabaseError> + Send + 'static,
 ) -> Result<T, DatabaseError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(DatabaseError::stopped(path)))
+    match timeout(DEADLINE, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.unwrap_or_else(|_| Err(DatabaseError::stopped(path))),
+        Err(_) => Err(DatabaseError::late(path)),
+    }
 }

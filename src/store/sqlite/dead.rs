@@ -1,9 +1,9 @@
 use async_trait::async_trait;
 use rusqlite::params;
 
-use super::{Rules, Write, entries, letters, life, records, settle, tally::Tally};
+use super::{Rules, Write, admission, entries, letters, life, records, settle, tally::Tally};
 use crate::{
-    store::{DeadFilter, DeadLetter, DeadStore, Page, StoreError},
+    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
     task::{Message, State, Task, TaskId},
 };
 
@@ -28,7 +28,7 @@ impl DeadStore for super::SqliteStore {
         Ok(self.database.read(move |sql| letters::one(sql, id)).await?)
     }
 
-    async fn requeue(&self, messages: &[Message]) -> Result<u64, StoreError> {
+    async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError> {
         let messages = messages.to_vec();
         Ok(self.database.write(move |write| requeue(write, &messages)).await?)
     }
@@ -47,7 +47,7 @@ fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusq
     for letter in letters {
         let message = &letter.message;
         // A message without a record gets one, for the letter to be the end of.
-        if born(write, message, &letter.kind, letter.tenant.as_deref())? {
+        if born(write, message, &letter.kind, letter.tenant.as_deref(), message.task().ok().as_ref())? {
             tally.of(message.priority.queue()).enqueued += 1;
         }
         let waits = life::known(write, message.id)?
@@ -62,11 +62,19 @@ fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusq
 
 /// Makes a record, queued, where there is none. An older one comes to the message's generation when it waits: the store
 /// was set back and the broker was not.
-fn born(write: &Write<'_>, message: &Message, kind: &str, tenant: Option<&str>) -> rusqlite::Result<bool> {
-    let insert = "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, expires_at)
-                  VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, ?6, ?7) ON CONFLICT (id) DO NOTHING";
+fn born(
+    write: &Write<'_>,
+    message: &Message,
+    kind: &str,
+    tenant: Option<&str>,
+    task: Option<&Task>,
+) -> rusqlite::Result<bool> {
+    let insert =
+        "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, expires_at, enqueued_by)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING";
     let Message { id, generation, priority, enqueued_at, expires_at, .. } = message;
-    let parameters = params![id, kind, priority, tenant, generation, enqueued_at, expires_at];
+    let token = task.and_then(|task| task.enqueued_by.as_deref());
+    let parameters = params![id, kind, priority, tenant, generation, enqueued_at, expires_at, token];
     if write.sql.prepare_cached(insert)?.execute(parameters)? == 1 {
         return Ok(true);
     }
@@ -75,31 +83,35 @@ fn born(write: &Write<'_>, message: &Message, kind: &str, tenant: Option<&str>) 
     Ok(false)
 }
 
-fn requeue(write: &mut Write<'_>, messages: &[Message]) -> rusqlite::Result<u64> {
-    let mut count = 0;
+fn requeue(write: &mut Write<'_>, messages: &[Message]) -> rusqlite::Result<Requeued> {
+    let mut all = Requeued::default();
     for message in messages {
-        if let Some((kind, tenant)) = letters::remove(write.sql, message.id)? {
-            born(write, message, &kind, tenant.as_deref())?;
-            revive(write, message)?;
+        let task = message.task().ok();
+        let key = task.as_ref().and_then(Task::scoped_key);
+        if let Some(key) = &key
+            && admission::holder(write, key)?.is_some()
+        {
+            all.kept += u64::from(letters::one(write.sql, message.id)?.is_some());
+        } else if let Some((kind, tenant)) = letters::remove(write.sql, message.id)? {
+            born(write, message, &kind, tenant.as_deref(), task.as_ref())?;
+            revive(write, message, task.as_ref(), key.as_deref())?;
             entries::put(write, message, write.now)?;
-            count += 1;
+            all.taken += 1;
         }
     }
-    Ok(count)
+    Ok(all)
 }
 
-/// Gives a dead task a fresh life, and its unique key back if that is free.
-fn revive(write: &Write<'_>, message: &Message) -> rusqlite::Result<()> {
+/// Gives a dead task a fresh life, and its unique key, which is free.
+fn revive(write: &Write<'_>, message: &Message, task: Option<&Task>, key: Option<&str>) -> rusqlite::Result<()> {
     let update = "UPDATE tasks SET state = 0, generation = ?2, attempt = ?3, unique_key = ?4, expires_at = ?5,
                   crashes = 0, signalled = 0, finished_at = NULL, forget_at = NULL WHERE id = ?1";
-    let task = message.task().ok();
-    let attempt = task.as_ref().map_or(0, |task| task.attempt);
-    let key = task.as_ref().and_then(|task: &Task| task.unique_key.as_deref());
+    let attempt = task.map_or(0, |task| task.attempt);
     let parameters = params![message.id, message.generation, attempt, key, message.expires_at];
     write.sql.prepare_cached(update)?.execute(parameters)?;
     if let Some(key) = key {
-        let insert = "INSERT OR IGNORE INTO unique_keys (key, id) VALUES (?1, ?2)";
-        write.sql.prepare_cached(insert)?.execute(params![key, message.id])?;
+        let replace = "REPLACE INTO unique_keys (key, id) VALUES (?1, ?2)";
+        write.sql.prepare_cached(replace)?.execute(params![key, message.id])?;
     }
     Ok(())
 }

@@ -2,14 +2,15 @@
 //!
 //! Each process listens on a UDP port of the loopback and notes it in the file, with what it waits for. After a commit
 //! the writer sends one datagram to each listener that the change concerns. A datagram may be lost, so waiters look again
-//! every few seconds all the same. Datagrams carry no authority: they only make their receiver look.
+//! every few seconds all the same. Each process rings at its own door once a second: while it does not hear that, its
+//! waiters look every second. Datagrams carry no authority: they only make their receiver look.
 
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, UdpSocket},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -77,6 +78,10 @@ pub(super) struct Doorbell {
     sender: UdpSocket,
     /// What this process waits for, as its row in the file says.
     listening: AtomicU32,
+    /// Since it was last asked whether it is alive.
+    was_heard: AtomicBool,
+    /// The log was told that it is not.
+    told: AtomicBool,
     bells: [watch::Sender<()>; Topic::COUNT],
     /// Who waits for the end of a task: how many, and what wakes them.
     waiters: Mutex<HashMap<TaskId, (usize, Arc<Notify>)>>,
@@ -94,6 +99,8 @@ impl Doorbell {
             port: receiver.local_addr()?.port(),
             sender,
             listening: AtomicU32::new(0),
+            was_heard: AtomicBool::new(true),
+            told: AtomicBool::new(false),
             bells: std::array::from_fn(|_| watch::Sender::new(())),
             waiters: Mutex::default(),
         };
@@ -106,6 +113,25 @@ impl Doorbell {
 
     pub(super) fn is_listening_at_all(&self) -> bool {
         self.listening.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether something was heard since this was last asked; rings at its own door, for the next time.
+    pub(super) fn is_alive(&self) -> bool {
+        if !self.is_listening_at_all() {
+            return true;
+        }
+        let alive = self.was_heard.swap(false, Ordering::AcqRel);
+        self.send(self.port, 0, &[]);
+        if self.told.swap(!alive, Ordering::AcqRel) == alive {
+            let port = self.port;
+            match alive {
+                true => tracing::info!(port, "the doorbell is heard again"),
+                false => {
+                    tracing::warn!(port, "the doorbell on the loopback is not heard: all who wait look every second")
+                }
+            }
+        }
+        alive
     }
 
     /// Fires with every later ring of the topic.
@@ -205,6 +231,7 @@ impl Doorbell {
     /// Takes a datagram from another process.
     pub(super) fn heard(&self, datagram: &[u8]) {
         let Some((topics, ids)) = datagram.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>) else { return };
+        self.was_heard.store(true, Ordering::Release);
         let finished: Vec<_> = ids.as_chunks::<16>().0.iter().map(|id| TaskId::from_bytes(*id)).collect();
         self.wake(u32::from_le_bytes(*topics), &finished);
     }

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
+use super::connection::PATIENCE;
 use crate::{broker::BrokerError, store::StoreError};
 
 /// What went wrong with the file, in the words of both seams. Cloned to every caller whose work shared a transaction.
@@ -30,10 +31,7 @@ impl DatabaseError {
         let (kind, reason) = match (error.sqlite_error_code(), error) {
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => (
                 Kind::Unavailable,
-                format!(
-                    "{path} stayed locked for {:?}: another process writes for too long",
-                    super::connection::PATIENCE
-                ),
+                format!("{path} stayed locked for {PATIENCE:?}: another process writes for too long"),
             ),
             (Some(ErrorCode::DiskFull), _) => (Kind::Blocked, format!("no space is left for {path}: free some")),
             (Some(ErrorCode::SystemIoFailure), _) => (
@@ -48,7 +46,7 @@ impl DatabaseError {
                 Kind::Blocked,
                 format!("{path} cannot be written ({error}): check that the folder exists and belongs to this user"),
             ),
-            (None, rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..)) => {
+            (None, error) if is_unreadable(error) => {
                 (Kind::Corrupt, format!("{path} holds a value that is none of ours: {error}"))
             }
             _ => (Kind::Unavailable, format!("{path}: {error}")),
@@ -66,9 +64,27 @@ impl DatabaseError {
         Self { kind: Kind::Refused, reason }
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.kind == Kind::Blocked
+    }
+
+    /// For those who have waited for the file as long as anybody may.
+    pub(super) fn late(path: &Path) -> Self {
+        let path = path.display();
+        let reason =
+            format!("{path} gave no answer within {PATIENCE:?}: another process writes for too long, or its disk");
+        Self { kind: Kind::Unavailable, reason }
+    }
+
     pub(super) fn stopped(path: &Path) -> Self {
         Self { kind: Kind::Unavailable, reason: format!("{} is being closed", path.display()) }
     }
+}
+
+/// A value that this crate would not have written.
+pub(super) const fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) | Utf8Error(..))
 }
 
 impl From<DatabaseError> for StoreError {

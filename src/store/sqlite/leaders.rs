@@ -33,10 +33,17 @@ fn leader(write: &Write<'_>, role: Role) -> rusqlite::Result<Option<Leader>> {
     leader.optional()
 }
 
-pub(super) fn lead(write: &Write<'_>, role: Role, who: WorkerId, lease: Duration) -> rusqlite::Result<Option<Fence>> {
+/// A leader that `is_dead` leads no longer, whatever its lease says.
+pub(super) fn lead(
+    write: &Write<'_>,
+    role: Role,
+    who: WorkerId,
+    lease: Duration,
+    is_dead: impl Fn(WorkerId) -> bool,
+) -> rusqlite::Result<Option<Fence>> {
     let number = match leader(write, role)? {
-        Some(current) if current.holds(write.now) && current.who != Some(who) => return Ok(None),
-        Some(current) if current.holds(write.now) => current.fence,
+        Some(current) if current.holds(write.now) && current.who == Some(who) => current.fence,
+        Some(current) if current.holds(write.now) && !current.who.is_some_and(is_dead) => return Ok(None),
         Some(former) => former.fence + 1,
         None => 1,
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Rules, entries, writer::Write};
+use super::{Rules, aside, entries, error::is_unreadable, writer::Write};
 use crate::task::{Failure, Payload, State, TaskId, Timestamp};
 
 /// What decides over a record's next step.
@@ -21,11 +21,19 @@ pub(super) struct Known {
     pub(super) expires_at: Timestamp,
 }
 
+/// `None` also where the record cannot be read: it is set aside.
 pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
+    match read(write, id).optional() {
+        Err(error) if is_unreadable(&error) => aside::set_aside(write, id).map(|()| None),
+        known => known,
+    }
+}
+
+fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
     let query = "SELECT state, generation, token, crashes, signalled, owner, unique_key, expires_at, ticket
                  FROM tasks WHERE id = ?1";
     let mut query = write.sql.prepare_cached(query)?;
-    let row = query.query_row([id], |row| {
+    query.query_row([id], |row| {
         Ok(Known {
             state: row.get(0)?,
             generation: row.get(1)?,
@@ -37,8 +45,7 @@ pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Kn
             expires_at: row.get(7)?,
             ticket: row.get(8)?,
         })
-    });
-    row.optional()
+    })
 }
 
 /// How a task came to its end.
@@ -64,7 +71,7 @@ pub(super) fn finish(
                   WHERE id = ?1";
     let Ending { result, failure, failed } = ending;
     write.sql.prepare_cached(update)?.execute(params![id, state, write.now, forget_at, result, failure, failed])?;
-    if known.state == State::Scheduled {
+    if matches!(known.state, State::Scheduled | State::Queued) {
         entries::remove(write.sql, id, known.generation)?;
     }
     if let Some(key) = &known.unique_key {

@@ -5,6 +5,8 @@
 //! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
 
 mod admission;
+mod aside;
+mod candidates;
 mod claim;
 mod columns;
 mod connection;
@@ -21,6 +23,7 @@ mod letters;
 mod life;
 mod notes;
 mod orders;
+mod progress;
 mod records;
 mod schedule;
 mod settle;
@@ -28,11 +31,13 @@ mod tally;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod withdrawal;
 mod workers;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
+use self::candidates::Candidates;
 pub(crate) use self::{
     columns::{MESSAGE, message},
     database::Database,
@@ -46,6 +51,7 @@ use crate::config::Config;
 pub struct SqliteStore {
     database: Arc<Database>,
     rules: Rules,
+    candidates: Candidates,
 }
 
 impl SqliteStore {
@@ -61,7 +67,8 @@ impl SqliteStore {
             dedupe: config.results.dedupe,
             keep_dead: config.results.dead,
         };
-        Self { database, rules }
+        let candidates = Candidates::beside(database.path());
+        Self { database, rules, candidates }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Reading records.
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use super::{aside, withdrawal::KNOWN};
 use crate::{
-    store::{Page, Record, RecordFilter, StoreError},
+    store::{Outline, Page, Record, RecordFilter, StoreError},
     task::{TaskId, Timestamp},
 };
 
@@ -12,19 +15,27 @@ const COLUMNS: &str = "tasks.*, (SELECT at FROM schedule WHERE tasks.state = 0 A
                        AND schedule.generation = tasks.generation) AS due_at";
 const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 
-pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<Record>> {
-    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED}");
-    sql.prepare_cached(&query)?.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, record).optional()
+/// A record, or the id where it cannot be read.
+pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<ControlFlow<TaskId, Option<Record>>> {
+    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
+    let mut query = sql.prepare_cached(&query)?;
+    let row = |row: &Row<'_>| aside::readable(row, record);
+    let found = query.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, row).optional()?;
+    Ok(match found {
+        None => ControlFlow::Continue(None),
+        Some(found) => found.map_continue(Some),
+    })
 }
 
+/// A page, or the ids of records that cannot be read.
 pub(super) fn list(
     sql: &Connection,
     filter: &RecordFilter,
     after: Option<TaskId>,
     limit: usize,
-) -> rusqlite::Result<Page<Record>> {
+) -> rusqlite::Result<ControlFlow<Vec<TaskId>, Page<Record>>> {
     let query = format!(
-        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED}
+        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
          AND (:state IS NULL OR state = :state) AND (:priority IS NULL OR priority = :priority)
          AND (:tenant IS NULL OR tenant = :tenant)
          AND (:kind IS NULL OR kind = :kind) AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
@@ -43,10 +54,46 @@ pub(super) fn list(
             ":prefix": prefix,
             ":limit": limit.saturating_add(1),
         },
-        record,
+        |row| aside::readable(row, record),
     )?;
-    let items = rows.collect::<rusqlite::Result<_>>()?;
-    Ok(page(items, limit, |last| last.id.to_string()))
+    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row? {
+            ControlFlow::Continue(record) => items.push(record),
+            ControlFlow::Break(id) => unreadable.push(id),
+        }
+    }
+    Ok(if unreadable.is_empty() {
+        ControlFlow::Continue(page(items, limit, |last| last.id.to_string()))
+    } else {
+        ControlFlow::Break(unreadable)
+    })
+}
+
+/// What a survey shows of the tasks after one, and where it goes on.
+pub(super) fn survey(sql: &Connection, after: Option<TaskId>, limit: usize) -> rusqlite::Result<Survey> {
+    let query = "SELECT id, state, priority, generation, attempt, enqueued_at, owner, EXISTS (SELECT 1 FROM schedule
+                 WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
+                 FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut query = sql.prepare_cached(query)?;
+    let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+    let rows = query.query_map(params![after, limit], |row| aside::readable(row, outline))?;
+    rows.collect::<rusqlite::Result<_>>()
+}
+
+pub(super) type Survey = Vec<ControlFlow<TaskId, Outline>>;
+
+fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {
+    Ok(Outline {
+        id: row.get("id")?,
+        state: row.get("state")?,
+        priority: row.get("priority")?,
+        generation: row.get("generation")?,
+        attempt: row.get("attempt")?,
+        enqueued_at: row.get("enqueued_at")?,
+        worker: row.get("owner")?,
+        scheduled: row.get("scheduled")?,
+    })
 }
 
 /// A kind to equal, or a prefix of kinds to match.
@@ -82,6 +129,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         kind: row.get("kind")?,
         priority: row.get("priority")?,
         tenant: row.get("tenant")?,
+        enqueued_by: row.get("enqueued_by")?,
         state: row.get("state")?,
         attempt: row.get("attempt")?,
         crashes: row.get("crashes")?,

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
@@ -6,11 +6,12 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     SqliteStore, admission,
     claim::{self, Claimant},
-    records, settle,
+    records, settle, withdrawal,
 };
 use crate::{
     store::{
-        Admission, Admitted, Cancelled, Claim, Page, Record, RecordFilter, Settlement, StoreError, TaskStore, Verdict,
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict, Withdrawal, Withdrawn,
     },
     task::{TaskId, WorkerId},
 };
@@ -22,9 +23,13 @@ impl TaskStore for SqliteStore {
         Ok(self.database.write(move |write| admission::admit(write, &tasks)).await?)
     }
 
-    async fn withdraw(&self, tasks: &[TaskId]) -> Result<(), StoreError> {
-        let tasks = tasks.to_vec();
-        Ok(self.database.write(move |write| admission::withdraw(write, &tasks)).await?)
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        let (rules, tasks) = (self.rules, tasks.to_vec());
+        Ok(self.database.write(move |write| withdrawal::withdraw(write, &rules, &tasks)).await?)
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        Ok(self.database.write(move |write| withdrawal::vouch(write, id)).await?)
     }
 
     async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {
@@ -44,7 +49,10 @@ impl TaskStore for SqliteStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        Ok(self.database.read(move |sql| records::one(sql, id)).await?)
+        match self.database.read(move |sql| records::one(sql, id)).await? {
+            ControlFlow::Continue(record) => Ok(record),
+            ControlFlow::Break(id) => self.set_aside_all(vec![id]).await.map(|()| None),
+        }
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
@@ -69,6 +77,40 @@ impl TaskStore for SqliteStore {
         limit: usize,
     ) -> Result<Page<Record>, StoreError> {
         let (filter, after) = (filter.clone(), cursor.map(records::id_cursor).transpose()?);
-        Ok(self.database.read(move |sql| records::list(sql, &filter, after, limit)).await?)
+        loop {
+            let filter = filter.clone();
+            match self.database.read(move |sql| records::list(sql, &filter, after, limit)).await? {
+                ControlFlow::Continue(page) => return Ok(page),
+                ControlFlow::Break(unreadable) => self.set_aside_all(unreadable).await?,
+            }
+        }
+    }
+
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+        let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
+        let rows = self.database.read(move |sql| records::survey(sql, after, limit)).await?;
+        let is_whole = rows.len() == limit;
+        let (mut items, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
+        for row in rows {
+            match row {
+                ControlFlow::Continue(outline) => {
+                    last = Some(outline.id);
+                    items.push(outline);
+                }
+                ControlFlow::Break(id) => {
+                    last = Some(id);
+                    unreadable.push(id);
+                }
+            }
+        }
+        if !unreadable.is_empty() {
+            self.set_aside_all(unreadable).await?;
+        }
+        items.retain(|outline| !outline.state.is_final());
+        Ok(Page { items, next: last.filter(|_| is_whole).map(|id| id.to_string()) })
+    }
+
+    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError> {
+        self.set_aside_untold(told).await
     }
 }

@@ -1,12 +1,23 @@
 //! The one thread of a process that writes to the file. Whatever waits when it becomes free goes into one transaction,
-//! so that many callers share one commit (and one flush to disk); each is answered after the commit.
+//! so that many callers share one commit (and one flush to disk); each is answered after the commit. Nobody waits without
+//! end: what has stood in the line for too long is refused, undone, and [`Progress`] tells of a writer that is held up.
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{doorbell::Rings, error::DatabaseError};
+use super::{
+    connection::PATIENCE,
+    doorbell::{Doorbell, Rings},
+    error::DatabaseError,
+    progress::Progress,
+};
 use crate::task::Timestamp;
 
 /// Callers that share one transaction at most: it must not keep other processes waiting for long.
@@ -24,6 +35,8 @@ pub(crate) struct Write<'a> {
 }
 
 pub(super) trait Job: Send {
+    /// Whether nobody counts on it any more.
+    fn is_late(&self) -> bool;
     fn run(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, failure: Option<DatabaseError>);
 }
@@ -33,12 +46,14 @@ pub(super) struct Call<F, T> {
     work: Option<F>,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, DatabaseError>>,
+    /// `None`: to be done however late.
+    asked: Option<Instant>,
 }
 
 impl<F, T> Call<F, T> {
-    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, DatabaseError>>) {
+    pub(super) fn new(work: F, asked: Option<Instant>) -> (Self, oneshot::Receiver<Result<T, DatabaseError>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { work: Some(work), result: None, reply }, answer)
+        (Self { work: Some(work), result: None, reply, asked }, answer)
     }
 }
 
@@ -47,6 +62,10 @@ where
     F: FnOnce(&mut Write<'_>) -> rusqlite::Result<T> + Send,
     T: Send,
 {
+    fn is_late(&self) -> bool {
+        self.asked.is_some_and(|asked| asked.elapsed() >= PATIENCE)
+    }
+
     fn run(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()> {
         if let Some(work) = self.work.take() {
             self.result = Some(work(write)?);
@@ -70,8 +89,13 @@ pub(super) struct Writer {
     pub(super) jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
     /// SQLite's count of other processes' commits, as last seen.
     pub(super) version: i64,
-    pub(super) bells: std::sync::Arc<super::doorbell::Doorbell>,
+    pub(super) bells: Arc<Doorbell>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) failed: FailedWrite,
 }
+
+/// The last write that found no room, until somebody asks.
+pub(super) type FailedWrite = std::sync::Arc<std::sync::Mutex<Option<DatabaseError>>>;
 
 impl Writer {
     /// Until every handle is gone; what was sent before is still done.
@@ -83,12 +107,21 @@ impl Writer {
             {
                 group.push(job);
             }
-            self.commit(group);
+            self.progress.begin();
+            self.commit(self.refuse_late(group));
+            self.progress.end();
             if !self.jobs.is_empty() && self.others_write() {
                 thread::sleep(COURTESY);
             }
         }
         self.bells.close(&self.sql);
+    }
+
+    /// Answers those that another process's lock has kept waiting for too long; the others remain.
+    fn refuse_late(&self, group: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+        let (late, group): (Vec<_>, Vec<_>) = group.into_iter().partition(|job| job.is_late());
+        late.into_iter().for_each(|job| job.answer(Some(DatabaseError::late(&self.path))));
+        group
     }
 
     /// Whether another process has written since this was last asked.
@@ -100,9 +133,13 @@ impl Writer {
     }
 
     fn commit(&self, mut group: Vec<Box<dyn Job>>) {
+        if group.is_empty() {
+            return;
+        }
         let mut rings = Rings::default();
         match self.transact(&mut group, &mut rings) {
             Ok(failures) => {
+                failures.iter().flatten().for_each(|failure| self.note(failure));
                 self.bells.ring(&rings, &self.sql);
                 for (job, failure) in group.into_iter().zip(failures) {
                     job.answer(failure);
@@ -111,8 +148,15 @@ impl Writer {
             Err(error) => {
                 self.abandon();
                 let failure = DatabaseError::new(&self.path, &error);
+                self.note(&failure);
                 group.into_iter().for_each(|job| job.answer(Some(failure.clone())));
             }
+        }
+    }
+
+    fn note(&self, failure: &DatabaseError) {
+        if failure.is_full() {
+            *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure.clone());
         }
     }
 

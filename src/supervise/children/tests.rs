@@ -138,6 +138,9 @@ pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
         lease: Duration::from_secs(3),
         usage: None,
         done: Default::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats, last_beat: Timestamp::now(), alive: true }
 }

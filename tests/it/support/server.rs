@@ -1,4 +1,7 @@
-use std::{net::TcpListener, path::Path};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind, options::ExchangeDeclareOptions};
 use tempfile::TempDir;
@@ -8,7 +11,7 @@ use tokio::{
     process::Command,
 };
 
-use super::{Process, Settings, until};
+use super::{Process, Settings, in_time, until};
 
 /// The Redis and the RabbitMQ that a cluster uses.
 #[derive(Clone)]
@@ -93,6 +96,15 @@ impl Server {
         }
     }
 
+    /// What rabbitmqctl answers to a command about this RabbitMQ.
+    pub async fn control(&self, args: &[&str]) -> String {
+        let mut tool = Command::new(control());
+        tool.args(["-q", "-n", &format!("clawpool{}@localhost", self.port)]).args(args).env("HOME", self.folder.path());
+        let output = in_time(&format!("rabbitmqctl {args:?}"), tool.output()).await.unwrap();
+        assert!(output.status.success(), "rabbitmqctl {args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub async fn kill(&mut self) {
         self.process.kill().await;
         self.process.ended().await;
@@ -128,6 +140,13 @@ impl Server {
         stream.read_exact(&mut reply).await.ok()?;
         (reply == start).then_some(())
     }
+}
+
+/// The tool itself: Debian's wrapper would switch to the user rabbitmq.
+fn control() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/rabbitmq/lib").into_iter().flatten().flatten();
+    let mut tools = versions.map(|version| version.path().join("sbin/rabbitmqctl")).filter(|tool| tool.exists());
+    tools.next().unwrap_or_else(|| "rabbitmqctl".into())
 }
 
 fn spawn(kind: &str, folder: &Path, port: u16) -> Process {

@@ -20,11 +20,27 @@ pub struct System {
 impl System {
     /// On one SQLite file. Tasks `it.*` go to the ledger. Waits for `workers`, also where the settings bring their own.
     pub async fn embedded(workers: usize, settings: Settings) -> Self {
+        Self::embedded_by(workers, settings, clawpool).await
+    }
+
+    /// The same in processes that may open so many files each.
+    #[cfg(unix)]
+    pub async fn embedded_with_files(files: usize, workers: usize, settings: Settings) -> Self {
+        let limited = |config: &Path| {
+            let mut command = Command::new("sh");
+            let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+            command.args(["-c", &script, env!("CARGO_BIN_EXE_clawpool")]).env("CLAWPOOL_CONFIG", config);
+            command
+        };
+        Self::embedded_by(workers, settings, limited).await
+    }
+
+    async fn embedded_by(workers: usize, settings: Settings, program: impl Fn(&Path) -> Command) -> Self {
         let (folder, ledger) = (folder(), Ledger::start().await);
         let data = toml::Value::from(folder.path().join("data").display().to_string());
         let settings = settings.with(&format!("embedded.data = {data}")).http("it.*", &ledger.url);
         let config = settings.write(folder.path());
-        let front = up(&config, (!settings.has("pools")).then_some(workers));
+        let front = up(program(&config), (!settings.has("pools")).then_some(workers));
         let api = Api::new(address(&front).await);
         let system = Self { api, ledger, front, workers: Vec::new(), config, folder };
         system.registered(workers).await;
@@ -47,6 +63,15 @@ impl System {
     /// The same on the Redis and the RabbitMQ that all tests share.
     pub async fn cluster(workers: usize) -> Self {
         Self::apart(workers, Servers::shared().settings()).await
+    }
+
+    /// A dispatcher whose servers may be away.
+    pub async fn starting(settings: Settings) -> Self {
+        let (folder, ledger) = (folder(), Ledger::start().await);
+        let config = settings.http("it.*", &ledger.url).write(folder.path());
+        let front = dispatcher(&config);
+        let api = Api::new(address_in(&front, "answering 503").await);
+        Self { api, ledger, front, workers: Vec::new(), config, folder }
     }
 
     /// One more worker process. Returns its place in `workers`.
@@ -80,7 +105,7 @@ impl System {
 
     /// `clawpool up` again, on the same data.
     pub async fn restart_up(&mut self, workers: usize) {
-        self.front = up(&self.config, Some(workers));
+        self.front = up(clawpool(&self.config), Some(workers));
         self.api = Api::new(address(&self.front).await);
         self.registered(workers).await;
     }
@@ -111,8 +136,7 @@ pub fn clawpool(config: &Path) -> Command {
     command
 }
 
-fn up(config: &Path, workers: Option<usize>) -> Process {
-    let mut command = clawpool(config);
+fn up(mut command: Command, workers: Option<usize>) -> Process {
     command.arg("up").args(workers.map(|workers| format!("--workers={workers}")));
     Process::start("clawpool up", command)
 }
@@ -125,7 +149,11 @@ fn dispatcher(config: &Path) -> Process {
 
 /// Where it serves, as it says itself.
 async fn address(process: &Process) -> String {
-    let line = in_time("the address", process.line(&["\"serving HTTP\""])).await;
+    address_in(process, "\"serving HTTP\"").await
+}
+
+async fn address_in(process: &Process, words: &str) -> String {
+    let line = in_time("the address", process.line(&[words])).await;
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     format!("http://{}", line["address"].as_str().unwrap())
 }

@@ -69,7 +69,7 @@ check_commands() {
     until_true is "$port" "$id" completed
     ask tasks show "$id"
     ask tasks list
-    id=$(enqueue "$exe" "$port" no.such.kind '{}')
+    id=$(enqueue "$exe" "$port" no.such.kind '{}' --ttl 1s)
     until_true is "$port" "$id" dead
     ask dead list
     ask dead requeue "$id"

@@ -4,7 +4,7 @@ use tokio::process::Command;
 
 use crate::{
     config,
-    supervise::{OWNER_ENV, WORKER_ENV},
+    supervise::{Mark, OWNER_ENV, owner},
     task::{ErrorClass, Failure, Timestamp},
     worker::Context,
 };
@@ -28,6 +28,18 @@ const BASE: &[&str] = &[
     "LOCALAPPDATA",
 ];
 
+const TASK_ENV: &str = "CLAWPOOL_TASK_ID";
+const ATTEMPT_ENV: &str = "CLAWPOOL_ATTEMPT";
+
+/// What every process of this attempt carries.
+pub(super) fn marks(context: &Context) -> Vec<Mark> {
+    vec![
+        Mark::owner(owner()),
+        Mark::new(TASK_ENV, &context.task.id.to_string()),
+        Mark::new(ATTEMPT_ENV, &context.attempt().to_string()),
+    ]
+}
+
 pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp) -> Command {
     let (program, args) = spec.command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut command = Command::new(program);
@@ -35,13 +47,11 @@ pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp)
     let inherited = BASE.iter().copied().chain(spec.pass_env.iter().map(String::as_str));
     command.envs(inherited.filter_map(|name| Some((name, env::var_os(name)?))));
     command.envs(&spec.env);
-    command.env("CLAWPOOL_TASK_ID", context.task.id.to_string());
-    command.env("CLAWPOOL_ATTEMPT", context.attempt().to_string());
+    command.env(TASK_ENV, context.task.id.to_string());
+    command.env(ATTEMPT_ENV, context.attempt().to_string());
     command.env("CLAWPOOL_DEADLINE", deadline.to_string());
-    if let Some(worker) = env::var_os(WORKER_ENV) {
-        // By this the supervisor finds the program when the worker is killed.
-        command.env(OWNER_ENV, worker);
-    }
+    // By this the guard and the supervisor find the program when the worker is killed.
+    command.env(OWNER_ENV, owner());
     if let Some(dir) = &spec.dir {
         command.current_dir(dir);
     }

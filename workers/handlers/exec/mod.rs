@@ -7,7 +7,7 @@ mod pipes;
 mod tests;
 mod verdict;
 
-use std::{io, process::ExitStatus, time::Duration};
+use std::{io, pin::pin, process::ExitStatus, time::Duration};
 
 use async_trait::async_trait;
 use tokio::time::{sleep_until, timeout};
@@ -16,18 +16,20 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{Reason, request::Request};
 use crate::{
     config,
-    supervise::Tree,
+    supervise::{Tree, end_marked_aside, watch},
     task::{ErrorClass, Failure, Payload},
     worker::{Context, Handler},
 };
 
-/// The program gets the task as JSON on its standard input and answers with JSON on its standard output. Its whole process
-/// tree is gone when the attempt ends, however it ends.
+/// The program gets the task as JSON on its standard input and answers on its standard output. Its whole process tree is
+/// gone when the attempt ends, however it ends, and within a second when the worker is killed.
 pub struct Exec {
     spec: config::Exec,
     /// Bytes of output.
     limit: usize,
     stop_grace: Duration,
+    /// The worker's.
+    lease: Duration,
 }
 
 /// What the program's life came to.
@@ -44,16 +46,16 @@ enum Stop {
     Flood,
 }
 
-/// A process that left its group can hold the pipes open after the program's end; its output is not waited for.
+/// How long what is still in the pipes after the program's end is waited for.
 const LAST_OUTPUT: Duration = Duration::from_secs(2);
 
 impl Exec {
-    pub fn new(spec: config::Exec, limit: usize, stop_grace: Duration) -> Result<Self, Reason> {
+    pub fn new(spec: config::Exec, limit: usize, worker: &config::WorkerSettings) -> Result<Self, Reason> {
         if spec.command.first().is_none_or(String::is_empty) {
             return Err(Reason::NoProgram);
         }
         // The worker drops a handler that outlasts the grace, so the program's own ends a little earlier.
-        Ok(Self { spec, limit, stop_grace: stop_grace.mul_f32(0.8) })
+        Ok(Self { spec, limit, stop_grace: worker.stop_grace.mul_f32(0.8), lease: worker.lease })
     }
 
     /// Until the program has ended, by itself or because it had to.
@@ -84,6 +86,7 @@ impl Handler for Exec {
         let request = Request::new(&context);
         let body = request.to_json()?;
         let command = command::build(&self.spec, &context, request.deadline);
+        let _watch = watch(self.lease);
         let mut tree = Tree::spawn(command).map_err(|error| command::refused(&self.spec, &error))?;
 
         // Three tasks, so that a program that never reads, or never writes, holds up nothing else.
@@ -95,13 +98,33 @@ impl Handler for Exec {
 
         let life = self.watch(&mut tree, &context, &flooded).await;
         drop(feeder);
-        let output = timeout(LAST_OUTPUT, output).await.ok().and_then(Result::ok).unwrap_or_default();
-        let notes = timeout(LAST_OUTPUT, notes).await.ok().and_then(Result::ok).unwrap_or_default();
+        let (output, notes) = last_words(&context, life.stopped, output, notes).await;
         if output.len() > self.limit {
             return Err(self.flood(&notes));
         }
         verdict::judge(&self.spec, life, &output, &notes)
     }
+}
+
+/// The output and the notes. What left the tree and was to stop, or holds the pipes open after the program's end, is ended.
+async fn last_words(
+    context: &Context,
+    stopped: Option<Stop>,
+    output: AbortOnDropHandle<Vec<u8>>,
+    notes: AbortOnDropHandle<String>,
+) -> (Vec<u8>, String) {
+    let words = async {
+        let (output, notes) = tokio::join!(output, notes);
+        (output.unwrap_or_default(), notes.unwrap_or_default())
+    };
+    let mut words = pin!(words);
+    if stopped.is_none()
+        && let Ok(words) = timeout(LAST_OUTPUT, &mut words).await
+    {
+        return words;
+    }
+    end_marked_aside(command::marks(context)).await;
+    timeout(LAST_OUTPUT, words).await.unwrap_or_default()
 }
 
 impl Exec {

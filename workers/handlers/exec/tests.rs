@@ -8,7 +8,8 @@ use crate::handlers::testing::{self, Attempt};
 const LIMIT: usize = 4096;
 
 fn handler(spec: config::Exec) -> Exec {
-    Exec::new(spec, LIMIT, Duration::from_secs(1)).unwrap()
+    let worker = config::WorkerSettings { stop_grace: Duration::from_secs(1), ..Default::default() };
+    Exec::new(spec, LIMIT, &worker).unwrap()
 }
 
 fn shell(script: &str) -> Exec {
@@ -52,9 +53,8 @@ async fn inv10_the_environment_holds_what_was_named_and_no_more() {
     let mut spec = testing::exec(&["env"]);
     spec.env = BTreeMap::from([("GIVEN".to_owned(), "yes".to_owned())]);
     spec.pass_env = vec!["CARGO_PKG_NAME".to_owned(), "NOT_SET_ANYWHERE".to_owned()];
-    let listing = handler(spec).run(Attempt::new(&"x").context).await.unwrap_err().message;
-    // The listing is no JSON, so it is quoted; ask for single variables instead.
-    assert!(listing.contains("not JSON"), "{listing}");
+    let listing: String = handler(spec).run(Attempt::new(&"x").context).await.unwrap().decode().unwrap();
+    assert!(listing.contains("GIVEN=yes") && !listing.contains("CARGO_MANIFEST_DIR"), "{listing}");
     let secret = "printf '\"%s\"' \"${CARGO_MANIFEST_DIR-none} ${CLAWPOOL_ATTEMPT} ${PATH:+path}\"";
     assert_eq!(answer(secret).await, json!("none 2 path"));
     let mut spec = testing::exec(&["sh", "-c", "printf '\"%s\"' \"$GIVEN $CARGO_PKG_NAME\""]);
@@ -92,10 +92,15 @@ async fn signals_are_named() {
 }
 
 #[tokio::test]
-async fn output_that_is_not_json_is_quoted() {
-    let fault = failure("echo Traceback; echo 'why not' >&2").await;
-    assert!(fault.message.contains(r#"it begins with "Traceback\n""#), "{fault}");
-    assert!(!fault.fatal);
+async fn text_on_standard_output_is_the_result() {
+    assert_eq!(answer("echo Done; echo 'by the way' >&2").await, json!("Done"));
+    assert_eq!(answer(r#"printf '\357\273\277{"sent": 1}'"#).await, json!({"sent": 1}));
+}
+
+#[tokio::test]
+async fn text_of_a_program_that_failed_is_no_result() {
+    let fault = failure("echo Traceback; exit 1").await;
+    assert_eq!((fault.class, fault.message.as_str()), (ErrorClass::Other, "the program ended with exit code 1"));
 }
 
 #[tokio::test]
@@ -177,6 +182,54 @@ async fn the_deadline_stops_the_program() {
     let fault = shell("sleep 1000").run(attempt.context).await.unwrap_err();
     assert_eq!(fault.class, ErrorClass::Timeout);
     assert!(fault.message.contains("deadline") && fault.message.contains("SIGTERM"), "{fault}");
+}
+
+/// A program that moves a part of itself into a session of its own; that part holds `PIPE` open.
+fn leaver(pipe: &std::path::Path, then: &str) -> Exec {
+    let script =
+        format!("setsid sh -c 'exec 3>\"$PIPE\"; echo progress: up >&2; : >\"$PIPE.up\"; sleep 1000' & {then}");
+    let mut spec = testing::exec(&["sh", "-c", &script]);
+    spec.env.insert("PIPE".into(), pipe.display().to_string());
+    handler(spec)
+}
+
+#[tokio::test]
+async fn the_deadline_stops_what_left_the_tree_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, end) = fifo(&folder);
+    let attempt = Attempt::new(&"x");
+    let context = attempt.context.clone();
+    let running = tokio::spawn(async move { leaver(&path, "wait").run(context).await });
+    attempt.news().await;
+    attempt.cancel();
+    assert_eq!(running.await.unwrap().unwrap_err().class, ErrorClass::Timeout);
+    all_gone(end).await;
+}
+
+#[tokio::test]
+async fn what_left_the_tree_does_not_outlive_the_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, end) = fifo(&folder);
+    let leaver = leaver(&path, "until [ -e \"$PIPE.up\" ]; do sleep 0.01; done");
+    let ended = leaver.run(Attempt::new(&"x").context);
+    assert!(timeout(Duration::from_secs(30), ended).await.is_ok());
+    all_gone(end).await;
+}
+
+#[tokio::test]
+async fn a_thread_that_ends_stops_no_program() {
+    let runtime = tokio::runtime::Handle::current();
+    let started = std::thread::spawn(move || {
+        let _entered = runtime.enter();
+        let mut command = tokio::process::Command::new("sh");
+        command.args(["-c", "read line; exit 7"]).stdin(std::process::Stdio::piped());
+        Tree::spawn(command).unwrap()
+    });
+    let mut tree = started.join().unwrap();
+    let line = tree.stdin();
+    assert!(timeout(Duration::from_millis(100), tree.wait()).await.is_err(), "it waits for its line");
+    drop(line);
+    assert_eq!(tree.wait().await.unwrap().code(), Some(7));
 }
 
 #[tokio::test]

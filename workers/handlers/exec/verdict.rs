@@ -15,7 +15,7 @@ pub(super) fn judge(spec: &config::Exec, life: Life, output: &[u8], notes: &str)
     })?;
     if status.success() {
         // Told to stop or not, it finished.
-        return reply::result("the program's output", output);
+        return reply::result(output);
     }
     let how = describe(status);
     if let Some(stop) = life.stopped {

@@ -24,7 +24,7 @@ use crate::{
     worker::{Context, Handler},
 };
 
-/// The service gets the task as JSON and answers with a status, mapped by spec S9, and the result as JSON.
+/// The service gets the task as JSON and answers with a status, mapped by the table in `status`, and the result.
 pub struct Http {
     client: Client,
     url: Url,
@@ -74,7 +74,7 @@ impl Http {
         let location = answer.headers().get(LOCATION).map(|to| format!(" to {to:?}")).unwrap_or_default();
         let body = self.body(answer).await?;
         if code.is_success() {
-            return reply::result(&format!("the answer of {}", self.name), &body);
+            return reply::result(&body);
         }
         let (class, fatal) = status::class(code);
         let message = format!("{} answered {code}{location}: {}", self.name, reply::excerpt(&body));

@@ -84,6 +84,13 @@ async fn the_task_is_posted_and_the_answer_is_its_result() {
 }
 
 #[tokio::test]
+async fn text_in_an_answer_is_the_result() {
+    let service = Service::start().await;
+    let (result, _) = service.exchange("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK").await;
+    assert_eq!(result.unwrap().decode::<Value>().unwrap(), json!("OK"));
+}
+
+#[tokio::test]
 async fn no_content_is_null() {
     let service = Service::start().await;
     assert!(service.exchange("HTTP/1.1 204 No Content\r\n\r\n").await.0.unwrap().is_null());
@@ -120,8 +127,8 @@ async fn an_endless_answer_is_cut_off() {
 #[tokio::test]
 async fn inv10_messages_hide_what_the_address_may_hold() {
     let service = Service::start().await;
-    let fault = service.failure("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<html></>").await;
-    assert!(fault.message.contains("/tasks is not JSON") && !fault.message.contains("hidden"), "{fault}");
+    let fault = service.failure("HTTP/1.1 500 Oh\r\ncontent-length: 9\r\n\r\n<html></>").await;
+    assert!(fault.message.contains("/tasks answered 500") && !fault.message.contains("hidden"), "{fault}");
     let torn = service.failure("").await;
     assert_eq!(torn.class, ErrorClass::Network);
     assert!(!torn.message.contains("hidden"), "{torn}");

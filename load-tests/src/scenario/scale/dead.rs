@@ -70,7 +70,7 @@ async fn operate(store: &dyn Store, count: usize) -> Result<[f64; 4]> {
     let again: Vec<Message> = again.iter().map(|letter| Message { generation: 1, ..letter.message.clone() }).collect();
     let started = Instant::now();
     for chunk in again.chunks(BATCH) {
-        ensure!(store.requeue(chunk).await? == chunk.len() as u64, "letters were not there");
+        ensure!(store.requeue(chunk).await?.taken == chunk.len() as u64, "letters were not there");
     }
     let requeue = cost(started, again.len());
     let never: Vec<TaskId> = never.iter().map(|letter| letter.message.id).collect();

@@ -16,6 +16,7 @@ pub fn message() -> Result<Message> {
     let task = Task {
         version: Task::VERSION,
         id: TaskId::new(),
+        enqueued_by: None,
         kind: NOOP.into(),
         payload: Payload::encode(&"x".repeat(BODY - 2))?,
         priority: Priority::P4,
@@ -33,6 +34,7 @@ pub fn message() -> Result<Message> {
         trace: None,
         result_ttl: HOUR,
         generation: 0,
+        handed_on: 0,
         errors: Vec::new(),
     };
     Ok(task.to_message()?)
@@ -40,8 +42,16 @@ pub fn message() -> Result<Message> {
 
 /// Tasks to start at a time.
 pub fn delayed(count: usize, at: Timestamp) -> Result<Vec<Admission>> {
-    let one =
-        |_| Ok(Admission { message: message()?, kind: NOOP.into(), tenant: None, unique_key: None, at: Some(at) });
+    let one = |_| {
+        Ok(Admission {
+            message: message()?,
+            kind: NOOP.into(),
+            tenant: None,
+            enqueued_by: None,
+            unique_key: None,
+            at: Some(at),
+        })
+    };
     (0..count).map(one).collect()
 }
 

@@ -68,6 +68,9 @@ pub(super) fn worker(number: u8, running: u32, alive: bool) -> WorkerInfo {
         lease: Duration::from_secs(3),
         usage: None,
         done: Done::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive }
 }
@@ -152,6 +155,10 @@ impl ControlStore for World {
 
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
         self.answer().map(|_| vec![QueueTotals::default(); Queue::ALL.len()])
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.answer().map(drop)
     }
 }
 

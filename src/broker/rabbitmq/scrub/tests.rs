@@ -24,12 +24,18 @@ fn nested(depth: usize) -> Vec<u8> {
 }
 
 fn fed(chunks: &[&[u8]]) -> Vec<u8> {
-    let (mut scrubber, mut clean) = (Scrubber::default(), Vec::new());
+    fed_with(u64::MAX, chunks)
+}
+
+fn fed_with(allowance: u64, chunks: &[&[u8]]) -> Vec<u8> {
+    let (mut scrubber, mut clean) = (Scrubber::new(Arc::new(allowance.into()), LONGEST), Vec::new());
     for chunk in chunks {
-        scrubber.feed(chunk, &mut clean).unwrap();
+        scrubber.feed(chunk, &mut clean);
     }
     clean
 }
+
+const LONGEST: usize = 16 << 10;
 
 const TYPE: u16 = 1 << 15;
 const HEADERS: u16 = 1 << 13;
@@ -74,7 +80,44 @@ fn lying_lengths_leave_no_properties() {
     for (flags, lie) in [(TYPE, &b"\xff"[..]), (HEADERS, &[0xff; 9]), (ID, b""), (0, b"more"), (3, b"\0\0")] {
         assert_eq!(fed(&[&header(flags, lie)]), header(0, b""), "{flags:x}");
     }
-    assert!(Scrubber::default().feed(&[2, 0, 1, 0xff, 0xff, 0xff, 0xff, 0], &mut Vec::new()).is_err());
+}
+
+#[test]
+fn headers_longer_than_a_frame_are_left_out_and_the_rest_kept() {
+    let table = |length| long(b"", &[&b"\x01a"[..], &long(b"S", &vec![b'v'; length])].concat());
+    let properties = |length| [&table(length)[..], &short(b"id")].concat();
+    let fits = header(HEADERS | ID, &properties(15_000));
+    assert_eq!(fed(&[&fits]), fits);
+    for length in [LONGEST, 50_000, 2 * LARGEST_HEADER] {
+        let whole = [header(HEADERS | ID, &properties(length)), frame(3, b"body")].concat();
+        let kept = if length < LARGEST_HEADER { header(ID, &short(b"id")) } else { header(0, b"") };
+        let chunks: Vec<&[u8]> = whole.chunks(4000).collect();
+        assert_eq!(fed(&chunks), [kept, frame(3, b"body")].concat(), "{length}");
+    }
+}
+
+#[test]
+fn a_body_over_the_allowance_is_withheld_and_told() {
+    let (forged, other) = (1 << CLUSTER_ID, [3, 0, 2, 0, 0, 0, 1, b'x', END]);
+    let all = [
+        header(ID | forged, &[short(b"id"), short(b"mine")].concat()),
+        frame(3, b"12"),
+        other.to_vec(),
+        frame(3, b"345"),
+        header(0, b""),
+        frame(3, b"12345"),
+    ];
+    let mut told = header(ID | forged, &[short(b"id"), short(b"5")].concat());
+    told[SIZE..FLAGS].fill(0);
+    let mut bare = header(forged, &short(b"5"));
+    bare[SIZE..FLAGS].fill(0);
+    for size in [1, 3, 1000] {
+        let whole = all.concat();
+        let chunks: Vec<&[u8]> = whole.chunks(size).collect();
+        assert_eq!(fed_with(4, &chunks), [&told[..], &other, &bare].concat());
+        let honest = [header(ID, &short(b"id")), all[1..].concat()].concat();
+        assert_eq!(fed_with(5, &chunks), honest);
+    }
 }
 
 proptest! {
@@ -84,6 +127,8 @@ proptest! {
         let (one, other) = whole.split_at(at.min(whole.len()));
         let clean = fed(&[one, other]);
         prop_assert_eq!(number(&clean, 3), Some(clean.len() - BEFORE - 1));
+        let few = fed_with(0, &[&whole]);
+        prop_assert_eq!(number(&few, 3), Some(few.len() - BEFORE - 1));
         prop_assert_eq!(fed(&[&clean]), clean, "what is clean stays so");
     }
 }

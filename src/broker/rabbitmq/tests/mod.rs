@@ -2,13 +2,14 @@
 
 #[cfg(unix)]
 mod node;
-mod proxy;
+pub(crate) mod proxy;
 mod recovery;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use self::proxy::Proxy;
 use super::RabbitBroker;
 use crate::{
     broker::{Broker, conformance::Fixture},
@@ -27,6 +28,18 @@ impl Rabbit {
         config.rabbitmq.url = server().into();
         config.rabbitmq.prefix = format!("test-{}", uuid::Uuid::now_v7());
         Self { config }
+    }
+
+    /// The same behind a network that breaks as the test likes, and with little patience.
+    pub(crate) async fn behind_proxy(config: Config) -> (Self, Proxy) {
+        let mut rabbit = Self::fresh(config).await;
+        let server = server();
+        let (credentials, rest) = server.rsplit_once('@').unwrap();
+        let (host, vhost) = rest.split_once('/').unwrap();
+        let proxy = Proxy::before(host.parse().unwrap()).await;
+        rabbit.config.rabbitmq.url = format!("{credentials}@{}/{vhost}", proxy.address).into();
+        rabbit.config.rabbitmq.confirm_timeout = std::time::Duration::from_secs(2);
+        (rabbit, proxy)
     }
 
     pub(crate) async fn open(&self) -> RabbitBroker {

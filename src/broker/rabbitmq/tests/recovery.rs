@@ -1,6 +1,6 @@
 //! Connections that break, servers that stop taking messages, queues that vanish.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, QueueDeleteOptions};
 
@@ -18,14 +18,7 @@ use crate::{
 };
 
 async fn behind_proxy() -> (Rabbit, Proxy) {
-    let mut rabbit = Rabbit::fresh(Config::default()).await;
-    let server = super::server();
-    let (credentials, rest) = server.rsplit_once('@').unwrap();
-    let (host, vhost) = rest.split_once('/').unwrap();
-    let proxy = Proxy::before(host.parse::<SocketAddr>().unwrap()).await;
-    rabbit.config.rabbitmq.url = format!("{credentials}@{}/{vhost}", proxy.address).into();
-    rabbit.config.rabbitmq.confirm_timeout = Duration::from_secs(2);
-    (rabbit, proxy)
+    Rabbit::behind_proxy(Config::default()).await
 }
 
 async fn publish(broker: &dyn Broker, message: &Message) -> Result<(), BrokerError> {
@@ -96,6 +89,88 @@ async fn inv_1_a_consumer_that_started_too_late_keeps_no_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_nobody_answers_is_given_up_soon() {
+    guarded(async {
+        let (rabbit, proxy) = behind_proxy().await;
+        let broker = rabbit.open().await;
+        publish(&broker, &message(Priority::P4)).await.unwrap();
+        proxy.set(Weather::Cut);
+        proxy.set(Weather::Forgotten);
+        proxy.forgotten(2).await;
+        proxy.set(Weather::Fair);
+        let begun = std::time::Instant::now();
+        eventually(async || publish(&broker, &message(Priority::P4)).await.is_ok()).await;
+        eventually(async || broker.depth(Queue::P4).await.is_ok()).await;
+        println!("connected again after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(8));
+    })
+    .await;
+}
+
+/// Its connection is up, or seems to be; the server says nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_whose_end_is_not_answered_is_given_up() {
+    guarded(async {
+        let (mut rabbit, proxy) = behind_proxy().await;
+        rabbit.config.rabbitmq.heartbeat = Duration::from_secs(3600);
+        let broker = rabbit.open().await;
+        let (first, second) = (message(Priority::P4), message(Priority::P4));
+        publish(&broker, &first).await.unwrap();
+        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        next(consumer.as_mut()).await;
+        proxy.set(Weather::Unanswered);
+        tokio::time::timeout(Duration::from_secs(30), consumer.rest()).await.expect("it waits for ever").unwrap();
+        proxy.set(Weather::Fair);
+        // What was held on the lost channel comes again.
+        eventually(async || publish(&broker, &second).await.is_ok()).await;
+        let mut left = vec![first.id, second.id];
+        while !left.is_empty() {
+            let delivery = next(consumer.as_mut()).await;
+            left.retain(|id| *id != delivery.message.id);
+            broker.ack(vec![delivery.receipt]).await.unwrap();
+        }
+    })
+    .await;
+}
+
+/// Nothing passes on a connection that seems to be up: its heartbeats tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_connection_is_replaced() {
+    guarded(async {
+        let (mut rabbit, proxy) = behind_proxy().await;
+        rabbit.config.rabbitmq.heartbeat = Duration::from_secs(1);
+        let broker = rabbit.open().await;
+        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        assert!(tokio::time::timeout(Duration::from_secs(1), consumer.next(1)).await.is_err());
+        proxy.set(Weather::Silent);
+        eventually(async || publish(&broker, &message(Priority::P4)).await.is_err_and(|error| !error.is_doubtful()))
+            .await;
+        proxy.set(Weather::Fair);
+        let sent = message(Priority::P4);
+        eventually(async || publish(&broker, &sent).await.is_ok()).await;
+        while next(consumer.as_mut()).await.message.id != sent.id {}
+    })
+    .await;
+}
+
+/// Rights or arguments that somebody changed: trying again does not help, and whoever waits is told at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_consumer_is_told_as_refused() {
+    guarded(async {
+        let rabbit = Rabbit::fresh(Config::default()).await;
+        let broker = rabbit.open().await;
+        let channel = rabbit.channel().await;
+        let name = format!("{}.v1.normal.p4", rabbit.config.rabbitmq.prefix);
+        let other = lapin::options::QueueDeclareOptions { durable: true, ..Default::default() };
+        channel.queue_declare(name.as_str().into(), other, Default::default()).await.unwrap();
+        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let refused = consumer.next(1).await.unwrap_err();
+        assert!(matches!(&refused, BrokerError::Refused { .. }), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blocked_server_is_told_from_a_silent_one() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
@@ -107,6 +182,27 @@ async fn a_blocked_server_is_told_from_a_silent_one() {
             matches!(refused, BrokerError::Blocked { reason, .. } if reason == "low on memory")
         })
         .await;
+    })
+    .await;
+}
+
+/// A server tells only those who publish that it takes nothing: a probe is enough to learn it, and leaves nothing behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_probe_learns_that_the_server_takes_nothing() {
+    guarded(async {
+        let (rabbit, proxy) = behind_proxy().await;
+        let broker = rabbit.open().await;
+        broker.probe().await.unwrap();
+        proxy.set(Weather::Blocked);
+        eventually(async || {
+            matches!(broker.probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on memory")
+        })
+        .await;
+        proxy.set(Weather::Fair);
+        eventually(async || broker.probe().await.is_ok()).await;
+        for queue in Queue::ALL {
+            assert_eq!(broker.depth(queue).await.unwrap().ready, 0);
+        }
     })
     .await;
 }

@@ -33,6 +33,7 @@ mod conformance {
 mod lost;
 mod outage;
 mod own;
+mod silence;
 
 async fn publish(broker: &RedisBroker, messages: &[Message]) {
     for answer in broker.publish(messages.to_vec()).await {

@@ -172,7 +172,7 @@ impl<'a> World<'a> {
         let Some(life) = &mut self.lives[task] else { return Ok(()) };
         let next = next_generation(&life.message, 0);
         let count = self.store.requeue(std::slice::from_ref(&next)).await.unwrap();
-        prop_assert_eq!(count, u64::from(life.letter));
+        prop_assert_eq!(count, Requeued { taken: u64::from(life.letter), kept: 0 });
         if life.letter {
             *life = Life::new(State::Scheduled, &next);
         }

@@ -3,13 +3,6 @@
 local margin = tonumber(ARGV[1])
 local answer = {}
 
--- Who has the key, and is not over.
-local function holder(key)
-  local other = redis.call('GET', unique(key))
-  local state = other and redis.call('GETRANGE', task(other), 0, 0)
-  return state and state ~= '' and not FINAL[state] and other
-end
-
 local function add(id, record, key, expires, at, message)
   if key ~= '' then
     local there = redis.call('EXISTS', task(id)) == 1 and id or holder(key)

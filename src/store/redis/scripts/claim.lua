@@ -82,7 +82,9 @@ local function judge(id, claim, kind)
   local generation, _, p, attempt, enqueued, expires
   generation, ticket, _, p, attempt, enqueued, expires = struct.unpack(CLAIM, claim)
   local r = read(id)
-  if not r then
+  if not r and generation == 0 and redis.call('EXISTS', withdrawn(id)) == 1 then
+    say('D', 0, 0)
+  elseif not r then
     run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires), 0)
     -- Nobody remembers its admission; with this, the totals balance.
     count('e', p)
@@ -103,7 +105,7 @@ end
 local list, at, started = ARGV[7], 1, struct.pack('>I8', now)
 for _, id in ipairs(read_ahead(ARGV[6])) do
   local generation, mark, length = struct.unpack(FIRST, list, at)
-  local v = held[id] and begun(held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
+  local v = held[id] and usual(begun, held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
   if v then
     last = last + 1
     say('R', last, 0)

@@ -13,24 +13,41 @@ local PAUSED = base .. ':paused'        -- set of queues
 local TOTALS = base .. ':n'             -- hash: letter and queue -> count
 local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task that is over; 's' for an earlier due time
 local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
+local ASIDE = base .. ':xs'             -- list: ids of records that were set aside and that nobody was told of
+local ASIDE_KEPT = 2592000000           -- 30 days: what was set aside can be looked at this long
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
 -- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
 -- Head: s state, z cancel was asked for, o somebody waits for its end, u it has a unique key, m it told of its progress,
 -- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), t token,
--- q ticket, w worker. Tail: kind, tenant, unique key, progress, result, failure ('': none).
+-- q ticket, w worker. Tail: kind, whose (tenant, and after \30 the token that enqueued it), unique key with what it counts
+-- within, progress, result, failure ('': none).
 local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
 local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
 local NOBODY = ('\0'):rep(16)
 local function task(id) return base .. ':t:' .. id end
+local function withdrawn(id) return base .. ':v:' .. id end -- its message may turn up, and is not to run
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
+local function aside(id) return base .. ':x:' .. id end
 local function journal(topic) return base .. ':j:' .. topic end
 local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
 
+-- The ticket of a task that waits on its queue and is not to be withdrawn: it was with a worker, or somebody repeated it.
+local WANTED = 1
+
+local STATES = { S = true, Q = true, R = true, C = true, D = true, X = true }
 local FINAL = { C = true, D = true, X = true }
+
+-- Who has the key, and is not over.
+local function holder(key)
+  local other = redis.call('GET', unique(key))
+  -- An error: it is no record, so nobody has the key.
+  local state = other and redis.pcall('GETRANGE', task(other), 0, 0)
+  return STATES[state] and not FINAL[state] and other
+end
 
 -- What a script has read ahead, or written: false where there is no record.
 local held = {}
@@ -59,10 +76,34 @@ local function read_ahead(all)
   return ids
 end
 
+local function is_record(v)
+  if #v < TAIL_AT or not STATES[v:sub(1, 1)] or v:byte(6) > 6 then return false end
+  local at = TAIL_AT
+  for _ = 1, 6 do
+    if at + 3 > #v then return false end
+    at = at + 4 + struct.unpack('>I4', v, at)
+  end
+  return at == #v + 1
+end
+
+-- Bytes that are no record must cost their own task alone: they are kept under another name, and the task is from now on
+-- one that nobody remembers.
+local function set_aside(id)
+  redis.call('RENAME', task(id), aside(id))
+  redis.call('PEXPIRE', aside(id), ASIDE_KEPT)
+  redis.call('RPUSH', ASIDE, id)
+  held[id] = false
+end
+
 local function read(id)
   local v = held[id]
-  if v == nil then v = redis.call('GET', task(id)) end
-  if not v then return nil end
+  -- An error: the value is no string. Read with others, it looks as if there were none.
+  if v == nil then v = redis.pcall('GET', task(id)) end
+  if v == false and redis.call('EXISTS', task(id)) == 0 then return nil end
+  if type(v) ~= 'string' or not is_record(v) then
+    set_aside(id)
+    return nil
+  end
   local s, z, o, u, m, p, g, a, c, e, x, b, f, d, t, q, w = struct.unpack(HEAD, v)
   return { s = s, z = z == 1, o = o == 1, u = u == 1, m = m == 1, p = p, g = g, a = a, c = c, e = e, x = x, b = b, f = f,
            d = d, t = t, q = q, w = w, tail = v:sub(TAIL_AT) }
@@ -96,7 +137,12 @@ local function write(id, r, ...)
 end
 
 -- The usual steps of a task, made on the packed record as it is, without a table of its values; nil where the step is not
--- the usual one.
+-- the usual one. They fail on bytes that are no record, so they are called through `usual`.
+local function usual(step, v, ...)
+  local done, changed, priority, owner = pcall(step, v, ...)
+  if done then return changed, priority, owner end
+end
+
 local NO_TIME, NO_ONE = ('\0'):rep(8), ('\0'):rep(36)
 
 -- From its queue to a worker: it has no unique key, told nothing, and nobody died with it.
@@ -111,30 +157,30 @@ end
 -- Answers priority and worker as well.
 local AS_IT_RUNS = '>BxBBBB' .. ('x'):rep(52) .. 'I8I4c16I4c0I4c0'
 local function completed(v, token, now, result)
-  local s, o, u, m, p, t, _, w, kind, tenant, at = struct.unpack(AS_IT_RUNS, v)
+  local s, o, u, m, p, t, _, w, kind, whose, at = struct.unpack(AS_IT_RUNS, v)
   if s ~= RUNNING or o ~= 0 or u ~= 0 or m ~= 0 or t ~= token then return nil end
   if #v ~= at + 15 then return nil end
   return 'C\0\0\0\0' .. v:sub(6, 42) .. now .. NO_ONE .. v:sub(TAIL_AT, at + 7) ..
            struct.pack('>I4c0I4', #result, result, 0), p, w
 end
 
-local function tail(kind, tenant, key, progress, result, failure)
-  return struct.pack(TAIL, #kind, kind, #tenant, tenant, #key, key, #progress, progress, #result, result, #failure, failure)
+local function tail(kind, whose, key, progress, result, failure)
+  return struct.pack(TAIL, #kind, kind, #whose, whose, #key, key, #progress, progress, #result, result, #failure, failure)
 end
 
-local function fresh(kind, tenant, key, p, g, attempt, enqueued, expires)
+local function fresh(kind, whose, key, p, g, attempt, enqueued, expires)
   return { s = 'Q', z = false, o = false, u = key ~= '', m = false, p = tonumber(p), g = tonumber(g), a = tonumber(attempt),
            c = 0, e = tonumber(enqueued), x = tonumber(expires), b = 0, f = 0, d = 0, t = 0, q = 0, w = NOBODY,
-           tail = tail(kind, tenant, key, '', '', '') }
+           tail = tail(kind, whose, key, '', '', '') }
 end
 
 local function key_of(r) return r.u and select(3, struct.unpack(TAIL, r.tail)) end
 
 -- What became of it; nil leaves a value as it is.
 local function tell(r, progress, result, failure)
-  local kind, tenant, key, p, res, f = struct.unpack(TAIL, r.tail)
+  local kind, whose, key, p, res, f = struct.unpack(TAIL, r.tail)
   r.m = (progress or p) ~= ''
-  r.tail = tail(kind, tenant, key, progress or p, result or res, failure or f)
+  r.tail = tail(kind, whose, key, progress or p, result or res, failure or f)
 end
 
 -- Nobody runs it any more.

@@ -1,16 +1,18 @@
--- ARGV: of each message: id, generation, kind, priority, tenant, unique key, enqueued, expires, attempt, message.
-local taken = 0
+-- ARGV: of each message: id, generation, kind, priority, whose, unique key, enqueued, expires, attempt, message.
+-- Answers how many letters were taken out, and how many stay because another task has their unique key.
+local taken, kept = 0, 0
 for i = 1, #ARGV, 10 do
-  local id, g, kind, p, tenant, key, enqueued, expires, attempt, message = unpack(ARGV, i, i + 9)
-  if dig_up(id) then
+  local id, g, kind, p, whose, key, enqueued, expires, attempt, message = unpack(ARGV, i, i + 9)
+  if key ~= '' and holder(key) then
+    if redis.call('ZSCORE', DEAD, id) then kept = kept + 1 end
+  elseif dig_up(id) then
     taken = taken + 1
-    -- Its unique key is its own again only if nobody has taken it meanwhile.
-    local mine = key ~= '' and redis.call('SET', unique(key), id, 'NX')
-    local r = fresh(kind, tenant, mine and key or '', p, g, attempt, enqueued, expires)
+    if key ~= '' then redis.call('SET', unique(key), id) end
+    local r = fresh(kind, whose, key, p, g, attempt, enqueued, expires)
     r.s, r.d = 'S', now
     write(id, r)
     enter(entry(id, g), now, message)
   end
 end
 announce()
-return taken
+return { taken, kept }

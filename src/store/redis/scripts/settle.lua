@@ -38,7 +38,7 @@ end
 function ends.L(id, r)
   if r.z then return finish(id, r, 'X', span) end
   let_go(r)
-  r.s, r.b = 'Q', 0
+  r.s, r.b, r.q = 'Q', 0, WANTED
   write_queued(id, r, margin)
 end
 
@@ -60,7 +60,7 @@ local list, at, finished = ARGV[5], 1, struct.pack('>I8', now)
 for _, id in ipairs(read_ahead(ARGV[4])) do
   local token, letter, one, two, three, four, following = struct.unpack(SETTLEMENT, list, at)
   local v, priority, owner
-  if letter == 'C' and held[id] then v, priority, owner = completed(held[id], token, finished, one) end
+  if letter == 'C' and held[id] then v, priority, owner = usual(completed, held[id], token, finished, one) end
   if v then
     left(owner, id)
     put(id, v, 'PXAT', forget_at(two))

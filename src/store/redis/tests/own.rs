@@ -156,7 +156,14 @@ fn as_keyed(plain: &[u8], token: u64) -> Vec<u8> {
 
 pub(super) fn admission(key: &str) -> Admission {
     let message = message(Priority::P1);
-    Admission { message, kind: "test.echo".into(), tenant: None, unique_key: Some(key.into()), at: None }
+    Admission {
+        message,
+        kind: "test.echo".into(),
+        tenant: None,
+        enqueued_by: None,
+        unique_key: Some(key.into()),
+        at: None,
+    }
 }
 
 pub(super) async fn claim(store: &RedisStore, worker: WorkerId, task: &Admission) -> Claimed {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -48,9 +48,13 @@ impl Server {
     }
 
     pub(crate) fn config(&self, config: Config) -> Config {
-        let mut config = on(config, format!("redis://127.0.0.1:{}/0", self.port));
+        let mut config = on(config, format!("redis://{}/0", self.address()));
         config.redis.timeout = Duration::from_secs(30);
         config
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// As by `kill -9` or a loss of its process; what it had written stays.
@@ -69,10 +73,6 @@ impl Server {
         let delay = delay.to_string();
         let options = [&self.options[..], &["--key-load-delay", &delay]].concat();
         self.process = launch(&self.folder, self.port, &options);
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        ([127, 0, 0, 1], self.port).into()
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -5,8 +5,8 @@ use rusqlite::{Connection, params};
 use super::*;
 use crate::{
     broker::{Broker, sqlite::SqliteBroker},
-    store::{ControlStore, NoteStore},
-    task::{Queue, TaskId, WorkerId},
+    store::{Admission, Admitted, ControlStore, NoteStore, TaskStore, conformance::message_with},
+    task::{Priority, Queue, TaskId, WorkerId},
 };
 
 async fn refusal(file: &File) -> StoreError {
@@ -56,6 +56,36 @@ async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
     let mut consumer = broker.consume(fresh, Queue::P4).await.unwrap();
     assert_eq!(consumer.next(10).await.unwrap().len(), 1, "the other one is held");
     assert_eq!((broker.reclaim(gone).await.unwrap(), consumer.next(10).await.unwrap().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_earlier_versions_unique_keys_count_within_their_tenants() {
+    let holder = TaskId::new();
+    let file = made_by(|sql| {
+        sql.execute_batch(include_str!("../schema.sql")).unwrap();
+        let task = "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
+                    expires_at) VALUES (?1, 'a', 4, 'acme', 'k', 1, 0, 0, 1, 9000000000000)";
+        sql.execute(task, [holder]).unwrap();
+        sql.execute("INSERT INTO unique_keys VALUES ('k', ?1)", [holder]).unwrap();
+        sql.pragma_update(None, "user_version", 1).unwrap();
+    })
+    .await;
+    let store = SqliteStore::open(&file.config).await.unwrap();
+    let admit = async |tenant: &str| {
+        let message = message_with(Priority::P4, |task| {
+            task.tenant = Some(tenant.into());
+            task.unique_key = Some("k".into());
+        });
+        let (kind, tenant) = ("a".into(), Some(tenant.into()));
+        let unique_key = message.task().unwrap().scoped_key();
+        let task = Admission { message, kind, tenant, enqueued_by: None, unique_key, at: None };
+        store.admit(&[task]).await.unwrap()[0]
+    };
+    assert_eq!(admit("acme").await, Admitted::Existing(holder));
+    assert_eq!(admit("beta").await, Admitted::New);
+    assert_eq!(store.record(holder).await.unwrap().unwrap().enqueued_by, None);
+    store.cancel(holder).await.unwrap();
+    assert_eq!(admit("acme").await, Admitted::New);
 }
 
 #[tokio::test]

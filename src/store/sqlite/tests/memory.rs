@@ -13,6 +13,7 @@ fn admission(message: &Message) -> Admission {
         message: message.clone(),
         kind: "test.echo".into(),
         tenant: None,
+        enqueued_by: None,
         unique_key: Some("key".into()),
         at: None,
     }

@@ -3,16 +3,19 @@
 mod database;
 mod full;
 mod memory;
+mod waits;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
 use crate::{
     config::Synchronous,
     store::{Store, conformance::Fixture},
+    task::TaskId,
 };
 
 /// A file of its own, in a folder that goes with the case.
@@ -42,6 +45,12 @@ impl File {
 impl Fixture for File {
     async fn store(&self) -> Arc<dyn Store> {
         Arc::new(SqliteStore::on(self.database().await, &self.config))
+    }
+
+    async fn garble(&self, id: TaskId) {
+        let sql = Connection::open(self.path()).unwrap();
+        sql.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+        sql.execute("UPDATE tasks SET state = 77, owner = x'0102' WHERE id = ?1", [id]).unwrap();
     }
 }
 

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
-use crate::{
-    dispatch::scan::{Fault, Item, check, find},
-    task::Payload,
+use super::{
+    Payload,
+    proof::{Unfit, check},
+    scan::{Item, find},
 };
 
 fn nested(depth: usize, open: &[u8]) -> Vec<u8> {
@@ -14,8 +15,8 @@ fn nested(depth: usize, open: &[u8]) -> Vec<u8> {
 #[test]
 fn depth_is_counted_in_containers() {
     assert_eq!(check(&nested(64, &[0x91]), 64), Ok(()));
-    assert_eq!(check(&nested(65, &[0x91]), 64), Err(Fault::TooDeep { at: 64, limit: 64 }));
-    assert_eq!(check(&nested(100_000, &[0x81, 0xa1, b'k']), 64), Err(Fault::TooDeep { at: 192, limit: 64 }));
+    assert_eq!(check(&nested(65, &[0x91]), 64), Err(Unfit::TooDeep { at: 64, limit: 64 }));
+    assert_eq!(check(&nested(100_000, &[0x81, 0xa1, b'k']), 64), Err(Unfit::TooDeep { at: 192, limit: 64 }));
     assert_eq!(check(&nested(0, &[]), 0), Ok(()));
 }
 
@@ -32,8 +33,8 @@ fn lies_and_fragments_are_refused() {
         (&[0xa2, 0xff, 0xfe], "not UTF-8"),
         (&[0x01, 0x02], "more bytes after"),
         (&[0x92, 0x01], "more items than there are bytes"),
-        (&[0x81, 0x90, 0x01], "map key"),
-        (&[0x81, 0xc0, 0x01], "map key"),
+        (&[0x81, 0x90, 0x01], "key"),
+        (&[0x81, 0xc0, 0x01], "key"),
     ];
     for (bytes, problem) in faulty {
         let fault = check(bytes, 64).unwrap_err().to_string();
@@ -41,16 +42,71 @@ fn lies_and_fragments_are_refused() {
     }
 }
 
-/// Bytes, extensions and keys that are numbers have no JSON of their own, and still print.
+/// Bytes have no JSON of their own, and single floats no number type; both still print, each as it is.
 #[test]
-fn what_json_lacks_can_be_shown() {
-    let values: [&[u8]; 5] =
-        [&[0xc4, 2, 0, 255], &[0xd4, 1, 2], &[0xd6, 0xff, 0, 0, 0, 0], &[0x81, 0x07, 0x01], &[0x82, 0xc3, 1, 0xe0, 2]];
-    for bytes in values {
+fn what_json_lacks_is_shown_as_it_is() {
+    let values: [(&[u8], &str); 2] =
+        [(&[0xc4, 2, 0, 255], "[0,255]"), (&[0xca, 0x3d, 0xcc, 0xcc, 0xcd], "0.10000000149011612")];
+    for (bytes, json) in values {
         assert_eq!(check(bytes, 64), Ok(()), "{bytes:x?}");
         let payload = Payload::from_message_pack(bytes::Bytes::copy_from_slice(bytes));
-        assert!(serde_json::to_string(&payload).is_ok(), "{bytes:x?}");
+        assert_eq!(serde_json::to_string(&payload).unwrap(), json);
     }
+}
+
+/// `{"a": {"b c": [0, VALUE]}}`.
+fn within(value: &[u8]) -> Vec<u8> {
+    [b"\x81\xa1a\x81\xa3b c\x92\x00".as_slice(), value].concat()
+}
+
+#[test]
+fn what_another_reader_would_see_differently_is_refused_with_its_place() {
+    let values: [(&[u8], &str); 9] = [
+        (&[0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0], "NaN"),
+        (&[0xcb, 0xff, 0xf0, 0, 0, 0, 0, 0, 0], "infinity"),
+        (&[0xca, 0x7f, 0x80, 0, 0], "infinity"),
+        (&[0xd6, 0xff, 0, 0, 0, 0], "timestamp"),
+        (&[0xc7, 12, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "timestamp"),
+        (&[0xd4, 1, 2], "extension"),
+        (&[0x81, 0x01, 0x02], "key that is not text"),
+        (&[0x82, 0xa1, b'1', 0x02, 0x01, 0x02], "key that is not text"),
+        (&[0x81, 0xc3, 0x02], "key that is not text"),
+    ];
+    for (value, what) in values {
+        let Err(Unfit::Changing { route, what: found }) = check(&within(value), 64) else { panic!("{value:x?}") };
+        assert!(found.contains(what), "{value:x?}: {found}");
+        assert!(route.within("payload").starts_with("payload.a[\"b c\"][1]"), "{route}");
+    }
+}
+
+#[test]
+fn no_key_stands_twice_at_any_depth() {
+    let twice: [&[u8]; 3] = [
+        b"\x82\xa4plan\x01\xa4plan\x02",
+        b"\x83\xa4plan\x01\xa1z\xc0\xa4plan\x02",
+        // Short and long heads of text make no two keys of one.
+        b"\x82\xa4plan\x01\xd9\x04plan\x02",
+    ];
+    for value in twice {
+        let Err(Unfit::Repeated { route, key }) = check(&within(value), 64) else { panic!("{value:x?}") };
+        assert_eq!((route.within("payload").as_str(), key.as_str()), ("payload.a[\"b c\"][1].plan", "plan"));
+    }
+    let alike = serde_json::json!({"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}], "A": 1, "": 2});
+    assert_eq!(check(Payload::encode(&alike).unwrap().as_message_pack(), 64), Ok(()));
+}
+
+/// Many keys cost the order of their number, whatever they are.
+#[test]
+fn a_wide_object_is_proved_too() {
+    let wide = |count: u32| -> std::collections::BTreeMap<String, u32> {
+        (0..count).map(|number| (format!("{number:x}"), number)).collect()
+    };
+    let bytes = rmp_serde::to_vec_named(&wide(200_000)).unwrap();
+    assert_eq!(check(&bytes, 64), Ok(()));
+    let mut twice = rmp_serde::to_vec_named(&wide(70_000)).unwrap();
+    twice.splice(0..5, [0xdf, 0, 1, 0x11, 0x71]);
+    twice.extend(b"\xa1a\x01");
+    assert!(matches!(check(&twice, 64), Err(Unfit::Repeated { .. })));
 }
 
 #[test]
@@ -104,7 +160,7 @@ proptest! {
         let deep = depth(&value);
         prop_assert_eq!(check(&bytes, deep), Ok(()));
         if deep > 0 {
-            let too_deep = matches!(check(&bytes, deep - 1), Err(Fault::TooDeep { .. }));
+            let too_deep = matches!(check(&bytes, deep - 1), Err(Unfit::TooDeep { .. }));
             prop_assert!(too_deep);
         }
     }

@@ -1,5 +1,5 @@
-//! Reads MessagePack without decoding it: proves a payload well formed and not too deep, and finds single fields.
-//! Walks iteratively, so that no payload, however deep, costs stack; allocates only for the containers that are open.
+//! Reads MessagePack without decoding it, and finds single fields. Walks iteratively and allocates nothing, so that no
+//! payload, however deep, costs stack or memory.
 
 /// One value, or the head of a container whose items follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,20 +11,21 @@ pub(crate) enum Item<'a> {
     Negative(i64),
     Float(f64),
     Text(&'a str),
-    /// Bytes or an extension.
-    Opaque,
+    Bytes(&'a [u8]),
+    /// Its type and its data.
+    Extension(i8, &'a [u8]),
     Array(u32),
     Map(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
-    #[error("it is not well-formed MessagePack: {what} at byte {at}")]
-    Malformed { at: usize, what: &'static str },
-    #[error("it is nested deeper than {limit} levels (at byte {at})")]
-    TooDeep { at: usize, limit: usize },
+#[error("it is not well-formed MessagePack: {what} at byte {at}")]
+pub(crate) struct Fault {
+    pub(super) at: usize,
+    pub(super) what: &'static str,
 }
 
+#[derive(Clone)]
 pub(crate) struct Scanner<'a> {
     all: &'a [u8],
     at: usize,
@@ -40,8 +41,8 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    const fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
-        Err(Fault::Malformed { at: self.at, what })
+    pub(super) const fn fault<T>(&self, what: &'static str) -> Result<T, Fault> {
+        Err(Fault { at: self.at, what })
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], Fault> {
@@ -73,12 +74,13 @@ impl<'a> Scanner<'a> {
     fn text(&mut self, length: usize) -> Result<Item<'a>, Fault> {
         let start = self.at;
         let bytes = self.take(length)?;
-        let fault = Fault::Malformed { at: start, what: "text that is not UTF-8" };
+        let fault = Fault { at: start, what: "text that is not UTF-8" };
         std::str::from_utf8(bytes).map(Item::Text).map_err(|_| fault)
     }
 
-    fn opaque(&mut self, length: usize) -> Result<Item<'a>, Fault> {
-        self.take(length).map(|_| Item::Opaque)
+    fn extension(&mut self, length: usize) -> Result<Item<'a>, Fault> {
+        let kind = self.take(1)?[0] as i8;
+        self.take(length).map(|data| Item::Extension(kind, data))
     }
 
     /// The next value, or the head of the next container.
@@ -97,18 +99,17 @@ impl<'a> Scanner<'a> {
             0xc2 | 0xc3 => Item::Bool(head == 0xc3),
             0xc4..=0xc6 => {
                 let length = self.length(1 << (head - 0xc4))?;
-                self.opaque(length)?
+                Item::Bytes(self.take(length)?)
             }
-            // An extension has one byte of type before its data.
             0xc7..=0xc9 => {
                 let length = self.length(1 << (head - 0xc7))?;
-                self.opaque(length.saturating_add(1))?
+                self.extension(length)?
             }
             0xca => Item::Float(f64::from(f32::from_bits(self.number(4)? as u32))),
             0xcb => Item::Float(f64::from_bits(self.number(8)?)),
             0xcc..=0xcf => Item::Unsigned(self.number(1 << (head - 0xcc))?),
             0xd0..=0xd3 => self.signed(1 << (head - 0xd0))?,
-            0xd4..=0xd8 => self.opaque(1 + (1 << (head - 0xd4)))?,
+            0xd4..=0xd8 => self.extension(1 << (head - 0xd4))?,
             0xd9..=0xdb => {
                 let length = self.length(1 << (head - 0xd9))?;
                 self.text(length)?
@@ -120,53 +121,8 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A container on the way down: how many values it still lacks, and whether every other one is a key.
-struct Open {
-    left: u64,
-    keyed: bool,
-}
-
-/// Proves that `bytes` are exactly one value, nested at most `limit` deep, that JSON can show: map keys are scalars.
-pub(super) fn check(bytes: &[u8], limit: usize) -> Result<(), Fault> {
-    let mut scanner = Scanner::new(bytes);
-    let mut open: Vec<Open> = Vec::new();
-    loop {
-        let at = scanner.at;
-        let is_key = open.last().is_some_and(|container| container.keyed && container.left % 2 == 0);
-        let item = scanner.next()?;
-        if let Some(container) = open.last_mut() {
-            container.left -= 1;
-        }
-        let inner = match item {
-            Item::Array(count) => Some(Open { left: u64::from(count), keyed: false }),
-            Item::Map(count) => Some(Open { left: u64::from(count) * 2, keyed: true }),
-            _ => None,
-        };
-        if is_key && (inner.is_some() || matches!(item, Item::Nil | Item::Opaque)) {
-            return Err(Fault::Malformed { at, what: "a map key that is neither text nor a number" });
-        }
-        if let Some(inner) = inner {
-            // Each value takes a byte or more, so a count beyond the rest is a lie that needs no walk to see.
-            if inner.left > (bytes.len() - scanner.at) as u64 {
-                return Err(Fault::Malformed { at, what: "a container with more items than there are bytes" });
-            }
-            if open.len() == limit {
-                return Err(Fault::TooDeep { at, limit });
-            }
-            open.push(inner);
-        }
-        while open.last().is_some_and(|container| container.left == 0) {
-            open.pop();
-        }
-        if open.is_empty() {
-            break;
-        }
-    }
-    if scanner.at == bytes.len() { Ok(()) } else { scanner.fault("more bytes after the value") }
-}
-
 /// The value at a path of map keys. Only the containers on the way are entered; the rest is passed over.
-pub(super) fn find<'a>(bytes: &'a [u8], path: &[String]) -> Option<Item<'a>> {
+pub(crate) fn find<'a>(bytes: &'a [u8], path: &[String]) -> Option<Item<'a>> {
     let mut scanner = Scanner::new(bytes);
     for step in path {
         let Item::Map(count) = scanner.next().ok()? else { return None };

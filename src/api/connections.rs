@@ -1,0 +1,274 @@
+//! The connections of the door, and what each is doing.
+//!
+//! Guarantees: there are never more than the system's limit of open files leaves room for, with a part of it kept for
+//! workers and their pipes; when the door is full, the connection that has asked for nothing for longest makes room, those
+//! that never showed anything of worth first; one that asks for nothing is closed in time. Never does: cut a request that
+//! is being answered.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+/// Whoever has not been let in may take so long to ask, a request's head included.
+const STRANGER: Duration = Duration::from_secs(10);
+/// Clients keep connections for their next request; most keep them for a minute or so.
+const IDLE: Duration = Duration::from_secs(75);
+/// When all are at work, how soon to look again for one that has become idle.
+const LOOK: Duration = Duration::from_millis(100);
+/// A door that stays full is told of this often.
+const QUIET: Duration = Duration::from_secs(60);
+
+pub(super) struct Connections {
+    most: usize,
+    open: Mutex<HashMap<u64, Arc<Activity>>>,
+    opened: AtomicU64,
+    closed: Notify,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Connections {
+    /// At most `wanted` at a time, and no more than the limit of open files leaves room for.
+    pub(super) fn new(wanted: u32) -> Arc<Self> {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        Arc::new(Self {
+            most: open_files().map_or(wanted, |files| wanted.min(share(files))).max(1),
+            open: Mutex::default(),
+            opened: AtomicU64::new(0),
+            closed: Notify::new(),
+            told: Mutex::default(),
+        })
+    }
+
+    /// Waits until another connection may come, and takes its place.
+    pub(super) async fn place(self: &Arc<Self>) -> Place {
+        loop {
+            if let Some(place) = self.try_place() {
+                return place;
+            }
+            if !self.make_room() {
+                self.tell();
+            }
+            // Closed, or time to look again.
+            let _ = timeout(LOOK, self.closed.notified()).await;
+        }
+    }
+
+    fn try_place(self: &Arc<Self>) -> Option<Place> {
+        let mut open = self.open();
+        if open.len() >= self.most {
+            return None;
+        }
+        let (number, activity) = (self.opened.fetch_add(1, Relaxed), Arc::new(Activity::new()));
+        open.insert(number, Arc::clone(&activity));
+        Some(Place { number, activity, connections: Arc::clone(self) })
+    }
+
+    /// Has the connection closed that has been idle for longest; false when none is idle.
+    pub(super) fn make_room(&self) -> bool {
+        let open = self.open();
+        let idle = open.values().filter_map(|activity| Some((activity.is_known(), activity.idle_since()?, activity)));
+        match idle.min_by_key(|(known, since, _)| (*known, *since)) {
+            Some((_, _, longest)) => {
+                longest.close.notify_one();
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn tell(&self) {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|last| now.duration_since(last) >= QUIET) {
+            *told = Some(now);
+            let fix = "raise the limit of open files (LimitNOFILE, ulimit -n) and api.connections, or add dispatchers";
+            tracing::warn!(connections = self.most, "every connection is at work, so new ones wait: {fix}");
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<Activity>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection's place at the door, until it is dropped.
+pub(super) struct Place {
+    number: u64,
+    pub(super) activity: Arc<Activity>,
+    connections: Arc<Connections>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.open().remove(&self.number);
+        self.connections.closed.notify_one();
+    }
+}
+
+/// What one connection is doing.
+pub(super) struct Activity {
+    born: Instant,
+    /// Requests that are being answered.
+    busy: AtomicU32,
+    /// Milliseconds of its life when the last one was answered.
+    idle_since: AtomicU64,
+    /// It has made a request that was let in.
+    known: AtomicBool,
+    close: Notify,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            busy: AtomicU32::new(0),
+            idle_since: AtomicU64::new(0),
+            known: AtomicBool::new(false),
+            close: Notify::new(),
+        }
+    }
+
+    /// A request has come, and is being answered until the guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// Waits, and counts as idle meanwhile: whoever is made to wait takes no place from anybody.
+    pub(super) async fn dawdle(&self, span: Duration) {
+        self.end();
+        sleep(span).await;
+        self.busy.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn become_known(&self) {
+        self.known.store(true, Relaxed);
+    }
+
+    fn is_known(&self) -> bool {
+        self.known.load(Relaxed)
+    }
+
+    fn end(&self) {
+        let life = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.idle_since.store(life, Relaxed);
+        self.busy.fetch_sub(1, Relaxed);
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        let idle = self.busy.load(Relaxed) == 0;
+        idle.then(|| self.born + Duration::from_millis(self.idle_since.load(Relaxed)))
+    }
+
+    /// Returns when the connection should be closed: it was idle for too long, or somebody needs its place.
+    pub(super) async fn outdated(&self) {
+        tokio::select! {
+            () = self.idle_for_too_long() => {}
+            () = self.close.notified() => {}
+        }
+    }
+
+    async fn idle_for_too_long(&self) {
+        loop {
+            let most = if self.is_known() { IDLE } else { STRANGER };
+            match self.idle_since().map(|since| since + most) {
+                Some(end) if end <= Instant::now() => return,
+                Some(end) => sleep_until(end).await,
+                None => sleep(STRANGER).await,
+            }
+        }
+    }
+}
+
+/// A request that is being answered.
+pub(super) struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Of so many files, those that connections may take: a worker needs some for its pipes, a store some for its file.
+fn share(files: usize) -> usize {
+    const KEPT: usize = 256;
+    files - KEPT.max(files / 4).min(files / 2)
+}
+
+#[cfg(unix)]
+fn open_files() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+
+    usize::try_from(getrlimit(Resource::Nofile).current?).ok()
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+const fn open_files() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections(most: usize) -> Arc<Connections> {
+        Arc::new(Connections { most, ..Arc::into_inner(Connections::new(1)).unwrap() })
+    }
+
+    #[test]
+    fn some_files_are_kept_for_workers_whatever_the_limit() {
+        assert_eq!([64, 256, 1024, 65_536].map(share), [32, 128, 768, 49_152]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_are_closed_before_the_known_and_the_busy_never() {
+        let connections = connections(3);
+        let [busy, known, stranger] = [connections.place().await, connections.place().await, connections.place().await];
+        let _answering = busy.activity.begin();
+        known.activity.become_known();
+        sleep(Duration::from_secs(1)).await;
+        drop(stranger.activity.begin());
+        let newcomer = tokio::spawn({
+            let connections = Arc::clone(&connections);
+            async move { connections.place().await }
+        });
+        stranger.activity.outdated().await;
+        assert!(!newcomer.is_finished());
+        drop(stranger);
+        let newcomer = newcomer.await.unwrap();
+        let _too = newcomer.activity.begin();
+        assert!(connections.make_room(), "the known one is next");
+        known.activity.outdated().await;
+        drop(known);
+        let third = connections.place().await;
+        let _three = third.activity.begin();
+        assert!(!connections.make_room(), "all are at work");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_idle_are_closed_in_time_and_the_busy_are_not() {
+        let connections = connections(2);
+        let (start, stranger) = (Instant::now(), connections.place().await);
+        stranger.activity.outdated().await;
+        assert_eq!(start.elapsed(), STRANGER);
+        let known = connections.place().await;
+        let answering = known.activity.begin();
+        known.activity.become_known();
+        assert!(timeout(Duration::from_secs(600), known.activity.outdated()).await.is_err());
+        let start = Instant::now();
+        drop(answering);
+        known.activity.outdated().await;
+        assert!((IDLE..IDLE + Duration::from_secs(1)).contains(&start.elapsed()));
+    }
+}

@@ -1,0 +1,128 @@
+//! Takes connections and serves the routes on them.
+
+use std::{convert::Infallible, io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::Request,
+    response::Response,
+};
+use futures::StreamExt;
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::connections::{Activity, Connections, Place};
+
+/// A client that stops in the middle of its request must not keep the server from stopping.
+const GRACE: Duration = Duration::from_secs(10);
+/// Bytes that a connection may have read ahead; a request's head must fit.
+const AHEAD: usize = 128 << 10;
+
+/// Where a request comes from.
+#[derive(Clone)]
+pub(super) struct Peer {
+    pub(super) address: IpAddr,
+    pub(super) activity: Arc<Activity>,
+}
+
+/// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
+pub(super) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let routes = TowerToHyperService::new(router);
+    let (tracker, now) = (TaskTracker::new(), CancellationToken::new());
+    let accepting = async {
+        loop {
+            let (stream, address) = accept(&listener, &connections).await;
+            let place = connections.place().await;
+            let attending = attend(stream, address, routes.clone(), place, shutdown.clone());
+            tracker.spawn(now.clone().run_until_cancelled_owned(attending));
+        }
+    };
+    shutdown.run_until_cancelled(accepting).await;
+    drop(listener);
+    tracker.close();
+    if timeout(GRACE, tracker.wait()).await.is_err() {
+        now.cancel();
+        tracker.wait().await;
+    }
+    Ok(())
+}
+
+/// The next connection. A system that has no file left for it is asked again, and somebody idle makes room.
+async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr) {
+    const PAUSE: Duration = Duration::from_secs(1);
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => return (stream, address.ip()),
+            Err(error) if is_its_own(&error) => {}
+            Err(error) => {
+                connections.make_room();
+                tracing::warn!(%error, "no connection can be taken; trying again");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// The connection is at fault, and is over.
+fn is_its_own(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
+}
+
+type Routes = TowerToHyperService<Router>;
+
+async fn attend(stream: TcpStream, address: IpAddr, routes: Routes, place: Place, shutdown: CancellationToken) {
+    // An answer is small and somebody waits for it: it must not wait for more to fill the packet.
+    drop(stream.set_nodelay(true));
+    let activity = Arc::clone(&place.activity);
+    let peer = Peer { address, activity: Arc::clone(&activity) };
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (routes, peer) = (routes.clone(), peer.clone());
+        async move { Ok::<_, Infallible>(answer(&routes, peer, request).await) }
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().max_buf_size(AHEAD);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        // Its end is the client's business, however it came.
+        _ = connection.as_mut() => return,
+        () = activity.outdated() => return,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    drop(connection.await);
+}
+
+async fn answer(routes: &Routes, peer: Peer, request: hyper::Request<Incoming>) -> Response {
+    let busy = peer.activity.begin();
+    let mut request: Request = request.map(Body::new);
+    request.extensions_mut().insert(peer);
+    let Ok(response) = routes.call(request).await;
+    if response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    // An answer that is made while it is sent keeps its connection until its end.
+    response.map(|body| {
+        Body::from_stream(body.into_data_stream().map(move |piece| {
+            let _until_the_end = &busy;
+            piece
+        }))
+    })
+}

@@ -1,0 +1,74 @@
+//! Bodies that come slowly or not at all.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{Server, access::guarded, answer};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Announces a body of this length, and sends one byte of it.
+async fn half(server: &Server, token: &str, length: usize) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(&server.address).await.unwrap();
+    let head = format!(
+        "POST /v1/tasks HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n[",
+        server.address
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    BufReader::new(stream)
+}
+
+async fn status(stream: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    timeout(PATIENCE, stream.read_line(&mut line)).await.expect("no answer").unwrap();
+    line.trim_end().to_owned()
+}
+
+/// A small task: 503 of the store that is away, and no other, means that it passed the door.
+async fn is_let_in(server: &Server) -> bool {
+    let request = server.request(Method::POST, "/v1/tasks").bearer_auth("one-enqueue-token");
+    let request = request.header("content-type", "application/json").body(r#"{"kind":"a"}"#);
+    answer(request.send().await.unwrap()).await.1["code"] == "CP-1301"
+}
+
+#[tokio::test]
+async fn who_may_not_enqueue_is_refused_before_a_body_has_room() {
+    let server = Server::cut_off(guarded()).await;
+    let mut halves = Vec::new();
+    for _ in 0..8 {
+        halves.push(half(&server, "one-read-token", 64 << 20).await);
+    }
+    assert!(is_let_in(&server).await);
+    for half in &mut halves {
+        assert_eq!(status(half).await, "HTTP/1.1 403 Forbidden");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn long_bodies_keep_no_short_ones_out_and_must_come_in_time() {
+    let server = Server::cut_off(guarded()).await;
+    let mut halves = Vec::new();
+    // As many as there is room for wait for their ends; the next one is told to come again.
+    let refused = loop {
+        let mut long = half(&server, "one-enqueue-token", 64 << 20).await;
+        if timeout(Duration::from_millis(500), long.fill_buf()).await.is_ok() {
+            break status(&mut long).await;
+        }
+        halves.push(long);
+    };
+    assert_eq!(refused, "HTTP/1.1 503 Service Unavailable");
+    assert!((1..=4).contains(&halves.len()), "{}", halves.len());
+    assert!(is_let_in(&server).await);
+    for half in &mut halves {
+        assert_eq!(status(half).await, "HTTP/1.1 408 Request Timeout");
+    }
+    server.stop().await;
+}

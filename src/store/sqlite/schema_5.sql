@@ -1,0 +1,7 @@
+-- What version 5 adds: records that could not be read, as text, for whoever wants to look at them.
+CREATE TABLE set_aside (
+    id   BLOB PRIMARY KEY,
+    at   INTEGER NOT NULL,
+    told INTEGER NOT NULL DEFAULT 0,
+    row  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,101 @@
+//! Tasks of kinds that this worker has no handler for: a rolling deployment, a queue that several programs share, or a
+//! slip in a kind. They wait in the schedule set, each time longer, for a worker that has one, and expire by their own
+//! time to live. Costs no attempt, and no claim.
+
+use std::time::Duration;
+
+use rand::RngExt;
+
+use super::claim::Claimer;
+use crate::{
+    broker::Delivery,
+    store::Scheduled,
+    task::{Task, Timestamp},
+};
+
+/// The first wait, doubled each time, and the longest.
+const FIRST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_secs(30);
+
+impl Claimer {
+    /// Whether the task is for another worker. What has expired is not: any worker can bury it.
+    pub(super) fn hands_on(&self, task: &Task) -> bool {
+        task.expires_at > Timestamp::now() && self.registry.find(&task.kind).is_none()
+    }
+
+    pub(super) async fn hand_on(&self, tasks: Vec<(Task, Delivery)>) {
+        if tasks.is_empty() {
+            return;
+        }
+        let mut entries = Vec::with_capacity(tasks.len());
+        let mut deliveries = Vec::with_capacity(tasks.len());
+        for (task, delivery) in tasks {
+            if self.vitals.unhandled(delivery.receipt.queue, &task.kind) {
+                let queue = delivery.receipt.queue;
+                tracing::warn!(
+                    code = "CP-1501", kind = task.kind, %queue, "no handler here: such tasks wait for a worker that has one"
+                );
+            }
+            match entry(task, Timestamp::now()) {
+                Ok(entry) => {
+                    entries.push(entry);
+                    deliveries.push(delivery);
+                }
+                Err(error) => self.condemn(delivery, &error.to_string()).await,
+            }
+        }
+        // Only with the entry in the set may the broker forget the message.
+        match self.store.schedule(&entries).await {
+            Ok(()) => self.forget(deliveries.into_iter().map(|delivery| delivery.receipt).collect()).await,
+            Err(error) => {
+                for delivery in deliveries {
+                    self.give_back(delivery, &error).await;
+                }
+            }
+        }
+    }
+}
+
+fn entry(mut task: Task, now: Timestamp) -> Result<Scheduled, crate::task::CodecError> {
+    let wait = wait(task.handed_on);
+    task.handed_on = task.handed_on.saturating_add(1);
+    // It comes once more when it expires, to be buried.
+    let at = (now + wait).min(task.expires_at);
+    Ok(Scheduled { message: task.to_message()?, at })
+}
+
+/// With a spread, so that many do not come back in one wave.
+fn wait(before: u32) -> Duration {
+    let wait = FIRST.saturating_mul(1 << before.min(16)).min(LONGEST);
+    wait.mul_f64(rand::rng().random_range(0.75..1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{broker::conformance::message, task::Priority};
+
+    #[test]
+    fn waits_grow_and_are_bounded() {
+        let bounds = |before| {
+            let nominal = FIRST * 2u32.pow(before);
+            (nominal.mul_f64(0.75).min(LONGEST), nominal.min(LONGEST))
+        };
+        for before in 0..8 {
+            let (least, most) = bounds(before);
+            assert!((least..=most).contains(&wait(before)), "{before}");
+        }
+        assert!((LONGEST.mul_f64(0.75)..=LONGEST).contains(&wait(u32::MAX)));
+    }
+
+    #[test]
+    fn the_same_task_comes_back_and_at_its_expiry_at_the_latest() {
+        let task = message(Priority::P2).task().unwrap();
+        let now = Timestamp::now();
+        let Scheduled { message, at } = entry(task.clone(), now).unwrap();
+        assert_eq!(message.task().unwrap(), Task { handed_on: 1, ..task.clone() });
+        assert!(at > now && at <= now + FIRST);
+        let expiring = Task { expires_at: now + Duration::from_millis(1), ..task };
+        assert_eq!(entry(expiring, now).unwrap().at, now + Duration::from_millis(1));
+    }
+}

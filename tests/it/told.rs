@@ -1,0 +1,110 @@
+//! What an operator is told: health, alerts and status say what is wrong while it is.
+
+use std::time::Instant;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Api, Server, Servers, Settings, System, task, until};
+
+async fn health(api: &Api) -> (u16, Value) {
+    let (status, body) = api.ask(api.request(Method::GET, "health")).await;
+    (status.as_u16(), body)
+}
+
+/// Until `/health` has this status; its whole answer.
+async fn status(api: &Api, wanted: &str) -> Value {
+    until(&format!("health to be {wanted}"), async || {
+        let body = health(api).await.1;
+        (body["status"] == wanted).then_some(body)
+    })
+    .await
+}
+
+/// Until there is an alert of this event; its text.
+async fn alert(api: &Api, event: &str) -> String {
+    until(&format!("an alert {event}"), async || {
+        let page: Value = api.get("v1/alerts?limit=100").await;
+        let found = page["items"].as_array()?.iter().find(|alert| alert["event"] == event)?;
+        Some(found["text"].as_str()?.to_owned())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_memory_alarm_and_a_stopped_rabbitmq_are_told_until_they_are_over() {
+    let mut rabbitmq = Server::rabbitmq().await;
+    let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
+    let system = System::apart(1, servers.settings()).await;
+    let api = &system.api;
+    status(api, "healthy").await;
+
+    rabbitmq.control(&["set_vm_memory_high_watermark", "0.000001"]).await;
+    let asked = Instant::now();
+    let body = status(api, "degraded").await;
+    println!("degraded {:?} after the alarm", asked.elapsed());
+    assert_eq!(body["services"], json!({"broker": "up", "store": "up"}), "it answers and takes nothing: {body}");
+    let reason = body["reasons"][0]["text"].as_str().unwrap();
+    assert!(reason.contains("RabbitMQ"), "{body}");
+    assert!(alert(api, "broker_trouble").await.contains("RabbitMQ"));
+    // P0 lives on Redis.
+    let urgent = api.enqueue(task("P0", json!({}))).await;
+    api.finished(urgent).await;
+    let said = system.cli().run(&["health"]).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains("degraded") && said.out.contains("CP-1621"), "{said:?}");
+
+    rabbitmq.control(&["set_vm_memory_high_watermark", "0.6"]).await;
+    status(api, "healthy").await;
+    rabbitmq.kill().await;
+    let body = status(api, "degraded").await;
+    assert!(body["services"]["broker"].as_str().unwrap().starts_with("down: RabbitMQ"), "{body}");
+    rabbitmq.restart().await;
+    status(api, "healthy").await;
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn while_its_servers_are_away_a_dispatcher_says_that_it_starts() {
+    let mut redis = Server::redis().await;
+    let servers = Servers { redis: redis.url(), ..Servers::shared() };
+    redis.kill().await;
+    let system = System::starting(servers.settings()).await;
+    let api = &system.api;
+    let (code, body) = health(api).await;
+    assert_eq!((code, &body["status"]), (503, &json!("starting")), "{body}");
+    until("the server's name", async || (health(api).await.1["waiting_for"] == "redis").then_some(())).await;
+    let response = api.request(Method::POST, "v1/tasks").json(&task("P0", json!({}))).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "1");
+    let refusal: Value = response.json().await.unwrap();
+    assert!(refusal["message"].as_str().unwrap().contains("redis"), "{refusal}");
+    let said = system.cli().run(&["health"]).await;
+    assert!(said.code == Some(1) && said.out.contains("starting"), "{said:?}");
+    redis.restart().await;
+    status(api, "healthy").await;
+    system.stop().await;
+}
+
+/// A pool whose worker dies at its start has nobody, and the status says what it waits for.
+#[tokio::test]
+async fn a_pool_whose_breaker_is_open_shows_nobody_and_why() {
+    let settings = Settings::quick().with(
+        "[[pools]]\nname = \"it\"\nworkers = 1\ncommand = [\"false\"]\n\
+         restart = { initial = \"10ms\", max = \"50ms\", breaker = { open = \"1h\" } }",
+    );
+    let system = System::embedded(0, settings).await;
+    let pool = until("a status that tells of the breaker", async || {
+        let view: Value = system.api.get("v1/autoscaler").await;
+        let pool = view["items"].as_array()?.first()?.clone();
+        (pool["trouble"].as_str()?.contains("CP-1604") && pool["current"] == 0).then_some(pool)
+    })
+    .await;
+    assert_eq!((&pool["pool"], &pool["wanted"]), (&json!("it"), &json!(1)), "{pool}");
+    let trouble = pool["trouble"].as_str().unwrap();
+    assert!(trouble.contains("the next start is in 3") && trouble.contains("workers restart it"), "{trouble}");
+    let metrics = system.api.request(Method::GET, "metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("clawpool_pool_size{pool=\"it\"} 0"), "{metrics}");
+    assert!(system.cli().ok(&["autoscaler", "status"]).await.contains("CP-1604"));
+    system.stop().await;
+}
