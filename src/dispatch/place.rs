@@ -127,7 +127,6 @@ impl Place {
         }
         if self.is_lost(&record).await? {
             let message = revived(admission, &record)?;
-            let message = revived(admission, &record)?;
             if let Some(error) = self.publish(vec![message]).await.remove(&id) {
                 return Err(Rejection::in_doubt(id, error.code(), error));
             }
@@ -192,6 +191,10 @@ fn withdrawal(task: &Admission, error: &BrokerError) -> Withdrawal {
 fn accepted(admission: &Admission) -> Accepted {
     let Message { id, priority, .. } = admission.message;
     Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at, warnings: Vec::new() }
+}
+
+fn never_ran(record: &Record) -> bool {
+    record.state == State::Queued && record.generation == 0 && record.attempt == 0 && record.started_at.is_none()
 }
 
 /// The message of a known task, made from the one that repeats it. It queues behind the first, if there is a first.
