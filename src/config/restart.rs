@@ -67,7 +67,7 @@ impl Default for Restart {
             initial: None,
             factor: 2.0,
             max: None,
-            limit: 10,
+            limit: 30,
             window: Duration::from_secs(300),
             per_hour: None,
             breaker: Breaker::default(),

@@ -41,7 +41,7 @@ pub struct WorkerSettings {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub hold: Duration,
-    /// A task is dead as poison after this many workers died running it.
+    /// A task is dead as poison after this many workers died running it alone.
     pub crashes: u32,
 }
 

@@ -5,9 +5,11 @@
 //! raise an alarm. Whoever records the outcome of a failure of class `security` logs it as an error, which alerts.
 
 mod backoff;
+mod blame;
 mod decision;
 mod table;
 
 pub use backoff::{Backoff, BadBackoff};
+pub use blame::{Member, PATIENCE, Sentence, Suspect, Suspicion, died_at, hold, judge};
 pub use decision::{RETRY_AFTER_LIMIT, decide, last_message, next_message};
 pub use table::{BadTable, Table};

@@ -9,7 +9,8 @@ use crate::task::{Message, Priority, TaskId, Timestamp};
 
 #[async_trait]
 pub trait ScheduleStore: Send + Sync + 'static {
-    /// Adds messages to the set, or moves them to a new time. Leaves the task records as they are.
+    /// Adds messages to the set, or moves them to a new time. Leaves the task records as they are. What
+    /// is held for a worker that is dead by now is due at once.
     async fn schedule(&self, entries: &[Scheduled]) -> Result<(), StoreError>;
 
     /// Up to `limit` entries that are due, earliest first, without removing them; and when the next one after them is due.

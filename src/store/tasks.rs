@@ -32,12 +32,11 @@ pub trait TaskStore: Send + Sync + 'static {
     /// - final, at a later generation, or withdrawn: `Drop`.
     /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
-    ///   claim passes over, one crash is counted, the old owner is told (`Orders::lost`), and the answer is `Run`, or
-    ///   `Poison` from the third crash on.
+    ///   owner is buried if nobody has done so, the claim passes over, the old owner is told (`Orders::lost`), and the
+    ///   answer is `Run`, or `Poison` when the task bears too much of the blame (`retry::judge`).
     /// - running since the same worker claimed it with the same `ticket`: the same answer again.
-    /// - with crashes, while this worker has just started another task with crashes, or, when one more would make it
-    ///   poison, while it runs another such task: `Held`, and nothing changes. So a poison task seldom takes the same
-    ///   bystanders down again, and they are not taken for poison themselves.
+    /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`): `Held`, and
+    ///   nothing changes. So a poison task is found, and its bystanders are not taken for poison themselves.
     async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError>;
 
     /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
@@ -48,6 +47,7 @@ pub trait TaskStore: Send + Sync + 'static {
     /// so never starts again: a retry, a release or a lost worker ends it as cancelled.
     async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError>;
 
+    /// What a dead worker ran is shown as queued until another one takes it.
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError>;
 
     /// Waits until the task is final, at most `timeout`, without polling; then its record as it stands.

@@ -21,6 +21,8 @@ pub trait WorkerStore: Send + Sync + 'static {
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
 
     /// Ends a worker's lease now: its supervisor saw it die. Its claims pass to whoever asks next; answers their tasks.
+    /// Each has seen one more crash, and `retry::judge` says when it may start again: what the schedule set holds of them
+    /// is due then, and no later.
     async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError>;
 
     /// Removes a worker from the registry: it left in good order, or all it held has been given back.

@@ -105,6 +105,8 @@ impl Restarts {
         // Trying at once what just proved impossible would help nobody.
         let free = self.rule.policy == RestartPolicy::Immediate && death.lived.is_some();
         let step = match self.rule.policy {
+            // What it ran waits for its successor.
+            RestartPolicy::Immediate if death.busy && free => return Duration::ZERO,
             RestartPolicy::Delayed => return initial,
             RestartPolicy::Immediate if self.short_lives == 0 && free => None,
             RestartPolicy::Immediate => Some(self.short_lives.saturating_sub(1)),

@@ -27,6 +27,15 @@ pub(super) struct Claimer {
     pub stop: CancellationToken,
 }
 
+/// What a batch of claims leaves to do.
+#[derive(Default)]
+struct Left {
+    /// Held for a while: the deliveries, and their entries in the schedule set.
+    held: Vec<Delivery>,
+    entries: Vec<Scheduled>,
+    done: Vec<Receipt>,
+}
+
 /// What became of one delivery: its queue, and the job to start if there is one.
 pub(super) type Ruling = (Queue, Option<Job>);
 
@@ -57,11 +66,12 @@ impl Claimer {
         let claims: Vec<Claim> = asked.iter().map(|(task, _)| claim(task)).collect();
         match self.claim(&claims).await {
             Some(verdicts) => {
-                let mut done = Vec::new();
+                let mut left = Left::default();
                 for ((task, delivery), verdict) in asked.into_iter().zip(verdicts) {
-                    rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut done).await));
+                    rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut left).await));
                 }
-                self.forget(done).await;
+                self.hold(&mut left).await;
+                self.forget(left.done).await;
             }
             None => {
                 rulings.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
@@ -93,13 +103,7 @@ impl Claimer {
         }
     }
 
-    async fn apply(
-        &self,
-        task: Arc<Task>,
-        delivery: Delivery,
-        verdict: Verdict,
-        done: &mut Vec<Receipt>,
-    ) -> Option<Job> {
+    async fn apply(&self, task: Arc<Task>, delivery: Delivery, verdict: Verdict, left: &mut Left) -> Option<Job> {
         let job = |token, crashes| {
             let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
             Job::new(Arc::clone(&task), delivery.clone(), claimed, crashes)
@@ -117,17 +121,30 @@ impl Claimer {
                 None
             }
             Verdict::Drop => {
-                done.push(delivery.receipt);
+                left.done.push(delivery.receipt);
                 None
             }
             Verdict::Held { retry_in } => {
                 // It is not its time. The set keeps the message until then; only with that may the broker forget it.
-                let entry = Scheduled { message: delivery.message.clone(), at: Timestamp::now() + retry_in };
-                match self.store.schedule(&[entry]).await {
-                    Ok(()) => done.push(delivery.receipt),
-                    Err(error) => self.give_back(delivery, &error).await,
-                }
+                left.entries.push(Scheduled { message: delivery.message.clone(), at: Timestamp::now() + retry_in });
+                left.held.push(delivery);
                 None
+            }
+        }
+    }
+
+    /// Those whose time it is not, in one step: a dead worker's tasks come many at once.
+    async fn hold(&self, left: &mut Left) {
+        if left.held.is_empty() {
+            return;
+        }
+        let held = std::mem::take(&mut left.held);
+        match self.store.schedule(&left.entries).await {
+            Ok(()) => left.done.extend(held.into_iter().map(|delivery| delivery.receipt)),
+            Err(error) => {
+                for delivery in held {
+                    self.give_back(delivery, &error).await;
+                }
             }
         }
     }

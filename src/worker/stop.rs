@@ -35,13 +35,6 @@ impl Engine {
         self.release_line(Duration::ZERO);
     }
 
-    /// Leaves though nobody asked: whoever started the worker must not take this for its regular end.
-    pub fn fail(&mut self, why: WorkerError) {
-        tracing::error!(code = why.code(), "{why}");
-        self.failed.get_or_insert(why);
-        self.drain();
-    }
-
     /// Nothing of these queues starts any more; what was fetched or claimed of them goes back.
     pub fn pause(&mut self, queues: Vec<Queue>) {
         self.paused = queues;
@@ -52,6 +45,13 @@ impl Engine {
             self.release(claimed);
         }
         self.vitals.set_paused(&self.paused);
+    }
+
+    /// Leaves though nobody asked: whoever started the worker must not take this for its regular end.
+    pub fn fail(&mut self, why: WorkerError) {
+        tracing::error!(code = why.code(), "{why}");
+        self.failed.get_or_insert(why);
+        self.drain();
     }
 
     /// Claims that found no slot for `span` are taken back, as if they never were.

@@ -67,9 +67,14 @@ async fn loops(_: Context, _: IgnoredAny) -> Ended {
 }
 
 async fn system(workers: usize) -> System {
+    system_with(Settings::quick(), workers).await
+}
+
+/// Workers that have the handlers above.
+pub(crate) async fn system_with(settings: Settings, workers: usize) -> System {
     let this = std::env::current_exe().unwrap();
     let command = [this.to_str().unwrap(), "--exact", "bad_handlers::worker", "--nocapture"];
-    System::embedded(workers, Settings::quick().workers(workers, &command)).await
+    System::embedded(workers, settings.workers(workers, &command)).await
 }
 
 #[tokio::test]

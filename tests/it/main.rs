@@ -37,6 +37,8 @@ mod dispatcher_killed;
 #[cfg(unix)]
 mod lost_answers;
 #[cfg(unix)]
+mod many_killed;
+#[cfg(unix)]
 mod no_writes;
 #[cfg(unix)]
 mod private_files;

@@ -46,5 +46,5 @@ fn waits_and_limits_follow_the_policy() {
     let slow = restart("policy = \"exponential\"");
     assert_eq!((slow.initial(), slow.max(), slow.per_hour()), (seconds(5), seconds(300), Some(10)));
     let own = restart("policy = \"delayed\"\ninitial = \"7s\"\nper_hour = 3");
-    assert_eq!((own.initial(), own.per_hour(), own.limit), (seconds(7), Some(3), 10));
+    assert_eq!((own.initial(), own.per_hour(), own.limit), (seconds(7), Some(3), 30));
 }

@@ -6,6 +6,7 @@
 //! over by itself. Never does: keep anything in this process that Redis does not.
 
 mod admit;
+mod burial;
 mod claim;
 mod control;
 mod cursor;
@@ -40,7 +41,10 @@ use self::{
     script::{Call, Script},
 };
 use super::StoreError;
-use crate::config::{Config, Results};
+use crate::{
+    config::{Config, Results},
+    retry::Suspicion,
+};
 
 /// A queued task's record outlives the task's time to live by this: until then the queue's sweep has found it.
 const MARGIN: Duration = Duration::from_secs(3600);
@@ -56,8 +60,8 @@ pub struct RedisStore {
     results: Results,
     /// Silence of an owner that allows a takeover.
     quiet: Duration,
-    /// Crashes that make a task poison.
-    crashes: u32,
+    /// The most blame with which a task is not poison.
+    bearable: u32,
 }
 
 impl RedisStore {
@@ -69,7 +73,7 @@ impl RedisStore {
             listener: OnceLock::new(),
             results: config.results.clone(),
             quiet: config.worker.heartbeat.mul_f64(1.5),
-            crashes: config.worker.crashes,
+            bearable: Suspicion::bearable(config.worker.crashes),
         })
     }
 

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use bytes::{Buf, BufMut, Bytes};
 use redis::cmd;
 
-use super::{RedisStore, corrupt, cursor::Cursor, link};
+use super::{RedisStore, corrupt, cursor::Cursor, link, scripts};
 use crate::{
+    retry::Suspicion,
     store::{Admission, Page, Record, RecordFilter, StoreError},
     task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId},
 };
@@ -85,7 +86,7 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
         bytes.try_copy_to_slice(&mut [0; 4]).ok()?;
         let priority = Priority::from_index(bytes.try_get_u8().ok()?.into())?;
         let mut count = || bytes.try_get_u32().ok();
-        let (generation, attempt, crashes) = (count()?, count()?, count()?);
+        let (generation, attempt, suspicion) = (count()?, count()?, count()?);
         let mut time = || bytes.try_get_u64().ok();
         let (enqueued, _expires, started, finished, due) = (time()?, time()?, time()?, time()?, time()?);
         let _token = time()?;
@@ -108,12 +109,12 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
             enqueued_by,
             state: state(letter.encode_utf8(&mut [0; 4])).ok()?,
             attempt,
-            crashes,
+            crashes: Suspicion::unpacked(suspicion).crashes,
             generation,
             enqueued_at: Timestamp::from_millis(enqueued),
             started_at: (started > 0).then(|| Timestamp::from_millis(started)),
             finished_at: (finished > 0).then(|| Timestamp::from_millis(finished)),
-            due_at: (due > 0).then(|| Timestamp::from_millis(due)),
+            due_at: (due > 0 && letter == 'S').then(|| Timestamp::from_millis(due)),
             worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
             progress: some(progress).map(|bytes| text(&bytes)),
             result: some(result).map(Payload::from_message_pack),
@@ -188,8 +189,35 @@ impl RedisStore {
                 records.extend(self.readable(*id, bytes).await?);
             }
         }
+        self.mark_orphans(&mut records).await?;
         Ok(records)
     }
+
+    /// What a dead worker ran waits for another one, as far as anybody can see.
+    pub(super) async fn mark_orphans(&self, records: &mut [Record]) -> Result<(), StoreError> {
+        let mut owners: Vec<WorkerId> = records.iter().filter_map(owner).collect();
+        if owners.is_empty() {
+            return Ok(());
+        }
+        owners.sort_unstable();
+        owners.dedup();
+        let mut call = self.call(&scripts::LIVING);
+        for owner in &owners {
+            call.arg(owner.as_bytes());
+        }
+        let living: Vec<bool> = self.run(&call).await?;
+        let dead = |record: &Record| owner(record).and_then(|owner| owners.binary_search(&owner).ok());
+        for record in records {
+            if dead(record).is_some_and(|index| !living[index]) {
+                (record.state, record.worker, record.progress) = (State::Queued, None, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn owner(record: &Record) -> Option<WorkerId> {
+    record.worker.filter(|_| record.state == State::Running)
 }
 
 /// A glob that matches keys with this prefix, whatever characters it has.

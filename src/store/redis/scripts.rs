@@ -14,7 +14,9 @@ scripts! { "scripts/opening.lua":
     DUE = "scripts/due.lua";
     EARLIEST = "scripts/earliest.lua";
     FORGET = "scripts/forget.lua";
+    INQUEST = "scripts/inquest.lua";
     LEAD = "scripts/lead.lua";
+    LIVING = "scripts/living.lua";
     MARK_WORKER = "scripts/mark_worker.lua";
     NOTE = "scripts/note.lua";
     NOTES = "scripts/notes.lua";

@@ -53,7 +53,11 @@ impl TaskStore for RedisStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        self.read_record(id).await
+        let mut found = self.read_record(id).await?;
+        if let Some(record) = &mut found {
+            self.mark_orphans(std::slice::from_mut(record)).await?;
+        }
+        Ok(found)
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{RedisStore, corrupt, millis, scripts};
+use super::{RedisStore, burial::Dead, corrupt, millis, scripts};
 use crate::{
     store::{Beat, Orders, StoreError, WorkerInfo, WorkerStore},
     task::{Queue, TaskId, Timestamp, WorkerId},
@@ -44,11 +44,7 @@ impl WorkerStore for RedisStore {
     }
 
     async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
-        let mut call = self.call(&scripts::BURY);
-        call.arg(worker.as_bytes());
-        let ids: Vec<Bytes> = self.run(&call).await?;
-        let id = |id: Bytes| id[..].try_into().map(TaskId::from_bytes).map_err(|_| corrupt("a claim names no task"));
-        ids.into_iter().map(id).collect()
+        self.bury_dead(Dead::Seen(worker)).await
     }
 
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {

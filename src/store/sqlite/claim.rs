@@ -5,13 +5,14 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
-    Rules, entries,
+    Rules, burial, columns, entries,
     life::{self, Ending, Known},
     orders::{self, Order},
     tally::Tally,
     writer::Write,
 };
 use crate::{
+    retry::{self, Suspect, Suspicion},
     store::{Claim, Verdict},
     task::{State, Timestamp, WorkerId},
 };
@@ -47,23 +48,25 @@ pub(super) fn claim(
 const PLAIN: &str = "UPDATE tasks SET state = 2, token = ?6, owner = ?3, started_at = ?4, ticket = ?5
                      WHERE id = ?1 AND generation = ?2 AND state = 1 AND crashes = 0 AND token < ?6";
 
-/// The first moments of a task, when most crash that crash at all.
-const PROBATION: Duration = Duration::from_millis(250);
-const CROWDED: Verdict = Verdict::Held { retry_in: PROBATION };
-
-/// Tasks that workers died with: not two at a time in their first moments, and with one crash left to poison not two at a
-/// time.
-fn crowded(write: &Write<'_>, rules: &Rules, by: &Claimant, claim: &Claim, crashes: u32) -> rusqlite::Result<bool> {
-    if crashes == 0 || crashes >= rules.crashes {
-        return Ok(false);
+/// How long a task of a dead worker has yet to wait.
+fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) -> rusqlite::Result<Option<Duration>> {
+    let left = due.since(write.now);
+    // A clock that was set back must not keep it for as long.
+    if left > Duration::from_millis(1) && left < LONGEST {
+        return Ok(Some(left));
     }
-    // Its index has the first condition; the worker runs no more tasks than it has slots.
-    let query = "SELECT 1 FROM tasks WHERE state = 2 AND crashes > 0 AND owner = ?1 AND id != ?2
-                 AND (started_at > ?3 OR ?4 AND crashes + 1 = ?5)";
-    let since = Timestamp::from_millis(write.now.as_millis().saturating_sub(PROBATION.as_millis() as u64));
-    let last = crashes + 1 == rules.crashes;
-    write.sql.prepare_cached(query)?.exists(params![by.worker, claim.id, since, last, rules.crashes])
+    let query = "SELECT crashes, suspicion, coalesce(again_at, 0), started_at FROM tasks
+                 WHERE state = 2 AND owner = ?1 AND crashes > 0";
+    let suspect = |row: &rusqlite::Row<'_>| {
+        Ok(Suspect { suspicion: columns::suspicion(row, 0)?, due: row.get(2)?, started: row.get(3)? })
+    };
+    let mut query = write.sql.prepare_cached(query)?;
+    let there: Vec<Suspect> = query.query_map([by.worker], suspect)?.collect::<rusqlite::Result<_>>()?;
+    Ok(retry::hold(suspicion, due, write.now, &there, burial::somebody_waits_alone(write)?))
 }
+
+/// No task of a dead worker waits for longer.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Runs a task that nobody remembers (a restored broker, an emptied store).
 fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> rusqlite::Result<Verdict> {
@@ -96,28 +99,43 @@ fn judge(
     let Some(known) = life::known(write, claim.id)? else { return adopt(write, by, claim, tally) };
     if known.generation < claim.generation {
         // The store was set back and the broker was not: the message knows better.
-        return take(write, by, claim, &known, 0);
+        return take(write, by, claim, &known, false);
     }
     if known.generation > claim.generation || known.state.is_final() {
         return Ok(Verdict::Drop);
     }
     if known.state != State::Running {
-        if crowded(write, rules, by, claim, known.crashes)? {
-            return Ok(CROWDED);
-        }
         entries::remove(write.sql, claim.id, claim.generation)?;
-        return take(write, by, claim, &known, 0);
+        return take(write, by, claim, &known, false);
     }
     if known.owner == Some(by.worker) && known.ticket == claim.ticket {
         // Asked again, because the answer was lost.
-        return Ok(run(rules, known.token, known.crashes));
+        return Ok(run(rules, known.token, known.suspicion));
     }
-    match held(write, rules, by, &known)? {
-        Some(retry_in) => Ok(Verdict::Held { retry_in }),
-        // A cancelled task starts no more, so it need not wait for a suspect.
-        None if !known.signalled && crowded(write, rules, by, claim, known.crashes + 1)? => Ok(CROWDED),
+    if let Some(retry_in) = held(write, rules, by, &known)? {
+        return Ok(Verdict::Held { retry_in });
+    }
+    let known = match known.again_at {
+        Some(_) => known,
+        None => {
+            mourn(write, rules, &known)?;
+            life::known(write, claim.id)?.unwrap_or(known)
+        }
+    };
+    // What starts no more need not wait.
+    let over = known.signalled || known.suspicion.is_poison(rules.crashes);
+    match known.again_at.filter(|_| !over) {
+        Some(due) => match wait(write, by, known.suspicion, due)? {
+            Some(retry_in) => Ok(Verdict::Held { retry_in }),
+            None => pass(write, rules, by, claim, &known, tally),
+        },
         None => pass(write, rules, by, claim, &known, tally),
     }
+}
+
+/// Buries an owner that nobody has buried yet.
+fn mourn(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusqlite::Result<()> {
+    known.owner.map_or(Ok(()), |owner| burial::bury(write, rules, owner))
 }
 
 /// How long the owner of a running task may keep it without another beat; `None` when it has lost it.
@@ -127,7 +145,7 @@ fn held(write: &Write<'_>, rules: &Rules, by: &Claimant, known: &Known) -> rusql
     let Some((last_beat, until)) = write.sql.prepare_cached(query)?.query_row([known.owner], row).optional()? else {
         return Ok(None);
     };
-    let silent = write.now.since(last_beat) >= rules.heartbeat.mul_f64(1.5);
+    let silent = write.now.since(last_beat) >= rules.quiet();
     let left = until.since(write.now);
     let lost = left.is_zero() || by.takeover && silent;
     Ok((!lost).then_some(left))
@@ -146,27 +164,33 @@ fn pass(
         orders::give(write, owner, claim.id, Order::Lost)?;
     }
     if known.signalled {
-        write.sql.prepare_cached("UPDATE tasks SET crashes = crashes + 1 WHERE id = ?1")?.execute([claim.id])?;
         life::cancel(write, claim.id, known, rules, &Ending::default())?;
         tally.of(claim.priority.queue()).cancelled += 1;
         return Ok(Verdict::Drop);
     }
-    match take(write, by, claim, known, 1)? {
-        Verdict::Run { token, crashes } => Ok(run(rules, token, crashes)),
+    match take(write, by, claim, known, true)? {
+        Verdict::Run { token, .. } => Ok(run(rules, token, known.suspicion)),
         verdict => Ok(verdict),
     }
 }
 
-fn run(rules: &Rules, token: u64, crashes: u32) -> Verdict {
-    if crashes >= rules.crashes { Verdict::Poison { token, crashes } } else { Verdict::Run { token, crashes } }
+fn run(rules: &Rules, token: u64, suspicion: Suspicion) -> Verdict {
+    let crashes = suspicion.crashes;
+    if suspicion.is_poison(rules.crashes) {
+        Verdict::Poison { token, crashes }
+    } else {
+        Verdict::Run { token, crashes }
+    }
 }
 
-fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, crash: u32) -> rusqlite::Result<Verdict> {
-    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, crashes = ?4, owner = ?5, started_at = ?6, ticket = ?8,
-                  attempt = iif(generation < ?2, ?7, attempt), finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE id = ?1";
-    let (token, crashes) = (known.token + 1, known.crashes + crash);
+/// `again`: after its owner's death.
+fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, again: bool) -> rusqlite::Result<Verdict> {
+    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, owner = ?4, started_at = ?5, ticket = ?7,
+                  attempt = iif(generation < ?2, ?6, attempt), again_at = iif(?8, min(again_at, ?5), NULL),
+                  finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE id = ?1";
+    let token = known.token + 1;
     let parameters =
-        params![claim.id, claim.generation, token, crashes, by.worker, write.now, claim.attempt, claim.ticket];
+        params![claim.id, claim.generation, token, by.worker, write.now, claim.attempt, claim.ticket, again];
     write.sql.prepare_cached(update)?.execute(parameters)?;
-    Ok(Verdict::Run { token, crashes })
+    Ok(Verdict::Run { token, crashes: known.suspicion.crashes })
 }

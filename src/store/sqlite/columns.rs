@@ -6,7 +6,10 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use crate::task::{DeadReason, Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+use crate::{
+    retry::Suspicion,
+    task::{DeadReason, Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId},
+};
 
 macro_rules! id_column {
     ($type:ident) => {
@@ -110,4 +113,9 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         expires_at: row.get(4)?,
         body: Bytes::copy_from_slice(row.get_ref(5)?.as_blob()?),
     })
+}
+
+/// From a count of crashes and the column after it, which older records have empty.
+pub(super) fn suspicion(row: &Row<'_>, index: usize) -> rusqlite::Result<Suspicion> {
+    Ok(Suspicion::unpacked(row.get(index + 1)?).with_crashes(row.get(index)?))
 }

@@ -64,7 +64,7 @@ impl DatabaseError {
         Self { kind: Kind::Refused, reason }
     }
 
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn is_blocked(&self) -> bool {
         self.kind == Kind::Blocked
     }
 

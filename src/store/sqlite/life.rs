@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Rules, aside, entries, error::is_unreadable, writer::Write};
-use crate::task::{Failure, Payload, State, TaskId, Timestamp};
+use super::{Rules, aside, columns, entries, error::is_unreadable, writer::Write};
+use crate::{
+    retry::Suspicion,
+    task::{Failure, Payload, State, TaskId, Timestamp},
+};
 
 /// What decides over a record's next step.
 pub(super) struct Known {
@@ -13,7 +16,9 @@ pub(super) struct Known {
     pub(super) generation: u32,
     pub(super) token: u64,
     pub(super) ticket: u32,
-    pub(super) crashes: u32,
+    pub(super) suspicion: Suspicion,
+    /// A task of a dead worker: when it may start again.
+    pub(super) again_at: Option<Timestamp>,
     /// Somebody cancelled it while it ran.
     pub(super) signalled: bool,
     pub(super) owner: Option<crate::task::WorkerId>,
@@ -30,20 +35,21 @@ pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Kn
 }
 
 fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
-    let query = "SELECT state, generation, token, crashes, signalled, owner, unique_key, expires_at, ticket
-                 FROM tasks WHERE id = ?1";
+    let query = "SELECT state, generation, token, crashes, suspicion, signalled, owner, unique_key, expires_at, ticket,
+                 iif(again_at > started_at, again_at, NULL) FROM tasks WHERE id = ?1";
     let mut query = write.sql.prepare_cached(query)?;
     query.query_row([id], |row| {
         Ok(Known {
             state: row.get(0)?,
             generation: row.get(1)?,
             token: row.get(2)?,
-            crashes: row.get(3)?,
-            signalled: row.get(4)?,
-            owner: row.get(5)?,
-            unique_key: row.get(6)?,
-            expires_at: row.get(7)?,
-            ticket: row.get(8)?,
+            suspicion: columns::suspicion(row, 3)?,
+            signalled: row.get(5)?,
+            owner: row.get(6)?,
+            unique_key: row.get(7)?,
+            expires_at: row.get(8)?,
+            ticket: row.get(9)?,
+            again_at: row.get(10)?,
         })
     })
 }

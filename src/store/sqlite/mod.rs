@@ -6,6 +6,7 @@
 
 mod admission;
 mod aside;
+mod burial;
 mod candidates;
 mod claim;
 mod columns;
@@ -83,6 +84,11 @@ struct Rules {
 }
 
 impl Rules {
+    /// Silence of a worker that allows a takeover.
+    fn quiet(&self) -> Duration {
+        self.heartbeat.mul_f64(1.5)
+    }
+
     /// How long a finished task is kept when somebody wants it for `keep`.
     fn remember(&self, keep: Duration) -> Duration {
         keep.max(self.dedupe)

@@ -7,11 +7,14 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::{aside, withdrawal::KNOWN};
 use crate::{
     store::{Outline, Page, Record, RecordFilter, StoreError},
-    task::{TaskId, Timestamp},
+    task::{State, TaskId, Timestamp},
 };
 
-// The record is at the generation of its entry as long as it is scheduled.
-const COLUMNS: &str = "tasks.*, (SELECT at FROM schedule WHERE tasks.state = 0 AND schedule.id = tasks.id
+// What a dead worker ran waits for another one, as far as anybody can see (`orphan`). The record is at the generation of
+// its entry as long as it is scheduled.
+const COLUMNS: &str = "tasks.*, tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM workers
+                       WHERE workers.id = owner AND lease_until > :now) AS orphan,
+                       (SELECT at FROM schedule WHERE tasks.state = 0 AND schedule.id = tasks.id
                        AND schedule.generation = tasks.generation) AS due_at";
 const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 
@@ -36,7 +39,7 @@ pub(super) fn list(
 ) -> rusqlite::Result<ControlFlow<Vec<TaskId>, Page<Record>>> {
     let query = format!(
         "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
-         AND (:state IS NULL OR state = :state) AND (:priority IS NULL OR priority = :priority)
+         AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority = :priority)
          AND (:tenant IS NULL OR tenant = :tenant)
          AND (:kind IS NULL OR kind = :kind) AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
          ORDER BY id LIMIT :limit"
@@ -124,13 +127,14 @@ pub(super) fn id_cursor(text: &str) -> Result<TaskId, StoreError> {
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let orphan: bool = row.get("orphan")?;
     Ok(Record {
         id: row.get("id")?,
         kind: row.get("kind")?,
         priority: row.get("priority")?,
         tenant: row.get("tenant")?,
         enqueued_by: row.get("enqueued_by")?,
-        state: row.get("state")?,
+        state: if orphan { State::Queued } else { row.get("state")? },
         attempt: row.get("attempt")?,
         crashes: row.get("crashes")?,
         generation: row.get("generation")?,
@@ -138,8 +142,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,
         due_at: row.get("due_at")?,
-        worker: row.get("owner")?,
-        progress: row.get("progress")?,
+        worker: if orphan { None } else { row.get("owner")? },
+        progress: if orphan { None } else { row.get("progress")? },
         result: row.get("result")?,
         failure: row.get("failure")?,
     })

@@ -12,12 +12,17 @@ use crate::{
 /// The clock may be set while somebody sleeps until an entry is due; so nobody sleeps for longer at once.
 const NAP: Duration = Duration::from_secs(30);
 
+const SOON: Duration = Duration::from_millis(250);
+
 #[async_trait]
 impl ScheduleStore for super::SqliteStore {
     async fn schedule(&self, scheduled: &[Scheduled]) -> Result<(), StoreError> {
         let scheduled = scheduled.to_vec();
         let put = move |write: &mut Write<'_>| {
-            scheduled.iter().try_for_each(|entry| entries::put(write, &entry.message, entry.at))
+            scheduled.iter().try_for_each(|entry| {
+                let at = soon(write, entry)?;
+                entries::put(write, &entry.message, at)
+            })
         };
         Ok(self.database.write(put).await?)
     }
@@ -62,6 +67,21 @@ impl ScheduleStore for super::SqliteStore {
         let after = cursor.map(entry_cursor).transpose()?;
         Ok(self.database.read(move |sql| list(sql, after, limit)).await?)
     }
+}
+
+/// What waits for a worker's death comes soon when it has died meanwhile.
+fn soon(write: &Write<'_>, entry: &Scheduled) -> rusqlite::Result<Timestamp> {
+    let soon = write.now + SOON;
+    if entry.at <= soon {
+        return Ok(entry.at);
+    }
+    let query = "SELECT max(coalesce(iif(again_at > started_at, again_at, NULL), 0), ?3) FROM tasks
+                 WHERE id = ?1 AND generation = ?2 AND state = 2
+                 AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = owner AND lease_until > ?3)";
+    let parameters = params![entry.message.id, entry.message.generation, write.now];
+    let again: Option<Timestamp> =
+        write.sql.prepare_cached(query)?.query_row(parameters, |row| row.get(0)).optional()?;
+    Ok(again.map_or(entry.at, |again| entry.at.min(again + SOON)))
 }
 
 fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{Write, columns, control, forget, orders, records};
+use super::{Write, burial, columns, control, forget, orders, records};
 use crate::{
     store::{Beat, Orders, StoreError, WorkerInfo, WorkerStore},
     task::{TaskId, Timestamp, WorkerId},
@@ -29,10 +29,11 @@ impl WorkerStore for super::SqliteStore {
     }
 
     async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+        let rules = self.rules;
         let work = move |write: &mut Write<'_>| {
             write.sql.prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?.execute([worker])?;
-            let mut running = write.sql.prepare_cached("SELECT id FROM tasks WHERE state = 2 AND owner = ?1")?;
-            running.query_map([worker], |row| row.get(0))?.collect()
+            burial::bury(write, &rules, worker)?;
+            burial::ran(write, worker)
         };
         Ok(self.database.write(work).await?)
     }

@@ -34,9 +34,10 @@ fn starts(rule: Restart, death: Death, span: Duration, seed: u64) -> Vec<Duratio
 #[test]
 fn immediate_is_at_once_first_then_longer_and_longer_and_from_the_beginning_after_a_good_life() {
     let mut rng = SmallRng::seed_from_u64(1);
-    let mut restarts = Restarts::new(Restart { limit: 100, ..rule(RestartPolicy::Immediate) });
+    let breaker = Breaker { failures: 100, ..Breaker::default() };
+    let mut restarts = Restarts::new(Restart { limit: 100, breaker, ..rule(RestartPolicy::Immediate) });
     let mut now = Instant::now();
-    let mut die = |lived, now| match restarts.after(Death { lived: Some(lived), ..BUSY }, now, &mut rng) {
+    let mut die = |lived, now| match restarts.after(Death { lived: Some(lived), ..IDLE }, now, &mut rng) {
         Verdict::After(wait, Why::Policy) => wait,
         verdict => panic!("{verdict:?}"),
     };
@@ -81,7 +82,7 @@ fn a_good_life_closes_the_breaker() {
 
 #[test]
 fn a_death_at_work_is_charged_to_the_tasks_and_counts_for_the_limits_alone() {
-    let mut restarts = Restarts::new(rule(RestartPolicy::Immediate));
+    let mut restarts = Restarts::new(Restart { limit: 10, ..rule(RestartPolicy::Immediate) });
     let (mut rng, now) = (SmallRng::seed_from_u64(4), Instant::now());
     let whys: Vec<_> = (0..11)
         .map(|_| match restarts.after(BUSY, now, &mut rng) {
@@ -91,6 +92,20 @@ fn a_death_at_work_is_charged_to_the_tasks_and_counts_for_the_limits_alone() {
         .collect();
     assert!(whys[..10].iter().all(|why| *why == Why::Policy), "{whys:?}");
     assert_eq!(whys[10], Why::Limit);
+}
+
+/// What it ran waits for its successor, whoever kills it again and again.
+#[test]
+fn a_worker_that_dies_at_work_is_replaced_at_once_every_time() {
+    let mut restarts = Restarts::new(rule(RestartPolicy::Immediate));
+    let (mut rng, mut now) = (SmallRng::seed_from_u64(7), Instant::now());
+    for death in 0..30 {
+        let wait = restarts.after(BUSY, now, &mut rng);
+        assert_eq!(wait, Verdict::After(Duration::ZERO, Why::Policy), "death {death}");
+        now += secs(2);
+    }
+    let idle = restarts.after(IDLE, now, &mut rng);
+    assert!(matches!(idle, Verdict::After(_, Why::Limit)), "a storm ends all the same: {idle:?}");
 }
 
 #[test]

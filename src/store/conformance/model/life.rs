@@ -7,33 +7,52 @@ pub(super) struct Life {
     pub(super) message: Message,
     pub(super) attempt: u32,
     pub(super) crashes: u32,
+    /// Deaths in which it was the only task.
+    pub(super) alone: u32,
     pub(super) owner: usize,
+    pub(super) buried: bool,
     pub(super) signalled: bool,
     pub(super) letter: bool,
 }
 
 impl Life {
     pub(super) fn new(state: State, message: &Message) -> Self {
-        Self { state, message: message.clone(), attempt: 0, crashes: 0, owner: 0, signalled: false, letter: false }
+        let (attempt, crashes, alone, owner) = (0, 0, 0, 0);
+        let (buried, signalled, letter) = (false, false, false);
+        Self { state, message: message.clone(), attempt, crashes, alone, owner, buried, signalled, letter }
     }
 
-    pub(super) fn claim(&mut self, generation: u32, worker: usize, alive: &[bool; WORKERS]) -> &'static str {
+    /// Its owner died, and nobody has buried it.
+    pub(super) fn is_orphan(&self, alive: &[bool; WORKERS]) -> bool {
+        self.state == State::Running && !self.buried && !alive[self.owner]
+    }
+
+    /// Its owner is buried, with so many tasks.
+    pub(super) fn fall(&mut self, with: usize) {
+        (self.crashes, self.buried) = (self.crashes + 1, true);
+        self.alone += u32::from(with == 1);
+    }
+
+    /// `again`: after its owner's death, where the store decides when, and whether it is poison.
+    pub(super) fn claim(&mut self, generation: u32, alive: &[bool; WORKERS]) -> &'static str {
         if self.state.is_final() || generation < self.message.generation {
             return "drop";
         }
-        if self.state == State::Running {
-            if alive[self.owner] {
-                return "held";
-            }
-            self.crashes += 1;
-            if self.signalled {
-                self.state = State::Cancelled;
-                return "drop";
-            }
+        if self.state != State::Running {
+            return "run";
         }
-        let poison = self.state == State::Running && self.crashes >= 3;
-        (self.state, self.owner) = (State::Running, worker);
-        if poison { "poison" } else { "run" }
+        if alive[self.owner] {
+            return "held";
+        }
+        if self.signalled {
+            self.state = State::Cancelled;
+            return "drop";
+        }
+        "again"
+    }
+
+    pub(super) fn taken(&mut self, worker: usize) {
+        (self.state, self.owner, self.buried) = (State::Running, worker, false);
     }
 
     pub(super) fn settle(&mut self, end: Ending) {

@@ -1,9 +1,17 @@
--- ARGV: worker. Its lease ended at the beginning of time; answers what it ran. A stranger stays one.
-local me = ARGV[1]
-if redis.call('EXISTS', worker(me)) == 1 then redis.call('HSET', worker(me), 'l', '0') end
-local running = {}
-for _, id in ipairs(redis.call('SMEMBERS', claims(me))) do
+-- ARGV: the task that is to start alone, or '', and in one string of each task of a dead worker: id, token, suspicion, and
+-- when it may start again. What is held for the dead worker comes back then.
+local list, at = ARGV[2], 1
+while at <= #list do
+  local id, token, c, due, following = struct.unpack('>c16I8I4I8', list, at)
   local r = read(id)
-  if r and r.s == 'R' and r.w == me then running[#running + 1] = id end
+  if r and r.s == 'R' and r.t == token and not buried(r) then
+    r.c, r.d = c, math.max(due, r.b + 1)
+    write(id, r)
+    local e = entry(id, r.g)
+    local planned = redis.call('ZSCORE', SCHEDULE, e)
+    if planned and tonumber(planned) > r.d then enter(e, r.d, redis.call('HGET', SCHEDULED, e)) end
+  end
+  at = following
 end
-return running
+announce()
+if ARGV[1] ~= '' then redis.call('SET', base .. ':alone', ARGV[1], 'PX', 750) end

@@ -1,11 +1,11 @@
--- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, crashes that make poison, how long
+-- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, blame that makes poison, how long
 -- a cancelled record is kept, the ids of all claims in one string, then in another of all claims: generation, ticket, kind's
 -- length, priority, attempt, enqueued, expires, kind.
--- Answers in one string for each: R and P with token and crashes, D, H with milliseconds.
+-- Answers in one string for each: R and P with token and crashes, D, H with milliseconds; O for a task of a dead worker
+-- that nobody has buried yet.
 local CLAIM, LENGTH = '>I4I4I2BI4I8I8', 31
 local FIRST = '>I4c4I2' -- the ticket as it is
 local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local PROBATION = 250 -- milliseconds
 local answer = {}
 local function say(letter, number, crashes) answer[#answer + 1] = struct.pack('>c1I8I4', letter, number, crashes) end
 
@@ -15,31 +15,58 @@ local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1
 local ticket -- of the claim at hand
 local claimed = {}
 
-local function run(id, r, crashes)
+local function run(id, r)
   last = last + 1
-  say(crashes >= poison and r.s == 'R' and 'P' or 'R', last, crashes)
+  say(blame(r.c) > poison and r.s == 'R' and 'P' or 'R', last, deaths(r.c))
   if r.m then tell(r, '') end
-  r.s, r.w, r.q, r.t, r.b, r.c, r.d, r.z = 'R', me, ticket, last, now, crashes, 0, false
+  r.d = r.s == 'R' and math.min(r.d, now) or 0
+  r.s, r.w, r.q, r.t, r.b, r.z = 'R', me, ticket, last, now, false
   write_kept(id, r)
   claimed[#claimed + 1] = id
 end
 
--- Whether this worker runs the task noted under a field of its own, and began after a time.
-local function runs(field, id, since)
-  local other = redis.call('HGET', worker(me), field)
-  local r = other and other ~= id and read(other)
-  return r and r.s == 'R' and r.w == me and r.b > since
+-- What this worker runs of the tasks that workers died with.
+local suspects
+local function suspects_here()
+  if suspects then return suspects end
+  suspects = {}
+  for _, id in ipairs(redis.call('SMEMBERS', claims(me))) do
+    local r = read(id)
+    if r and r.s == 'R' and r.w == me and r.c > 0 then suspects[#suspects + 1] = r end
+  end
+  return suspects
 end
 
--- Tasks that workers died with: not two at a time in their first moments, when most crash that crash at all, and with one
--- crash left to poison not two at a time.
-local function crowded(id, crashes)
-  if crashes == 0 or crashes >= poison then return false end
-  local last = crashes + 1 == poison
-  if runs('q', id, now - PROBATION) or last and runs('Q', id, 0) then return true end
-  redis.call('HSET', worker(me), 'q', id)
-  if last then redis.call('HSET', worker(me), 'Q', id) end
-  return false
+-- As `retry::hold`, with its numbers: how long a task of a dead worker has yet to wait.
+local STEP, BUDGET, QUICK, TURN, PATIENCE, ALONE = 250, 1500, 5, 500, 750, 15
+local function apart(c)
+  local probation = STEP * math.max(math.floor(c / 256) % 256, 1)
+  return (deaths(c) > QUICK or deaths(c) > 1 and probation <= BUDGET) and probation or 0
+end
+local function alone(c) return math.floor(c / 65536) % 16 == ALONE and deaths(c) > 1 end
+
+local function somebody_waits_alone()
+  local id = redis.call('GET', base .. ':alone')
+  local r = id and read(id)
+  return r and buried(r)
+end
+
+local function hold(r)
+  if r.d > now + 1 then return r.d - now end
+  local here, overdue, longest = suspects_here(), now - r.d, 0
+  if overdue < PATIENCE then
+    if alone(r.c) then
+      if #here > 0 then return STEP / 2 end
+    elseif #here == 0 and somebody_waits_alone() then
+      return STEP / 2
+    end
+  end
+  for _, other in ipairs(here) do
+    if alone(other.c) or overdue < TURN and math.abs(other.d - r.d) >= apart(r.c) then
+      longest = math.max(longest, other.b + apart(other.c) - now)
+    end
+  end
+  return longest
 end
 
 -- How long the owner's claim still holds, from its beats.
@@ -55,18 +82,22 @@ local function holds(owner)
 end
 
 local function contend(id, r)
-  if r.w == me and r.q == ticket then return say(r.c >= poison and 'P' or 'R', r.t, r.c) end
+  if r.w == me and r.q == ticket then return say(blame(r.c) > poison and 'P' or 'R', r.t, deaths(r.c)) end
   local left = holds(r.w)
   if left > 0 then return say('H', left, 0) end
-  -- A cancelled task starts no more, so it need not wait for a suspect.
-  if not r.z and crowded(id, r.c + 1) then return say('H', PROBATION, 0) end
-  order(r.w, 'l', id)
+  if not buried(r) then return say('O', 0, 0) end
   if r.z then
-    r.c = r.c + 1
+    order(r.w, 'l', id)
     finish(id, r, 'X', span)
     return say('D', 0, 0)
   end
-  run(id, r, r.c + 1)
+  -- Poison starts no more, so it need not wait.
+  local wait = blame(r.c) > poison and 0 or hold(r)
+  if wait > 0 then return say('H', wait, 0) end
+  order(r.w, 'l', id)
+  local here = suspects_here()
+  run(id, r)
+  here[#here + 1] = r
 end
 
 -- The store was set back and the broker was not: the message knows better.
@@ -75,7 +106,7 @@ local function catch_up(id, r, g, attempt)
   if r.s == 'D' then dig_up(id) end
   tell(r, '', '')
   r.s, r.f, r.g, r.a = 'Q', 0, g, attempt
-  run(id, r, r.c)
+  run(id, r)
 end
 
 local function judge(id, claim, kind)
@@ -85,7 +116,7 @@ local function judge(id, claim, kind)
   if not r and generation == 0 and redis.call('EXISTS', withdrawn(id)) == 1 then
     say('D', 0, 0)
   elseif not r then
-    run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires), 0)
+    run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires))
     -- Nobody remembers its admission; with this, the totals balance.
     count('e', p)
   elseif r.g < generation then
@@ -94,11 +125,9 @@ local function judge(id, claim, kind)
     say('D', 0, 0)
   elseif r.s == 'R' then
     contend(id, r)
-  elseif crowded(id, r.c) then
-    say('H', PROBATION, 0)
   else
     if r.s == 'S' then leave(entry(id, generation)) end
-    run(id, r, r.c)
+    run(id, r)
   end
 end
 

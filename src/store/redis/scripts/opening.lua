@@ -20,8 +20,9 @@ local ORDERS_KEPT = 600000              -- a zombie that wakes within this is to
 -- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
 -- Head: s state, z cancel was asked for, o somebody waits for its end, u it has a unique key, m it told of its progress,
 -- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), t token,
--- q ticket, w worker. Tail: kind, whose (tenant, and after \30 the token that enqueued it), unique key with what it counts
--- within, progress, result, failure ('': none).
+-- q ticket, w worker. Of a task that workers died with, c is what `retry::Suspicion` packs, and d, while it runs, when it
+-- was to start again: later than b until it has. Tail: kind, whose (tenant, and after \30 the token that enqueued it),
+-- unique key with what it counts within, progress, result, failure ('': none).
 local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
 local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
 local NOBODY = ('\0'):rep(16)
@@ -217,6 +218,18 @@ local function count_up()
     if letter ~= 'r' then redis.call('HINCRBY', bucket, (letter == 'e' and 'e' or 'f') .. field:sub(2), by) end
   end
   if next(counts) then redis.call('PEXPIRE', bucket, 120000) end
+end
+
+-- What `retry::Suspicion` packs into one number.
+local function deaths(c) return c % 256 end
+local function blame(c) return math.floor(c / 1048576) end
+
+-- A task of a dead worker: it is known who answers for the death, and when it may start again.
+local function buried(r) return r.s == 'R' and r.d > r.b end
+
+-- How long a worker's claims still hold.
+local function lease_left(owner)
+  return (tonumber(redis.call('HGET', worker(owner), 'l')) or 0) - now
 end
 
 -- The schedule set.

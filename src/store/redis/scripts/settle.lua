@@ -38,7 +38,7 @@ end
 function ends.L(id, r)
   if r.z then return finish(id, r, 'X', span) end
   let_go(r)
-  r.s, r.b, r.q = 'Q', 0, WANTED
+  r.s, r.b, r.d, r.q = 'Q', 0, 0, WANTED
   write_queued(id, r, margin)
 end
 

@@ -1,0 +1,234 @@
+//! Pools in a world without clocks and stores: who dies of a poison task, and how long the others wait.
+
+use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng, seq::SliceRandom};
+
+use super::*;
+
+const TICK: u64 = 20;
+const LIMIT: u32 = 3;
+
+struct Actor {
+    id: TaskId,
+    /// Kills its worker so long after its start.
+    kills_after: Option<u64>,
+    /// Runs for so long otherwise.
+    lasts: u64,
+    suspicion: Suspicion,
+    due: u64,
+    running: Option<(usize, u64)>,
+    over: bool,
+    /// The last death that it was in, while it waits for its next start.
+    fell: Option<u64>,
+}
+
+struct World {
+    actors: Vec<Actor>,
+    /// When each worker is up again.
+    workers: Vec<u64>,
+    slots: usize,
+    /// How long a worker takes to start.
+    rise: u64,
+    now: u64,
+    deaths: u32,
+    longest_wait: u64,
+    rng: SmallRng,
+}
+
+#[derive(Debug)]
+struct Verdict {
+    deaths: u32,
+    poison: usize,
+    innocent: usize,
+    longest_wait: u64,
+}
+
+impl World {
+    fn new(workers: usize, slots: usize, rise: u64, seed: u64) -> Self {
+        let rng = SmallRng::seed_from_u64(seed);
+        let (now, deaths, longest_wait) = (0, 0, 0);
+        Self { actors: vec![], workers: vec![0; workers], slots, rise, now, deaths, longest_wait, rng }
+    }
+
+    fn add(&mut self, count: usize, kills_after: Option<u64>, lasts: u64) {
+        for _ in 0..count {
+            let id = TaskId::from_bytes(self.rng.random());
+            let suspicion = Suspicion::default();
+            let (due, running, over, fell) = (0, None, false, None);
+            self.actors.push(Actor { id, kills_after, lasts, suspicion, due, running, over, fell });
+        }
+        self.actors.shuffle(&mut self.rng);
+    }
+
+    fn run(mut self) -> Verdict {
+        while self.actors.iter().any(|actor| !actor.over) && self.now < 3_600_000 && self.deaths < 40 {
+            self.start();
+            self.now += TICK;
+            self.end();
+        }
+        let count = |poison: bool| {
+            let dead = |actor: &&Actor| actor.suspicion.is_poison(LIMIT) && actor.kills_after.is_some() == poison;
+            self.actors.iter().filter(dead).count()
+        };
+        Verdict { deaths: self.deaths, poison: count(true), innocent: count(false), longest_wait: self.longest_wait }
+    }
+
+    fn start(&mut self) {
+        for index in 0..self.actors.len() {
+            let actor = &self.actors[index];
+            if actor.over || actor.running.is_some() || actor.due > self.now {
+                continue;
+            }
+            let first = self.rng.random_range(0..self.workers.len());
+            let mut order = (0..self.workers.len()).map(|n| (first + n) % self.workers.len());
+            let Some(worker) = order.find(|worker| self.takes(*worker, index)) else { continue };
+            let (now, actor) = (self.now, &mut self.actors[index]);
+            actor.running = Some((worker, now));
+            if let Some(fell) = actor.fell.take() {
+                self.longest_wait = self.longest_wait.max(now - fell);
+            }
+        }
+    }
+
+    /// As the stores do it: suspects that were to start apart do.
+    fn takes(&self, worker: usize, index: usize) -> bool {
+        let mine = &self.actors[index];
+        let there = self.actors.iter().filter(|actor| actor.running.is_some_and(|(at, _)| at == worker));
+        if self.workers[worker] > self.now || there.clone().count() >= self.slots {
+            return false;
+        }
+        if mine.suspicion.crashes == 0 {
+            return true;
+        }
+        let (at, now) = (Timestamp::from_millis, Timestamp::from_millis(self.now));
+        let known = there.filter(|actor| actor.suspicion.crashes > 0);
+        let known: Vec<Suspect> = known
+            .map(|actor| {
+                let since = actor.running.map_or(0, |(_, since)| since);
+                Suspect { suspicion: actor.suspicion, due: at(actor.due), started: at(since) }
+            })
+            .collect();
+        let patience = PATIENCE.as_millis() as u64;
+        let waits = |actor: &Actor| actor.running.is_none() && !actor.over && actor.due + patience > self.now;
+        let alone = self.actors.iter().any(|actor| actor.suspicion.is_alone() && waits(actor));
+        hold(mine.suspicion, at(mine.due), now, &known, alone).is_none()
+    }
+
+    fn end(&mut self) {
+        let now = self.now;
+        let mut dying = vec![];
+        for actor in &mut self.actors {
+            let Some((worker, since)) = actor.running else { continue };
+            if actor.kills_after.is_some_and(|after| now >= since + after) {
+                dying.push(worker);
+            } else if now >= since + actor.lasts {
+                (actor.running, actor.over) = (None, true);
+            }
+        }
+        dying.sort_unstable();
+        dying.dedup();
+        dying.into_iter().for_each(|worker| self.die(worker));
+    }
+
+    fn die(&mut self, worker: usize) {
+        self.deaths += 1;
+        self.workers[worker] = self.now + self.rise;
+        let now = self.now;
+        let group: Vec<&mut Actor> =
+            self.actors.iter_mut().filter(|actor| actor.running.is_some_and(|(at, _)| at == worker)).collect();
+        let members: Vec<Member> = group
+            .iter()
+            .map(|actor| {
+                let age = now - actor.running.map_or(now, |(_, since)| since);
+                Member { id: actor.id, age: Duration::from_millis(age), suspicion: actor.suspicion }
+            })
+            .collect();
+        for (actor, sentence) in group.into_iter().zip(judge(&members)) {
+            actor.suspicion = sentence.suspicion;
+            actor.due = now + sentence.wait.as_millis() as u64;
+            (actor.running, actor.fell) = (None, Some(now));
+            actor.over = actor.suspicion.is_poison(LIMIT);
+        }
+    }
+}
+
+fn world(workers: usize, poisons: &[u64], seed: u64) -> Verdict {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut world = World::new(workers, 600 / workers, 50 + rng.next_u64() % 600, seed);
+    world.add(500, None, 60_000);
+    for after in poisons {
+        world.add(1, Some(*after), 60_000);
+    }
+    world.run()
+}
+
+/// Whatever the poison does, and however many workers there are: it is found, and nobody else dies of it.
+#[test]
+fn inv_3_one_poison_task_among_five_hundred_is_found_and_no_innocent_dies() {
+    for (workers, after, deaths, wait) in
+        [(1, 20, 12, 3_500), (5, 20, 10, 3_500), (1, 900, 24, 5_000), (5, 900, 18, 5_000), (5, 3_000, 18, 10_000)]
+    {
+        for seed in 0..2 {
+            let verdict = world(workers, &[after], seed);
+            println!("{workers} workers, kills after {after} ms: {verdict:?}");
+            assert_eq!((verdict.poison, verdict.innocent), (1, 0), "{workers} workers, {after} ms: {verdict:?}");
+            assert!(verdict.deaths <= deaths, "{workers} workers, {after} ms: {verdict:?}");
+            assert!(verdict.longest_wait <= wait, "{workers} workers, {after} ms: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn inv_3_no_innocent_dies_of_several_poison_tasks() {
+    for (workers, poisons) in [(1, &[20, 20][..]), (5, &[20, 20]), (5, &[100, 3_000]), (5, &[20; 8])] {
+        let verdict = world(workers, poisons, 1);
+        println!("{workers} workers, kill after {poisons:?} ms: {verdict:?}");
+        assert_eq!(verdict.innocent, 0, "{workers} workers, {poisons:?} ms: {verdict:?}");
+    }
+}
+
+fn member(age: u64, suspicion: Suspicion) -> Member {
+    Member { id: TaskId::new(), age: Duration::from_millis(age), suspicion }
+}
+
+#[test]
+fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
+    for age in [5, 5_000] {
+        let mut suspicion = Suspicion::default();
+        for death in 1..=3 {
+            let [sentence] = judge(&[member(age, suspicion)])[..] else { panic!("one for one") };
+            suspicion = sentence.suspicion;
+            assert_eq!((suspicion.crashes, sentence.wait), (death, Duration::ZERO));
+            assert_eq!(suspicion.is_poison(LIMIT), death == 3);
+        }
+    }
+}
+
+/// Whoever kills the workers, tasks that take their time are started again at once, and are not taken for poison.
+#[test]
+fn inv_3_many_tasks_killed_again_and_again_start_again_at_once() {
+    let mut group: Vec<Member> = (0..12).map(|_| member(6_000, Suspicion::default())).collect();
+    for _ in 0..QUICK {
+        let sentences = judge(&group);
+        for (member, sentence) in group.iter_mut().zip(sentences) {
+            assert_eq!(sentence.wait, Duration::ZERO);
+            assert!(!sentence.suspicion.is_poison(LIMIT));
+            member.suspicion = sentence.suspicion;
+        }
+    }
+}
+
+#[test]
+fn a_suspicion_keeps_in_a_record() {
+    for suspicion in [
+        Suspicion::default(),
+        Suspicion { crashes: 3, blame: 140, doubt: 15, probation: 120 },
+        Suspicion { crashes: 255, blame: 4095, doubt: 1, probation: 255 },
+    ] {
+        assert_eq!(Suspicion::unpacked(suspicion.packed()), suspicion);
+    }
+    assert_eq!(
+        Suspicion::unpacked(2),
+        Suspicion { crashes: 2, ..Suspicion::default() },
+        "as a count of crashes was kept"
+    );
+}

@@ -1,0 +1,147 @@
+//! Workers that die with many tasks, and how soon each of these starts again.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use clawpool::task::{DeadReason, State, TaskId};
+use serde_json::json;
+
+use crate::{
+    bad_handlers,
+    support::{Event, Ledger, Servers, Settings, System, balance, signal, task, until},
+};
+
+#[tokio::test]
+async fn recovery_from_a_killed_worker_with_many_tasks_embedded() {
+    let system = System::embedded(1, Settings::quick().with("worker = { slots = 64, reserved = 2 }")).await;
+    let (api, ledger) = (&system.api, &system.ledger);
+    let ids = api.enqueue_all((0..40).map(|_| task("P0", json!({"hold": "killed"}))).collect()).await;
+    for kill in 1..=3 {
+        all_started(ledger, &ids, kill).await;
+        let (victim, killed) = (api.runner(ids[0]).await, Instant::now());
+        signal(victim, "KILL");
+        all_started(ledger, &ids, kill + 1).await;
+        println!(
+            "recovery: kill -9 of a worker with 40 tasks, time {kill}: all run again after {:?}",
+            killed.elapsed()
+        );
+    }
+    ledger.open("killed");
+    let balance = balance(api, ledger, &ids, 0).await;
+    assert_eq!(balance.completed, ids.len(), "{balance:?}");
+    system.stop().await;
+}
+
+async fn all_started(ledger: &Ledger, ids: &[TaskId], times: usize) {
+    let what = format!("{} tasks started {times} times", ids.len());
+    ledger
+        .until(&what, |entries| {
+            let mut starts: HashMap<TaskId, usize> = HashMap::new();
+            for entry in entries.iter().filter(|entry| entry.event == Event::Start) {
+                *starts.entry(entry.id).or_default() += 1;
+            }
+            ids.iter().all(|id| starts.get(id).is_some_and(|count| *count >= times))
+        })
+        .await;
+}
+
+/// A task that kills every worker that starts it, among five hundred that do nothing of the kind and take their time.
+#[tokio::test]
+async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task() {
+    let settings = Settings::quick().with("worker = { slots = 260, reserved = 2 }");
+    let system = bad_handlers::system_with(settings, 2).await;
+    let (api, ledger) = (&system.api, &system.ledger);
+    let ids = api.enqueue_all((0..500).map(|_| task("P0", json!({"hold": "poison"}))).collect()).await;
+    all_started(ledger, &ids, 1).await;
+    let poison = api.enqueue(json!({"kind": "bad.abort", "priority": "P0"})).await;
+    let record = api.finished(poison).await;
+    assert_eq!(record.state, State::Dead, "{record:?}");
+    assert_eq!(api.letter(poison).await.letter.reason, DeadReason::Poison);
+    until("everybody runs again", async || {
+        let running = ledger.entries().iter().fold(0i64, |running, entry| match entry.event {
+            Event::Start => running + 1,
+            _ => running - 1,
+        });
+        (running == 500).then_some(())
+    })
+    .await;
+    let mut waits = waits(ledger);
+    waits.sort_unstable();
+    println!(
+        "one poison task of 501: dead after {} deaths of workers; {} restarts of others: median {:?}, p99 {:?}, longest {:?}",
+        record.crashes,
+        waits.len(),
+        waits[waits.len() / 2],
+        waits[waits.len() * 99 / 100],
+        waits[waits.len() - 1]
+    );
+    ledger.open("poison");
+    let balance = balance(api, ledger, &ids, 0).await;
+    assert_eq!(balance.completed, ids.len(), "{balance:?}");
+    system.stop().await;
+}
+
+/// From each death to the next start of the same task.
+fn waits(ledger: &Ledger) -> Vec<Duration> {
+    let (mut broken, mut waits) = (HashMap::new(), Vec::new());
+    for entry in ledger.entries() {
+        match entry.event {
+            Event::Broken => drop(broken.insert(entry.id, entry.at)),
+            Event::Start => waits.extend(broken.remove(&entry.id).map(|since| entry.at - since)),
+            _ => {}
+        }
+    }
+    waits
+}
+
+/// RabbitMQ delivers again at once, before anybody has buried the worker; its lease would end long after this test.
+#[tokio::test]
+async fn recovery_from_killed_supervised_workers_on_rabbitmq_lanes() {
+    let settings = Servers::shared().settings().with("worker.lease = \"300s\"");
+    let settings = settings.with("[[pools]]\nname = \"it\"\nworkers = 2\nslots = 4\nreserved = 0");
+    let system = System::apart(0, settings).await;
+    let mut autoscaler = system.autoscaler(&[]);
+    let (api, ledger) = (&system.api, &system.ledger);
+    let (mut times, mut ids) = (Vec::new(), Vec::new());
+    for kill in 0..12 {
+        let id = api.enqueue(task("P4", json!({"hold": format!("killed {kill}")}))).await;
+        ledger.happened(id, Event::Start, 1).await;
+        let (victim, killed) = (api.runner(id).await, Instant::now());
+        signal(victim, "KILL");
+        ledger.happened(id, Event::Start, 2).await;
+        times.push(killed.elapsed());
+        ledger.open(&format!("killed {kill}"));
+        ids.push(id);
+        let record = api.finished(id).await;
+        assert_eq!((record.state, record.crashes), (State::Completed, 1), "kill {kill}: {record:?}");
+    }
+    times.sort_unstable();
+    println!("recovery: kill -9 of a worker (supervised, RabbitMQ) to the same task's next start: {times:?}");
+    let balance = balance(api, ledger, &ids, 0).await;
+    assert_eq!(balance.completed, ids.len(), "{balance:?}");
+    autoscaler.stop().await;
+    system.stop().await;
+}
+
+/// Nobody sees it stop but RabbitMQ, which misses its heartbeats.
+#[tokio::test]
+async fn recovery_from_a_suspended_worker_on_a_rabbitmq_lane() {
+    let mut system = System::cluster(1).await;
+    let id = system.api.enqueue(task("P4", json!({"hold": "suspended"}))).await;
+    system.ledger.happened(id, Event::Start, 1).await;
+    system.workers[0].signal("STOP");
+    let stopped = Instant::now();
+    system.add_worker().await;
+    system.ledger.happened(id, Event::Start, 2).await;
+    let took = stopped.elapsed();
+    println!("recovery: SIGSTOP of a worker (unsupervised, RabbitMQ) to the task's next start: {took:?}");
+    // Two to three of the default heartbeats, and something for a busy machine.
+    assert!(took < Duration::from_secs(12), "{took:?}");
+    system.ledger.open("suspended");
+    let record = system.api.finished(id).await;
+    assert_eq!((record.state, record.crashes), (State::Completed, 1), "{record:?}");
+    system.workers[0].signal("CONT");
+    system.stop().await;
+}
