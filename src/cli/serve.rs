@@ -93,22 +93,6 @@ pub(super) fn asked_for(asked: &CancellationToken, what: &str) -> Result<(), Fai
     Err(Failure::failed(format_args!("{what} has ended though nobody asked it to: start it again, and see its log")))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_end_that_nobody_asked_for_is_a_failure_and_ends_the_other_parts() {
-        let asked = CancellationToken::new();
-        let stop = asked.child_token();
-        tokio::join!(whole(&stop, async {}), whole(&stop, stop.cancelled()));
-        let failure = asked_for(&asked, "the dispatcher").unwrap_err();
-        assert_eq!(failure.exit, Exit::Failed);
-        asked.cancel();
-        assert!(asked_for(&asked, "the dispatcher").is_ok());
-    }
-}
-
 /// Servers that are there answer sooner; until then whoever asks waits.
 const SOON: Duration = Duration::from_millis(500);
 
@@ -139,4 +123,20 @@ async fn connected(
     };
     let (listener, servers) = tokio::join!(api::starting(listener, awaited, &over), connecting);
     Ok((listener?, servers.map_err(|error| unreachable(&error))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_nobody_asked_for_is_a_failure_and_ends_the_other_parts() {
+        let asked = CancellationToken::new();
+        let stop = asked.child_token();
+        tokio::join!(whole(&stop, async {}), whole(&stop, stop.cancelled()));
+        let failure = asked_for(&asked, "the dispatcher").unwrap_err();
+        assert_eq!(failure.exit, Exit::Failed);
+        asked.cancel();
+        assert!(asked_for(&asked, "the dispatcher").is_ok());
+    }
 }
