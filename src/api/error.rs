@@ -9,7 +9,7 @@ use axum::{
 use super::view::ErrorView;
 use crate::{
     broker::BrokerError,
-    dispatch::{Fault, Rejection},
+    dispatch::{Fault, FindError, Rejection},
     store::StoreError,
     task::TaskId,
 };
@@ -135,6 +135,15 @@ impl From<BrokerError> for ApiError {
             Self::busy(code, error.to_string())
         } else {
             Self { code, ..Self::internal(error.to_string()) }
+        }
+    }
+}
+
+impl From<FindError> for ApiError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Store(error) => error.into(),
+            FindError::Broker(error) => error.into(),
         }
     }
 }

@@ -62,6 +62,13 @@ pub trait Broker: Send + Sync + 'static {
     /// How full a queue is now.
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;
 
+    /// Looks for messages that should wait, or be with one of the `living` workers. One that is there and that nobody has is
+    /// put back to the front of its queue. One answer each, in order. Costs as much as a look into the whole queue; a broker
+    /// whose queues nobody can look into knows nothing.
+    async fn restore(&self, missing: &[Missing], _living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        Ok(vec![Found::Unknown; missing.len()])
+    }
+
     /// Whether the server would take a message now. The store speaks for a server that both live on.
     async fn probe(&self) -> Result<(), BrokerError> {
         Ok(())
@@ -107,6 +114,27 @@ pub struct Receipt {
 pub struct Condemned {
     pub delivery: Delivery,
     pub reason: DeadReason,
+}
+
+/// A message that somebody doubts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub id: crate::task::TaskId,
+    pub generation: u32,
+    pub priority: crate::task::Priority,
+}
+
+/// What a broker finds of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It waits, or a living worker has it.
+    There,
+    /// Nobody had it: it waits again.
+    Restored,
+    /// The broker has no such message.
+    Gone,
+    /// This broker cannot look into its queues, or not so far.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -70,8 +70,8 @@ impl Service {
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
-            whole(stop, dispatch::ingress(&config, &producer, stop)),
-            whole(stop, dispatch::steward(&*store, &*broker, WorkerId::new(), stop)),
+            whole(stop, dispatch::ingress(&config, &producer, &*store, stop)),
+            whole(stop, dispatch::steward(&*store, &*broker, health.notices(), WorkerId::new(), stop)),
         );
         served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Broker, Consumer, Delivery, Receipt};
+use super::{Broker, Consumer, Delivery, Found, Missing, Receipt};
 pub(crate) use crate::store::conformance::sample::{eventually, guarded, message, message_with};
 use crate::{
     config::Config,
@@ -74,6 +74,8 @@ macro_rules! suite {
             recovery::what_a_lost_answer_carried_returns,
             recovery::what_a_worker_knows_of_stays_with_it,
             recovery::inv_5_looks_under_load_take_nothing_from_anybody,
+            recovery::restore_leaves_alone_what_waits_and_what_is_held,
+            recovery::a_probe_leaves_nothing_behind,
             limits::sweep_hands_out_expired_messages_until_acknowledged,
             limits::a_dead_sweepers_messages_are_swept_again,
             limits::depth_counts_what_waits,

@@ -298,3 +298,33 @@ pub(crate) async fn inv_5_looks_under_load_take_nothing_from_anybody(fixture: &d
     };
     assert_eq!(sorted(seen), sorted(sent(&messages)), "each once");
 }
+
+pub(crate) async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let (worker, messages) = (WorkerId::new(), [message(Priority::P4), message(Priority::P4)]);
+    publish(&*broker, &messages).await;
+    let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
+    let held = collect(consumer.as_mut(), 1).await;
+    let missing = messages.each_ref().map(|message| {
+        let Message { id, generation, priority, .. } = *message;
+        Missing { id, generation, priority }
+    });
+    let found = broker.restore(&missing, &[worker]).await.unwrap();
+    assert!(found.iter().all(|found| matches!(found, Found::There | Found::Unknown)), "{found:?}");
+    let stranger = Missing { id: TaskId::new(), ..missing[0] };
+    let found = broker.restore(&[stranger], &[worker]).await.unwrap();
+    assert!(matches!(found[..], [Found::Gone | Found::Unknown]), "{found:?}");
+    broker.ack(receipts(&held)).await.unwrap();
+    let rest = collect(consumer.as_mut(), 1).await;
+    broker.ack(receipts(&rest)).await.unwrap();
+    drop(consumer);
+    assert_drained(&*broker, Queue::P4).await;
+}
+
+pub(crate) async fn a_probe_leaves_nothing_behind(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    broker.probe().await.unwrap();
+    for queue in Queue::ALL {
+        assert_eq!(broker.depth(queue).await.unwrap().ready, 0, "{queue}");
+    }
+}

@@ -20,8 +20,8 @@ pub(super) struct Frame {
 
 #[derive(Debug, Default)]
 pub(super) struct Tags {
-    /// Each with the sign that somebody has its receipt.
-    unsettled: BTreeMap<u64, Weak<()>>,
+    /// Each with the sign that somebody has its receipt; none while it is on its way to one.
+    unsettled: BTreeMap<u64, Option<Weak<()>>>,
     /// Acknowledged, and not told to the server: an older one is still unsettled, and one frame may do for both.
     waiting: BTreeSet<u64>,
 }
@@ -29,19 +29,20 @@ pub(super) struct Tags {
 impl Tags {
     /// A delivery came in. Tags come in rising order.
     pub(super) fn note(&mut self, tag: u64) {
-        self.unsettled.insert(tag, Weak::new());
+        self.unsettled.insert(tag, None);
     }
 
     /// The delivery has a receipt now.
     pub(super) fn remember(&mut self, tag: u64, known: &Arc<()>) {
         if let Some(unsettled) = self.unsettled.get_mut(&tag) {
-            *unsettled = Arc::downgrade(known);
+            *unsettled = Some(Arc::downgrade(known));
         }
     }
 
-    /// Those that nobody has a receipt of.
+    /// Those that nobody has a receipt of any more.
     pub(super) fn forgotten(&self) -> impl Iterator<Item = u64> {
-        self.unsettled.iter().filter(|(_, known)| known.strong_count() == 0).map(|(tag, _)| *tag)
+        let lost = |known: &Option<Weak<()>>| known.as_ref().is_some_and(|known| known.strong_count() == 0);
+        self.unsettled.iter().filter(move |(_, known)| lost(known)).map(|(tag, _)| *tag)
     }
 
     /// How many the server counts as unacknowledged.
@@ -109,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_a_receipt_of_is_forgotten() {
+    fn what_nobody_has_a_receipt_of_any_more_is_forgotten() {
         let mut tags = Tags::default();
         (1..=3).for_each(|tag| tags.note(tag));
         let (kept, dropped) = (Arc::new(()), Arc::new(()));
         tags.remember(1, &kept);
         tags.remember(2, &dropped);
         drop(dropped);
-        assert_eq!(tags.forgotten().collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(tags.forgotten().collect::<Vec<_>>(), [2], "3 is on its way to its receipt");
         tags.settle([1, 2, 3], Settle::Requeue);
         assert_eq!(tags.forgotten().count(), 0);
     }

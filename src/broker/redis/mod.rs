@@ -12,6 +12,7 @@ mod feed;
 mod held;
 mod publish;
 mod reconcile;
+mod restore;
 mod scripts;
 mod shared;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use self::{
     scripts::priorities,
     shared::{Shared, failure},
 };
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt, known::Suspects};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt, known::Suspects};
 use crate::{
     config::Config,
     store::{
@@ -106,6 +107,10 @@ impl Broker for RedisBroker {
         call.arg(worker.as_bytes()).arg(limit.min(BATCH));
         let taken = self.shared.take(worker, &call).await?;
         Ok(taken.into_iter().map(|delivery| Condemned { delivery, reason: DeadReason::Expired }).collect())
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        restore::restore(&self.shared, missing, living).await
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

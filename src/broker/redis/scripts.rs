@@ -16,6 +16,7 @@ scripts! { "scripts/opening.lua":
     RECLAIM = "scripts/reclaim.lua";
     RELEASE = "scripts/release.lua";
     REREAD = "scripts/reread.lua";
+    RESTORE = "scripts/restore.lua";
     RING = "scripts/ring.lua";
     SWEEP = "scripts/sweep.lua";
 }

@@ -7,6 +7,7 @@
 mod consumer;
 mod held;
 mod queue;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{consumer::SqliteConsumer, held::Held};
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
 use crate::{
     config::{Config, QueueLimits},
     store::sqlite::Database,
@@ -102,6 +103,17 @@ impl Broker for SqliteBroker {
         let swept = swept.await?;
         let condemn = |delivery| Condemned { delivery, reason: DeadReason::Expired };
         Ok(swept.into_iter().map(condemn).collect())
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        let asked = missing.to_vec();
+        let rows = self.database.read(move |sql| restore::look(sql, &asked)).await?;
+        let had = |row: &restore::Row| restore::is_had(row, living);
+        let lost: Vec<_> = rows.iter().flatten().filter(|row| !had(row)).copied().collect();
+        if !lost.is_empty() {
+            self.database.write(move |write| restore::put_back(write, &lost)).await?;
+        }
+        Ok(rows.iter().map(|row| restore::found(row.as_ref(), row.as_ref().is_some_and(had))).collect())
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

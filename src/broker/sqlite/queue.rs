@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How the number of waiting messages changes, for each queue.
-type Changes = [i64; Queue::ALL.len()];
+pub(super) type Changes = [i64; Queue::ALL.len()];
 
 pub(super) fn publish(
     write: &mut Write<'_>,
@@ -224,7 +224,7 @@ pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {
 }
 
 /// Writes the depths, and wakes consumers where a queue was empty: one that waits has seen it empty.
-fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
+pub(super) fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
     let update = "UPDATE depths SET ready = ready + ?2 WHERE queue = ?1 RETURNING ready";
     for (queue, change) in Queue::ALL.into_iter().zip(*changes) {
         if change != 0 {
