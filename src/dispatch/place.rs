@@ -152,7 +152,8 @@ impl Place {
             Some(Found::Gone) => true,
             // Where nobody can look, an empty queue says enough.
             Some(Found::Unknown) if self.confirmed.contains(record.id) => {
-                self.broker.depth(record.priority.queue()).await?.ready == 0
+                let depth = self.broker.depth(record.priority.queue()).await;
+                depth.map_err(|error| Rejection::in_doubt(id, error.code(), error))?.ready == 0
             }
             Some(Found::Unknown) => true,
             Some(Found::There | Found::Restored) | None => false,
