@@ -7,6 +7,9 @@ pub mod cli;
 pub mod codes;
 pub mod config;
 pub mod dispatch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[path = "../workers/handlers/mod.rs"]
 pub mod handlers;
 pub mod health;

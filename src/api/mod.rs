@@ -14,6 +14,8 @@ mod dead;
 mod decode;
 mod enqueue;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod guesses;
 mod headers;
 mod health;

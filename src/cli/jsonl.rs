@@ -1,6 +1,7 @@
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::failure::Failure;
@@ -69,19 +70,34 @@ impl Lines {
 }
 
 /// A line as a task object with an id, so that a batch whose answer was lost can be sent again and adds nothing twice.
-fn task(line: &[u8]) -> Result<String, String> {
+pub(super) fn task(line: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Known {
-        id: Option<IgnoredAny>,
+        #[serde(default, deserialize_with = "given")]
+        id: Option<Option<IgnoredAny>>,
     }
     let text = std::str::from_utf8(without_mark(line)).map_err(|error| format!("not UTF-8: {error}"))?.trim();
     let known: Known = serde_json::from_str(text).map_err(|error| format!("not a task in JSON: {error}"))?;
     match (known.id, text.strip_prefix('{')) {
         (None, Some(rest)) if rest.trim_start().starts_with('}') => Ok(format!(r#"{{"id":"{}"}}"#, TaskId::new())),
         (None, Some(rest)) => Ok(format!(r#"{{"id":"{}",{rest}"#, TaskId::new())),
-        (Some(_), Some(_)) => Ok(text.to_owned()),
+        (Some(Some(_)), Some(_)) => Ok(text.to_owned()),
+        (Some(None), Some(_)) => identified(text).map_err(|error| format!("not a task in JSON: {error}")),
         (_, None) => Err("not an object: write one task a line, {\"kind\":\"email.send\"}".to_owned()),
     }
+}
+
+/// Tells a field that is null from one that is not there.
+fn given<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Option<IgnoredAny>>, D::Error> {
+    Option::deserialize(reader).map(Some)
+}
+
+/// The task with an id in place of its null; all else stays as it was written.
+fn identified(text: &str) -> serde_json::Result<String> {
+    let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
+    let id = to_raw_value(&TaskId::new())?;
+    fields.insert("id".to_owned(), &id);
+    serde_json::to_string(&fields)
 }
 
 impl Batch {
@@ -147,6 +163,7 @@ mod tests {
         let with = |line: &str| serde_json::from_str::<serde_json::Value>(&task(line.as_bytes()).unwrap()).unwrap();
         assert!(with(r#"{"kind":"a"}"#)["id"].is_string());
         assert!(with("{ }")["id"].is_string());
+        assert!(with(r#"{"id":null,"kind":"a"}"#)["id"].is_string());
         assert_eq!(with(r#" {"kind":"a","id":"mine"}"#)["id"], "mine");
         assert!(task(b"\"text\"").is_err() && task(b"\xff").is_err() && task(b"{\"kind\":").is_err());
     }

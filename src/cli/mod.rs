@@ -18,6 +18,8 @@ mod enqueue;
 mod enqueue_file;
 mod explain;
 pub mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod health;
 mod init;
 mod jsonl;

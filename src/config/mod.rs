@@ -9,6 +9,8 @@ mod api;
 mod autoscale;
 mod classes;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod handlers;
 mod key;
 mod kinds;

@@ -11,6 +11,8 @@ mod check;
 mod classify;
 mod collector;
 mod confirmed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod ingress;
 #[cfg(test)]
 mod ingress_tests;

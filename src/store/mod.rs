@@ -10,6 +10,8 @@ pub(crate) mod conformance;
 mod control;
 mod dead;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod journal;
 mod notes;
 mod open;

@@ -6,6 +6,8 @@
 
 pub(crate) mod document;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod id;
 mod message;
 mod new_task;

@@ -62,7 +62,8 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     /// Accepts RFC 3339 text (`2026-01-31T09:00:00Z`) and milliseconds since 1970.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        /// Of times that people write: none of them is beyond what can be written as text again.
+        struct Visitor(bool);
         impl de::Visitor<'_> for Visitor {
             type Value = Timestamp;
 
@@ -71,6 +72,12 @@ impl<'de> Deserialize<'de> for Timestamp {
             }
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Timestamp, E> {
+                let time = i64::try_from(value).map(jiff::Timestamp::from_millisecond);
+                if self.0 && !matches!(time, Ok(Ok(_))) {
+                    return Err(E::custom(format_args!(
+                        "{value} is after the year 9999: give milliseconds since 1970"
+                    )));
+                }
                 Ok(Timestamp(value))
             }
 
@@ -80,7 +87,8 @@ impl<'de> Deserialize<'de> for Timestamp {
                 u64::try_from(time.as_millisecond()).map(Timestamp).map_err(E::custom)
             }
         }
-        deserializer.deserialize_any(Visitor)
+        let written = deserializer.is_human_readable();
+        deserializer.deserialize_any(Visitor(written))
     }
 }
 
@@ -94,5 +102,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&time).unwrap(), "\"2023-11-14T22:13:20.123Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>("\"2023-11-14T22:13:20.123Z\"").unwrap(), time);
         assert_eq!(rmp_serde::from_slice::<Timestamp>(&rmp_serde::to_vec(&time).unwrap()).unwrap(), time);
+        let refused = serde_json::from_str::<Timestamp>("18446744073709551615").unwrap_err().to_string();
+        assert!(refused.contains("after the year 9999"), "{refused}");
     }
 }

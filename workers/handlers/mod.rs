@@ -5,6 +5,8 @@
 //! retry table with its class.
 
 mod exec;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod http;
 mod noop;
 mod reply;

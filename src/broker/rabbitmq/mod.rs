@@ -9,6 +9,8 @@ mod backoff;
 mod connect;
 mod consumer;
 mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gate;
 mod ingress;
 mod intake;

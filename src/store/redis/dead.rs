@@ -39,7 +39,7 @@ pub(super) fn encode(letter: &DeadLetter) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(&stored).map_err(corrupt)
 }
 
-fn decode(bytes: &[u8]) -> Result<DeadLetter, StoreError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<DeadLetter, StoreError> {
     let stored: Stored = rmp_serde::from_slice(bytes).map_err(corrupt)?;
     let message = packed::unpack(&stored.entry, &Bytes::from(stored.message));
     Ok(DeadLetter {

@@ -12,6 +12,8 @@ mod control;
 mod cursor;
 mod dead;
 mod events;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod journal;
 pub(crate) mod link;
 mod notes;

@@ -49,6 +49,11 @@ pub(crate) use self::{
 use super::StoreError;
 use crate::config::Config;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_cursor(text: &str) {
+    let _ = (records::cursor(text), records::id_cursor(text));
+}
+
 pub struct SqliteStore {
     database: Arc<Database>,
     rules: Rules,

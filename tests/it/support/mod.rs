@@ -29,6 +29,10 @@ pub use self::{
     system::{System, clawpool},
 };
 
+// Of use to the campaign alone.
+#[allow(unused_imports)]
+pub use self::{server::free_port, system::clawpool};
+
 /// Long enough for two slow cores that are busy with other tests; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(90);
 

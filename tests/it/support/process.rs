@@ -81,6 +81,12 @@ impl Process {
         in_time(&format!("{} to end", self.name), self.child.wait()).await.unwrap()
     }
 
+    /// How it ended, when it has. The campaign asks.
+    #[allow(dead_code)]
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }

@@ -1,6 +1,8 @@
 use std::{
+    ffi::OsString,
     net::TcpListener,
     path::{Path, PathBuf},
+    process::ExitStatus,
 };
 
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind, options::ExchangeDeclareOptions};
@@ -67,24 +69,30 @@ pub struct Server {
     kind: &'static str,
     port: u16,
     folder: TempDir,
+    /// Beside this process's own environment.
+    variables: Variables,
     process: Process,
 }
 
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh");
+
+type Variables = Vec<(OsString, OsString)>;
+
 impl Server {
     pub async fn redis() -> Self {
-        Self::start("redis").await
+        Self::start("redis", &std::env::temp_dir(), Variables::new()).await
     }
 
     pub async fn rabbitmq() -> Self {
         variable("ERL_EPMD_PORT");
-        Self::start("rabbitmq").await
+        Self::start("rabbitmq", &std::env::temp_dir(), Variables::new()).await
     }
 
-    async fn start(kind: &'static str) -> Self {
-        let folder = TempDir::with_prefix("clawpool-it-").unwrap();
+    async fn start(kind: &'static str, parent: &Path, variables: Variables) -> Self {
+        let folder = TempDir::with_prefix_in("clawpool-it-", parent).unwrap();
         let port = free_port();
-        let process = spawn(kind, folder.path(), port);
-        let server = Self { kind, port, folder, process };
+        let process = spawn(kind, folder.path(), port, &variables);
+        let server = Self { kind, port, folder, variables, process };
         server.answers().await;
         server
     }
@@ -117,7 +125,7 @@ impl Server {
 
     /// Starts the killed server again, on what it had written.
     pub async fn restart(&mut self) {
-        self.process = spawn(self.kind, self.folder.path(), self.port);
+        self.process = spawn(self.kind, self.folder.path(), self.port, &self.variables);
         self.answers().await;
     }
 
@@ -142,6 +150,40 @@ impl Server {
     }
 }
 
+/// What only the campaign needs of a server.
+#[allow(dead_code)]
+impl Server {
+    /// Its data lie in `folder`.
+    pub async fn redis_with(folder: &Path, variables: Variables) -> Self {
+        Self::start("redis", folder, variables).await
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How it ended, when it has.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.process.exited()
+    }
+
+    /// A command of Redis that must succeed.
+    pub async fn command(&self, words: &[&str]) {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut link = client.get_multiplexed_async_connection().await.unwrap();
+        let done: Result<redis::Value, _> = redis::cmd(words[0]).arg(&words[1..]).query_async(&mut link).await;
+        done.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    }
+
+    /// A command of Redis that has no answer for now.
+    pub async fn send(&self, words: &[&str]) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+        let count = words.matches('$').count();
+        stream.write_all(format!("*{count}\r\n{words}").as_bytes()).await.unwrap();
+    }
+}
+
 /// The tool itself: Debian's wrapper would switch to the user rabbitmq.
 fn control() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/rabbitmq/lib").into_iter().flatten().flatten();
@@ -149,16 +191,16 @@ fn control() -> PathBuf {
     tools.next().unwrap_or_else(|| "rabbitmqctl".into())
 }
 
-fn spawn(kind: &str, folder: &Path, port: u16) -> Process {
-    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh"));
-    command.arg(kind).arg(folder).arg(port.to_string());
+fn spawn(kind: &str, folder: &Path, port: u16, variables: &Variables) -> Process {
+    let mut command = Command::new(SCRIPT);
+    command.arg(kind).arg(folder).arg(port.to_string()).envs(variables.iter().cloned());
     // Redis writes over its environment, so that the mark of what a test started does not show on it.
     command.kill_on_drop(true);
     Process::start(kind, command)
 }
 
 /// RabbitMQ also takes the port 12,000 above, so ports come from below 32,000, as in `tests/servers.sh`.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(20_000..32_000);
         let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();

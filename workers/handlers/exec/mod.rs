@@ -7,6 +7,9 @@ mod pipes;
 mod tests;
 mod verdict;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use pipes::read_notes;
+
 use std::{io, pin::pin, process::ExitStatus, time::Duration};
 
 use async_trait::async_trait;

@@ -120,6 +120,15 @@ impl Lines {
     }
 }
 
+/// Progress and notes in what a program wrote, for fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in crate::handlers) fn read_notes<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Option<String>, String) {
+    let mut lines = Lines::default();
+    pieces.for_each(|piece| lines.push(piece));
+    lines.end();
+    (lines.progress.take(), lines.last())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

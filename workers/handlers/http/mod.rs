@@ -1,6 +1,6 @@
 //! Posts each task to a web service.
 
-mod status;
+pub(super) mod status;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The row of the retry table for a status (spec S9), and whether no retry can help.
-pub(super) const fn class(status: StatusCode) -> (ErrorClass, bool) {
+pub(in crate::handlers) const fn class(status: StatusCode) -> (ErrorClass, bool) {
     match status.as_u16() {
         408 | 504 => (ErrorClass::Timeout, false),
         429 => (ErrorClass::RateLimit, false),
@@ -25,7 +25,7 @@ pub(super) const fn class(status: StatusCode) -> (ErrorClass, bool) {
 }
 
 /// When the service wants to be asked again.
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(in crate::handlers) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     of_text(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 
