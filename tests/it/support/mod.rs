@@ -31,7 +31,7 @@ pub use self::{
 
 // Of use to the campaign alone.
 #[allow(unused_imports)]
-pub use self::{server::free_port, system::clawpool};
+pub use self::server::free_port;
 
 /// Long enough for two slow cores that are busy with other tests; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(90);
