@@ -79,7 +79,7 @@ impl Default for Rabbitmq {
         Self {
             url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(),
             prefix: "clawpool".into(),
-            heartbeat: Duration::from_secs(3),
+            heartbeat: Duration::from_secs(2),
             confirm_timeout: Duration::from_secs(5),
             prefetch: 256,
         }

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clawpool::task::{DeadReason, State, TaskId};
+use clawpool::{
+    config::Config,
+    task::{DeadReason, State, TaskId},
+};
 use serde_json::json;
 
 use crate::{
@@ -128,7 +131,9 @@ async fn recovery_from_killed_supervised_workers_on_rabbitmq_lanes() {
 /// Nobody sees it stop but RabbitMQ, which misses its heartbeats.
 #[tokio::test]
 async fn recovery_from_a_suspended_worker_on_a_rabbitmq_lane() {
-    let mut system = System::cluster(1).await;
+    let heartbeat = Config::default().rabbitmq.heartbeat.as_secs();
+    let settings = Servers::shared().settings().with(&format!("rabbitmq.heartbeat = \"{heartbeat}s\""));
+    let mut system = System::apart(1, settings).await;
     let id = system.api.enqueue(task("P4", json!({"hold": "suspended"}))).await;
     system.ledger.happened(id, Event::Start, 1).await;
     system.workers[0].signal("STOP");
@@ -137,8 +142,8 @@ async fn recovery_from_a_suspended_worker_on_a_rabbitmq_lane() {
     system.ledger.happened(id, Event::Start, 2).await;
     let took = stopped.elapsed();
     println!("recovery: SIGSTOP of a worker (unsupervised, RabbitMQ) to the task's next start: {took:?}");
-    // Two to three of the default heartbeats, and something for a busy machine.
-    assert!(took < Duration::from_secs(12), "{took:?}");
+    // Two to three of the default heartbeats of 2 s, and something for a busy machine.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     system.ledger.open("suspended");
     let record = system.api.finished(id).await;
     assert_eq!((record.state, record.crashes), (State::Completed, 1), "{record:?}");

@@ -53,6 +53,12 @@ fn the_default_file_is_the_built_in_default() {
     assert_eq!(load("", &[], &[]).unwrap().to_toml(), built_in.to_toml());
 }
 
+/// RabbitMQ gives its messages to another one when it has missed up to three heartbeats.
+#[test]
+fn a_worker_that_stands_still_is_missed_within_ten_seconds() {
+    assert!(Config::default().rabbitmq.heartbeat * 3 < std::time::Duration::from_secs(8));
+}
+
 #[test]
 fn the_default_file_has_every_key() {
     let text = std::fs::read_to_string(shipped("default.toml")).unwrap();
