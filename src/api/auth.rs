@@ -150,7 +150,7 @@ async fn slow(api: &Api, peer: Option<&Peer>) {
     let Some(Peer { address, activity }) = peer else { return };
     let wait = api.guesses.note(*address);
     if !wait.is_zero() {
-        activity.dawdle(wait).await;
+        activity.wait_idle(wait).await;
     }
 }
 

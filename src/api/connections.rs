@@ -145,10 +145,11 @@ impl Activity {
     }
 
     /// Waits, and counts as idle meanwhile: whoever is made to wait takes no place from anybody.
-    pub(super) async fn dawdle(&self, span: Duration) {
+    pub(super) async fn wait_idle(&self, span: Duration) {
         self.end();
+        // Also for a request that is given up meanwhile: its own guard counts it out once more.
+        let _again = Again(self);
         sleep(span).await;
-        self.busy.fetch_add(1, Relaxed);
     }
 
     pub(super) fn become_known(&self) {
@@ -196,6 +197,15 @@ pub(super) struct Busy(Arc<Activity>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.end();
+    }
+}
+
+/// A request that counts as idle until this is dropped.
+struct Again<'a>(&'a Activity);
+
+impl Drop for Again<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_add(1, Relaxed);
     }
 }
 
@@ -262,6 +272,14 @@ mod tests {
         let (start, stranger) = (Instant::now(), connections.place().await);
         stranger.activity.outdated().await;
         assert_eq!(start.elapsed(), STRANGER);
+        // Whoever is made to wait counts as idle, and once only, also when it is given up.
+        let given_up = connections.place().await;
+        let answering = given_up.activity.begin();
+        assert!(timeout(Duration::from_secs(1), given_up.activity.wait_idle(IDLE)).await.is_err());
+        assert!(given_up.activity.idle_since().is_none());
+        drop(answering);
+        assert!(given_up.activity.idle_since().is_some());
+        drop(given_up);
         let known = connections.place().await;
         let answering = known.activity.begin();
         known.activity.become_known();

@@ -9,7 +9,7 @@ use axum::{
 use super::view::ErrorView;
 use crate::{
     broker::BrokerError,
-    dispatch::{Fault, Rejection},
+    dispatch::{Fault, FindError, Rejection},
     store::StoreError,
     task::TaskId,
 };
@@ -122,7 +122,7 @@ impl From<StoreError> for ApiError {
         let code = error.code();
         match error {
             StoreError::BadCursor(_) => Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(Some("cursor")),
-            StoreError::Unavailable { .. } => Self::busy(code, error.to_string()),
+            _ if error.is_retryable() => Self::busy(code, error.to_string()),
             _ => Self { code, ..Self::internal(error.to_string()) },
         }
     }
@@ -135,6 +135,15 @@ impl From<BrokerError> for ApiError {
             Self::busy(code, error.to_string())
         } else {
             Self { code, ..Self::internal(error.to_string()) }
+        }
+    }
+}
+
+impl From<FindError> for ApiError {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Store(error) => error.into(),
+            FindError::Broker(error) => error.into(),
         }
     }
 }

@@ -15,7 +15,9 @@ use super::{
     view::CancelView,
 };
 use crate::{
+    broker::Found,
     config::Scope,
+    dispatch::find,
     store::{Cancelled, Page, Record, RecordFilter, StoreError},
     task::{State as TaskState, TaskId},
 };
@@ -87,17 +89,27 @@ pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Na
     Ok((status, Json(CancelView { id, state })).into_response())
 }
 
-/// Starts a scheduled task now.
+/// Starts a scheduled task now, and puts one back that has fallen out of its queue.
 pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Json<Record>, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let id = name.parse("id")?;
     let found = api.store.run_now(id).await?;
     let record = api.store.record(id).await?.ok_or_else(|| unknown(id))?;
     if found {
-        Ok(Json(record))
-    } else {
-        Err(ApiError::conflict(format!("task {id} is {}: only a scheduled task can be run early", record.state)))
+        return Ok(Json(record));
     }
+    let state = record.state;
+    let why = match find(&*api.store, &*api.broker, &record).await? {
+        Some(Found::Restored) => return Ok(Json(record)),
+        Some(Found::Gone) => "its message is gone: enqueue it again with the same id".to_owned(),
+        Some(Found::Unknown) => format!(
+            "nobody can look for its message on queue {}: if that was purged, enqueue the task again with the same id",
+            record.priority.queue()
+        ),
+        Some(Found::There) => "its message waits on its queue: it starts when its turn comes".to_owned(),
+        None => "only a scheduled task can be run early".to_owned(),
+    };
+    Err(ApiError::conflict(format!("task {id} is {state}: {why}")))
 }
 
 fn unknown(id: TaskId) -> ApiError {

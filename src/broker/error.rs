@@ -4,7 +4,8 @@ use crate::task::Queue;
 pub enum BrokerError {
     #[error("{broker} does not answer: {reason}")]
     Unavailable { broker: &'static str, reason: String },
-    #[error("{broker} has stopped taking messages ({reason}); it lacks memory or disk")]
+    /// It answers, and takes no messages: for want of memory or disk, or because it is a replica.
+    #[error("{broker} takes no messages now: {reason}")]
     Blocked { broker: &'static str, reason: String },
     #[error("queue {queue} is full: its limit is {limit} waiting tasks")]
     Full { queue: Queue, limit: u64 },

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
 use crate::{
     config::{self, Backend},
     task::{Message, Queue, WorkerId},
@@ -91,6 +91,12 @@ impl Broker for Lanes {
         counts.into_iter().sum()
     }
 
+    /// One member's silence does not keep the others from it.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
+        counts.into_iter().sum()
+    }
+
     /// What one member has is not held back because another does not answer; its error comes when there is nothing else.
     async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
         let mut swept = Vec::new();
@@ -109,6 +115,17 @@ impl Broker for Lanes {
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         self.of(queue).depth(queue).await
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        let mut found = vec![Found::Unknown; missing.len()];
+        let shares = self.split(missing.to_vec(), |missing| missing.priority.queue());
+        for (member, (places, share)) in self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty()) {
+            for (place, answer) in places.into_iter().zip(member.restore(&share, living).await?) {
+                found[place] = answer;
+            }
+        }
+        Ok(found)
     }
 
     async fn probe(&self) -> Result<(), BrokerError> {

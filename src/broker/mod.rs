@@ -8,6 +8,7 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 mod error;
+mod known;
 mod lanes;
 #[cfg(test)]
 mod lanes_tests;
@@ -15,6 +16,8 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -43,12 +46,28 @@ pub trait Broker: Send + Sync + 'static {
     /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
     async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError>;
 
+    /// Compares what a living worker holds with what this handle knows that it holds, and gives the rest back: what was
+    /// handed out in an answer that was lost, what could not be settled, and whatever nobody has a receipt of any more.
+    /// Only what is unknown at two calls in turn is taken for lost; what is on its way is not. Returns how many messages
+    /// went back. Called about once a second; while nothing happens it costs nothing.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let _ = worker;
+        Ok(0)
+    }
+
     /// Takes up to `limit` messages that the broker has given up (expired at the head of a queue, delivery limit). They
     /// stay held, for `worker`, until acknowledged.
     async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError>;
 
     /// How full a queue is now.
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;
+
+    /// Looks for messages that should wait, or be with one of the `living` workers. One that is there and that nobody has is
+    /// put back to the front of its queue. One answer each, in order. Costs as much as a look into the whole queue; a broker
+    /// whose queues nobody can look into knows nothing.
+    async fn restore(&self, missing: &[Missing], _living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        Ok(vec![Found::Unknown; missing.len()])
+    }
 
     /// Whether the server would take a message now. The store speaks for a server that both live on.
     async fn probe(&self) -> Result<(), BrokerError> {
@@ -75,7 +94,8 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
-/// Names one delivery to the broker that made it. Opaque to everybody else.
+/// Names one delivery to the broker that made it. Opaque to everybody else. When the last copy is dropped and the delivery
+/// was not settled, nobody can settle it any more: [`Broker::reconcile`] gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     pub queue: Queue,
@@ -85,6 +105,8 @@ pub struct Receipt {
     /// RabbitMQ: which incarnation of the channel, and the delivery tag on it.
     pub(crate) channel: u64,
     pub(crate) tag: u64,
+    /// Lives for as long as a copy does.
+    pub(crate) known: Arc<()>,
 }
 
 /// A message that the broker itself gave up.
@@ -92,6 +114,27 @@ pub struct Receipt {
 pub struct Condemned {
     pub delivery: Delivery,
     pub reason: DeadReason,
+}
+
+/// A message that somebody doubts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub id: crate::task::TaskId,
+    pub generation: u32,
+    pub priority: crate::task::Priority,
+}
+
+/// What a broker finds of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It waits, or a living worker has it.
+    There,
+    /// Nobody had it: it waits again.
+    Restored,
+    /// The broker has no such message.
+    Gone,
+    /// This broker cannot look into its queues, or not so far.
+    Unknown,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

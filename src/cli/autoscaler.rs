@@ -83,12 +83,7 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
     let (broker, store) = connect(&config, &shutdown.drain).await.map_err(|error| serve::unreachable(&error))?;
     let keeping = Keeping::new(globals, &config, broker, store, &shutdown)?;
     work_begins();
-    if dry_run {
-        keeping.watch(&shutdown).await;
-    } else {
-        keeping.run(&shutdown).await;
-    }
-    Ok(())
+    if dry_run { keeping.watch(&shutdown).await } else { keeping.run(&shutdown).await }
 }
 
 async fn status(globals: &Globals) -> Result<(), Failure> {

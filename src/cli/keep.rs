@@ -51,14 +51,16 @@ impl Keeping {
     }
 
     /// Keeps the pools until this process is told to end, and returns when its workers have left.
-    pub(super) async fn run(&self, shutdown: &Shutdown) {
+    pub(super) async fn run(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         let workers = join_all(self.processes.iter().map(|processes| processes.run()));
         tokio::join!(self.autoscaler.run(&shutdown.drain), workers);
+        serve::asked_for(&shutdown.drain, "the autoscaler")
     }
 
     /// The same without changing anything.
-    pub(super) async fn watch(&self, shutdown: &Shutdown) {
+    pub(super) async fn watch(&self, shutdown: &Shutdown) -> Result<(), Failure> {
         self.autoscaler.watch(&shutdown.drain).await;
+        serve::asked_for(&shutdown.drain, "the autoscaler")
     }
 }
 

@@ -58,21 +58,39 @@ impl Service {
         Ok(Self { config: Arc::new(config), broker, store, producer, listener })
     }
 
-    /// Serves until `stop`; requests under way are answered first.
-    pub async fn run(self, stop: &CancellationToken) -> Result<(), Failure> {
+    /// Serves until `stop`; requests under way are answered first. An end that nobody asked for is a failure.
+    pub async fn run(self, asked: &CancellationToken) -> Result<(), Failure> {
         let Self { config, broker, store, producer, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         work_begins();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
+        // A dispatcher that has lost one of its parts is none: the others end too.
+        let stop = &asked.child_token();
         let (served, (), (), ()) = tokio::join!(
-            api.with_health(Arc::clone(&health)).serve(listener, stop.clone()),
-            health.watch(stop),
-            dispatch::ingress(&config, &producer, stop),
-            dispatch::steward(&*store, &*broker, WorkerId::new(), stop),
+            whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
+            whole(stop, health.watch(stop)),
+            whole(stop, dispatch::ingress(&config, &producer, &*store, stop)),
+            whole(stop, dispatch::steward(&*store, &*broker, health.notices(), WorkerId::new(), stop)),
         );
-        served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))
+        served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))?;
+        asked_for(asked, "the dispatcher")
     }
+}
+
+/// One part of a program: when it ends, the others are to end as well.
+async fn whole<T>(stop: &CancellationToken, part: impl Future<Output = T>) -> T {
+    let ended = part.await;
+    stop.cancel();
+    ended
+}
+
+/// Whoever started a program must not take an end that nobody asked for as a good one.
+pub(super) fn asked_for(asked: &CancellationToken, what: &str) -> Result<(), Failure> {
+    if asked.is_cancelled() {
+        return Ok(());
+    }
+    Err(Failure::failed(format_args!("{what} has ended though nobody asked it to: start it again, and see its log")))
 }
 
 /// Servers that are there answer sooner; until then whoever asks waits.
@@ -105,4 +123,20 @@ async fn connected(
     };
     let (listener, servers) = tokio::join!(api::starting(listener, awaited, &over), connecting);
     Ok((listener?, servers.map_err(|error| unreachable(&error))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_nobody_asked_for_is_a_failure_and_ends_the_other_parts() {
+        let asked = CancellationToken::new();
+        let stop = asked.child_token();
+        tokio::join!(whole(&stop, async {}), whole(&stop, stop.cancelled()));
+        let failure = asked_for(&asked, "the dispatcher").unwrap_err();
+        assert_eq!(failure.exit, Exit::Failed);
+        asked.cancel();
+        assert!(asked_for(&asked, "the dispatcher").is_ok());
+    }
 }

@@ -44,11 +44,18 @@ impl Up {
         // The dispatcher outlives the workers: what they give back may still need it.
         let served = shutdown.now.child_token();
         let workers = async {
-            keeping.run(&shutdown).await;
+            let kept = keeping.run(&shutdown).await;
             served.cancel();
+            kept
         };
-        let (result, ()) = tokio::join!(service.run(&served), workers);
-        result
+        // Workers without a dispatcher would only look alive.
+        let service = async {
+            let result = service.run(&served).await;
+            shutdown.drain.cancel();
+            result
+        };
+        let (result, kept) = tokio::join!(service, workers);
+        result.and(kept)
     }
 }
 

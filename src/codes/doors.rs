@@ -82,4 +82,10 @@ pub(super) const ROWS: &[Row] = &[
         "Tasks wait on a queue that no live worker serves. They stay there until one does, or expire.",
         "Start workers that serve the queue: worker.queues, or the queues and kinds of a pool in [[pools]].",
     ),
+    (
+        "CP-1506",
+        "Worker broken",
+        "A part of the worker ended by itself, which none should; the worker left so that another one can take its place.",
+        "Start it again (a supervisor does). Report it with the log line before, which names the part.",
+    ),
 ];

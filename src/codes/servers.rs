@@ -10,8 +10,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1202",
         "Broker takes no messages",
-        "The broker lacks memory or disk and has stopped taking messages.",
-        "Free memory or disk on the server, or let more workers empty its queues.",
+        "The broker answers and takes no messages: it lacks memory or disk, or it is a replica during a failover.",
+        "Do what the message says: mostly free memory or disk on the server. Everything goes on by itself then.",
     ),
     (
         "CP-1203",
@@ -61,5 +61,12 @@ pub(super) const ROWS: &[Row] = &[
         "Cursor unknown",
         "The cursor of a listing is not one that this listing gave out.",
         "Leave it out to start from the beginning, and pass `next` of each page on unchanged.",
+    ),
+    (
+        "CP-1306",
+        "Store takes no writes",
+        "The store answers and takes no writes: it lacks memory or disk, or it is a replica during a failover. Running \
+         tasks go on, and workers wait.",
+        "Do what the message says: mostly free memory or disk on the server. Everything goes on by itself then.",
     ),
 ];

@@ -24,6 +24,10 @@ pub async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &Cancellation
     }
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         while !stop.is_cancelled() && round(store, broker).await == BATCH {}
+        // What a sweep took whose answer was lost.
+        if let Err(error) = broker.reconcile(COLLECTOR).await {
+            tracing::debug!(code = error.code(), %error, "what is held for the collector is not known");
+        }
     }
 }
 

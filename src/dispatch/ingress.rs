@@ -14,8 +14,13 @@ use super::{
     letter::{self, Format},
 };
 use crate::{
-    broker::rabbitmq::{Ingress, Letter, Return},
+    broker::{
+        BrokerError,
+        rabbitmq::{Ingress, Letter, Return},
+    },
     config::{Backend, Config, Limits, Profile},
+    store::Store,
+    supervise::{Alert, Event, raise},
     task::{NewTask, Queue, TaskId},
 };
 
@@ -23,19 +28,25 @@ use crate::{
 const RIGHTS: Rights = Rights { priority: true, bearer: None };
 /// When to try again what was busy and did not say.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often trouble is told while it lasts.
+const AGAIN: Duration = Duration::from_secs(60);
 
-/// Serves until `stop`. Returns at once where no lane is on RabbitMQ: then there is nobody to listen to.
-pub async fn ingress(config: &Config, producer: &Producer, stop: &CancellationToken) {
+/// Serves until `stop`. Where no lane is on RabbitMQ there is nobody to listen to, and it only waits.
+pub async fn ingress(config: &Config, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
     let on_rabbitmq = |queue: Queue| config.lanes.backend(queue) == Backend::Rabbitmq;
     if config.profile == Profile::Cluster && Queue::ALL.into_iter().any(on_rabbitmq) {
-        serve(config, producer, stop).await;
+        serve(config, producer, store, stop).await;
+    } else {
+        stop.cancelled().await;
     }
 }
 
-async fn serve(config: &Config, producer: &Producer, stop: &CancellationToken) {
+async fn serve(config: &Config, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
     let Some(intake) = stop.run_until_cancelled(open(config)).await else { return };
     let desk = Desk {
         intake,
+        store,
+        told: None,
         producer: producer.clone(),
         limits: config.limits.clone(),
         open: HashMap::new(),
@@ -56,8 +67,11 @@ async fn open(config: &Config) -> Ingress {
     }
 }
 
-struct Desk {
+struct Desk<'a> {
     intake: Ingress,
+    store: &'a dyn Store,
+    /// When trouble with the server was told last.
+    told: Option<Instant>,
     producer: Producer,
     limits: Limits,
     /// Letters with errands left.
@@ -92,7 +106,7 @@ struct Part {
     correlation_id: Option<String>,
 }
 
-impl Desk {
+impl Desk<'_> {
     /// Leaves between two steps: half of one would be done again by whoever gets the letter next.
     async fn run(mut self, stop: &CancellationToken) {
         loop {
@@ -105,7 +119,7 @@ impl Desk {
                         let errands = letters.into_iter().flat_map(|letter| self.read(letter)).collect();
                         self.work(errands).await;
                     }
-                    Err(error) => tracing::warn!(code = error.code(), %error, "the AMQP entrance waits"),
+                    Err(error) => self.trouble(&error).await,
                 },
                 () = sleep_until(self.retry_at), if !self.waiting.is_empty() => {
                     let waiting = mem::take(&mut self.waiting);
@@ -113,6 +127,20 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// The next look tries again. Told once a minute; a refusal also as an alert, for trying again does not mend it.
+    async fn trouble(&mut self, error: &BrokerError) {
+        if self.told.is_some_and(|told| told.elapsed() < AGAIN) {
+            return;
+        }
+        self.told = Some(Instant::now());
+        if error.is_retryable() {
+            return tracing::warn!(code = error.code(), %error, "the AMQP entrance waits");
+        }
+        tracing::error!(code = error.code(), %error, "the AMQP entrance is closed until the server allows it");
+        let text = format!("the AMQP entrance cannot take messages: {error}");
+        raise(self.store, "ingress", &Alert::new(Event::Refused, text)).await;
     }
 
     /// Opens a letter.

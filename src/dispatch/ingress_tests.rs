@@ -19,7 +19,7 @@ use crate::{
         rabbitmq::{Ingress, Letter, RabbitBroker, tests::Rabbit},
     },
     config::{Backend, Config, Profile},
-    store::{self, Store},
+    store::{self, Store, Topic},
     task::{Queue, TaskId, WorkerId},
 };
 
@@ -44,7 +44,8 @@ impl Site {
         let broker = Arc::new(rabbit.open().await);
         let producer = Producer::new(&rabbit.config, broker.clone(), store.clone()).unwrap();
         let config = rabbit.config.clone();
-        let serve = async move { ingress(&config, &producer, &CancellationToken::new()).await };
+        let alerts = store.clone();
+        let serve = async move { ingress(&config, &producer, &*alerts, &CancellationToken::new()).await };
         let ingress = AbortOnDropHandle::new(tokio::spawn(serve));
         let channel = rabbit.channel().await;
         let site = Self { rabbit, broker, store, channel, _ingress: ingress, _folder: folder };
@@ -344,6 +345,33 @@ async fn long_letters_come_as_there_is_room_and_none_is_lost() {
         came.sort_unstable();
         assert_eq!(came, sent, "each once and whole");
         assert!((10 << 20..=32 << 20).contains(&most), "{most}");
+    })
+    .await;
+}
+
+/// A queue that somebody declared otherwise, or rights that somebody revoked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entrance_that_the_server_refuses_is_an_alert() {
+    guarded(async {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.embedded.data = folder.path().into();
+        let store = store::open(&config).await.unwrap();
+        config.profile = Profile::Cluster;
+        config.lanes.critical = Backend::Rabbitmq;
+        let rabbit = Rabbit::fresh(config).await;
+        let channel = rabbit.channel().await;
+        let name = format!("{}.v1.ingress", rabbit.config.rabbitmq.prefix);
+        let otherwise = lapin::options::QueueDeclareOptions { durable: true, ..Default::default() };
+        channel.queue_declare(name.as_str().into(), otherwise, Default::default()).await.unwrap();
+        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), store.clone()).unwrap();
+        let (config, alerts) = (rabbit.config.clone(), store.clone());
+        let serve = async move { ingress(&config, &producer, &*alerts, &CancellationToken::new()).await };
+        let _serving = AbortOnDropHandle::new(tokio::spawn(serve));
+        let told = async || store.journal(Topic::Alert, Some("ingress"), None, 10).await.unwrap().items;
+        eventually(async || !told().await.is_empty()).await;
+        let text = told().await[0].body["text"].to_string();
+        assert!(text.contains("refused") && text.contains(&name), "{text}");
     })
     .await;
 }

@@ -5,9 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures::future::join_all;
 
-use super::{Accepted, Rejection, bearer::is_strangers, confirmed::Confirmed};
+use super::{Accepted, FindError, Rejection, bearer::is_strangers, confirmed::Confirmed, find};
 use crate::{
-    broker::{Broker, BrokerError},
+    broker::{Broker, BrokerError, Found},
     store::{Admission, Admitted, Record, Store, StoreError, Withdrawal, Withdrawn},
     task::{Message, State, TaskId},
 };
@@ -109,22 +109,24 @@ impl Place {
 
     /// Answers a task whose id or unique key is known already.
     ///
-    /// The record alone does not prove a message: its dispatcher may have died between admit and publish, or may be
-    /// about to withdraw it. So unless this process saw the message confirmed, a task that waits and never ran is kept from
-    /// being withdrawn, and published once more, before it is answered for; a surplus message is dropped at its claim (INV-1).
+    /// The record alone does not prove a message: its dispatcher may have died between admit and publish, may be about to
+    /// withdraw it, or its queue was purged since. So unless this process saw the message confirmed, a task that never ran
+    /// is kept from being withdrawn; and one whose message is not found is published once more before it is answered for.
+    /// A surplus message is dropped at its claim (INV-1).
     async fn duplicate(&self, admission: &Admission, id: TaskId) -> Answer {
         let silent = |error: StoreError| Rejection::in_doubt(id, error.code(), error);
         let Some(record) = self.store.record(id).await.map_err(silent)? else {
-            return Err(Rejection::withdrawn(id));
+            return self.anew(admission, id).await;
         };
         if id == admission.message.id && is_strangers(&record, admission) {
             return Err(Rejection::taken(id));
         }
-        if never_ran(&record) && !self.confirmed.contains(id) {
+        let vouched = !never_ran(&record) || self.confirmed.contains(id);
+        if !vouched && !self.store.vouch(id).await.map_err(silent)? {
+            return Err(Rejection::withdrawn(id));
+        }
+        if self.is_lost(&record).await? {
             let message = revived(admission, &record)?;
-            if !self.store.vouch(id).await.map_err(silent)? {
-                return Err(Rejection::withdrawn(id));
-            }
             if let Some(error) = self.publish(vec![message]).await.remove(&id) {
                 return Err(Rejection::in_doubt(id, error.code(), error));
             }
@@ -138,6 +140,38 @@ impl Place {
             due_at,
             warnings: Vec::new(),
         })
+    }
+
+    async fn is_lost(&self, record: &Record) -> Result<bool, Rejection> {
+        let id = record.id;
+        let found = find(&*self.store, &*self.broker, record).await.map_err(|error| match error {
+            FindError::Store(error) => Rejection::in_doubt(id, error.code(), error),
+            FindError::Broker(error) => Rejection::in_doubt(id, error.code(), error),
+        })?;
+        Ok(match found {
+            Some(Found::Gone) => true,
+            // Where nobody can look, an empty queue says enough.
+            Some(Found::Unknown) if self.confirmed.contains(record.id) => {
+                self.broker.depth(record.priority.queue()).await?.ready == 0
+            }
+            Some(Found::Unknown) => true,
+            Some(Found::There | Found::Restored) | None => false,
+        })
+    }
+
+    /// Its record was withdrawn at this moment, or could not be read and was set aside: then it is like any other new task.
+    async fn anew(&self, admission: &Admission, id: TaskId) -> Answer {
+        if id != admission.message.id {
+            return Err(Rejection::withdrawn(id));
+        }
+        let task = std::slice::from_ref(admission);
+        let admitted = self.store.admit(task).await.map_err(|error| unrecorded(admission, error))?;
+        if admitted != [Admitted::New] {
+            return Err(Rejection::withdrawn(id));
+        }
+        let refused = self.publish_new(task, &admitted).await;
+        let failed = self.withdraw(task, refused).await.remove(&id);
+        failed.unwrap_or_else(|| Ok(accepted(admission)))
     }
 }
 
@@ -168,6 +202,8 @@ fn revived(admission: &Admission, record: &Record) -> Result<Message, Rejection>
     let mut task = admission.message.task().map_err(|error| Rejection::internal("CP-1120", error))?;
     task.id = record.id;
     task.priority = record.priority;
+    task.generation = record.generation;
+    task.attempt = record.attempt;
     task.to_message().map_err(|error| Rejection::internal("CP-1120", error))
 }
 

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{collector, unserved};
+use super::{collector, lost, unserved};
 use crate::{
     broker::Broker,
+    health::Notices,
     schedule,
     store::{Fence, Role, Store},
     supervise::{lead_while, reap},
@@ -15,14 +16,22 @@ use crate::{
 const LEASE: Duration = Duration::from_secs(3);
 
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the broker gave
-/// up, tell of tasks that nobody serves. Any number of processes run it; one leads at a time. Returns when `stop` fires.
-pub async fn steward(store: &dyn Store, broker: &dyn Broker, me: WorkerId, stop: &CancellationToken) {
+/// up, find tasks whose messages are gone, tell of tasks that nobody serves. Any number of processes run it; one leads at a
+/// time. Returns when `stop` fires.
+pub async fn steward(
+    store: &dyn Store,
+    broker: &dyn Broker,
+    notices: &Notices,
+    me: WorkerId,
+    stop: &CancellationToken,
+) {
     let duties = |fence: Fence, leading: CancellationToken| async move {
         tokio::join!(
             schedule::promote(store, broker, fence, &leading),
             reap(store, broker, &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),
+            lost::search(store, broker, notices, lost::Pace::default(), &leading),
         );
     };
     lead_while(store, Role::Steward, me, LEASE, stop, duties).await;

@@ -3,12 +3,12 @@
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, timeout},
 };
 
+use super::probe::takes_writes;
 use crate::{
     store::{PoolStore, WorkerInfo},
     task::WorkerId,
@@ -26,6 +26,7 @@ pub(super) async fn observe(
     pool: &str,
     lease: Duration,
     looks: &watch::Sender<Look>,
+    members: impl Fn() -> Vec<WorkerId>,
 ) -> Infallible {
     let mut ticks = tokio::time::interval((lease / LOOKS).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -35,18 +36,13 @@ pub(super) async fn observe(
         let workers = timeout(lease, store.workers()).await.ok().and_then(Result::ok);
         let look: Option<HashMap<_, _>> =
             workers.map(|workers| workers.into_iter().map(|info| (info.beat.worker, info)).collect());
-        let doubted = look.as_ref().is_some_and(|look| doubts.arise(pool, look, Instant::now()));
+        // Who has not registered yet may have found nothing to write to.
+        let doubted = look.as_ref().is_some_and(|look| {
+            doubts.arise(pool, look, Instant::now()) || members().iter().any(|worker| !look.contains_key(worker))
+        });
         let sound = !doubted || takes_writes(store, pool, lease).await;
         looks.send_replace(look.filter(|_| sound).map(Arc::new));
     }
-}
-
-/// A full disk, or a lock that somebody holds, lets a store be read and not written: then nobody can beat, and everybody
-/// looks dead. So who doubts a worker writes something first.
-async fn takes_writes(store: &dyn PoolStore, pool: &str, lease: Duration) -> bool {
-    let note = format!("supervise/probe/{pool}");
-    let written = timeout(lease / LOOKS, store.put_note(None, &note, Bytes::new(), Some(lease))).await;
-    written.is_ok_and(|written| written.is_ok())
 }
 
 /// Which workers have been silent for half a lease: nobody else costs the store a write.

@@ -16,11 +16,11 @@ use std::{
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 
 use super::{
-    Event, Limits, Shutdown,
+    Event, Limits, Outbox, Shutdown,
     beats::{self, Look},
     journal::RESTART,
     place::Place,
@@ -86,6 +86,8 @@ pub struct Children {
     roster: Mutex<Roster>,
     opened: mpsc::UnboundedSender<Place>,
     openings: tokio::sync::Mutex<mpsc::UnboundedReceiver<Place>>,
+    /// What the journal is to have.
+    pub(super) outbox: Outbox,
     /// When people were last told of a fault.
     pub(super) told: Mutex<HashMap<Event, Instant>>,
 }
@@ -101,6 +103,7 @@ impl Children {
             roster: Mutex::default(),
             opened,
             openings: openings.into(),
+            outbox: Outbox::default(),
             told: Mutex::default(),
         };
         this.start(this.pool.workers);
@@ -163,10 +166,12 @@ impl Children {
     /// Runs the workers, replaces those that die or hang, and returns how each ended once `shutdown` has fired. Dropping
     /// the future kills them all. One call at a time has an effect.
     pub async fn keep(&self, shutdown: &Shutdown) -> Vec<Left> {
-        tokio::select! {
+        let left = tokio::select! {
             left = self.keep_places(shutdown) => left,
             never = self.observe() => match never {},
-        }
+        };
+        let _ = timeout(MARGIN, self.outbox.empty(self.store.as_ref())).await;
+        left
     }
 
     async fn keep_places(&self, shutdown: &Shutdown) -> Vec<Left> {
@@ -185,8 +190,9 @@ impl Children {
     }
 
     async fn observe(&self) -> Infallible {
-        let looking = beats::observe(self.store.as_ref(), &self.pool.name, self.pool.lease, &self.looks);
-        tokio::join!(looking, self.heed()).0
+        let up = || self.members().iter().filter(|member| member.up).map(|member| member.worker).collect();
+        let looking = beats::observe(self.store.as_ref(), &self.pool.name, self.pool.lease, &self.looks, up);
+        tokio::join!(looking, self.heed(), self.outbox.deliver(self.store.as_ref())).0
     }
 
     /// Does what an operator asks for in a note.

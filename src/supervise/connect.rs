@@ -77,7 +77,7 @@ pub async fn connect_and_tell(
         if stop.run_until_cancelled(time::sleep(wait)).await.is_none() {
             return Err(error);
         }
-        wait = (wait * 2).min(Duration::from_secs(5));
+        wait = (wait * 2).min(Duration::from_secs(1));
     }
 }
 

@@ -23,7 +23,7 @@ pub fn owner() -> &'static str {
 #[cfg(unix)]
 mod platform {
     use std::{
-        io::{self, Read, Write},
+        io::{self, BufReader, Read, Write},
         os::unix::process::CommandExt,
         process::{Child, Command, Stdio},
         sync::{
@@ -66,6 +66,7 @@ mod platform {
     /// Until the worker is gone.
     fn guard(owner: &str, silence: Duration, line: impl Read + Send + 'static) {
         let (said, heard) = mpsc::channel();
+        let line = BufReader::new(line);
         thread::spawn(move || line.bytes().map_while(Result::ok).try_for_each(|byte| said.send(byte)));
         let mut programs = false;
         loop {

@@ -106,6 +106,9 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
                     if !std::mem::replace(&mut silent, true) {
                         tracing::warn!(role = self.role.name(), %error, "cannot ask for leadership; asking again");
                     }
+                    // The work is to go on within a second of the store's return.
+                    sleep(self.pause() / 4).await;
+                    continue;
                 }
             }
             sleep(self.pause()).await;

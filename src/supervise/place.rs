@@ -190,7 +190,9 @@ impl Children {
             self.alert(Event::Hung, &format!("worker {worker} {}", fate.describe())).await;
         }
         let tasks = self.bury(worker).await;
-        let (registered, busy) = (child.seen.is_some() || !tasks.is_empty(), !tasks.is_empty());
+        // A store that could not say leaves it to the last heartbeat.
+        let ran = child.seen.as_ref().is_some_and(|info| info.beat.running.iter().any(|tasks| *tasks > 0));
+        let (registered, busy) = (child.seen.is_some() || !tasks.is_empty(), ran || !tasks.is_empty());
         self.report(child, fate, tasks, registered).await;
         Death { lived: Some(fate.lived), registered, busy }
     }

@@ -3,6 +3,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::probe::takes_writes;
 use crate::{
     broker::Broker,
     store::{Store, WorkerInfo},
@@ -18,13 +19,19 @@ const MEMORY: Duration = Duration::from_secs(30);
 
 /// Returns the tasks of dead workers to their queues, until `stop`. For the leader alone.
 ///
-/// Silence is judged by this process's own monotonic clock and only over a time in which the store answered throughout: an
-/// outage of the store, or a step of a clock, makes nobody look dead.
+/// Silence is judged by this process's own monotonic clock and only over a time in which the store answered and took writes
+/// throughout: an outage of the store, a full one, or a step of a clock, makes nobody look dead.
 pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     let mut watch = Watch::default();
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         match store.workers().await {
             Ok(workers) => {
+                if let Some(lease) = watch.doubted(&workers, Instant::now())
+                    && !takes_writes(store, "steward", lease).await
+                {
+                    watch = Watch::default();
+                    continue;
+                }
                 for silence in watch.silent(&workers, Instant::now()) {
                     give_back(store, broker, silence).await;
                 }
@@ -74,6 +81,16 @@ struct Silence {
 struct Watch(HashMap<WorkerId, (u64, Instant)>);
 
 impl Watch {
+    /// The shortest lease of those that have been silent for half of it.
+    fn doubted(&self, workers: &[WorkerInfo], now: Instant) -> Option<Duration> {
+        let silent = |info: &&WorkerInfo| {
+            let before = self.0.get(&info.beat.worker);
+            before
+                .is_some_and(|(beats, since)| *beats == info.beats && now.duration_since(*since) >= info.beat.lease / 2)
+        };
+        workers.iter().filter(silent).map(|info| info.beat.lease).min()
+    }
+
     fn silent(&mut self, workers: &[WorkerInfo], now: Instant) -> Vec<Silence> {
         let mut seen = HashMap::with_capacity(workers.len());
         let mut silent = Vec::new();
@@ -122,6 +139,20 @@ mod tests {
             unhandled: Vec::new(),
         };
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
+    }
+
+    #[test]
+    fn whoever_has_been_silent_for_half_a_lease_is_doubted() {
+        let (quiet, start) = (WorkerId::new(), Instant::now());
+        let mut watch = Watch::default();
+        let doubted = |watch: &Watch, beats, millis| {
+            watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
+        };
+        assert_eq!(doubted(&watch, 7, 0), None);
+        watch.silent(&[worker(quiet, 7)], start);
+        assert_eq!(doubted(&watch, 7, 1_400), None);
+        assert_eq!(doubted(&watch, 7, 1_500), Some(Duration::from_secs(3)));
+        assert_eq!(doubted(&watch, 8, 1_500), None, "it has beaten");
     }
 
     #[test]

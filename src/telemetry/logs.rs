@@ -142,13 +142,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("all.log");
         let log = Log { file: Some(file.clone()), rotate: LogRotation::Never, ..Log::default() };
-        for text in ["trace", "lapin=trace,redis=debug,clawpool=trace", "lapin::channels=trace,debug"] {
+        for text in ["trace", "lapin=trace,redis=debug,clawpool=trace", "lapin=trace,debug"] {
             let subscriber = filtered(filter(&log, Some(text.into())).unwrap()).with(layer(&log).unwrap());
             tracing::subscriber::with_default(subscriber, || {
-                tracing::trace!(target: "lapin::channels", frame = ?b"\0guest\0secret", "secret");
+                tracing::trace!(target: "lapin", frame = ?b"\0guest\0secret", "secret");
                 tracing::debug!(target: "redis::aio", "AUTH secret");
                 tracing::trace!(target: "rustls", "secret");
-                tracing::warn!(target: "lapin::io_loop", "the socket is closed");
+                tracing::warn!(target: "lapin", "the socket is closed");
                 tracing::debug!(target: "clawpool::broker", "a line of ours");
             });
         }

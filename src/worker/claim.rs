@@ -10,6 +10,9 @@ use crate::{
     task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
 };
 
+/// Between two tries at a store that does not answer at most: work goes on within a second of its return.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Asks the store whether delivered tasks may run, and disposes of those that may not.
 #[derive(Clone)]
 pub(super) struct Claimer {
@@ -83,17 +86,19 @@ impl Claimer {
 
     /// `None` when the worker leaves before the store has answered.
     async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
-        let mut wait = Duration::from_millis(50);
+        let (mut wait, mut told) = (Duration::from_millis(50), false);
         loop {
             let takeover = self.vitals.sound_for(self.lease);
             let error = match self.store.claim(self.worker, claims, takeover).await {
                 Ok(verdicts) => return Some(verdicts),
                 Err(error) => error,
             };
-            tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+            }
             tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = time::sleep(wait) => wait = (wait * 2).min(Duration::from_secs(2)),
+                () = time::sleep(wait) => wait = (wait * 2).min(PATIENCE),
             }
         }
     }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Arbiter,
+    Arbiter, WorkerError,
     claim::Claimer,
     filling::Ruled,
     job::{Job, Stop},
@@ -57,8 +57,8 @@ pub(super) struct Engine {
     pub paused: Vec<Queue>,
     pub pace: Pace,
     pub phase: Phase,
-    /// A handler never came back; its thread is lost.
-    pub hung: bool,
+    /// Why it leaves though nobody asked it to.
+    pub failed: Option<WorkerError>,
 }
 
 pub(super) enum Event {

@@ -15,6 +15,10 @@ pub enum WorkerError {
     System(#[from] io::Error),
     #[error("the worker could not be registered; see the log")]
     NoLease,
+    #[error("the thread that keeps the worker's lease has ended; this worker leaves and must be started anew")]
+    LeaseLost,
+    #[error("a part of the worker has ended by itself, see the log; this worker leaves and must be started anew")]
+    Broken,
     #[error("a handler hung and took its thread with it; this worker has left and must be started anew")]
     Hung,
 }
@@ -25,7 +29,8 @@ impl WorkerError {
             Self::Config(_) | Self::Retry(_) => "CP-1001",
             Self::Connect(error) => error.code(),
             Self::System(_) => "CP-1503",
-            Self::NoLease => "CP-1504",
+            Self::NoLease | Self::LeaseLost => "CP-1504",
+            Self::Broken => "CP-1506",
             Self::Hung => "CP-1502",
         }
     }

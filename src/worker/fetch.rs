@@ -32,23 +32,27 @@ impl Fetcher {
     /// Runs until the demand channel closes. Trouble with the broker is told, and tried again with backoff.
     pub async fn run(mut self) {
         let mut trouble = Trouble::new(self.queue, self.pool.clone(), Arc::clone(&self.store));
-        while self.demand.wait_for(|demand| *demand > 0).await.is_ok() {
-            match self.fetch_while_demanded().await {
-                Ok(()) => return,
-                Err(error) => {
-                    let pause = trouble.pause_after(&error).await;
-                    tokio::select! {
-                        () = time::sleep(pause) => {}
-                        () = closed(&mut self.demand) => return,
-                    }
-                }
+        let mut consumer = None;
+        while let Err(error) = self.fetch(&mut consumer).await {
+            let pause = trouble.pause_after(&error).await;
+            tokio::select! {
+                () = time::sleep(pause) => {}
+                () = closed(&mut self.demand) => return,
             }
         }
     }
 
-    /// `Ok` when the engine is gone.
-    async fn fetch_while_demanded(&mut self) -> Result<(), BrokerError> {
-        let mut consumer = self.broker.consume(self.worker, self.queue).await?;
+    /// `Ok` when the engine is gone. The consumer outlives an error: it alone knows what it has asked for without an answer.
+    async fn fetch(&mut self, kept: &mut Option<Box<dyn Consumer>>) -> Result<(), BrokerError> {
+        let consumer = match kept {
+            Some(consumer) => consumer,
+            None => {
+                if self.demand.wait_for(|demand| *demand > 0).await.is_err() {
+                    return Ok(());
+                }
+                kept.insert(self.broker.consume(self.worker, self.queue).await?)
+            }
+        };
         loop {
             let demand = *self.demand.borrow_and_update();
             if demand == 0 {
@@ -81,7 +85,7 @@ impl Fetcher {
 
     async fn pass_on(&mut self, mut batch: Vec<Delivery>, consumer: &mut dyn Consumer) -> Result<bool, BrokerError> {
         let pause = match self.pacing.clone() {
-            Some(pacing) => self.pace(&mut batch, &pacing).await?,
+            Some(pacing) => self.pace(&mut batch, &pacing).await,
             None => Duration::ZERO,
         };
         if !batch.is_empty() && self.events.send(Event::Fetched(self.queue, batch)).await.is_err() {
@@ -98,7 +102,7 @@ impl Fetcher {
     }
 
     /// Gives back what the token bucket does not allow now. Returns how long to wait for the next token.
-    async fn pace(&self, batch: &mut Vec<Delivery>, pacing: &Pacing) -> Result<Duration, BrokerError> {
+    async fn pace(&self, batch: &mut Vec<Delivery>, pacing: &Pacing) -> Duration {
         let want = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         let taken = self.store.take_tokens(self.queue.name(), want, pacing.per_second, pacing.burst).await;
         let (granted, pause) = taken.unwrap_or_else(|error| {
@@ -106,12 +110,15 @@ impl Fetcher {
             (0, Duration::from_secs(1))
         });
         if granted >= want {
-            return Ok(Duration::ZERO);
+            return Duration::ZERO;
         }
         let surplus: Vec<Receipt> =
             batch.split_off(granted as usize).into_iter().map(|delivery| delivery.receipt).collect();
-        self.broker.release(surplus).await?;
-        Ok(pause)
+        // The rest is not to be lost with an error.
+        if let Err(error) = self.broker.release(surplus).await {
+            tracing::debug!(code = error.code(), %error, "tasks could not be given back yet");
+        }
+        pause
     }
 }
 

@@ -140,7 +140,18 @@ mod tests {
     fn delivery(priority: Priority) -> Delivery {
         let message = message(priority);
         let (id, queue) = (message.id, priority.queue());
-        Delivery { message, receipt: Receipt { queue, worker: WorkerId::new(), id, generation: 0, channel: 0, tag: 0 } }
+        Delivery {
+            message,
+            receipt: Receipt {
+                queue,
+                worker: WorkerId::new(),
+                id,
+                generation: 0,
+                channel: 0,
+                tag: 0,
+                known: Default::default(),
+            },
+        }
     }
 
     #[tokio::test]

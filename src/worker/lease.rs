@@ -111,8 +111,13 @@ impl Vitals {
 
 impl LeaseKeeper {
     /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer, with the
-    /// orders that the beat brought.
-    pub async fn start(config: &Config, beat: Beat, progress: Progress) -> Result<(Self, Orders), WorkerError> {
+    /// orders that the beat brought. Fails when `leave` fires before.
+    pub async fn start(
+        config: &Config,
+        beat: Beat,
+        progress: Progress,
+        leave: &CancellationToken,
+    ) -> Result<(Self, Orders), WorkerError> {
         let vitals = Arc::<Vitals>::default();
         let (send_orders, mut orders) = mpsc::channel(16);
         let stop = CancellationToken::new();
@@ -125,6 +130,8 @@ impl LeaseKeeper {
             unsent: Orders::default(),
             meter: Meter::new(),
             stop: stop.clone(),
+            registered: false,
+            silent: false,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("lease".into()).spawn(move || {
@@ -133,9 +140,12 @@ impl LeaseKeeper {
             }
         });
         let thread = thread?;
-        match orders.recv().await {
+        match leave.run_until_cancelled(orders.recv()).await.flatten() {
             Some(first) => Ok((Self { vitals, orders, stop, thread }, first)),
-            None => Err(WorkerError::NoLease),
+            None => {
+                stop.cancel();
+                Err(WorkerError::NoLease)
+            }
         }
     }
 
@@ -157,6 +167,10 @@ struct Keeper {
     unsent: Orders,
     meter: Meter,
     stop: CancellationToken,
+    /// A beat has arrived.
+    registered: bool,
+    /// The last one did not.
+    silent: bool,
 }
 
 impl Keeper {
@@ -172,8 +186,10 @@ impl Keeper {
             }
             match self.beat(&mut store).await {
                 Ok(orders) => self.pass_on(orders),
-                Err(error) if error.is_retryable() => self.missed(&error),
-                Err(error) => return Err(error),
+                // Nothing runs yet, and a store that is not fit for use is refused.
+                Err(error) if !self.registered && !error.is_retryable() => return Err(error),
+                // Whatever it is, it may pass; a worker that has begun leaves when somebody tells it to.
+                Err(error) => self.missed(&error),
             }
         }
         if let Some(store) = store
@@ -205,6 +221,10 @@ impl Keeper {
 
     fn pass_on(&mut self, orders: Orders) {
         self.vitals.sound(true);
+        self.registered = true;
+        if std::mem::take(&mut self.silent) {
+            tracing::info!("heartbeats arrive again");
+        }
         self.unsent.cancel.extend(orders.cancel);
         self.unsent.lost.extend(orders.lost);
         self.unsent.drain |= orders.drain;
@@ -214,8 +234,13 @@ impl Keeper {
         }
     }
 
-    fn missed(&self, error: &StoreError) {
+    /// Told once for each outage.
+    fn missed(&mut self, error: &StoreError) {
         self.vitals.sound(false);
-        tracing::warn!(code = error.code(), %error, "a heartbeat was missed");
+        if std::mem::replace(&mut self.silent, true) {
+            tracing::debug!(code = error.code(), %error, "a heartbeat was missed");
+        } else {
+            tracing::warn!(code = error.code(), %error, "heartbeats are missed; running tasks go on");
+        }
     }
 }

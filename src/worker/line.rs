@@ -66,7 +66,15 @@ mod tests {
     fn job(priority: Priority) -> Job {
         let message = message(priority);
         let (id, queue) = (message.id, priority.queue());
-        let receipt = Receipt { queue, worker: WorkerId::new(), id, generation: 0, channel: 0, tag: 0 };
+        let receipt = Receipt {
+            queue,
+            worker: WorkerId::new(),
+            id,
+            generation: 0,
+            channel: 0,
+            tag: 0,
+            known: Default::default(),
+        };
         let task = Arc::new(message.task().unwrap());
         Job::new(task, Delivery { message, receipt }, Claimed { id, queue, token: 1 }, 0)
     }

@@ -4,7 +4,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Arbiter, Progress, Registry, WorkerError,
@@ -13,6 +13,7 @@ use super::{
     fetch::Fetcher,
     lease::LeaseKeeper,
     pace::Pace,
+    reconcile::reconcile,
     settle::{Ended, Settler},
     slots::Slots,
     stop::Phase,
@@ -33,6 +34,9 @@ pub(super) struct Parts {
     pub engine: Engine,
     pub events: mpsc::Receiver<Event>,
     pub lease: LeaseKeeper,
+    /// Fires when a fetcher or the settler ends, which none does by itself.
+    pub broken: CancellationToken,
+    reconciler: AbortOnDropHandle<()>,
     fetchers: JoinSet<()>,
     settler: JoinHandle<()>,
     broker: Arc<dyn Broker>,
@@ -51,11 +55,12 @@ impl Parts {
         let (broker, store) = connect(config, stop).await?;
         let (progress, registry) = (Progress::default(), Arc::new(registry));
         let beat = beat(config, id, pool.clone(), registry.patterns());
-        let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone()).await?;
+        let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
-        let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events);
+        let broken = CancellationToken::new();
+        let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events, &broken);
         let slots = usize::from(config.worker.slots);
         let (arbiter, stop_grace) = (Arbiter::new(&config.worker), config.worker.stop_grace);
         let unreserved = arbiter.unreserved();
@@ -77,21 +82,23 @@ impl Parts {
             paused: Vec::new(),
             pace: Pace::new(config.worker.hold),
             phase: Phase::Working,
-            hung: false,
+            failed: None,
             retries,
             result_limit: usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX),
             settings: config.worker.clone(),
         };
         // What is paused now must not run in the half second until the next beat.
         engine.on_orders(orders);
-        Ok(Self { id, engine, events, lease, fetchers, settler: tokio::spawn(settler.run(ended)), broker })
+        let settler = tokio::spawn(telling(broken.clone(), settler.run(ended)));
+        let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&broker))));
+        Ok(Self { id, engine, events, lease, broken, reconciler, fetchers, settler, broker })
     }
 
-    /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends. True when a
-    /// handler hung.
-    pub async fn dismantle(mut self, shutdown: &Shutdown) -> bool {
-        let hung = self.engine.hung;
-        drop(self.engine);
+    /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends. Answers why it
+    /// has, if nobody asked for it.
+    pub async fn dismantle(mut self, shutdown: &Shutdown) -> Option<WorkerError> {
+        let failed = self.engine.failed.take();
+        drop((self.engine, self.reconciler));
         self.events.close();
         while self.fetchers.join_next().await.is_some() {}
         let mut late = Vec::new();
@@ -114,7 +121,12 @@ impl Parts {
             tracing::warn!(code = error.code(), %error, "what is left returns with the lease's end");
         }
         self.lease.finish().await;
-        hung
+        failed
+    }
+
+    #[cfg(test)]
+    pub fn lose_a_fetcher(&mut self) {
+        self.fetchers.abort_all();
     }
 }
 
@@ -139,6 +151,15 @@ fn claimer(
     }
 }
 
+/// Fires the token when the work ends, be it by a panic or before it has begun.
+fn telling(ended: CancellationToken, work: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    let fires = ended.drop_guard();
+    async move {
+        let _fires = fires;
+        work.await;
+    }
+}
+
 type Demand = Vec<(Queue, watch::Sender<usize>)>;
 
 fn fetchers(
@@ -148,6 +169,7 @@ fn fetchers(
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
     events: &mpsc::Sender<Event>,
+    broken: &CancellationToken,
 ) -> (JoinSet<()>, Demand) {
     let mut tasks = JoinSet::new();
     let mut demands = Vec::new();
@@ -165,7 +187,7 @@ fn fetchers(
             hold: config.worker.hold,
             pacing: (queue == Queue::Background).then(|| config.pacing.clone()),
         };
-        tasks.spawn(fetcher.run());
+        tasks.spawn(telling(broken.clone(), fetcher.run()));
     }
     (tasks, demands)
 }

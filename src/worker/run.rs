@@ -1,12 +1,4 @@
-use tokio::sync::mpsc;
-
-use super::{
-    Registry, WorkerError,
-    engine::{Engine, Event, alarm},
-    lease::LeaseKeeper,
-    parts::Parts,
-    stop::Phase,
-};
+use super::{Registry, WorkerError, engine::alarm, parts::Parts, stop::Phase};
 use crate::{
     config::Config,
     supervise::{Shutdown, work_begins},
@@ -24,26 +16,79 @@ pub(super) async fn run(
     let mut parts = Parts::assemble(&config, registry, id, pool, &shutdown.drain).await?;
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
     work_begins();
-    work(&mut parts.engine, &mut parts.events, &mut parts.lease, &shutdown).await;
-    let hung = parts.dismantle(&shutdown).await;
+    work(&mut parts, &shutdown).await;
+    let failed = parts.dismantle(&shutdown).await;
     tracing::info!(%id, "the worker has left");
-    if hung { Err(WorkerError::Hung) } else { Ok(()) }
+    failed.map_or(Ok(()), Err)
 }
 
-async fn work(engine: &mut Engine, events: &mut mpsc::Receiver<Event>, lease: &mut LeaseKeeper, shutdown: &Shutdown) {
-    let mut batch = Vec::new();
+async fn work(parts: &mut Parts, shutdown: &Shutdown) {
+    let Parts { engine, events, lease, broken, .. } = parts;
+    let (mut batch, mut leased) = (Vec::new(), true);
     while !engine.is_done() {
         engine.dispatch();
         let (alarm_at, phase) = (engine.next_alarm(), engine.phase);
         tokio::select! {
             _ = events.recv_many(&mut batch, 256) => batch.drain(..).for_each(|event| engine.on_event(event)),
-            orders = lease.orders.recv() => match orders {
+            orders = lease.orders.recv(), if leased => match orders {
                 Some(orders) => engine.on_orders(orders),
-                None => engine.drain(),
+                None => {
+                    leased = false;
+                    engine.fail(WorkerError::LeaseLost);
+                }
             },
+            () = broken.cancelled(), if phase == Phase::Working => engine.fail(WorkerError::Broken),
             () = alarm(alarm_at) => engine.on_time(),
             () = shutdown.drain.cancelled(), if phase == Phase::Working => engine.drain(),
             () = shutdown.now.cancelled(), if matches!(phase, Phase::Finishing { .. }) => engine.tell_to_leave(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A worker on a file of its own.
+    async fn parts(folder: &tempfile::TempDir, shutdown: &Shutdown) -> Parts {
+        let mut config = Config::default();
+        config.embedded.data = folder.path().to_owned();
+        let assembled =
+            Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &shutdown.drain).await;
+        assembled.unwrap()
+    }
+
+    async fn leaves(mut parts: Parts, shutdown: &Shutdown) -> Option<WorkerError> {
+        let left = async {
+            work(&mut parts, shutdown).await;
+            parts.dismantle(shutdown).await
+        };
+        tokio::time::timeout(Duration::from_secs(60), left).await.expect("the worker leaves")
+    }
+
+    #[tokio::test]
+    async fn an_end_that_was_asked_for_is_a_good_one() {
+        let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+        let parts = parts(&folder, &shutdown).await;
+        shutdown.drain.cancel();
+        assert!(leaves(parts, &shutdown).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_loses_its_lease_keeper_does_not_end_well() {
+        let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+        let mut parts = parts(&folder, &shutdown).await;
+        parts.lease.orders.close();
+        assert!(matches!(leaves(parts, &shutdown).await, Some(WorkerError::LeaseLost)));
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_loses_another_part_does_not_end_well() {
+        let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+        let mut parts = parts(&folder, &shutdown).await;
+        parts.lose_a_fetcher();
+        assert!(matches!(leaves(parts, &shutdown).await, Some(WorkerError::Broken)));
     }
 }

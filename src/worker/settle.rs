@@ -26,6 +26,9 @@ pub(super) struct Settler {
     pub store: Arc<dyn Store>,
 }
 
+/// Between two tries at a store that does not answer at most.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Outcomes in one call to the store at most, and calls under way at once.
 const BATCH: usize = 256;
 const CALLS: usize = 4;
@@ -74,16 +77,17 @@ impl Settler {
     }
 
     async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
-        let mut wait = Duration::from_millis(50);
+        let (mut wait, mut told) = (Duration::from_millis(50), false);
         loop {
             match self.store.settle(self.worker, settlements).await {
                 Ok(accepted) => return accepted,
-                Err(error) => {
-                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait for the store")
+                Err(error) if !std::mem::replace(&mut told, true) => {
+                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait for the store");
                 }
+                Err(_) => {}
             }
             time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(2));
+            wait = (wait * 2).min(PATIENCE);
         }
     }
 

@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
+    WorkerError,
     engine::Engine,
     job::{Job, Stop},
     outcome,
@@ -46,6 +47,13 @@ impl Engine {
         self.vitals.set_paused(&self.paused);
     }
 
+    /// Leaves though nobody asked: whoever started the worker must not take this for its regular end.
+    pub fn fail(&mut self, why: WorkerError) {
+        tracing::error!(code = why.code(), "{why}");
+        self.failed.get_or_insert(why);
+        self.drain();
+    }
+
     /// Claims that found no slot for `span` are taken back, as if they never were.
     pub fn release_line(&mut self, span: Duration) {
         let late = self.line.leave(span);
@@ -86,8 +94,7 @@ impl Engine {
             let failure = Failure::new(ErrorClass::Timeout, why);
             let outcome = outcome::of(&job, Err(failure), &self.retries, self.result_limit);
             self.settle(job, outcome);
-            self.hung = true;
-            self.drain();
+            self.fail(WorkerError::Hung);
         }
     }
 

@@ -32,7 +32,8 @@ impl Trouble {
         Self { queue, pool, store, failures: 0, last: None, told: None }
     }
 
-    /// Jittered, from 50 ms to 5 s.
+    /// Jittered, from 50 ms to half a second, so that work goes on within a second of the server's return; to 5 s at a server
+    /// that refuses.
     pub(super) async fn pause_after(&mut self, error: &BrokerError) -> Duration {
         let now = Instant::now();
         if self.last.is_none_or(|last| now - last > CALM) {
@@ -44,7 +45,8 @@ impl Trouble {
             self.tell(error).await;
         }
         self.failures = (self.failures + 1).min(8);
-        let most = (25u64 << self.failures).min(5000);
+        let longest = if error.is_retryable() { 500 } else { 5000 };
+        let most = (25u64 << self.failures).min(longest);
         Duration::from_millis(rand::rng().random_range(most / 2..=most))
     }
 

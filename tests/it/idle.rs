@@ -26,8 +26,8 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
         let id = system.api.enqueue(task(&format!("P{n}"), json!({}))).await;
         system.ledger.happened(id, Event::Done, 1).await;
     }
-    // What ends the work, the last acknowledgements and the consumers' rest, is not idleness.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // What ends the work, the last acknowledgements, the consumers' rest and the last look at what is held, is not idleness.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     redis.take();
     rabbitmq.take();
     tokio::time::sleep(WINDOW).await;

@@ -35,7 +35,11 @@ mod crowd;
 #[cfg(unix)]
 mod dispatcher_killed;
 #[cfg(unix)]
+mod lost_answers;
+#[cfg(unix)]
 mod many_killed;
+#[cfg(unix)]
+mod no_writes;
 #[cfg(unix)]
 mod private_files;
 #[cfg(unix)]

@@ -57,6 +57,21 @@ async fn nothing_steers_a_redirected_log() {
     up.stop().await;
 }
 
+/// Workers are programs of anybody's, and write what they like.
+#[tokio::test]
+async fn a_workers_own_colours_do_not_reach_a_redirected_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "printf '\\033[31mred\\033[0m \\302\\2332J \\342\\200\\256turned\\n' >&2; exec \"$0\" worker";
+    let pool = Settings::quick().workers(1, &["sh", "-c", script, env!("CARGO_BIN_EXE_clawpool")]);
+    let data = toml::Value::from(folder.path().join("data").display().to_string());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool"));
+    command.env("CLAWPOOL_CONFIG", pool.with(&format!("embedded.data = {data}")).write(folder.path())).arg("up");
+    let mut up = Process::start("clawpool up", command);
+    assert_tame("a worker's line", &up.line(&["red", "turned"]).await);
+    up.line(&["the worker is ready"]).await;
+    up.stop().await;
+}
+
 #[tokio::test]
 async fn nothing_steers_a_log_file() {
     let folder = tempfile::tempdir().unwrap();

@@ -86,6 +86,19 @@ async fn an_enqueue_token_cancels_only_what_it_enqueued() {
 }
 
 #[tokio::test]
+async fn a_unique_key_of_one_tenant_or_token_is_none_of_anothers() {
+    let pool = pool().await;
+    let keyed = |tenant: Option<&str>| json!({"kind": "a", "tenant": tenant, "unique_key": "invoice-7"});
+    for (token, tenant) in [("shop", Some("acme")), ("other", Some("evil")), ("shop", None), ("other", None)] {
+        // 201: it is new.
+        let id = enqueue(&pool, token, keyed(tenant)).await;
+        let (status, again) = call(&pool, token, Method::POST, "/v1/tasks", Some(keyed(tenant))).await;
+        assert_eq!((status.as_u16(), &again["id"]), (200, &json!(id)), "{token} {tenant:?}");
+    }
+    pool.stop().await;
+}
+
+#[tokio::test]
 async fn another_tokens_task_is_not_shown_by_its_unique_key_or_id() {
     let pool = pool().await;
     let keyed = json!({"kind": "a", "tenant": "acme", "unique_key": "k"});

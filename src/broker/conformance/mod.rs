@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use super::{Broker, Consumer, Delivery, Receipt};
+use super::{Broker, Consumer, Delivery, Found, Missing, Receipt};
 pub(crate) use crate::store::conformance::sample::{eventually, guarded, message, message_with};
 use crate::{
     config::Config,
@@ -70,6 +70,12 @@ macro_rules! suite {
             recovery::acks_of_unknown_receipts_are_harmless,
             recovery::a_late_ack_does_not_take_the_message_from_its_next_owner,
             recovery::messages_outlive_the_handle_that_published_them,
+            recovery::what_a_living_worker_does_not_know_of_returns,
+            recovery::what_a_lost_answer_carried_returns,
+            recovery::what_a_worker_knows_of_stays_with_it,
+            recovery::inv_5_looks_under_load_take_nothing_from_anybody,
+            recovery::restore_leaves_alone_what_waits_and_what_is_held,
+            recovery::a_probe_leaves_nothing_behind,
             limits::sweep_hands_out_expired_messages_until_acknowledged,
             limits::a_dead_sweepers_messages_are_swept_again,
             limits::depth_counts_what_waits,

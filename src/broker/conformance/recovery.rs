@@ -185,3 +185,146 @@ pub(crate) async fn messages_outlive_the_handle_that_published_them(fixture: &dy
         broker.ack(receipts(&delivery)).await.unwrap();
     }
 }
+
+/// Looks until everything is back, as a worker does about once a second.
+async fn reconcile_until(broker: &dyn Broker, worker: WorkerId, count: u64) {
+    let mut back = 0;
+    while back < count {
+        back += broker.reconcile(worker).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(back, count);
+}
+
+/// The worker lives, and whatever it knew of these deliveries is lost: with an answer, with a dropped receipt.
+pub(crate) async fn what_a_living_worker_does_not_know_of_returns(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..4).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        let mut known = collect(consumer.as_mut(), 4).await;
+        consumer.rest().await.unwrap();
+        let forgotten = known.split_off(1);
+        let lost = sorted(ids(&forgotten));
+        drop(forgotten);
+        reconcile_until(&*broker, worker, 3).await;
+        // To whoever asks next, which may be the same worker.
+        let again = collect(consumer.as_mut(), 3).await;
+        assert_eq!(sorted(ids(&again)), lost, "{queue}");
+        broker.ack(receipts(&[known, again].concat())).await.unwrap();
+    }
+}
+
+/// A fetch whose answer never came: the broker has handed the messages to this worker, and nobody knows.
+pub(crate) async fn what_a_lost_answer_carried_returns(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    for queue in Queue::ALL {
+        let mut own = broker.consume(worker, queue).await.unwrap();
+        publish(&*broker, &[message(queue.priorities().next().unwrap())]).await;
+        broker.ack(receipts(&collect(own.as_mut(), 1).await)).await.unwrap();
+        own.rest().await.unwrap();
+        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        // A handle of its own takes them in the worker's name, and goes with what it was told.
+        let lost = fixture.broker().await;
+        let mut consumer = lost.consume(worker, queue).await.unwrap();
+        let taken = collect(consumer.as_mut(), 3).await;
+        drop((taken, consumer, lost));
+        let mut other = consume(&*broker, queue).await;
+        let looking = async {
+            loop {
+                broker.reconcile(worker).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let back = tokio::select! {
+            back = collect(other.as_mut(), 3) => back,
+            () = looking => unreachable!("it looks for ever"),
+        };
+        assert_eq!(sorted(ids(&back)), sorted(sent(&messages)), "{queue}");
+        broker.ack(receipts(&back)).await.unwrap();
+    }
+}
+
+/// However often it is looked at: what somebody has a receipt of, in whatever hands, stays where it is.
+pub(crate) async fn what_a_worker_knows_of_stays_with_it(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    let (mut held, mut consumers) = (Vec::new(), Vec::new());
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        held.extend(collect(consumer.as_mut(), 2).await);
+        // The third one may have come along by now, and waits in the consumer.
+        consumers.push(consumer);
+    }
+    for _ in 0..5 {
+        assert_eq!(broker.reconcile(worker).await.unwrap(), 0);
+    }
+    let receipts = receipts(&held);
+    drop(held);
+    for _ in 0..5 {
+        assert_eq!(broker.reconcile(worker).await.unwrap(), 0, "a receipt is enough");
+    }
+    broker.ack(receipts).await.unwrap();
+}
+
+/// Deliveries come and go while it is looked at: none is handed out a second time.
+pub(crate) async fn inv_5_looks_under_load_take_nothing_from_anybody(fixture: &dyn Fixture) {
+    const COUNT: usize = 600;
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    let messages: Vec<_> = (0..COUNT).map(|_| message(Priority::P1)).collect();
+    publish(&*broker, &messages).await;
+    let mut consumer = broker.consume(worker, Queue::P1).await.unwrap();
+    let work = async {
+        let mut seen = Vec::new();
+        while seen.len() < COUNT {
+            let batch = consumer.next(5).await.unwrap();
+            broker.ack(receipts(&batch)).await.unwrap();
+            seen.extend(ids(&batch));
+        }
+        seen
+    };
+    let looking = async {
+        loop {
+            assert_eq!(broker.reconcile(worker).await.unwrap(), 0);
+            tokio::task::yield_now().await;
+        }
+    };
+    let seen = tokio::select! {
+        seen = work => seen,
+        () = looking => unreachable!("it looks for ever"),
+    };
+    assert_eq!(sorted(seen), sorted(sent(&messages)), "each once");
+}
+
+pub(crate) async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let (worker, messages) = (WorkerId::new(), [message(Priority::P4), message(Priority::P4)]);
+    publish(&*broker, &messages).await;
+    let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
+    let held = collect(consumer.as_mut(), 1).await;
+    let missing = messages.each_ref().map(|message| {
+        let Message { id, generation, priority, .. } = *message;
+        Missing { id, generation, priority }
+    });
+    let found = broker.restore(&missing, &[worker]).await.unwrap();
+    assert!(found.iter().all(|found| matches!(found, Found::There | Found::Unknown)), "{found:?}");
+    let stranger = Missing { id: TaskId::new(), ..missing[0] };
+    let found = broker.restore(&[stranger], &[worker]).await.unwrap();
+    assert!(matches!(found[..], [Found::Gone | Found::Unknown]), "{found:?}");
+    broker.ack(receipts(&held)).await.unwrap();
+    let rest = collect(consumer.as_mut(), 1).await;
+    broker.ack(receipts(&rest)).await.unwrap();
+    drop(consumer);
+    assert_drained(&*broker, Queue::P4).await;
+}
+
+pub(crate) async fn a_probe_leaves_nothing_behind(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    broker.probe().await.unwrap();
+    for queue in Queue::ALL {
+        assert_eq!(broker.depth(queue).await.unwrap().ready, 0, "{queue}");
+    }
+}

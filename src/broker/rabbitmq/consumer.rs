@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use lapin::message::Delivery as Raw;
 
-use super::{BrokerError, Consumer, Receipt, intake::Intake, lines::Settle, wire};
+use super::{BrokerError, Consumer, intake::Intake, lines::Settle, wire};
 use crate::{
     broker::Delivery,
     task::{Priority, Queue, WorkerId},
@@ -30,12 +30,11 @@ impl RabbitConsumer {
 
     fn put(&mut self, raw: Raw) {
         let tag = raw.delivery_tag;
-        let Some(channel) = self.intake.line().map(|line| line.number) else { return };
+        let Some(line) = self.intake.line().cloned() else { return };
         match wire::message(&raw.properties, raw.data) {
             Ok(message) => {
-                let (id, generation) = (message.id, message.generation);
-                let receipt = Receipt { queue: self.queue, worker: self.worker, id, generation, channel, tag };
-                self.ahead.insert((message.priority, channel, tag), Delivery { message, receipt });
+                let receipt = line.receipt(self.worker, self.queue, &message, tag);
+                self.ahead.insert((message.priority, line.number, tag), Delivery { message, receipt });
             }
             Err(error) => {
                 tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead queue");

@@ -18,6 +18,7 @@ use super::{
     connect::{fault, patient},
     tags::{Frame, Tags},
 };
+use crate::task::{Message, Queue, WorkerId};
 
 /// One life of a consuming channel, and the delivery tags on it that are not settled.
 pub(super) struct Line {
@@ -47,6 +48,13 @@ impl Line {
     /// A delivery came in. Tags come in rising order.
     pub(super) fn note(&self, tag: u64) {
         self.tags().note(tag);
+    }
+
+    /// Names a delivery that was noted.
+    pub(super) fn receipt(&self, worker: WorkerId, queue: Queue, message: &Message, tag: u64) -> Receipt {
+        let known = Arc::new(());
+        self.tags().remember(tag, &known);
+        Receipt { queue, worker, id: message.id, generation: message.generation, channel: self.number, tag, known }
     }
 
     pub(super) fn outstanding(&self) -> usize {
@@ -140,6 +148,24 @@ impl Lines {
     pub(super) fn retire(&self, line: &Line) {
         line.retired.store(true, Ordering::Relaxed);
         self.drop_spent(line, true);
+    }
+
+    /// Line and tag of all unsettled deliveries that nobody has a receipt of.
+    pub(super) fn forgotten(&self) -> Vec<(u64, u64)> {
+        let open: Vec<Arc<Line>> = self.lock().values().cloned().collect();
+        let each = |line: &Arc<Line>| line.tags().forgotten().map(|tag| (line.number, tag)).collect::<Vec<_>>();
+        open.iter().flat_map(each).collect()
+    }
+
+    /// Gives deliveries back that are named by line and tag.
+    pub(super) fn give_back(&self, deliveries: &[(u64, u64)]) {
+        for (number, tag) in deliveries {
+            let line = self.lock().get(number).cloned();
+            if let Some(line) = line {
+                let alive = line.settle([*tag], Settle::Requeue);
+                self.drop_spent(&line, alive);
+            }
+        }
     }
 
     /// Gives deliveries back, at once.

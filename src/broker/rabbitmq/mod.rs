@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt, known::Suspects};
 use crate::{
     config::Config,
     task::{Message, Queue, WorkerId},
@@ -57,6 +57,8 @@ pub struct RabbitBroker {
     publisher: Publisher,
     gate: Arc<Gate>,
     lines: Arc<Lines>,
+    /// By line and tag.
+    suspects: Suspects<(u64, u64)>,
     sweeper: Sweeper,
 }
 
@@ -72,7 +74,8 @@ impl RabbitBroker {
         let gate = Arc::new(Gate::new(publishing.clone(), topology.clone(), config.queues.clone()));
         let lines = Arc::new(Lines::default());
         let sweeper = Sweeper::new(consuming.clone(), topology.clone(), lines.clone(), publisher.clone());
-        Ok(Self { topology, prefetch: settings.prefetch, publishing, consuming, publisher, gate, lines, sweeper })
+        let (prefetch, suspects) = (settings.prefetch, Suspects::default());
+        Ok(Self { topology, prefetch, publishing, consuming, publisher, gate, lines, suspects, sweeper })
     }
 
     /// What became of a message, in the seam's words.
@@ -126,6 +129,13 @@ impl Broker for RabbitBroker {
     /// Nothing to do: the server saw the worker's connection end and gave its messages out again at once.
     async fn reclaim(&self, _: WorkerId) -> Result<u64, BrokerError> {
         Ok(0)
+    }
+
+    /// The server's answers cannot get lost while the connection lives, so this process alone can forget a delivery.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let lost = self.suspects.lost(worker, self.lines.forgotten(), 0, 0);
+        self.lines.give_back(&lost);
+        Ok(lost.len() as u64)
     }
 
     async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {

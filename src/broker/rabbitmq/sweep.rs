@@ -11,7 +11,7 @@ use super::{
     wire,
 };
 use crate::{
-    broker::{Delivery, Receipt},
+    broker::Delivery,
     task::{DeadReason, Queue, WorkerId},
 };
 
@@ -109,13 +109,6 @@ fn condemned(line: &Line, worker: WorkerId, raw: &Raw) -> Option<Condemned> {
         Some("expired") => DeadReason::Expired,
         _ => DeadReason::Undeliverable,
     };
-    let receipt = Receipt {
-        queue: message.priority.queue(),
-        worker,
-        id: message.id,
-        generation: message.generation,
-        channel: line.number,
-        tag: raw.delivery_tag,
-    };
+    let receipt = line.receipt(worker, message.priority.queue(), &message, raw.delivery_tag);
     Some(Condemned { delivery: Delivery { message, receipt }, reason })
 }

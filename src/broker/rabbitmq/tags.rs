@@ -3,7 +3,10 @@
 //! Guarantees: each tag is settled once; a frame for all tags up to one never covers a tag that is not settled; nothing
 //! waits that has no older unsettled tag before it. Never does: send anything.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Weak},
+};
 
 use super::lines::Settle;
 
@@ -17,7 +20,8 @@ pub(super) struct Frame {
 
 #[derive(Debug, Default)]
 pub(super) struct Tags {
-    unsettled: BTreeSet<u64>,
+    /// Each with the sign that somebody has its receipt; none while it is on its way to one.
+    unsettled: BTreeMap<u64, Option<Weak<()>>>,
     /// Acknowledged, and not told to the server: an older one is still unsettled, and one frame may do for both.
     waiting: BTreeSet<u64>,
 }
@@ -25,7 +29,20 @@ pub(super) struct Tags {
 impl Tags {
     /// A delivery came in. Tags come in rising order.
     pub(super) fn note(&mut self, tag: u64) {
-        self.unsettled.insert(tag);
+        self.unsettled.insert(tag, None);
+    }
+
+    /// The delivery has a receipt now.
+    pub(super) fn remember(&mut self, tag: u64, known: &Arc<()>) {
+        if let Some(unsettled) = self.unsettled.get_mut(&tag) {
+            *unsettled = Some(Arc::downgrade(known));
+        }
+    }
+
+    /// Those that nobody has a receipt of any more.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = u64> {
+        let lost = |known: &Option<Weak<()>>| known.as_ref().is_some_and(|known| known.strong_count() == 0);
+        self.unsettled.iter().filter(move |(_, known)| lost(known)).map(|(tag, _)| *tag)
     }
 
     /// How many the server counts as unacknowledged.
@@ -37,14 +54,18 @@ impl Tags {
     /// whether any of these waits.
     pub(super) fn gather(&mut self, tags: impl IntoIterator<Item = u64>) -> (Option<Frame>, bool) {
         for tag in tags {
-            if self.unsettled.remove(&tag) {
+            if self.unsettled.remove(&tag).is_some() {
                 self.waiting.insert(tag);
             }
         }
-        let later = self.unsettled.first().map(|oldest| self.waiting.split_off(oldest)).unwrap_or_default();
+        let later = self.oldest().map(|oldest| self.waiting.split_off(&oldest)).unwrap_or_default();
         let front = std::mem::replace(&mut self.waiting, later);
         let frame = front.last().map(|tag| Frame { tag: *tag, multiple: true, how: Settle::Ack });
         (frame, !self.waiting.is_empty())
+    }
+
+    fn oldest(&self) -> Option<u64> {
+        self.unsettled.first_key_value().map(|(tag, _)| *tag)
     }
 
     /// What has waited long enough, singly.
@@ -57,9 +78,9 @@ impl Tags {
     pub(super) fn settle(&mut self, tags: impl IntoIterator<Item = u64>, how: Settle) -> Vec<Frame> {
         // What waits must not be covered by a frame that says something else.
         let mut frames: Vec<Frame> = self.flush().collect();
-        let mut done: Vec<u64> = tags.into_iter().filter(|tag| self.unsettled.remove(tag)).collect();
+        let mut done: Vec<u64> = tags.into_iter().filter(|tag| self.unsettled.remove(tag).is_some()).collect();
         done.sort_unstable();
-        let front = self.unsettled.first().map_or(done.len(), |oldest| done.partition_point(|tag| tag < oldest));
+        let front = self.oldest().map_or(done.len(), |oldest| done.partition_point(|tag| *tag < oldest));
         let (front, rest) = done.split_at(front);
         frames.extend(front.last().map(|tag| Frame { tag: *tag, multiple: true, how }));
         frames.extend(rest.iter().map(|tag| Frame { tag: *tag, multiple: false, how }));
@@ -86,6 +107,19 @@ mod tests {
             (tags.outstanding(), tags.gather([4, 9])),
             (1, (Some(Frame { tag: 4, multiple: true, how: Settle::Ack }), false))
         );
+    }
+
+    #[test]
+    fn what_nobody_has_a_receipt_of_any_more_is_forgotten() {
+        let mut tags = Tags::default();
+        (1..=3).for_each(|tag| tags.note(tag));
+        let (kept, dropped) = (Arc::new(()), Arc::new(()));
+        tags.remember(1, &kept);
+        tags.remember(2, &dropped);
+        drop(dropped);
+        assert_eq!(tags.forgotten().collect::<Vec<_>>(), [2], "3 is on its way to its receipt");
+        tags.settle([1, 2, 3], Settle::Requeue);
+        assert_eq!(tags.forgotten().count(), 0);
     }
 
     /// The server's side: what it has delivered and not seen settled.

@@ -102,7 +102,7 @@ impl Feed {
 
     fn longer_pause(&self) -> Duration {
         const FIRST: Duration = Duration::from_millis(50);
-        const LONGEST: Duration = Duration::from_secs(1);
+        const LONGEST: Duration = Duration::from_millis(500);
         self.pause.map_or(FIRST, |pause| (pause * 2).min(LONGEST))
     }
 
@@ -203,7 +203,7 @@ impl Feed {
 
     async fn give_back(&mut self, deliveries: Vec<Delivery>) -> Result<(), BrokerError> {
         let receipts: Vec<_> = deliveries.into_iter().map(|delivery| delivery.receipt).collect();
-        let result = self.shared.settle(&scripts::RELEASE, &receipts).await;
+        let result = self.shared.settle(&scripts::RELEASE, &receipts).await.map(drop);
         if let Err(error) = &result {
             tracing::warn!(worker = %self.worker, queue = %self.queue, %error, "could not give messages back yet");
         }

@@ -5,12 +5,14 @@
 //! Guarantees: a message waits or is with one worker from its publish to its acknowledgement, also across a crash of any
 //! party at any moment (of Redis itself: with its append-only file on). An idle consumer sends a command a second, and
 //! hears of a message within seconds though its bell's link died in silence. Never does: acknowledge or give back a message
-//! on behalf of a worker that no longer holds it.
+//! on behalf of a worker that no longer holds it; leave a message with a worker that lives and does not know of it.
 
 mod consumer;
 mod feed;
 mod held;
 mod publish;
+mod reconcile;
+mod restore;
 mod scripts;
 mod shared;
 #[cfg(test)]
@@ -28,7 +30,7 @@ use self::{
     scripts::priorities,
     shared::{Shared, failure},
 };
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt, known::Suspects};
 use crate::{
     config::Config,
     store::{
@@ -64,7 +66,8 @@ impl RedisBroker {
             .wait_timeout(timeout)
             .build()
             .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;
-        Ok(Self { shared: Arc::new(Shared { link, waiters, limits: config.queues.clone(), held: Held::default() }) })
+        let (limits, held, suspects) = (config.queues.clone(), Held::default(), Suspects::default());
+        Ok(Self { shared: Arc::new(Shared { link, waiters, limits, held, suspects }) })
     }
 }
 
@@ -79,11 +82,11 @@ impl Broker for RedisBroker {
     }
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        self.shared.settle(&scripts::ACKNOWLEDGE, &receipts).await
+        self.shared.settle(&scripts::ACKNOWLEDGE, &receipts).await.map(drop)
     }
 
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        self.shared.settle(&scripts::RELEASE, &receipts).await
+        self.shared.settle(&scripts::RELEASE, &receipts).await.map(drop)
     }
 
     async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
@@ -95,11 +98,19 @@ impl Broker for RedisBroker {
         self.shared.link.run(&call).await.map_err(|error| failure(&error))
     }
 
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        self.shared.reconcile(worker).await
+    }
+
     async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
         let mut call = self.shared.call(&scripts::SWEEP);
         call.arg(worker.as_bytes()).arg(limit.min(BATCH));
         let taken = self.shared.take(worker, &call).await?;
         Ok(taken.into_iter().map(|delivery| Condemned { delivery, reason: DeadReason::Expired }).collect())
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        restore::restore(&self.shared, missing, living).await
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
@@ -114,6 +125,7 @@ fn refusal(error: StoreError) -> BrokerError {
     match error {
         StoreError::Refused { reason, .. } => BrokerError::Refused { broker: "redis", reason },
         StoreError::Unavailable { reason, .. } => BrokerError::Unavailable { broker: "redis", reason },
+        StoreError::Blocked { reason, .. } => BrokerError::Blocked { broker: "redis", reason },
         other => BrokerError::Unavailable { broker: "redis", reason: other.to_string() },
     }
 }

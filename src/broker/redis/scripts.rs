@@ -11,10 +11,12 @@ scripts! { "scripts/opening.lua":
     ACKNOWLEDGE = "scripts/acknowledge.lua";
     DEPTH = "scripts/depth.lua";
     FETCH = "scripts/fetch.lua";
+    HOLDS = "scripts/holds.lua";
     PUBLISH = "scripts/publish.lua";
     RECLAIM = "scripts/reclaim.lua";
     RELEASE = "scripts/release.lua";
     REREAD = "scripts/reread.lua";
+    RESTORE = "scripts/restore.lua";
     RING = "scripts/ring.lua";
     SWEEP = "scripts/sweep.lua";
 }

@@ -12,12 +12,13 @@ use super::{
     scripts::{Taken, priorities},
 };
 use crate::{
-    broker::{BrokerError, Delivery, Receipt},
+    broker::{BrokerError, Delivery, Receipt, known::Suspects},
     config::QueueLimits,
     store::redis::{
         link::Link,
         packed,
         script::{Call, Script},
+        trouble::Trouble,
     },
     task::{Queue, WorkerId},
 };
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) waiters: Pool,
     pub(super) limits: QueueLimits,
     pub(super) held: Held,
+    /// Priority and entry of what Redis says that we hold and nobody here knows of.
+    pub(super) suspects: Suspects<(u8, packed::Entry)>,
 }
 
 impl Shared {
@@ -38,23 +41,51 @@ impl Shared {
 
     /// Runs a script that moves messages into the worker's hands.
     pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        // Dropped after what was taken is known.
+        let _take = self.held.take();
         let deliveries = self.deliveries(worker, call).await?;
-        self.held.add(deliveries.iter().map(|delivery| &delivery.receipt));
+        self.held.add(&deliveries);
         Ok(deliveries)
     }
 
     /// What a worker's in-flight sets hold beyond what this process knows of.
     pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let _take = self.held.take();
         let mut lost = self.deliveries(worker, call).await?;
         lost.retain(|delivery| !self.held.contains(&delivery.receipt));
-        self.held.add(lost.iter().map(|delivery| &delivery.receipt));
+        self.held.add(&lost);
         Ok(lost)
     }
 
     async fn deliveries(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
-        let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| failure(&error))?;
+        let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| {
+            self.held.troubled();
+            failure(&error)
+        })?;
         let each = taken.into_iter().flat_map(|(entries, values)| entries.into_iter().zip(values));
-        Ok(each.filter_map(|(entry, value)| delivery(worker, &entry, &value.unwrap_or_default())).collect())
+        Ok(each.filter_map(|(entry, value)| self.delivery(worker, &entry, &value.unwrap_or_default())).collect())
+    }
+
+    /// A receipt's `tag` is the priority: it names the lists that the entry is on.
+    fn delivery(&self, worker: WorkerId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
+        let Some(message) = packed::unpack(entry, value) else {
+            let bytes = value.len();
+            tracing::error!(%worker, ?entry, bytes, "Redis holds a message that cannot be read; it is left there");
+            if let Ok(entry) = entry[..].try_into() {
+                self.held.set_aside(entry);
+            }
+            return None;
+        };
+        let receipt = Receipt {
+            queue: message.priority.queue(),
+            worker,
+            id: message.id,
+            generation: message.generation,
+            channel: 0,
+            tag: message.priority as u64,
+            known: Default::default(),
+        };
+        Some(Delivery { message, receipt })
     }
 
     /// Rings for whoever waits, if there is something to fetch. When it fails the connection is lost, and consumers
@@ -67,18 +98,18 @@ impl Shared {
         }
     }
 
-    /// Acknowledges or releases, with one script for each worker and priority.
-    pub(super) async fn settle(&self, script: &'static Script, receipts: &[Receipt]) -> Result<(), BrokerError> {
+    /// Acknowledges or releases, with one script for each worker and priority. Answers how many were there.
+    pub(super) async fn settle(&self, script: &'static Script, receipts: &[Receipt]) -> Result<u64, BrokerError> {
         let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
         let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
         self.held.remove(receipts);
-        for answer in answers {
+        let counts = answers.into_iter().map(|answer| {
             answer.map_err(|error| {
                 self.held.distrust();
                 failure(&error)
-            })?;
-        }
-        Ok(())
+            })
+        });
+        counts.sum()
     }
 
     fn settlement(&self, script: &'static Script, group: &[&Receipt]) -> Call {
@@ -107,27 +138,6 @@ fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
     groups
 }
 
-/// A receipt's `tag` is the priority: it names the lists that the entry is on.
-fn delivery(worker: WorkerId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
-    let Some(message) = packed::unpack(entry, value) else {
-        tracing::error!(%worker, ?entry, bytes = value.len(), "Redis holds a message that cannot be read; it is left there");
-        return None;
-    };
-    let receipt = Receipt {
-        queue: message.priority.queue(),
-        worker,
-        id: message.id,
-        generation: message.generation,
-        channel: 0,
-        tag: message.priority as u64,
-    };
-    Some(Delivery { message, receipt })
-}
-
-/// Out of memory, or out of disk for its file: Redis answers, but takes nothing.
 pub(super) fn failure(error: &RedisError) -> BrokerError {
-    match error.code() {
-        Some("OOM" | "MISCONF") => BrokerError::Blocked { broker: "redis", reason: error.to_string() },
-        _ => BrokerError::Unavailable { broker: "redis", reason: error.to_string() },
-    }
+    Trouble::of(error).into()
 }

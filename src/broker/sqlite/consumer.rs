@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::queue;
+use super::{held::Held, queue};
 use crate::{
     broker::{BrokerError, Consumer, Delivery, Receipt},
     store::sqlite::{Database, DatabaseError, Topic},
@@ -12,6 +12,7 @@ use crate::{
 
 pub(super) struct SqliteConsumer {
     database: Arc<Database>,
+    held: Arc<Held>,
     worker: WorkerId,
     queue: Queue,
     /// Rings when the queue has work; from the first wait on.
@@ -27,16 +28,17 @@ pub(super) struct SqliteConsumer {
 type Pending = futures::future::BoxFuture<'static, Result<Handout, DatabaseError>>;
 
 impl SqliteConsumer {
-    pub(super) fn new(database: Arc<Database>, worker: WorkerId, queue: Queue) -> Self {
-        let kept = Handout { database: database.clone(), deliveries: Vec::new() };
-        Self { database, worker, queue, bell: None, kept, pending: None, plenty: false }
+    pub(super) fn new(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue) -> Self {
+        let kept = Handout { database: database.clone(), held: held.clone(), deliveries: Vec::new() };
+        Self { database, held, worker, queue, bell: None, kept, pending: None, plenty: false }
     }
 
     /// Takes what is ready, which may be nothing. What a dropped call has taken stays with the consumer.
     async fn take(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
         if self.kept.deliveries.is_empty() {
+            let (database, held) = (&self.database, &self.held);
             let pending =
-                self.pending.get_or_insert_with(|| take(self.database.clone(), self.worker, self.queue, want));
+                self.pending.get_or_insert_with(|| take(database.clone(), held.clone(), self.worker, self.queue, want));
             let taken = pending.await;
             self.pending = None;
             self.kept.deliveries.append(&mut taken?.deliveries);
@@ -83,7 +85,9 @@ impl Consumer for SqliteConsumer {
         }
         let receipts = self.kept.receipts();
         if !receipts.is_empty() {
-            self.database.write(move |write| queue::release(write, &receipts)).await?;
+            let settled = receipts.clone();
+            self.database.write(move |write| queue::release(write, &settled)).await?;
+            self.held.remove(&receipts);
             self.kept.deliveries.clear();
         }
         Ok(())
@@ -91,20 +95,23 @@ impl Consumer for SqliteConsumer {
 }
 
 /// Not a borrow of the consumer: the answer may come after its `next` was dropped.
-fn take(database: Arc<Database>, worker: WorkerId, queue: Queue, want: usize) -> Pending {
+fn take(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue, want: usize) -> Pending {
     Box::pin(async move {
         let keeper = database.clone();
         let work = move |write: &mut crate::store::sqlite::Write<'_>| {
-            Ok(Handout { deliveries: queue::take(write, worker, queue, want)?, database: keeper })
+            let deliveries = queue::take(write, worker, queue, want)?;
+            held.add(&deliveries);
+            Ok(Handout { deliveries, held, database: keeper })
         };
         database.write(work).await
     })
 }
 
 /// Messages marked as held by a worker that has not got them yet. Wherever they are when the consumer goes (in a buffer,
-/// on the way from the writer), they go back to their queue.
+/// on the way from the writer), they go back to their queue; if that fails, with the next looks at what is held.
 struct Handout {
     deliveries: Vec<Delivery>,
+    held: Arc<Held>,
     database: Arc<Database>,
 }
 
@@ -118,6 +125,7 @@ impl Drop for Handout {
     fn drop(&mut self) {
         let receipts = self.receipts();
         if !receipts.is_empty() {
+            self.held.remove(&receipts);
             self.database.write_detached(move |write| queue::release(write, &receipts));
         }
     }

@@ -5,7 +5,9 @@
 //! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
 
 mod consumer;
+mod held;
 mod queue;
+mod restore;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +15,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::consumer::SqliteConsumer;
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt};
+use self::{consumer::SqliteConsumer, held::Held};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
 use crate::{
     config::{Config, QueueLimits},
     store::sqlite::Database,
@@ -24,6 +26,7 @@ use crate::{
 pub struct SqliteBroker {
     database: Arc<Database>,
     limits: QueueLimits,
+    held: Arc<Held>,
 }
 
 impl SqliteBroker {
@@ -33,7 +36,7 @@ impl SqliteBroker {
     }
 
     fn on(database: Arc<Database>, config: &Config) -> Self {
-        Self { database, limits: config.queues.clone() }
+        Self { database, limits: config.queues.clone(), held: Arc::default() }
     }
 }
 
@@ -48,19 +51,41 @@ impl Broker for SqliteBroker {
     }
 
     async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
-        Ok(Box::new(SqliteConsumer::new(self.database.clone(), worker, queue)))
+        Ok(Box::new(SqliteConsumer::new(self.database.clone(), self.held.clone(), worker, queue)))
     }
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        Ok(self.database.write(move |write| queue::ack(write.sql, &receipts)).await?)
+        let settled = receipts.clone();
+        let acknowledged = self.database.write(move |write| queue::ack(write.sql, &settled)).await;
+        // If it failed, they are given back, and dropped at their next claims.
+        self.held.remove(&receipts);
+        Ok(acknowledged?)
     }
 
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        Ok(self.database.write(move |write| queue::release(write, &receipts)).await?)
+        let settled = receipts.clone();
+        let released = self.database.write(move |write| queue::release(write, &settled)).await;
+        self.held.remove(&receipts);
+        Ok(released?)
     }
 
     async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
         Ok(self.database.write(move |write| queue::reclaim(write, worker)).await?)
+    }
+
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        if !self.held.is_due(worker) {
+            return Ok(0);
+        }
+        let holds = self.database.read(move |sql| queue::held_by(sql, worker)).await;
+        let lost = self.held.lost(worker, holds.inspect_err(|_| self.held.changed())?);
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        let count = lost.len() as u64;
+        let released = self.database.write(move |write| queue::release(write, &lost)).await;
+        released.inspect_err(|_| self.held.changed())?;
+        Ok(count)
     }
 
     async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
@@ -69,9 +94,26 @@ impl Broker for SqliteBroker {
         if expired.is_empty() {
             return Ok(Vec::new());
         }
-        let swept = self.database.write(move |write| queue::sweep(write, worker, &expired, limit)).await?;
+        let held = self.held.clone();
+        let swept = self.database.write(move |write| {
+            let swept = queue::sweep(write, worker, &expired, limit)?;
+            held.add(&swept);
+            Ok(swept)
+        });
+        let swept = swept.await?;
         let condemn = |delivery| Condemned { delivery, reason: DeadReason::Expired };
         Ok(swept.into_iter().map(condemn).collect())
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        let asked = missing.to_vec();
+        let rows = self.database.read(move |sql| restore::look(sql, &asked)).await?;
+        let had = |row: &restore::Row| restore::is_had(row, living);
+        let lost: Vec<_> = rows.iter().flatten().filter(|row| !had(row)).copied().collect();
+        if !lost.is_empty() {
+            self.database.write(move |write| restore::put_back(write, &lost)).await?;
+        }
+        Ok(rows.iter().map(|row| restore::found(row.as_ref(), row.as_ref().is_some_and(had))).collect())
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

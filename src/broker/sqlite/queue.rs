@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How the number of waiting messages changes, for each queue.
-type Changes = [i64; Queue::ALL.len()];
+pub(super) type Changes = [i64; Queue::ALL.len()];
 
 pub(super) fn publish(
     write: &mut Write<'_>,
@@ -98,6 +98,7 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
         generation: message.generation,
         channel: 0,
         tag: row.get(6)?,
+        known: Default::default(),
     };
     Ok(Delivery { message, receipt })
 }
@@ -166,6 +167,15 @@ pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Resu
     Ok(held as u64)
 }
 
+/// What is held in a worker's name, whoever knows of it.
+pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Vec<Receipt>> {
+    // What is held is little, all workers together: no index names its owners.
+    let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
+    let mut query = sql.prepare_cached(&query)?;
+    let rows = query.query_map([worker], |row| Ok(delivery(row, worker)?.receipt))?;
+    rows.collect()
+}
+
 /// The priorities whose first message has expired.
 pub(super) fn expired(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Priority>> {
     let mut expired = Vec::new();
@@ -214,7 +224,7 @@ pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {
 }
 
 /// Writes the depths, and wakes consumers where a queue was empty: one that waits has seen it empty.
-fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
+pub(super) fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
     let update = "UPDATE depths SET ready = ready + ?2 WHERE queue = ?1 RETURNING ready";
     for (queue, change) in Queue::ALL.into_iter().zip(*changes) {
         if change != 0 {

@@ -134,3 +134,19 @@ fn rules_that_can_be_reached_pass() {
     let late = report(&format!("{text}\n[[rules]]\ntiers=['free']\npriority='P6'"));
     assert!(late.contains("rules[4] = P6 (pool.toml:13): rules[3] matches every task"), "{late}");
 }
+
+#[test]
+fn a_token_for_some_tenants_is_held_to_them() {
+    let token = |name: &str, rest: &str| {
+        format!("[[api.tokens]]\nname = \"{name}\"\nsecret = \"env:ANY\"\nscopes = [\"enqueue\", \"admin\"]\n{rest}\n")
+    };
+    let text = [token("a\\u001fb", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")].concat();
+    let report = load(&text, &[("ANY", "0123456789abcdef0123")], &[]).unwrap_err().to_string();
+    for (key, rule) in [
+        ("api.tokens[0].name", "control characters"),
+        ("api.tokens[1].tenants", "every tenant"),
+        ("api.tokens[2].tenants[0]", "not empty"),
+    ] {
+        assert!(report.contains(key) && report.contains(rule), "{key}, {rule}:\n{report}");
+    }
+}

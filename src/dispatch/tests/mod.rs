@@ -2,6 +2,7 @@ mod classify;
 mod door;
 mod doubt;
 mod enqueue;
+mod lost;
 mod pool;
 mod properties;
 

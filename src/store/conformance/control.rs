@@ -102,3 +102,9 @@ pub(crate) async fn another_handle_sees_every_write(fixture: &dyn Fixture) {
         assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, Verdict::Drop);
     }
 }
+
+pub(crate) async fn a_probe_is_answered(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    store.probe().await.unwrap();
+    store.probe().await.unwrap();
+}

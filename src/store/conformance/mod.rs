@@ -142,6 +142,7 @@ macro_rules! suite {
             control::tokens_are_shared_and_refill,
             control::inv_1_totals_balance,
             control::another_handle_sees_every_write,
+            control::a_probe_is_answered,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
             survey::an_unreadable_record_costs_its_own_task_alone,

@@ -1,6 +1,6 @@
 //! The connection: shared, pipelined, mending itself; used by the store and by the broker on Redis.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, io, sync::Arc, time::Duration};
 
 use redis::{
     AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError,
@@ -16,6 +16,7 @@ use super::{
     pulse::{Pulse, Wire, is_doubtful},
     script::Call,
     server,
+    trouble::Trouble,
 };
 use crate::{config, store::StoreError};
 
@@ -29,6 +30,7 @@ pub(crate) struct Link {
     client: Client,
     wire: watch::Receiver<Wire>,
     doubted: watch::Sender<u64>,
+    lost: watch::Receiver<u64>,
     _pulse: Arc<AbortOnDropHandle<()>>,
     /// `{prefix}`: what every key starts with, and the hash tag that keeps them in one slot.
     base: Arc<str>,
@@ -48,12 +50,12 @@ impl Link {
             .set_pipeline_buffer_size(1024);
         let manager = ConnectionManager::new_with_config(client.clone(), options.clone());
         let manager = manager.await.map_err(|error| failure(&error))?;
-        let (doubted, doubts) = watch::channel(0);
+        let ((doubted, doubts), (losses, lost)) = (watch::channel(0), watch::channel(0));
         let (sender, wire) = watch::channel(Wire { number: 1, manager });
-        let pulse = Pulse { client: client.clone(), options, wire: sender, doubted: doubts };
+        let pulse = Pulse { client: client.clone(), options, wire: sender, doubted: doubts, lost: losses };
         let pulse = Arc::new(AbortOnDropHandle::new(tokio::spawn(pulse.keep())));
         let (base, timeout) = (base(&settings.prefix)?, settings.timeout);
-        let link = Self { client, wire, doubted, _pulse: pulse, base, timeout };
+        let link = Self { client, wire, doubted, lost, _pulse: pulse, base, timeout };
         server::check(&link).await?;
         Ok(link)
     }
@@ -73,16 +75,22 @@ impl Link {
     /// Sends one command.
     pub(crate) async fn send<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RedisError> {
         let Wire { number, mut manager } = self.wire.borrow().clone();
-        let answer = match command.query_async(&mut manager).await {
-            // The manager hands out the failure of an attempt to connect that may be long past. The command was not
-            // sent, so a second try, which awaits a fresh attempt, does nothing twice.
-            Err(error) if error.is_connection_refusal() => command.query_async(&mut manager).await,
-            answer => answer,
+        let answer = tokio::select! {
+            biased;
+            answer = ask(&mut manager, command) => answer,
+            () = self.lost(number) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         };
         if answer.as_ref().is_err_and(is_doubtful) {
             self.doubted.send_if_modified(|doubted| std::mem::replace(doubted, number.max(*doubted)) < number);
         }
         answer
+    }
+
+    /// Returns when this life of the link has died in silence.
+    async fn lost(&self, number: u64) {
+        if self.lost.clone().wait_for(|lost| *lost >= number).await.map(drop).is_err() {
+            pending().await
+        }
     }
 
     /// Runs a script. A server that does not know it (any more) gets its text.
@@ -107,18 +115,17 @@ impl Link {
     }
 }
 
-pub(crate) fn failure(error: &RedisError) -> StoreError {
-    let reason = error.to_string();
-    match (error.kind(), error.code()) {
-        (ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig, _)
-        | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => StoreError::Refused { store: "redis", reason },
-        (ErrorKind::UnexpectedReturnType | ErrorKind::Parse, _) | (_, Some("WRONGTYPE")) => {
-            StoreError::Corrupt { store: "redis", reason }
-        }
-        // An error inside a script: it met values that it did not write.
-        _ if reason.contains("user_script") => StoreError::Corrupt { store: "redis", reason },
-        _ => StoreError::Unavailable { store: "redis", reason },
+async fn ask<T: FromRedisValue>(manager: &mut ConnectionManager, command: &redis::Cmd) -> Result<T, RedisError> {
+    match command.query_async(manager).await {
+        // The manager hands out the failure of an attempt to connect that may be long past. The command was not sent, so
+        // a second try, which awaits a fresh attempt, does nothing twice.
+        Err(error) if error.is_connection_refusal() => command.query_async(manager).await,
+        answer => answer,
     }
+}
+
+pub(crate) fn failure(error: &RedisError) -> StoreError {
+    Trouble::of(error).into()
 }
 
 fn connect_timeout(timeout: Duration) -> Duration {

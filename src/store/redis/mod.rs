@@ -28,6 +28,7 @@ mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod trouble;
 mod workers;
 
 use std::{sync::OnceLock, time::Duration};

@@ -46,6 +46,8 @@ pub(super) struct Pulse {
     pub(super) wire: watch::Sender<Wire>,
     /// The highest number of a life on which a command failed doubtfully.
     pub(super) doubted: watch::Receiver<u64>,
+    /// The highest number of a life that died in silence: what was asked on it gets no answer any more.
+    pub(super) lost: watch::Sender<u64>,
 }
 
 enum Trouble {
@@ -59,12 +61,17 @@ impl Pulse {
             let trouble = self.trouble().await;
             let since = Instant::now();
             self.tell(&trouble);
+            let number = self.wire.borrow().number;
             self.replace().await;
             if let Trouble::Silent = trouble {
                 tracing::info!(server = %self.address(), waited = ?since.elapsed() + PULSE, "Redis answers again");
             }
-            // A server that takes no writes for long is not asked for a new link with every command.
+            // A server that takes no writes for long is not asked for a new link with every command; and one that only
+            // stood still may answer what it was asked before.
             sleep(PULSE).await;
+            if let Trouble::Silent = trouble {
+                self.lost.send_replace(number);
+            }
         }
     }
 

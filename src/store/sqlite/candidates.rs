@@ -11,7 +11,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::task::WorkerId;
+use crate::{private, task::WorkerId};
 
 /// The candidates of this store, and where all of them have their files.
 pub(super) struct Candidates {
@@ -41,8 +41,8 @@ impl Candidates {
     }
 
     fn locked(&self, who: WorkerId) -> io::Result<File> {
-        fs::create_dir_all(&self.folder)?;
-        let file = File::create(path(&self.folder, who))?;
+        private::folder(&self.folder)?;
+        let file = private::append(&path(&self.folder, who))?;
         file.try_lock()?;
         Ok(file)
     }

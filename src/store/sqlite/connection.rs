@@ -34,7 +34,7 @@ pub(super) fn create(path: &Path, synchronous: Synchronous) -> Result<Connection
     }
     // SQLite gives its other files the rights of this one. What is wrong with it SQLite says better.
     drop(private::append(path));
-    let mut sql = writer(path, synchronous).map_err(|error| DatabaseError::new(path, &error))?;
+    let mut sql = writer(path, synchronous).map_err(|error| DatabaseError::at_start(path, &error))?;
     migrate(&mut sql, path)?;
     Ok(sql)
 }

@@ -17,8 +17,8 @@ pub(crate) struct DatabaseError {
 enum Kind {
     /// It may work later.
     Unavailable,
-    /// The disk is full.
-    Full,
+    /// It can be read, and takes no writes: the disk is full, failing or read-only.
+    Blocked,
     /// What is in the file is not what was written.
     Corrupt,
     /// It will not work before somebody changes something.
@@ -33,13 +33,17 @@ impl DatabaseError {
                 Kind::Unavailable,
                 format!("{path} stayed locked for {PATIENCE:?}: another process writes for too long"),
             ),
-            (Some(ErrorCode::DiskFull), _) => (Kind::Full, format!("no space is left for {path}: free some")),
+            (Some(ErrorCode::DiskFull), _) => (Kind::Blocked, format!("no space is left for {path}: free some")),
+            (Some(ErrorCode::SystemIoFailure), _) => (
+                Kind::Blocked,
+                format!("the disk fails {path} ({error}): see the system's log, and whether it is full"),
+            ),
             (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => (
                 Kind::Corrupt,
                 format!("{path} is damaged or no database ({error}): move it away, or put a backup in its place"),
             ),
             (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied), _) => (
-                Kind::Refused,
+                Kind::Blocked,
                 format!("{path} cannot be written ({error}): check that the folder exists and belongs to this user"),
             ),
             (None, error) if is_unreadable(error) => {
@@ -50,12 +54,18 @@ impl DatabaseError {
         Self { kind, reason }
     }
 
+    /// The same for the first use of a file: a place where none can be made is a wrong setting, and nothing to wait for.
+    pub(super) fn at_start(path: &Path, error: &rusqlite::Error) -> Self {
+        let this = Self::new(path, error);
+        if this.kind == Kind::Blocked && !path.exists() { Self::refused(this.reason) } else { this }
+    }
+
     pub(super) fn refused(reason: String) -> Self {
         Self { kind: Kind::Refused, reason }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.kind == Kind::Full
+    pub(super) fn is_blocked(&self) -> bool {
+        self.kind == Kind::Blocked
     }
 
     /// For those who have waited for the file as long as anybody may.
@@ -81,7 +91,8 @@ impl From<DatabaseError> for StoreError {
     fn from(DatabaseError { kind, reason }: DatabaseError) -> Self {
         let store = "SQLite";
         match kind {
-            Kind::Unavailable | Kind::Full => Self::Unavailable { store, reason },
+            Kind::Unavailable => Self::Unavailable { store, reason },
+            Kind::Blocked => Self::Blocked { store, reason },
             Kind::Corrupt => Self::Corrupt { store, reason },
             Kind::Refused => Self::Refused { store, reason },
         }
@@ -93,7 +104,7 @@ impl From<DatabaseError> for BrokerError {
         let broker = "SQLite";
         match kind {
             Kind::Unavailable => Self::Unavailable { broker, reason },
-            Kind::Full => Self::Blocked { broker, reason },
+            Kind::Blocked => Self::Blocked { broker, reason },
             Kind::Corrupt | Kind::Refused => Self::Refused { broker, reason },
         }
     }

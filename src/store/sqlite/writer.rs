@@ -155,7 +155,7 @@ impl Writer {
     }
 
     fn note(&self, failure: &DatabaseError) {
-        if failure.is_full() {
+        if failure.is_blocked() {
             *self.failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(failure.clone());
         }
     }

@@ -87,6 +87,9 @@ impl WorkerStore for Office {
 #[async_trait]
 impl JournalStore for Office {
     async fn append(&self, _: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Blocked { store: "test", reason: "full".into() });
+        }
         self.journal.lock().unwrap().extend_from_slice(entries);
         Ok(())
     }
@@ -549,6 +552,24 @@ async fn a_worker_that_has_run_its_tasks_is_replaced() {
 async fn a_worker_that_leaks_is_replaced() {
     is_recycled(Recycle { max_tasks: None, max_memory: Some(1 << 20) }, (1, 2 << 20), "over_memory", "max_memory")
         .await;
+}
+
+/// And nobody waits for it meanwhile: the successor has long started.
+#[tokio::test]
+async fn what_people_must_know_is_written_as_soon_as_the_store_takes_it() {
+    let mut stage = Stage::with(WORKER, pool(1, "sh"));
+    let (_, pid) = stage.started().await;
+    stage.office.full.store(true, Ordering::SeqCst);
+    signal("-KILL", &pid);
+    stage.buried().await;
+    stage.started().await;
+    assert!(stage.office.journal.lock().unwrap().is_empty());
+    stage.office.full.store(false, Ordering::SeqCst);
+    while stage.office.journal.lock().unwrap().is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(stage.office.journal.lock().unwrap()[0].topic, Topic::Crash);
+    stage.end().await;
 }
 
 #[tokio::test]

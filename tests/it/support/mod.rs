@@ -7,6 +7,7 @@ mod api;
 mod balance;
 mod cli;
 mod ledger;
+mod lossy;
 mod process;
 mod proxy;
 mod server;
@@ -20,11 +21,12 @@ pub use self::{
     balance::balance,
     cli::Cli,
     ledger::{Entry, Event, Ledger},
+    lossy::LossyProxy,
     process::Process,
     proxy::Proxy,
     server::{Server, Servers, variable},
     settings::Settings,
-    system::System,
+    system::{System, clawpool},
 };
 
 /// Long enough for two slow cores that are busy with other tests; only a failing test waits this long.

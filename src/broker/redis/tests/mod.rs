@@ -30,6 +30,7 @@ impl Fixture for OnRedis {
 mod conformance {
     crate::broker::conformance::suite!(super::open);
 }
+mod lost;
 mod outage;
 mod own;
 mod silence;

@@ -30,7 +30,7 @@ impl Fixture for OnRedis {
     async fn garble(&self, id: TaskId) {
         let link = Link::open(&self.0.redis).await.unwrap();
         // Of each second task the state still looks right.
-        let bytes: &[u8] = if id.as_bytes()[15] % 2 == 0 { b"Q\0\0" } else { b"\x17 what is this?" };
+        let bytes: &[u8] = if id.as_bytes()[15].is_multiple_of(2) { b"Q\0\0" } else { b"\x17 what is this?" };
         let () = link.send(cmd("SET").arg(record::key(link.base(), id)).arg(bytes)).await.unwrap();
     }
 }
@@ -41,3 +41,4 @@ mod conformance {
 mod outage;
 mod own;
 mod silence;
+mod unwilling;

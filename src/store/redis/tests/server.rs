@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -65,6 +66,17 @@ impl Server {
     pub(crate) async fn start_again(&mut self) {
         self.process = launch(&self.folder, self.port, &self.options);
         self.answers().await;
+    }
+
+    /// The same, and it takes so many microseconds for each key that it reads.
+    pub(crate) fn start_slowly(&mut self, delay: u32) {
+        let delay = delay.to_string();
+        let options = [&self.options[..], &["--key-load-delay", &delay]].concat();
+        self.process = launch(&self.folder, self.port, &options);
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// One command, on a connection of its own.

@@ -1,6 +1,9 @@
 //! Links that die without a word, servers that do not answer, and a failover behind one address.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     outage::watched,
@@ -53,8 +56,12 @@ async fn until_due(store: Arc<RedisStore>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn due_tasks_are_seen_after_new_links_went_nowhere() {
     guarded(async {
-        let Pair { proxy, store, other, server: _server, .. } = pair().await;
-        let waiting = tokio::spawn(until_due(store));
+        let Pair { proxy, store, other, server, .. } = pair().await;
+        let waiting = tokio::spawn(until_due(store.clone()));
+        subscribed(&server).await;
+        looked(&server).await;
+        // The link keeps its order: with this answer, the one that the waiter looked for is here as well.
+        store.record(admission("any").message.id).await.unwrap();
         // The link, and the subscription again and again.
         proxy.swallow(3).await;
         proxy.clear();
@@ -93,6 +100,11 @@ async fn subscribed(server: &Server) {
     eventually(async || listed().await.is_some_and(|channels| !channels.is_empty())).await;
 }
 
+/// Until somebody has looked for due tasks: the only script so far, sent in full.
+async fn looked(server: &Server) {
+    eventually(async || server.commands().await.contains_key("eval")).await;
+}
+
 /// An entry of which no news came, as when a server dies between its writing and its telling.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wait_for_due_tasks_has_an_end_of_its_own() {
@@ -115,6 +127,23 @@ async fn a_link_without_an_answer_is_replaced() {
             proxy.silence();
             eventually(async || store.record(task.message.id).await.is_ok()).await;
         }
+    })
+    .await;
+}
+
+/// What was on its way need not wait for its own deadline once another link has answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_on_a_dead_link_fails_soon() {
+    guarded(async {
+        let server = Server::start(&[]).await;
+        let proxy = Proxy::before(&server).await;
+        let config = proxy.config(server.config(Config::default()));
+        let store = RedisStore::open(&config).await.unwrap();
+        proxy.silence();
+        let since = Instant::now();
+        let error = store.record(admission("a").message.id).await.unwrap_err();
+        println!("{error}, after {:?}", since.elapsed());
+        assert!(error.is_retryable() && since.elapsed() < config.redis.timeout / 2, "{error}");
     })
     .await;
 }

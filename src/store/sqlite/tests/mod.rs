@@ -1,6 +1,7 @@
 //! The suite, and what only a file can do wrong.
 
 mod database;
+mod full;
 mod memory;
 mod waits;
 
