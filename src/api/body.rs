@@ -9,7 +9,7 @@ use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 use super::{Api, decode, error::ApiError};
@@ -45,6 +45,8 @@ pub(super) struct Body {
 const LONGEST: usize = 64 << 20;
 /// Longer bodies have a room of their own, so that they keep nobody's single tasks out.
 const SHORT: usize = 1 << 20;
+/// How long a body waits for others to be done.
+const TURN: Duration = Duration::from_secs(5);
 /// A body that is not whole by then holds memory for nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// In each such span a body must be whole, or grow by this much.
@@ -71,12 +73,15 @@ impl Room {
         Self { short: room(64 * SHORT), long: room(2 * LONGEST) }
     }
 
-    /// Room for a body of this length.
-    fn share(&self, length: usize) -> Result<Share, ApiError> {
+    /// Room for a body of this length. Until there is some, the body stays with its sender, which is soon stopped by the
+    /// network: it has to send nothing twice, as after a refusal.
+    async fn share(&self, length: usize) -> Result<Share, ApiError> {
         let room = if length <= SHORT { &self.short } else { &self.long };
         let share = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
-        let taken = Arc::clone(room).try_acquire_many_owned(share);
-        taken.map_err(|_| ApiError::busy("CP-1403", "too many long requests at once: send this one again"))
+        match timeout(TURN, Arc::clone(room).acquire_many_owned(share)).await {
+            Ok(Ok(share)) => Ok(share),
+            _ => Err(ApiError::busy("CP-1403", "too many long requests at once: send this one again")),
+        }
     }
 }
 
@@ -90,7 +95,7 @@ impl Unread {
             return Err(ApiError::too_large(limit));
         }
         // One that does not say how long it will be is taken for a short one until it is longer.
-        let mut share = api.room.share(announced.unwrap_or(SHORT).min(limit))?;
+        let mut share = api.room.share(announced.unwrap_or(SHORT).min(limit)).await?;
         let mut pieces = self.0.into_body().into_data_stream();
         let (mut body, mut pace) = (Pieces::default(), Pace::new());
         while let Some(piece) = pace.next(&mut pieces, body.length()).await? {
@@ -99,7 +104,7 @@ impl Unread {
                 return Err(ApiError::too_large(limit));
             }
             if announced.is_none() && body.length() <= SHORT && length > SHORT {
-                share = api.room.share(limit)?;
+                share = api.room.share(limit).await?;
             }
             body.add(piece);
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use reqwest::Method;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -56,19 +57,15 @@ async fn who_may_not_enqueue_is_refused_before_a_body_has_room() {
 async fn long_bodies_keep_no_short_ones_out_and_must_come_in_time() {
     let server = Server::cut_off(guarded()).await;
     let mut halves = Vec::new();
-    // As many as there is room for wait for their ends; the next one is told to come again.
-    let refused = loop {
-        let mut long = half(&server, "one-enqueue-token", 64 << 20).await;
-        if timeout(Duration::from_millis(500), long.fill_buf()).await.is_ok() {
-            break status(&mut long).await;
-        }
-        halves.push(long);
-    };
-    assert_eq!(refused, "HTTP/1.1 503 Service Unavailable");
-    assert!((1..=4).contains(&halves.len()), "{}", halves.len());
-    assert!(is_let_in(&server).await);
-    for half in &mut halves {
-        assert_eq!(status(half).await, "HTTP/1.1 408 Request Timeout");
+    for _ in 0..5 {
+        halves.push(half(&server, "one-enqueue-token", 64 << 20).await);
     }
+    let ends = join_all(halves.iter_mut().map(status));
+    let (ends, let_in) = tokio::join!(ends, is_let_in(&server));
+    assert!(let_in);
+    // Those that had room and did not use it, and those that waited for it in vain.
+    let count = |end: &str| ends.iter().filter(|status| status.as_str() == end).count();
+    let (late, busy) = (count("HTTP/1.1 408 Request Timeout"), count("HTTP/1.1 503 Service Unavailable"));
+    assert!(late >= 1 && busy >= 1 && late + busy == 5, "{ends:?}");
     server.stop().await;
 }

@@ -108,9 +108,9 @@ fn rules_that_can_be_reached_pass() {
 #[test]
 fn a_token_for_some_tenants_is_held_to_them() {
     let token = |name: &str, rest: &str| {
-        format!("[[api.tokens]]\nname = {name:?}\nsecret = \"env:ANY\"\nscopes = [\"enqueue\", \"admin\"]\n{rest}\n")
+        format!("[[api.tokens]]\nname = \"{name}\"\nsecret = \"env:ANY\"\nscopes = [\"enqueue\", \"admin\"]\n{rest}\n")
     };
-    let text = [token("a\u{1f}b", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")].concat();
+    let text = [token("a\\u001fb", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")].concat();
     let report = load(&text, &[("ANY", "0123456789abcdef0123")], &[]).unwrap_err().to_string();
     for (key, rule) in [
         ("api.tokens[0].name", "control characters"),
