@@ -16,6 +16,14 @@ up *args:
 servers:
     tests/run --servers-only
 
+# Faults injected into running pools, against an outside ledger: `just campaign --seed 2`, `just campaign --soak 20m`.
+campaign *args:
+    tests/campaign/run {{args}}
+
+# Every decoder at a door: `just fuzz 600`.
+fuzz *args:
+    tests/fuzz/run {{args}}
+
 # The Windows programs, under Wine (Debian; installs what it needs).
 windows *checks:
     tests/windows/run {{checks}}

@@ -20,7 +20,7 @@ use std::{
 use crate::task::{TaskId, Timestamp};
 
 /// Everybody has been started again by then, in the usual case.
-const BUDGET: Duration = Duration::from_millis(1250);
+const BUDGET: Duration = Duration::from_millis(1500);
 
 /// What a worker needs to start, and somewhat more.
 const RISE: Duration = Duration::from_millis(750);

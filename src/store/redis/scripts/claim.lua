@@ -38,7 +38,7 @@ local function suspects_here()
 end
 
 -- As `retry::hold`, with its numbers: how long a task of a dead worker has yet to wait.
-local STEP, BUDGET, QUICK, TURN, PATIENCE, ALONE = 250, 1250, 5, 500, 750, 15
+local STEP, BUDGET, QUICK, TURN, PATIENCE, ALONE = 250, 1500, 5, 500, 750, 15
 local function apart(c)
   local probation = STEP * math.max(math.floor(c / 256) % 256, 1)
   return (deaths(c) > QUICK or deaths(c) > 1 and probation <= BUDGET) and probation or 0
