@@ -3,7 +3,7 @@
 //! A worker that dies takes all its tasks along, and does not say which of them killed it. So its death is shared out:
 //! one whole for a task that ran alone, a part for each of many. Those who died before share it among themselves; a task
 //! is poison when it bears more than all the deaths but one that it is allowed, by itself with its third. A bystander
-//! bears no more than half of any death, and hardly comes so far.
+//! of one poison task bears at most half of each death; of several, this keeps it alive as a rule, and is not proved.
 //!
 //! Doubt closes in on the one that kills, as in a group test. After a first death everybody starts again at once. After
 //! another one those who had only just started begin first, in batches so far apart that the next death tells them apart,
