@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::world::Composition;
+use super::world::Composition;
 
 /// Injects faults into running pools and holds an outside ledger against what the pools say.
 #[derive(Clone, Debug, Parser)]

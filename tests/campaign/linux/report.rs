@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 
-use crate::{
+use super::{
     campaign::{self, Outcome},
     options::Options,
 };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use crate::world::World;
+use super::world::World;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vitals {

@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::{effects::Run, load::Told, support::Api, world::World};
+use super::{effects::Run, load::Told, support::Api, world::World};
 
 /// After the last fault, every task that was accepted is final within this time.
 const PATIENCE: Duration = Duration::from_secs(60);

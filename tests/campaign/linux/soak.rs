@@ -9,7 +9,7 @@ use futures::future::join_all;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
+use super::{
     campaign,
     options::Options,
     plan::Plan,

@@ -9,7 +9,7 @@ use std::{
 use clap::ValueEnum;
 use tempfile::TempDir;
 
-use crate::{
+use super::{
     clock::Clock,
     disk::Disk,
     effects::Effects,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
-use crate::{
+use super::{
     support::Settings,
     world::{Composition, World},
 };

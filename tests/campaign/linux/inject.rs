@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use clawpool::task::TaskId;
 
-use crate::{
+use super::{
     fault::{Action, Fault},
     link::{Link, Weather},
     program::{descendants, signal},

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use crate::{
+use super::{
     inject::Killed,
     load::{DELAY, LANES, Load},
 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use crate::{
+use super::{
     fault::{Action, Fault},
     world::Composition,
 };

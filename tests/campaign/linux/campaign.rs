@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::{
+use super::{
     options::Options,
     plan::Plan,
     recovery::{self, Recovery},

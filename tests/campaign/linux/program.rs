@@ -4,7 +4,7 @@ use std::{collections::HashSet, process::ExitStatus};
 
 use tokio::process::Command;
 
-use crate::support::Process;
+use super::support::Process;
 
 pub struct Program {
     pub name: String,
