@@ -93,8 +93,8 @@ pub(super) fn asked_for(asked: &CancellationToken, what: &str) -> Result<(), Fai
     Err(Failure::failed(format_args!("{what} has ended though nobody asked it to: start it again, and see its log")))
 }
 
-/// Servers that are there answer sooner; until then whoever asks waits.
-const SOON: Duration = Duration::from_millis(500);
+/// Servers that are there answer sooner, also on a busy machine. Until then a request waits.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Connects, and tells whoever asks meanwhile what it waits for.
 async fn connected(

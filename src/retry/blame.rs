@@ -93,10 +93,6 @@ impl Suspicion {
         WHOLE * most.saturating_sub(1)
     }
 
-    pub const fn with_crashes(self, crashes: u32) -> Self {
-        Self { crashes, ..self }
-    }
-
     fn probation(self) -> Duration {
         STEP * u32::from(self.probation.max(1))
     }
@@ -114,15 +110,15 @@ impl Suspicion {
         if matters { probation } else { Duration::ZERO }
     }
 
-    /// One number for a record: eight bits of crashes, eight of probation, four of doubt, the rest blame.
+    /// One number for a store, beside the crashes: eight bits that mean nothing, eight of probation, four of doubt, the
+    /// rest blame.
     pub fn packed(self) -> u32 {
-        let low = self.crashes.min(0xff) | u32::from(self.probation) << 8;
-        low | u32::from(self.doubt.min(ALONE)) << 16 | self.blame.min(0xfff) << 20
+        u32::from(self.probation) << 8 | u32::from(self.doubt.min(ALONE)) << 16 | self.blame.min(0xfff) << 20
     }
 
-    pub const fn unpacked(number: u32) -> Self {
+    pub const fn unpacked(crashes: u32, number: u32) -> Self {
         let (probation, doubt) = ((number >> 8) as u8, (number >> 16) as u8 & ALONE);
-        Self { crashes: number & 0xff, blame: number >> 20, doubt, probation }
+        Self { crashes, blame: number >> 20, doubt, probation }
     }
 }
 

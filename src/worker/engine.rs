@@ -84,8 +84,9 @@ impl Engine {
             Event::Ruled(ruled) => self.on_ruled(ruled),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
-                // A hung job was settled before; its slot counts as lost.
-                if self.running.remove(&job.task.id).is_some() {
+                // A hung job was settled before; its slot counts as lost, and the task may run in another one by now.
+                if self.running.get(&job.task.id).is_some_and(|(its, _)| *its == slot) {
+                    self.running.remove(&job.task.id);
                     self.arbiter.freed(job.queue());
                     self.pace.finished();
                     let outcome = outcome::of(&job, result, &self.retries, self.result_limit);
@@ -124,14 +125,18 @@ impl Engine {
     pub fn on_orders(&mut self, orders: Orders) {
         for (ids, why) in [(orders.cancel, Stop::Cancelled), (orders.lost, Stop::Lost)] {
             for id in &ids {
-                let running = self.running.get(id).map(|(_, job)| &**job);
-                running.or_else(|| self.line.find(*id)).into_iter().for_each(|job| job.stop(why));
+                self.here(*id).into_iter().for_each(|job| job.stop(why));
             }
         }
         self.pause(orders.paused);
         if orders.drain {
             self.drain();
         }
+    }
+
+    /// The claimed task that runs here, or waits for a slot.
+    pub(super) fn here(&self, id: TaskId) -> Option<&Job> {
+        self.running.get(&id).map(|(_, job)| &**job).or_else(|| self.line.find(id))
     }
 
     /// When [`Engine::on_time`] has something to do next.

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     claim::Ruling,
     engine::{Engine, Event},
+    job::{Job, Stop},
     stop::Phase,
     throttle::Throttle,
 };
@@ -30,8 +31,10 @@ impl Engine {
             self.arbiter.set_ahead(self.pace.claims(self.settings.slots.into()));
             // P0 and P1 have calls to the store of their own, so that they wait for no larger batch of others.
             let (urgent, others) = self.picked();
-            self.claim(urgent, true);
-            self.claim(others, false);
+            for (batch, critical) in [(urgent, true), (others, false)] {
+                let fresh = self.put_off_again(batch);
+                self.claim(fresh, critical);
+            }
             self.set_demand();
         }
         for queue in Queue::ALL {
@@ -51,10 +54,31 @@ impl Engine {
             match job {
                 // Its claim was under way when the pause came.
                 Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
+                Some(job) if self.gave_up_for(&job) => self.release(vec![job]),
                 Some(job) => self.line.join(job),
                 None => self.arbiter.freed(queue),
             }
         }
+    }
+
+    /// Whether the worker has this task already. Then that claim is lost, as this later one shows: it ended with the
+    /// worker's lease, and the worker lives all the same.
+    fn gave_up_for(&self, job: &Job) -> bool {
+        // Nobody looks through the line for what nobody died with.
+        let earlier = if job.crashes > 0 { self.here(job.task.id) } else { None };
+        earlier.inspect(|earlier| earlier.stop(Stop::Lost)).is_some()
+    }
+
+    /// Messages of tasks that still run here wait until that has ended. Answers the others.
+    fn put_off_again(&mut self, batch: Vec<Delivery>) -> Vec<Delivery> {
+        let runs = |delivery: &Delivery| self.running.contains_key(&delivery.receipt.id);
+        if !batch.iter().any(runs) {
+            return batch;
+        }
+        let (again, fresh): (Vec<_>, Vec<_>) = batch.into_iter().partition(runs);
+        again.iter().for_each(|delivery| self.arbiter.freed(delivery.receipt.queue));
+        tokio::spawn(self.claimer.clone().put_off(again));
+        fresh
     }
 
     fn claim(&mut self, batch: Vec<Delivery>, critical: bool) {
@@ -125,7 +149,7 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::{super::parts::Parts, *};
@@ -137,7 +161,7 @@ mod tests {
         worker::Registry,
     };
 
-    fn delivery(priority: Priority) -> Delivery {
+    pub fn delivery(priority: Priority) -> Delivery {
         let message = message(priority);
         let (id, queue) = (message.id, priority.queue());
         Delivery {
@@ -152,6 +176,10 @@ mod tests {
                 known: Default::default(),
             },
         }
+    }
+
+    pub fn ruled(rulings: Vec<Ruling>) -> Ruled {
+        Ruled { rulings, critical: false, took: Duration::ZERO }
     }
 
     #[tokio::test]

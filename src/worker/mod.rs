@@ -34,6 +34,8 @@ mod slots;
 mod stop;
 mod throttle;
 mod trouble;
+#[cfg(test)]
+mod twice_tests;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

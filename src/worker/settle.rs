@@ -60,12 +60,12 @@ impl Settler {
         for (ended, accepted) in batch.into_iter().zip(accepted) {
             let receipt = ended.job.delivery.receipt.clone();
             let released = matches!(ended.outcome, Outcome::Released);
-            // A release goes back also when it was refused: that may be the second answer, after a first one was lost.
-            // If somebody else has the task, its claim drops the surplus message.
-            if released {
-                back.push(receipt)
-            } else {
+            // Only who ended the task may end its message: what was refused goes back. The message may be the one that
+            // brings the task to its next run, also to this worker. If the task is over, the next claim drops it.
+            if accepted && !released {
                 done.push(receipt)
+            } else {
+                back.push(receipt)
             }
             if !accepted && !released {
                 let id = ended.job.task.id;

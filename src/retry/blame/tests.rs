@@ -224,11 +224,11 @@ fn a_suspicion_keeps_in_a_record() {
         Suspicion { crashes: 3, blame: 140, doubt: 15, probation: 120 },
         Suspicion { crashes: 255, blame: 4095, doubt: 1, probation: 255 },
     ] {
-        assert_eq!(Suspicion::unpacked(suspicion.packed()), suspicion);
+        assert_eq!(Suspicion::unpacked(suspicion.crashes, suspicion.packed()), suspicion);
     }
     assert_eq!(
-        Suspicion::unpacked(2),
+        Suspicion::unpacked(2, 0),
         Suspicion { crashes: 2, ..Suspicion::default() },
-        "as a count of crashes was kept"
+        "an earlier version counted crashes alone"
     );
 }

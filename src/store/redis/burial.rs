@@ -27,7 +27,7 @@ struct Row {
     known: bool,
 }
 
-const ROW: usize = 37;
+const ROW: usize = 41;
 
 impl RedisStore {
     /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
@@ -51,6 +51,7 @@ impl RedisStore {
             }
             list.put_slice(row.id.as_bytes());
             list.put_u64(row.token);
+            list.put_u32(sentence.suspicion.crashes);
             list.put_u32(sentence.suspicion.packed());
             list.put_u64((now + sentence.wait).as_millis());
         }
@@ -71,11 +72,13 @@ fn rows(mut bytes: Bytes) -> Result<Vec<Row>, StoreError> {
     while bytes.has_remaining() {
         let mut id = [0; 16];
         bytes.copy_to_slice(&mut id);
+        let (token, started) = (bytes.get_u64(), Timestamp::from_millis(bytes.get_u64()));
+        let (crashes, suspicion) = (bytes.get_u32(), bytes.get_u32());
         rows.push(Row {
             id: TaskId::from_bytes(id),
-            token: bytes.get_u64(),
-            started: Timestamp::from_millis(bytes.get_u64()),
-            suspicion: Suspicion::unpacked(bytes.get_u32()),
+            token,
+            started,
+            suspicion: Suspicion::unpacked(crashes, suspicion),
             known: bytes.get_u8() == 1,
         });
     }

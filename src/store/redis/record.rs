@@ -7,7 +7,6 @@ use redis::cmd;
 
 use super::{RedisStore, corrupt, cursor::Cursor, link, scripts};
 use crate::{
-    retry::Suspicion,
     store::{Admission, Page, Record, RecordFilter, StoreError},
     task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId},
 };
@@ -86,7 +85,7 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
         bytes.try_copy_to_slice(&mut [0; 4]).ok()?;
         let priority = Priority::from_index(bytes.try_get_u8().ok()?.into())?;
         let mut count = || bytes.try_get_u32().ok();
-        let (generation, attempt, suspicion) = (count()?, count()?, count()?);
+        let (generation, attempt, crashes) = (count()?, count()?, count()?);
         let mut time = || bytes.try_get_u64().ok();
         let (enqueued, _expires, started, finished, due) = (time()?, time()?, time()?, time()?, time()?);
         let _token = time()?;
@@ -109,7 +108,7 @@ pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError>
             enqueued_by,
             state: state(letter.encode_utf8(&mut [0; 4])).ok()?,
             attempt,
-            crashes: Suspicion::unpacked(suspicion).crashes,
+            crashes,
             generation,
             enqueued_at: Timestamp::from_millis(enqueued),
             started_at: (started > 0).then(|| Timestamp::from_millis(started)),

@@ -117,5 +117,5 @@ pub(crate) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 
 /// From a count of crashes and the column after it, which older records have empty.
 pub(super) fn suspicion(row: &Row<'_>, index: usize) -> rusqlite::Result<Suspicion> {
-    Ok(Suspicion::unpacked(row.get(index + 1)?).with_crashes(row.get(index)?))
+    Ok(Suspicion::unpacked(row.get(index)?, row.get(index + 1)?))
 }

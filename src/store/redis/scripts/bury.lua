@@ -1,12 +1,13 @@
--- ARGV: the task that is to start alone, or '', and in one string of each task of a dead worker: id, token, suspicion, and
--- when it may start again. What is held for the dead worker comes back then.
+-- ARGV: the task that is to start alone, or '', and in one string of each task of a dead worker: id, token, crashes,
+-- suspicion, and when it may start again. What is held for the dead worker comes back then.
 local list, at = ARGV[2], 1
 while at <= #list do
-  local id, token, c, due, following = struct.unpack('>c16I8I4I8', list, at)
+  local id, token, crashes, suspicion, due, following = struct.unpack('>c16I8I4I4I8', list, at)
   local r = read(id)
   if r and r.s == 'R' and r.t == token and not buried(r) then
-    r.c, r.d = c, math.max(due, r.b + 1)
+    r.c, r.d = crashes, math.max(due, r.b + 1)
     write(id, r)
+    redis.call('SET', suspected(id), suspicion, 'PX', SUSPICION_KEPT)
     local e = entry(id, r.g)
     local planned = redis.call('ZSCORE', SCHEDULE, e)
     if planned and tonumber(planned) > r.d then enter(e, r.d, redis.call('HGET', SCHEDULED, e)) end

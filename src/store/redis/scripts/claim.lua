@@ -17,12 +17,21 @@ local claimed = {}
 
 local function run(id, r)
   last = last + 1
-  say(blame(r.c) > poison and r.s == 'R' and 'P' or 'R', last, deaths(r.c))
+  say(r.s == 'R' and blame(id, r) > poison and 'P' or 'R', last, r.c)
   if r.m then tell(r, '') end
   r.d = r.s == 'R' and math.min(r.d, now) or 0
   r.s, r.w, r.q, r.t, r.b, r.z = 'R', me, ticket, last, now, false
   write_kept(id, r)
   claimed[#claimed + 1] = id
+end
+
+-- As `retry::hold`, with its numbers: how long a task of a dead worker has yet to wait.
+local STEP, BUDGET, QUICK, TURN, PATIENCE, ALONE = 250, 1500, 5, 500, 750, 15
+local function suspect(id, r)
+  local n = suspicion(id, r)
+  local probation = STEP * math.max(math.floor(n / 256) % 256, 1)
+  local matters = r.c > QUICK or r.c > 1 and probation <= BUDGET
+  return { b = r.b, d = r.d, apart = matters and probation or 0, alone = math.floor(n / 65536) % 16 == ALONE and r.c > 1 }
 end
 
 -- What this worker runs of the tasks that workers died with.
@@ -32,18 +41,10 @@ local function suspects_here()
   suspects = {}
   for _, id in ipairs(redis.call('SMEMBERS', claims(me))) do
     local r = read(id)
-    if r and r.s == 'R' and r.w == me and r.c > 0 then suspects[#suspects + 1] = r end
+    if r and r.s == 'R' and r.w == me and r.c > 0 then suspects[#suspects + 1] = suspect(id, r) end
   end
   return suspects
 end
-
--- As `retry::hold`, with its numbers: how long a task of a dead worker has yet to wait.
-local STEP, BUDGET, QUICK, TURN, PATIENCE, ALONE = 250, 1500, 5, 500, 750, 15
-local function apart(c)
-  local probation = STEP * math.max(math.floor(c / 256) % 256, 1)
-  return (deaths(c) > QUICK or deaths(c) > 1 and probation <= BUDGET) and probation or 0
-end
-local function alone(c) return math.floor(c / 65536) % 16 == ALONE and deaths(c) > 1 end
 
 local function somebody_waits_alone()
   local id = redis.call('GET', base .. ':alone')
@@ -51,19 +52,19 @@ local function somebody_waits_alone()
   return r and buried(r)
 end
 
-local function hold(r)
+local function hold(id, r)
   if r.d > now + 1 then return r.d - now end
-  local here, overdue, longest = suspects_here(), now - r.d, 0
+  local this, here, overdue, longest = suspect(id, r), suspects_here(), now - r.d, 0
   if overdue < PATIENCE then
-    if alone(r.c) then
+    if this.alone then
       if #here > 0 then return STEP / 2 end
     elseif #here == 0 and somebody_waits_alone() then
       return STEP / 2
     end
   end
   for _, other in ipairs(here) do
-    if alone(other.c) or overdue < TURN and math.abs(other.d - r.d) >= apart(r.c) then
-      longest = math.max(longest, other.b + apart(other.c) - now)
+    if other.alone or overdue < TURN and math.abs(other.d - r.d) >= this.apart then
+      longest = math.max(longest, other.b + other.apart - now)
     end
   end
   return longest
@@ -82,7 +83,7 @@ local function holds(owner)
 end
 
 local function contend(id, r)
-  if r.w == me and r.q == ticket then return say(blame(r.c) > poison and 'P' or 'R', r.t, deaths(r.c)) end
+  if r.w == me and r.q == ticket then return say(blame(id, r) > poison and 'P' or 'R', r.t, r.c) end
   local left = holds(r.w)
   if left > 0 then return say('H', left, 0) end
   if not buried(r) then return say('O', 0, 0) end
@@ -92,12 +93,12 @@ local function contend(id, r)
     return say('D', 0, 0)
   end
   -- Poison starts no more, so it need not wait.
-  local wait = blame(r.c) > poison and 0 or hold(r)
+  local wait = blame(id, r) > poison and 0 or hold(id, r)
   if wait > 0 then return say('H', wait, 0) end
   order(r.w, 'l', id)
   local here = suspects_here()
   run(id, r)
-  here[#here + 1] = r
+  here[#here + 1] = suspect(id, r)
 end
 
 -- The store was set back and the broker was not: the message knows better.

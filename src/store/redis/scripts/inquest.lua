@@ -1,6 +1,6 @@
 -- ARGV: worker, or '' for the one that ran a task; that task; '1' to end its lease. A stranger stays one.
--- Answers the time, the worker's last beat, and in one string what it runs, of each task: id, token, start, suspicion, and
--- 1 where this death is known already.
+-- Answers the time, the worker's last beat, and in one string what it runs, of each task: id, token, start, crashes,
+-- suspicion, and 1 where this death is known already.
 local me, id = ARGV[1], ARGV[2]
 local ids = {}
 if me == '' then
@@ -16,7 +16,7 @@ local rows = {}
 for _, claimed in ipairs(ids) do
   local r = read(claimed)
   if r and r.s == 'R' and r.w == me then
-    rows[#rows + 1] = struct.pack('>c16I8I8I4B', claimed, r.t, r.b, r.c, bit(buried(r)))
+    rows[#rows + 1] = struct.pack('>c16I8I8I4I4B', claimed, r.t, r.b, r.c, suspicion(claimed, r), bit(buried(r)))
   end
 end
 return { now, tonumber(redis.call('HGET', worker(me), 'y')) or now, table.concat(rows) }

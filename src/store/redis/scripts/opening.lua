@@ -15,13 +15,14 @@ local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task
 local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
 local ASIDE = base .. ':xs'             -- list: ids of records that were set aside and that nobody was told of
 local ASIDE_KEPT = 2592000000           -- 30 days: what was set aside can be looked at this long
+local SUSPICION_KEPT = 604800000        -- as long as a worker's claims
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
 
 -- One task is a string: a head of fixed length, which is all that most steps need, then a tail.
 -- Head: s state, z cancel was asked for, o somebody waits for its end, u it has a unique key, m it told of its progress,
 -- p priority, g generation, a attempts failed, c crashes, e enqueued, x expires, b started, f finished, d due (0: not), t token,
--- q ticket, w worker. Of a task that workers died with, c is what `retry::Suspicion` packs, and d, while it runs, when it
--- was to start again: later than b until it has. Tail: kind, whose (tenant, and after \30 the token that enqueued it),
+-- q ticket, w worker. Of a task that workers died with, d is, while it runs, when it was to start again: later than b until
+-- it has. Tail: kind, whose (tenant, and after \30 the token that enqueued it),
 -- unique key with what it counts within, progress, result, failure ('': none).
 local HEAD, TAIL_AT = '>c1BBBBBI4I4I4I8I8I8I8I8I8I4c16', 87
 local TAIL = '>I4c0I4c0I4c0I4c0I4c0I4c0'
@@ -32,6 +33,7 @@ local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
 local function aside(id) return base .. ':x:' .. id end
+local function suspected(id) return base .. ':y:' .. id end -- what `retry::Suspicion` packs; nothing: no more than crashes
 local function journal(topic) return base .. ':j:' .. topic end
 local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
@@ -220,9 +222,10 @@ local function count_up()
   if next(counts) then redis.call('PEXPIRE', bucket, 120000) end
 end
 
--- What `retry::Suspicion` packs into one number.
-local function deaths(c) return c % 256 end
-local function blame(c) return math.floor(c / 1048576) end
+-- Of a task that workers died with. It is no part of the record, so that workers of an earlier version, which know a
+-- record's crashes alone, count on from them.
+local function suspicion(id, r) return r.c > 0 and tonumber(redis.call('GET', suspected(id))) or 0 end
+local function blame(id, r) return math.floor(suspicion(id, r) / 1048576) end
 
 -- A task of a dead worker: it is known who answers for the death, and when it may start again.
 local function buried(r) return r.s == 'R' and r.d > r.b end

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     store::{
         Admission, Admitted, Claim, Claimed, ControlStore, End, Settlement, StoreError, TaskStore, Verdict,
-        conformance::message,
+        WorkerStore, conformance::message,
     },
     task::{Message, Payload, Priority, Queue, TaskId, WorkerId},
 };
@@ -104,6 +104,23 @@ async fn inv_2_tokens_rise_past_a_lost_counter() {
     let first = claim(&store, worker, &admission("a")).await;
     link.send::<i64>(cmd("DEL").arg(format!("{}:token", link.base()))).await.unwrap();
     assert!(claim(&store, worker, &admission("b")).await.token > first.token);
+}
+
+/// Workers of an earlier version read a record's crashes as a number and compare it with a limit of three.
+#[tokio::test]
+async fn inv_3_a_record_counts_crashes_as_earlier_versions_read_them() {
+    let (_, store, link) = opened().await;
+    let task = admission("a");
+    let crashes = async || -> u32 {
+        let record: Vec<u8> = link.send(cmd("GET").arg(record::key(link.base(), task.message.id))).await.unwrap();
+        u32::from_be_bytes(record[14..18].try_into().unwrap())
+    };
+    for died in 1..=2 {
+        let worker = WorkerId::new();
+        claim(&store, worker, &task).await;
+        assert_eq!(store.bury(worker).await.unwrap(), [task.message.id]);
+        assert_eq!(crashes().await, died);
+    }
 }
 
 /// The steps of a task without a unique key are made on its packed record, those of one with a key on a table of it.
