@@ -29,7 +29,7 @@ mod unserved;
 
 pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
-pub use ingress::ingress;
+pub use ingress::Entrance;
 pub use lost::{FindError, find};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
