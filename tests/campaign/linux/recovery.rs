@@ -43,6 +43,9 @@ pub async fn reruns(load: Load, killed: Killed) -> Vec<(&'static str, Option<Dur
         let load = load.clone();
         async move {
             let started = timeout(LIMIT, load.effects.started(*id, killed.line)).await.ok();
+            if started.is_none() {
+                eprintln!("           … and task {id} on {} did not start again", load.lane(*id));
+            }
             (load.lane(*id), started.map(|at| at.duration_since(killed.at)))
         }
     });
