@@ -150,8 +150,8 @@ impl Place {
         })?;
         Ok(match found {
             Some(Found::Gone) => true,
-            // Where nobody can look, an empty queue says enough.
-            Some(Found::Unknown) if self.confirmed.contains(record.id) => {
+            // Where nobody can look, an empty queue says enough, or that it was long ago.
+            Some(Found::Unknown) if self.confirmed.is_fresh(record.id) => {
                 let depth = self.broker.depth(record.priority.queue()).await;
                 depth.map_err(|error| Rejection::in_doubt(id, error.code(), error))?.ready == 0
             }
