@@ -19,8 +19,8 @@ use crate::{
     broker::{BrokerError, Condemned, Consumer, Delivery, Depth, Receipt},
     config::RestartPolicy,
     store::{
-        Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, StoreError, Topic, Usage, WorkerInfo,
-        WorkerStore,
+        Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, StoreError, Topic, Usage,
+        WorkerInfo, WorkerStore,
     },
     supervise::{Cause, CrashReport, Severity},
     task::{Message, Queue, TaskId, Timestamp},
@@ -76,6 +76,10 @@ impl WorkerStore for Office {
     async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
         self.done.send(("bury", worker)).unwrap();
         Ok(self.claimed.lock().unwrap().clone())
+    }
+
+    async fn ask(&self, _: &[Question]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {

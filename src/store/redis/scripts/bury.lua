@@ -8,8 +8,8 @@ while at <= #list do
     r.c, r.d = c, math.max(due, r.b + 1)
     write(id, r)
     local e = entry(id, r.g)
-    local planned = redis.call('ZSCORE', SCHEDULE, e)
-    if planned and tonumber(planned) > r.d then enter(e, r.d, redis.call('HGET', SCHEDULED, e)) end
+    local planned, message = redis.call('ZSCORE', SCHEDULE, e), redis.call('HGET', SCHEDULED, e)
+    if planned and message and tonumber(planned) > r.d then enter(e, r.d, message) end
   end
   at = following
 end
