@@ -65,4 +65,5 @@ mod conformance {
 mod outage;
 mod own;
 mod silence;
+mod strange;
 mod unwilling;
