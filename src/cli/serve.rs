@@ -69,12 +69,17 @@ impl Service {
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
-        let stop = &asked.child_token();
+        let (stop, doubt) = (&asked.child_token(), config.queues.doubt);
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
+<<<<<<< HEAD
             whole(stop, entrance.serve(&producer, &*store, stop)),
             whole(stop, dispatch::steward(&*store, &*broker, health.notices(), WorkerId::new(), stop)),
+=======
+            whole(stop, dispatch::ingress(&config, &producer, &*store, stop)),
+            whole(stop, dispatch::steward(&*store, &*broker, health.notices(), doubt, WorkerId::new(), stop)),
+>>>>>>> fix-i
         );
         served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")

@@ -8,6 +8,7 @@
 mod admit;
 mod bearer;
 mod check;
+mod claims;
 mod classify;
 mod collector;
 mod confirmed;

@@ -1,9 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::{Registry, job::Job, lease::Vitals, settle::Ended};
+use super::{
+    Registry,
+    job::Job,
+    lease::Vitals,
+    settle::{Ended, Outcomes},
+};
 use crate::{
     broker::{Broker, Delivery, Receipt},
     store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
@@ -22,7 +27,7 @@ pub(super) struct Claimer {
     pub store: Arc<dyn Store>,
     pub vitals: Arc<Vitals>,
     pub lease: Duration,
-    pub settle: mpsc::Sender<Ended>,
+    pub outcomes: Outcomes,
     /// The worker leaves: claim nothing more.
     pub stop: CancellationToken,
 }
@@ -169,7 +174,7 @@ impl Claimer {
 
     async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
         // Fails only when the settler is gone; then the claim ends with this worker's lease.
-        let _ = self.settle.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
+        let _ = self.outcomes.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
     }
 
     pub(super) async fn forget(&self, receipts: Vec<Receipt>) {

@@ -18,6 +18,7 @@ const CLAIMS: usize = 8;
 
 /// The answer to a batch of claims.
 pub(super) struct Ruled {
+    number: u64,
     rulings: Vec<Ruling>,
     critical: bool,
     took: Duration,
@@ -44,6 +45,7 @@ impl Engine {
 
     pub(super) fn on_ruled(&mut self, ruled: Ruled) {
         self.claiming -= 1;
+        self.claims.end(ruled.number);
         self.others_claiming -= usize::from(!ruled.critical);
         if ruled.critical
             && let Some(throttle) = &mut self.throttle
@@ -86,12 +88,13 @@ impl Engine {
             return;
         }
         self.claiming += 1;
+        let number = self.claims.begin(1);
         self.others_claiming += usize::from(!critical);
         let (claimer, events) = (self.claimer.clone(), self.events.clone());
         tokio::spawn(async move {
             let since = Instant::now();
             let rulings = claimer.rule(batch).await;
-            let ruled = Ruled { rulings, critical, took: since.elapsed() };
+            let ruled = Ruled { number, rulings, critical, took: since.elapsed() };
             // Fails only after the engine has ended, which it does not while a claim is under way.
             let _ = events.send(Event::Ruled(ruled)).await;
         });
@@ -113,7 +116,7 @@ impl Engine {
 
     /// Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
     fn settles(&self) -> bool {
-        self.settle.capacity() > 2 * usize::from(self.settings.slots)
+        self.outcomes.room() > 2 * usize::from(self.settings.slots)
     }
 
     fn others_open(&mut self) -> usize {
@@ -152,7 +155,10 @@ impl Engine {
 pub(super) mod tests {
     use tokio_util::sync::CancellationToken;
 
-    use super::{super::parts::Parts, *};
+    use super::{
+        super::{parts::Parts, settle::Outcomes},
+        *,
+    };
     use crate::{
         broker::{Receipt, conformance::message},
         config::Config,
@@ -198,10 +204,10 @@ pub(super) mod tests {
         engine.others_claiming = CLAIMS;
         assert_eq!(engine.next_beat(), None, "the answer to a claim wakes it");
         engine.others_claiming = 0;
-        let (full, _kept) = tokio::sync::mpsc::channel(1);
-        let settle = std::mem::replace(&mut engine.settle, full);
+        let (full, _kept) = Outcomes::new(1);
+        let outcomes = std::mem::replace(&mut engine.outcomes, full);
         assert_eq!(engine.next_beat(), None, "outcomes wait for the store");
-        engine.settle = settle;
+        engine.outcomes = outcomes;
         engine.drain();
         assert_eq!(engine.next_beat(), None, "it takes nothing more");
         parts.dismantle(&Shutdown::default()).await;

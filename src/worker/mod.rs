@@ -26,6 +26,7 @@ mod meter;
 mod outcome;
 mod pace;
 mod parts;
+mod questions;
 mod reconcile;
 mod registry;
 mod run;

@@ -15,6 +15,7 @@ mod cli;
 mod config_check;
 mod demo;
 mod examples;
+mod false_claims;
 mod idle;
 mod ingress;
 mod pausing;

@@ -9,7 +9,7 @@ mod held;
 mod queue;
 mod restore;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

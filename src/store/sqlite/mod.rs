@@ -40,6 +40,7 @@ use std::{sync::Arc, time::Duration};
 
 use self::candidates::Candidates;
 pub(crate) use self::{
+    aside::{part, readable, set_aside},
     columns::{MESSAGE, message},
     database::Database,
     doorbell::Topic,
