@@ -73,13 +73,8 @@ impl Service {
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
-<<<<<<< HEAD
             whole(stop, entrance.serve(&producer, &*store, stop)),
-            whole(stop, dispatch::steward(&*store, &*broker, health.notices(), WorkerId::new(), stop)),
-=======
-            whole(stop, dispatch::ingress(&config, &producer, &*store, stop)),
             whole(stop, dispatch::steward(&*store, &*broker, health.notices(), doubt, WorkerId::new(), stop)),
->>>>>>> fix-i
         );
         served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")

@@ -185,7 +185,7 @@ pub(super) mod tests {
     }
 
     pub fn ruled(rulings: Vec<Ruling>) -> Ruled {
-        Ruled { rulings, critical: false, took: Duration::ZERO }
+        Ruled { number: 0, rulings, critical: false, took: Duration::ZERO }
     }
 
     #[tokio::test]

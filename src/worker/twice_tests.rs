@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     engine::Event,
     job::{Job, Stop},
     parts::Parts,
-    settle::{Ended, Settler},
+    settle::{Ended, Outcomes, Settler},
 };
 use crate::{
     broker::{
@@ -70,13 +70,13 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     assert_eq!(broker.reclaim(worker).await.unwrap(), 1);
     let second = claimed(&store, worker, fetched(&mut *consumer).await).await;
     drop(consumer);
-    let (settle, ended) = mpsc::channel(8);
+    let (settle, received) = Outcomes::new(8);
     let done = Outcome::Completed(Payload::encode("late").unwrap());
     for (job, outcome) in [(first, done), (second, Outcome::Released)] {
-        settle.send(Ended { job: Arc::new(job), outcome }).await.unwrap();
+        assert!(settle.send(Ended { job: Arc::new(job), outcome }).await);
     }
     drop(settle);
-    guarded(Settler { worker, broker: Arc::clone(&broker), store }.run(ended)).await;
+    guarded(Settler { worker, broker: Arc::clone(&broker), store }.run(received)).await;
     let mut other = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
     guarded(async { assert_eq!(fetched(&mut *other).await.message.id, message.id) }).await;
 }

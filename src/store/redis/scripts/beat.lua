@@ -1,5 +1,5 @@
 -- ARGV: worker, what it says of itself, lease, then id and text of each piece of news.
--- Answers whether to drain, its orders, and the paused queues. A question is one of them, with its task's priority at the
+-- Answers whether to drain, its orders, and the paused queues. A question is an order 'q', with its task's priority at the
 -- end; where its claim has ended or passed on, nobody need answer it any more.
 local me = ARGV[1]
 local beaten = redis.pcall('HSET', worker(me), 'i', ARGV[2], 'l', now + ARGV[3], 'y', now)
@@ -17,17 +17,17 @@ for i = 4, #ARGV, 2 do
     write(ARGV[i], r, 'KEEPTTL')
   end
 end
-local key = base .. ':o:' .. me
-local function is_open(question)
-  local id = question:sub(2, 17)
-  local r = #question == 25 and read(id)
-  if r and r.s == 'R' and r.w == me and r.t == struct.unpack('>I8', question, 18) then return question .. string.char(r.p) end
+-- Takes all of a list. An error: it is none.
+local function take(key)
+  local found = redis.pcall('LRANGE', key, 0, -1)
+  if #found > 0 or found.err then redis.call('DEL', key) end
+  return found.err and {} or found
 end
--- An error: it is no list.
-local found, orders = redis.pcall('LRANGE', key, 0, -1), {}
-for _, o in ipairs(found) do
-  if o:sub(1, 1) == 'q' then o = is_open(o) end
-  if o then orders[#orders + 1] = o end
+local orders = take(base .. ':o:' .. me)
+for _, question in ipairs(take(questions(me))) do
+  local r = #question == 24 and read(question:sub(1, 16))
+  if r and r.s == 'R' and r.w == me and r.t == struct.unpack('>I8', question, 17) then
+    orders[#orders + 1] = 'q' .. question .. string.char(r.p)
+  end
 end
-if #found > 0 or found.err then redis.call('DEL', key) end
 return { redis.call('HEXISTS', worker(me), 'D'), orders, redis.call('SMEMBERS', PAUSED) }

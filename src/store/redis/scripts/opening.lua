@@ -33,14 +33,13 @@ local function withdrawn(id) return base .. ':v:' .. id end -- its message may t
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
-<<<<<<< HEAD
-local function aside(id) return base .. ':x:' .. id end
 local function suspected(id) return base .. ':y:' .. id end -- what `retry::Suspicion` packs; nothing: no more than crashes
-=======
 -- What cannot be read, as it was. A letter says what: t record, s entry of the schedule set, d dead letter, j journal entry,
 -- n note, w heartbeat, m message (which the broker's scripts set aside).
 local function aside(what, name) return base .. ':x:' .. what .. ':' .. name end
->>>>>>> fix-i
+local function suspected(id) return base .. ':y:' .. id end -- what `retry::Suspicion` packs; nothing: no more than crashes
+-- Apart from its orders, which an earlier version's worker reads: it would take a question for one.
+local function questions(owner) return base .. ':ask:' .. owner end
 local function journal(topic) return base .. ':j:' .. topic end
 local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end

@@ -50,6 +50,7 @@ async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
     stage.store.set_paused(Queue::P4, true).await.unwrap();
     stage.write("SADD", b":paused", &["banana"]).await;
     stage.write("RPUSH", &key(":o:"), &["", "c", "what is this?", "q1234567890123456"]).await;
+    stage.write("RPUSH", &key(":ask:"), &["", "what is this?", "123456789012345678901234"]).await;
     let paused = Orders { paused: vec![Queue::P4], ..Orders::default() };
     let beat = beat_of(worker, LEASE);
     assert_eq!(stage.store.beat(&beat).await.unwrap(), paused);
@@ -57,7 +58,7 @@ async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
     stage.write("HSET", &key(":w:"), &["n", "many", "y", "-5"]).await;
     stage.store.beat(&beat).await.unwrap();
     assert_eq!(stage.store.workers().await.unwrap()[0].beats, 1, "counted anew");
-    for kind in [":w:", ":o:"] {
+    for kind in [":w:", ":o:", ":ask:"] {
         stage.write("SET", &key(kind), &["what is this?"]).await;
         stage.store.beat(&beat).await.unwrap();
     }
