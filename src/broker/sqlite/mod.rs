@@ -5,6 +5,7 @@
 //! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
 
 mod consumer;
+mod error;
 mod held;
 mod queue;
 mod restore;

@@ -44,7 +44,7 @@ pub(crate) use self::{
     columns::{MESSAGE, message},
     database::Database,
     doorbell::Topic,
-    error::DatabaseError,
+    error::{DatabaseError, DatabaseErrorKind},
     writer::Write,
 };
 use super::StoreError;
