@@ -6,9 +6,8 @@ use futures::FutureExt;
 use super::{body::Format, decode, error::ApiError, query::Params};
 use crate::{
     config::Limits,
-    fuzzing::outlives,
     store::Record,
-    task::{KEYS, NewTask, document::Parts},
+    task::{KEYS, NewTask, document::Parts, fuzz::outlives},
 };
 
 pub fn json(bytes: &[u8]) {
