@@ -17,14 +17,23 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every import against which `rule` has something to say, with its file and line.
-fn breaches(rule: impl Fn(&Import) -> Option<String>) -> Vec<String> {
+/// What it has to say against an import.
+type Rule = fn(&Import) -> Option<String>;
+
+const RULES: [Rule; 5] = [goes_down, stays_pure, only_readers_read, stays_behind_its_seam, knows_that_it_is_unix];
+
+#[test]
+fn every_import_keeps_the_rules() {
     let imports = Reader::read().imports;
     assert!(imports.len() > 1000, "the reader sees next to nothing: {}", imports.len());
-    let told = imports.iter().filter_map(|import| Some((import, rule(import)?)));
-    told.map(|(import, why)| format!("{}:{} imports {}: {why}", import.file, import.line, import.target)).collect()
+    let told =
+        imports.iter().flat_map(|import| RULES.into_iter().filter_map(move |rule| Some((import, rule(import)?))));
+    let breach =
+        |(import, why): (&Import, String)| format!("{}:{} imports {}: {why}", import.file, import.line, import.target);
+    assert_eq!(told.map(breach).collect::<Vec<_>>(), [""; 0]);
 }
 
+/// A room imports rooms of lower floors.
 fn goes_down(import: &Import) -> Option<String> {
     let Target::Ours(path) = &import.target else { return None };
     let (from, to) = (room(&import.module), room(path));
@@ -33,7 +42,7 @@ fn goes_down(import: &Import) -> Option<String> {
     (from != to && other >= own).then(why)
 }
 
-/// As [`goes_down`], for what the pure rooms may know.
+/// A pure room does no I/O, and knows no room that does.
 fn stays_pure(import: &Import) -> Option<String> {
     let from = room(&import.module);
     match &import.target {
@@ -54,50 +63,30 @@ fn does_io(path: &[String]) -> bool {
     path[0] == "tokio" || path[0] == "std" && path.get(1).is_some_and(|part| IO.contains(&part.as_str()))
 }
 
-#[test]
-fn each_room_imports_lower_floors_only() {
-    assert_eq!(breaches(goes_down), [""; 0]);
+/// The values of the configuration do no I/O.
+fn only_readers_read(import: &Import) -> Option<String> {
+    let Target::Crate(path) = &import.target else { return None };
+    let reads = READS_SETTINGS.iter().any(|reader| lies_in(&import.module, reader));
+    let is_value = lies_in(&import.module, "config") && !reads;
+    // Of `std::net` they need addresses.
+    let io = does_io(path) && path.get(1).is_none_or(|part| part != "net");
+    (is_value && io).then(|| format!("of config, only {} read anything", READS_SETTINGS.join(", ")))
 }
 
-#[test]
-fn what_is_pure_does_no_io() {
-    assert_eq!(breaches(stays_pure), [""; 0]);
+/// The types of a server's client stay in its modules.
+fn stays_behind_its_seam(import: &Import) -> Option<String> {
+    let Target::Crate(path) = &import.target else { return None };
+    let (_, homes) = SEAMS.iter().find(|(crates, _)| crates.contains(&path[0].as_str()))?;
+    let is_home = homes.iter().any(|home| lies_in(&import.module, home));
+    (!is_home).then(|| format!("{} stays in {}", path[0], homes.join(" and ")))
 }
 
-#[test]
-fn the_configurations_values_do_no_io() {
-    let found = breaches(|import| {
-        let Target::Crate(path) = &import.target else { return None };
-        let reads = READS_SETTINGS.iter().any(|reader| lies_in(&import.module, reader));
-        let is_value = lies_in(&import.module, "config") && !reads;
-        // Of `std::net` it needs addresses.
-        let io = does_io(path) && path.get(1).is_none_or(|part| part != "net");
-        (is_value && io).then(|| format!("of config, only {} read anything", READS_SETTINGS.join(", ")))
-    });
-    assert_eq!(found, [""; 0]);
-}
-
-#[test]
-fn each_servers_client_stays_behind_its_seam() {
-    let found = breaches(|import| {
-        let Target::Crate(path) = &import.target else { return None };
-        let (_, homes) = SEAMS.iter().find(|(crates, _)| crates.contains(&path[0].as_str()))?;
-        let is_home = homes.iter().any(|home| lies_in(&import.module, home));
-        (!is_home).then(|| format!("{} stays in {}", path[0], homes.join(" and ")))
-    });
-    assert_eq!(found, [""; 0]);
-}
-
-#[test]
-fn unix_calls_stay_in_their_modules() {
-    let calls = ["std/os/unix", "tokio/signal/unix"];
-    let found = breaches(|import| {
-        let Target::Crate(path) = &import.target else { return None };
-        let is_unix = calls.iter().any(|call| lies_in(path, call));
-        let text = || fs::read_to_string(root().join(&import.file)).unwrap();
-        (is_unix && !text().contains("cfg(unix)")).then(|| "the file has no cfg(unix)".to_owned())
-    });
-    assert_eq!(found, [""; 0]);
+/// A file with calls of Unix says so.
+fn knows_that_it_is_unix(import: &Import) -> Option<String> {
+    let Target::Crate(path) = &import.target else { return None };
+    let is_unix = ["std/os/unix", "tokio/signal/unix"].iter().any(|call| lies_in(path, call));
+    let text = || fs::read_to_string(root().join(&import.file)).unwrap();
+    (is_unix && !text().contains("cfg(unix)")).then(|| "the file has no cfg(unix)".to_owned())
 }
 
 #[test]
@@ -157,7 +146,7 @@ fn the_document_has_the_table_of_floors() {
 }
 
 #[test]
-fn a_breach_is_seen_and_names_both_floors() {
+fn breaches_are_seen_and_name_both_floors() {
     let path = |path: &str| path.split("::").map(str::to_owned).collect::<Vec<_>>();
     let import = |module: &str, target: Target| Import { file: "a.rs".into(), line: 7, module: path(module), target };
     let ours = |module, target: &str| import(module, Target::Ours(path(target)));
@@ -177,4 +166,9 @@ fn a_breach_is_seen_and_names_both_floors() {
     }
     assert!(of("task", "std::time::Duration").is_none() && of("task", "serde::Serialize").is_none());
     assert!(stays_pure(&ours("retry", "config::Config")).is_some());
+
+    let seam = |module, target: &str| stays_behind_its_seam(&import(module, Target::Crate(path(target))));
+    assert!(seam("worker::claim", "redis::cmd").is_some() && seam("store::redis::link", "redis::cmd").is_none());
+    let reads = |module, target: &str| only_readers_read(&import(module, Target::Crate(path(target))));
+    assert!(reads("config::pools", "std::fs").is_some() && reads("config::source", "std::fs").is_none());
 }
