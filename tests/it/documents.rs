@@ -21,6 +21,9 @@ const ADDRESS: &str = "127.0.0.1:7070";
 /// Goes on when the server that was started last answers.
 const ANSWERS: &str = "until clawpool health >/dev/null 2>&1; do sleep 0.1; done\n";
 
+/// Lets the servers drain; one may have left already.
+const LEAVES: &str = "kill $(jobs -p) || true\nwait\n";
+
 /// The tokens of config/production.toml.
 const TOKENS: [&str; 3] = ["CLAWPOOL_PRODUCER_TOKEN", "CLAWPOOL_AGENT_TOKEN", "CLAWPOOL_ADMIN_TOKEN"];
 
@@ -64,7 +67,7 @@ impl Page {
         for (number, block) in blocks.iter().enumerate() {
             script += &self.commands(block, &folder.join(format!("{number}.toml")));
         }
-        script
+        script + LEAVES
     }
 
     fn commands(&self, block: &Block, file: &Path) -> String {
@@ -72,7 +75,7 @@ impl Page {
         match block.words.as_str() {
             "sh" => text.clone(),
             // A server, which runs while the rest of the page is run.
-            "sh up" | "sh cluster" => format!("{{\n{text}}} &\n{ANSWERS}"),
+            "sh up" | "sh cluster" => format!("(exec {text}) &\n{ANSWERS}"),
             // It would change the machine: its options are read, and it says its help.
             "sh system" => format!("{} --help\n", text.trim().replace("sudo ", "").replace(" &&", " --help &&")),
             // It takes long, or is what runs this test.
