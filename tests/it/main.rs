@@ -35,6 +35,8 @@ mod autoscaler_faults;
 mod crowd;
 #[cfg(unix)]
 mod dispatcher_killed;
+#[cfg(target_os = "linux")]
+mod documents;
 #[cfg(unix)]
 mod lost_answers;
 #[cfg(unix)]
