@@ -45,6 +45,9 @@ become_rabbitmq() {
     local folder=$1 port=$2
     : "${ERL_EPMD_PORT:?is not set: run the tests through tests/run}"
     mkdir -p "$folder/log"
+    # What it leaves when it crashes lies in its own folder.
+    cd "$folder"
+    folder=$PWD
     echo '[].' >"$folder/plugins"
     printf 'loopback_users = none\nlog.console = false\n' >"$folder/rabbitmq.conf"
     export HOME=$folder
