@@ -4,7 +4,7 @@
 //! when a refusal does not say what is wrong, or when what was read comes out differently after it was written again.
 //! That memory and time stay in proportion to the bytes is watched by the fuzzer.
 
-use crate::{api, autoscale::simulate::Trace, broker, cli, config, dispatch, handlers, store, task, task::NewTask};
+use crate::{api, autoscale::simulate::Trace, broker, cli, config, dispatch, handlers, store, task};
 
 pub type Door = fn(&[u8]);
 
@@ -31,15 +31,6 @@ pub fn enter(name: &str, bytes: &[u8]) {
     if let Some((_, door)) = DOORS.iter().find(|(door, _)| *door == name) {
         door(bytes);
     }
-}
-
-/// The task is the same when it was written and read again. A payload's numbers may be written shorter the first time,
-/// and never change after that.
-pub(crate) fn outlives(task: &NewTask, again: impl Fn(&NewTask) -> Option<NewTask>) {
-    let once = again(task);
-    assert_eq!(format!("{once:?}"), format!("{:?}", Some(task)), "a task changes when it is written and read again");
-    let twice = once.as_ref().and_then(again);
-    assert_eq!(twice, once, "a task changes when it is written and read a second time");
 }
 
 /// A trace of load, for `clawpool autoscaler simulate`.

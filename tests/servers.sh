@@ -8,11 +8,17 @@
 
 set -euo pipefail
 
-# A port of 127.0.0.1 that nobody listens on, below the range that outgoing connections take theirs from.
+# Whether somebody listens on a port of 127.0.0.1.
+is_taken() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# A port of 127.0.0.1 that nobody listens on, and on the one 6,000 above neither, which RabbitMQ takes as well. Both are
+# below the range that outgoing connections take theirs from.
 free_port() {
     local port
-    while port=$((20000 + RANDOM % 12000)); do
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    while port=$((20000 + RANDOM % 6000)); do
+        if ! is_taken "$port" && ! is_taken $((port + 6000)); then
             echo "$port"
             return
         fi
@@ -39,13 +45,16 @@ become_rabbitmq() {
     local folder=$1 port=$2
     : "${ERL_EPMD_PORT:?is not set: run the tests through tests/run}"
     mkdir -p "$folder/log"
+    # What it leaves when it crashes lies in its own folder.
+    cd "$folder"
+    folder=$PWD
     echo '[].' >"$folder/plugins"
     printf 'loopback_users = none\nlog.console = false\n' >"$folder/rabbitmq.conf"
     export HOME=$folder
     export RABBITMQ_NODENAME="clawpool$port@localhost"
     export RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$port
     # Beside the node's own port, and likewise private.
-    export RABBITMQ_DIST_PORT=$((port + 12000))
+    export RABBITMQ_DIST_PORT=$((port + 6000))
     export RABBITMQ_MNESIA_BASE=$folder/mnesia RABBITMQ_LOG_BASE=$folder/log RABBITMQ_PID_FILE=$folder/pid
     export RABBITMQ_ENABLED_PLUGINS_FILE=$folder/plugins RABBITMQ_CONFIG_FILE=$folder/rabbitmq.conf
     export RABBITMQ_CONF_ENV_FILE=/dev/null RABBITMQ_ADVANCED_CONFIG_FILE=$folder/none

@@ -175,14 +175,14 @@ fn script(kind: &str, folder: &Path, port: u16) -> Command {
     command
 }
 
-/// RabbitMQ also takes the port 12,000 above, so ports come from below 32,000, as in `tests/servers.sh`.
+/// RabbitMQ also takes the port 6,000 above; both are below 32,768, as in `tests/servers.sh`.
 fn free_port() -> u16 {
     loop {
-        let port = rand::random_range(20_000..32_000);
+        let port = rand::random_range(20_000..26_000);
         let free = |port: u16| {
             TcpStream::connect(("127.0.0.1", port)).is_err() && TcpListener::bind(("127.0.0.1", port)).is_ok()
         };
-        if free(port) && free(port + 12_000) {
+        if free(port) && free(port + 6_000) {
             return port;
         }
     }

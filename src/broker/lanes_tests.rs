@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{
     Broker, Lanes,
     conformance::{Fixture, guarded, message},
-    sqlite::SqliteBroker,
+    sqlite::{SqliteBroker, tests::litter},
 };
 use crate::{
     config::{Backend, Config},
@@ -42,6 +42,12 @@ impl Fixture for Pair {
             members.push(self.member(backend).await);
         }
         Arc::new(Lanes::new(&self.config.lanes, members))
+    }
+
+    async fn litter(&self, queue: Queue) {
+        let mut config = self.config.clone();
+        config.embedded.data = self.folder.path().join(format!("{:?}", self.config.lanes.backend(queue)));
+        litter(&config, queue).await;
     }
 }
 

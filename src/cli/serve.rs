@@ -13,7 +13,7 @@ use crate::{
     api::{self, Api, Awaited},
     broker::Broker,
     config::Config,
-    dispatch::{self, Producer},
+    dispatch::{self, Entrance, Producer},
     health::Health,
     store::Store,
     supervise::{ConnectError, Servers, Shutdown, connect_and_tell, work_begins},
@@ -44,6 +44,7 @@ pub(super) struct Service {
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
     producer: Producer,
+    entrance: Entrance,
     listener: TcpListener,
 }
 
@@ -55,23 +56,25 @@ impl Service {
         })?;
         let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
-        Ok(Self { config: Arc::new(config), broker, store, producer, listener })
+        let config = Arc::new(config);
+        let entrance = Entrance::open(Arc::clone(&config)).await;
+        Ok(Self { config, broker, store, producer, entrance, listener })
     }
 
     /// Serves until `stop`; requests under way are answered first. An end that nobody asked for is a failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), Failure> {
-        let Self { config, broker, store, producer, listener } = self;
+        let Self { config, broker, store, producer, entrance, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         work_begins();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
-        let stop = &asked.child_token();
+        let (stop, doubt) = (&asked.child_token(), config.queues.doubt);
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
-            whole(stop, dispatch::ingress(&config, &producer, &*store, stop)),
-            whole(stop, dispatch::steward(&*store, &*broker, health.notices(), WorkerId::new(), stop)),
+            whole(stop, entrance.serve(&producer, &*store, stop)),
+            whole(stop, dispatch::steward(&*store, &*broker, health.notices(), doubt, WorkerId::new(), stop)),
         );
         served.map_err(|error| Failure::failed(format_args!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")
@@ -93,8 +96,8 @@ pub(super) fn asked_for(asked: &CancellationToken, what: &str) -> Result<(), Fai
     Err(Failure::failed(format_args!("{what} has ended though nobody asked it to: start it again, and see its log")))
 }
 
-/// Servers that are there answer sooner; until then whoever asks waits.
-const SOON: Duration = Duration::from_millis(500);
+/// Servers that are there answer sooner, also on a busy machine. Until then a request waits.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Connects, and tells whoever asks meanwhile what it waits for.
 async fn connected(

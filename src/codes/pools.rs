@@ -93,9 +93,9 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "CP-1624",
-        "Unreadable record",
-        "A task's record in the store is nothing that this program has written. It was set aside; other tasks go on.",
-        "Redis keeps it as PREFIX:x:ID, SQLite in the table set_aside, for 30 days. Enqueue the task again if it has to run.",
+        "Something unreadable was set aside",
+        "A record, message, dead letter or note is nothing that this program has written. All beside it goes on.",
+        "Redis keeps it as {PREFIX}:x:…, SQLite in the table set_aside, for 30 days. Enqueue its task again if it has to run.",
     ),
     (
         "CP-1630",

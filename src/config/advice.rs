@@ -4,8 +4,8 @@ use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Config, Profile, kinds, secret::redact, validate::servers::is_here};
-use crate::{handlers::SHIPPED, task::Queue};
+use super::{Config, Profile, SHIPPED_KINDS, kinds, secret::redact, validate::servers::is_here};
+use crate::task::Queue;
 
 /// A doubt about a valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,7 +80,7 @@ impl Config {
         if self.pools.iter().any(|pool| !pool.command.is_empty()) {
             return;
         }
-        let handlers = || self.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED);
+        let handlers = || self.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED_KINDS);
         for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.is_shipped()) {
             for kind in rule.kinds.iter().filter(|kind| !handlers().any(|known| kinds::meet(known, kind))) {
                 let text = format!(

@@ -97,11 +97,16 @@ pub struct QueueLimits {
     pub limit: u64,
     /// Other limits for single queues: `"critical.p0" = 1000`.
     pub limits: BTreeMap<Queue, u64>,
+    /// A task that for so long has no message on its queue, though it waits, is looked for; and a worker that runs a task for
+    /// so long is asked whether it does.
+    #[serde(with = "span")]
+    #[schemars(with = "String")]
+    pub doubt: Duration,
 }
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { limit: 2_000_000, limits: BTreeMap::new() }
+        Self { limit: 2_000_000, limits: BTreeMap::new(), doubt: Duration::from_secs(15) }
     }
 }
 

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::secret::{Masked, masked, redact, redacted_text};
 use crate::task::span;
 
+/// The kinds that every stock worker runs without a word in its configuration; `workers/handlers` has what runs them.
+pub const SHIPPED_KINDS: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
+
 /// A handler that is not Rust code. Exactly one of `exec` and `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -21,7 +21,6 @@ mod pools;
 mod read;
 mod report;
 mod restart;
-mod retry;
 mod rules;
 mod secret;
 mod served;
@@ -40,16 +39,17 @@ pub use api::{Api, Limits, Scope, Token};
 pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
 pub use classes::{Class, Classes, QueueLimits, Results};
 pub use error::{ConfigError, ConfigErrors};
-pub use handlers::{Exec, HandlerSpec, Http};
+pub use handlers::{Exec, HandlerSpec, Http, SHIPPED_KINDS};
 pub use log::{Log, LogFormat, LogRotation};
 pub(crate) use nearest::nearest;
 pub use pools::{Pool, PoolDriver, PoolLimits};
 pub use restart::{Breaker, Restart, RestartPolicy};
-pub use retry::{RetryPolicy, RetryTable};
 pub use rules::{FieldTest, Rule};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
 pub(crate) use source::as_variable;
 pub use worker::{Pacing, WorkerSettings};
+
+pub use crate::retry::{RetryPolicy, RetryTable};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     config::{Classes, Limits, Rule},
-    fuzzing::outlives,
-    task::{NewTask, Payload},
+    task::{NewTask, Payload, fuzz::outlives},
 };
 
 /// The first byte says which content type the producer names.

@@ -1,12 +1,13 @@
 //! The AMQP entrance: takes producers' messages from RabbitMQ, enqueues their tasks many at a time, and sends back what is
 //! not taken. A message leaves the server only when each of its tasks was accepted or sent back; while queues are full or
-//! servers silent it waits there (nothing is lost), and no more of them are taken than there is room for. A task without an id, redelivered after a lost connection, may be
-//! enqueued twice: producers who mind give ids, or a UUID as the message's id.
+//! servers silent it waits there (nothing is lost), and no more of them are taken than there is room for. A task without
+//! an id, redelivered after a lost connection, may be enqueued twice: producers who mind give ids, or a UUID as the
+//! message's id.
 
-use std::{collections::HashMap, mem, time::Duration};
+use std::{collections::HashMap, mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -31,18 +32,54 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often trouble is told while it lasts.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Serves until `stop`. Where no lane is on RabbitMQ there is nobody to listen to, and it only waits.
-pub async fn ingress(config: &Config, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
-    let on_rabbitmq = |queue: Queue| config.lanes.backend(queue) == Backend::Rabbitmq;
-    if config.profile == Profile::Cluster && Queue::ALL.into_iter().any(on_rabbitmq) {
-        serve(config, producer, store, stop).await;
-    } else {
-        stop.cancelled().await;
+/// For the first try to open it: everything else waits that long.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// Where producers that speak AMQP put their tasks.
+pub struct Entrance {
+    config: Arc<Config>,
+    opened: Option<Ingress>,
+}
+
+impl Entrance {
+    /// Tries once, so that whoever finds the dispatcher healthy finds the exchange. [`Entrance::serve`] tries on.
+    pub async fn open(config: Arc<Config>) -> Self {
+        let opened = if is_wanted(&config) { timeout(FIRST, first(&config)).await.ok().flatten() } else { None };
+        Self { config, opened }
+    }
+
+    /// Serves until `stop`. Where no lane is on RabbitMQ there is nobody to listen to, and it only waits.
+    pub async fn serve(self, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
+        if !is_wanted(&self.config) {
+            return stop.cancelled().await;
+        }
+        let opening = async {
+            match self.opened {
+                Some(opened) => opened,
+                None => open(&self.config).await,
+            }
+        };
+        if let Some(intake) = stop.run_until_cancelled(opening).await {
+            serve(intake, &self.config, producer, store, stop).await;
+        }
     }
 }
 
-async fn serve(config: &Config, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
-    let Some(intake) = stop.run_until_cancelled(open(config)).await else { return };
+fn is_wanted(config: &Config) -> bool {
+    let on_rabbitmq = |queue: Queue| config.lanes.backend(queue) == Backend::Rabbitmq;
+    config.profile == Profile::Cluster && Queue::ALL.into_iter().any(on_rabbitmq)
+}
+
+/// What does not succeed here is told by the tries that follow.
+async fn first(config: &Config) -> Option<Ingress> {
+    let ingress = Ingress::open(&config.rabbitmq).await.ok()?;
+    if let Err(error) = ingress.declare().await {
+        tracing::debug!(code = error.code(), %error, "the AMQP entrance is not there yet");
+    }
+    Some(ingress)
+}
+
+async fn serve(intake: Ingress, config: &Config, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
     let desk = Desk {
         intake,
         store,

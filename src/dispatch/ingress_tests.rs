@@ -11,7 +11,7 @@ use lapin::{
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Producer, ingress};
+use super::{Entrance, Producer};
 use crate::{
     broker::{
         Broker,
@@ -45,24 +45,23 @@ impl Site {
         let producer = Producer::new(&rabbit.config, broker.clone(), store.clone()).unwrap();
         let config = rabbit.config.clone();
         let alerts = store.clone();
-        let serve = async move { ingress(&config, &producer, &*alerts, &CancellationToken::new()).await };
+        let entrance = Entrance::open(config.into()).await;
+        let serve = async move { entrance.serve(&producer, &*alerts, &CancellationToken::new()).await };
         let ingress = AbortOnDropHandle::new(tokio::spawn(serve));
         let channel = rabbit.channel().await;
         let site = Self { rabbit, broker, store, channel, _ingress: ingress, _folder: folder };
-        site.opened().await;
+        assert!(site.is_open().await, "a producer finds the exchange as soon as the entrance is open");
         site
     }
 
-    /// Waits until the entrance has declared its exchange.
-    async fn opened(&self) {
-        eventually(async || {
-            let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
-            let channel = self.rabbit.channel().await;
-            let kind = lapin::ExchangeKind::Fanout;
-            channel.exchange_declare(self.name("ingress"), kind, passive, Default::default()).await.is_ok()
-        })
-        .await;
+    /// Whether a producer finds the exchange.
+    async fn is_open(&self) -> bool {
+        let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
+        let kind = lapin::ExchangeKind::Fanout;
+        let channel = self.rabbit.channel().await;
+        let found = channel.exchange_declare(self.name("ingress"), kind, passive, Default::default()).await;
         eventually(async || self.broker.depth(Queue::P4).await.is_ok()).await;
+        found.is_ok()
     }
 
     fn name(&self, name: &str) -> lapin::types::ShortString {
@@ -366,7 +365,8 @@ async fn an_entrance_that_the_server_refuses_is_an_alert() {
         channel.queue_declare(name.as_str().into(), otherwise, Default::default()).await.unwrap();
         let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), store.clone()).unwrap();
         let (config, alerts) = (rabbit.config.clone(), store.clone());
-        let serve = async move { ingress(&config, &producer, &*alerts, &CancellationToken::new()).await };
+        let entrance = Entrance::open(config.into()).await;
+        let serve = async move { entrance.serve(&producer, &*alerts, &CancellationToken::new()).await };
         let _serving = AbortOnDropHandle::new(tokio::spawn(serve));
         let told = async || store.journal(Topic::Alert, Some("ingress"), None, 10).await.unwrap().items;
         eventually(async || !told().await.is_empty()).await;

@@ -9,11 +9,14 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::suspects::{Doubt, Look, Suspects};
+use super::{
+    claims::Claims,
+    suspects::{Doubt, Look, Suspects},
+};
 use crate::{
     broker::{Broker, BrokerError, Found, Missing},
     health::{Lost, Notices},
-    store::{Outline, Record, Store, StoreError},
+    store::{Record, Store, StoreError, Thing, Unreadable},
     supervise::{Alert, Event},
     task::{Queue, State, TaskId, WorkerId},
 };
@@ -22,14 +25,14 @@ pub(super) struct Pace {
     /// Between two pages of the walk, and between the beginnings of two walks.
     pub(super) page: Duration,
     pub(super) walk: Duration,
-    /// A task may be without a message that can be found for so long: its message is on its way.
+    /// A task may be without a message that can be found for so long, because it is on its way; or run without a doubt.
     pub(super) plausible: Duration,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { page: Duration::from_millis(250), walk: seconds(5), plausible: seconds(15) }
+impl Pace {
+    /// A walk in a third of what is plausible.
+    pub(super) fn of(plausible: Duration) -> Self {
+        Self { page: Duration::from_millis(250), walk: plausible / 3, plausible }
     }
 }
 
@@ -54,8 +57,9 @@ pub(super) async fn search(
     pace: Pace,
     stop: &CancellationToken,
 ) {
-    let (suspects, lost, inherited) = (Suspects::default(), HashMap::new(), Some(Instant::now()));
-    let mut search = Search { store, broker, notices, pace, suspects, lost, inherited };
+    let (suspects, claims) = (Suspects::default(), Claims::default());
+    let (lost, inherited) = (HashMap::new(), Some(Instant::now()));
+    let mut search = Search { store, broker, notices, pace, suspects, claims, lost, inherited };
     while !stop.is_cancelled() {
         let began = Instant::now();
         if let Err(error) = search.round(stop).await {
@@ -71,6 +75,7 @@ struct Search<'a> {
     notices: &'a Notices,
     pace: Pace,
     suspects: Suspects,
+    claims: Claims,
     /// Those that people were told of.
     lost: HashMap<TaskId, Queue>,
     /// What the leader before found is shown until this one, since then, has found out for itself.
@@ -85,7 +90,10 @@ impl Search<'_> {
         let mut cursor = None;
         loop {
             let page = self.store.survey(cursor.as_deref(), PAGE).await?;
-            page.items.iter().for_each(|outline: &Outline| self.suspects.meet(outline, &living));
+            for outline in &page.items {
+                self.suspects.meet(outline, &living);
+                self.claims.meet(outline, &living);
+            }
             cursor = page.next;
             if cursor.is_none() {
                 break;
@@ -95,8 +103,19 @@ impl Search<'_> {
             }
         }
         self.suspects.walked();
+        self.claims.walked();
+        self.ask().await?;
         self.judge(&living).await?;
         self.tell_unreadable().await
+    }
+
+    /// Workers that live, whether they run what their records say.
+    async fn ask(&mut self) -> Result<(), Trouble> {
+        let questions = self.claims.questions(self.pace.plausible);
+        if !questions.is_empty() {
+            self.store.ask(&questions).await?;
+        }
+        Ok(())
     }
 
     async fn judge(&mut self, living: &[WorkerId]) -> Result<(), Trouble> {
@@ -167,16 +186,24 @@ impl Search<'_> {
     }
 
     async fn tell_unreadable(&self) -> Result<(), Trouble> {
-        let ids = self.store.unreadable(&[]).await?;
-        if ids.is_empty() {
+        let found = self.store.unreadable(&[]).await?;
+        if found.is_empty() {
             return Ok(());
         }
-        for id in &ids {
-            let text = format!("the record of task {id} could not be read and was set aside; other tasks go on");
+        let mut things: BTreeMap<Thing, Vec<&Unreadable>> = BTreeMap::new();
+        found.iter().for_each(|found| things.entry(found.what).or_default().push(found));
+        for (thing, names) in things {
+            let text = format!(
+                "{} {thing} could not be read and were set aside ({}); everything beside them goes on. \
+                 `clawpool explain {}` says where they are kept and what to do",
+                names.len(),
+                listed(&names),
+                Event::Unreadable.code()
+            );
             self.notices.add(&Alert::new(Event::Unreadable, text), "store");
         }
         self.notices.save().await;
-        self.store.unreadable(&ids).await?;
+        self.store.unreadable(&found).await?;
         Ok(())
     }
 }
@@ -190,9 +217,14 @@ fn by_queue(tasks: impl Iterator<Item = (TaskId, Queue)>) -> BTreeMap<Queue, Vec
 }
 
 fn named(ids: &[TaskId]) -> String {
-    let names: Vec<String> = ids.iter().take(NAMED).map(ToString::to_string).collect();
-    let more = if ids.len() > NAMED { ", ..." } else { "" };
-    format!("{} tasks ({}{more})", ids.len(), names.join(", "))
+    format!("{} tasks ({})", ids.len(), listed(ids))
+}
+
+/// The first of them by name.
+fn listed(names: &[impl ToString]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = if names.len() > NAMED { ", ..." } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 async fn living(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
@@ -208,8 +240,12 @@ pub enum FindError {
     Broker(#[from] BrokerError),
 }
 
-/// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker runs it.
+/// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker runs it, or the
+/// schedule set has it.
 pub async fn find(store: &dyn Store, broker: &dyn Broker, record: &Record) -> Result<Option<Found>, FindError> {
+    if record.state == State::Scheduled && record.due_at.is_none() {
+        return Ok(Some(Found::Gone));
+    }
     if !matches!(record.state, State::Queued | State::Running) {
         return Ok(None);
     }

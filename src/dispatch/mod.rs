@@ -8,6 +8,7 @@
 mod admit;
 mod bearer;
 mod check;
+mod claims;
 mod classify;
 mod collector;
 mod confirmed;
@@ -29,7 +30,7 @@ mod unserved;
 
 pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
-pub use ingress::ingress;
+pub use ingress::Entrance;
 pub use lost::{FindError, find};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use super::{Accepted, FindError, Rejection, bearer::is_strangers, confirmed::Confirmed, find};
 use crate::{
     broker::{Broker, BrokerError, Found},
-    store::{Admission, Admitted, Record, Store, StoreError, Withdrawal, Withdrawn},
+    store::{Admission, Admitted, Record, Scheduled, Store, StoreError, Withdrawal, Withdrawn},
     task::{Message, State, TaskId},
 };
 
@@ -127,7 +127,9 @@ impl Place {
         }
         if self.is_lost(&record).await? {
             let message = revived(admission, &record)?;
-            if let Some(error) = self.publish(vec![message]).await.remove(&id) {
+            if let Some(at) = admission.at {
+                self.store.schedule(&[Scheduled { message, at }]).await.map_err(silent)?;
+            } else if let Some(error) = self.publish(vec![message]).await.remove(&id) {
                 return Err(Rejection::in_doubt(id, error.code(), error));
             }
         }
@@ -150,8 +152,8 @@ impl Place {
         })?;
         Ok(match found {
             Some(Found::Gone) => true,
-            // Where nobody can look, an empty queue says enough.
-            Some(Found::Unknown) if self.confirmed.contains(record.id) => {
+            // Where nobody can look, an empty queue says enough, or that it was long ago.
+            Some(Found::Unknown) if self.confirmed.is_fresh(record.id) => {
                 let depth = self.broker.depth(record.priority.queue()).await;
                 depth.map_err(|error| Rejection::in_doubt(id, error.code(), error))?.ready == 0
             }

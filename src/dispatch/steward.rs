@@ -17,11 +17,12 @@ const LEASE: Duration = Duration::from_secs(3);
 
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the broker gave
 /// up, find tasks whose messages are gone, tell of tasks that nobody serves. Any number of processes run it; one leads at a
-/// time. Returns when `stop` fires.
+/// time. `doubt`: a task that neither waits on its queue nor runs for so long is looked for. Returns when `stop` fires.
 pub async fn steward(
     store: &dyn Store,
     broker: &dyn Broker,
     notices: &Notices,
+    doubt: Duration,
     me: WorkerId,
     stop: &CancellationToken,
 ) {
@@ -31,7 +32,7 @@ pub async fn steward(
             reap(store, broker, &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),
-            lost::search(store, broker, notices, lost::Pace::default(), &leading),
+            lost::search(store, broker, notices, lost::Pace::of(doubt), &leading),
         );
     };
     lead_while(store, Role::Steward, me, LEASE, stop, duties).await;

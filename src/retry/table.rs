@@ -1,10 +1,7 @@
 use std::collections::BTreeMap;
 
-use super::{Backoff, BadBackoff};
-use crate::{
-    config::{RetryPolicy, RetryTable},
-    task::ErrorClass,
-};
+use super::{Backoff, BadBackoff, RetryPolicy, RetryTable};
+use crate::task::ErrorClass;
 
 /// The retry table, checked and ready: a row for each class of error, and the user's own by name.
 #[derive(Clone, Debug)]

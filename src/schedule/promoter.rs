@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::Broker,
+    broker::{Broker, BrokerError},
     store::{Fence, Store, StoreError},
     task::{Message, TaskId, Timestamp},
 };
@@ -12,45 +12,69 @@ use crate::{
 /// Entries read, published and removed in one round.
 const BATCH: usize = 500;
 
+/// A full queue, or a server that is away: what is due must not wait in a busy loop.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Moves due tasks to their queues until `stop`. For the leader alone; a fence that is out of date ends it.
 pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
+    let mut trouble = Trouble::default();
     while !stop.is_cancelled() {
-        let pause = match round(store, broker, fence, stop).await {
-            Ok(pause) => pause,
+        let waits = match round(store, broker, fence, stop).await {
+            Ok(None) => trouble.is_over(),
+            Ok(Some((tasks, error))) => trouble.tell(error.code(), &error, tasks),
             Err(StoreError::Fenced { .. }) => return,
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, "due tasks wait for the store");
-                Duration::from_millis(500)
-            }
+            Err(error) => trouble.tell(error.code(), &error, 0),
         };
-        if !pause.is_zero() {
-            stop.run_until_cancelled(time::sleep(pause)).await;
+        if waits {
+            stop.run_until_cancelled(time::sleep(PAUSE)).await;
         }
     }
 }
 
-/// One batch; waits for it to be due. Returns how long to pause before the next.
+/// An outage is told at its beginning, at its end, and when it becomes another one: it may last for hours, with thousands
+/// of tasks.
+#[derive(Default)]
+struct Trouble(Option<&'static str>);
+
+impl Trouble {
+    /// `tasks` is zero where nobody knows how many.
+    fn tell(&mut self, code: &'static str, error: &dyn Display, tasks: usize) -> bool {
+        if self.0.replace(code) != Some(code) {
+            tracing::warn!(code, %error, tasks, "due tasks stay in the schedule set until they can be put on their queues");
+        }
+        true
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.0.take().is_some() {
+            tracing::info!("due tasks go to their queues again");
+        }
+        false
+    }
+}
+
+/// One batch; waits for it to be due. Answers how many stay in the set, and why the first of them does.
 async fn round(
     store: &dyn Store,
     broker: &dyn Broker,
     fence: Fence,
     stop: &CancellationToken,
-) -> Result<Duration, StoreError> {
+) -> Result<Option<(usize, BrokerError)>, StoreError> {
     let due = store.due(fence, BATCH).await?;
     if due.messages.is_empty() {
         tokio::select! {
             waited = store.wait_due(due.next) => waited?,
             () = stop.cancelled() => {}
         }
-        return Ok(Duration::ZERO);
+        return Ok(None);
     }
-    let (published, refused) = publish(broker, due.messages).await;
+    let tasks = due.messages.len();
+    let (published, refusal) = publish(broker, due.messages).await;
     store.promoted(fence, &published).await?;
-    // A full queue or a broker that is away: the entries stay, and the others must not wait in a busy loop for them.
-    Ok(if refused == 0 { Duration::ZERO } else { Duration::from_millis(500) })
+    Ok(refusal.map(|error| (tasks - published.len(), error)))
 }
 
-async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u32)>, usize) {
+async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u32)>, Option<BrokerError>) {
     let keys: Vec<(TaskId, u32)> = messages.iter().map(|message| (message.id, message.generation)).collect();
     let now = Timestamp::now();
     let expired = messages.iter().filter(|message| message.expires_at <= now).count();
@@ -58,15 +82,12 @@ async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u
         tracing::debug!(expired, "overdue entries go to their queues, where they are dead-lettered");
     }
     let answers = broker.publish(messages).await;
-    let mut published = Vec::with_capacity(keys.len());
-    for (key, answer) in keys.iter().zip(&answers) {
+    let (mut published, mut refusal) = (Vec::with_capacity(keys.len()), None);
+    for (key, answer) in keys.into_iter().zip(answers) {
         match answer {
-            Ok(()) => published.push(*key),
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, id = %key.0, "a due task stays in the schedule set")
-            }
+            Ok(()) => published.push(key),
+            Err(error) => refusal = refusal.or(Some(error)),
         }
     }
-    let refused = keys.len() - published.len();
-    (published, refused)
+    (published, refusal)
 }

@@ -5,6 +5,7 @@
 //! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
 //! decide policy (what to retry, when, whom to scale).
 
+mod aside;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod control;
@@ -22,6 +23,7 @@ pub mod sqlite;
 mod tasks;
 mod workers;
 
+pub use aside::{Thing, Unreadable};
 pub use control::{ControlStore, Fence, QueueTotals, Role};
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
@@ -34,7 +36,7 @@ pub use tasks::{
     Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
     Withdrawal, Withdrawn,
 };
-pub use workers::{Beat, Done, Orders, Usage, WorkerInfo, WorkerStore};
+pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
 
 pub trait Store: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore {}
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetter, Page, StoreError};
+use super::{DeadLetter, Page, StoreError, Unreadable};
 use crate::task::{Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId};
 
 #[async_trait]
@@ -66,9 +66,9 @@ pub trait TaskStore: Send + Sync + 'static {
     /// has its message. Looks at about `limit` records, so that a page may be empty and still go on.
     async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError>;
 
-    /// Tasks whose records could not be read, some at a time. Whoever meets such a record sets it aside, where a person can
-    /// look at it; every method but this one then takes the task for one that it does not know. Forgets those in `told` first.
-    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError>;
+    /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has met and set aside.
+    /// A task whose record was set aside is one that nobody knows. Forgets those in `told` first.
+    async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError>;
 }
 
 /// What a survey says of a task.
@@ -80,8 +80,9 @@ pub struct Outline {
     pub generation: u32,
     pub attempt: u32,
     pub enqueued_at: Timestamp,
-    /// Running: who runs it.
+    /// Running: who runs it, and under which token.
     pub worker: Option<WorkerId>,
+    pub token: u64,
     /// The schedule set has a message of this generation.
     pub scheduled: bool,
 }

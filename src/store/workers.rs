@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{Claimed, StoreError};
 use crate::task::{Queue, TaskId, Timestamp, WorkerId};
 
 #[async_trait]
@@ -24,6 +24,10 @@ pub trait WorkerStore: Send + Sync + 'static {
     /// Each has seen one more crash, and `retry::judge` says when it may start again: what the schedule set holds of them
     /// is due then, and no later.
     async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next beat
+    /// (`Orders::asked`), unless the claim has ended or passed on by then.
+    async fn ask(&self, questions: &[Question]) -> Result<(), StoreError>;
 
     /// Removes a worker from the registry: it left in good order, or all it held has been given back.
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError>;
@@ -88,12 +92,22 @@ pub struct Done {
     pub run: Duration,
 }
 
+/// Whether this worker runs this task, claimed with this token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub worker: WorkerId,
+    pub task: TaskId,
+    pub token: u64,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
     /// Running tasks that somebody cancelled.
     pub cancel: Vec<TaskId>,
     /// Running tasks that passed to another worker: stop them, their outcomes would be refused.
     pub lost: Vec<TaskId>,
+    /// Claims that the store counts as the worker's. What it does not run, it gives back.
+    pub asked: Vec<Claimed>,
     pub drain: bool,
     pub paused: Vec<Queue>,
 }

@@ -47,7 +47,7 @@ pub enum Event {
     TasksLost,
     /// Tasks had lost their messages, which were put back.
     TasksRestored,
-    /// A task's record could not be read, and was set aside.
+    /// Something that the store or a queue holds could not be read, and was set aside.
     Unreadable,
     /// A server refuses to hand over a queue's messages.
     Refused,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Message, Task, Timestamp, span};
+use super::{Message, NewTask, Task, Timestamp, span};
 
 pub fn envelope(bytes: &[u8]) {
     let Ok(task) = Task::decode(bytes) else { return };
@@ -34,4 +34,13 @@ pub fn spans(bytes: &[u8]) {
         let again = serde_json::to_string(&spans).ok().and_then(|json| serde_json::from_str(&json).ok());
         assert_eq!(again, Some(spans), "a time changes when it is written and read again");
     }
+}
+
+/// The task is the same when it was written and read again. A payload's numbers may be written shorter the first time,
+/// and never change after that.
+pub(crate) fn outlives(task: &NewTask, again: impl Fn(&NewTask) -> Option<NewTask>) {
+    let once = again(task);
+    assert_eq!(format!("{once:?}"), format!("{:?}", Some(task)), "a task changes when it is written and read again");
+    let twice = once.as_ref().and_then(again);
+    assert_eq!(twice, once, "a task changes when it is written and read a second time");
 }

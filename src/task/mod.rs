@@ -33,6 +33,8 @@ pub use new_task::{NewTask, Tier};
 pub use payload::Payload;
 pub use priority::Priority;
 pub use queue::Queue;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use reading::KEYS;
 pub use reading::Unread;
 pub(crate) use reading::named_field;
 pub use state::{Outcome, State};

@@ -56,7 +56,10 @@ impl NewTask {
         let mut payload = None;
         for _ in 0..count {
             let key = scanner.position();
-            let is_payload = scanner.next().map_err(malformed)? == Item::Text("payload");
+            let Item::Text(name) = scanner.next().map_err(malformed)? else {
+                return Err(Unread::Field { field: None, message: KEYS.to_owned() });
+            };
+            let is_payload = name == "payload";
             let start = scanner.position();
             scan::skip(&mut scanner).map_err(malformed)?;
             if is_payload && payload.replace((key, start, scanner.position())).is_some() {
@@ -95,6 +98,9 @@ fn envelope_of_message_pack(bytes: &[u8]) -> Result<NewTask, Unread> {
     serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| wrong(&error.path().to_string(), &error.inner().to_string()))
 }
+
+/// Of a task whose keys are no names, so that none can be told.
+pub(crate) const KEYS: &str = "each key of a task must be the name of a field, as text";
 
 fn no_object() -> Unread {
     Unread::Field { field: None, message: "invalid type: expected an object with named fields".to_owned() }
@@ -204,6 +210,15 @@ mod tests {
                 matches!(refused, Unread::Field { ref field, .. } if field.as_deref() == Some("payload")),
                 "{refused:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_no_text_is_told_as_such() {
+        for key in [b"\x91\x01".as_slice(), b"\x00", b"\xc0", b"\xc4\x04kind"] {
+            let task = [b"\x82\xa4kind\xa1a", key, b"\x02"].concat();
+            let refused = NewTask::from_message_pack(&task).unwrap_err();
+            assert!(matches!(refused, Unread::Field { field: None, ref message } if message == KEYS), "{refused:?}");
         }
     }
 

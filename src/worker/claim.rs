@@ -1,9 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time};
+use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::{Registry, job::Job, lease::Vitals, settle::Ended};
+use super::{
+    Registry,
+    job::Job,
+    lease::Vitals,
+    settle::{Ended, Outcomes},
+};
 use crate::{
     broker::{Broker, Delivery, Receipt},
     store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
@@ -22,7 +27,7 @@ pub(super) struct Claimer {
     pub store: Arc<dyn Store>,
     pub vitals: Arc<Vitals>,
     pub lease: Duration,
-    pub settle: mpsc::Sender<Ended>,
+    pub outcomes: Outcomes,
     /// The worker leaves: claim nothing more.
     pub stop: CancellationToken,
 }
@@ -36,8 +41,19 @@ struct Left {
     done: Vec<Receipt>,
 }
 
+/// Until a message comes back whose task still runs here.
+const AGAIN: Duration = Duration::from_millis(250);
+
 /// What became of one delivery: its queue, and the job to start if there is one.
 pub(super) type Ruling = (Queue, Option<Job>);
+
+impl Left {
+    /// It is not its time. The set keeps the message until then; only with that may the broker forget it.
+    fn put_off(&mut self, delivery: Delivery, wait: Duration) {
+        self.entries.push(Scheduled { message: delivery.message.clone(), at: Timestamp::now() + wait });
+        self.held.push(delivery);
+    }
+}
 
 impl Claimer {
     /// One ruling for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
@@ -84,6 +100,15 @@ impl Claimer {
         rulings
     }
 
+    /// Messages of tasks that still run here. This worker was taken for dead, or a message came twice: a second run beside
+    /// the first one must not be. The messages come back when that has ended, or has been told to.
+    pub async fn put_off(self, again: Vec<Delivery>) {
+        let mut left = Left::default();
+        again.into_iter().for_each(|delivery| left.put_off(delivery, AGAIN));
+        self.hold(&mut left).await;
+        self.forget(left.done).await;
+    }
+
     /// `None` when the worker leaves before the store has answered.
     async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
         let (mut wait, mut told) = (Duration::from_millis(50), false);
@@ -125,9 +150,7 @@ impl Claimer {
                 None
             }
             Verdict::Held { retry_in } => {
-                // It is not its time. The set keeps the message until then; only with that may the broker forget it.
-                left.entries.push(Scheduled { message: delivery.message.clone(), at: Timestamp::now() + retry_in });
-                left.held.push(delivery);
+                left.put_off(delivery, retry_in);
                 None
             }
         }
@@ -151,7 +174,7 @@ impl Claimer {
 
     async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
         // Fails only when the settler is gone; then the claim ends with this worker's lease.
-        let _ = self.settle.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
+        let _ = self.outcomes.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
     }
 
     pub(super) async fn forget(&self, receipts: Vec<Receipt>) {

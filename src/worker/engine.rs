@@ -17,7 +17,8 @@ use super::{
     line::Line,
     outcome,
     pace::Pace,
-    settle::Ended,
+    questions::{Doubt, UnderWay},
+    settle::{Ended, Outcomes},
     slots::Slots,
     stop::Phase,
     throttle::Throttle,
@@ -40,21 +41,24 @@ pub(super) struct Engine {
     pub claimer: Claimer,
     pub broker: Arc<dyn Broker>,
     pub vitals: Arc<Vitals>,
-    pub settle: mpsc::Sender<Ended>,
+    pub outcomes: Outcomes,
     pub demand: Vec<(Queue, watch::Sender<usize>)>,
     /// Fetched and waiting for a slot, with the time of arrival.
     pub ready: [VecDeque<(Delivery, Instant)>; Queue::ALL.len()],
     /// Claimed and waiting for a slot.
     pub line: Line,
     pub running: HashMap<TaskId, (usize, Arc<Job>)>,
-    /// Batches of claims under way.
+    /// Batches of claims under way, and their numbers.
     pub claiming: usize,
+    pub claims: UnderWay,
     /// Of them, those of other queues than P0 and P1.
     pub others_claiming: usize,
     /// Of a worker that serves P0 or P1 beside others.
     pub throttle: Option<Throttle>,
     pub events: mpsc::Sender<Event>,
     pub paused: Vec<Queue>,
+    /// What the store counts as running here and nobody here knows of.
+    pub doubts: Vec<Doubt>,
     pub pace: Pace,
     pub phase: Phase,
     /// Why it leaves though nobody asked it to.
@@ -84,8 +88,9 @@ impl Engine {
             Event::Ruled(ruled) => self.on_ruled(ruled),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
-                // A hung job was settled before; its slot counts as lost.
-                if self.running.remove(&job.task.id).is_some() {
+                // A hung job was settled before; its slot counts as lost, and the task may run in another one by now.
+                if self.running.get(&job.task.id).is_some_and(|(its, _)| *its == slot) {
+                    self.running.remove(&job.task.id);
                     self.arbiter.freed(job.queue());
                     self.pace.finished();
                     let outcome = outcome::of(&job, result, &self.retries, self.result_limit);
@@ -124,14 +129,19 @@ impl Engine {
     pub fn on_orders(&mut self, orders: Orders) {
         for (ids, why) in [(orders.cancel, Stop::Cancelled), (orders.lost, Stop::Lost)] {
             for id in &ids {
-                let running = self.running.get(id).map(|(_, job)| &**job);
-                running.or_else(|| self.line.find(*id)).into_iter().for_each(|job| job.stop(why));
+                self.here(*id).into_iter().for_each(|job| job.stop(why));
             }
         }
+        self.answer(orders.asked);
         self.pause(orders.paused);
         if orders.drain {
             self.drain();
         }
+    }
+
+    /// The claimed task that runs here, or waits for a slot.
+    pub(super) fn here(&self, id: TaskId) -> Option<&Job> {
+        self.running.get(&id).map(|(_, job)| &**job).or_else(|| self.line.find(id))
     }
 
     /// When [`Engine::on_time`] has something to do next.
@@ -172,7 +182,7 @@ impl Engine {
             self.vitals.attempt_ended(job.ran());
         }
         // There is room for every claimed task: see `picked`. A refused outcome would only mean that the task runs again.
-        if self.settle.try_send(Ended { job, outcome }).is_err() {
+        if !self.outcomes.try_send(Ended { job, outcome }) {
             tracing::error!("the settler is gone; a task will run again");
         }
     }

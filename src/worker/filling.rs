@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     claim::Ruling,
     engine::{Engine, Event},
+    job::{Job, Stop},
     stop::Phase,
     throttle::Throttle,
 };
@@ -17,6 +18,7 @@ const CLAIMS: usize = 8;
 
 /// The answer to a batch of claims.
 pub(super) struct Ruled {
+    number: u64,
     rulings: Vec<Ruling>,
     critical: bool,
     took: Duration,
@@ -30,8 +32,10 @@ impl Engine {
             self.arbiter.set_ahead(self.pace.claims(self.settings.slots.into()));
             // P0 and P1 have calls to the store of their own, so that they wait for no larger batch of others.
             let (urgent, others) = self.picked();
-            self.claim(urgent, true);
-            self.claim(others, false);
+            for (batch, critical) in [(urgent, true), (others, false)] {
+                let fresh = self.put_off_again(batch);
+                self.claim(fresh, critical);
+            }
             self.set_demand();
         }
         for queue in Queue::ALL {
@@ -41,6 +45,7 @@ impl Engine {
 
     pub(super) fn on_ruled(&mut self, ruled: Ruled) {
         self.claiming -= 1;
+        self.claims.end(ruled.number);
         self.others_claiming -= usize::from(!ruled.critical);
         if ruled.critical
             && let Some(throttle) = &mut self.throttle
@@ -51,10 +56,31 @@ impl Engine {
             match job {
                 // Its claim was under way when the pause came.
                 Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
+                Some(job) if self.gave_up_for(&job) => self.release(vec![job]),
                 Some(job) => self.line.join(job),
                 None => self.arbiter.freed(queue),
             }
         }
+    }
+
+    /// Whether the worker has this task already. Then that claim is lost, as this later one shows: it ended with the
+    /// worker's lease, and the worker lives all the same.
+    fn gave_up_for(&self, job: &Job) -> bool {
+        // Nobody looks through the line for what nobody died with.
+        let earlier = if job.crashes > 0 { self.here(job.task.id) } else { None };
+        earlier.inspect(|earlier| earlier.stop(Stop::Lost)).is_some()
+    }
+
+    /// Messages of tasks that still run here wait until that has ended. Answers the others.
+    fn put_off_again(&mut self, batch: Vec<Delivery>) -> Vec<Delivery> {
+        let runs = |delivery: &Delivery| self.running.contains_key(&delivery.receipt.id);
+        if !batch.iter().any(runs) {
+            return batch;
+        }
+        let (again, fresh): (Vec<_>, Vec<_>) = batch.into_iter().partition(runs);
+        again.iter().for_each(|delivery| self.arbiter.freed(delivery.receipt.queue));
+        tokio::spawn(self.claimer.clone().put_off(again));
+        fresh
     }
 
     fn claim(&mut self, batch: Vec<Delivery>, critical: bool) {
@@ -62,12 +88,13 @@ impl Engine {
             return;
         }
         self.claiming += 1;
+        let number = self.claims.begin(1);
         self.others_claiming += usize::from(!critical);
         let (claimer, events) = (self.claimer.clone(), self.events.clone());
         tokio::spawn(async move {
             let since = Instant::now();
             let rulings = claimer.rule(batch).await;
-            let ruled = Ruled { rulings, critical, took: since.elapsed() };
+            let ruled = Ruled { number, rulings, critical, took: since.elapsed() };
             // Fails only after the engine has ended, which it does not while a claim is under way.
             let _ = events.send(Event::Ruled(ruled)).await;
         });
@@ -89,7 +116,7 @@ impl Engine {
 
     /// Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
     fn settles(&self) -> bool {
-        self.settle.capacity() > 2 * usize::from(self.settings.slots)
+        self.outcomes.room() > 2 * usize::from(self.settings.slots)
     }
 
     fn others_open(&mut self) -> usize {
@@ -125,10 +152,13 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tokio_util::sync::CancellationToken;
 
-    use super::{super::parts::Parts, *};
+    use super::{
+        super::{parts::Parts, settle::Outcomes},
+        *,
+    };
     use crate::{
         broker::{Receipt, conformance::message},
         config::Config,
@@ -137,7 +167,7 @@ mod tests {
         worker::Registry,
     };
 
-    fn delivery(priority: Priority) -> Delivery {
+    pub fn delivery(priority: Priority) -> Delivery {
         let message = message(priority);
         let (id, queue) = (message.id, priority.queue());
         Delivery {
@@ -152,6 +182,10 @@ mod tests {
                 known: Default::default(),
             },
         }
+    }
+
+    pub fn ruled(rulings: Vec<Ruling>) -> Ruled {
+        Ruled { number: 0, rulings, critical: false, took: Duration::ZERO }
     }
 
     #[tokio::test]
@@ -170,10 +204,10 @@ mod tests {
         engine.others_claiming = CLAIMS;
         assert_eq!(engine.next_beat(), None, "the answer to a claim wakes it");
         engine.others_claiming = 0;
-        let (full, _kept) = tokio::sync::mpsc::channel(1);
-        let settle = std::mem::replace(&mut engine.settle, full);
+        let (full, _kept) = Outcomes::new(1);
+        let outcomes = std::mem::replace(&mut engine.outcomes, full);
         assert_eq!(engine.next_beat(), None, "outcomes wait for the store");
-        engine.settle = settle;
+        engine.outcomes = outcomes;
         engine.drain();
         assert_eq!(engine.next_beat(), None, "it takes nothing more");
         parts.dismantle(&Shutdown::default()).await;

@@ -227,6 +227,8 @@ impl Keeper {
         }
         self.unsent.cancel.extend(orders.cancel);
         self.unsent.lost.extend(orders.lost);
+        // What was not answered is asked again.
+        self.unsent.asked = orders.asked;
         self.unsent.drain |= orders.drain;
         self.unsent.paused = orders.paused;
         if self.orders.try_send(self.unsent.clone()).is_ok() {

@@ -26,6 +26,7 @@ mod meter;
 mod outcome;
 mod pace;
 mod parts;
+mod questions;
 mod reconcile;
 mod registry;
 mod run;
@@ -34,6 +35,8 @@ mod slots;
 mod stop;
 mod throttle;
 mod trouble;
+#[cfg(test)]
+mod twice_tests;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

@@ -14,7 +14,7 @@ use super::{
     lease::LeaseKeeper,
     pace::Pace,
     reconcile::reconcile,
-    settle::{Ended, Settler},
+    settle::{Outcomes, Settler},
     slots::Slots,
     stop::Phase,
     throttle::Throttle,
@@ -57,7 +57,7 @@ impl Parts {
         let beat = beat(config, id, pool.clone(), registry.patterns());
         let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
-        let (settle, ended) = mpsc::channel(1024 + 3 * usize::from(config.worker.slots));
+        let (outcomes, ended) = Outcomes::new(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
         let broken = CancellationToken::new();
         let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events, &broken);
@@ -67,19 +67,21 @@ impl Parts {
         let mut engine = Engine {
             arbiter,
             slots: Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events.clone())?,
-            claimer: claimer(config, id, &broker, &store, &lease, &settle, registry),
+            claimer: claimer(config, id, &broker, &store, &lease, &outcomes, registry),
             broker: Arc::clone(&broker),
             vitals: Arc::clone(&lease.vitals),
-            settle,
+            outcomes,
             demand,
             ready: Default::default(),
             line: Default::default(),
             running: Default::default(),
             claiming: 0,
+            claims: Default::default(),
             others_claiming: 0,
             throttle: (unreserved < slots).then(|| Throttle::new(config.worker.urgent_claim)),
             events: send_events,
             paused: Vec::new(),
+            doubts: Vec::new(),
             pace: Pace::new(config.worker.hold),
             phase: Phase::Working,
             failed: None,
@@ -136,7 +138,7 @@ fn claimer(
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
     lease: &LeaseKeeper,
-    settle: &mpsc::Sender<Ended>,
+    outcomes: &Outcomes,
     registry: Arc<Registry>,
 ) -> Claimer {
     Claimer {
@@ -146,7 +148,7 @@ fn claimer(
         store: Arc::clone(store),
         vitals: Arc::clone(&lease.vitals),
         lease: config.worker.lease,
-        settle: settle.clone(),
+        outcomes: outcomes.clone(),
         stop: CancellationToken::new(),
     }
 }

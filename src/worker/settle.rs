@@ -1,9 +1,15 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{sync::mpsc, task::JoinSet, time};
 use tokio_util::task::TaskTracker;
 
-use super::job::Job;
+use super::{job::Job, questions::UnderWay};
 use crate::{
     broker::{Broker, Receipt},
     retry,
@@ -16,6 +22,65 @@ use crate::{
 pub(super) struct Ended {
     pub job: Arc<Job>,
     pub outcome: Outcome,
+}
+
+/// The way to the [`Settler`], and how far it has come.
+#[derive(Clone)]
+pub(super) struct Outcomes {
+    way: mpsc::Sender<Ended>,
+    count: Arc<Count>,
+}
+
+#[derive(Default)]
+struct Count {
+    sent: AtomicU64,
+    received: Mutex<UnderWay>,
+}
+
+impl Outcomes {
+    /// With room for so many.
+    pub fn new(room: usize) -> (Self, Received) {
+        let (way, ended) = mpsc::channel(room);
+        let count = Arc::<Count>::default();
+        (Self { way, count: Arc::clone(&count) }, Received { ended, count })
+    }
+
+    /// Fails only when the settler is gone, or there is no room.
+    pub fn try_send(&self, ended: Ended) -> bool {
+        self.count.sent.fetch_add(1, Ordering::Relaxed);
+        self.way.try_send(ended).is_ok()
+    }
+
+    /// Fails only when the settler is gone.
+    pub async fn send(&self, ended: Ended) -> bool {
+        self.count.sent.fetch_add(1, Ordering::Relaxed);
+        self.way.send(ended).await.is_ok()
+    }
+
+    pub fn room(&self) -> usize {
+        self.way.capacity()
+    }
+
+    pub fn sent(&self) -> u64 {
+        self.count.sent.load(Ordering::Relaxed)
+    }
+
+    /// Of those that were sent, so many of the first are safe at the store, or were refused there.
+    pub fn recorded(&self) -> u64 {
+        self.count.received().ended()
+    }
+}
+
+impl Count {
+    /// Whole after each change, so a panic elsewhere does not spoil it.
+    fn received(&self) -> MutexGuard<'_, UnderWay> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) struct Received {
+    ended: mpsc::Receiver<Ended>,
+    count: Arc<Count>,
 }
 
 /// Makes outcomes durable at the store, many at once, and only then acknowledges the messages (INV-5).
@@ -35,17 +100,22 @@ const CALLS: usize = 4;
 
 impl Settler {
     /// Runs until every sender is gone and everything is settled. An outcome is never given up while the store is away.
-    pub async fn run(self, mut ended: mpsc::Receiver<Ended>) {
+    pub async fn run(self, mut received: Received) {
         let (mut calls, acks) = (JoinSet::new(), TaskTracker::new());
         loop {
             let mut batch = Vec::new();
-            if ended.recv_many(&mut batch, BATCH).await == 0 {
+            if received.ended.recv_many(&mut batch, BATCH).await == 0 {
                 break;
             }
+            let number = received.count.received().begin(batch.len() as u64);
             if calls.len() >= CALLS {
                 calls.join_next().await;
             }
-            calls.spawn(self.clone().settle(batch, acks.clone()));
+            let (call, count) = (self.clone().settle(batch, acks.clone()), Arc::clone(&received.count));
+            calls.spawn(async move {
+                call.await;
+                count.received().end(number);
+            });
         }
         while calls.join_next().await.is_some() {}
         acks.close();
@@ -60,12 +130,12 @@ impl Settler {
         for (ended, accepted) in batch.into_iter().zip(accepted) {
             let receipt = ended.job.delivery.receipt.clone();
             let released = matches!(ended.outcome, Outcome::Released);
-            // A release goes back also when it was refused: that may be the second answer, after a first one was lost.
-            // If somebody else has the task, its claim drops the surplus message.
-            if released {
-                back.push(receipt)
-            } else {
+            // Only who ended the task may end its message: what was refused goes back. The message may be the one that
+            // brings the task to its next run, also to this worker. If the task is over, the next claim drops it.
+            if accepted && !released {
                 done.push(receipt)
+            } else {
+                back.push(receipt)
             }
             if !accepted && !released {
                 let id = ended.job.task.id;

@@ -1,4 +1,4 @@
-# Sourced by tests/compose/run: the commands of README's chapter on compose, as they are pasted, in a copy of the repository.
+# Sourced by tests/compose/run: the commands of docs/compose.md, as they are pasted, in a copy of the repository.
 
 # What git knows, so that the image is the one that was built already.
 clone() {
@@ -6,9 +6,9 @@ clone() {
     git ls-files -z | tar --create --null --files-from - | tar --extract --directory "$1"
 }
 
-# Every command of the chapter, but for the one that needs Grafana's image.
+# Every command of the page, but for the one that needs Grafana's image.
 pasted() {
-    sed -n '/^### Docker compose/,/^### /p' README.md | sed -n '/^```sh/,/^```$/p' | grep -v -e '^```' -e '--profile watch'
+    sed -n '/^```sh/,/^```$/p' docs/compose.md | grep -v -e '^```' -e '--profile watch'
 }
 
 check_readme() {

@@ -15,6 +15,7 @@ mod cli;
 mod config_check;
 mod demo;
 mod examples;
+mod false_claims;
 mod idle;
 mod ingress;
 mod pausing;
@@ -34,6 +35,8 @@ mod autoscaler_faults;
 mod crowd;
 #[cfg(unix)]
 mod dispatcher_killed;
+#[cfg(target_os = "linux")]
+mod documents;
 #[cfg(unix)]
 mod lost_answers;
 #[cfg(unix)]

@@ -13,28 +13,69 @@ use serde_json::json;
 
 use crate::{
     bad_handlers,
-    support::{Event, Ledger, Servers, Settings, System, balance, signal, task, until},
+    support::{Entry, Event, Ledger, Servers, Settings, System, balance, signal, task, until},
 };
+
+/// A supervised worker with room for all of them, which may be killed as often as somebody likes.
+const POOL: &str = "[[pools]]\nname = \"it\"\nworkers = 1\nslots = 104\nreserved = 2";
+const REDIS: &str = "lanes = { critical = \"redis\", high = \"redis\", normal = \"redis\", background = \"redis\" }";
 
 #[tokio::test]
 async fn recovery_from_a_killed_worker_with_many_tasks_embedded() {
-    let system = System::embedded(1, Settings::quick().with("worker = { slots = 64, reserved = 2 }")).await;
+    let system = System::embedded(1, Settings::quick().with("worker = { slots = 104, reserved = 2 }")).await;
+    killed_with_many(&system, "P0", "embedded").await;
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn recovery_from_a_killed_worker_with_many_tasks_on_redis_lanes() {
+    let system = System::apart(0, Servers::shared().settings().with(REDIS).with(POOL)).await;
+    let mut autoscaler = system.autoscaler(&[]);
+    killed_with_many(&system, "P0", "Redis").await;
+    autoscaler.stop().await;
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn recovery_from_a_killed_worker_with_many_tasks_on_rabbitmq_lanes() {
+    let system = System::apart(0, Servers::shared().settings().with(POOL)).await;
+    let mut autoscaler = system.autoscaler(&[]);
+    killed_with_many(&system, "P4", "RabbitMQ").await;
+    autoscaler.stop().await;
+    system.stop().await;
+}
+
+async fn killed_with_many(system: &System, priority: &str, lanes: &str) {
     let (api, ledger) = (&system.api, &system.ledger);
-    let ids = api.enqueue_all((0..40).map(|_| task("P0", json!({"hold": "killed"}))).collect()).await;
+    let ids = api.enqueue_all((0..96).map(|_| task(priority, json!({"hold": "killed"}))).collect()).await;
     for kill in 1..=3 {
         all_started(ledger, &ids, kill).await;
         let (victim, killed) = (api.runner(ids[0]).await, Instant::now());
         signal(victim, "KILL");
-        all_started(ledger, &ids, kill + 1).await;
-        println!(
-            "recovery: kill -9 of a worker with 40 tasks, time {kill}: all run again after {:?}",
-            killed.elapsed()
-        );
+        let first = started_again(ledger, &ids, kill + 1, 1).await - killed;
+        let last = started_again(ledger, &ids, kill + 1, ids.len()).await - killed;
+        println!("recovery: kill -9 of a worker with 96 tasks ({lanes}), time {kill}: first {first:?}, last {last:?}");
+        assert!(last < 10 * first + Duration::from_secs(1), "they wait for one another: {first:?} to {last:?}");
     }
     ledger.open("killed");
     let balance = balance(api, ledger, &ids, 0).await;
     assert_eq!(balance.completed, ids.len(), "{balance:?}");
-    system.stop().await;
+}
+
+/// When `many` of the tasks had started so many times.
+async fn started_again(ledger: &Ledger, ids: &[TaskId], times: usize, many: usize) -> Instant {
+    let nth = |entries: &[Entry]| {
+        let mut starts: HashMap<TaskId, usize> = HashMap::new();
+        let begun = entries.iter().filter(|entry| entry.event == Event::Start && ids.contains(&entry.id));
+        let mut again = begun.filter(|entry| {
+            let count = starts.entry(entry.id).or_default();
+            *count += 1;
+            *count == times
+        });
+        again.nth(many - 1).map(|entry| entry.at)
+    };
+    ledger.until(&format!("{many} tasks started {times} times"), |entries| nth(entries).is_some()).await;
+    nth(&ledger.entries()).unwrap()
 }
 
 async fn all_started(ledger: &Ledger, ids: &[TaskId], times: usize) {

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
+use clawpool::task::State;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Api, Server, Servers, Settings, System, task, until};
+#[cfg(target_os = "linux")]
+use crate::support::can_mount;
+use crate::support::{Api, Event, Server, Servers, Settings, System, task, until};
 
 async fn health(api: &Api) -> (u16, Value) {
     let (status, body) = api.ask(api.request(Method::GET, "health")).await;
@@ -106,5 +109,42 @@ async fn a_pool_whose_breaker_is_open_shows_nobody_and_why() {
     let metrics = system.api.request(Method::GET, "metrics").send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("clawpool_pool_size{pool=\"it\"} 0"), "{metrics}");
     assert!(system.cli().ok(&["autoscaler", "status"]).await.contains("CP-1604"));
+    system.stop().await;
+}
+
+/// A file system without a free byte, in a namespace of the program under test.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_told_until_there_is_room_and_costs_no_task() {
+    if !can_mount() {
+        println!("not tested: this system lets its users mount nothing (unshare --user --map-root-user --mount)");
+        return;
+    }
+    let system = System::embedded_on_small_disk(1, Settings::quick()).await;
+    let (api, ledger) = (&system.api, &system.ledger);
+    api.finished(api.enqueue(task("P0", json!({}))).await).await;
+    let runs = api.enqueue(task("P4", json!({"ms": 2000}))).await;
+    system.fill_disk().await;
+    let (mut accepted, letter) = (vec![runs], "x".repeat(100_000));
+    let refusal = loop {
+        let (status, answer) = api.post("v1/tasks", &task("P4", json!({"letter": letter}))).await;
+        match answer["id"].as_str() {
+            Some(id) if status.is_success() => accepted.push(id.parse().unwrap()),
+            _ => break (status, answer),
+        }
+    };
+    assert_eq!(refusal.0, 503, "{}", refusal.1);
+    let body = status(api, "degraded").await;
+    let reason = body["reasons"][0]["text"].as_str().unwrap();
+    assert!(reason.contains("no space is left"), "{body}");
+    system.free_disk().await;
+    status(api, "healthy").await;
+    assert!(alert(api, "store_trouble").await.contains("no space is left"));
+    println!("{} tasks were accepted beside a full disk", accepted.len());
+    for id in accepted {
+        assert_eq!(api.finished(id).await.state, State::Completed);
+        assert_eq!(ledger.times(id, Event::Done), 1);
+    }
+    assert_eq!(api.workers().await.iter().filter(|worker| worker.alive).count(), 1, "nobody left");
     system.stop().await;
 }

@@ -17,7 +17,7 @@ mod sleep;
 use std::{io, sync::Arc};
 
 use crate::{
-    config::{Config, HandlerSpec},
+    config::{Config, HandlerSpec, SHIPPED_KINDS},
     worker::Handler,
 };
 
@@ -27,12 +27,10 @@ pub use http::Http;
 /// A kind, or a prefix of kinds ending in `*`, and what runs it.
 pub type Entry = (String, Arc<dyn Handler>);
 
-/// The kinds that every worker runs. Add a handler here, below and in its own file.
-pub const SHIPPED: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
-
+/// One for each kind that ships, in their order. Add a handler here, in its own file, and its kind to [`SHIPPED_KINDS`].
 fn shipped() -> Vec<Entry> {
-    let handlers: [Arc<dyn Handler>; SHIPPED.len()] = [Arc::new(noop::Noop), Arc::new(sleep::Sleep)];
-    SHIPPED.map(str::to_owned).into_iter().zip(handlers).collect()
+    let handlers: [Arc<dyn Handler>; SHIPPED_KINDS.len()] = [Arc::new(noop::Noop), Arc::new(sleep::Sleep)];
+    SHIPPED_KINDS.map(str::to_owned).into_iter().zip(handlers).collect()
 }
 
 /// The shipped handlers and those of the configuration.

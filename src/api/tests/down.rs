@@ -7,9 +7,9 @@ use crate::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
-        Fence, JournalStore, NoteStore, Orders, Outline, Page, QueueTotals, Record, RecordFilter, Requeued, Role,
-        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, Withdrawal,
-        Withdrawn, WorkerInfo, WorkerStore,
+        Fence, JournalStore, NoteStore, Orders, Outline, Page, Question, QueueTotals, Record, RecordFilter, Requeued,
+        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Unreadable, Verdict,
+        Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
@@ -76,7 +76,7 @@ down!(TaskStore, StoreError, no_store {
     wait(TaskId, Duration) -> Option<Record>;
     records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
     survey(Option<&str>, usize) -> Page<Outline>;
-    unreadable(&[TaskId]) -> Vec<TaskId>;
+    unreadable(&[Unreadable]) -> Vec<Unreadable>;
 });
 
 down!(ScheduleStore, StoreError, no_store {
@@ -98,6 +98,7 @@ down!(DeadStore, StoreError, no_store {
 
 down!(WorkerStore, StoreError, no_store {
     beat(&Beat) -> Orders;
+    ask(&[Question]) -> ();
     workers() -> Vec<WorkerInfo>;
     drain(WorkerId) -> bool;
     bury(WorkerId) -> Vec<TaskId>;

@@ -23,6 +23,9 @@ use crate::{
 pub(crate) trait Fixture: Send + Sync {
     /// A handle of its own on the backend, as another process would have.
     async fn broker(&self) -> Arc<dyn Broker>;
+
+    /// Puts at the end of a queue, on which something was published before, what no version of this crate would have put there.
+    async fn litter(&self, queue: Queue);
 }
 
 /// How many messages may wait where a case fills a queue.
@@ -75,6 +78,7 @@ macro_rules! suite {
             recovery::what_a_worker_knows_of_stays_with_it,
             recovery::inv_5_looks_under_load_take_nothing_from_anybody,
             recovery::restore_leaves_alone_what_waits_and_what_is_held,
+            recovery::what_nobody_can_read_costs_itself_alone,
             recovery::a_probe_leaves_nothing_behind,
             limits::sweep_hands_out_expired_messages_until_acknowledged,
             limits::a_dead_sweepers_messages_are_swept_again,

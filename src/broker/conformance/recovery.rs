@@ -321,6 +321,38 @@ pub(crate) async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &d
     assert_drained(&*broker, Queue::P4).await;
 }
 
+pub(crate) async fn what_nobody_can_read_costs_itself_alone(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages[..1]).await;
+        fixture.litter(queue).await;
+        publish(&*broker, &messages[1..2]).await;
+        fixture.litter(queue).await;
+        fixture.litter(queue).await;
+        publish(&*broker, &messages[2..]).await;
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        let mut seen = Vec::new();
+        // One at a time, so that it comes to be alone in a batch.
+        while seen.len() < messages.len() {
+            let delivery = collect(consumer.as_mut(), 1).await;
+            broker.depth(queue).await.unwrap();
+            broker.ack(receipts(&delivery)).await.unwrap();
+            seen.extend(ids(&delivery));
+        }
+        // Not by the order of sending: a queue that is just being made may refuse the first messages once (`Parcel::send`).
+        assert_eq!(sorted(seen), sorted(sent(&messages)), "{queue}");
+        drop(consumer);
+        assert_eq!(broker.reclaim(worker).await.unwrap(), 0, "{queue}: it is with nobody");
+        assert_drained(&*broker, queue).await;
+        let mut other = consume(&*broker, queue).await;
+        tokio::select! {
+            () = eventually(async || broker.depth(queue).await.unwrap().ready == 0) => {}
+            more = other.next(1) => panic!("{queue}: {more:?}"),
+        }
+    }
+}
+
 pub(crate) async fn a_probe_leaves_nothing_behind(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     broker.probe().await.unwrap();

@@ -61,6 +61,13 @@ impl Ingress {
         Ok(Self { intake, window, unread: Vec::new(), publisher, publishing, topology })
     }
 
+    /// Makes the exchange, and the queue behind it, where they are missing: a producer may come before the first consumer.
+    pub async fn declare(&self) -> Result<(), BrokerError> {
+        let spec = self.topology.ingress();
+        let declare = async { spec.declare(&self.publishing.session()?.channel().await?).await };
+        patient("the declaration of the AMQP entrance", declare).await.map(drop)
+    }
+
     /// Waits for a letter, then takes those that are here already. `held` bytes of letters are open: a longer letter waits
     /// with the server until there is room. Dropping the future loses none.
     pub async fn next(&mut self, held: u64) -> Result<Vec<Letter>, BrokerError> {

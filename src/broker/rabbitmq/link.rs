@@ -98,6 +98,14 @@ impl Link {
 /// How often an outage is told while it lasts.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// What keeps the connection away. That RabbitMQ does not answer is said by whoever asks for it.
+fn reason(error: BrokerError) -> String {
+    match error {
+        BrokerError::Unavailable { reason, .. } => reason,
+        other => other.to_string(),
+    }
+}
+
 /// For one try to connect again: little at first, for a handshake that was cut off is answered by nobody and the next one may
 /// be; then more, for a server that has only just started may be slow.
 fn patience(tries: u32) -> Duration {
@@ -160,7 +168,7 @@ impl Supervisor {
                         told = Some(Instant::now());
                         tracing::warn!(role = ?self.role, %error, "RabbitMQ is not back yet");
                     }
-                    self.state.send_replace(State::Down(error.to_string().into()));
+                    self.state.send_replace(State::Down(reason(error).into()));
                 }
             }
         }

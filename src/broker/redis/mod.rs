@@ -8,6 +8,7 @@
 //! on behalf of a worker that no longer holds it; leave a message with a worker that lives and does not know of it.
 
 mod consumer;
+mod error;
 mod feed;
 mod held;
 mod publish;

@@ -5,11 +5,12 @@
 //! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
 
 mod consumer;
+mod error;
 mod held;
 mod queue;
 mod restore;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

@@ -1,11 +1,16 @@
 //! The statements on the queues' rows. Each runs within a transaction of the writer.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 
 use crate::{
     broker::{BrokerError, Delivery, Depth, Receipt},
     config::QueueLimits,
-    store::sqlite::{MESSAGE, Topic, Write, message},
+    store::{
+        Thing,
+        sqlite::{MESSAGE, Topic, Write, message, part, readable, set_aside},
+    },
     task::{Message, Priority, Queue, TaskId, Timestamp, WorkerId},
 };
 
@@ -57,7 +62,7 @@ pub(super) fn take(
     let mut deliveries = Vec::new();
     for priority in queue.priorities() {
         let left = want - deliveries.len();
-        let taken = head(write.sql, worker, priority, left, |_| true)?;
+        let taken = head(write, worker, priority, left, |_| true)?;
         hold(write, worker, priority, &taken)?;
         deliveries.extend(taken);
     }
@@ -67,26 +72,36 @@ pub(super) fn take(
 /// Those of a priority that wait, the oldest first.
 const FRONT: &str = "waiting CROSS JOIN messages USING (priority, seq) WHERE priority = ?1 ORDER BY seq";
 
-/// Up to `limit` messages from the front of the queue, until one is not `wanted`.
+/// Up to `limit` messages from the front of the queue, until one is not `wanted`. What is no message is set aside first.
 fn head(
-    sql: &Connection,
+    write: &mut Write<'_>,
     worker: WorkerId,
     priority: Priority,
     limit: usize,
     wanted: impl Fn(&Message) -> bool,
 ) -> rusqlite::Result<Vec<Delivery>> {
     let query = format!("SELECT {MESSAGE}, seq FROM {FRONT} LIMIT ?2");
-    let mut query = sql.prepare_cached(&query)?;
-    let mut rows = query.query(params![priority, limit])?;
-    let mut deliveries = Vec::new();
-    while let Some(row) = rows.next()? {
-        let delivery = delivery(row, worker)?;
-        if !wanted(&delivery.message) {
-            break;
+    loop {
+        let mut query = write.sql.prepare_cached(&query)?;
+        let rows =
+            query.query_map(params![priority, limit], |row| readable(row, "seq", |row| delivery(row, worker)))?;
+        let (deliveries, unreadable) = part(rows)?;
+        if unreadable.is_empty() {
+            return Ok(deliveries.into_iter().take_while(|delivery| wanted(&delivery.message)).collect());
         }
-        deliveries.push(delivery);
+        forget(write, priority, &unreadable)?;
     }
-    Ok(deliveries)
+}
+
+/// Sets aside rows that wait and are no messages.
+fn forget(write: &mut Write<'_>, priority: Priority, rows: &[Value]) -> rusqlite::Result<()> {
+    set_aside(write, Thing::Message, rows)?;
+    let mut remove = write.sql.prepare_cached("DELETE FROM waiting WHERE priority = ?1 AND seq = ?2")?;
+    let mut changes = Changes::default();
+    for seq in rows {
+        changes[priority.queue().index()] -= remove.execute(params![priority, seq])? as i64;
+    }
+    count(write, &changes)
 }
 
 fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
@@ -172,15 +187,21 @@ pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Ve
     // What is held is little, all workers together: no index names its owners.
     let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
     let mut query = sql.prepare_cached(&query)?;
-    let rows = query.query_map([worker], |row| Ok(delivery(row, worker)?.receipt))?;
-    rows.collect()
+    let rows = query.query_map([worker], |row| readable(row, "seq", |row| Ok(delivery(row, worker)?.receipt)))?;
+    // What cannot be read is looked at when it waits again.
+    Ok(part(rows)?.0)
 }
 
-/// The priorities whose first message has expired.
+/// The priorities whose first message has expired, or is none.
 pub(super) fn expired(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Priority>> {
     let mut expired = Vec::new();
     for priority in Priority::ALL {
-        if first(sql, priority)?.is_some_and(|(_, expires_at)| expires_at <= now) {
+        let is_over = match first(sql, priority)? {
+            First::Message { expires_at, .. } => expires_at <= now,
+            First::Garbage => true,
+            First::Nothing => false,
+        };
+        if is_over {
             expired.push(priority);
         }
     }
@@ -197,7 +218,7 @@ pub(super) fn sweep(
     let (mut swept, now) = (Vec::new(), write.now);
     for priority in priorities {
         let left = limit - swept.len();
-        let expired = head(write.sql, worker, *priority, left, |message| message.expires_at <= now)?;
+        let expired = head(write, worker, *priority, left, |message| message.expires_at <= now)?;
         hold(write, worker, *priority, &expired)?;
         swept.extend(expired);
     }
@@ -207,16 +228,30 @@ pub(super) fn sweep(
 pub(super) fn depth(sql: &Connection, queue: Queue) -> rusqlite::Result<Depth> {
     let mut oldest = None;
     for priority in queue.priorities() {
-        let enqueued_at = first(sql, priority)?.map(|(enqueued_at, _)| enqueued_at);
-        oldest = oldest.into_iter().chain(enqueued_at).min();
+        if let First::Message { enqueued_at, .. } = first(sql, priority)? {
+            oldest = oldest.into_iter().chain([enqueued_at]).min();
+        }
     }
     Ok(Depth { ready: ready(sql, queue)?, oldest })
 }
 
-/// When the first message was enqueued, and when it expires.
-fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<Option<(Timestamp, Timestamp)>> {
-    let query = format!("SELECT enqueued_at, expires_at FROM {FRONT} LIMIT 1");
-    sql.prepare_cached(&query)?.query_row([priority], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+/// What stands at the head of a queue.
+enum First {
+    Message { enqueued_at: Timestamp, expires_at: Timestamp },
+    Garbage,
+    Nothing,
+}
+
+fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<First> {
+    let query = format!("SELECT enqueued_at, expires_at, length(id) = 16 AS named, seq FROM {FRONT} LIMIT 1");
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let mut query = sql.prepare_cached(&query)?;
+    let row = query.query_row([priority], |row| readable(row, "seq", read)).optional()?;
+    Ok(match row {
+        None => First::Nothing,
+        Some(ControlFlow::Continue((enqueued_at, expires_at, true))) => First::Message { enqueued_at, expires_at },
+        Some(_) => First::Garbage,
+    })
 }
 
 pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {

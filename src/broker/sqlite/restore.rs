@@ -30,9 +30,9 @@ pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Ve
     let mut query = sql.prepare_cached(query)?;
     let mut rows = query.query(())?;
     while let Some(row) = rows.next()? {
-        let (Ok(id), Ok(generation)) = (row.get(0), row.get(1)) else { continue };
+        let (Ok(id), Ok(generation), Ok(priority)) = (row.get(0), row.get(1), row.get(3)) else { continue };
         if let Some(found) = wanted.get_mut(&(id, generation)) {
-            *found = Some(Row { seq: row.get(2)?, priority: row.get(3)?, waits: row.get(4)?, owner: row.get(5)? });
+            *found = Some(Row { seq: row.get(2)?, priority, waits: row.get(4)?, owner: row.get(5)? });
         }
     }
     Ok(missing.iter().map(|missing| wanted.get(&(missing.id, missing.generation)).copied().flatten()).collect())

@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     broker::conformance::{Fixture, message, message_with},
     config::Synchronous,
+    store::{TaskStore, Thing, sqlite::SqliteStore},
     task::Priority,
 };
 
@@ -26,6 +27,41 @@ impl Fixture for File {
     async fn broker(&self) -> Arc<dyn Broker> {
         Arc::new(SqliteBroker::on(Database::open(&self.config).await.unwrap(), &self.config))
     }
+
+    async fn litter(&self, queue: Queue) {
+        litter(&self.config, queue).await;
+    }
+}
+
+/// Two rows that are no messages, at the end of a queue.
+pub(crate) async fn litter(config: &Config, queue: Queue) {
+    let broker = SqliteBroker::on(Database::open(config).await.unwrap(), config);
+    for change in ["id = x'0102'", "expires_at = -1"] {
+        let garbled = message(queue.priorities().next().unwrap());
+        assert!(broker.publish(vec![garbled.clone()]).await.iter().all(Result::is_ok));
+        let update = format!("UPDATE messages SET {change} WHERE id = ?1");
+        let done = broker.database.write(move |write| write.sql.execute(&update, [garbled.id])).await.unwrap();
+        assert_eq!(done, 1);
+    }
+}
+
+/// Nobody consumes: the leader's sweep meets it.
+#[tokio::test]
+async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_told_of() {
+    let file = open(Config::default()).await;
+    let broker = SqliteBroker::on(Database::open(&file.config).await.unwrap(), &file.config);
+    litter(&file.config, Queue::P1).await;
+    let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
+    assert!(broker.publish(vec![late.clone()]).await.iter().all(Result::is_ok));
+    assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 3);
+    let mut swept = Vec::new();
+    while swept.is_empty() {
+        swept = broker.sweep(WorkerId::new(), 10).await.unwrap();
+    }
+    assert_eq!(swept[0].delivery.message, late);
+    assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 0);
+    let told = SqliteStore::open(&file.config).await.unwrap().unreadable(&[]).await.unwrap();
+    assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [Thing::Message; 2]);
 }
 
 crate::broker::conformance::suite!(open);

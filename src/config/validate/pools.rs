@@ -1,8 +1,5 @@
 use super::{Config, Key, Report, at_least_one, autoscale, handlers, limits, restart, worker};
-use crate::{
-    config::{Pool, PoolDriver, kinds, nearest},
-    handlers::SHIPPED,
-};
+use crate::config::{Pool, PoolDriver, SHIPPED_KINDS, kinds, nearest};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     for (index, pool) in config.pools.iter().enumerate() {
@@ -87,7 +84,7 @@ fn kinds(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
         if !handlers::kind(&key, kind, report) || !pool.command.is_empty() {
             continue;
         }
-        let known = || config.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED);
+        let known = || config.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED_KINDS);
         if !known().any(|known| kinds::meet(known, kind)) {
             let fix = match nearest(kind, known()) {
                 Some(close) => format!("did you mean {close:?}? Else add it to [[handlers]]"),

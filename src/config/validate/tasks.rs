@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytesize::ByteSize;
 use humantime::format_duration;
 
@@ -18,6 +20,11 @@ pub(super) fn check(config: &Config, report: &mut Report) {
     at_least_one(&Key::from("queues.limit"), config.queues.limit, report);
     for (queue, limit) in &config.queues.limits {
         at_least_one(&Key::from("queues.limits").name(queue.name()), *limit, report);
+    }
+    let doubt = config.queues.doubt;
+    if !(Duration::from_secs(1)..=Duration::from_hours(1)).contains(&doubt) {
+        let rule = "messages are on their way for moments: it must be 1s to 1h";
+        report.refuse(&Key::from("queues.doubt"), format_duration(doubt), rule, "write for example \"15s\"");
     }
     positive("results.dedupe", config.results.dedupe, report);
     positive("results.dead", config.results.dead, report);

@@ -5,6 +5,7 @@
 //! of its own.
 
 pub(crate) mod admission;
+pub(crate) mod aside;
 pub(crate) mod cancelling;
 pub(crate) mod claiming;
 pub(crate) mod control;
@@ -39,8 +40,19 @@ pub(crate) trait Fixture: Send + Sync {
     /// A handle of its own on the backend, as another process would have.
     async fn store(&self) -> Arc<dyn Store>;
 
-    /// Writes over a task's record what no version of this crate would have written.
-    async fn garble(&self, id: TaskId);
+    /// Writes in its place what no version of this crate would have written.
+    async fn garble(&self, what: Garbled);
+}
+
+/// What the cases spoil.
+pub(crate) enum Garbled {
+    Record(TaskId),
+    /// In the schedule set, at generation 0.
+    Entry(TaskId),
+    Letter(TaskId),
+    /// The latest one is a new one.
+    Journal(Topic),
+    Heartbeat(WorkerId),
 }
 
 /// The configuration for the cases: the heartbeat leaves a stalled test machine room.
@@ -135,6 +147,7 @@ macro_rules! suite {
             workers::bury_answers_what_the_worker_ran,
             workers::forget_removes,
             workers::progress_shows_in_the_record,
+            workers::a_worker_is_asked_about_claims_that_still_are_its_own,
             workers::pauses_reach_workers,
             control::one_leads_at_a_time,
             control::leadership_passes_when_the_lease_ends,
@@ -149,6 +162,12 @@ macro_rules! suite {
             survey::a_batch_goes_on_beside_an_unreadable_record,
             survey::a_task_whose_record_was_set_aside_can_be_enqueued_again,
             survey::a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read,
+            aside::an_unreadable_entry_of_the_schedule_set_costs_itself_alone,
+            aside::an_unreadable_entry_that_is_not_due_costs_itself_alone,
+            aside::a_task_whose_entry_was_set_aside_is_due_at_no_time,
+            aside::an_unreadable_dead_letter_costs_itself_alone,
+            aside::an_unreadable_journal_entry_costs_itself_alone,
+            aside::an_unreadable_heartbeat_costs_itself_alone,
             journal::comes_latest_first_and_by_subject,
             journal::pages_through_every_entry,
             journal::keeps_its_latest_entries_and_only_about_so_many,

@@ -73,6 +73,32 @@ pub(crate) async fn progress_shows_in_the_record(fixture: &dyn Fixture) {
     assert_eq!(store.record(message.id).await.unwrap().unwrap().progress, None);
 }
 
+pub(crate) async fn a_worker_is_asked_about_claims_that_still_are_its_own(fixture: &dyn Fixture) {
+    let (store, leader) = (fixture.store().await, fixture.store().await);
+    let (asked, other) = (worker(&*store).await, worker(&*store).await);
+    let [runs, done, again] = [(); 3].map(|()| message(Priority::P2));
+    store.admit(&[&runs, &done, &again].map(admission)).await.unwrap();
+    let claims =
+        [start(&*store, asked, &runs).await, start(&*store, asked, &done).await, start(&*store, asked, &again).await];
+    let question = |claimed: &Claimed| Question { worker: asked, task: claimed.id, token: claimed.token };
+    let stranger = Question { worker: asked, task: TaskId::new(), token: 7 };
+    let questions = [question(&claims[0]), question(&claims[1]), question(&claims[2]), stranger];
+    leader.ask(&questions).await.unwrap();
+    leader.ask(&questions[..1]).await.unwrap();
+    assert!(settle(&*store, asked, claims[1], completed()).await);
+    // Given back and claimed again: what was asked about is over.
+    assert!(settle(&*store, asked, claims[2], End::Released).await);
+    start(&*store, asked, &again).await;
+    assert_eq!(beat(&*store, other).await.asked, []);
+    let mut open = beat(&*store, asked).await.asked;
+    open.dedup();
+    assert_eq!(open, [claims[0]]);
+    assert_eq!(beat(&*store, asked).await.asked, [], "once");
+    assert!(settle(&*store, asked, open[0], End::Released).await, "that is how it is answered");
+    assert_eq!(state(&*store, &runs).await, State::Queued);
+    assert!(!settle(&*store, asked, claims[0], completed()).await, "a late outcome is refused");
+}
+
 pub(crate) async fn pauses_reach_workers(fixture: &dyn Fixture) {
     let (store, operator) = (fixture.store().await, fixture.store().await);
     let worker = worker(&*store).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use redis::cmd;
 
 use super::{RedisStore, link, millis, scripts, workers::queues};
@@ -36,8 +37,8 @@ impl ControlStore for RedisStore {
     }
 
     async fn paused(&self) -> Result<Vec<Queue>, StoreError> {
-        let names: Result<Vec<String>, _> = self.link.send(cmd("SMEMBERS").arg(self.paused_key())).await;
-        queues(&names.map_err(|error| link::failure(&error))?)
+        let names: Result<Vec<Bytes>, _> = self.link.send(cmd("SMEMBERS").arg(self.paused_key())).await;
+        Ok(queues(&names.map_err(|error| link::failure(&error))?))
     }
 
     async fn take_tokens(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BATCH, RedisStore, corrupt, cursor::Cursor, millis, packed, record, scripts};
 use crate::{
-    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
+    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError, Thing},
     task::{DeadReason, Failure, Message, TaskId, Timestamp},
 };
 
@@ -95,7 +95,7 @@ impl DeadStore for RedisStore {
                 if place.number < oldest {
                     return Ok(Page { items, next: None });
                 }
-                let letter = decode(&bytes)?;
+                let Some(letter) = self.read_letter(&place.member, &bytes).await? else { continue };
                 if at.as_ref().is_some_and(|at| place >= *at) || !filter.matches(&letter) {
                     continue;
                 }
@@ -113,7 +113,10 @@ impl DeadStore for RedisStore {
         let key = format!("{}:dm", self.link.base());
         let found = self.link.send(redis::cmd("HGET").arg(key).arg(id.as_bytes())).await;
         let found: Option<Vec<u8>> = found.map_err(|error| super::link::failure(&error))?;
-        found.map(|bytes| decode(&bytes)).transpose()
+        match found {
+            Some(bytes) => self.read_letter(id.as_bytes(), &bytes).await,
+            None => Ok(None),
+        }
     }
 
     async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError> {
@@ -145,6 +148,15 @@ impl DeadStore for RedisStore {
 }
 
 impl RedisStore {
+    /// None where it cannot be read, or is another task's: that is set aside.
+    async fn read_letter(&self, member: &[u8], bytes: &[u8]) -> Result<Option<DeadLetter>, StoreError> {
+        let letter = decode(bytes).ok().filter(|letter| letter.message.id.as_bytes()[..] == *member);
+        if letter.is_none() {
+            self.set_aside(Thing::Letter, member, bytes).await?;
+        }
+        Ok(letter)
+    }
+
     /// Rows of the schedule set or, latest first, of the dead letters, from a place on. Where that place is gone, some
     /// rows may lie before it.
     pub(super) async fn page(

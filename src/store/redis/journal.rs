@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{BATCH, RedisStore, corrupt, link, scripts};
-use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Topic};
+use super::{BATCH, RedisStore, aside::is_of_another_type, corrupt, link, scripts};
+use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Thing, Topic};
 
 #[async_trait]
 impl JournalStore for RedisStore {
@@ -35,8 +35,11 @@ impl JournalStore for RedisStore {
             let rows = self.latest(topic, &from).await?;
             let Some((end, _)) = rows.last() else { break };
             from = format!("({end}");
-            for (place, (_, value)) in rows {
-                let entry: Entry = rmp_serde::from_slice(&value).map_err(corrupt)?;
+            for (place, fields) in rows {
+                let Some(entry) = read(&fields) else {
+                    self.set_aside(Thing::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[]).await?;
+                    continue;
+                };
                 if subject.is_some_and(|subject| subject != entry.subject) {
                     continue;
                 }
@@ -51,13 +54,25 @@ impl JournalStore for RedisStore {
     }
 }
 
-type Row = (String, (Bytes, Bytes));
+/// A place in the stream, and in turn names and values.
+type Row = (String, Vec<Bytes>);
+
+fn read(fields: &[Bytes]) -> Option<Entry> {
+    let [name, value] = fields else { return None };
+    rmp_serde::from_slice(value).ok().filter(|_| **name == *b"e")
+}
 
 impl RedisStore {
     async fn latest(&self, topic: Topic, from: &str) -> Result<Vec<Row>, StoreError> {
         let mut range = cmd("XREVRANGE");
         range.arg(format!("{}:j:{}", self.link.base(), topic.name())).arg(from).arg("-").arg("COUNT").arg(100);
-        self.link.send(&range).await.map_err(|error| link::failure(&error))
+        match self.link.send(&range).await {
+            // Somebody has put something else in its place.
+            Err(error) if is_of_another_type(&error) => {
+                self.set_aside(Thing::Journal, topic.name().as_bytes(), &[]).await.map(|()| Vec::new())
+            }
+            rows => rows.map_err(|error| link::failure(&error)),
+        }
     }
 
     /// Runs a script that only the leader may run, when it is a leader who asks.

@@ -6,6 +6,7 @@
 //! over by itself. Never does: keep anything in this process that Redis does not.
 
 mod admit;
+mod aside;
 mod burial;
 mod claim;
 mod control;

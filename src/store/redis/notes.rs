@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, journal::fence_args, link, millis, scripts};
-use crate::store::{Fence, NoteStore, StoreError};
+use super::{RedisStore, aside::is_of_another_type, journal::fence_args, link, millis, scripts};
+use crate::store::{Fence, NoteStore, StoreError, Thing};
 
 #[async_trait]
 impl NoteStore for RedisStore {
@@ -26,13 +26,20 @@ impl NoteStore for RedisStore {
     }
 
     async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
-        self.link.send(cmd("GET").arg(self.note_key(name))).await.map_err(|error| link::failure(&error))
+        match self.link.send(cmd("GET").arg(self.note_key(name))).await {
+            Err(error) if is_of_another_type(&error) => {
+                self.set_aside(Thing::Note, name.as_bytes(), &[]).await.map(|()| None)
+            }
+            note => note.map_err(|error| link::failure(&error)),
+        }
     }
 
     async fn notes(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, StoreError> {
         let mut call = self.call(&scripts::NOTES);
         call.arg(prefix);
-        self.run(&call).await
+        let notes: Vec<(Vec<u8>, Bytes)> = self.run(&call).await?;
+        // Nobody here has given a name that is no text, and nobody asks for it.
+        Ok(notes.into_iter().filter_map(|(name, note)| Some((String::from_utf8(name).ok()?, note))).collect())
     }
 
     async fn erase_note(&self, name: &str) -> Result<bool, StoreError> {

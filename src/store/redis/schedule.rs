@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{BATCH, MARGIN, RedisStore, corrupt, cursor::Cursor, link, millis, packed, scripts};
 use crate::{
-    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
+    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError, Thing},
     task::{Priority, TaskId, Timestamp},
 };
 
@@ -36,7 +36,7 @@ impl ScheduleStore for RedisStore {
         call.arg(fence.role.name()).arg(fence.number).arg(limit.clamp(1, BATCH));
         let (entries, values, next): (Vec<Bytes>, Vec<Bytes>, Option<u64>) = self.run_fenced(fence, &call).await?;
         let messages = entries.iter().zip(&values).map(|(entry, value)| {
-            packed::unpack(entry, value).ok_or_else(|| corrupt("an entry of the schedule set has no message"))
+            packed::unpack(entry, value).ok_or_else(|| corrupt("a script took for a message what is none"))
         });
         Ok(Due { messages: messages.collect::<Result<_, _>>()?, next: next.map(Timestamp::from_millis) })
     }
@@ -86,18 +86,21 @@ impl ScheduleStore for RedisStore {
         rows.truncate(limit);
         let next = rows.last().filter(|_| more).map(|(place, _)| place.to_string());
         rows.retain(|(place, _)| at.as_ref().is_none_or(|at| place > at));
-        let items = rows.iter().map(|(place, value)| line(place, value)).collect::<Result<_, _>>()?;
+        let mut items = Vec::with_capacity(rows.len());
+        for (place, value) in &rows {
+            match line(place, value) {
+                Some(line) => items.push(line),
+                None => self.set_aside(Thing::Entry, &place.member, &[]).await?,
+            }
+        }
         Ok(Page { items, next })
     }
 }
 
-fn line(place: &Cursor, value: &[u8]) -> Result<ScheduledTask, StoreError> {
-    let read = || {
-        let (id, generation) = packed::parts(&place.member)?;
-        let priority = Priority::from_index((*value.first()?).into())?;
-        Some(ScheduledTask { id, generation, priority, at: Timestamp::from_millis(place.number) })
-    };
-    read().ok_or_else(|| corrupt("an entry of the schedule set has no message"))
+fn line(place: &Cursor, value: &[u8]) -> Option<ScheduledTask> {
+    let (id, generation) = packed::parts(&place.member)?;
+    let priority = Priority::from_index((*value.first()?).into())?;
+    Some(ScheduledTask { id, generation, priority, at: Timestamp::from_millis(place.number) })
 }
 
 impl RedisStore {

@@ -5,6 +5,7 @@ use super::script::scripts;
 scripts! { "scripts/opening.lua":
     ADMIT = "scripts/admit.lua";
     APPEND = "scripts/append.lua";
+    ASK = "scripts/ask.lua";
     BEAT = "scripts/beat.lua";
     BURY = "scripts/bury.lua";
     CANCEL = "scripts/cancel.lua";

@@ -1,18 +1,15 @@
 //! What is not as it should be: records that cannot be read, and the walk that looks at every unfinished task.
 
 use bytes::Bytes;
-use redis::{ErrorKind, cmd};
+use redis::cmd;
 
-use super::{RedisStore, corrupt, link, record, scripts};
+use super::{RedisStore, aside::is_of_another_type, corrupt, link, packed, record, scripts};
 use crate::{
-    store::{Outline, Page, Record, StoreError},
-    task::{Priority, TaskId, Timestamp, WorkerId},
+    store::{Outline, Page, Record, StoreError, Thing},
+    task::{Priority, State, TaskId, Timestamp, WorkerId},
 };
 
-/// Ids told of at a time.
-const NAMES: usize = 100;
-
-type Row = (Bytes, String, u64, u32, u32, u64, Bytes, bool);
+type Row = (Bytes, String, u64, u32, u32, u64, Bytes, u64, bool);
 
 impl RedisStore {
     /// A record, or none where its value is no record: that is set aside.
@@ -21,7 +18,9 @@ impl RedisStore {
         match bytes {
             Ok(Some(bytes)) => self.readable(id, bytes).await,
             Ok(None) => Ok(None),
-            Err(error) if is_of_another_type(&error) => self.set_aside(id, &[]).await.map(|()| None),
+            Err(error) if is_of_another_type(&error) => {
+                self.set_aside(Thing::Record, id.as_bytes(), &[]).await.map(|()| None)
+            }
             Err(error) => Err(link::failure(&error)),
         }
     }
@@ -30,27 +29,19 @@ impl RedisStore {
     pub(super) async fn readable(&self, id: TaskId, bytes: Bytes) -> Result<Option<Record>, StoreError> {
         match record::decode(id, bytes.clone()) {
             Ok(record) => Ok(Some(record)),
-            Err(error) => {
-                tracing::error!(code = error.code(), %error, "it is set aside");
-                self.set_aside(id, &bytes).await.map(|()| None)
-            }
+            Err(_) => self.set_aside(Thing::Record, id.as_bytes(), &bytes).await.map(|()| None),
         }
     }
 
-    async fn set_aside(&self, id: TaskId, bytes: &[u8]) -> Result<(), StoreError> {
-        let mut call = self.call(&scripts::SET_ASIDE);
-        call.arg(id.as_bytes()).arg(bytes);
-        self.run(&call).await
-    }
-
-    pub(super) async fn set_aside_untold(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError> {
-        let mut call = self.call(&scripts::UNREADABLE);
-        call.arg(NAMES);
-        for id in told {
-            call.arg(id.as_bytes());
+    /// A task without an entry in the schedule set is due at no time.
+    pub(super) async fn check_due(&self, record: &mut Record) -> Result<(), StoreError> {
+        if record.state == State::Scheduled {
+            let mut length = cmd("HSTRLEN");
+            length.arg(format!("{}:sm", self.link.base())).arg(&packed::entry(record.id, record.generation)[..]);
+            let length: usize = self.link.send(&length).await.map_err(|error| link::failure(&error))?;
+            record.due_at = record.due_at.filter(|_| length > 0);
         }
-        let ids: Vec<Bytes> = self.run(&call).await?;
-        Ok(ids.iter().filter_map(|id| Some(TaskId::from_bytes(id[..].try_into().ok()?))).collect())
+        Ok(())
     }
 
     /// One step of the walk over all keys.
@@ -65,7 +56,7 @@ impl RedisStore {
     }
 }
 
-fn outline((id, state, priority, generation, attempt, enqueued, worker, scheduled): Row) -> Option<Outline> {
+fn outline((id, state, priority, generation, attempt, enqueued, worker, token, scheduled): Row) -> Option<Outline> {
     let worker: [u8; 16] = worker[..].try_into().ok()?;
     Some(Outline {
         id: TaskId::from_bytes(id[..].try_into().ok()?),
@@ -75,10 +66,7 @@ fn outline((id, state, priority, generation, attempt, enqueued, worker, schedule
         attempt,
         enqueued_at: Timestamp::from_millis(enqueued),
         worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
+        token,
         scheduled,
     })
-}
-
-fn is_of_another_type(error: &redis::RedisError) -> bool {
-    error.code() == Some("WRONGTYPE") || error.kind() == ErrorKind::UnexpectedReturnType
 }

@@ -9,7 +9,7 @@ use super::{RedisStore, record, scripts};
 use crate::{
     store::{
         Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Verdict, Withdrawal, Withdrawn,
+        Unreadable, Verdict, Withdrawal, Withdrawn,
     },
     task::{State, TaskId, WorkerId},
 };
@@ -56,6 +56,7 @@ impl TaskStore for RedisStore {
         let mut found = self.read_record(id).await?;
         if let Some(record) = &mut found {
             self.mark_orphans(std::slice::from_mut(record)).await?;
+            self.check_due(record).await?;
         }
         Ok(found)
     }
@@ -80,7 +81,7 @@ impl TaskStore for RedisStore {
         self.survey_step(cursor, limit).await
     }
 
-    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError> {
+    async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
         self.set_aside_untold(told).await
     }
 }

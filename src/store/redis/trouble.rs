@@ -1,13 +1,13 @@
-//! What an error of Redis means. Written once, for the store and for the broker.
+//! What an error of Redis means. Written once, for the store and for the broker, which each make their own error of it.
 //!
 //! Guarantees: a server that answers and cannot serve now is waited for, also where the error was raised inside a script,
 //! whose text then names the script; people are told what to do about it.
 
 use redis::{ErrorKind, RedisError};
 
-use crate::{broker::BrokerError, store::StoreError};
+use crate::store::StoreError;
 
-const REDIS: &str = "redis";
+pub(crate) const REDIS: &str = "redis";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -89,17 +89,6 @@ impl From<Trouble> for StoreError {
     }
 }
 
-/// A message that cannot be read costs itself alone, so the broker as a whole has nothing unreadable.
-impl From<Trouble> for BrokerError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Silent(reason) | Unreadable(reason) => Self::Unavailable { broker: REDIS, reason },
-            Blocked(reason) => Self::Blocked { broker: REDIS, reason },
-            Refused(reason) => Self::Refused { broker: REDIS, reason },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use redis::{ErrorKind, RedisError, ServerError};
@@ -126,9 +115,8 @@ mod tests {
                 format!("{word} for some reason. script: 59dd5a, on @user_script:57."),
                 format!("ERR Error running script (call to f_59dd5a): @user_script:57: @user_script: 57: -{word} why"),
             ] {
-                let error = said(&line);
-                let (store, broker) = (StoreError::from(Trouble::of(&error)), BrokerError::from(Trouble::of(&error)));
-                assert!(store.is_retryable() && broker.is_retryable(), "{line}: {store} / {broker}");
+                let store = StoreError::from(Trouble::of(&said(&line)));
+                assert!(store.is_retryable(), "{line}: {store}");
                 assert!(store.to_string().contains("; "), "{line}: {store} gives no advice");
             }
         }

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{RedisStore, burial::Dead, corrupt, millis, scripts};
+use super::{BATCH, RedisStore, burial::Dead, corrupt, millis, scripts};
 use crate::{
-    store::{Beat, Orders, StoreError, WorkerInfo, WorkerStore},
-    task::{Queue, TaskId, Timestamp, WorkerId},
+    store::{Beat, Claimed, Orders, Question, StoreError, Thing, WorkerInfo, WorkerStore},
+    task::{Priority, Queue, TaskId, Timestamp, WorkerId},
 };
 
 #[async_trait]
@@ -19,24 +19,25 @@ impl WorkerStore for RedisStore {
         for (id, news) in &beat.progress {
             call.arg(id.as_bytes()).arg(news);
         }
-        let (drain, orders, paused): (bool, Vec<Bytes>, Vec<String>) = self.run(&call).await?;
-        let mut all = Orders { drain, paused: queues(&paused)?, ..Orders::default() };
-        for order in orders {
-            let (what, id) = order.split_first().ok_or_else(|| corrupt("an order is empty"))?;
-            let id = TaskId::from_bytes(id.try_into().map_err(|_| corrupt("an order names no task"))?);
-            let list = if *what == b'c' { &mut all.cancel } else { &mut all.lost };
-            list.push(id);
-        }
+        let (drain, orders, paused): (bool, Vec<Bytes>, Vec<Bytes>) = self.run(&call).await?;
+        let mut all = Orders { drain, paused: queues(&paused), ..Orders::default() };
+        orders.iter().for_each(|order| _ = take(order, &mut all));
         Ok(all)
     }
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
-        let rows: Vec<(Vec<u8>, u64, u64, bool)> = self.run(&self.call(&scripts::WORKERS)).await?;
-        let info = |(said, beats, last, alive): (Vec<u8>, u64, u64, bool)| {
-            let beat = rmp_serde::from_slice(&said).map_err(corrupt)?;
-            Ok(WorkerInfo { beat, beats, last_beat: Timestamp::from_millis(last), alive })
-        };
-        rows.into_iter().map(info).collect()
+        let rows: Vec<(Bytes, Bytes, u64, u64, bool)> = self.run(&self.call(&scripts::WORKERS)).await?;
+        let mut workers = Vec::with_capacity(rows.len());
+        for (id, said, beats, last, alive) in rows {
+            let beat = rmp_serde::from_slice::<Beat>(&said).ok().filter(|beat| beat.worker.as_bytes()[..] == *id);
+            match beat {
+                Some(beat) => workers.push(WorkerInfo { beat, beats, last_beat: Timestamp::from_millis(last), alive }),
+                // Its next beat makes it readable.
+                None if alive => tracing::debug!(?id, "a worker's heartbeat cannot be read"),
+                None => self.set_aside(Thing::Heartbeat, &id, &[]).await?,
+            }
+        }
+        Ok(workers)
     }
 
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
@@ -45,6 +46,17 @@ impl WorkerStore for RedisStore {
 
     async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
         self.bury_dead(Dead::Seen(worker)).await
+    }
+
+    async fn ask(&self, questions: &[Question]) -> Result<(), StoreError> {
+        for chunk in questions.chunks(BATCH) {
+            let mut call = self.call(&scripts::ASK);
+            for Question { worker, task, token } in chunk {
+                call.arg(worker.as_bytes()).arg(task.as_bytes()).arg(token);
+            }
+            self.run::<()>(&call).await?;
+        }
+        Ok(())
     }
 
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
@@ -62,6 +74,25 @@ impl RedisStore {
     }
 }
 
-pub(super) fn queues(names: &[String]) -> Result<Vec<Queue>, StoreError> {
-    names.iter().map(|name| name.parse().map_err(corrupt)).collect()
+/// None for what is no order: nobody here gave it.
+fn take(order: &[u8], all: &mut Orders) -> Option<()> {
+    let (what, rest) = order.split_first()?;
+    let (id, rest) = rest.split_first_chunk()?;
+    let id = TaskId::from_bytes(*id);
+    match (what, rest) {
+        (b'c', []) => all.cancel.push(id),
+        (b'l', []) => all.lost.push(id),
+        (b'q', rest) => {
+            let (token, priority) = rest.split_first_chunk()?;
+            let queue = Priority::from_index((*priority.first()?).into())?.queue();
+            all.asked.push(Claimed { id, queue, token: u64::from_be_bytes(*token) });
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+/// What names no queue is passed over: every worker's heartbeat reads this.
+pub(super) fn queues(names: &[Bytes]) -> Vec<Queue> {
+    names.iter().filter_map(|name| std::str::from_utf8(name).ok()?.parse().ok()).collect()
 }

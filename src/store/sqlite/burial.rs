@@ -1,10 +1,11 @@
 //! Burying: a worker is dead, and who answers for it is written into the records of what it ran.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Rules, columns, doorbell::Topic, writer::Write};
+use super::{Rules, aside, columns, doorbell::Topic, writer::Write};
 use crate::{
     retry::{self, Member, Suspicion},
+    store::Thing,
     task::{TaskId, Timestamp, WorkerId},
 };
 
@@ -33,18 +34,30 @@ pub(super) fn bury(write: &mut Write<'_>, rules: &Rules, worker: WorkerId) -> ru
 fn group(write: &Write<'_>, worker: WorkerId, died: Timestamp) -> rusqlite::Result<Vec<Member>> {
     let query = "SELECT id, started_at, crashes, suspicion FROM tasks WHERE state = 2 AND owner = ?1
                  AND (again_at IS NULL OR again_at <= started_at)";
-    let mut query = write.sql.prepare_cached(query)?;
-    let member = |row: &rusqlite::Row<'_>| {
+    let member = |row: &Row<'_>| {
         let started: Timestamp = row.get(1)?;
         Ok(Member { id: row.get(0)?, age: died.since(started), suspicion: columns::suspicion(row, 2)? })
     };
-    query.query_map([worker], member)?.collect()
+    records(write, query, worker, member)
+}
+
+/// Of the records of a worker those that can be read; the rest is set aside.
+fn records<T>(
+    write: &Write<'_>,
+    query: &str,
+    worker: WorkerId,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let mut query = write.sql.prepare_cached(query)?;
+    let rows = query.query_map([worker], |row| aside::readable(row, "id", &read))?;
+    let (records, unreadable) = aside::part(rows)?;
+    aside::set_aside(write, Thing::Record, &unreadable)?;
+    Ok(records)
 }
 
 /// Everything that the worker ran.
 pub(super) fn ran(write: &Write<'_>, worker: WorkerId) -> rusqlite::Result<Vec<TaskId>> {
-    let mut running = write.sql.prepare_cached("SELECT id FROM tasks WHERE state = 2 AND owner = ?1")?;
-    running.query_map([worker], |row| row.get(0))?.collect()
+    records(write, "SELECT id FROM tasks WHERE state = 2 AND owner = ?1", worker, |row| row.get(0))
 }
 
 /// Whether a task that is to start alone has waited for that since a short time.

@@ -3,7 +3,7 @@ use rusqlite::params;
 
 use super::{Rules, Write, admission, entries, letters, life, records, settle, tally::Tally};
 use crate::{
-    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
+    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError, Thing},
     task::{Message, State, Task, TaskId},
 };
 
@@ -21,11 +21,11 @@ impl DeadStore for super::SqliteStore {
         limit: usize,
     ) -> Result<Page<DeadLetter>, StoreError> {
         let (filter, before) = (filter.clone(), cursor.map(records::cursor).transpose()?);
-        Ok(self.database.read(move |sql| letters::list(sql, &filter, before, limit)).await?)
+        self.read_around(Thing::Letter, move |sql| letters::list(sql, &filter, before, limit)).await
     }
 
     async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError> {
-        Ok(self.database.read(move |sql| letters::one(sql, id)).await?)
+        self.read_around(Thing::Letter, move |sql| letters::one(sql, id)).await
     }
 
     async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError> {
@@ -91,7 +91,7 @@ fn requeue(write: &mut Write<'_>, messages: &[Message]) -> rusqlite::Result<Requ
         if let Some(key) = &key
             && admission::holder(write, key)?.is_some()
         {
-            all.kept += u64::from(letters::one(write.sql, message.id)?.is_some());
+            all.kept += u64::from(letters::is_there(write.sql, message.id)?);
         } else if let Some((kind, tenant)) = letters::remove(write.sql, message.id)? {
             born(write, message, &kind, tenant.as_deref(), task.as_ref())?;
             revive(write, message, task.as_ref(), key.as_deref())?;

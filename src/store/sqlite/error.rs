@@ -3,18 +3,18 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use super::connection::PATIENCE;
-use crate::{broker::BrokerError, store::StoreError};
+use crate::store::StoreError;
 
-/// What went wrong with the file, in the words of both seams. Cloned to every caller whose work shared a transaction.
+/// What went wrong with the file; each seam turns it into its own error. Cloned to every caller whose work shared a transaction.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{reason}")]
 pub(crate) struct DatabaseError {
-    kind: Kind,
-    reason: String,
+    pub(crate) kind: DatabaseErrorKind,
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum DatabaseErrorKind {
     /// It may work later.
     Unavailable,
     /// It can be read, and takes no writes: the disk is full, failing or read-only.
@@ -30,26 +30,28 @@ impl DatabaseError {
         let path = path.display();
         let (kind, reason) = match (error.sqlite_error_code(), error) {
             (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => (
-                Kind::Unavailable,
+                DatabaseErrorKind::Unavailable,
                 format!("{path} stayed locked for {PATIENCE:?}: another process writes for too long"),
             ),
-            (Some(ErrorCode::DiskFull), _) => (Kind::Blocked, format!("no space is left for {path}: free some")),
+            (Some(ErrorCode::DiskFull), _) => {
+                (DatabaseErrorKind::Blocked, format!("no space is left for {path}: free some"))
+            }
             (Some(ErrorCode::SystemIoFailure), _) => (
-                Kind::Blocked,
+                DatabaseErrorKind::Blocked,
                 format!("the disk fails {path} ({error}): see the system's log, and whether it is full"),
             ),
             (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => (
-                Kind::Corrupt,
+                DatabaseErrorKind::Corrupt,
                 format!("{path} is damaged or no database ({error}): move it away, or put a backup in its place"),
             ),
             (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied), _) => (
-                Kind::Blocked,
+                DatabaseErrorKind::Blocked,
                 format!("{path} cannot be written ({error}): check that the folder exists and belongs to this user"),
             ),
             (None, error) if is_unreadable(error) => {
-                (Kind::Corrupt, format!("{path} holds a value that is none of ours: {error}"))
+                (DatabaseErrorKind::Corrupt, format!("{path} holds a value that is none of ours: {error}"))
             }
-            _ => (Kind::Unavailable, format!("{path}: {error}")),
+            _ => (DatabaseErrorKind::Unavailable, format!("{path}: {error}")),
         };
         Self { kind, reason }
     }
@@ -57,15 +59,15 @@ impl DatabaseError {
     /// The same for the first use of a file: a place where none can be made is a wrong setting, and nothing to wait for.
     pub(super) fn at_start(path: &Path, error: &rusqlite::Error) -> Self {
         let this = Self::new(path, error);
-        if this.kind == Kind::Blocked && !path.exists() { Self::refused(this.reason) } else { this }
+        if this.kind == DatabaseErrorKind::Blocked && !path.exists() { Self::refused(this.reason) } else { this }
     }
 
     pub(super) fn refused(reason: String) -> Self {
-        Self { kind: Kind::Refused, reason }
+        Self { kind: DatabaseErrorKind::Refused, reason }
     }
 
     pub(super) fn is_blocked(&self) -> bool {
-        self.kind == Kind::Blocked
+        self.kind == DatabaseErrorKind::Blocked
     }
 
     /// For those who have waited for the file as long as anybody may.
@@ -73,11 +75,11 @@ impl DatabaseError {
         let path = path.display();
         let reason =
             format!("{path} gave no answer within {PATIENCE:?}: another process writes for too long, or its disk");
-        Self { kind: Kind::Unavailable, reason }
+        Self { kind: DatabaseErrorKind::Unavailable, reason }
     }
 
     pub(super) fn stopped(path: &Path) -> Self {
-        Self { kind: Kind::Unavailable, reason: format!("{} is being closed", path.display()) }
+        Self { kind: DatabaseErrorKind::Unavailable, reason: format!("{} is being closed", path.display()) }
     }
 }
 
@@ -91,21 +93,10 @@ impl From<DatabaseError> for StoreError {
     fn from(DatabaseError { kind, reason }: DatabaseError) -> Self {
         let store = "SQLite";
         match kind {
-            Kind::Unavailable => Self::Unavailable { store, reason },
-            Kind::Blocked => Self::Blocked { store, reason },
-            Kind::Corrupt => Self::Corrupt { store, reason },
-            Kind::Refused => Self::Refused { store, reason },
-        }
-    }
-}
-
-impl From<DatabaseError> for BrokerError {
-    fn from(DatabaseError { kind, reason }: DatabaseError) -> Self {
-        let broker = "SQLite";
-        match kind {
-            Kind::Unavailable => Self::Unavailable { broker, reason },
-            Kind::Blocked => Self::Blocked { broker, reason },
-            Kind::Corrupt | Kind::Refused => Self::Refused { broker, reason },
+            DatabaseErrorKind::Unavailable => Self::Unavailable { store, reason },
+            DatabaseErrorKind::Blocked => Self::Blocked { store, reason },
+            DatabaseErrorKind::Corrupt => Self::Corrupt { store, reason },
+            DatabaseErrorKind::Refused => Self::Refused { store, reason },
         }
     }
 }

@@ -1,8 +1,12 @@
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use super::{Write, columns, leaders};
-use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Topic};
+use super::{
+    Write,
+    aside::{self, Sifted},
+    columns, leaders, records,
+};
+use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Thing, Topic};
 
 #[async_trait]
 impl JournalStore for super::SqliteStore {
@@ -23,7 +27,7 @@ impl JournalStore for super::SqliteStore {
         let wrong = |text: &str| StoreError::BadCursor(text.to_owned());
         let before = cursor.map(|text| text.parse::<i64>().map_err(|_| wrong(text))).transpose()?;
         let subject = subject.map(str::to_owned);
-        Ok(self.database.read(move |sql| list(sql, topic, subject.as_deref(), before, limit.max(1))).await?)
+        self.read_around(Thing::Journal, move |sql| list(sql, topic, subject.as_deref(), before, limit.max(1))).await
     }
 }
 
@@ -49,16 +53,15 @@ fn list(
     subject: Option<&str>,
     before: Option<i64>,
     limit: usize,
-) -> rusqlite::Result<Page<Entry>> {
+) -> rusqlite::Result<Sifted<Page<Entry>>> {
     let query = "SELECT seq, entry FROM journal WHERE topic = ?1 AND (?2 IS NULL OR subject = ?2)
                  AND (?3 IS NULL OR seq < ?3) ORDER BY seq DESC LIMIT ?4";
     let mut query = sql.prepare_cached(query)?;
-    let rows = query.query_map(params![topic.name(), subject, before, limit.saturating_add(1)], |row| {
-        Ok((row.get::<_, i64>(0)?, columns::unpacked(row.get_ref(1)?)?))
-    })?;
-    let mut rows: Vec<(i64, Entry)> = rows.collect::<rusqlite::Result<_>>()?;
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|(seq, _)| seq.to_string());
-    Ok(Page { items: rows.into_iter().map(|(_, entry)| entry).collect(), next })
+    let entry = |row: &Row<'_>| Ok((row.get::<_, i64>("seq")?, columns::unpacked(row.get_ref("entry")?)?));
+    let parameters = params![topic.name(), subject, before, limit.saturating_add(1)];
+    let rows = query.query_map(parameters, |row| aside::readable(row, "seq", entry))?;
+    Ok(aside::sift(rows)?.map_continue(|rows: Vec<(i64, Entry)>| {
+        let Page { items, next } = records::page(rows, limit, |(seq, _)| seq.to_string());
+        Page { items: items.into_iter().map(|(_, entry)| entry).collect(), next }
+    }))
 }

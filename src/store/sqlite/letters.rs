@@ -2,7 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{MESSAGE, message, records};
+use super::{
+    MESSAGE,
+    aside::{self, Sifted},
+    message, records,
+};
 use crate::{
     store::{DeadFilter, DeadLetter, Page},
     task::{TaskId, Timestamp},
@@ -30,8 +34,14 @@ pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()>
         .map(drop)
 }
 
-pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Option<DeadLetter>> {
-    sql.prepare_cached(&format!("SELECT {MESSAGE}, * FROM dead WHERE id = ?1"))?.query_row([id], letter).optional()
+pub(super) fn is_there(sql: &Connection, id: TaskId) -> rusqlite::Result<bool> {
+    sql.prepare_cached("SELECT 1 FROM dead WHERE id = ?1")?.exists([id])
+}
+
+pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<DeadLetter>>> {
+    let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, *, rowid AS place FROM dead WHERE id = ?1"))?;
+    let rows = query.query_map([id], |row| aside::readable(row, "place", letter))?;
+    Ok(aside::sift(rows)?.map_continue(|mut letters| letters.pop()))
 }
 
 pub(super) fn list(
@@ -39,7 +49,7 @@ pub(super) fn list(
     filter: &DeadFilter,
     before: Option<(u64, TaskId)>,
     limit: usize,
-) -> rusqlite::Result<Page<DeadLetter>> {
+) -> rusqlite::Result<Sifted<Page<DeadLetter>>> {
     let query = "WHERE (:at IS NULL OR (died_at, id) < (:at, :id))
                  AND (:reason IS NULL OR reason = :reason) AND (:priority IS NULL OR priority = :priority)
                  AND (:tenant IS NULL OR tenant = :tenant)
@@ -48,7 +58,7 @@ pub(super) fn list(
                  AND died_at >= :since AND died_at < :until
                  ORDER BY died_at DESC, id DESC LIMIT :limit";
     let (kind, prefix) = records::pattern(filter.kind.as_deref());
-    let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, * FROM dead {query}"))?;
+    let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, *, rowid AS place FROM dead {query}"))?;
     let rows = query.query_map(
         named_params! {
             ":at": before.map(|(at, _)| at),
@@ -62,10 +72,10 @@ pub(super) fn list(
             ":until": filter.until.unwrap_or(Timestamp::from_millis(u64::MAX)),
             ":limit": limit.saturating_add(1),
         },
-        letter,
+        |row| aside::readable(row, "place", letter),
     )?;
-    let items = rows.collect::<rusqlite::Result<_>>()?;
-    Ok(records::page(items, limit, |last: &DeadLetter| format!("{}:{}", last.died_at.as_millis(), last.message.id)))
+    let cursor = |last: &DeadLetter| format!("{}:{}", last.died_at.as_millis(), last.message.id);
+    Ok(aside::sift(rows)?.map_continue(|letters| records::page(letters, limit, cursor)))
 }
 
 /// Whether there was one; with what a record of the task would say.

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use super::{Rules, aside, columns, entries, error::is_unreadable, writer::Write};
 use crate::{
     retry::Suspicion,
+    store::Thing,
     task::{Failure, Payload, State, TaskId, Timestamp},
 };
 
@@ -29,7 +30,9 @@ pub(super) struct Known {
 /// `None` also where the record cannot be read: it is set aside.
 pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
     match read(write, id).optional() {
-        Err(error) if is_unreadable(&error) => aside::set_aside(write, id).map(|()| None),
+        Err(error) if is_unreadable(&error) => {
+            aside::set_aside(write, Thing::Record, &[id.as_bytes().to_vec().into()]).map(|()| None)
+        }
         known => known,
     }
 }

@@ -40,10 +40,11 @@ use std::{sync::Arc, time::Duration};
 
 use self::candidates::Candidates;
 pub(crate) use self::{
+    aside::{part, readable, set_aside},
     columns::{MESSAGE, message},
     database::Database,
     doorbell::Topic,
-    error::DatabaseError,
+    error::{DatabaseError, DatabaseErrorKind},
     writer::Write,
 };
 use super::StoreError;

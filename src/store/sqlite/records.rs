@@ -4,7 +4,10 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{aside, withdrawal::KNOWN};
+use super::{
+    aside::{self, Sifted},
+    withdrawal::KNOWN,
+};
 use crate::{
     store::{Outline, Page, Record, RecordFilter, StoreError},
     task::{State, TaskId, Timestamp},
@@ -18,25 +21,23 @@ const COLUMNS: &str = "tasks.*, tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM wo
                        AND schedule.generation = tasks.generation) AS due_at";
 const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 
-/// A record, or the id where it cannot be read.
-pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<ControlFlow<TaskId, Option<Record>>> {
+pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<Record>>> {
     let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
     let mut query = sql.prepare_cached(&query)?;
-    let row = |row: &Row<'_>| aside::readable(row, record);
+    let row = |row: &Row<'_>| aside::readable(row, "id", record);
     let found = query.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, row).optional()?;
     Ok(match found {
         None => ControlFlow::Continue(None),
-        Some(found) => found.map_continue(Some),
+        Some(found) => found.map_continue(Some).map_break(|id| vec![id]),
     })
 }
 
-/// A page, or the ids of records that cannot be read.
 pub(super) fn list(
     sql: &Connection,
     filter: &RecordFilter,
     after: Option<TaskId>,
     limit: usize,
-) -> rusqlite::Result<ControlFlow<Vec<TaskId>, Page<Record>>> {
+) -> rusqlite::Result<Sifted<Page<Record>>> {
     let query = format!(
         "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
          AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority = :priority)
@@ -57,34 +58,21 @@ pub(super) fn list(
             ":prefix": prefix,
             ":limit": limit.saturating_add(1),
         },
-        |row| aside::readable(row, record),
+        |row| aside::readable(row, "id", record),
     )?;
-    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
-    for row in rows {
-        match row? {
-            ControlFlow::Continue(record) => items.push(record),
-            ControlFlow::Break(id) => unreadable.push(id),
-        }
-    }
-    Ok(if unreadable.is_empty() {
-        ControlFlow::Continue(page(items, limit, |last| last.id.to_string()))
-    } else {
-        ControlFlow::Break(unreadable)
-    })
+    Ok(aside::sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string())))
 }
 
-/// What a survey shows of the tasks after one, and where it goes on.
-pub(super) fn survey(sql: &Connection, after: Option<TaskId>, limit: usize) -> rusqlite::Result<Survey> {
-    let query = "SELECT id, state, priority, generation, attempt, enqueued_at, owner, EXISTS (SELECT 1 FROM schedule
+/// What a survey shows of the tasks after one.
+pub(super) fn survey(sql: &Connection, after: Option<TaskId>, limit: usize) -> rusqlite::Result<Sifted<Vec<Outline>>> {
+    let query =
+        "SELECT id, state, priority, generation, attempt, enqueued_at, owner, token, EXISTS (SELECT 1 FROM schedule
                  WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
                  FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut query = sql.prepare_cached(query)?;
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
-    let rows = query.query_map(params![after, limit], |row| aside::readable(row, outline))?;
-    rows.collect::<rusqlite::Result<_>>()
+    aside::sift(query.query_map(params![after, limit], |row| aside::readable(row, "id", outline))?)
 }
-
-pub(super) type Survey = Vec<ControlFlow<TaskId, Outline>>;
 
 fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {
     Ok(Outline {
@@ -95,6 +83,7 @@ fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {
         attempt: row.get("attempt")?,
         enqueued_at: row.get("enqueued_at")?,
         worker: row.get("owner")?,
+        token: row.get("token")?,
         scheduled: row.get("scheduled")?,
     })
 }

@@ -1,11 +1,15 @@
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{MESSAGE, Topic, Write, entries, leaders, message, records};
+use super::{
+    MESSAGE, Topic, Write,
+    aside::{self, Sifted},
+    entries, leaders, message, records,
+};
 use crate::{
-    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
+    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError, Thing},
     task::{Message, TaskId, Timestamp},
 };
 
@@ -65,7 +69,7 @@ impl ScheduleStore for super::SqliteStore {
 
     async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError> {
         let after = cursor.map(entry_cursor).transpose()?;
-        Ok(self.database.read(move |sql| list(sql, after, limit)).await?)
+        self.read_around(Thing::Entry, move |sql| list(sql, after, limit)).await
     }
 }
 
@@ -86,17 +90,25 @@ fn soon(write: &Write<'_>, entry: &Scheduled) -> rusqlite::Result<Timestamp> {
 
 fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
     let (mut messages, mut next) = (Vec::new(), None);
-    let mut query = write.sql.prepare_cached(&format!("SELECT {MESSAGE}, at FROM schedule ORDER BY at LIMIT ?1"))?;
+    let query = format!("SELECT {MESSAGE}, at, rowid AS place FROM schedule ORDER BY at LIMIT ?1");
+    let mut query = write.sql.prepare_cached(&query)?;
     let mut rows = query.query([limit.saturating_add(1)])?;
+    let mut unreadable = Vec::new();
     while let Some(row) = rows.next()? {
-        let at = row.get("at")?;
-        if at > write.now || messages.len() == limit {
-            next = Some(at);
-            break;
+        match aside::readable(row, "place", |row| Ok((row.get::<_, Timestamp>("at")?, message(row)?)))? {
+            ControlFlow::Break(place) => unreadable.push(place),
+            ControlFlow::Continue((at, _)) if at > write.now || messages.len() == limit => {
+                next = Some(at);
+                break;
+            }
+            ControlFlow::Continue((_, message)) => messages.push(message),
         }
-        messages.push(message(row)?);
     }
     drop(rows);
+    aside::set_aside(write, Thing::Entry, &unreadable)?;
+    if next.is_none() && !unreadable.is_empty() {
+        next = earliest(write.sql)?;
+    }
     take(write, &messages)?;
     Ok(Due { messages, next })
 }
@@ -126,15 +138,15 @@ fn earliest(sql: &Connection) -> rusqlite::Result<Option<Timestamp>> {
 
 type EntryCursor = (Timestamp, TaskId, u32);
 
-fn list(sql: &Connection, after: Option<EntryCursor>, limit: usize) -> rusqlite::Result<Page<ScheduledTask>> {
-    let query = "SELECT id, generation, priority, at FROM schedule
+fn list(sql: &Connection, after: Option<EntryCursor>, limit: usize) -> rusqlite::Result<Sifted<Page<ScheduledTask>>> {
+    let query = "SELECT id, generation, priority, at, rowid AS place FROM schedule
                  WHERE ?1 IS NULL OR (at, id, generation) > (?1, ?2, ?3) ORDER BY at, id, generation LIMIT ?4";
     let (at, id, generation) = after.map_or((None, None, None), |(at, id, n)| (Some(at), Some(id), Some(n)));
     let mut query = sql.prepare_cached(query)?;
-    let rows = query.query_map(params![at, id, generation, limit.saturating_add(1)], scheduled_task)?;
-    let items = rows.collect::<rusqlite::Result<_>>()?;
+    let parameters = params![at, id, generation, limit.saturating_add(1)];
+    let rows = query.query_map(parameters, |row| aside::readable(row, "place", scheduled_task))?;
     let cursor = |last: &ScheduledTask| format!("{}:{}:{}", last.generation, last.at.as_millis(), last.id);
-    Ok(records::page(items, limit, cursor))
+    Ok(aside::sift(rows)?.map_continue(|items| records::page(items, limit, cursor)))
 }
 
 fn scheduled_task(row: &Row<'_>) -> rusqlite::Result<ScheduledTask> {

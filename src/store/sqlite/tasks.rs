@@ -1,4 +1,4 @@
-use std::{ops::ControlFlow, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, timeout_at};
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     store::{
         Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Verdict, Withdrawal, Withdrawn,
+        Thing, Unreadable, Verdict, Withdrawal, Withdrawn,
     },
     task::{TaskId, WorkerId},
 };
@@ -49,10 +49,7 @@ impl TaskStore for SqliteStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        match self.database.read(move |sql| records::one(sql, id)).await? {
-            ControlFlow::Continue(record) => Ok(record),
-            ControlFlow::Break(id) => self.set_aside_all(vec![id]).await.map(|()| None),
-        }
+        self.read_around(Thing::Record, move |sql| records::one(sql, id)).await
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
@@ -77,40 +74,18 @@ impl TaskStore for SqliteStore {
         limit: usize,
     ) -> Result<Page<Record>, StoreError> {
         let (filter, after) = (filter.clone(), cursor.map(records::id_cursor).transpose()?);
-        loop {
-            let filter = filter.clone();
-            match self.database.read(move |sql| records::list(sql, &filter, after, limit)).await? {
-                ControlFlow::Continue(page) => return Ok(page),
-                ControlFlow::Break(unreadable) => self.set_aside_all(unreadable).await?,
-            }
-        }
+        self.read_around(Thing::Record, move |sql| records::list(sql, &filter, after, limit)).await
     }
 
     async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
         let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
-        let rows = self.database.read(move |sql| records::survey(sql, after, limit)).await?;
-        let is_whole = rows.len() == limit;
-        let (mut items, mut unreadable, mut last) = (Vec::new(), Vec::new(), None);
-        for row in rows {
-            match row {
-                ControlFlow::Continue(outline) => {
-                    last = Some(outline.id);
-                    items.push(outline);
-                }
-                ControlFlow::Break(id) => {
-                    last = Some(id);
-                    unreadable.push(id);
-                }
-            }
-        }
-        if !unreadable.is_empty() {
-            self.set_aside_all(unreadable).await?;
-        }
+        let mut items = self.read_around(Thing::Record, move |sql| records::survey(sql, after, limit)).await?;
+        let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());
         items.retain(|outline| !outline.state.is_final());
-        Ok(Page { items, next: last.filter(|_| is_whole).map(|id| id.to_string()) })
+        Ok(Page { items, next: last })
     }
 
-    async fn unreadable(&self, told: &[TaskId]) -> Result<Vec<TaskId>, StoreError> {
+    async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
         self.set_aside_untold(told).await
     }
 }

@@ -1,9 +1,15 @@
+use std::ops::ControlFlow;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{Write, burial, columns, control, forget, orders, records};
+use super::{
+    Write,
+    aside::{self, Sifted},
+    burial, columns, control, forget, orders, records,
+};
 use crate::{
-    store::{Beat, Orders, StoreError, WorkerInfo, WorkerStore},
+    store::{Beat, Orders, Question, StoreError, Thing, WorkerInfo, WorkerStore},
     task::{TaskId, Timestamp, WorkerId},
 };
 
@@ -19,7 +25,7 @@ impl WorkerStore for super::SqliteStore {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
-        Ok(self.database.read(list).await?)
+        self.read_around(Thing::Heartbeat, list).await
     }
 
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
@@ -36,6 +42,11 @@ impl WorkerStore for super::SqliteStore {
             burial::ran(write, worker)
         };
         Ok(self.database.write(work).await?)
+    }
+
+    async fn ask(&self, questions: &[Question]) -> Result<(), StoreError> {
+        let questions = questions.to_vec();
+        Ok(self.database.write(move |write| orders::ask(write, &questions)).await?)
     }
 
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
@@ -59,13 +70,21 @@ fn take(write: &Write<'_>, mut beat: Beat) -> rusqlite::Result<Orders> {
     Ok(orders)
 }
 
-fn list(sql: &Connection) -> rusqlite::Result<Vec<WorkerInfo>> {
-    let now = Timestamp::now();
-    let mut query = sql.prepare_cached("SELECT beat, beats, last_beat, lease_until FROM workers ORDER BY id")?;
-    query.query_map((), |row| info(row, now))?.collect()
+fn list(sql: &Connection) -> rusqlite::Result<Sifted<Vec<WorkerInfo>>> {
+    let query = "SELECT id, beat, beats, last_beat, lease_until > ?1 AS alive FROM workers ORDER BY id";
+    let mut query = sql.prepare_cached(query)?;
+    let rows = query.query_map([Timestamp::now()], |row| {
+        Ok(match aside::readable(row, "id", info)? {
+            // Its next beat makes it readable.
+            ControlFlow::Break(_) if row.get("alive")? => ControlFlow::Continue(None),
+            info => info.map_continue(Some),
+        })
+    })?;
+    Ok(aside::sift(rows)?.map_continue(|workers| workers.into_iter().flatten().collect()))
 }
 
-fn info(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<WorkerInfo> {
-    let beat = columns::unpacked(row.get_ref(0)?)?;
-    Ok(WorkerInfo { beat, beats: row.get(1)?, last_beat: row.get(2)?, alive: row.get::<_, Timestamp>(3)? > now })
+fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
+    let _: WorkerId = row.get("id")?;
+    let beat = columns::unpacked(row.get_ref("beat")?)?;
+    Ok(WorkerInfo { beat, beats: row.get("beats")?, last_beat: row.get("last_beat")?, alive: row.get("alive")? })
 }

@@ -19,8 +19,8 @@ use crate::{
     broker::{BrokerError, Condemned, Consumer, Delivery, Depth, Receipt},
     config::RestartPolicy,
     store::{
-        Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, StoreError, Topic, Usage, WorkerInfo,
-        WorkerStore,
+        Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, StoreError, Topic, Usage,
+        WorkerInfo, WorkerStore,
     },
     supervise::{Cause, CrashReport, Severity},
     task::{Message, Queue, TaskId, Timestamp},
@@ -43,6 +43,8 @@ struct Office {
     /// It can be read and not written, and how often somebody tried.
     full: AtomicBool,
     refused: AtomicUsize,
+    /// The same for the journal alone.
+    refusals: AtomicUsize,
 }
 
 #[async_trait]
@@ -78,6 +80,10 @@ impl WorkerStore for Office {
         Ok(self.claimed.lock().unwrap().clone())
     }
 
+    async fn ask(&self, _: &[Question]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
         self.done.send(("forget", worker)).unwrap();
         Ok(())
@@ -88,6 +94,7 @@ impl WorkerStore for Office {
 impl JournalStore for Office {
     async fn append(&self, _: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
         if self.full.load(Ordering::SeqCst) {
+            self.refusals.fetch_add(1, Ordering::SeqCst);
             return Err(StoreError::Blocked { store: "test", reason: "full".into() });
         }
         self.journal.lock().unwrap().extend_from_slice(entries);
@@ -249,6 +256,7 @@ impl Stage {
             notes: Mutex::default(),
             full: AtomicBool::new(false),
             refused: AtomicUsize::new(0),
+            refusals: AtomicUsize::new(0),
         });
         let children = Arc::new(Children::new(pool, office.clone(), office.clone()));
         let shutdown = Shutdown::new();
@@ -569,6 +577,28 @@ async fn what_people_must_know_is_written_as_soon_as_the_store_takes_it() {
         sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(stage.office.journal.lock().unwrap()[0].topic, Topic::Crash);
+    stage.end().await;
+}
+
+/// Alerts as well as reports, each once, in their order.
+#[tokio::test]
+async fn alerts_of_an_outage_are_written_as_soon_as_the_store_takes_them() {
+    let restart = Restart { policy: RestartPolicy::Manual, ..Restart::default() };
+    let mut stage = Stage::with(WORKER, Pool { restart, ..pool(1, "sh") });
+    let (_, pid) = stage.started().await;
+    stage.office.full.store(true, Ordering::SeqCst);
+    signal("-KILL", &pid);
+    stage.buried().await;
+    stage.until(|members| members.iter().all(|member| !member.up)).await;
+    while stage.office.refusals.load(Ordering::SeqCst) < 3 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(stage.office.journal.lock().unwrap().is_empty());
+    stage.office.full.store(false, Ordering::SeqCst);
+    while stage.events() != ["restart_held"] {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(stage.entries(Topic::Crash).len(), 1);
     stage.end().await;
 }
 

@@ -16,6 +16,9 @@ use super::{
 /// A lane that has not recovered by then is noted as such; whether its tasks are lost or stuck is seen at the end.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A server that was killed may need as long, on a busy machine, before the fault is over.
+const RESTART: Duration = Duration::from_secs(90);
+
 /// When a probe of each lane was taken and done.
 type Probes = Vec<(&'static str, Option<(Instant, Instant)>)>;
 
@@ -29,7 +32,7 @@ pub struct Recovery {
 pub async fn probe(load: Load) -> Probes {
     let probes = LANES.map(|lane| {
         let load = load.clone();
-        async move { (lane, timeout(LIMIT, load.probe(lane)).await.ok().flatten()) }
+        async move { (lane, timeout(RESTART + LIMIT, load.probe(lane)).await.ok().flatten()) }
     });
     futures::future::join_all(probes).await
 }
@@ -40,6 +43,9 @@ pub async fn reruns(load: Load, killed: Killed) -> Vec<(&'static str, Option<Dur
         let load = load.clone();
         async move {
             let started = timeout(LIMIT, load.effects.started(*id, killed.line)).await.ok();
+            if started.is_none() {
+                eprintln!("           … and task {id} on {} did not start again", load.lane(*id));
+            }
             (load.lane(*id), started.map(|at| at.duration_since(killed.at)))
         }
     });
@@ -57,6 +63,7 @@ impl Recovery {
                 done.saturating_duration_since(from)
             };
             let latest = during.map(late).zip(after.map(late)).map(|(during, after)| during.max(after));
+            let latest = latest.filter(|latest| *latest <= LIMIT);
             self.note(kind, lane, latest);
             dead.extend(latest.is_none().then_some(lane));
         }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     campaign,
+    fault::{Action, Fault},
     options::Options,
     plan::Plan,
     recovery::Recovery,
@@ -48,8 +49,9 @@ async fn soak(composition: Composition, options: &Options) -> bool {
         ticks.tick().await;
         if Instant::now() > next {
             next += EVERY;
+            let fault = if injections == 0 { heaviest(composition) } else { None };
             injections += 1;
-            inject(&mut world, &mut plan).await;
+            inject(&mut world, fault.unwrap_or_else(|| plan.next())).await;
         }
         for (name, vitals) in vitals::sample(&world) {
             series.entry(name).or_default().push(vitals);
@@ -64,8 +66,14 @@ async fn soak(composition: Composition, options: &Options) -> bool {
     outcome.verdict.is_good()
 }
 
-async fn inject(world: &mut World, plan: &mut Plan) {
-    let fault = plan.next();
+/// What no other fault makes a program take as much memory for: a flood of long tasks. It comes first, so that the second
+/// quarter has seen it.
+fn heaviest(composition: Composition) -> Option<Fault> {
+    let target = composition.disk()?.to_owned();
+    Some(Fault { action: Action::FillDisk, target, length: Duration::from_secs(4) })
+}
+
+async fn inject(world: &mut World, fault: Fault) {
     eprintln!("{:<8}  {fault}", world.composition.name());
     world.begin(&fault).await;
     if !fault.action.is_instant() {

@@ -6,6 +6,8 @@
 mod api;
 mod balance;
 mod cli;
+#[cfg(target_os = "linux")]
+mod disk;
 mod ledger;
 mod lossy;
 mod process;
@@ -16,6 +18,9 @@ mod system;
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+#[allow(unused_imports)]
+pub use self::disk::can_mount;
 pub use self::{
     api::{Api, task},
     balance::balance,

@@ -35,6 +35,12 @@ impl System {
         Self::embedded_by(workers, settings, limited).await
     }
 
+    /// The same on a disk that [`Self::fill_disk`] fills.
+    #[cfg(target_os = "linux")]
+    pub async fn embedded_on_small_disk(workers: usize, settings: Settings) -> Self {
+        Self::embedded_by(workers, settings, super::disk::on_small_disk).await
+    }
+
     async fn embedded_by(workers: usize, settings: Settings, program: impl Fn(&Path) -> Command) -> Self {
         let (folder, ledger) = (folder(), Ledger::start().await);
         let data = toml::Value::from(folder.path().join("data").display().to_string());

@@ -85,11 +85,11 @@ check_service_bad_input() {
     service uninstall
 }
 
-# The commands of README's chapter on Windows, as they are pasted, with the default address.
+# The commands of docs/windows.md, as they are pasted, with the default address.
 check_readme() {
     local line
     place_program
-    sed -n '/^### Windows/,/^### /p' README.md | sed -n '/^```bat/,/^```$/p' | grep -v '^```' >"$folder/pasted"
+    sed -n '/^```bat/,/^```$/p' docs/windows.md | grep -v '^```' >"$folder/pasted"
     [ -s "$folder/pasted" ]
     while read -r line; do
         echo "> $line"

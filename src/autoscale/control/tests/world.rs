@@ -12,8 +12,8 @@ use crate::{
     autoscale::driver::{Driver, DriverError, Member, MemberId},
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
-        Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, QueueTotals, Role, StoreError,
-        Topic, WorkerInfo, WorkerStore,
+        Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Role,
+        StoreError, Topic, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };
@@ -189,6 +189,10 @@ impl WorkerStore for World {
 
     async fn bury(&self, _: WorkerId) -> Result<Vec<TaskId>, StoreError> {
         Ok(vec![])
+    }
+
+    async fn ask(&self, _: &[Question]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     async fn forget(&self, _: WorkerId) -> Result<(), StoreError> {

@@ -8,12 +8,14 @@ mod recovery;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use lapin::options::BasicPublishOptions;
 
 use self::proxy::Proxy;
-use super::RabbitBroker;
+use super::{RabbitBroker, Topology};
 use crate::{
     broker::{Broker, conformance::Fixture},
     config::Config,
+    task::Queue,
 };
 
 crate::broker::conformance::suite!(Rabbit::fresh);
@@ -57,6 +59,15 @@ impl Rabbit {
 impl Fixture for Rabbit {
     async fn broker(&self) -> Arc<dyn Broker> {
         Arc::new(self.open().await)
+    }
+
+    async fn litter(&self, queue: Queue) {
+        let name = Topology::new(&self.config.rabbitmq.prefix).queue_name(queue);
+        let confirm = self.channel().await;
+        confirm.confirm_select(Default::default()).await.unwrap();
+        let publish = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let sent = confirm.basic_publish("".into(), name, publish, b"what is this?", Default::default());
+        sent.await.unwrap().await.unwrap();
     }
 }
 

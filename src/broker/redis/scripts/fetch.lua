@@ -2,11 +2,11 @@
 local worker, left, queue, priorities = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local answer = {}
 for n in priorities:gmatch('%d') do
-  local entries = left > 0 and redis.call('RPOP', waiting(n), left) or {}
+  local entries, values = pull(n, left)
   if #entries > 0 then
     left = left - #entries
     take(n, worker, entries)
-    tell(answer, n, entries)
+    answer[#answer + 1] = { entries, values }
   end
 end
 ring(queue, priorities)

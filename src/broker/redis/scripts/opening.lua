@@ -30,6 +30,41 @@ local function once(n, entries)
   if redis.call('EXISTS', again(n)) == 1 then slices(entries, function(...) redis.call('SREM', again(n), ...) end) end
 end
 
+-- Whether an entry and its value are a message of this priority. Its body is looked at by whoever runs it.
+local function is_message(n, entry, value)
+  return #entry == 20 and value and #value >= 17 and value:byte(1) == tonumber(n)
+end
+
+-- What is no message must cost itself alone: it is kept where the store keeps what cannot be read, and told of like that
+-- (store/redis/scripts/opening.lua). Somebody has taken it out of its list.
+local function set_aside(n, entry, value)
+  redis.call('SET', base .. ':x:m:' .. entry, value or '', 'PX', 2592000000)
+  redis.call('RPUSH', base .. ':xs', 'm' .. entry)
+  redis.call('LTRIM', base .. ':xs', -10000, -1)
+  redis.call('HDEL', bodies(n), entry)
+  once(n, { entry })
+end
+
+-- Takes up to so many messages out of a list: their entries, and their values.
+local function pull(n, left)
+  local entries, values = {}, {}
+  while left > 0 do
+    local popped = redis.call('RPOP', waiting(n), left) or {}
+    if #popped == 0 then break end
+    local asked = left
+    for i, value in ipairs(redis.call('HMGET', bodies(n), unpack(popped))) do
+      if is_message(n, popped[i], value) then
+        entries[#entries + 1], values[#values + 1] = popped[i], value
+        left = left - 1
+      else
+        set_aside(n, popped[i], value)
+      end
+    end
+    if #popped < asked then break end
+  end
+  return entries, values
+end
+
 -- Marks entries as being with a worker.
 local function take(n, worker, entries)
   slices(entries, function(...) redis.call('SADD', flight(n, worker), ...) end)

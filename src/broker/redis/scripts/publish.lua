@@ -9,15 +9,22 @@ for i = 5, #ARGV, 2 do entries[#entries + 1] = ARGV[i] end
 local known = redis.call('HMGET', bodies(n), unpack(entries))
 local new, values, repeated, refused, seen = {}, {}, {}, {}, {}
 for i, entry in ipairs(entries) do
+  local value = ARGV[4 + 2 * i]
   if known[i] then
     repeated[#repeated + 1] = entry
+    -- What cannot be read must not pass for this message.
+    if not is_message(n, entry, known[i]) then
+      values[#values + 1] = entry
+      values[#values + 1] = value
+      if not redis.call('LPOS', waiting(n), entry) then new[#new + 1] = entry end
+    end
   elseif seen[entry] then
     -- Twice in one batch: once is enough.
   elseif room > 0 then
     room, seen[entry] = room - 1, true
     new[#new + 1] = entry
     values[#values + 1] = entry
-    values[#values + 1] = ARGV[4 + 2 * i]
+    values[#values + 1] = value
   else
     refused[#refused + 1] = i
   end

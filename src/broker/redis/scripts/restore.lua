@@ -10,7 +10,7 @@ end
 
 local function find(entry)
   local value = redis.call('HGET', bodies(n), entry)
-  if not value or #value < 17 or value:byte(1) > 6 then
+  if not is_message(n, entry, value) then
     -- What cannot be read would pass for the message when that is published again.
     redis.call('HDEL', bodies(n), entry)
     return 'G'

@@ -7,8 +7,14 @@ for digit = 0, 6 do
   while #entries < left do
     local head = redis.call('LINDEX', waiting(n), -1)
     local value = head and redis.call('HGET', bodies(n), head)
-    if not value or struct.unpack('>I8', value, 10) > now then break end
-    entries[#entries + 1] = redis.call('RPOP', waiting(n))
+    if not head then break end
+    if not is_message(n, head, value) then
+      set_aside(n, redis.call('RPOP', waiting(n)), value)
+    elseif struct.unpack('>I8', value, 10) > now then
+      break
+    else
+      entries[#entries + 1] = redis.call('RPOP', waiting(n))
+    end
   end
   if #entries > 0 then
     left = left - #entries

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use redis::cmd;
 
 use super::RedisBroker;
 use crate::{
@@ -9,8 +10,12 @@ use crate::{
         conformance::{Fixture, eventually},
     },
     config::Config,
-    store::redis::tests::server::{Server, on_shared},
-    task::Message,
+    store::redis::{
+        link::Link,
+        packed,
+        tests::server::{Server, on_shared},
+    },
+    task::{Message, Queue, TaskId},
 };
 
 /// A prefix of its own on the tests' server.
@@ -25,6 +30,28 @@ impl Fixture for OnRedis {
     async fn broker(&self) -> Arc<dyn Broker> {
         Arc::new(RedisBroker::open(&self.0).await.expect("Redis is there"))
     }
+
+    async fn litter(&self, queue: Queue) {
+        litter(&self.0, queue, &["", "?", "what is this, and what is it for?"]).await;
+    }
+}
+
+/// Puts entries of these values, which are no messages, at the end of a queue; `""` stands for none.
+async fn litter(config: &Config, queue: Queue, values: &[&str]) -> Vec<TaskId> {
+    let link = Link::open(&config.redis).await.unwrap();
+    let (base, n) = (link.base(), queue.priorities().next().unwrap().index());
+    let mut ids = Vec::new();
+    for value in values {
+        let id = TaskId::new();
+        let entry = packed::entry(id, 0);
+        if !value.is_empty() {
+            let () = link.send(cmd("HSET").arg(format!("{base}:m:{n}")).arg(&entry[..]).arg(*value)).await.unwrap();
+        }
+        let () = link.send(cmd("LPUSH").arg(format!("{base}:q:{n}")).arg(&entry[..])).await.unwrap();
+        ids.push(id);
+    }
+    let () = link.send(cmd("LPUSH").arg(format!("{base}:q:{n}")).arg("what is this?")).await.unwrap();
+    ids
 }
 
 mod conformance {

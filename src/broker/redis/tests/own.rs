@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use redis::cmd;
 
-use super::{super::RedisBroker, blocked, open, publish, receipts, take};
+use super::{super::RedisBroker, blocked, litter, open, publish, receipts, take};
 use crate::{
     broker::{
         Broker, BrokerError,
-        conformance::{guarded, message},
+        conformance::{guarded, message, message_with},
     },
     config::Config,
-    store::redis::{link::Link, tests::server::Server},
-    task::{Priority, Queue, WorkerId},
+    store::{
+        TaskStore, Thing, Unreadable,
+        redis::{RedisStore, link::Link, packed, tests::server::Server},
+    },
+    task::{Priority, Queue, Timestamp, WorkerId},
 };
 
 #[tokio::test]
@@ -105,6 +108,47 @@ async fn acknowledged_messages_leave_nothing_behind() {
     let link = Link::open(&config.redis).await.unwrap();
     let keys: Vec<String> = link.send(cmd("KEYS").arg(format!("{}*", link.base()))).await.unwrap();
     assert!(keys.is_empty(), "{keys:?}");
+}
+
+/// Nobody consumes: the leader's sweep meets it.
+#[tokio::test]
+async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_told_of() {
+    let config = open(Config::default()).await.0;
+    let (broker, store) = (RedisBroker::open(&config).await.unwrap(), RedisStore::open(&config).await.unwrap());
+    let ids = litter(&config, Queue::P1, &["", "?", "what is this, and what is it for?"]).await;
+    assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 4);
+    let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
+    publish(&broker, std::slice::from_ref(&late)).await;
+    let swept = broker.sweep(WorkerId::new(), 10).await.unwrap();
+    assert_eq!(swept.len(), 1);
+    assert_eq!(swept[0].delivery.message, late);
+    let told = store.unreadable(&[]).await.unwrap();
+    assert!(told.iter().all(|told| told.what == Thing::Message));
+    assert_eq!(told.iter().filter_map(Unreadable::task).collect::<Vec<_>>(), ids, "and one that names no task");
+    let link = Link::open(&config.redis).await.unwrap();
+    let key = [format!("{}:x:m:", link.base()).as_bytes(), &packed::entry(ids[1], 0)].concat();
+    assert_eq!(link.send::<String>(cmd("GET").arg(key)).await.unwrap(), "?", "as it was");
+}
+
+/// A message that is published over one that cannot be read, be it waiting or in somebody's hands, is delivered.
+#[tokio::test]
+async fn inv_1_a_garbled_message_does_not_pass_for_the_one_that_is_published_again() {
+    let config = open(Config::default()).await.0;
+    let broker = RedisBroker::open(&config).await.unwrap();
+    let link = Link::open(&config.redis).await.unwrap();
+    let mut consumer = broker.consume(WorkerId::new(), Queue::P1).await.unwrap();
+    for is_held in [false, true] {
+        let task = message(Priority::P1);
+        publish(&broker, std::slice::from_ref(&task)).await;
+        let held = if is_held { take(consumer.as_mut(), 1).await } else { Vec::new() };
+        let entry = packed::entry(task.id, task.generation);
+        let () = link.send(cmd("HSET").arg(format!("{}:m:1", link.base())).arg(&entry[..]).arg("?")).await.unwrap();
+        publish(&broker, std::slice::from_ref(&task)).await;
+        broker.ack(receipts(&held)).await.unwrap();
+        let again = take(consumer.as_mut(), 1).await;
+        assert_eq!(again[0].message, task);
+        broker.ack(receipts(&again)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ while at <= #list do
     write(id, r)
     redis.call('SET', suspected(id), suspicion, 'PX', SUSPICION_KEPT)
     local e = entry(id, r.g)
-    local planned = redis.call('ZSCORE', SCHEDULE, e)
-    if planned and tonumber(planned) > r.d then enter(e, r.d, redis.call('HGET', SCHEDULED, e)) end
+    local planned, message = redis.call('ZSCORE', SCHEDULE, e), redis.call('HGET', SCHEDULED, e)
+    if planned and message and tonumber(planned) > r.d then enter(e, r.d, message) end
   end
   at = following
 end

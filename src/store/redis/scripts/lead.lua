@@ -1,7 +1,7 @@
 -- ARGV: role, who, lease. Answers the fence, or 0 while somebody else leads.
 local key = base .. ':l:' .. ARGV[1]
 local v = redis.call('HMGET', key, 'h', 'n', 'u')
-local number = tonumber(v[2] or 0)
+local number = natural(v[2])
 if (tonumber(v[3]) or 0) > now then
   if v[1] ~= ARGV[2] then return 0 end
 else

@@ -13,7 +13,8 @@ local PAUSED = base .. ':paused'        -- set of queues
 local TOTALS = base .. ':n'             -- hash: letter and queue -> count
 local EVENTS = base .. ':ev'            -- channel: 'f' and id of a watched task that is over; 's' for an earlier due time
 local NOTES = base .. ':ns'             -- sorted set: names of notes, all of score 0; a name may outlive its note
-local ASIDE = base .. ':xs'             -- list: ids of records that were set aside and that nobody was told of
+local ASIDE = base .. ':xs'             -- list: letter and name of what was set aside and nobody was told of
+local ASIDE_TOLD = 10000                -- of more than these the oldest are not told of
 local ASIDE_KEPT = 2592000000           -- 30 days: what was set aside can be looked at this long
 local SUSPICION_KEPT = 604800000        -- as long as a worker's claims
 local ORDERS_KEPT = 600000              -- a zombie that wakes within this is told what it lost
@@ -32,8 +33,13 @@ local function withdrawn(id) return base .. ':v:' .. id end -- its message may t
 local function unique(key) return base .. ':u:' .. key end
 local function worker(id) return base .. ':w:' .. id end
 local function note(name) return base .. ':note:' .. name end
-local function aside(id) return base .. ':x:' .. id end
 local function suspected(id) return base .. ':y:' .. id end -- what `retry::Suspicion` packs; nothing: no more than crashes
+-- What cannot be read, as it was. A letter says what: t record, s entry of the schedule set, d dead letter, j journal entry,
+-- n note, w heartbeat, m message (which the broker's scripts set aside).
+local function aside(what, name) return base .. ':x:' .. what .. ':' .. name end
+local function suspected(id) return base .. ':y:' .. id end -- what `retry::Suspicion` packs; nothing: no more than crashes
+-- Apart from its orders, which an earlier version's worker reads: it would take a question for one.
+local function questions(owner) return base .. ':ask:' .. owner end
 local function journal(topic) return base .. ':j:' .. topic end
 local function claims(owner) return base .. ':c:' .. owner end -- set: what the worker runs, and what passed to another
 local function entry(id, generation) return id .. struct.pack('>I4', generation) end
@@ -89,12 +95,27 @@ local function is_record(v)
   return at == #v + 1
 end
 
--- Bytes that are no record must cost their own task alone: they are kept under another name, and the task is from now on
--- one that nobody remembers.
+-- What cannot be read must cost itself alone: it is kept under another name, and told of.
+local function tell_aside(what, name)
+  redis.call('RPUSH', ASIDE, what .. name)
+  redis.call('LTRIM', ASIDE, -ASIDE_TOLD, -1)
+end
+
+local function keep_aside(what, name, value)
+  redis.call('SET', aside(what, name), value or '', 'PX', ASIDE_KEPT)
+  tell_aside(what, name)
+end
+
+-- A whole key, whatever its type.
+local function move_aside(what, name, key)
+  redis.call('RENAME', key, aside(what, name))
+  redis.call('PEXPIRE', aside(what, name), ASIDE_KEPT)
+  tell_aside(what, name)
+end
+
+-- The task is from now on one that nobody remembers.
 local function set_aside(id)
-  redis.call('RENAME', task(id), aside(id))
-  redis.call('PEXPIRE', aside(id), ASIDE_KEPT)
-  redis.call('RPUSH', ASIDE, id)
+  move_aside('t', id, task(id))
   held[id] = false
 end
 
@@ -235,9 +256,13 @@ local function lease_left(owner)
   return (tonumber(redis.call('HGET', worker(owner), 'l')) or 0) - now
 end
 
+-- A number as somebody may have left it, as one that can be a time or a count.
+local function natural(v) return math.max(0, math.min(tonumber(v) or 0, 9007199254740991)) end
+
 -- The schedule set.
 local function earliest()
-  return tonumber(redis.call('ZRANGE', SCHEDULE, 0, 0, 'WITHSCORES')[2])
+  local first = redis.call('ZRANGE', SCHEDULE, 0, 0, 'WITHSCORES')[2]
+  return first and natural(first)
 end
 
 local before = false
@@ -278,6 +303,14 @@ local function finish(id, r, state, span, result, failure)
   write(id, r, 'PXAT', forget_at(span))
   if key and redis.call('GET', unique(key)) == id then redis.call('DEL', unique(key)) end
   count(state:lower(), r.p)
+end
+
+-- Whether an entry and its value are a message: its body is looked at by whoever runs it.
+local function is_message(e, value) return #e == 20 and value and #value >= 17 and value:byte(1) <= 6 end
+
+local function set_entry_aside(e, value)
+  leave(e)
+  keep_aside('s', e, value)
 end
 
 local function bury(id, died, letter, retention)

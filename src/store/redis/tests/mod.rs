@@ -4,10 +4,13 @@ use async_trait::async_trait;
 
 use redis::cmd;
 
-use super::{RedisStore, link::Link, record};
+use super::{RedisStore, link::Link, packed, record};
 use crate::{
     config::Config,
-    store::{Store, conformance::Fixture},
+    store::{
+        Store,
+        conformance::{Fixture, Garbled},
+    },
     task::TaskId,
 };
 
@@ -27,11 +30,32 @@ impl Fixture for OnRedis {
         Arc::new(RedisStore::open(&self.0).await.expect("Redis is there"))
     }
 
-    async fn garble(&self, id: TaskId) {
+    async fn garble(&self, what: Garbled) {
         let link = Link::open(&self.0.redis).await.unwrap();
-        // Of each second task the state still looks right.
-        let bytes: &[u8] = if id.as_bytes()[15].is_multiple_of(2) { b"Q\0\0" } else { b"\x17 what is this?" };
-        let () = link.send(cmd("SET").arg(record::key(link.base(), id)).arg(bytes)).await.unwrap();
+        let base = link.base();
+        let set = |key: Vec<u8>, field: &[u8], value: &[u8]| cmd("HSET").arg(key).arg(field).arg(value).to_owned();
+        // Of each second task it is another kind of wrong.
+        let is_even = |id: TaskId| id.as_bytes()[15].is_multiple_of(2);
+        let command = match what {
+            Garbled::Record(id) => {
+                let bytes: &[u8] = if is_even(id) { b"Q\0\0" } else { b"\x17 what is this?" };
+                cmd("SET").arg(record::key(base, id)).arg(bytes).to_owned()
+            }
+            Garbled::Entry(id) if is_even(id) => {
+                cmd("HDEL").arg(format!("{base}:sm")).arg(&packed::entry(id, 0)[..]).to_owned()
+            }
+            Garbled::Entry(id) => {
+                set(format!("{base}:sm").into(), &packed::entry(id, 0), b"what is this, and what is it for?")
+            }
+            Garbled::Letter(id) => set(format!("{base}:dm").into(), id.as_bytes(), b"what is this?"),
+            Garbled::Journal(topic) => {
+                cmd("XADD").arg(format!("{base}:j:{}", topic.name())).arg(&["*", "what", "is", "this", "?"]).to_owned()
+            }
+            Garbled::Heartbeat(worker) => {
+                set([format!("{base}:w:").as_bytes(), worker.as_bytes()].concat(), b"i", b"what is this?")
+            }
+        };
+        let _: redis::Value = link.send(&command).await.unwrap();
     }
 }
 
@@ -41,4 +65,5 @@ mod conformance {
 mod outage;
 mod own;
 mod silence;
+mod strange;
 mod unwilling;

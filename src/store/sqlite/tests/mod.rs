@@ -14,8 +14,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     config::Synchronous,
-    store::{Store, conformance::Fixture},
-    task::TaskId,
+    store::{
+        Store,
+        conformance::{Fixture, Garbled},
+    },
 };
 
 /// A file of its own, in a folder that goes with the case.
@@ -47,10 +49,20 @@ impl Fixture for File {
         Arc::new(SqliteStore::on(self.database().await, &self.config))
     }
 
-    async fn garble(&self, id: TaskId) {
+    async fn garble(&self, what: Garbled) {
         let sql = Connection::open(self.path()).unwrap();
         sql.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
-        sql.execute("UPDATE tasks SET state = 77, owner = x'0102' WHERE id = ?1", [id]).unwrap();
+        let done = match what {
+            Garbled::Record(id) => sql.execute("UPDATE tasks SET state = 77, owner = x'0102' WHERE id = ?1", [id]),
+            Garbled::Entry(id) => sql.execute("UPDATE schedule SET priority = 77 WHERE id = ?1", [id]),
+            Garbled::Letter(id) => sql.execute("UPDATE dead SET failure = x'c1' WHERE id = ?1", [id]),
+            Garbled::Journal(topic) => {
+                let insert = "INSERT INTO journal (topic, subject, entry) VALUES (?1, 'voice', x'c1')";
+                sql.execute(insert, [topic.name()])
+            }
+            Garbled::Heartbeat(id) => sql.execute("UPDATE workers SET beat = x'c1' WHERE id = ?1", [id]),
+        };
+        assert_eq!(done.unwrap(), 1);
     }
 }
 

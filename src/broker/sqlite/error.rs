@@ -1,0 +1,15 @@
+use crate::{
+    broker::BrokerError,
+    store::sqlite::{DatabaseError, DatabaseErrorKind},
+};
+
+impl From<DatabaseError> for BrokerError {
+    fn from(DatabaseError { kind, reason }: DatabaseError) -> Self {
+        let broker = "SQLite";
+        match kind {
+            DatabaseErrorKind::Unavailable => Self::Unavailable { broker, reason },
+            DatabaseErrorKind::Blocked => Self::Blocked { broker, reason },
+            DatabaseErrorKind::Corrupt | DatabaseErrorKind::Refused => Self::Refused { broker, reason },
+        }
+    }
+}
