@@ -40,7 +40,9 @@ pub fn spans(bytes: &[u8]) {
 /// and never change after that.
 pub(crate) fn outlives(task: &NewTask, again: impl Fn(&NewTask) -> Option<NewTask>) {
     let once = again(task);
-    assert_eq!(format!("{once:?}"), format!("{:?}", Some(task)), "a task changes when it is written and read again");
+    // Nothing where the payload's keys are no text: the door refuses it after this.
+    let shown = |task: &NewTask| serde_json::to_string(task).ok();
+    assert_eq!(once.as_ref().map(shown), Some(shown(task)), "a task changes when it is written and read again");
     let twice = once.as_ref().and_then(again);
     assert_eq!(twice, once, "a task changes when it is written and read a second time");
 }
