@@ -39,10 +39,11 @@ pub fn spans(bytes: &[u8]) {
 /// The task is the same when it was written and read again. A payload's numbers may be written shorter the first time,
 /// and never change after that.
 pub(crate) fn outlives(task: &NewTask, again: impl Fn(&NewTask) -> Option<NewTask>) {
-    let once = again(task);
-    // Nothing where the payload's keys are no text: the door refuses it after this.
     let shown = |task: &NewTask| serde_json::to_string(task).ok();
-    assert_eq!(once.as_ref().map(shown), Some(shown(task)), "a task changes when it is written and read again");
+    // A payload with keys that are no text, which the door refuses after this.
+    let Some(text) = shown(task) else { return };
+    let once = again(task);
+    assert_eq!(once.as_ref().and_then(shown), Some(text), "a task changes when it is written and read again");
     let twice = once.as_ref().and_then(again);
     assert_eq!(twice, once, "a task changes when it is written and read a second time");
 }
