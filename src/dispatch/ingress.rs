@@ -42,7 +42,7 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Tries once, so that whoever finds the dispatcher healthy finds the exchange. [`Entrance::serve`] tries on.
+    /// Tries once, so that the exchange is there when the dispatcher is healthy. [`Entrance::serve`] tries on.
     pub async fn open(config: Arc<Config>) -> Self {
         let opened = if is_wanted(&config) { timeout(FIRST, first(&config)).await.ok().flatten() } else { None };
         Self { config, opened }

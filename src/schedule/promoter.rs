@@ -19,15 +19,16 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
     let mut trouble = Trouble::default();
     while !stop.is_cancelled() {
-        let waits = match round(store, broker, fence, stop).await {
-            Ok(None) => trouble.is_over(),
+        match round(store, broker, fence, stop).await {
+            Ok(None) => {
+                trouble.ended();
+                continue;
+            }
             Ok(Some((tasks, error))) => trouble.tell(error.code(), &error, tasks),
             Err(StoreError::Fenced { .. }) => return,
             Err(error) => trouble.tell(error.code(), &error, 0),
-        };
-        if waits {
-            stop.run_until_cancelled(time::sleep(PAUSE)).await;
         }
+        stop.run_until_cancelled(time::sleep(PAUSE)).await;
     }
 }
 
@@ -38,18 +39,16 @@ struct Trouble(Option<&'static str>);
 
 impl Trouble {
     /// `tasks` is zero where nobody knows how many.
-    fn tell(&mut self, code: &'static str, error: &dyn Display, tasks: usize) -> bool {
+    fn tell(&mut self, code: &'static str, error: &dyn Display, tasks: usize) {
         if self.0.replace(code) != Some(code) {
             tracing::warn!(code, %error, tasks, "due tasks stay in the schedule set until they can be put on their queues");
         }
-        true
     }
 
-    fn is_over(&mut self) -> bool {
+    fn ended(&mut self) {
         if self.0.take().is_some() {
             tracing::info!("due tasks go to their queues again");
         }
-        false
     }
 }
 

@@ -211,7 +211,7 @@ impl Claimer {
     }
 }
 
-fn claim(task: &Task) -> Claim {
+pub(super) fn claim(task: &Task) -> Claim {
     Claim {
         id: task.id,
         generation: task.generation,

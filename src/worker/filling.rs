@@ -56,17 +56,17 @@ impl Engine {
             match job {
                 // Its claim was under way when the pause came.
                 Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
-                Some(job) if self.gave_up_for(&job) => self.release(vec![job]),
+                Some(job) if self.is_here_already(&job) => self.release(vec![job]),
                 Some(job) => self.line.join(job),
                 None => self.arbiter.freed(queue),
             }
         }
     }
 
-    /// Whether the worker has this task already. Then that claim is lost, as this later one shows: it ended with the
-    /// worker's lease, and the worker lives all the same.
-    fn gave_up_for(&self, job: &Job) -> bool {
-        // Nobody looks through the line for what nobody died with.
+    /// Whether the worker has this task already, by an earlier claim. That claim has ended, as this later one shows: the
+    /// worker's lease was over, though the worker lives. So the earlier run is told to stop.
+    fn is_here_already(&self, job: &Job) -> bool {
+        // A task with which no worker died was not claimed before: the line need not be searched.
         let earlier = if job.crashes > 0 { self.here(job.task.id) } else { None };
         earlier.inspect(|earlier| earlier.stop(Stop::Lost)).is_some()
     }

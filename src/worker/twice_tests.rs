@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Registry,
+    claim::claim,
     engine::Event,
     job::{Job, Stop},
     parts::Parts,
@@ -21,7 +22,7 @@ use crate::{
     },
     config::Config,
     store::{
-        Claim, Claimed, TaskStore, Verdict, WorkerStore,
+        Claimed, TaskStore, Verdict, WorkerStore,
         redis::{RedisStore, tests::server::on_shared},
     },
     supervise::Shutdown,
@@ -38,17 +39,7 @@ async fn fetched(consumer: &mut dyn Consumer) -> Delivery {
 
 async fn claimed(store: &RedisStore, worker: WorkerId, delivery: Delivery) -> Job {
     let task = Arc::new(delivery.message.task().unwrap());
-    let claim = Claim {
-        id: task.id,
-        generation: task.generation,
-        ticket: rand::random(),
-        kind: task.kind.clone(),
-        priority: task.priority,
-        attempt: task.attempt,
-        enqueued_at: task.enqueued_at,
-        expires_at: task.expires_at,
-    };
-    match store.claim(worker, &[claim], false).await.unwrap()[0] {
+    match store.claim(worker, &[claim(&task)], false).await.unwrap()[0] {
         Verdict::Run { token, crashes } => {
             let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
             Job::new(task, delivery, claimed, crashes)

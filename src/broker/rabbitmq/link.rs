@@ -98,7 +98,7 @@ impl Link {
 /// How often an outage is told while it lasts.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// What keeps the connection away. That RabbitMQ does not answer is said by whoever asks for it.
+/// What keeps the connection away. The error that is made of it says that RabbitMQ does not answer.
 fn reason(error: BrokerError) -> String {
     match error {
         BrokerError::Unavailable { reason, .. } => reason,
