@@ -1,9 +1,13 @@
 //! Clawpool: a worker pool driven by message queues. README.md is for users, ARCHITECTURE.md holds the map.
 
+pub mod alert;
 pub mod api;
+pub mod app;
 pub mod autoscale;
+pub mod backend;
 pub mod broker;
 pub mod cli;
+pub mod client;
 pub mod codes;
 pub mod config;
 pub mod dispatch;
@@ -13,9 +17,14 @@ pub mod fuzzing;
 #[path = "../workers/handlers/mod.rs"]
 pub mod handlers;
 pub mod health;
+pub mod ingress;
+pub mod leadership;
+pub mod maintenance;
 mod private;
+pub mod process;
 pub mod retry;
-pub mod schedule;
+pub mod scaling;
+pub mod servers;
 pub mod service;
 pub mod store;
 pub mod supervise;

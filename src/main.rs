@@ -4,7 +4,7 @@ use clap::Parser;
 use clawpool::cli::Cli;
 
 fn main() -> ExitCode {
-    clawpool::supervise::guard_if_asked();
+    clawpool::process::guard_if_asked();
     run()
 }
 

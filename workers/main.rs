@@ -6,7 +6,7 @@ use clap::Parser;
 use clawpool::cli::WorkerProgram;
 
 fn main() -> ExitCode {
-    clawpool::supervise::guard_if_asked();
+    clawpool::process::guard_if_asked();
     run()
 }
 

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use super::{Api, auth::Caller, error::ApiError, query::Params, view::AlertView};
+use super::{Api, auth::Caller, error::ApiError, query::Params};
 use crate::{
+    alert::{Alert, Level},
+    client::view::AlertView,
     store::{Entry, Page, Topic},
-    supervise::{Alert, Level},
     task::Timestamp,
 };
 

@@ -1,7 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde::{Deserialize, Serialize};
 
 use super::{
     Api,
@@ -9,29 +8,16 @@ use super::{
     body::Unread,
     error::ApiError,
     query::{Name, Params},
-    view::{AutoscalerView, ScalingView},
 };
 use crate::{
-    autoscale::control::{Manual, PoolStatus, Wishes},
+    autoscale::control::Wishes,
+    client::{
+        Manual, PoolStatus, Scale,
+        view::{AutoscalerView, ScalingView},
+    },
     config::Scope,
     store::{Page, StoreError, Topic},
-    task::span,
 };
-
-/// A size asked for, and for how long it holds.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scale {
-    pub size: u32,
-    #[serde(default = "Scale::hour", rename = "for", with = "span")]
-    pub keep: Duration,
-}
-
-impl Scale {
-    pub const fn hour() -> Duration {
-        Duration::from_secs(3600)
-    }
-}
 
 pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<AutoscalerView>, ApiError> {
     caller.needs(&[Scope::Read])?;

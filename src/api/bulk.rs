@@ -1,26 +1,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
-use serde::{Deserialize, Serialize};
 
-use super::{Api, auth::Caller, body::Unread, error::ApiError, view::CountView};
+use super::{Api, auth::Caller, body::Unread, error::ApiError};
 use crate::{
+    client::{Selection, view::CountView},
     config::{Classes, Scope},
     store::{DeadFilter, DeadLetter, Requeued},
     task::{CodecError, Message, TaskId, Timestamp},
 };
-
-/// Which letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a field out.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Selection {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ids: Option<Vec<TaskId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub filter: Option<DeadFilter>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub all: bool,
-}
 
 const PAGE: usize = 200;
 

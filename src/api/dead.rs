@@ -15,9 +15,9 @@ use super::{
     auth::Caller,
     error::ApiError,
     query::{Name, Params},
-    view::{DeadDetail, DeadView},
 };
 use crate::{
+    client::view::{DeadDetail, DeadView},
     config::Scope,
     store::{DeadFilter, DeadLetter, Page, Store, StoreError},
 };

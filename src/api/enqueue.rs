@@ -15,9 +15,9 @@ use super::{
     error::ApiError,
     query::Params,
     tasks,
-    view::{AcceptedView, BatchLine},
 };
 use crate::{
+    client::view::{AcceptedView, BatchLine},
     config::Scope,
     dispatch::{Accepted, Explanation},
     task::{NewTask, document::Parts},
@@ -63,7 +63,7 @@ pub(super) async fn explain(
 async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
     let answer = api.producer.enqueue(vec![task], caller.rights()).await.pop();
     let accepted = answer.ok_or_else(|| ApiError::internal("the door gave no answer"))??;
-    let mut view = AcceptedView::from(accepted);
+    let mut view = accepted_view(accepted);
     if let Some(wait) = wait {
         // The task of a known unique key may be another token's.
         let record = if view.duplicate {
@@ -124,7 +124,12 @@ async fn place(api: &Api, caller: &Caller, decoded: Vec<Result<NewTask, ApiError
 
 fn line(answer: Result<Accepted, ApiError>) -> BatchLine {
     match answer {
-        Ok(accepted) => BatchLine::Accepted(accepted.into()),
+        Ok(accepted) => BatchLine::Accepted(accepted_view(accepted)),
         Err(error) => BatchLine::Refused { error: error.view() },
     }
+}
+
+fn accepted_view(accepted: Accepted) -> AcceptedView {
+    let Accepted { id, priority, queue, duplicate, due_at, warnings } = accepted;
+    AcceptedView { id, priority, queue, duplicate, due_at, warnings, task: None }
 }

@@ -6,9 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::view::ErrorView;
 use crate::{
     broker::BrokerError,
+    client::view::ErrorView,
     dispatch::{Fault, FindError, Rejection},
     store::StoreError,
     task::TaskId,

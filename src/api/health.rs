@@ -8,11 +8,9 @@ use axum::{
 };
 use futures::future::join_all;
 
-use super::{
-    Api,
-    view::{HealthView, ReasonView, Status},
-};
+use super::Api;
 use crate::{
+    client::view::{HealthView, ReasonView, Status},
     health::Trouble,
     task::{Queue, Timestamp},
 };

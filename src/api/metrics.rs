@@ -9,8 +9,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Api, auth::Caller, autoscaler, error::ApiError, queues, view::QueueView};
-use crate::{autoscale::control::PoolStatus, config::Scope, store::WorkerInfo};
+use super::{Api, auth::Caller, autoscaler, error::ApiError, queues};
+use crate::{
+    client::{PoolStatus, view::QueueView},
+    config::Scope,
+    store::WorkerInfo,
+};
 
 /// For Prometheus. The queues are looked at when it asks, not before.
 pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, ApiError> {

@@ -27,7 +27,6 @@ mod server;
 mod starting;
 mod tasks;
 mod timing;
-pub mod view;
 mod workers;
 
 #[cfg(test)]
@@ -42,11 +41,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::{
-    autoscaler::Scale,
-    bulk::Selection,
-    starting::{Awaited, starting},
-};
+pub use self::starting::{Awaited, starting};
 use self::{connections::Connections, error::ApiError};
 use crate::{broker::Broker, config::Config, dispatch::Producer, health::Health, store::Store, task::WorkerId};
 

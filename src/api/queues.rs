@@ -4,15 +4,10 @@ use axum::{Json, extract::State};
 use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    Api,
-    auth::Caller,
-    error::ApiError,
-    query::Name,
-    view::{QueueView, QueuesView},
-};
+use super::{Api, auth::Caller, error::ApiError, query::Name};
 use crate::{
     broker::{BrokerError, Depth},
+    client::view::{QueueView, QueuesView},
     config::Scope,
     store::{QueueTotals, Served, WorkerInfo},
     task::{Queue, Timestamp, WorkerId},

@@ -16,11 +16,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    error::ApiError,
-    view::{HealthView, Status},
+use super::error::ApiError;
+use crate::{
+    client::view::{HealthView, Status},
+    task::{Timestamp, WorkerId},
 };
-use crate::task::{Timestamp, WorkerId};
 
 /// What is waited for: the server's name, and in words why.
 #[derive(Clone, Debug)]

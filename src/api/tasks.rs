@@ -12,10 +12,10 @@ use super::{
     auth::Caller,
     error::ApiError,
     query::{Name, Params},
-    view::CancelView,
 };
 use crate::{
     broker::Found,
+    client::view::CancelView,
     config::Scope,
     dispatch::find,
     store::{Cancelled, Page, Record, RecordFilter, StoreError},

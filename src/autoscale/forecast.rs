@@ -6,11 +6,9 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use crate::{config::Forecasting, scaling::Accuracy};
 use augurs_core::{Fit, Predict};
 use augurs_mstl::MSTLModel;
-use serde::{Deserialize, Serialize};
-
-use crate::config::Forecasting;
 
 /// Fits are costly and seasons change slowly: the level between two fits is followed by the forecast's own error.
 const FIT_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -48,16 +46,6 @@ struct Errors {
     forecast: f64,
     naive: f64,
     actual: f64,
-}
-
-/// How good the forecasts of the last day were, as shares of what came.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Accuracy {
-    pub judged: usize,
-    pub error: f64,
-    /// Of "as it is now".
-    pub naive_error: f64,
-    pub trusted: bool,
 }
 
 impl Forecaster {

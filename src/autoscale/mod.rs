@@ -8,7 +8,6 @@ pub mod control;
 pub mod driver;
 pub mod forecast;
 mod plan;
-pub mod policy;
 pub mod sense;
 pub mod simulate;
 

@@ -8,7 +8,7 @@ use super::{
     output::{moment, plain, table, word},
     select::{more, pages, past},
 };
-use crate::{api::view::AlertView, supervise::Level, task::Timestamp};
+use crate::{alert::Level, client::view::AlertView, task::Timestamp};
 
 /// What somebody should know of the pools, latest first: programs that cannot start, hangs, leaks
 ///

@@ -5,21 +5,19 @@ use clap::{Args, Subcommand};
 use super::{
     Globals,
     failure::{Failure, eprint_line},
-    keep::Keeping,
     output::{age, dash, moment, plain, span, table},
-    serve,
+    role,
 };
 use crate::{
-    api::{
-        Scale,
+    app::{AppError, Pools},
+    client::{
+        Cause, PoolStatus, Scale,
         view::{AutoscalerView, ScalingView},
     },
-    autoscale::{
-        control::{Cause, PoolStatus},
-        policy::{Action as Deed, Decision, Limit, Vote},
-    },
+    process::{Shutdown, work_begins},
+    scaling::{Action as Deed, Decision, Limit, Vote},
+    servers,
     store::Page,
-    supervise::{Shutdown, connect, work_begins},
 };
 
 /// Keep the configuration's pools at the sizes that their load needs; look and take part
@@ -75,15 +73,20 @@ impl Autoscaler {
 }
 
 async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
-    let config = serve::configure(globals)?;
+    let config = role::configure(globals)?;
     if config.pools.is_empty() {
-        return Err(serve::unfit("there is no pool to keep: add [[pools]] to the configuration"));
+        return Err(role::unfit("there is no pool to keep: add [[pools]] to the configuration"));
     }
     let shutdown = Shutdown::on_signals()?;
-    let (broker, store) = connect(&config, &shutdown.drain).await.map_err(|error| serve::unreachable(&error))?;
-    let keeping = Keeping::new(globals, &config, broker, store, &shutdown)?;
+    let (broker, store) = servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
+    let pools = Pools::new(&role::worker_program(globals)?, &config, broker, store, &shutdown)?;
     work_begins();
-    if dry_run { keeping.watch(&shutdown).await } else { keeping.run(&shutdown).await }
+    if dry_run {
+        pools.watch(&shutdown).await?
+    } else {
+        pools.run(&shutdown).await?
+    }
+    Ok(())
 }
 
 async fn status(globals: &Globals) -> Result<(), Failure> {
@@ -214,7 +217,7 @@ async fn order(globals: &Globals, pool: Option<String>, verb: &str, done: &str) 
 
 async fn scale(globals: &Globals, pool: &str, scale: &Scale) -> Result<(), Failure> {
     let path = format!("v1/autoscaler/{}/scale", segment(pool));
-    let manual: crate::autoscale::control::Manual = globals.client()?.post(&path, scale).await?;
+    let manual: crate::client::Manual = globals.client()?.post(&path, scale).await?;
     globals.output().show(&manual, |manual| format!("{pool}  {} until {}", manual.size, moment(manual.until)))
 }
 

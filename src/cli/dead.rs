@@ -8,7 +8,7 @@ use super::{
     select::{DeadSelect, more, pages},
 };
 use crate::{
-    api::view::{DeadDetail, DeadView, TaskView},
+    client::view::{DeadDetail, DeadView, TaskView},
     task::TaskId,
 };
 

@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::{Globals, failure::Failure, select::DeadSelect};
 use crate::{
-    api::{Selection, view::CountView},
+    client::{Selection, view::CountView},
     task::TaskId,
 };
 

@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::{Globals, failure::Failure, serve};
-use crate::supervise::Shutdown;
+use super::{Globals, failure::Failure, role};
+use crate::{app, process::Shutdown};
 
 /// Run a dispatcher: HTTP and AMQP entrances, and the steward of due and dead tasks
 ///
@@ -16,9 +16,9 @@ pub struct Dispatcher {
 impl Dispatcher {
     pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
         let globals = globals.with([("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string())))]);
-        let config = serve::configure(&globals)?;
+        let config = role::configure(&globals)?;
         let shutdown = Shutdown::on_signals()?;
-        let service = serve::Service::open(config, &shutdown).await?;
-        service.run(&shutdown.drain).await
+        let dispatcher = app::Dispatcher::open(config, &shutdown).await?;
+        Ok(dispatcher.run(&shutdown.drain).await?)
     }
 }

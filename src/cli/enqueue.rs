@@ -12,7 +12,7 @@ use super::{
     wait,
 };
 use crate::{
-    api::view::AcceptedView,
+    client::view::AcceptedView,
     task::{NewTask, Payload, Priority, TaskId, Tier, without_mark},
 };
 

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::{
-    client::{Client, Refusal, describe},
     failure::{Exit, Failure, eprint_line},
     jsonl::{Batch, Lines},
     output::Output,
 };
-use crate::api::view::{BatchLine, ErrorView};
+use crate::client::{
+    Client, ClientError,
+    view::{BatchLine, ErrorView},
+};
 
 /// Sends a file of tasks, batch by batch, until each has its answer.
 pub(super) struct EnqueueFile {
@@ -74,15 +76,15 @@ impl EnqueueFile {
         let mut progress = Instant::now();
         while let Some(batch) = waiting.pop() {
             let before = batch.len();
-            let (left, pause) = match self.client.post_json("v1/tasks", batch.to_json()).await? {
+            let (left, pause) = match self.client.post_json("v1/tasks", batch.to_json()).await {
                 Ok(answers) => self.note(batch, answers)?,
-                Err(Refusal::Refused(status, _)) if status == 413 && batch.len() > 1 => {
+                Err(ClientError::Refused { status: 413, .. }) if batch.len() > 1 => {
                     // A server with smaller limits than ours.
                     let (first, second) = batch.split();
                     waiting.extend([second, first]);
                     continue;
                 }
-                Err(refusal) => (batch, Some(self.pause(refusal)?)),
+                Err(error) => (batch, Some(self.pause(error)?)),
             };
             if left.len() < before {
                 progress = Instant::now();
@@ -115,7 +117,7 @@ impl EnqueueFile {
                     pause = pause.max(Some(Duration::from_secs(seconds)));
                     left.push(line, task);
                 }
-                BatchLine::Refused { error } => self.refuse(line, &describe(&error)),
+                BatchLine::Refused { error } => self.refuse(line, &error.to_string()),
             }
         }
         Ok((left, pause))
@@ -127,12 +129,12 @@ impl EnqueueFile {
     }
 
     /// How long to wait before the same batch is sent again; ids make that safe.
-    fn pause(&self, refusal: Refusal) -> Result<Duration, Failure> {
-        match refusal {
-            Refusal::Busy(_, wait) => Ok(wait),
+    fn pause(&self, error: ClientError) -> Result<Duration, Failure> {
+        match error {
+            ClientError::Busy { wait, .. } => Ok(wait),
             // A server that has answered before is on its way back; one that never did is the wrong address.
-            Refusal::Unreachable(_) if self.summary != Summary::default() => Ok(Duration::from_secs(1)),
-            refusal => Err(self.unfinished(self.client.failure(refusal))),
+            ClientError::Unreachable { .. } if self.summary != Summary::default() => Ok(Duration::from_secs(1)),
+            error => Err(self.unfinished(error.into())),
         }
     }
 

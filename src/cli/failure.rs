@@ -1,6 +1,6 @@
 use std::{fmt::Display, io, process::ExitCode};
 
-use crate::telemetry::Keep;
+use crate::{app::AppError, client::ClientError, telemetry::Keep};
 
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
@@ -62,6 +62,33 @@ impl From<io::Error> for Failure {
             Self::new(Exit::Closed, "")
         } else {
             Self::failed(format!("standard output cannot be written: {error}"))
+        }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::System(error) => error.into(),
+            AppError::Configuration(_) => Self::new(Exit::Configuration, error),
+            AppError::Unreachable(_) => Self::new(Exit::Unreachable, error),
+            AppError::Failed(_) => Self::failed(error),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match &error {
+            ClientError::Address { url, reason } => {
+                Self::usage(format_args!("--url {url:?}: {reason}; write http://HOST:PORT"))
+            }
+            ClientError::Unreachable { .. } => Self::new(
+                Exit::Unreachable,
+                format_args!("{error}: start one with `clawpool up`, or name another with --url or CLAWPOOL_URL"),
+            ),
+            ClientError::Busy { .. } => Self::new(Exit::Busy, error),
+            ClientError::Refused { .. } | ClientError::Unreadable { .. } | ClientError::Setup(_) => Self::failed(error),
         }
     }
 }

@@ -9,8 +9,8 @@ use super::{
     output::{fields, moment, plain},
 };
 use crate::{
-    api::view::{HealthView, Status},
     autoscale::control::{host, present},
+    client::view::{HealthView, Status},
     config::Config,
     store::{self, StoreError, WorkerInfo},
 };

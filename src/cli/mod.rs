@@ -7,7 +7,6 @@
 
 mod alerts;
 mod autoscaler;
-pub mod client;
 mod completions;
 mod config;
 mod dead;
@@ -23,12 +22,11 @@ pub(crate) mod fuzz;
 mod health;
 mod init;
 mod jsonl;
-mod keep;
 mod man;
 pub mod output;
 mod queues;
+mod role;
 mod select;
-mod serve;
 mod service;
 mod simulate;
 mod tasks;
@@ -45,7 +43,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
 
-use self::{client::Client, failure::Failure, output::Output};
+use self::{failure::Failure, output::Output};
+use crate::client::Client;
 
 /// A worker pool driven by message queues.
 #[derive(Debug, Parser)]
@@ -163,7 +162,7 @@ impl Globals {
     }
 
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Client::new(&self.url, self.token.clone())
+        Ok(Client::new(&self.url, self.token.clone())?)
     }
 
     pub(crate) fn output(&self) -> Output {

@@ -9,7 +9,7 @@ use super::{
     tasks::each,
 };
 use crate::{
-    api::view::{QueueView, QueuesView},
+    client::view::{QueueView, QueuesView},
     task::Queue,
 };
 

@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{client::Client, failure::Failure};
+use super::failure::Failure;
 use crate::{
+    client::Client,
     store::{DeadFilter, Page},
     task::{DeadReason, Priority, Timestamp},
 };

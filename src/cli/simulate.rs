@@ -14,11 +14,9 @@ use super::{
     output::{dash, table},
 };
 use crate::{
-    autoscale::{
-        policy::Reading,
-        simulate::{Clairvoyant, Hpa, Ours, Outcome, Scaler, Site, Trace, simulate, svg},
-    },
+    autoscale::simulate::{Clairvoyant, Hpa, Ours, Outcome, Scaler, Site, Trace, simulate, svg},
     config::{Autoscale, ForecastMode},
+    scaling::Reading,
 };
 
 /// Try autoscaling policies on recorded load, in virtual time

@@ -10,7 +10,7 @@ use super::{
     wait,
 };
 use crate::{
-    api::view::CancelView,
+    client::view::CancelView,
     store::Record,
     task::{Priority, State, TaskId},
 };

@@ -2,13 +2,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
-use super::{
-    Globals,
-    failure::Failure,
-    keep::Keeping,
-    serve::{self, Service},
+use super::{Globals, failure::Failure, role};
+use crate::{
+    app::{Dispatcher, Pools},
+    config,
+    process::Shutdown,
 };
-use crate::{config, supervise::Shutdown};
 
 /// Run everything on this machine: dispatcher and worker processes, on one SQLite file
 ///
@@ -33,29 +32,31 @@ impl Up {
             ("embedded.data", self.data.map(|data| format!("{:?}", data.display().to_string()))),
             ("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string()))),
         ]);
-        let mut config = serve::configure(&globals)?;
+        let mut config = role::configure(&globals)?;
         if self.workers.is_some() || config.pools.is_empty() {
             config.pools = vec![default_pool(self.workers)];
         }
         let shutdown = Shutdown::on_signals()?;
-        let service = Service::open(config, &shutdown).await?;
-        let (broker, store) = (Arc::clone(&service.broker), Arc::clone(&service.store));
-        let keeping = Keeping::new(&globals, &service.config, broker, store, &shutdown)?;
+        let dispatcher = Dispatcher::open(config, &shutdown).await?;
+        let broker = Arc::clone(&dispatcher.broker);
+        let store = Arc::clone(&dispatcher.store);
+        let program = role::worker_program(&globals)?;
+        let pools = Pools::new(&program, &dispatcher.config, broker, store, &shutdown)?;
         // The dispatcher outlives the workers: what they give back may still need it.
         let served = shutdown.now.child_token();
         let workers = async {
-            let kept = keeping.run(&shutdown).await;
+            let kept = pools.run(&shutdown).await;
             served.cancel();
             kept
         };
         // Workers without a dispatcher would only look alive.
-        let service = async {
-            let result = service.run(&served).await;
+        let dispatcher = async {
+            let result = dispatcher.run(&served).await;
             shutdown.drain.cancel();
             result
         };
-        let (result, kept) = tokio::join!(service, workers);
-        result.and(kept)
+        let (result, kept) = tokio::join!(dispatcher, workers);
+        Ok(result.and(kept)?)
     }
 }
 

@@ -3,11 +3,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    client::Client,
     failure::{Exit, Failure, eprint_line},
     output::{Output, plain},
 };
 use crate::{
+    client::Client,
     store::Record,
     task::{State, TaskId},
 };

@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::{Globals, failure::Failure, serve};
+use super::{Globals, failure::Failure, role};
 use crate::{handlers, worker};
 
 /// Run one worker process with the handlers of the configuration
@@ -13,9 +13,9 @@ pub struct Worker {
 
 impl Worker {
     pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
-        let config = serve::configure(globals)?;
+        let config = role::configure(globals)?;
         let mut builder = worker::Worker::builder().pool(self.pool);
-        for (kind, handler) in handlers::from_config(&config).map_err(serve::unfit)? {
+        for (kind, handler) in handlers::from_config(&config).map_err(role::unfit)? {
             builder = builder.handler_object(kind, handler);
         }
         builder.config(config).run().await.map_err(|error| Failure::failed(format_args!("{}: {error}", error.code())))

@@ -46,7 +46,7 @@ pub use pools::{Pool, PoolDriver, PoolLimits};
 pub use restart::{Breaker, Restart, RestartPolicy};
 pub use rules::{FieldTest, Rule};
 pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
-pub(crate) use source::as_variable;
+pub(crate) use source::{as_variable, variable};
 pub use worker::{Pacing, WorkerSettings};
 
 pub use crate::retry::{RetryPolicy, RetryTable};

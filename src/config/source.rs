@@ -160,6 +160,11 @@ pub(crate) fn as_variable(text: &str) -> Option<(String, &str)> {
     Some((format!("{ENVIRONMENT}{}", words.join("__")), value))
 }
 
+/// The environment variable of a plain key such as `worker.slots`.
+pub(crate) fn variable(key: &str) -> String {
+    format!("{ENVIRONMENT}{}", key.replace('.', "__").to_uppercase())
+}
+
 /// The single key of a table that was parsed from `a.b.c = 0`.
 fn innermost(table: &Table) -> Key {
     let mut key = Key::default();

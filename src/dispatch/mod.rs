@@ -8,33 +8,20 @@
 mod admit;
 mod bearer;
 mod check;
-mod claims;
 mod classify;
-mod collector;
 mod confirmed;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzz;
-mod ingress;
-#[cfg(test)]
-mod ingress_tests;
-mod letter;
+mod find;
 mod lookout;
-mod lost;
 mod place;
 mod producer;
 mod rejection;
-mod steward;
-mod suspects;
 mod times;
-mod unserved;
 
 pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
-pub use ingress::Entrance;
-pub use lost::{FindError, find};
+pub use find::{FindError, find, living};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
-pub use steward::steward;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

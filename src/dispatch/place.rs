@@ -5,7 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use futures::future::join_all;
 
-use super::{Accepted, FindError, Rejection, bearer::is_strangers, confirmed::Confirmed, find};
+use super::{
+    Accepted, Rejection,
+    bearer::is_strangers,
+    confirmed::Confirmed,
+    find::{FindError, find},
+};
 use crate::{
     broker::{Broker, BrokerError, Found},
     store::{Admission, Admitted, Record, Scheduled, Store, StoreError, Withdrawal, Withdrawn},

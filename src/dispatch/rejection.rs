@@ -40,7 +40,7 @@ pub enum Fault {
 }
 
 impl Rejection {
-    pub(super) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(code: &'static str, field: &str, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -52,41 +52,41 @@ impl Rejection {
     }
 
     /// A value that a handler would read as another one.
-    pub(super) fn changing(field: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn changing(field: &str, message: impl Into<String>) -> Self {
         Self::invalid("CP-1121", field, message)
     }
 
-    pub(super) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
+    pub(crate) fn busy(code: &'static str, error: impl Display, retry_after: Duration) -> Self {
         let message = format!("{error}; nothing was taken");
         Self { code, message, field: None, retry_after: Some(retry_after), id: None, fault: Fault::Busy }
     }
 
     /// The id or the unique key was known a moment ago, and now its task is gone.
-    pub(super) fn withdrawn(id: TaskId) -> Self {
+    pub(crate) fn withdrawn(id: TaskId) -> Self {
         let message = format!("it repeats task {id}, which ended or was withdrawn at this moment");
         Self::busy("CP-1119", message, Duration::from_millis(100))
     }
 
     /// The id is a task's that another token enqueued, or for another tenant.
-    pub(super) fn taken(id: TaskId) -> Self {
+    pub(crate) fn taken(id: TaskId) -> Self {
         let message =
             format!("the id {id} belongs to a task of another token or tenant: send a UUID of its own, or none");
         Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
     }
 
     /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that gave none.
-    pub(super) fn in_doubt(id: TaskId, code: &'static str, error: impl Display) -> Self {
+    pub(crate) fn in_doubt(id: TaskId, code: &'static str, error: impl Display) -> Self {
         let message =
             format!("{error}; whether task {id} was taken is not known: send it again with this id, and it runs once");
         let retry_after = Some(Duration::from_secs(1));
         Self { code, message, field: None, retry_after, id: Some(id), fault: Fault::Busy }
     }
 
-    pub(super) fn internal(code: &'static str, error: impl Display) -> Self {
+    pub(crate) fn internal(code: &'static str, error: impl Display) -> Self {
         Self { code, message: error.to_string(), field: None, retry_after: None, id: None, fault: Fault::Internal }
     }
 
-    pub(super) fn with_fault(mut self, fault: Fault) -> Self {
+    pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
         self.fault = fault;
         self
     }

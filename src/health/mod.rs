@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{lost::Lost, notices::Notices};
 use crate::{
+    alert::{Alert, Event},
     broker::Broker,
     store::Store,
-    supervise::{Alert, Event},
     task::Timestamp,
 };
 

@@ -5,8 +5,8 @@ use std::{
 };
 
 use crate::{
+    alert::{Alert, Event, Level},
     store::{Entry, Store, StoreError, Topic},
-    supervise::{Alert, Event, Level},
 };
 
 /// Kept while the store takes none; the oldest go first.

@@ -5,7 +5,6 @@
 //! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
 //! decide policy (what to retry, when, whom to scale).
 
-mod aside;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod control;
@@ -16,6 +15,7 @@ pub(crate) mod fuzz;
 mod journal;
 mod notes;
 mod open;
+mod probe;
 pub mod redis;
 mod schedule;
 mod served;
@@ -23,13 +23,13 @@ pub mod sqlite;
 mod tasks;
 mod workers;
 
-pub use aside::{Thing, Unreadable};
 pub use control::{ControlStore, Fence, QueueTotals, Role};
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use journal::{Entry, JournalStore, Topic};
 pub use notes::NoteStore;
 pub use open::open;
+pub use probe::takes_writes;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use served::Served;
 pub use tasks::{

@@ -6,8 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetter, Page, StoreError, Unreadable};
-use crate::task::{Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+use super::{DeadLetter, Page, StoreError};
+use crate::{
+    backend::Unreadable,
+    task::{Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId},
+};
 
 #[async_trait]
 pub trait TaskStore: Send + Sync + 'static {

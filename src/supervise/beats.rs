@@ -8,9 +8,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior, timeout},
 };
 
-use super::probe::takes_writes;
 use crate::{
-    store::{PoolStore, WorkerInfo},
+    store::{PoolStore, WorkerInfo, takes_writes},
     task::WorkerId,
 };
 

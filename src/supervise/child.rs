@@ -11,15 +11,17 @@ use tokio::{
 };
 
 use super::{
-    POOL_ENV, Pool, Shutdown, Tree, WORKER_ENV,
+    Pool,
     beats::{Look, Pulse},
-    describe,
     place::Orders,
     recycle::Reason,
-    standstill::Standstill,
     tail::Tail,
 };
-use crate::{store::WorkerInfo, task::WorkerId};
+use crate::{
+    process::{POOL_ENV, Shutdown, Standstill, Tree, WORKER_ENV, describe},
+    store::WorkerInfo,
+    task::WorkerId,
+};
 
 /// One incarnation of a worker process.
 pub(super) struct Child {

@@ -20,7 +20,6 @@ use tokio::{
 };
 
 use super::{
-    Event, Limits, Outbox, Shutdown,
     beats::{self, Look},
     journal::RESTART,
     place::Place,
@@ -29,17 +28,13 @@ use super::{
     roster::{Member, Roster},
 };
 use crate::{
+    alert::{Event, Outbox},
     broker::Broker,
     config::Restart,
+    process::{Limits, Shutdown},
     store::{PoolStore, WorkerInfo},
     task::WorkerId,
 };
-
-/// Tells a supervised worker the id under which its supervisor knows it; it must register as that.
-pub const WORKER_ENV: &str = "CLAWPOOL_WORKER_ID";
-pub const POOL_ENV: &str = "CLAWPOOL_POOL";
-/// Marks every program that a worker's tasks start, so that none outlives a killed worker.
-pub const OWNER_ENV: &str = "CLAWPOOL_OWNER";
 
 /// Beyond its own grace, for a stopping worker to settle what it gave back.
 pub(super) const MARGIN: Duration = Duration::from_secs(10);

@@ -4,8 +4,11 @@ use std::{io, sync::PoisonError, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{Alert, Event, Level, children::Children};
-use crate::store::Entry;
+use super::children::Children;
+use crate::{
+    alert::{Alert, Event, Level},
+    store::Entry,
+};
 
 /// Starts the name of the note by which an operator asks for a restart of what is down in a pool.
 pub const RESTART: &str = "workers/restart/";

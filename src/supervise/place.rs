@@ -9,18 +9,19 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Event, Left, Shutdown,
+    Left,
     child::{Child, Fate, Turn, ended},
     children::{Children, MARGIN},
     crash::{self, Cause, CrashReport},
-    orphans::{Mark, end_marked_aside},
     recycle::Reason,
     restart::{Death, Restarts, Verdict, Why},
     roster::Waits,
-    shortage::{SOON, is_shortage},
-    signal,
 };
-use crate::task::{TaskId, Timestamp, WorkerId};
+use crate::{
+    alert::Event,
+    process::{Mark, SOON, Shutdown, end_marked_aside, is_shortage, signal},
+    task::{TaskId, Timestamp, WorkerId},
+};
 
 /// Whatever a dead worker's burial does not achieve by then is left to the steward, after the lease.
 const BURIAL: std::time::Duration = std::time::Duration::from_secs(5);

@@ -1,7 +1,6 @@
 use bytesize::ByteSize;
 
-use super::Event;
-use crate::store::WorkerInfo;
+use crate::{alert::Event, store::WorkerInfo};
 
 /// When a worker that is well is replaced all the same: it drains, and another one starts beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use std::{future::Future, path::Path, sync::Arc};
 use super::{Context, Function, Handler, Registry, WorkerError, run};
 use crate::{
     config::Config,
-    supervise::{Outlet, POOL_ENV, Shutdown, WORKER_ENV, stdin_closed},
+    process::{Outlet, POOL_ENV, Shutdown, WORKER_ENV, stdin_closed},
     task::{Failure, WorkerId},
 };
 use serde::{Serialize, de::DeserializeOwned};

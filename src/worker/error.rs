@@ -1,6 +1,6 @@
 use std::io;
 
-use crate::{config::ConfigErrors, retry, supervise::ConnectError};
+use crate::{config::ConfigErrors, retry, servers::ConnectError};
 
 /// Why a worker could not start, or had to leave.
 #[derive(Debug, thiserror::Error)]

@@ -162,7 +162,7 @@ pub(super) mod tests {
     use crate::{
         broker::{Receipt, conformance::message},
         config::Config,
-        supervise::Shutdown,
+        process::Shutdown,
         task::{Priority, WorkerId},
         worker::Registry,
     };

@@ -5,7 +5,7 @@ use std::{
 
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::{store::Usage, supervise::Tree};
+use crate::{process::Tree, store::Usage};
 
 /// What this process and the programs that its tasks started take of the machine. Looks every few seconds at most, and all
 /// looks together take a hundredth of a core at most.

@@ -22,9 +22,9 @@ use super::{
 use crate::{
     broker::Broker,
     config::Config,
-    retry,
+    process::Shutdown,
+    retry, servers,
     store::{Beat, Store},
-    supervise::{Shutdown, connect},
     task::{Queue, Timestamp, WorkerId},
 };
 
@@ -52,7 +52,7 @@ impl Parts {
         stop: &CancellationToken,
     ) -> Result<Self, WorkerError> {
         let retries = retry::Table::compile(&config.retry)?;
-        let (broker, store) = connect(config, stop).await?;
+        let (broker, store) = servers::connect(config, stop).await?;
         let (progress, registry) = (Progress::default(), Arc::new(registry));
         let beat = beat(config, id, pool.clone(), registry.patterns());
         let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone(), stop).await?;

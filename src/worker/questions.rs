@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{engine::Engine, job::Job};
 use crate::{
+    alert::{Alert, Event, raise},
     store::{Claimed, End, Settlement, Store},
-    supervise::{Alert, Event, raise},
     task::WorkerId,
 };
 

@@ -1,7 +1,7 @@
 use super::{Registry, WorkerError, engine::alarm, parts::Parts, stop::Phase};
 use crate::{
     config::Config,
-    supervise::{Shutdown, work_begins},
+    process::{Shutdown, work_begins},
     task::WorkerId,
 };
 

@@ -6,9 +6,9 @@ use rand::RngExt;
 use tokio::time::Instant;
 
 use crate::{
+    alert::{Alert, Event, raise},
     broker::BrokerError,
     store::Store,
-    supervise::{Alert, Event, raise},
     task::Queue,
 };
 

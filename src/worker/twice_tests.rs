@@ -15,17 +15,15 @@ use super::{
     settle::{Ended, Outcomes, Settler},
 };
 use crate::{
+    backend::redis::tests::server::on_shared,
     broker::{
         Broker, Consumer, Delivery,
         conformance::{eventually, guarded, message},
         redis::RedisBroker,
     },
     config::Config,
-    store::{
-        Claimed, TaskStore, Verdict, WorkerStore,
-        redis::{RedisStore, tests::server::on_shared},
-    },
-    supervise::Shutdown,
+    process::Shutdown,
+    store::{Claimed, TaskStore, Verdict, WorkerStore, redis::RedisStore},
     task::{Outcome, Payload, Priority, Queue, WorkerId},
 };
 

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use clawpool::{
-    api::view::{AutoscalerView, ScalingView},
-    autoscale::{
-        control::{Cause, PoolStatus},
-        policy::Action,
+    client::{
+        Cause, PoolStatus,
+        view::{AutoscalerView, ScalingView},
     },
+    scaling::Action,
     store::{Page, WorkerInfo},
 };
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use clawpool::{autoscale::policy::Action, store::WorkerInfo};
+use clawpool::{scaling::Action, store::WorkerInfo};
 use serde_json::json;
 
 use crate::{

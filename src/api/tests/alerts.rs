@@ -3,9 +3,9 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, pool::Pool};
 use crate::{
+    alert::{Alert, Event},
     config::Config,
     store::{Entry, Topic},
-    supervise::{Alert, Event},
     task::Timestamp,
 };
 

@@ -4,12 +4,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
+    backend::Unreadable,
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
         Fence, JournalStore, NoteStore, Orders, Outline, Page, Question, QueueTotals, Record, RecordFilter, Requeued,
-        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Unreadable, Verdict,
-        Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, Withdrawal,
+        Withdrawn, WorkerInfo, WorkerStore,
     },
     task::{Message, Queue, TaskId, Timestamp, WorkerId},
 };

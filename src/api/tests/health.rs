@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::{Server, pool::Pool};
 use crate::{
+    backend::redis::tests::server::Server as Redis,
     broker::redis::RedisBroker,
     config::Config,
-    store::{conformance::eventually, redis::RedisStore, redis::tests::server::Server as Redis},
+    store::{conformance::eventually, redis::RedisStore},
 };
 
 async fn on(redis: &Redis) -> Server {

@@ -5,12 +5,10 @@ use tempfile::TempDir;
 
 use super::Server;
 use crate::{
+    backend::sqlite::Database,
     broker::sqlite::SqliteBroker,
     config::{Config, Synchronous},
-    store::{
-        Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict,
-        sqlite::{Database, SqliteStore},
-    },
+    store::{Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict, sqlite::SqliteStore},
     task::{DeadReason, ErrorClass, FailedAttempt, Failure, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 

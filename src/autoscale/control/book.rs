@@ -3,10 +3,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Change, Memory, PoolStatus};
+use super::Memory;
 use crate::{
+    alert::{Alert, Event},
+    client::{Change, PoolStatus},
     store::{Entry, Fence, StoreError, Topic},
-    supervise::{Alert, Event},
     task::Timestamp,
 };
 

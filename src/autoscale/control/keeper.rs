@@ -7,7 +7,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cause, Change, Counts, Memory, PoolStatus, Wishes,
+    Memory, Wishes,
     book::{Book, LEAST_KEPT},
     order::{Order, Wanted},
     outlook::Outlook,
@@ -17,10 +17,11 @@ use crate::{
     autoscale::{
         Plan,
         driver::{Driver, DriverError, MemberId},
-        policy::{Decision, Planner, Reading},
         sense::{Crew, Facts, Sensor},
     },
     broker::Broker,
+    client::{Cause, Change, Counts, PoolStatus},
+    scaling::{Decision, Planner, Reading},
     store::{Fence, StoreError},
     task::{Timestamp, WorkerId},
 };

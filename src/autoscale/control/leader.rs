@@ -11,8 +11,8 @@ use crate::{
         driver::{Driver, DriverError},
     },
     broker::Broker,
+    leadership::{Standing, lead_and_tell},
     store::{Fence, Role},
-    supervise::{Standing, lead_and_tell},
     task::WorkerId,
 };
 

@@ -11,7 +11,6 @@ mod leader;
 mod order;
 mod outlook;
 mod presence;
-mod status;
 mod victims;
 mod wishes;
 
@@ -19,10 +18,8 @@ mod wishes;
 mod tests;
 
 pub use leader::{Autoscaler, Kept};
-pub use outlook::ForecastStatus;
 pub use presence::{host, present};
-pub use status::{Cause, Change, Counts, PoolStatus};
-pub use wishes::{Manual, Wishes};
+pub use wishes::Wishes;
 
 use crate::store::{ControlStore, JournalStore, NoteStore, WorkerStore};
 

@@ -1,7 +1,7 @@
-use super::{Cause, Manual};
 use crate::{
-    autoscale::policy::{Action, Decision},
+    client::{Cause, Manual},
     config::Autoscale,
+    scaling::{Action, Decision},
 };
 
 /// What is to be done with a pool, after policies and operators have spoken.

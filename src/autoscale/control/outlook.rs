@@ -4,11 +4,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    autoscale::{
-        forecast::{Accuracy, Forecaster},
-        policy::Ahead,
-    },
+    autoscale::forecast::Forecaster,
+    client::ForecastStatus,
     config::{ForecastMode, Forecasting},
+    scaling::Ahead,
     task::Timestamp,
 };
 
@@ -31,18 +30,6 @@ struct Samples {
     /// When the latest one ended.
     until: Timestamp,
     rates: VecDeque<f32>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ForecastStatus {
-    pub mode: ForecastMode,
-    pub samples: usize,
-    /// Arrivals a second within the horizon, at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peak: Option<f64>,
-    /// Absent until enough forecasts could be held against what came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<Accuracy>,
 }
 
 impl Outlook {

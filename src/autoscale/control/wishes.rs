@@ -1,12 +1,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-
 use crate::{
+    client::Manual,
     store::{NoteStore, StoreError},
     task::Timestamp,
 };
+use bytes::Bytes;
 
 const ALL: &str = "autoscale/wish/";
 const PAUSE_ALL: &str = "autoscale/wish/pause";
@@ -19,13 +18,6 @@ pub struct Wishes {
     all_paused: bool,
     paused: Vec<String>,
     manual: BTreeMap<String, Manual>,
-}
-
-/// A size that an operator chose. It holds until the store forgets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manual {
-    pub size: u32,
-    pub until: Timestamp,
 }
 
 impl Wishes {

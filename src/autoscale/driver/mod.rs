@@ -16,7 +16,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{autoscale::policy::Headroom, task::WorkerId};
+use crate::{scaling::Headroom, task::WorkerId};
 
 pub use open::open;
 pub use process::Processes;

@@ -4,11 +4,7 @@ use async_trait::async_trait;
 use sysinfo::{MemoryRefreshKind, System};
 
 use super::{Driver, DriverError, Member, MemberId};
-use crate::{
-    autoscale::policy::Headroom,
-    supervise::{Children, Shutdown},
-    task::WorkerId,
-};
+use crate::{process::Shutdown, scaling::Headroom, supervise::Children, task::WorkerId};
 
 /// What one more worker takes, before any has said.
 const GUESS: u64 = 64 << 20;

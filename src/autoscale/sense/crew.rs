@@ -1,8 +1,6 @@
 use crate::{
-    autoscale::{
-        driver::{Member, MemberId},
-        policy::{Gauge, Workers},
-    },
+    autoscale::driver::{Member, MemberId},
+    scaling::{Gauge, Workers},
     store::WorkerInfo,
     task::{Timestamp, WorkerId},
 };

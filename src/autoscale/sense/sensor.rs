@@ -2,12 +2,9 @@ use std::time::Duration;
 
 use super::{Crew, Facts, arrivals::Arrivals, service::Service};
 use crate::{
-    autoscale::{
-        Plan,
-        driver::Member,
-        policy::{Queues, Reading},
-    },
+    autoscale::{Plan, driver::Member},
     broker::Depth,
+    scaling::{Queues, Reading},
     store::WorkerInfo,
     task::Queue,
 };

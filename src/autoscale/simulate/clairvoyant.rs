@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Scaler, Site, Trace};
-use crate::autoscale::policy::Reading;
+use crate::scaling::Reading;
 
 /// Knows the trace: at every minute it has the workers that keep the coming load at the upper end of the band aimed at.
 /// Bound by the same least and most workers, and by nothing else. What no autoscaler can do; the measure of those that try.

@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::Scaler;
-use crate::autoscale::policy::Reading;
+use crate::scaling::Reading;
 
 /// The Kubernetes Horizontal Pod Autoscaler on processor load, from its documented algorithm and defaults: every 15 s
 /// `ceil(replicas × load / target)`, nothing within 10 % of the target, at most the larger of 4 pods and 100 % more in 15 s,

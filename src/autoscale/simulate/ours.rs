@@ -2,11 +2,9 @@ use std::time::Duration;
 
 use super::{Scaler, Site};
 use crate::{
-    autoscale::{
-        forecast::Forecaster,
-        policy::{Ahead, Planner, Reading},
-    },
+    autoscale::forecast::Forecaster,
     config::{Autoscale, ForecastMode},
+    scaling::{Ahead, Planner, Reading},
 };
 
 /// The autoscaler's own planner and forecaster, fed as the live ones are.

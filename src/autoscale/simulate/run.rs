@@ -1,7 +1,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{Outcome, Trace, load, measure::Measure, pool::Pool};
-use crate::autoscale::policy::{Gauge, Queues, Reading, Workers};
+use crate::scaling::{Gauge, Queues, Reading, Workers};
 
 /// What the simulated pool is like.
 #[derive(Clone, Copy, Debug)]

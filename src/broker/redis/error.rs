@@ -1,6 +1,6 @@
 use crate::{
+    backend::redis::trouble::{REDIS, Trouble},
     broker::BrokerError,
-    store::redis::trouble::{REDIS, Trouble},
 };
 
 /// A message that cannot be read costs itself alone, so the broker as a whole has nothing unreadable.

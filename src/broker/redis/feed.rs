@@ -15,8 +15,8 @@ use super::{
     waiter::Waiter,
 };
 use crate::{
+    backend::redis::pulse::PULSE,
     broker::{BrokerError, Delivery},
-    store::redis::pulse::PULSE,
     task::{Queue, WorkerId},
 };
 

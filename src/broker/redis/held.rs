@@ -13,8 +13,8 @@ use tokio::{sync::watch, time::Instant};
 
 use super::super::known::Known;
 use crate::{
+    backend::redis::packed::{self, Entry},
     broker::{Delivery, Receipt},
-    store::redis::packed::{self, Entry},
     task::WorkerId,
 };
 

@@ -33,11 +33,8 @@ use self::{
 };
 use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt, known::Suspects};
 use crate::{
+    backend::redis::{link::Link, pulse::PULSE},
     config::Config,
-    store::{
-        StoreError,
-        redis::{link::Link, pulse::PULSE},
-    },
     task::{DeadReason, Message, Queue, Timestamp, WorkerId},
 };
 
@@ -54,7 +51,7 @@ pub struct RedisBroker {
 impl RedisBroker {
     /// Connects, and refuses a server that would lose tasks.
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
-        let link = Link::open(&config.redis).await.map_err(refusal)?;
+        let link = Link::open(&config.redis).await?;
         let (timeout, quick) = (Some(link.timeout()), Some(link.timeout().min(PULSE)));
         let options = link.alone(waiter::SPELL + PULSE);
         let manager = Manager::new_with_config(link.client().get_connection_info().clone(), options)
@@ -119,14 +116,5 @@ impl Broker for RedisBroker {
         call.arg(priorities(queue));
         let (ready, oldest): (u64, Option<u64>) = self.shared.link.run(&call).await.map_err(|e| failure(&e))?;
         Ok(Depth { ready, oldest: oldest.map(Timestamp::from_millis) })
-    }
-}
-
-fn refusal(error: StoreError) -> BrokerError {
-    match error {
-        StoreError::Refused { reason, .. } => BrokerError::Refused { broker: "redis", reason },
-        StoreError::Unavailable { reason, .. } => BrokerError::Unavailable { broker: "redis", reason },
-        StoreError::Blocked { reason, .. } => BrokerError::Blocked { broker: "redis", reason },
-        other => BrokerError::Unavailable { broker: "redis", reason: other.to_string() },
     }
 }

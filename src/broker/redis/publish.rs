@@ -11,8 +11,8 @@ use super::{
     shared::{Shared, failure},
 };
 use crate::{
+    backend::redis::packed,
     broker::BrokerError,
-    store::redis::packed,
     task::{Message, Priority},
 };
 

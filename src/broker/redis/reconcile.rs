@@ -7,8 +7,8 @@ use super::{
     shared::{Shared, failure},
 };
 use crate::{
+    backend::redis::packed,
     broker::{BrokerError, Receipt},
-    store::redis::packed,
     task::{Priority, WorkerId},
 };
 

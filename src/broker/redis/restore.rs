@@ -6,8 +6,8 @@ use super::{
     shared::{Shared, failure},
 };
 use crate::{
+    backend::redis::packed,
     broker::{BrokerError, Found, Missing},
-    store::redis::packed,
     task::{Priority, WorkerId},
 };
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{store::redis::script::scripts, task::Queue};
+use crate::{backend::redis::script::scripts, task::Queue};
 
 /// Entries of messages and, in the same order, their values, as scripts answer them.
 pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);

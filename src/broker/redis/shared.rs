@@ -12,14 +12,14 @@ use super::{
     scripts::{Taken, priorities},
 };
 use crate::{
-    broker::{BrokerError, Delivery, Receipt, known::Suspects},
-    config::QueueLimits,
-    store::redis::{
+    backend::redis::{
         link::Link,
         packed,
         script::{Call, Script},
         trouble::Trouble,
     },
+    broker::{BrokerError, Delivery, Receipt, known::Suspects},
+    config::QueueLimits,
     task::{Queue, WorkerId},
 };
 

@@ -9,7 +9,7 @@ use redis::{RedisResult, Value, cmd};
 use tokio::time::timeout;
 
 use super::shared::{Shared, failure};
-use crate::{broker::BrokerError, store::redis::link::Link, task::Queue};
+use crate::{backend::redis::link::Link, broker::BrokerError, task::Queue};
 
 /// How long one blocking command waits. With the second that its answer may be late, a link that died in silence is found
 /// out in three.

@@ -5,8 +5,8 @@ use tokio::sync::watch;
 
 use super::{held::Held, queue};
 use crate::{
+    backend::sqlite::{Database, DatabaseError, Topic},
     broker::{BrokerError, Consumer, Delivery, Receipt},
-    store::sqlite::{Database, DatabaseError, Topic},
     task::{Queue, WorkerId},
 };
 
@@ -98,7 +98,7 @@ impl Consumer for SqliteConsumer {
 fn take(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue, want: usize) -> Pending {
     Box::pin(async move {
         let keeper = database.clone();
-        let work = move |write: &mut crate::store::sqlite::Write<'_>| {
+        let work = move |write: &mut crate::backend::sqlite::Write<'_>| {
             let deliveries = queue::take(write, worker, queue, want)?;
             held.add(&deliveries);
             Ok(Handout { deliveries, held, database: keeper })

@@ -1,6 +1,6 @@
 use crate::{
+    backend::sqlite::{DatabaseError, DatabaseErrorKind},
     broker::BrokerError,
-    store::sqlite::{DatabaseError, DatabaseErrorKind},
 };
 
 impl From<DatabaseError> for BrokerError {

@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use self::{consumer::SqliteConsumer, held::Held};
 use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
 use crate::{
+    backend::sqlite::Database,
     config::{Config, QueueLimits},
-    store::sqlite::Database,
     task::{DeadReason, Message, Queue, Timestamp, WorkerId},
 };
 

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 
 use crate::{
-    broker::{BrokerError, Delivery, Depth, Receipt},
-    config::QueueLimits,
-    store::{
+    backend::{
         Thing,
         sqlite::{MESSAGE, Topic, Write, message, part, readable, set_aside},
     },
+    broker::{BrokerError, Delivery, Depth, Receipt},
+    config::QueueLimits,
     task::{Message, Priority, Queue, TaskId, Timestamp, WorkerId},
 };
 

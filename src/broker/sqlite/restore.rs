@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 
 use super::queue::{Changes, count};
 use crate::{
+    backend::sqlite::Write,
     broker::{Found, Missing},
-    store::sqlite::Write,
     task::{Priority, TaskId, WorkerId},
 };
 

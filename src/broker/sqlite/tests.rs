@@ -3,9 +3,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
+    backend::Thing,
     broker::conformance::{Fixture, message, message_with},
     config::Synchronous,
-    store::{TaskStore, Thing, sqlite::SqliteStore},
+    store::{TaskStore, sqlite::SqliteStore},
     task::Priority,
 };
 

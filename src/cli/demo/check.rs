@@ -10,8 +10,11 @@ use super::{
     site::Site,
 };
 use crate::{
-    api::view::{BatchLine, DeadView, QueueView},
-    cli::{client::Client, failure::Failure},
+    cli::failure::Failure,
+    client::{
+        Client,
+        view::{BatchLine, DeadView, QueueView},
+    },
     store::Record,
     task::{Priority, State, TaskId},
 };

@@ -22,9 +22,12 @@ use self::{
     show::Show,
     site::Site,
 };
-use super::{Globals, client::Client, failure::Failure};
+use super::{Globals, failure::Failure};
 use crate::{
-    api::view::{BatchLine, QueueView},
+    client::{
+        Client,
+        view::{BatchLine, QueueView},
+    },
     store::{Page, Record, WorkerInfo},
     task::{TaskId, Timestamp},
 };
@@ -139,5 +142,5 @@ async fn kill_a_worker(client: &Client) -> Result<Option<u32>, Failure> {
 }
 
 async fn record(client: &Client, id: TaskId) -> Result<Record, Failure> {
-    client.get(&format!("v1/tasks/{id}"), &[]).await
+    Ok(client.get(&format!("v1/tasks/{id}"), &[]).await?)
 }

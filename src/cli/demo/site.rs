@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::cli::{client::Client, failure::Failure};
+use crate::{cli::failure::Failure, client::Client};
 
 /// The folder that the demo plays in, and the address it uses.
 pub(super) struct Site {

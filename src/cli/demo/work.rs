@@ -5,7 +5,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::ledger::{Pen, What};
 use crate::{
-    cli::{Globals, failure::Failure as CliFailure, serve},
+    cli::{Globals, failure::Failure as CliFailure, role},
     handlers,
     task::{ErrorClass, Failure},
     worker::{Context, Worker},
@@ -32,10 +32,10 @@ struct Step {
 
 impl DemoWorker {
     pub(in crate::cli) async fn run(self, globals: &Globals) -> Result<(), CliFailure> {
-        let config = serve::configure(globals)?;
+        let config = role::configure(globals)?;
         let pen = Arc::new(Pen::new(&self.ledger)?);
         let mut builder = Worker::builder();
-        for (kind, handler) in handlers::from_config(&config).map_err(serve::unfit)? {
+        for (kind, handler) in handlers::from_config(&config).map_err(role::unfit)? {
             builder = builder.handler_object(kind, handler);
         }
         for kind in ["voice.*", "user.*", "llm.*", "browser.*", "email.*", "background.*"] {

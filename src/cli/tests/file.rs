@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::scripted::{Answer, Scripted};
-use crate::cli::{
+use crate::{
+    cli::{
+        enqueue_file::{EnqueueFile, Summary},
+        failure::{Exit, Failure},
+    },
     client::Client,
-    enqueue_file::{EnqueueFile, Summary},
-    failure::{Exit, Failure},
 };
 
 fn accepted(task: &Value) -> Value {

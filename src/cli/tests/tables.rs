@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use crate::{
-    api::view::{AlertView, DeadView, QueueView},
+    alert::Event,
     cli::{alerts, dead, output, queues, tasks, workers},
+    client::view::{AlertView, DeadView, QueueView},
     store::{Beat, QueueTotals, Record, WorkerInfo},
-    supervise::Event,
     task::{DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId},
 };
 

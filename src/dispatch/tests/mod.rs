@@ -2,8 +2,7 @@ mod classify;
 mod door;
 mod doubt;
 mod enqueue;
-mod lost;
-mod pool;
+pub(crate) mod pool;
 mod properties;
 
 use std::time::Duration;
@@ -18,7 +17,7 @@ use crate::{
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const ALL: Rights = Rights { priority: true, bearer: None };
 
-fn task(kind: &str) -> NewTask {
+pub(crate) fn task(kind: &str) -> NewTask {
     NewTask::new(kind, Payload::null())
 }
 
@@ -30,11 +29,11 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-fn config(rules: Vec<Rule>) -> Config {
+pub(crate) fn config(rules: Vec<Rule>) -> Config {
     Config { rules, ..Config::default() }
 }
 
-fn rule(priority: Priority) -> Rule {
+pub(crate) fn rule(priority: Priority) -> Rule {
     Rule { priority, ..Rule::default() }
 }
 

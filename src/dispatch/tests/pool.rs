@@ -4,27 +4,27 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::dispatch::{Accepted, Producer, Rejection, Rights, admit::Door};
 use crate::{
     broker::{self, Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     config::{Config, Lanes, Profile},
+    dispatch::{Accepted, Producer, Rejection, Rights, admit::Door},
     store::{self, Store},
     task::{Message, NewTask, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 
-pub(super) const NO_RIGHTS: Rights = Rights { priority: false, bearer: None };
+pub(crate) const NO_RIGHTS: Rights = Rights { priority: false, bearer: None };
 
 /// A pool of its own, gone with the folder or under a prefix that nobody else uses.
-pub(super) struct Pool {
-    pub(super) config: Config,
-    pub(super) broker: Arc<dyn Broker>,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) producer: Producer,
+pub(crate) struct Pool {
+    pub(crate) config: Config,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) producer: Producer,
     _folder: tempfile::TempDir,
 }
 
 impl Pool {
-    pub(super) async fn open(mut config: Config) -> Self {
+    pub(crate) async fn open(mut config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         config.embedded.data = folder.path().to_owned();
         let broker = broker::open(&config).await.unwrap();
@@ -33,20 +33,20 @@ impl Pool {
         Self { config, broker, store, producer, _folder: folder }
     }
 
-    pub(super) async fn enqueue(&self, tasks: impl IntoIterator<Item = NewTask>) -> Vec<Result<Accepted, Rejection>> {
+    pub(crate) async fn enqueue(&self, tasks: impl IntoIterator<Item = NewTask>) -> Vec<Result<Accepted, Rejection>> {
         self.producer.enqueue(tasks.into_iter().collect(), NO_RIGHTS).await
     }
 
-    pub(super) async fn one(&self, task: NewTask) -> Result<Accepted, Rejection> {
+    pub(crate) async fn one(&self, task: NewTask) -> Result<Accepted, Rejection> {
         self.enqueue([task]).await.remove(0)
     }
 
-    pub(super) async fn ready(&self, queue: Queue) -> u64 {
+    pub(crate) async fn ready(&self, queue: Queue) -> u64 {
         self.broker.depth(queue).await.unwrap().ready
     }
 
     /// What the queue holds, taken out.
-    pub(super) async fn drain(&self, queue: Queue, count: usize) -> Vec<Message> {
+    pub(crate) async fn drain(&self, queue: Queue, count: usize) -> Vec<Message> {
         let mut consumer = self.broker.consume(WorkerId::new(), queue).await.unwrap();
         let mut messages = Vec::new();
         while messages.len() < count {
@@ -58,11 +58,11 @@ impl Pool {
     }
 
     /// A dispatcher that dies between recording a task and publishing it.
-    pub(super) async fn record_only(&self, task: NewTask) -> TaskId {
+    pub(crate) async fn record_only(&self, task: NewTask) -> TaskId {
         self.record_only_by(task, &NO_RIGHTS).await
     }
 
-    pub(super) async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
+    pub(crate) async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
         let door = Door::new(&self.config).unwrap();
         let admission = door.admit(task, rights, Timestamp::now()).unwrap();
         self.store.admit(std::slice::from_ref(&admission)).await.unwrap();
@@ -70,7 +70,7 @@ impl Pool {
     }
 
     /// The same pool behind a broker that refuses every message.
-    pub(super) fn refusing(&self, error: BrokerError) -> Producer {
+    pub(crate) fn refusing(&self, error: BrokerError) -> Producer {
         let broker = Arc::new(Refusing { broker: Arc::clone(&self.broker), error });
         Producer::new(&self.config, broker, Arc::clone(&self.store)).unwrap()
     }
@@ -112,19 +112,19 @@ impl Broker for Refusing {
     }
 }
 
-pub(super) fn email() -> NewTask {
+pub(crate) fn email() -> NewTask {
     NewTask::new("email.send", Payload::encode("hello").unwrap())
 }
 
-pub(super) fn keyed(key: &str) -> NewTask {
+pub(crate) fn keyed(key: &str) -> NewTask {
     NewTask { unique_key: Some(key.to_owned()), ..email() }
 }
 
-pub(super) fn sqlite() -> Config {
+pub(crate) fn sqlite() -> Config {
     Config::default()
 }
 
-pub(super) fn redis() -> Config {
+pub(crate) fn redis() -> Config {
     let url =
         std::env::var("CLAWPOOL_TEST_REDIS").expect("CLAWPOOL_TEST_REDIS is not set: run the tests with tests/run");
     let all = crate::config::Backend::Redis;

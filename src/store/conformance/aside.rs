@@ -1,6 +1,7 @@
 //! What cannot be read costs itself alone, and is told of once.
 
 use super::*;
+use crate::backend::{Thing, Unreadable};
 
 async fn told(store: &dyn Store, what: Thing) -> Vec<Unreadable> {
     let found = store.unreadable(&[]).await.unwrap();

@@ -1,6 +1,7 @@
 //! Records that cannot be read, and the walk over unfinished tasks.
 
 use super::*;
+use crate::backend::{Thing, Unreadable};
 
 async fn listed(store: &dyn Store) -> Vec<TaskId> {
     let page = store.records(&RecordFilter::default(), None, 100).await.unwrap();

@@ -1,7 +1,8 @@
 //! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step; and taking that back.
 
-use super::{BATCH, MARGIN, RedisStore, corrupt, millis, packed, record, scripts};
+use super::{BATCH, MARGIN, RedisStore, corrupt, millis, record, scripts};
 use crate::{
+    backend::redis::packed,
     store::{Admission, Admitted, StoreError, Withdrawal, Withdrawn},
     task::TaskId,
 };

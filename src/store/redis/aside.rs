@@ -4,7 +4,10 @@ use bytes::Bytes;
 use redis::ErrorKind;
 
 use super::{RedisStore, scripts};
-use crate::store::{StoreError, Thing, Unreadable};
+use crate::{
+    backend::{Thing, Unreadable},
+    store::StoreError,
+};
 
 /// Told of at a time.
 const NAMES: usize = 100;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, link, millis, scripts, workers::queues};
+use super::{RedisStore, error::failure, millis, scripts, workers::queues};
 use crate::{
     store::{ControlStore, Fence, QueueTotals, Role, StoreError},
     task::{Queue, WorkerId},
@@ -33,12 +33,12 @@ impl ControlStore for RedisStore {
     async fn set_paused(&self, queue: Queue, paused: bool) -> Result<(), StoreError> {
         let command = if paused { "SADD" } else { "SREM" };
         let answer = self.link.send::<i64>(cmd(command).arg(self.paused_key()).arg(queue.name())).await;
-        answer.map(drop).map_err(|error| link::failure(&error))
+        answer.map(drop).map_err(|error| failure(&error))
     }
 
     async fn paused(&self) -> Result<Vec<Queue>, StoreError> {
         let names: Result<Vec<Bytes>, _> = self.link.send(cmd("SMEMBERS").arg(self.paused_key())).await;
-        Ok(queues(&names.map_err(|error| link::failure(&error))?))
+        Ok(queues(&names.map_err(|error| failure(&error))?))
     }
 
     async fn take_tokens(
@@ -57,7 +57,7 @@ impl ControlStore for RedisStore {
     async fn probe(&self) -> Result<(), StoreError> {
         let mut set = cmd("SET");
         set.arg(format!("{}:probe", self.link.base())).arg("1").arg("PX").arg(millis(PROBE_KEPT));
-        self.link.send::<()>(&set).await.map_err(|error| link::failure(&error))
+        self.link.send::<()>(&set).await.map_err(|error| failure(&error))
     }
 
     async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {

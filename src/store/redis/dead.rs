@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{BATCH, RedisStore, corrupt, cursor::Cursor, millis, packed, record, scripts};
+use super::{BATCH, RedisStore, corrupt, cursor::Cursor, error::failure, millis, record, scripts};
 use crate::{
-    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError, Thing},
+    backend::{Thing, redis::packed},
+    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
     task::{DeadReason, Failure, Message, TaskId, Timestamp},
 };
 
@@ -112,7 +113,7 @@ impl DeadStore for RedisStore {
     async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError> {
         let key = format!("{}:dm", self.link.base());
         let found = self.link.send(redis::cmd("HGET").arg(key).arg(id.as_bytes())).await;
-        let found: Option<Vec<u8>> = found.map_err(|error| super::link::failure(&error))?;
+        let found: Option<Vec<u8>> = found.map_err(|error| failure(&error))?;
         match found {
             Some(bytes) => self.read_letter(id.as_bytes(), &bytes).await,
             None => Ok(None),

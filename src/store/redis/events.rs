@@ -15,8 +15,11 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{link::Link, pulse::PULSE, subscription::Subscription};
-use crate::task::TaskId;
+use super::subscription::Subscription;
+use crate::{
+    backend::redis::{link::Link, pulse::PULSE},
+    task::TaskId,
+};
 
 /// Who waits in this process, and for what.
 pub(super) struct Events {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
-use super::{cursor::Cursor, dead, packed, record};
-use crate::task::TaskId;
+use super::{cursor::Cursor, dead, record};
+use crate::{backend::redis::packed, task::TaskId};
 
 /// Records, queued messages and dead letters.
 pub fn values(bytes: &[u8]) {

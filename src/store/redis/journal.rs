@@ -4,8 +4,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{BATCH, RedisStore, aside::is_of_another_type, corrupt, link, scripts};
-use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Thing, Topic};
+use super::{BATCH, RedisStore, aside::is_of_another_type, corrupt, error::failure, scripts};
+use crate::{
+    backend::{Thing, redis::script::Call},
+    store::{Entry, Fence, JournalStore, Page, StoreError, Topic},
+};
 
 #[async_trait]
 impl JournalStore for RedisStore {
@@ -71,7 +74,7 @@ impl RedisStore {
             Err(error) if is_of_another_type(&error) => {
                 self.set_aside(Thing::Journal, topic.name().as_bytes(), &[]).await.map(|()| Vec::new())
             }
-            rows => rows.map_err(|error| link::failure(&error)),
+            rows => rows.map_err(|error| failure(&error)),
         }
     }
 
@@ -79,7 +82,7 @@ impl RedisStore {
     pub(super) async fn run_if_led<T: redis::FromRedisValue>(
         &self,
         fence: Option<Fence>,
-        call: &super::script::Call,
+        call: &Call,
     ) -> Result<T, StoreError> {
         match fence {
             Some(fence) => self.run_fenced(fence, call).await,
@@ -88,7 +91,7 @@ impl RedisStore {
     }
 }
 
-pub(super) fn fence_args(call: &mut super::script::Call, fence: Option<Fence>) -> &mut super::script::Call {
+pub(super) fn fence_args(call: &mut Call, fence: Option<Fence>) -> &mut Call {
     call.arg(fence.map_or("", |fence| fence.role.name())).arg(fence.map_or(0, |fence| fence.number))
 }
 

@@ -12,26 +12,21 @@ mod claim;
 mod control;
 mod cursor;
 mod dead;
+mod error;
 mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod journal;
-pub(crate) mod link;
 mod notes;
-pub(crate) mod packed;
-pub(crate) mod pulse;
 mod record;
 mod schedule;
-pub(crate) mod script;
 mod scripts;
-mod server;
 mod settle;
 mod subscription;
 mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
-pub(crate) mod trouble;
 mod workers;
 
 use std::{sync::OnceLock, time::Duration};
@@ -39,12 +34,15 @@ use std::{sync::OnceLock, time::Duration};
 use redis::FromRedisValue;
 
 use self::{
+    error::failure,
     events::{Events, Listener},
-    link::Link,
-    script::{Call, Script},
 };
 use super::StoreError;
 use crate::{
+    backend::redis::{
+        link::Link,
+        script::{Call, Script},
+    },
     config::{Config, Results},
     retry::Suspicion,
 };
@@ -89,7 +87,7 @@ impl RedisStore {
     }
 
     async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
-        self.link.run(call).await.map_err(|error| link::failure(&error))
+        self.link.run(call).await.map_err(|error| failure(&error))
     }
 
     /// How long a record is kept that has no result.

@@ -6,8 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, aside::is_of_another_type, journal::fence_args, link, millis, scripts};
-use crate::store::{Fence, NoteStore, StoreError, Thing};
+use super::{RedisStore, aside::is_of_another_type, error::failure, journal::fence_args, millis, scripts};
+use crate::{
+    backend::Thing,
+    store::{Fence, NoteStore, StoreError},
+};
 
 #[async_trait]
 impl NoteStore for RedisStore {
@@ -30,7 +33,7 @@ impl NoteStore for RedisStore {
             Err(error) if is_of_another_type(&error) => {
                 self.set_aside(Thing::Note, name.as_bytes(), &[]).await.map(|()| None)
             }
-            note => note.map_err(|error| link::failure(&error)),
+            note => note.map_err(|error| failure(&error)),
         }
     }
 
@@ -43,7 +46,7 @@ impl NoteStore for RedisStore {
     }
 
     async fn erase_note(&self, name: &str) -> Result<bool, StoreError> {
-        self.link.send(cmd("DEL").arg(self.note_key(name))).await.map_err(|error| link::failure(&error))
+        self.link.send(cmd("DEL").arg(self.note_key(name))).await.map_err(|error| failure(&error))
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::{Buf, BufMut, Bytes};
 use redis::cmd;
 
-use super::{RedisStore, corrupt, cursor::Cursor, link, scripts};
+use super::{RedisStore, corrupt, cursor::Cursor, error::failure, scripts};
 use crate::{
     store::{Admission, Page, Record, RecordFilter, StoreError},
     task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId},
@@ -164,8 +164,7 @@ impl RedisStore {
         let prefix = &prefix[..prefix.len() - 16];
         let mut scan = cmd("SCAN");
         scan.arg(at.number).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP);
-        let (following, keys): (u64, Vec<Bytes>) =
-            self.link.send(&scan).await.map_err(|error| link::failure(&error))?;
+        let (following, keys): (u64, Vec<Bytes>) = self.link.send(&scan).await.map_err(|error| failure(&error))?;
         let id = |key: &Bytes| Some(TaskId::from_bytes(key.strip_prefix(prefix)?.try_into().ok()?));
         let mut ids: Vec<_> = keys.iter().filter_map(id).filter(|id| id.as_bytes()[..] > at.member[..]).collect();
         ids.sort_unstable();
@@ -181,7 +180,7 @@ impl RedisStore {
         for id in ids {
             command.arg(key(self.link.base(), *id));
         }
-        let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| link::failure(&error))?;
+        let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| failure(&error))?;
         let mut records = Vec::with_capacity(ids.len());
         for (id, bytes) in ids.iter().zip(all) {
             if let Some(bytes) = bytes {

@@ -7,9 +7,13 @@ use bytes::Bytes;
 use redis::cmd;
 use tokio::time::timeout;
 
-use super::{BATCH, MARGIN, RedisStore, corrupt, cursor::Cursor, link, millis, packed, scripts};
+use super::{BATCH, MARGIN, RedisStore, corrupt, cursor::Cursor, error::failure, millis, scripts};
 use crate::{
-    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError, Thing},
+    backend::{
+        Thing,
+        redis::{packed, script::Call},
+    },
+    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
     task::{Priority, TaskId, Timestamp},
 };
 
@@ -117,7 +121,7 @@ impl RedisStore {
         loop {
             let mut scan = cmd("ZSCAN");
             scan.arg(&key).arg(position).arg("COUNT").arg(BATCH);
-            let step = self.link.send(&scan).await.map_err(|error| link::failure(&error))?;
+            let step = self.link.send(&scan).await.map_err(|error| failure(&error))?;
             let (following, rows): (u64, Vec<Bytes>) = step;
             if let Some(entry) = rows.into_iter().find(|row| row.len() == 20 && row.starts_with(id.as_bytes())) {
                 return Ok(Some(entry));
@@ -133,14 +137,14 @@ impl RedisStore {
     pub(super) async fn run_fenced<T: redis::FromRedisValue>(
         &self,
         fence: Fence,
-        call: &super::script::Call,
+        call: &Call,
     ) -> Result<T, StoreError> {
         self.link.run(call).await.map_err(|error| match (error.code(), error.detail()) {
             (Some("FENCED"), Some(current)) => {
                 let current = current.split(' ').next().and_then(|number| number.parse().ok());
                 StoreError::Fenced { held: fence.number, current: current.unwrap_or(fence.number + 1) }
             }
-            _ => link::failure(&error),
+            _ => failure(&error),
         })
     }
 }

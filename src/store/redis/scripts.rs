@@ -1,6 +1,6 @@
 //! The scripts; what Redis holds is explained in `scripts/opening.lua`.
 
-use super::script::scripts;
+use crate::backend::redis::script::scripts;
 
 scripts! { "scripts/opening.lua":
     ADMIT = "scripts/admit.lua";

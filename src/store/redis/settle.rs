@@ -2,8 +2,9 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::{BATCH, MARGIN, RedisStore, corrupt, dead, millis, packed, record, scripts};
+use super::{BATCH, MARGIN, RedisStore, corrupt, dead, millis, record, scripts};
 use crate::{
+    backend::redis::packed,
     store::{End, Settlement, StoreError},
     task::DeadReason,
 };

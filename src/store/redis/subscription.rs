@@ -8,7 +8,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{
+use crate::backend::redis::{
     link::Link,
     pulse::{PULSE, Wire},
 };

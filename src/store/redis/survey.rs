@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, aside::is_of_another_type, corrupt, link, packed, record, scripts};
+use super::{RedisStore, aside::is_of_another_type, corrupt, error::failure, record, scripts};
 use crate::{
-    store::{Outline, Page, Record, StoreError, Thing},
+    backend::{Thing, redis::packed},
+    store::{Outline, Page, Record, StoreError},
     task::{Priority, State, TaskId, Timestamp, WorkerId},
 };
 
@@ -21,7 +22,7 @@ impl RedisStore {
             Err(error) if is_of_another_type(&error) => {
                 self.set_aside(Thing::Record, id.as_bytes(), &[]).await.map(|()| None)
             }
-            Err(error) => Err(link::failure(&error)),
+            Err(error) => Err(failure(&error)),
         }
     }
 
@@ -38,7 +39,7 @@ impl RedisStore {
         if record.state == State::Scheduled {
             let mut length = cmd("HSTRLEN");
             length.arg(format!("{}:sm", self.link.base())).arg(&packed::entry(record.id, record.generation)[..]);
-            let length: usize = self.link.send(&length).await.map_err(|error| link::failure(&error))?;
+            let length: usize = self.link.send(&length).await.map_err(|error| failure(&error))?;
             record.due_at = record.due_at.filter(|_| length > 0);
         }
         Ok(())

@@ -7,9 +7,10 @@ use bytes::Bytes;
 
 use super::{RedisStore, record, scripts};
 use crate::{
+    backend::Unreadable,
     store::{
         Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Unreadable, Verdict, Withdrawal, Withdrawn,
+        Verdict, Withdrawal, Withdrawn,
     },
     task::{State, TaskId, WorkerId},
 };

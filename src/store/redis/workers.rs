@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use super::{BATCH, RedisStore, burial::Dead, corrupt, millis, scripts};
 use crate::{
-    store::{Beat, Claimed, Orders, Question, StoreError, Thing, WorkerInfo, WorkerStore},
+    backend::Thing,
+    store::{Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore},
     task::{Priority, Queue, TaskId, Timestamp, WorkerId},
 };
 

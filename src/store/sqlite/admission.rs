@@ -4,8 +4,9 @@ use std::{ops::ControlFlow, time::Duration};
 
 use rusqlite::{OptionalExtension, Statement, params};
 
-use super::{entries, forget, records, tally::Tally, writer::Write};
+use super::{entries, forget, records, tally::Tally};
 use crate::{
+    backend::sqlite::Write,
     store::{Admission, Admitted},
     task::{State, TaskId, Timestamp},
 };

@@ -2,10 +2,13 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Rules, aside, columns, doorbell::Topic, writer::Write};
+use super::Rules;
 use crate::{
+    backend::{
+        Thing,
+        sqlite::{Topic, Write, part, readable, set_aside, suspicion},
+    },
     retry::{self, Member, Suspicion},
-    store::Thing,
     task::{TaskId, Timestamp, WorkerId},
 };
 
@@ -36,7 +39,7 @@ fn group(write: &Write<'_>, worker: WorkerId, died: Timestamp) -> rusqlite::Resu
                  AND (again_at IS NULL OR again_at <= started_at)";
     let member = |row: &Row<'_>| {
         let started: Timestamp = row.get(1)?;
-        Ok(Member { id: row.get(0)?, age: died.since(started), suspicion: columns::suspicion(row, 2)? })
+        Ok(Member { id: row.get(0)?, age: died.since(started), suspicion: suspicion(row, 2)? })
     };
     records(write, query, worker, member)
 }
@@ -49,9 +52,9 @@ fn records<T>(
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
     let mut query = write.sql.prepare_cached(query)?;
-    let rows = query.query_map([worker], |row| aside::readable(row, "id", &read))?;
-    let (records, unreadable) = aside::part(rows)?;
-    aside::set_aside(write, Thing::Record, &unreadable)?;
+    let rows = query.query_map([worker], |row| readable(row, "id", &read))?;
+    let (records, unreadable) = part(rows)?;
+    set_aside(write, Thing::Record, &unreadable)?;
     Ok(records)
 }
 
@@ -68,6 +71,6 @@ pub(super) fn somebody_waits_alone(write: &Write<'_>) -> rusqlite::Result<bool> 
     let mut query = write.sql.prepare_cached(query)?;
     let times = params![Timestamp::from_millis(since), write.now];
     let suspicions: Vec<Suspicion> =
-        query.query_map(times, |row| columns::suspicion(row, 0))?.collect::<rusqlite::Result<_>>()?;
+        query.query_map(times, |row| suspicion(row, 0))?.collect::<rusqlite::Result<_>>()?;
     Ok(suspicions.into_iter().any(Suspicion::is_alone))
 }

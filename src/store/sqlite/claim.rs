@@ -5,13 +5,13 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
-    Rules, burial, columns, entries,
+    Rules, burial, entries,
     life::{self, Ending, Known},
     orders::{self, Order},
     tally::Tally,
-    writer::Write,
 };
 use crate::{
+    backend::sqlite::{self, Write},
     retry::{self, Suspect, Suspicion},
     store::{Claim, Verdict},
     task::{State, Timestamp, WorkerId},
@@ -58,7 +58,7 @@ fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) 
     let query = "SELECT crashes, suspicion, coalesce(again_at, 0), started_at FROM tasks
                  WHERE state = 2 AND owner = ?1 AND crashes > 0";
     let suspect = |row: &rusqlite::Row<'_>| {
-        Ok(Suspect { suspicion: columns::suspicion(row, 0)?, due: row.get(2)?, started: row.get(3)? })
+        Ok(Suspect { suspicion: sqlite::suspicion(row, 0)?, due: row.get(2)?, started: row.get(3)? })
     };
     let mut query = write.sql.prepare_cached(query)?;
     let there: Vec<Suspect> = query.query_map([by.worker], suspect)?.collect::<rusqlite::Result<_>>()?;

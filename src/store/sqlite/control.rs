@@ -3,8 +3,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Write, candidates, leaders, tally};
+use super::{candidates, leaders, tally};
 use crate::{
+    backend::sqlite::Write,
     store::{ControlStore, Fence, QueueTotals, Role, StoreError},
     task::{Queue, Timestamp, WorkerId},
 };

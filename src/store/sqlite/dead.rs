@@ -1,9 +1,10 @@
 use async_trait::async_trait;
 use rusqlite::params;
 
-use super::{Rules, Write, admission, entries, letters, life, records, settle, tally::Tally};
+use super::{Rules, admission, entries, letters, life, records, settle, tally::Tally};
 use crate::{
-    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError, Thing},
+    backend::{Thing, sqlite::Write},
+    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
     task::{Message, State, Task, TaskId},
 };
 

@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::{doorbell::Topic, writer::Write};
-use crate::task::{Message, TaskId, Timestamp};
+use crate::{
+    backend::sqlite::{Topic, Write},
+    task::{Message, TaskId, Timestamp},
+};
 
 /// Adds an entry, or moves it.
 pub(super) fn put(write: &mut Write<'_>, message: &Message, at: Timestamp) -> rusqlite::Result<()> {

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::{Rules, writer::Write};
-use crate::task::Timestamp;
+use super::Rules;
+use crate::{backend::sqlite::Write, task::Timestamp};
 
 /// Rows that a heartbeat removes at most.
 const STEP: usize = 200;

@@ -1,12 +1,14 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{
-    Write,
-    aside::{self, Sifted},
-    columns, leaders, records,
+use super::{leaders, records};
+use crate::{
+    backend::{
+        Thing,
+        sqlite::{Sifted, Write, packed, readable, sift, unpacked},
+    },
+    store::{Entry, Fence, JournalStore, Page, StoreError, Topic},
 };
-use crate::store::{Entry, Fence, JournalStore, Page, StoreError, Thing, Topic};
 
 #[async_trait]
 impl JournalStore for super::SqliteStore {
@@ -37,7 +39,7 @@ fn write_down(write: &Write<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
                 (SELECT seq FROM journal WHERE topic = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)";
     let (mut insert, mut trim) = (write.sql.prepare_cached(insert)?, write.sql.prepare_cached(trim)?);
     for entry in entries {
-        insert.execute(params![entry.topic.name(), entry.subject, columns::packed(entry)?])?;
+        insert.execute(params![entry.topic.name(), entry.subject, packed(entry)?])?;
     }
     for topic in [Topic::Crash, Topic::Scaling, Topic::Alert] {
         if entries.iter().any(|entry| entry.topic == topic) {
@@ -57,10 +59,10 @@ fn list(
     let query = "SELECT seq, entry FROM journal WHERE topic = ?1 AND (?2 IS NULL OR subject = ?2)
                  AND (?3 IS NULL OR seq < ?3) ORDER BY seq DESC LIMIT ?4";
     let mut query = sql.prepare_cached(query)?;
-    let entry = |row: &Row<'_>| Ok((row.get::<_, i64>("seq")?, columns::unpacked(row.get_ref("entry")?)?));
+    let entry = |row: &Row<'_>| Ok((row.get::<_, i64>("seq")?, unpacked(row.get_ref("entry")?)?));
     let parameters = params![topic.name(), subject, before, limit.saturating_add(1)];
-    let rows = query.query_map(parameters, |row| aside::readable(row, "seq", entry))?;
-    Ok(aside::sift(rows)?.map_continue(|rows: Vec<(i64, Entry)>| {
+    let rows = query.query_map(parameters, |row| readable(row, "seq", entry))?;
+    Ok(sift(rows)?.map_continue(|rows: Vec<(i64, Entry)>| {
         let Page { items, next } = records::page(rows, limit, |(seq, _)| seq.to_string());
         Page { items: items.into_iter().map(|(_, entry)| entry).collect(), next }
     }))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::Write;
 use crate::{
+    backend::sqlite::Write,
     store::{Fence, Role, StoreError},
     task::{Timestamp, WorkerId},
 };

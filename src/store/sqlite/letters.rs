@@ -2,12 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{
-    MESSAGE,
-    aside::{self, Sifted},
-    message, records,
-};
+use super::records;
 use crate::{
+    backend::sqlite::{MESSAGE, Sifted, message, readable, sift},
     store::{DeadFilter, DeadLetter, Page},
     task::{TaskId, Timestamp},
 };
@@ -40,8 +37,8 @@ pub(super) fn is_there(sql: &Connection, id: TaskId) -> rusqlite::Result<bool> {
 
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<DeadLetter>>> {
     let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, *, rowid AS place FROM dead WHERE id = ?1"))?;
-    let rows = query.query_map([id], |row| aside::readable(row, "place", letter))?;
-    Ok(aside::sift(rows)?.map_continue(|mut letters| letters.pop()))
+    let rows = query.query_map([id], |row| readable(row, "place", letter))?;
+    Ok(sift(rows)?.map_continue(|mut letters| letters.pop()))
 }
 
 pub(super) fn list(
@@ -72,10 +69,10 @@ pub(super) fn list(
             ":until": filter.until.unwrap_or(Timestamp::from_millis(u64::MAX)),
             ":limit": limit.saturating_add(1),
         },
-        |row| aside::readable(row, "place", letter),
+        |row| readable(row, "place", letter),
     )?;
     let cursor = |last: &DeadLetter| format!("{}:{}", last.died_at.as_millis(), last.message.id);
-    Ok(aside::sift(rows)?.map_continue(|letters| records::page(letters, limit, cursor)))
+    Ok(sift(rows)?.map_continue(|letters| records::page(letters, limit, cursor)))
 }
 
 /// Whether there was one; with what a record of the task would say.

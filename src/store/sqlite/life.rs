@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Rules, aside, columns, entries, error::is_unreadable, writer::Write};
+use super::{Rules, entries};
 use crate::{
+    backend::{
+        Thing,
+        sqlite::{Write, is_unreadable, set_aside, suspicion},
+    },
     retry::Suspicion,
-    store::Thing,
     task::{Failure, Payload, State, TaskId, Timestamp},
 };
 
@@ -31,7 +34,7 @@ pub(super) struct Known {
 pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
     match read(write, id).optional() {
         Err(error) if is_unreadable(&error) => {
-            aside::set_aside(write, Thing::Record, &[id.as_bytes().to_vec().into()]).map(|()| None)
+            set_aside(write, Thing::Record, &[id.as_bytes().to_vec().into()]).map(|()| None)
         }
         known => known,
     }
@@ -46,7 +49,7 @@ fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
             state: row.get(0)?,
             generation: row.get(1)?,
             token: row.get(2)?,
-            suspicion: columns::suspicion(row, 3)?,
+            suspicion: suspicion(row, 3)?,
             signalled: row.get(5)?,
             owner: row.get(6)?,
             unique_key: row.get(7)?,

@@ -9,12 +9,8 @@ mod aside;
 mod burial;
 mod candidates;
 mod claim;
-mod columns;
-mod connection;
 mod control;
-mod database;
 mod dead;
-mod doorbell;
 mod entries;
 mod error;
 mod forget;
@@ -24,7 +20,6 @@ mod letters;
 mod life;
 mod notes;
 mod orders;
-mod progress;
 mod records;
 mod schedule;
 mod settle;
@@ -34,21 +29,12 @@ mod tasks;
 mod tests;
 mod withdrawal;
 mod workers;
-mod writer;
 
 use std::{sync::Arc, time::Duration};
 
 use self::candidates::Candidates;
-pub(crate) use self::{
-    aside::{part, readable, set_aside},
-    columns::{MESSAGE, message},
-    database::Database,
-    doorbell::Topic,
-    error::{DatabaseError, DatabaseErrorKind},
-    writer::Write,
-};
 use super::StoreError;
-use crate::config::Config;
+use crate::{backend::sqlite::Database, config::Config};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn read_cursor(text: &str) {

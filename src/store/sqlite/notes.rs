@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Write, leaders};
+use super::leaders;
 use crate::{
+    backend::sqlite::Write,
     store::{Fence, NoteStore, StoreError},
     task::Timestamp,
 };

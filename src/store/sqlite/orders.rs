@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::writer::Write;
 use crate::{
+    backend::sqlite::Write,
     store::{Claimed, Orders, Question},
     task::{Priority, TaskId, WorkerId},
 };

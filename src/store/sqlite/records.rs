@@ -4,11 +4,9 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{
-    aside::{self, Sifted},
-    withdrawal::KNOWN,
-};
+use super::withdrawal::KNOWN;
 use crate::{
+    backend::sqlite::{Sifted, readable, sift},
     store::{Outline, Page, Record, RecordFilter, StoreError},
     task::{State, TaskId, Timestamp},
 };
@@ -24,7 +22,7 @@ const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<Record>>> {
     let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
     let mut query = sql.prepare_cached(&query)?;
-    let row = |row: &Row<'_>| aside::readable(row, "id", record);
+    let row = |row: &Row<'_>| readable(row, "id", record);
     let found = query.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, row).optional()?;
     Ok(match found {
         None => ControlFlow::Continue(None),
@@ -58,9 +56,9 @@ pub(super) fn list(
             ":prefix": prefix,
             ":limit": limit.saturating_add(1),
         },
-        |row| aside::readable(row, "id", record),
+        |row| readable(row, "id", record),
     )?;
-    Ok(aside::sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string())))
+    Ok(sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string())))
 }
 
 /// What a survey shows of the tasks after one.
@@ -71,7 +69,7 @@ pub(super) fn survey(sql: &Connection, after: Option<TaskId>, limit: usize) -> r
                  FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut query = sql.prepare_cached(query)?;
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
-    aside::sift(query.query_map(params![after, limit], |row| aside::readable(row, "id", outline))?)
+    sift(query.query_map(params![after, limit], |row| readable(row, "id", outline))?)
 }
 
 fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {

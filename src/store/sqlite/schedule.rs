@@ -3,13 +3,13 @@ use std::{ops::ControlFlow, time::Duration};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
-    MESSAGE, Topic, Write,
-    aside::{self, Sifted},
-    entries, leaders, message, records,
-};
+use super::{entries, leaders, records};
 use crate::{
-    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError, Thing},
+    backend::{
+        Thing,
+        sqlite::{MESSAGE, Sifted, Topic, Write, message, readable, set_aside, sift},
+    },
+    store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
     task::{Message, TaskId, Timestamp},
 };
 
@@ -95,7 +95,7 @@ fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
     let mut rows = query.query([limit.saturating_add(1)])?;
     let mut unreadable = Vec::new();
     while let Some(row) = rows.next()? {
-        match aside::readable(row, "place", |row| Ok((row.get::<_, Timestamp>("at")?, message(row)?)))? {
+        match readable(row, "place", |row| Ok((row.get::<_, Timestamp>("at")?, message(row)?)))? {
             ControlFlow::Break(place) => unreadable.push(place),
             ControlFlow::Continue((at, _)) if at > write.now || messages.len() == limit => {
                 next = Some(at);
@@ -105,7 +105,7 @@ fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
         }
     }
     drop(rows);
-    aside::set_aside(write, Thing::Entry, &unreadable)?;
+    set_aside(write, Thing::Entry, &unreadable)?;
     if next.is_none() && !unreadable.is_empty() {
         next = earliest(write.sql)?;
     }
@@ -144,9 +144,9 @@ fn list(sql: &Connection, after: Option<EntryCursor>, limit: usize) -> rusqlite:
     let (at, id, generation) = after.map_or((None, None, None), |(at, id, n)| (Some(at), Some(id), Some(n)));
     let mut query = sql.prepare_cached(query)?;
     let parameters = params![at, id, generation, limit.saturating_add(1)];
-    let rows = query.query_map(parameters, |row| aside::readable(row, "place", scheduled_task))?;
+    let rows = query.query_map(parameters, |row| readable(row, "place", scheduled_task))?;
     let cursor = |last: &ScheduledTask| format!("{}:{}:{}", last.generation, last.at.as_millis(), last.id);
-    Ok(aside::sift(rows)?.map_continue(|items| records::page(items, limit, cursor)))
+    Ok(sift(rows)?.map_continue(|items| records::page(items, limit, cursor)))
 }
 
 fn scheduled_task(row: &Row<'_>) -> rusqlite::Result<ScheduledTask> {

@@ -7,9 +7,9 @@ use super::{
     life::{self, Ending, Known},
     orders::{self, Order},
     tally::Tally,
-    writer::Write,
 };
 use crate::{
+    backend::sqlite::Write,
     store::{Cancelled, DeadLetter, End, Settlement},
     task::{DeadReason, Failure, Message, Priority, State, TaskId, Timestamp},
 };

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, Row, named_params};
 
-use super::writer::Write;
 use crate::{
+    backend::sqlite::Write,
     store::QueueTotals,
     task::{Queue, Timestamp},
 };

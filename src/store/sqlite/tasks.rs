@@ -9,9 +9,10 @@ use super::{
     records, settle, withdrawal,
 };
 use crate::{
+    backend::{Thing, Unreadable},
     store::{
         Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Thing, Unreadable, Verdict, Withdrawal, Withdrawn,
+        Verdict, Withdrawal, Withdrawn,
     },
     task::{TaskId, WorkerId},
 };

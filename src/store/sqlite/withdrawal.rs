@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Rules, entries, life, tally::Tally, writer::Write};
+use super::{Rules, entries, life, tally::Tally};
 use crate::{
+    backend::sqlite::Write,
     store::{Withdrawal, Withdrawn},
     task::{Priority, TaskId, Timestamp},
 };

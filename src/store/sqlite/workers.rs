@@ -3,13 +3,13 @@ use std::ops::ControlFlow;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{
-    Write,
-    aside::{self, Sifted},
-    burial, columns, control, forget, orders, records,
-};
+use super::{burial, control, forget, orders, records};
 use crate::{
-    store::{Beat, Orders, Question, StoreError, Thing, WorkerInfo, WorkerStore},
+    backend::{
+        Thing,
+        sqlite::{Sifted, Write, packed, readable, sift, unpacked},
+    },
+    store::{Beat, Orders, Question, StoreError, WorkerInfo, WorkerStore},
     task::{TaskId, Timestamp, WorkerId},
 };
 
@@ -63,7 +63,7 @@ fn take(write: &Write<'_>, mut beat: Beat) -> rusqlite::Result<Orders> {
                   ON CONFLICT (id) DO UPDATE SET beat = excluded.beat, beats = beats + 1,
                   last_beat = excluded.last_beat, lease_until = excluded.lease_until RETURNING drain";
     records::progress(write.sql, beat.worker, &std::mem::take(&mut beat.progress))?;
-    let parameters = params![beat.worker, columns::packed(&beat)?, write.now, write.now + beat.lease];
+    let parameters = params![beat.worker, packed(&beat)?, write.now, write.now + beat.lease];
     let drain = write.sql.prepare_cached(upsert)?.query_row(parameters, |row| row.get(0))?;
     let mut orders = Orders { drain, paused: control::paused(write.sql)?, ..Orders::default() };
     orders::collect(write, beat.worker, &mut orders)?;
@@ -74,17 +74,17 @@ fn list(sql: &Connection) -> rusqlite::Result<Sifted<Vec<WorkerInfo>>> {
     let query = "SELECT id, beat, beats, last_beat, lease_until > ?1 AS alive FROM workers ORDER BY id";
     let mut query = sql.prepare_cached(query)?;
     let rows = query.query_map([Timestamp::now()], |row| {
-        Ok(match aside::readable(row, "id", info)? {
+        Ok(match readable(row, "id", info)? {
             // Its next beat makes it readable.
             ControlFlow::Break(_) if row.get("alive")? => ControlFlow::Continue(None),
             info => info.map_continue(Some),
         })
     })?;
-    Ok(aside::sift(rows)?.map_continue(|workers| workers.into_iter().flatten().collect()))
+    Ok(sift(rows)?.map_continue(|workers| workers.into_iter().flatten().collect()))
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
     let _: WorkerId = row.get("id")?;
-    let beat = columns::unpacked(row.get_ref("beat")?)?;
+    let beat = unpacked(row.get_ref("beat")?)?;
     Ok(WorkerInfo { beat, beats: row.get("beats")?, last_beat: row.get("last_beat")?, alive: row.get("alive")? })
 }

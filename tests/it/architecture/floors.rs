@@ -4,27 +4,31 @@
 /// From the top down. A room imports rooms of lower floors only, so those on one floor do not know one another.
 /// A room is a folder of `src/` or a part of one; `main` are the programs, `lib` is `src/lib.rs`, `handlers`
 /// lies in `workers/`. ARCHITECTURE.md has the same table for people.
-pub const FLOORS: [&[&str]; 12] = [
+pub const FLOORS: [&[&str]; 16] = [
     &["main", "fuzzing"],
     &["lib"],
     &["cli"],
+    &["app", "service"],
     &["api"],
-    &["dispatch", "autoscale", "handlers", "service"],
-    &["worker", "health", "schedule"],
-    &["supervise"],
-    &["broker"],
-    &["store", "telemetry", "autoscale/policy", "autoscale/forecast"],
+    &["autoscale", "ingress", "maintenance"],
+    &["supervise", "health"],
+    &["client", "handlers", "telemetry"],
+    &["worker", "dispatch"],
+    &["alert", "leadership", "process", "servers"],
+    &["broker", "store"],
+    &["backend", "autoscale/forecast"],
+    &["scaling"],
     &["config"],
     &["retry"],
     &["task", "codes", "private"],
 ];
 
 /// Rooms that do no I/O and know no room that does.
-pub const PURE: [&str; 5] = ["task", "codes", "retry", "autoscale/policy", "autoscale/forecast"];
+pub const PURE: [&str; 5] = ["task", "codes", "retry", "scaling", "autoscale/forecast"];
 
 /// Rooms with I/O that pure ones may know all the same. `config` is plain values in all modules but those of
-/// [`READS_SETTINGS`]; this ends when the settings of the autoscaler lie in a room of their own.
-pub const KNOWN_BY_PURE: [(&str, &str); 2] = [("autoscale/policy", "config"), ("autoscale/forecast", "config")];
+/// [`READS_SETTINGS`].
+pub const KNOWN_BY_PURE: [(&str, &str); 2] = [("scaling", "config"), ("autoscale/forecast", "config")];
 
 /// The modules of `config` that read files and the environment.
 pub const READS_SETTINGS: [&str; 3] = ["config/load", "config/secret", "config/source"];
@@ -56,8 +60,8 @@ pub const IO: [&str; 7] = ["env", "fs", "io", "net", "os", "process", "thread"];
 /// Crates whose types stay in the modules beside them.
 pub const SEAMS: [(&[&str], &[&str]); 6] = [
     (&["lapin", "async_rs"], &["broker/rabbitmq"]),
-    (&["redis", "deadpool_redis"], &["broker/redis", "store/redis"]),
-    (&["rusqlite"], &["broker/sqlite", "store/sqlite"]),
+    (&["redis", "deadpool_redis"], &["backend/redis", "broker/redis", "store/redis"]),
+    (&["rusqlite"], &["backend/sqlite", "broker/sqlite", "store/sqlite"]),
     (&["axum", "hyper", "hyper_util"], &["api"]),
     (&["bollard"], &["autoscale/driver/docker"]),
     (&["kube", "k8s_openapi"], &["autoscale/driver/kubernetes"]),

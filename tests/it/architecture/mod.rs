@@ -151,11 +151,11 @@ fn breaches_are_seen_and_name_both_floors() {
     let import = |module: &str, target: Target| Import { file: "a.rs".into(), line: 7, module: path(module), target };
     let ours = |module, target: &str| import(module, Target::Ours(path(target)));
 
-    let why = goes_down(&ours("store::redis", "broker::BrokerError")).unwrap();
-    let floors = format!("store is on floor {}, broker on floor {};", floor("store"), floor("broker"));
+    let why = goes_down(&ours("store::redis", "worker::Worker")).unwrap();
+    let floors = format!("store is on floor {}, worker on floor {};", floor("store"), floor("worker"));
     assert!(why.starts_with(&floors), "{why}");
-    assert!(goes_down(&ours("store::open", "telemetry::Lines")).is_some(), "the same floor is not a lower one");
-    assert!(goes_down(&ours("autoscale::policy::table", "autoscale::control::Book")).is_some());
+    assert!(goes_down(&ours("store::open", "broker::Broker")).is_some(), "the same floor is not a lower one");
+    assert!(goes_down(&ours("scaling::table", "autoscale::control::Book")).is_some());
     assert!(
         goes_down(&ours("worker", "store::Store")).is_none() && goes_down(&ours("store", "store::redis")).is_none()
     );

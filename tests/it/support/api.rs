@@ -1,5 +1,5 @@
 use clawpool::{
-    api::view::DeadDetail,
+    client::view::DeadDetail,
     store::{Page, Record, WorkerInfo},
     task::TaskId,
 };

@@ -4,7 +4,7 @@ use tokio::process::Command;
 
 use crate::{
     config,
-    supervise::{Mark, OWNER_ENV, owner},
+    process::{Mark, OWNER_ENV, owner},
     task::{ErrorClass, Failure, Timestamp},
     worker::Context,
 };

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{Reason, request::Request};
 use crate::{
     config,
-    supervise::{Tree, end_marked_aside, watch},
+    process::{Tree, end_marked_aside, watch},
     task::{ErrorClass, Failure, Payload},
     worker::{Context, Handler},
 };

@@ -4,7 +4,7 @@ use super::{Life, Stop};
 use crate::{
     config,
     handlers::reply::{self, ErrorReply},
-    supervise::{describe, signal},
+    process::{describe, signal},
     task::{ErrorClass, Failure, Payload},
 };
 

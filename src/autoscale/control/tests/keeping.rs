@@ -4,8 +4,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{super::keeper::Keeper, world::*, *};
 use crate::{
-    autoscale::policy::Limit,
+    client::Cause,
     config::{ForecastMode, Forecasting, Metric, Policy, Target},
+    scaling::Limit,
     store::{ControlStore, Fence, Role, Topic},
     task::Queue,
 };

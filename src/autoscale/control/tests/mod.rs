@@ -10,10 +10,11 @@ use super::*;
 use crate::{
     autoscale::{
         Plan,
-        policy::Headroom,
         sense::{Crew, Hand},
     },
+    client::{Cause, Manual},
     config::Autoscale,
+    scaling::Headroom,
     task::{Timestamp, WorkerId},
 };
 
@@ -43,16 +44,16 @@ fn inv_7_the_idle_leave_first_then_the_least_loaded() {
     assert_eq!(leave(9), [hand(4, 0), hand(2, 0), starting, hand(3, 2), hand(1, 7), silent]);
 }
 
-fn decision(size: u32, wanted: u32) -> crate::autoscale::policy::Decision {
-    let mut planner = crate::autoscale::policy::Planner::new(&Autoscale::default(), 10);
-    let reading = crate::autoscale::policy::Reading {
+fn decision(size: u32, wanted: u32) -> crate::scaling::Decision {
+    let mut planner = crate::scaling::Planner::new(&Autoscale::default(), 10);
+    let reading = crate::scaling::Reading {
         size,
         queues: Some(Default::default()),
         workers: Some(Default::default()),
         ..Default::default()
     };
     let decision = planner.decide(std::time::Duration::ZERO, &reading);
-    crate::autoscale::policy::Decision { wanted, ..decision }
+    crate::scaling::Decision { wanted, ..decision }
 }
 
 #[test]

@@ -89,13 +89,13 @@ impl World {
         self.state().members.values().filter(|(_, draining)| !draining).count()
     }
 
-    pub(super) fn changes(&self) -> Vec<super::Change> {
+    pub(super) fn changes(&self) -> Vec<crate::client::Change> {
         let state = self.state();
         let scaling = state.journal.iter().filter(|entry| entry.topic == Topic::Scaling);
         scaling.map(|entry| serde_json::from_value(entry.body.clone()).unwrap()).collect()
     }
 
-    pub(super) fn status(&self) -> super::PoolStatus {
+    pub(super) fn status(&self) -> crate::client::PoolStatus {
         serde_json::from_slice(&self.state().notes["autoscale/status/main"].0).unwrap()
     }
 

@@ -6,7 +6,7 @@ mod traces;
 use std::time::Duration;
 
 use super::*;
-use crate::{autoscale::policy::Reading, config::Autoscale};
+use crate::{config::Autoscale, scaling::Reading};
 
 fn site() -> Site {
     let second = Duration::from_secs(1);

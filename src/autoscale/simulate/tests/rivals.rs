@@ -1,10 +1,8 @@
 use super::*;
 use crate::{
-    autoscale::{
-        forecast::Forecaster,
-        policy::{Gauge, Workers},
-    },
+    autoscale::forecast::Forecaster,
     config::ForecastMode,
+    scaling::{Gauge, Workers},
 };
 
 fn day(hour: f64) -> f64 {

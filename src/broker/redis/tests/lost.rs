@@ -10,12 +10,12 @@ use tokio::{
 
 use super::{super::RedisBroker, publish, receipts, take};
 use crate::{
+    backend::redis::tests::server::Server,
     broker::{
         Broker,
         conformance::{eventually, guarded, message},
     },
     config::Config,
-    store::redis::tests::server::Server,
     task::{Priority, Queue, WorkerId},
 };
 

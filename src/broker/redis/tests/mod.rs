@@ -5,16 +5,16 @@ use redis::cmd;
 
 use super::RedisBroker;
 use crate::{
+    backend::redis::{
+        link::Link,
+        packed,
+        tests::server::{Server, on_shared},
+    },
     broker::{
         Broker, Consumer, Delivery, Receipt,
         conformance::{Fixture, eventually},
     },
     config::Config,
-    store::redis::{
-        link::Link,
-        packed,
-        tests::server::{Server, on_shared},
-    },
     task::{Message, Queue, TaskId},
 };
 

@@ -7,12 +7,12 @@ use std::{
 
 use super::{super::RedisBroker, blocked, publish, receipts, take};
 use crate::{
+    backend::redis::tests::server::Server,
     broker::{
         Broker, BrokerError,
         conformance::{eventually, guarded, message},
     },
     config::Config,
-    store::redis::tests::server::Server,
     task::{Priority, Queue, TaskId, WorkerId},
 };
 

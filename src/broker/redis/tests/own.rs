@@ -6,15 +6,16 @@ use redis::cmd;
 
 use super::{super::RedisBroker, blocked, litter, open, publish, receipts, take};
 use crate::{
+    backend::{
+        Thing, Unreadable,
+        redis::{link::Link, packed, tests::server::Server},
+    },
     broker::{
         Broker, BrokerError,
         conformance::{guarded, message, message_with},
     },
     config::Config,
-    store::{
-        TaskStore, Thing, Unreadable,
-        redis::{RedisStore, link::Link, packed, tests::server::Server},
-    },
+    store::{TaskStore, redis::RedisStore},
     task::{Priority, Queue, Timestamp, WorkerId},
 };
 

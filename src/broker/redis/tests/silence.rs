@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::{super::RedisBroker, blocked, publish, take};
 use crate::{
+    backend::redis::tests::{proxy::Proxy, server::Server},
     broker::{
         Broker,
         conformance::{guarded, message},
     },
     config::Config,
-    store::redis::tests::{proxy::Proxy, server::Server},
     task::{Priority, Queue, WorkerId},
 };
 

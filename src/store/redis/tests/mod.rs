@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use redis::cmd;
 
-use super::{RedisStore, link::Link, packed, record};
+use super::{RedisStore, record};
 use crate::{
+    backend::redis::{link::Link, packed, tests::server},
     config::Config,
     store::{
         Store,
@@ -13,9 +14,6 @@ use crate::{
     },
     task::TaskId,
 };
-
-pub(crate) mod proxy;
-pub(crate) mod server;
 
 /// A prefix of its own on the tests' server.
 struct OnRedis(Config);

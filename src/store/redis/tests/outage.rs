@@ -2,11 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    own::{admission, claim, completed, settle},
-    server::Server,
-};
+use super::own::{admission, claim, completed, settle};
 use crate::{
+    backend::redis::tests::server::Server,
     config::Config,
     store::{
         Role, ScheduleStore, Scheduled, StoreError, TaskStore, WorkerStore,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use redis::cmd;
 
 use super::{
-    super::{RedisStore, link::Link, record},
+    super::{RedisStore, record},
     open,
-    server::Server,
 };
 use crate::{
+    backend::redis::{link::Link, tests::server::Server},
     config::Config,
     store::{
         Admission, Admitted, Claim, Claimed, ControlStore, End, Settlement, StoreError, TaskStore, Verdict,

@@ -8,10 +8,9 @@ use std::{
 use super::{
     outage::watched,
     own::{admission, claim, completed, settle},
-    proxy::Proxy,
-    server::Server,
 };
 use crate::{
+    backend::redis::tests::{proxy::Proxy, server::Server},
     config::Config,
     store::{
         Admitted, ScheduleStore, Scheduled, TaskStore,

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use redis::cmd;
 
-use super::{
-    super::{RedisStore, link::Link},
-    open,
-};
+use super::{super::RedisStore, open};
 use crate::{
+    backend::{Thing, redis::link::Link},
     config::Config,
     store::{
-        ControlStore, Entry, JournalStore, NoteStore, Orders, Role, TaskStore, Thing, Topic, WorkerStore,
-        conformance::beat_of,
+        ControlStore, Entry, JournalStore, NoteStore, Orders, Role, TaskStore, Topic, WorkerStore, conformance::beat_of,
     },
     task::{Queue, Timestamp, WorkerId},
 };

@@ -1,7 +1,8 @@
 //! A Redis that answers and takes no writes, or not now.
 
-use super::{own::admission, server::Server};
+use super::own::admission;
 use crate::{
+    backend::redis::tests::server::Server,
     broker::{Broker, conformance::message, redis::RedisBroker},
     config::Config,
     store::{

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::*;
 use crate::{
+    backend::sqlite::{Topic, Write},
     broker::{Broker, sqlite::SqliteBroker},
     store::{Admission, Admitted, ControlStore, NoteStore, TaskStore, conformance::message_with},
     task::{Priority, Queue, TaskId, WorkerId},
@@ -36,7 +37,7 @@ async fn a_later_versions_file_is_refused() {
 async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
     let (gone, fresh) = (WorkerId::new(), WorkerId::new());
     let file = made_by(|sql| {
-        sql.execute_batch(include_str!("../schema.sql")).unwrap();
+        sql.execute_batch(include_str!("../../../backend/sqlite/schema.sql")).unwrap();
         sql.execute("INSERT INTO paused VALUES (2)", ()).unwrap();
         let message = "INSERT INTO messages (priority, held, owner, id, generation, enqueued_at, expires_at, body)
                        VALUES (4, ?1, ?2, ?3, 0, 1, 9000000000000, x'01')";
@@ -62,7 +63,7 @@ async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
 async fn an_earlier_versions_unique_keys_count_within_their_tenants() {
     let holder = TaskId::new();
     let file = made_by(|sql| {
-        sql.execute_batch(include_str!("../schema.sql")).unwrap();
+        sql.execute_batch(include_str!("../../../backend/sqlite/schema.sql")).unwrap();
         let task = "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
                     expires_at) VALUES (?1, 'a', 4, 'acme', 'k', 1, 0, 0, 1, 9000000000000)";
         sql.execute(task, [holder]).unwrap();

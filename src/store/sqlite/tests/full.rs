@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
+    backend::sqlite::DatabaseError,
     broker::{Broker, BrokerError, conformance::message, sqlite::SqliteBroker},
     store::{NoteStore, StoreError},
     task::{Priority, Queue, WorkerId},

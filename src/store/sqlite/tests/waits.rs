@@ -10,15 +10,16 @@ use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::*;
-use crate::store::{
-    conformance::{Log, eventually, guarded},
-    sqlite::{
+use crate::{
+    backend::sqlite::{
+        Topic, Write,
         connection::PATIENCE,
         database::Attendant,
         doorbell::Doorbell,
         progress::Progress,
         writer::{Call, Job},
     },
+    store::conformance::{Log, eventually, guarded},
 };
 
 /// Keeps the writer of this handle busy until the sender is dropped.
