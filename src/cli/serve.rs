@@ -55,7 +55,7 @@ impl Service {
             Failure::failed(format_args!("cannot listen on {listen}: {error}; choose another address with --listen"))
         })?;
         let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(unfit)?;
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
         let config = Arc::new(config);
         let entrance = Entrance::open(Arc::clone(&config)).await;
         Ok(Self { config, broker, store, producer, entrance, listener })
