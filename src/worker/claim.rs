@@ -11,12 +11,13 @@ use super::{
 };
 use crate::{
     broker::{Broker, Delivery, Receipt},
+    retry::Backoff,
     store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
     task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
 };
 
-/// Between two tries at a store that does not answer at most: work goes on within a second of its return.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// While the store does not answer. Work goes on within a second of its return.
+pub(super) const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 
 /// Asks the store whether delivered tasks may run, and disposes of those that may not.
 #[derive(Clone)]
@@ -111,7 +112,7 @@ impl Claimer {
 
     /// `None` when the worker leaves before the store has answered.
     async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
-        let (mut wait, mut told) = (Duration::from_millis(50), false);
+        let (mut waits, mut told) = (BACKOFF.waits(), false);
         loop {
             let takeover = self.vitals.sound_for(self.lease);
             let error = match self.store.claim(self.worker, claims, takeover).await {
@@ -121,10 +122,7 @@ impl Claimer {
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
             }
-            tokio::select! {
-                () = self.stop.cancelled() => return None,
-                () = time::sleep(wait) => wait = (wait * 2).min(PATIENCE),
-            }
+            self.stop.run_until_cancelled(time::sleep(waits.after_failure())).await?;
         }
     }
 

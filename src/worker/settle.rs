@@ -1,15 +1,12 @@
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::{sync::mpsc, task::JoinSet, time};
 use tokio_util::task::TaskTracker;
 
-use super::{job::Job, questions::UnderWay};
+use super::{claim::BACKOFF, job::Job, questions::UnderWay};
 use crate::{
     broker::{Broker, Receipt},
     retry,
@@ -91,9 +88,6 @@ pub(super) struct Settler {
     pub store: Arc<dyn Store>,
 }
 
-/// Between two tries at a store that does not answer at most.
-const PATIENCE: Duration = Duration::from_millis(500);
-
 /// Outcomes in one call to the store at most, and calls under way at once.
 const BATCH: usize = 256;
 const CALLS: usize = 4;
@@ -147,7 +141,7 @@ impl Settler {
     }
 
     async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
-        let (mut wait, mut told) = (Duration::from_millis(50), false);
+        let (mut waits, mut told) = (BACKOFF.waits(), false);
         loop {
             match self.store.settle(self.worker, settlements).await {
                 Ok(accepted) => return accepted,
@@ -156,8 +150,7 @@ impl Settler {
                 }
                 Err(_) => {}
             }
-            time::sleep(wait).await;
-            wait = (wait * 2).min(PATIENCE);
+            time::sleep(waits.after_failure()).await;
         }
     }
 
