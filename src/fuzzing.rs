@@ -8,11 +8,9 @@ use crate::{api, autoscale::simulate::Trace, broker, cli, config, dispatch, hand
 
 pub type Door = fn(&[u8]);
 
-pub const DOORS: [(&str, Door); 14] = [
-    ("http_json", api::fuzz::json),
-    ("http_message_pack", api::fuzz::message_pack),
+pub const DOORS: [(&str, Door); 12] = [
+    ("tasks", dispatch::fuzz::tasks),
     ("http_query", api::fuzz::query),
-    ("amqp_body", dispatch::fuzz::letter),
     ("amqp_headers", broker::rabbitmq::fuzz::headers),
     ("envelope", task::fuzz::envelope),
     ("spans", task::fuzz::spans),

@@ -185,11 +185,7 @@ impl Desk<'_> {
         let whats = self.whats(&letter);
         self.opened += 1;
         let number = self.opened;
-        if whats.is_empty() {
-            self.intake.close([&letter]);
-        } else {
-            self.open.insert(number, Open { letter, left: whats.len() });
-        }
+        self.open.insert(number, Open { letter, left: whats.len() });
         whats.into_iter().map(|what| Errand { letter: number, what }).collect()
     }
 
@@ -206,13 +202,13 @@ impl Desk<'_> {
     }
 
     fn what(part: Part, id: Option<TaskId>) -> What {
-        match letter::task(&part.body, part.format) {
+        match part.format.task(&part.body) {
             // Given an id here, so that it is the same task however often it is tried.
             Ok(task) => {
                 let id = task.id.or(id).unwrap_or_else(TaskId::new);
                 What::Enqueue(Box::new(NewTask { id: Some(id), ..task }), part)
             }
-            Err(rejection) => What::GiveBack(part.refused(rejection)),
+            Err(unread) => What::GiveBack(part.refused(unread.into())),
         }
     }
 
