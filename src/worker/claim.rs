@@ -7,6 +7,7 @@ use super::{
     Registry,
     job::Job,
     lease::Vitals,
+    receipts,
     settle::{Ended, Outcomes},
 };
 use crate::{
@@ -36,8 +37,8 @@ pub(super) struct Claimer {
 /// What a batch of claims leaves to do.
 #[derive(Default)]
 struct Left {
-    /// Held for a while: the deliveries, and their entries in the schedule set.
-    held: Vec<Delivery>,
+    /// Held for a while, with their entries in the schedule set.
+    held: Vec<Receipt>,
     entries: Vec<Scheduled>,
     done: Vec<Receipt>,
 }
@@ -51,8 +52,8 @@ pub(super) type Ruling = (Queue, Option<Job>);
 impl Left {
     /// It is not its time. The set keeps the message until then; only with that may the broker forget it.
     fn put_off(&mut self, delivery: Delivery, wait: Duration) {
-        self.entries.push(Scheduled { message: delivery.message.clone(), at: Timestamp::now() + wait });
-        self.held.push(delivery);
+        self.entries.push(Scheduled { message: delivery.message, at: Timestamp::now() + wait });
+        self.held.push(delivery.receipt);
     }
 }
 
@@ -87,15 +88,12 @@ impl Claimer {
                 for ((task, delivery), verdict) in asked.into_iter().zip(verdicts) {
                     rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut left).await));
                 }
-                self.hold(&mut left).await;
-                self.forget(left.done).await;
+                self.leave(left).await;
             }
             None => {
                 rulings.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
                 let receipts = asked.into_iter().map(|(_, delivery)| delivery.receipt).collect();
-                if let Err(error) = self.broker.release(receipts).await {
-                    tracing::warn!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
-                }
+                receipts::give_back(&*self.broker, receipts).await;
             }
         }
         rulings
@@ -106,8 +104,7 @@ impl Claimer {
     pub async fn put_off(self, again: Vec<Delivery>) {
         let mut left = Left::default();
         again.into_iter().for_each(|delivery| left.put_off(delivery, AGAIN));
-        self.hold(&mut left).await;
-        self.forget(left.done).await;
+        self.leave(left).await;
     }
 
     /// `None` when the worker leaves before the store has answered.
@@ -154,20 +151,21 @@ impl Claimer {
         }
     }
 
-    /// Those whose time it is not, in one step: a dead worker's tasks come many at once.
-    async fn hold(&self, left: &mut Left) {
-        if left.held.is_empty() {
-            return;
+    async fn leave(&self, left: Left) {
+        let mut done = left.done;
+        done.extend(self.hold(&left.entries, left.held).await);
+        receipts::acknowledge(&*self.broker, done).await;
+    }
+
+    /// Puts messages whose time it is not into the schedule set, in one step: a dead worker's tasks come many at once.
+    /// Answers which the broker may forget now: all, or none when the set did not take them and they went back.
+    pub(super) async fn hold(&self, entries: &[Scheduled], held: Vec<Receipt>) -> Vec<Receipt> {
+        if held.is_empty() {
+            return held;
         }
-        let held = std::mem::take(&mut left.held);
-        match self.store.schedule(&left.entries).await {
-            Ok(()) => left.done.extend(held.into_iter().map(|delivery| delivery.receipt)),
-            Err(error) => {
-                for delivery in held {
-                    self.give_back(delivery, &error).await;
-                }
-            }
-        }
+        let Err(error) = self.store.schedule(entries).await else { return held };
+        self.give_back(held, &error).await;
+        Vec::new()
     }
 
     async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
@@ -175,20 +173,9 @@ impl Claimer {
         let _ = self.outcomes.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
     }
 
-    pub(super) async fn forget(&self, receipts: Vec<Receipt>) {
-        if receipts.is_empty() {
-            return;
-        }
-        if let Err(error) = self.broker.ack(receipts).await {
-            tracing::debug!(code = error.code(), %error, "an acknowledgement was lost; the task is dropped again when it returns");
-        }
-    }
-
-    pub(super) async fn give_back(&self, delivery: Delivery, error: &StoreError) {
-        tracing::warn!(code = error.code(), %error, id = %delivery.message.id, "a held task goes back to its queue");
-        if let Err(error) = self.broker.release(vec![delivery.receipt]).await {
-            tracing::warn!(code = error.code(), %error, "it could not be given back; the broker will notice");
-        }
+    async fn give_back(&self, receipts: Vec<Receipt>, error: &StoreError) {
+        tracing::warn!(code = error.code(), %error, tasks = receipts.len(), "held tasks go back to their queues");
+        receipts::give_back(&*self.broker, receipts).await;
     }
 
     /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
@@ -203,8 +190,8 @@ impl Claimer {
             message: delivery.message.clone(),
         };
         match self.store.condemn(&[letter]).await {
-            Ok(()) => self.forget(vec![delivery.receipt]).await,
-            Err(error) => self.give_back(delivery, &error).await,
+            Ok(()) => receipts::acknowledge(&*self.broker, vec![delivery.receipt]).await,
+            Err(error) => self.give_back(vec![delivery.receipt], &error).await,
         }
     }
 }

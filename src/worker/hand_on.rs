@@ -2,7 +2,7 @@
 //! slip in a kind. They wait in the schedule set, each time longer, for a worker that has one, and expire by their own
 //! time to live. Costs no attempt, and no claim.
 
-use super::claim::Claimer;
+use super::{claim::Claimer, receipts};
 use crate::{
     broker::Delivery,
     retry::Backoff,
@@ -23,7 +23,7 @@ impl Claimer {
             return;
         }
         let mut entries = Vec::with_capacity(tasks.len());
-        let mut deliveries = Vec::with_capacity(tasks.len());
+        let mut receipts = Vec::with_capacity(tasks.len());
         for (task, delivery) in tasks {
             if self.vitals.unhandled(delivery.receipt.queue, &task.kind) {
                 let queue = delivery.receipt.queue;
@@ -34,20 +34,13 @@ impl Claimer {
             match entry(task, Timestamp::now()) {
                 Ok(entry) => {
                     entries.push(entry);
-                    deliveries.push(delivery);
+                    receipts.push(delivery.receipt);
                 }
                 Err(error) => self.condemn(delivery, &error.to_string()).await,
             }
         }
-        // Only with the entry in the set may the broker forget the message.
-        match self.store.schedule(&entries).await {
-            Ok(()) => self.forget(deliveries.into_iter().map(|delivery| delivery.receipt).collect()).await,
-            Err(error) => {
-                for delivery in deliveries {
-                    self.give_back(delivery, &error).await;
-                }
-            }
-        }
+        let held = self.hold(&entries, receipts).await;
+        receipts::acknowledge(&*self.broker, held).await;
     }
 }
 

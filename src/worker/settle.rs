@@ -6,9 +6,9 @@ use std::sync::{
 use tokio::{sync::mpsc, task::JoinSet, time};
 use tokio_util::task::TaskTracker;
 
-use super::{claim::BACKOFF, job::Job, questions::UnderWay};
+use super::{claim::BACKOFF, job::Job, questions::UnderWay, receipts};
 use crate::{
-    broker::{Broker, Receipt},
+    broker::Broker,
     retry,
     store::{DeadLetter, End, Settlement, Store},
     task::{CodecError, Outcome, Timestamp, WorkerId},
@@ -137,7 +137,10 @@ impl Settler {
             }
         }
         // The next outcomes need not wait for these.
-        acks.spawn(async move { self.acknowledge(done, back).await });
+        acks.spawn(async move {
+            receipts::acknowledge(&*self.broker, done).await;
+            receipts::give_back(&*self.broker, back).await;
+        });
     }
 
     async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
@@ -151,20 +154,6 @@ impl Settler {
                 Err(_) => {}
             }
             time::sleep(waits.after_failure()).await;
-        }
-    }
-
-    async fn acknowledge(&self, done: Vec<Receipt>, back: Vec<Receipt>) {
-        // A lost acknowledgement costs nothing: the message comes again and its claim says what became of it.
-        if !done.is_empty()
-            && let Err(error) = self.broker.ack(done).await
-        {
-            tracing::debug!(code = error.code(), %error, "acknowledgements were lost");
-        }
-        if !back.is_empty()
-            && let Err(error) = self.broker.release(back).await
-        {
-            tracing::debug!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
         }
     }
 }
