@@ -4,15 +4,13 @@
 //! when a refusal does not say what is wrong, or when what was read comes out differently after it was written again.
 //! That memory and time stay in proportion to the bytes is watched by the fuzzer.
 
-use crate::{api, autoscale::simulate::Trace, broker, cli, config, handlers, ingress, store, task};
+use crate::{api, autoscale::simulate::Trace, broker, cli, config, dispatch, handlers, store, task};
 
 pub type Door = fn(&[u8]);
 
-pub const DOORS: [(&str, Door); 14] = [
-    ("http_json", api::fuzz::json),
-    ("http_message_pack", api::fuzz::message_pack),
+pub const DOORS: [(&str, Door); 12] = [
+    ("tasks", dispatch::fuzz::tasks),
     ("http_query", api::fuzz::query),
-    ("amqp_body", ingress::fuzz::letter),
     ("amqp_headers", broker::rabbitmq::fuzz::headers),
     ("envelope", task::fuzz::envelope),
     ("spans", task::fuzz::spans),
@@ -20,7 +18,7 @@ pub const DOORS: [(&str, Door); 14] = [
     ("exec_answer", handlers::fuzz::exec),
     ("http_answer", handlers::fuzz::http),
     ("config", config::fuzz::file),
-    ("patterns", ingress::fuzz::pattern),
+    ("patterns", dispatch::fuzz::pattern),
     ("store_values", store::fuzz::values),
     ("trace", trace),
 ];

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     broker::{self, Broker, BrokerError},
     config::Config,
+    retry::Backoff,
     store::{self, Store, StoreError},
 };
 
@@ -66,7 +67,7 @@ pub async fn connect_and_tell(
     stop: &CancellationToken,
     tell: impl Fn(&ConnectError),
 ) -> Result<Servers, ConnectError> {
-    let mut wait = Duration::from_millis(200);
+    let mut waits = Backoff::millis::<200, 1_000>().waits();
     loop {
         let error = match open(config).await {
             Err(error) if error.is_retryable() => error,
@@ -74,10 +75,9 @@ pub async fn connect_and_tell(
         };
         tracing::warn!(code = error.code(), %error, "waiting for the servers");
         tell(&error);
-        if stop.run_until_cancelled(time::sleep(wait)).await.is_none() {
+        if stop.run_until_cancelled(time::sleep(waits.after_failure())).await.is_none() {
             return Err(error);
         }
-        wait = (wait * 2).min(Duration::from_secs(1));
     }
 }
 

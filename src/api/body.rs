@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use super::{Api, decode, error::ApiError};
+use crate::config::Limits;
 pub(super) use crate::task::document::Format;
-use crate::{config::Limits, task::without_mark};
 
 /// A request whose body is still to come: whether it may send one is decided first.
 pub(super) struct Unread(Request);
@@ -102,12 +102,7 @@ impl Unread {
             }
             body.add(piece);
         }
-        let bytes = body.whole();
-        let bytes = match format {
-            Format::Json => bytes.slice_ref(without_mark(&bytes)),
-            Format::MessagePack => bytes,
-        };
-        Ok(Body { bytes, format, _share: share })
+        Ok(Body { bytes: body.whole(), format, _share: share })
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn list(
 
 fn filter(caller: &Caller, params: &mut Params) -> Result<DeadFilter, ApiError> {
     Ok(DeadFilter {
-        kind: params.text("kind"),
+        kind: params.value("kind")?,
         reason: params.value("reason")?,
         priority: params.value("priority")?,
         tenant: caller.tenant(params.text("tenant"))?,

@@ -6,17 +6,14 @@ use serde::de::DeserializeOwned;
 use super::{body::Format, error::ApiError};
 use crate::{
     config::Limits,
-    task::{
-        NewTask, Unread,
-        document::{self, Parts},
-        named_field,
-    },
+    task::{document, named_field},
 };
 
 /// The envelope's own nesting, on top of what a payload may have.
 const ENVELOPE: usize = 8;
 
 pub(super) fn value<T: DeserializeOwned>(bytes: &[u8], format: Format, limits: &Limits) -> Result<T, ApiError> {
+    let bytes = format.written(bytes);
     let (value, object) = match format {
         Format::Json => (json(bytes, limits)?, bytes.trim_ascii_start().starts_with(b"{")),
         Format::MessagePack => (packed(bytes, limits)?, !document::is_array(bytes)),
@@ -51,7 +48,7 @@ fn json_fault(error: &serde_json::Error, path: &str, limits: &Limits) -> ApiErro
 }
 
 fn packed<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, ApiError> {
-    document::whole(bytes).map_err(|unread| not_read(unread, limits))?;
+    document::whole(bytes)?;
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(usize::from(limits.depth) + ENVELOPE);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -71,29 +68,4 @@ fn too_deep(path: &str, limits: &Limits) -> ApiError {
 
 fn wrong_field(path: &str, message: &str) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "CP-1402", message).at(named_field(path, message))
-}
-
-/// The tasks of a request, each still to be read, so that one that cannot be read does not lose the others.
-pub(super) fn parts<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<Parts<'a>, ApiError> {
-    let most = usize::from(limits.batch);
-    match format.parts(bytes, most).map_err(|unread| not_read(unread, limits))? {
-        Parts::Many(parts) if parts.is_empty() => Err(ApiError::malformed("the batch is empty: send one task or more")),
-        Parts::TooMany => Err(ApiError::batch_too_long(most)),
-        parts => Ok(parts),
-    }
-}
-
-pub(super) fn task(bytes: &[u8], format: Format, limits: &Limits) -> Result<NewTask, ApiError> {
-    format.task(bytes).map_err(|unread| not_read(unread, limits))
-}
-
-fn not_read(unread: Unread, limits: &Limits) -> ApiError {
-    match unread {
-        Unread::Malformed(why) => ApiError::malformed(format!("the body is no task: {why}")),
-        Unread::Field { field, message } => ApiError::new(StatusCode::BAD_REQUEST, "CP-1402", message).at(field),
-        Unread::TooDeep { field } => too_deep(&field, limits),
-        Unread::Changing { field, message } => {
-            ApiError::new(StatusCode::BAD_REQUEST, "CP-1121", message).at(Some(field))
-        }
-    }
 }

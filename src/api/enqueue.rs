@@ -11,7 +11,6 @@ use super::{
     Api,
     auth::Caller,
     body::{Format, Unread},
-    decode,
     error::ApiError,
     query::Params,
     tasks,
@@ -34,16 +33,15 @@ pub(super) async fn enqueue(
     let wait = params.wait()?;
     params.done()?;
     let body = body.read(&api).await?;
-    match decode::parts(&body.bytes, body.format, &api.config.limits)? {
+    match body.format.parts(&body.bytes, api.config.limits.batch.into())? {
         Parts::One(bytes) => {
-            let task = decode::task(bytes, body.format, &api.config.limits)?;
+            let task = body.format.task(bytes)?;
             one(&api, &caller, task, wait).await
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
             "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
         )),
-        Parts::TooMany => Err(ApiError::batch_too_long(api.config.limits.batch.into())),
         Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format).await?.into_response()),
     }
 }
@@ -56,7 +54,7 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let body = body.read(&api).await?;
-    let task = decode::task(&body.bytes, body.format, &api.config.limits)?;
+    let task = body.format.task(&body.bytes)?;
     Ok(Json(api.producer.explain(&task, &caller.rights()).await?))
 }
 
@@ -87,7 +85,7 @@ async fn batch(api: &Api, caller: &Caller, parts: &[&[u8]], format: Format) -> R
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {
         let rest = &parts[lines.len()..];
-        let decoded = rest[..group(rest)].iter().map(|bytes| decode::task(bytes, format, &api.config.limits));
+        let decoded = rest[..group(rest)].iter().map(|bytes| format.task(bytes).map_err(ApiError::from));
         let mut answers = place(api, caller, decoded.collect()).await;
         let busy = answers.iter().all(|answer| answer.as_ref().is_err_and(ApiError::is_busy));
         match answers.pop() {

@@ -11,7 +11,7 @@ use crate::{
     client::view::ErrorView,
     dispatch::{Fault, FindError, Rejection},
     store::StoreError,
-    task::TaskId,
+    task::{TaskId, Unread},
 };
 
 /// A refusal: a status for programs, a stable code for documentation and a message for people.
@@ -63,11 +63,6 @@ impl ApiError {
 
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "CP-1406", message)
-    }
-
-    pub(super) fn batch_too_long(limit: usize) -> Self {
-        let message = format!("more than {limit} tasks in one request: send them in several");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CP-1407", message)
     }
 
     pub(super) fn conflict(message: impl Into<String>) -> Self {
@@ -159,6 +154,12 @@ impl From<Rejection> for ApiError {
             Fault::Internal => Self { code, ..Self::internal(message) },
         };
         Self { field, id, retry_after: retry_after.or(error.retry_after), ..error }
+    }
+}
+
+impl From<Unread> for ApiError {
+    fn from(unread: Unread) -> Self {
+        Rejection::from(unread).into()
     }
 }
 

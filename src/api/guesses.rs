@@ -12,10 +12,11 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::retry::Backoff;
+
 /// Wrong tokens that are answered at once: a slip is no attack.
 const FREE: u32 = 3;
-const FIRST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(2);
+const LATE: Backoff = Backoff::millis::<100, 2_000>();
 /// An address that is quiet for so long begins anew.
 const FORGET: Duration = Duration::from_secs(60);
 /// The operator hears of an address this often at most.
@@ -42,7 +43,7 @@ impl Guesses {
         if all.len() >= MOST && !all.contains_key(&address) {
             all.retain(|_, guesser| now.duration_since(guesser.last) < FORGET);
             if all.len() >= MOST {
-                return LONGEST;
+                return LATE.ceiling(u32::MAX);
             }
         }
         let guesser = all.entry(address).or_insert(Guesser { count: 0, last: now, untold: 0, told: None });
@@ -64,7 +65,7 @@ impl Guesses {
 fn delay(count: u32) -> Duration {
     match count.checked_sub(FREE + 1) {
         None => Duration::ZERO,
-        Some(steps) => FIRST.saturating_mul(1 << steps.min(10)).min(LONGEST),
+        Some(steps) => LATE.ceiling(steps),
     }
 }
 

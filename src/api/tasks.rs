@@ -30,7 +30,7 @@ pub(super) async fn list(
     caller.needs(&[Scope::Read])?;
     let filter = RecordFilter {
         state: params.value("state")?,
-        kind: params.text("kind"),
+        kind: params.value("kind")?,
         priority: params.value("priority")?,
         tenant: caller.tenant(params.text("tenant"))?,
     };

@@ -38,7 +38,7 @@ impl Dispatcher {
             AppError::Failed(format!("cannot listen on {listen}: {error}; choose another address with --listen"))
         })?;
         let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).map_err(AppError::unfit)?;
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
         let config = Arc::new(config);
         let entrance = Entrance::open(Arc::clone(&config)).await;
         Ok(Self { config, broker, store, producer, entrance, listener })

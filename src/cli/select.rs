@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::{
     client::Client,
     store::{DeadFilter, Page},
-    task::{DeadReason, Priority, Timestamp},
+    task::{DeadReason, KindPattern, Priority, Timestamp},
 };
 
 /// Which dead letters.
@@ -14,7 +14,7 @@ use crate::{
 pub struct DeadSelect {
     /// Of this kind; `email.*` for all that start so
     #[arg(long)]
-    kind: Option<String>,
+    kind: Option<KindPattern>,
     /// exhausted, fatal, expired, poison or undeliverable
     #[arg(long)]
     reason: Option<DeadReason>,
@@ -50,7 +50,7 @@ impl DeadSelect {
 
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         [
-            ("kind", self.kind.clone()),
+            ("kind", self.kind.as_ref().map(KindPattern::to_string)),
             ("reason", self.reason.map(|reason| reason.to_string())),
             ("priority", self.priority.map(|priority| priority.to_string())),
             ("tenant", self.tenant.clone()),

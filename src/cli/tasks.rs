@@ -12,7 +12,7 @@ use super::{
 use crate::{
     client::view::CancelView,
     store::Record,
-    task::{Priority, State, TaskId},
+    task::{KindPattern, Priority, State, TaskId},
 };
 
 /// Look at tasks, cancel them, wait for them
@@ -54,7 +54,7 @@ struct List {
     state: Option<State>,
     /// Of this kind; `email.*` for all that start so
     #[arg(long)]
-    kind: Option<String>,
+    kind: Option<KindPattern>,
     /// P0 to P6
     #[arg(long)]
     priority: Option<Priority>,
@@ -100,7 +100,7 @@ impl List {
     async fn run(self, globals: &Globals) -> Result<(), Failure> {
         let query: Vec<_> = [
             ("state", self.state.map(|state| state.to_string())),
-            ("kind", self.kind),
+            ("kind", self.kind.map(|kind| kind.to_string())),
             ("priority", self.priority.map(|priority| priority.to_string())),
             ("tenant", self.tenant),
         ]

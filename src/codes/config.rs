@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1011",
         "Pattern or rule without effect",
-        "A kind pattern cannot be read, or a rule stands after one that already matches all it matches.",
+        "A handler's kind cannot be read, or a rule stands after one that already matches all it matches.",
         "Correct the pattern, or move the narrower rule before the wider one.",
     ),
     (

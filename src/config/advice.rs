@@ -4,7 +4,7 @@ use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::{Config, Profile, SHIPPED_KINDS, kinds, secret::redact, validate::servers::is_here};
+use super::{Config, Profile, secret::redact, validate::servers::is_here};
 use crate::task::Queue;
 
 /// A doubt about a valid configuration.
@@ -80,11 +80,11 @@ impl Config {
         if self.pools.iter().any(|pool| !pool.command.is_empty()) {
             return;
         }
-        let handlers = || self.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED_KINDS);
         for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.is_shipped()) {
-            for kind in rule.kinds.iter().filter(|kind| !handlers().any(|known| kinds::meet(known, kind))) {
+            for kind in rule.kinds.iter().filter(|kind| !self.has_handler(kind)) {
                 let text = format!(
-                    "no handler of this configuration runs {kind:?}: its tasks wait for a worker program of your own that does"
+                    "no handler of this configuration runs {:?}: its tasks wait for a worker program of your own that does",
+                    kind.as_str()
                 );
                 all.push(Advice { key: format!("rules[{index}].kinds"), text });
             }

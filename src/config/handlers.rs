@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::{Masked, masked, redact, redacted_text};
-use crate::task::span;
+use crate::task::{KindPattern, span};
 
 /// The kinds that every stock worker runs without a word in its configuration; `workers/handlers` has what runs them.
 pub const SHIPPED_KINDS: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
@@ -13,8 +13,9 @@ pub const SHIPPED_KINDS: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandlerSpec {
-    /// The kind it runs, or a prefix ending in `*`; an exact kind wins over a prefix, a longer prefix over a shorter.
-    pub kind: String,
+    /// The kind it runs, or a pattern (`email.*`); a kind wins over a pattern, a pattern with more letters over one with
+    /// fewer.
+    pub kind: KindPattern,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Exec>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

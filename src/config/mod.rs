@@ -13,7 +13,6 @@ mod error;
 pub(crate) mod fuzz;
 mod handlers;
 mod key;
-mod kinds;
 mod load;
 mod log;
 mod nearest;

@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{Autoscale, restart::Restart, size};
-use crate::task::{Priority, Queue};
+use crate::task::{KindPattern, Priority, Queue};
 
 /// Workers that `clawpool up` and `clawpool autoscaler` start and keep.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,9 +32,9 @@ pub struct Pool {
     #[serde(default, deserialize_with = "served", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub queues: Option<Vec<Queue>>,
-    /// Kinds (`email.send`) and prefixes (`email.*`): the queues on which the rules put such tasks are served as well.
+    /// Kinds (`email.send`) and patterns (`email.*`): the queues on which the rules put such tasks are served as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<String>,
+    pub kinds: Vec<KindPattern>,
     /// When a worker that died is replaced.
     #[serde(default)]
     pub restart: Restart,

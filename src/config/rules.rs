@@ -5,16 +5,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kinds;
-use crate::task::{Priority, Tier, span};
+use crate::task::{KindPattern, Priority, Tier, span};
 
 /// One row of the classification table. Every condition given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Kind patterns, `voice.*`; none: every kind.
+    /// Kinds, or patterns of them (`voice.*`); none: every kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<String>,
+    pub kinds: Vec<KindPattern>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,7 +41,7 @@ impl Rule {
             (&["background.*", "batch.*"], Priority::P6),
         ];
         let rule = |(kinds, priority): (&[&str], Priority)| Self {
-            kinds: kinds.iter().map(|&kind| kind.to_owned()).collect(),
+            kinds: kinds.iter().filter_map(|kind| kind.parse().ok()).collect(),
             priority,
             ..Self::default()
         };
@@ -70,7 +69,7 @@ impl Rule {
         within
             && subset(&self.tenants, &later.tenants, |wide, narrow| wide == narrow)
             && subset(&self.tiers, &later.tiers, |wide, narrow| wide == narrow)
-            && subset(&self.kinds, &later.kinds, |wide, narrow| kinds::covers(wide, narrow))
+            && subset(&self.kinds, &later.kinds, KindPattern::covers)
             && (self.field.is_none() || self.field == later.field)
     }
 }

@@ -1,5 +1,5 @@
-use super::{Config, Pool, Rule, kinds};
-use crate::task::Queue;
+use super::{Config, Pool, Rule, SHIPPED_KINDS};
+use crate::task::{KindPattern, Queue};
 
 impl Config {
     /// The queues that a pool serves: those that it names, and all on which the rules can put a task of its kinds. Without
@@ -14,8 +14,14 @@ impl Config {
         Queue::ALL.into_iter().filter(|queue| wanted.contains(queue)).collect()
     }
 
+    /// Whether a handler that this configuration knows runs tasks of the kind.
+    pub(super) fn has_handler(&self, kind: &KindPattern) -> bool {
+        self.handlers.iter().any(|handler| handler.kind.meets(kind))
+            || SHIPPED_KINDS.iter().any(|known| kind.matches(known))
+    }
+
     /// A rule with conditions beside the kind may hold or not, so its queue counts and the search goes on.
-    fn reached(&self, kind: &str) -> Vec<Queue> {
+    fn reached(&self, kind: &KindPattern) -> Vec<Queue> {
         let mut queues = Vec::new();
         for rule in self.rules.iter().filter(|rule| may_match(rule, kind)) {
             queues.push(rule.priority.queue());
@@ -28,11 +34,11 @@ impl Config {
     }
 }
 
-fn may_match(rule: &Rule, kind: &str) -> bool {
-    rule.kinds.is_empty() || rule.kinds.iter().any(|pattern| kinds::meet(pattern, kind))
+fn may_match(rule: &Rule, kind: &KindPattern) -> bool {
+    rule.kinds.is_empty() || rule.kinds.iter().any(|pattern| pattern.meets(kind))
 }
 
-fn always_matches(rule: &Rule, kind: &str) -> bool {
+fn always_matches(rule: &Rule, kind: &KindPattern) -> bool {
     let by_kind = Rule { kinds: rule.kinds.clone(), priority: rule.priority, ..Rule::default() };
-    *rule == by_kind && (rule.kinds.is_empty() || rule.kinds.iter().any(|pattern| kinds::covers(pattern, kind)))
+    *rule == by_kind && (rule.kinds.is_empty() || rule.kinds.iter().any(|pattern| pattern.covers(kind)))
 }

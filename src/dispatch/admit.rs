@@ -1,8 +1,8 @@
 use super::{By, Classified, Classifier, Explanation, Fault, Rejection, Rights, check, times::Times};
 use crate::{
-    config::{Class, Config, ConfigErrors},
+    config::{Class, Config},
     store::Admission,
-    task::{NewTask, Task, TaskId, Timestamp},
+    task::{KindPattern, NewTask, Task, TaskId, Timestamp},
 };
 
 /// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
@@ -18,9 +18,8 @@ struct Decision {
 }
 
 impl Door {
-    pub(super) fn new(config: &Config) -> Result<Self, ConfigErrors> {
-        let classifier = Classifier::new(&config.rules, &config.classes)?;
-        Ok(Self { config: config.clone(), classifier })
+    pub(super) fn new(config: &Config) -> Self {
+        Self { config: config.clone(), classifier: Classifier::new(&config.rules, &config.classes) }
     }
 
     /// The task as it will travel and be recorded, or the first rule it breaks.
@@ -61,7 +60,8 @@ impl Door {
     fn because(&self, by: By) -> String {
         match by {
             By::Rule(index) if self.config.rules[index].is_shipped() => {
-                format!("the shipped rule for {} is the first that matches", self.config.rules[index].kinds.join(", "))
+                let kinds: Vec<&str> = self.config.rules[index].kinds.iter().map(KindPattern::as_str).collect();
+                format!("the shipped rule for {} is the first that matches", kinds.join(", "))
             }
             by => by.to_string(),
         }

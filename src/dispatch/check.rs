@@ -10,6 +10,7 @@ use crate::{
     task::{
         NewTask, TaskId,
         proof::{self, Unfit},
+        strange_letter,
     },
 };
 
@@ -41,8 +42,7 @@ fn kind(kind: &str, limit: u16) -> Result<(), Rejection> {
         return Err(Rejection::invalid("CP-1101", "kind", "a task needs a kind, for example \"email.send\""));
     }
     too_long("kind", kind, limit)?;
-    let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
-    match kind.chars().find(|c| !allowed(c)) {
+    match strange_letter(kind) {
         None => Ok(()),
         Some(c) => {
             let message = format!("{kind:?} contains {c:?}: a kind has ASCII letters, digits and . _ - : / only");

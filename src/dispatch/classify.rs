@@ -2,12 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use globset::{Glob, GlobMatcher};
-
 use crate::{
-    config::{Classes, ConfigError, ConfigErrors, FieldTest, Rule},
+    config::{Classes, FieldTest, Rule},
     task::{
-        NewTask, Priority, Tier,
+        KindPattern, NewTask, Priority, Tier,
         scan::{self, Item},
     },
 };
@@ -43,19 +41,12 @@ impl fmt::Display for By {
 }
 
 struct Row {
-    kinds: Vec<Pattern>,
+    kinds: Vec<KindPattern>,
     tenants: Vec<String>,
     tiers: Vec<Tier>,
     field: Option<Field>,
     due_within: Option<Duration>,
     priority: Priority,
-}
-
-enum Pattern {
-    Exact(String),
-    /// `email.*`, by far the most common shape, needs no automaton.
-    Prefix(String),
-    Glob(Box<GlobMatcher>),
 }
 
 struct Field {
@@ -64,9 +55,8 @@ struct Field {
 }
 
 impl Classifier {
-    pub fn new(rules: &[Rule], classes: &Classes) -> Result<Self, ConfigErrors> {
-        let rows = rules.iter().enumerate().map(|(index, rule)| Row::new(index, rule));
-        Ok(Self { rules: rows.collect::<Result<_, _>>()?, default: classes.default })
+    pub fn new(rules: &[Rule], classes: &Classes) -> Self {
+        Self { rules: rules.iter().map(Row::new).collect(), default: classes.default }
     }
 
     /// An explicit priority wins (whether the producer may set it is checked at the door), else the first rule that
@@ -83,16 +73,15 @@ impl Classifier {
 }
 
 impl Row {
-    fn new(index: usize, rule: &Rule) -> Result<Self, ConfigErrors> {
-        let kinds = rule.kinds.iter().map(|text| Pattern::new(text).map_err(|error| bad_glob(index, text, &error)));
-        Ok(Self {
-            kinds: kinds.collect::<Result<_, _>>()?,
+    fn new(rule: &Rule) -> Self {
+        Self {
+            kinds: rule.kinds.clone(),
             tenants: rule.tenants.clone(),
             tiers: rule.tiers.clone(),
             field: rule.field.as_ref().map(Field::new),
             due_within: rule.due_within,
             priority: rule.priority,
-        })
+        }
     }
 
     /// Cheap conditions first; the payload is looked at only when all others hold.
@@ -102,26 +91,6 @@ impl Row {
             && (self.tiers.is_empty() || task.tier.is_some_and(|tier| self.tiers.contains(&tier)))
             && self.due_within.is_none_or(|limit| due_in.is_some_and(|due| due < limit))
             && self.field.as_ref().is_none_or(|field| field.matches(task.payload.as_message_pack()))
-    }
-}
-
-impl Pattern {
-    fn new(text: &str) -> Result<Self, globset::Error> {
-        const SPECIAL: [char; 7] = ['*', '?', '[', ']', '{', '}', '\\'];
-        let plain = |text: &str| !text.contains(SPECIAL);
-        Ok(match text.strip_suffix('*') {
-            Some(prefix) if plain(prefix) => Self::Prefix(prefix.to_owned()),
-            None if plain(text) => Self::Exact(text.to_owned()),
-            _ => Self::Glob(Box::new(Glob::new(text)?.compile_matcher())),
-        })
-    }
-
-    fn matches(&self, kind: &str) -> bool {
-        match self {
-            Self::Exact(text) => text == kind,
-            Self::Prefix(prefix) => kind.starts_with(prefix.as_str()),
-            Self::Glob(glob) => glob.is_match(kind),
-        }
     }
 }
 
@@ -145,15 +114,4 @@ impl Field {
     fn equals_float(&self, value: f64) -> bool {
         self.equals.is_f64() && self.equals.as_f64() == Some(value)
     }
-}
-
-fn bad_glob(index: usize, text: &str, error: &globset::Error) -> ConfigErrors {
-    ConfigErrors(vec![ConfigError {
-        code: "CP-1011",
-        key: format!("rules[{index}].kinds"),
-        value: Some(format!("{text:?}")),
-        origin: None,
-        rule: format!("the pattern cannot be read ({})", error.kind()),
-        fix: "write a kind (`email.send`) or a prefix (`email.*`)".into(),
-    }])
 }

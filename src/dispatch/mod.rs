@@ -9,8 +9,11 @@ mod admit;
 mod bearer;
 mod check;
 mod classify;
+pub mod codec;
 mod confirmed;
 mod find;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod lookout;
 mod place;
 mod producer;

@@ -87,15 +87,15 @@ pub enum ProducerError {
 }
 
 impl Producer {
-    pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Result<Self, ConfigErrors> {
+    pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
         let lookout = Arc::new(Lookout::new(Arc::clone(&store)));
-        Ok(Self { door: Arc::new(Door::new(config)?), place: Arc::new(Place::new(broker, store)), lookout })
+        Self { door: Arc::new(Door::new(config)), place: Arc::new(Place::new(broker, store)), lookout }
     }
 
     /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
     pub async fn connect(config: &Config) -> Result<Self, ProducerError> {
         config.check()?;
-        Ok(Self::new(config, broker::open(config).await?, store::open(config).await?)?)
+        Ok(Self::new(config, broker::open(config).await?, store::open(config).await?))
     }
 
     /// Takes a batch. One answer each, in order.

@@ -2,7 +2,11 @@ use std::{fmt::Display, time::Duration};
 
 use serde::Serialize;
 
-use crate::{broker::BrokerError, store::StoreError, task::TaskId};
+use crate::{
+    broker::BrokerError,
+    store::StoreError,
+    task::{TaskId, Unread},
+};
 
 /// Why a task was not taken. As JSON: `{code, message, field}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -29,7 +33,7 @@ pub struct Rejection {
 pub enum Fault {
     /// The task breaks a rule: the producer must change it (HTTP 400).
     Invalid,
-    /// The payload is over the limit (HTTP 413).
+    /// A payload or a batch is over its limit (HTTP 413).
     TooLarge,
     /// The producer lacks the right to ask for this (HTTP 403).
     Forbidden,
@@ -94,6 +98,19 @@ impl Rejection {
     /// Whether the same task may be taken later.
     pub const fn is_retryable(&self) -> bool {
         matches!(self.fault, Fault::Busy)
+    }
+}
+
+impl From<Unread> for Rejection {
+    fn from(unread: Unread) -> Self {
+        let (code, message) = (unread.code(), unread.to_string());
+        let fault = if matches!(unread, Unread::TooMany(_)) { Fault::TooLarge } else { Fault::Invalid };
+        let field = match unread {
+            Unread::Field { field, .. } => field,
+            Unread::TooDeep { field } | Unread::Changing { field, .. } => Some(field),
+            Unread::Malformed(_) | Unread::Empty | Unread::TooMany(_) => None,
+        };
+        Self { code, message, field, retry_after: None, id: None, fault }
     }
 }
 

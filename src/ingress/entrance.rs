@@ -10,7 +10,6 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::letter::{self, Format};
 use crate::{
     alert::{Alert, Event, raise},
     broker::{
@@ -18,7 +17,10 @@ use crate::{
         rabbitmq::{Ingress, Letter, Return},
     },
     config::{Backend, Config, Limits, Profile},
-    dispatch::{Producer, Rejection, Rights},
+    dispatch::{
+        Producer, Rejection, Rights,
+        codec::{self, Format},
+    },
     store::Store,
     task::{NewTask, Queue, TaskId},
 };
@@ -183,18 +185,14 @@ impl Desk<'_> {
         let whats = self.whats(&letter);
         self.opened += 1;
         let number = self.opened;
-        if whats.is_empty() {
-            self.intake.close([&letter]);
-        } else {
-            self.open.insert(number, Open { letter, left: whats.len() });
-        }
+        self.open.insert(number, Open { letter, left: whats.len() });
         whats.into_iter().map(|what| Errand { letter: number, what }).collect()
     }
 
     fn whats(&self, letter: &Letter) -> Vec<What> {
-        let format = letter::format(letter.content_type.as_deref(), &letter.body);
+        let format = codec::format(letter.content_type.as_deref(), &letter.body);
         let part = |body| Part { body, format, correlation_id: letter.correlation_id.clone() };
-        match letter::parts(&letter.body, format, &self.limits) {
+        match codec::parts(&letter.body, format, &self.limits) {
             Ok(parts) => {
                 let id = letter.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
                 parts.into_iter().map(|body| Self::what(part(body), id)).collect()
@@ -204,13 +202,13 @@ impl Desk<'_> {
     }
 
     fn what(part: Part, id: Option<TaskId>) -> What {
-        match letter::task(&part.body, part.format) {
+        match part.format.task(&part.body) {
             // Given an id here, so that it is the same task however often it is tried.
             Ok(task) => {
                 let id = task.id.or(id).unwrap_or_else(TaskId::new);
                 What::Enqueue(Box::new(NewTask { id: Some(id), ..task }), part)
             }
-            Err(rejection) => What::GiveBack(part.refused(rejection)),
+            Err(unread) => What::GiveBack(part.refused(unread.into())),
         }
     }
 
@@ -281,7 +279,7 @@ impl Desk<'_> {
 impl Part {
     fn refused(self, rejection: Rejection) -> Return {
         let Rejection { code, message, field, .. } = rejection;
-        let content_type = Some(letter::content_type(self.format).to_owned());
+        let content_type = Some(codec::content_type(self.format).to_owned());
         Return { body: self.body, content_type, correlation_id: self.correlation_id, code, message, field }
     }
 }

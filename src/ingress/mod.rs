@@ -4,9 +4,6 @@
 //! the queue of rejected messages with its reason. Never does: hold more messages than its prefetch.
 
 mod entrance;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzz;
-mod letter;
 #[cfg(test)]
 mod tests;
 

@@ -43,7 +43,7 @@ impl Site {
         config.lanes.critical = Backend::Rabbitmq;
         let rabbit = Rabbit::fresh(config).await;
         let broker = Arc::new(rabbit.open().await);
-        let producer = Producer::new(&rabbit.config, broker.clone(), store.clone()).unwrap();
+        let producer = Producer::new(&rabbit.config, broker.clone(), store.clone());
         let config = rabbit.config.clone();
         let alerts = store.clone();
         let entrance = Entrance::open(config.into()).await;
@@ -364,7 +364,7 @@ async fn an_entrance_that_the_server_refuses_is_an_alert() {
         let name = format!("{}.v1.ingress", rabbit.config.rabbitmq.prefix);
         let otherwise = lapin::options::QueueDeclareOptions { durable: true, ..Default::default() };
         channel.queue_declare(name.as_str().into(), otherwise, Default::default()).await.unwrap();
-        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), store.clone()).unwrap();
+        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), store.clone());
         let (config, alerts) = (rabbit.config.clone(), store.clone());
         let entrance = Entrance::open(config.into()).await;
         let serve = async move { entrance.serve(&producer, &*alerts, &CancellationToken::new()).await };

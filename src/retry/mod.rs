@@ -10,7 +10,7 @@ mod decision;
 mod settings;
 mod table;
 
-pub use backoff::{Backoff, BadBackoff};
+pub use backoff::{Backoff, BadBackoff, Waits};
 pub use blame::{Member, PATIENCE, Sentence, Suspect, Suspicion, died_at, hold, judge};
 pub use decision::{RETRY_AFTER_LIMIT, decide, last_message, next_message};
 pub use settings::{RetryPolicy, RetryTable};

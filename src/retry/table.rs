@@ -47,8 +47,11 @@ impl Table {
 }
 
 fn row(name: String, policy: &RetryPolicy) -> Result<Row, BadTable> {
-    let backoff = Backoff::new(policy.first, policy.max, policy.jitter);
-    backoff.map(|backoff| Row { retries: policy.retries, backoff }).map_err(|reason| BadTable { row: name, reason })
+    let jitter = if policy.jitter { 1.0 } else { 0.0 };
+    match Backoff::new(policy.first, policy.max) {
+        Ok(backoff) => Ok(Row { retries: policy.retries, backoff: backoff.jitter(jitter) }),
+        Err(reason) => Err(BadTable { row: name, reason }),
+    }
 }
 
 #[cfg(test)]
@@ -81,7 +84,8 @@ mod tests {
         assert_eq!(rows.len(), ErrorClass::ALL.len());
         for (class, retries, first, max, jitter) in rows {
             let row = table.class(class);
-            let backoff = Backoff::new(Duration::from_millis(first), Duration::from_millis(max), jitter).unwrap();
+            let backoff = Backoff::new(Duration::from_millis(first), Duration::from_millis(max)).unwrap();
+            let backoff = backoff.jitter(if jitter { 1.0 } else { 0.0 });
             assert_eq!((row.retries, row.backoff), (retries, backoff), "{class}");
         }
     }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Page, StoreError, tasks::kind_matches};
-use crate::task::{DeadReason, Failure, Message, Priority, TaskId, Timestamp};
+use super::{Page, StoreError};
+use crate::task::{DeadReason, Failure, KindPattern, Message, Priority, TaskId, Timestamp};
 
 #[async_trait]
 pub trait DeadStore: Send + Sync + 'static {
@@ -56,8 +56,7 @@ pub struct DeadLetter {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadFilter {
-    /// A kind, or a prefix ending in `*`.
-    pub kind: Option<String>,
+    pub kind: Option<KindPattern>,
     pub reason: Option<DeadReason>,
     pub priority: Option<Priority>,
     pub tenant: Option<String>,
@@ -70,7 +69,7 @@ impl DeadFilter {
         self.reason.is_none_or(|reason| reason == letter.reason)
             && self.priority.is_none_or(|priority| priority == letter.message.priority)
             && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == letter.tenant.as_ref())
-            && self.kind.as_ref().is_none_or(|pattern| kind_matches(pattern, &letter.kind))
+            && self.kind.as_ref().is_none_or(|pattern| pattern.matches(&letter.kind))
             && self.since.is_none_or(|since| letter.died_at >= since)
             && self.until.is_none_or(|until| letter.died_at < until)
     }

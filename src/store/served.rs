@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{WorkerInfo, tasks::kind_matches};
-use crate::task::Queue;
+use super::WorkerInfo;
+use crate::task::{KindPattern, Queue};
 
 #[derive(Clone, Debug, Default)]
 pub struct Served([Serving; Queue::ALL.len()]);
@@ -14,8 +14,7 @@ struct Serving {
     workers: u64,
     /// Workers that do not say which kinds they handle.
     silent: u64,
-    /// Kinds, and prefixes ending in `*`.
-    kinds: BTreeSet<String>,
+    kinds: BTreeSet<KindPattern>,
     /// Kinds that came to a worker without a handler for them.
     unhandled: BTreeSet<String>,
 }
@@ -29,7 +28,8 @@ impl Served {
                 let serving = &mut served.0[queue.index()];
                 serving.workers += 1;
                 match &info.beat.kinds {
-                    Some(kinds) => serving.kinds.extend(kinds.iter().cloned()),
+                    // What is no pattern matches no kind.
+                    Some(kinds) => serving.kinds.extend(kinds.iter().filter_map(|kind| kind.parse().ok())),
                     None => serving.silent += 1,
                 }
             }
@@ -48,9 +48,7 @@ impl Served {
     /// Whether a worker of the queue has a handler for the kind, or may have one.
     pub fn handles(&self, queue: Queue, kind: &str) -> bool {
         let serving = &self.0[queue.index()];
-        serving.silent > 0
-            || serving.kinds.contains(kind)
-            || serving.kinds.iter().any(|pattern| pattern.ends_with('*') && kind_matches(pattern, kind))
+        serving.silent > 0 || serving.kinds.iter().any(|pattern| pattern.matches(kind))
     }
 
     /// Kinds of which tasks came on the queue and that none of its workers handles.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeadLetter, Page, StoreError};
 use crate::{
     backend::Unreadable,
-    task::{Failure, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId},
+    task::{Failure, KindPattern, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId},
 };
 
 #[async_trait]
@@ -243,8 +243,7 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecordFilter {
     pub state: Option<State>,
-    /// A kind, or a prefix ending in `*`.
-    pub kind: Option<String>,
+    pub kind: Option<KindPattern>,
     pub priority: Option<Priority>,
     pub tenant: Option<String>,
 }
@@ -254,11 +253,6 @@ impl RecordFilter {
         self.state.is_none_or(|state| state == record.state)
             && self.priority.is_none_or(|priority| priority == record.priority)
             && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == record.tenant.as_ref())
-            && self.kind.as_ref().is_none_or(|pattern| kind_matches(pattern, &record.kind))
+            && self.kind.as_ref().is_none_or(|pattern| pattern.matches(&record.kind))
     }
-}
-
-/// `email.*` matches `email.send`; a pattern without a star matches itself alone.
-pub(super) fn kind_matches(pattern: &str, kind: &str) -> bool {
-    pattern.strip_suffix('*').map_or(pattern == kind, |prefix| kind.starts_with(prefix))
 }

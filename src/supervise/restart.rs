@@ -2,10 +2,13 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use tokio::time::Instant;
 
-use crate::config::{Restart, RestartPolicy};
+use crate::{
+    config::{Restart, RestartPolicy},
+    retry::Backoff,
+};
 
 /// The history of one place: one worker after the other.
 #[derive(Clone, Debug)]
@@ -114,10 +117,9 @@ impl Restarts {
         };
         self.short_lives = self.short_lives.saturating_add(1);
         let Some(step) = step else { return Duration::ZERO };
-        let grown = initial.as_secs_f64() * self.rule.factor.powi(i32::try_from(step).unwrap_or(i32::MAX));
-        let wait = Duration::try_from_secs_f64(grown).unwrap_or(max).min(max);
         // Half of it at random: workers that fell together do not rise together, and none rises at once for ever.
-        wait / 2 + rng.random_range(Duration::ZERO..=wait / 2)
+        let backoff = Backoff::new(initial, max).map(|backoff| backoff.factor(self.rule.factor).jitter(0.5));
+        backoff.map_or(max, |backoff| backoff.wait(step, rng))
     }
 
     /// Until both limits allow another start.

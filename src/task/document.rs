@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::{
     NewTask, Unread,
     scan::{Fault, Item, Scanner, skip},
+    without_mark,
 };
 
 /// How a body is written.
@@ -25,27 +26,39 @@ pub(crate) enum Format {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Parts<'a> {
     One(&'a [u8]),
+    /// One or more.
     Many(Vec<&'a [u8]>),
-    /// More than were allowed.
-    TooMany,
 }
 
 impl Format {
-    /// One task, or an array of up to `most` of them.
+    /// One task, or an array of up to `most` of them, as they came.
     pub(crate) fn parts(self, bytes: &[u8], most: usize) -> Result<Parts<'_>, Unread> {
+        let bytes = self.written(bytes);
         let many = match self {
             Self::Json if bytes.trim_ascii_start().starts_with(b"[") => json_elements(bytes, most)?,
             Self::MessagePack if is_array(bytes) => elements(bytes, most)?,
             _ => return Ok(Parts::One(bytes)),
         };
-        Ok(many.map_or(Parts::TooMany, Parts::Many))
+        match many {
+            None => Err(Unread::TooMany(most)),
+            Some(parts) if parts.is_empty() => Err(Unread::Empty),
+            Some(parts) => Ok(Parts::Many(parts)),
+        }
     }
 
     /// The task that these bytes are.
     pub(crate) fn task(self, bytes: &[u8]) -> Result<NewTask, Unread> {
         match self {
-            Self::Json => NewTask::from_json(bytes),
+            Self::Json => NewTask::from_json(self.written(bytes)),
             Self::MessagePack => NewTask::from_message_pack(bytes),
+        }
+    }
+
+    /// What was written, without a mark that means nothing.
+    pub(crate) fn written(self, bytes: &[u8]) -> &[u8] {
+        match self {
+            Self::Json => without_mark(bytes),
+            Self::MessagePack => bytes,
         }
     }
 }
@@ -118,7 +131,7 @@ fn elements(bytes: &[u8], most: usize) -> Result<Option<Vec<&[u8]>>, Unread> {
 }
 
 pub(super) fn malformed(fault: Fault) -> Unread {
-    Unread::Malformed(format!("it cannot be read: {fault}"))
+    Unread::Malformed(format!("it is not MessagePack: {fault}"))
 }
 
 pub(super) fn more(length: usize) -> Unread {

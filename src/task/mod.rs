@@ -9,6 +9,9 @@ mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod id;
+mod kind;
+#[cfg(test)]
+mod kind_tests;
 mod message;
 mod new_task;
 mod payload;
@@ -28,6 +31,8 @@ mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
 pub use id::{TaskId, WorkerId};
+pub(crate) use kind::strange_letter;
+pub use kind::{BadPattern, KindPattern};
 pub use message::{CodecError, Message, Task};
 pub use new_task::{NewTask, Tier};
 pub use payload::Payload;

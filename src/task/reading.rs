@@ -13,20 +13,36 @@ use super::{
     transcript::{self, What},
 };
 
-/// Why no task could be read.
+/// Why no task could be read, in the same words and under the same code at every entrance.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// The bytes are no document of their format.
-    #[error("{0}")]
+    #[error("the body cannot be read: {0}")]
     Malformed(String),
+    #[error("the batch is empty: send one task or more")]
+    Empty,
+    #[error("more than {0} tasks at once (limits.batch): send them in several batches")]
+    TooMany(usize),
     /// A field is missing, unknown or of the wrong type.
-    #[error("{}{message}", field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default())]
+    #[error("{message}")]
     Field { field: Option<String>, message: String },
     #[error("{field} is nested deeper than {} levels", Payload::DEEPEST)]
     TooDeep { field: String },
     /// A value of the payload would arrive as another one.
-    #[error("{field}: {message}")]
+    #[error("{message}")]
     Changing { field: String, message: String },
+}
+
+impl Unread {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::Empty => "CP-1401",
+            Self::Field { .. } => "CP-1402",
+            Self::TooMany(_) => "CP-1407",
+            Self::TooDeep { .. } => "CP-1106",
+            Self::Changing { .. } => "CP-1121",
+        }
+    }
 }
 
 impl NewTask {

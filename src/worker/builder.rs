@@ -4,7 +4,7 @@ use super::{Context, Function, Handler, Registry, WorkerError, run};
 use crate::{
     config::Config,
     process::{Outlet, POOL_ENV, Shutdown, WORKER_ENV, stdin_closed},
-    task::{Failure, WorkerId},
+    task::{BadPattern, Failure, WorkerId},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -21,6 +21,7 @@ impl Worker {
 pub struct WorkerBuilder {
     config: Option<Config>,
     registry: Registry,
+    bad_pattern: Option<BadPattern>,
     id: Option<WorkerId>,
     pool: Option<String>,
     shutdown: Option<Shutdown>,
@@ -34,8 +35,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// Runs tasks of `kind` (or, ending in `*`, of every kind with that prefix) with an async function of the context and
-    /// the payload.
+    /// Runs tasks of `kind`, or of every kind that it matches as a [`KindPattern`](crate::task::KindPattern), with an async function of the context
+    /// and the payload.
     #[must_use]
     pub fn handler<F, Fut, T, R>(self, kind: impl Into<String>, function: F) -> Self
     where
@@ -50,7 +51,10 @@ impl WorkerBuilder {
     /// The same for a type of one's own that implements [`Handler`].
     #[must_use]
     pub fn handler_object(mut self, kind: impl Into<String>, handler: Arc<dyn Handler>) -> Self {
-        self.registry.add(kind, handler);
+        match kind.into().try_into() {
+            Ok(pattern) => self.registry.add(pattern, handler),
+            Err(bad) => self.bad_pattern = Some(bad),
+        }
         self
     }
 
@@ -78,6 +82,9 @@ impl WorkerBuilder {
     /// Works until told to stop (SIGTERM, Ctrl-C, the supervisor's closed pipe, `workers drain`), then drains: takes
     /// nothing new, lets running tasks finish within `worker.grace`, gives the rest back without an attempt.
     pub async fn run(self) -> Result<(), WorkerError> {
+        if let Some(bad) = self.bad_pattern {
+            return Err(bad.into());
+        }
         let config = match self.config {
             Some(config) => config,
             None => Config::load(std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(Path::new), &[])?,

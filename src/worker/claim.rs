@@ -7,16 +7,18 @@ use super::{
     Registry,
     job::Job,
     lease::Vitals,
+    receipts,
     settle::{Ended, Outcomes},
 };
 use crate::{
     broker::{Broker, Delivery, Receipt},
+    retry::Backoff,
     store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
     task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
 };
 
-/// Between two tries at a store that does not answer at most: work goes on within a second of its return.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// While the store does not answer. Work goes on within a second of its return.
+pub(super) const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 
 /// Asks the store whether delivered tasks may run, and disposes of those that may not.
 #[derive(Clone)]
@@ -35,8 +37,8 @@ pub(super) struct Claimer {
 /// What a batch of claims leaves to do.
 #[derive(Default)]
 struct Left {
-    /// Held for a while: the deliveries, and their entries in the schedule set.
-    held: Vec<Delivery>,
+    /// Held for a while, with their entries in the schedule set.
+    held: Vec<Receipt>,
     entries: Vec<Scheduled>,
     done: Vec<Receipt>,
 }
@@ -50,8 +52,8 @@ pub(super) type Ruling = (Queue, Option<Job>);
 impl Left {
     /// It is not its time. The set keeps the message until then; only with that may the broker forget it.
     fn put_off(&mut self, delivery: Delivery, wait: Duration) {
-        self.entries.push(Scheduled { message: delivery.message.clone(), at: Timestamp::now() + wait });
-        self.held.push(delivery);
+        self.entries.push(Scheduled { message: delivery.message, at: Timestamp::now() + wait });
+        self.held.push(delivery.receipt);
     }
 }
 
@@ -86,15 +88,12 @@ impl Claimer {
                 for ((task, delivery), verdict) in asked.into_iter().zip(verdicts) {
                     rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut left).await));
                 }
-                self.hold(&mut left).await;
-                self.forget(left.done).await;
+                self.leave(left).await;
             }
             None => {
                 rulings.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
                 let receipts = asked.into_iter().map(|(_, delivery)| delivery.receipt).collect();
-                if let Err(error) = self.broker.release(receipts).await {
-                    tracing::warn!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
-                }
+                receipts::give_back(&*self.broker, receipts).await;
             }
         }
         rulings
@@ -105,13 +104,12 @@ impl Claimer {
     pub async fn put_off(self, again: Vec<Delivery>) {
         let mut left = Left::default();
         again.into_iter().for_each(|delivery| left.put_off(delivery, AGAIN));
-        self.hold(&mut left).await;
-        self.forget(left.done).await;
+        self.leave(left).await;
     }
 
     /// `None` when the worker leaves before the store has answered.
     async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
-        let (mut wait, mut told) = (Duration::from_millis(50), false);
+        let (mut waits, mut told) = (BACKOFF.waits(), false);
         loop {
             let takeover = self.vitals.sound_for(self.lease);
             let error = match self.store.claim(self.worker, claims, takeover).await {
@@ -121,10 +119,7 @@ impl Claimer {
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
             }
-            tokio::select! {
-                () = self.stop.cancelled() => return None,
-                () = time::sleep(wait) => wait = (wait * 2).min(PATIENCE),
-            }
+            self.stop.run_until_cancelled(time::sleep(waits.after_failure())).await?;
         }
     }
 
@@ -156,20 +151,21 @@ impl Claimer {
         }
     }
 
-    /// Those whose time it is not, in one step: a dead worker's tasks come many at once.
-    async fn hold(&self, left: &mut Left) {
-        if left.held.is_empty() {
-            return;
+    async fn leave(&self, left: Left) {
+        let mut done = left.done;
+        done.extend(self.hold(&left.entries, left.held).await);
+        receipts::acknowledge(&*self.broker, done).await;
+    }
+
+    /// Puts messages whose time it is not into the schedule set, in one step: a dead worker's tasks come many at once.
+    /// Answers which the broker may forget now: all, or none when the set did not take them and they went back.
+    pub(super) async fn hold(&self, entries: &[Scheduled], held: Vec<Receipt>) -> Vec<Receipt> {
+        if held.is_empty() {
+            return held;
         }
-        let held = std::mem::take(&mut left.held);
-        match self.store.schedule(&left.entries).await {
-            Ok(()) => left.done.extend(held.into_iter().map(|delivery| delivery.receipt)),
-            Err(error) => {
-                for delivery in held {
-                    self.give_back(delivery, &error).await;
-                }
-            }
-        }
+        let Err(error) = self.store.schedule(entries).await else { return held };
+        self.give_back(held, &error).await;
+        Vec::new()
     }
 
     async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
@@ -177,20 +173,9 @@ impl Claimer {
         let _ = self.outcomes.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
     }
 
-    pub(super) async fn forget(&self, receipts: Vec<Receipt>) {
-        if receipts.is_empty() {
-            return;
-        }
-        if let Err(error) = self.broker.ack(receipts).await {
-            tracing::debug!(code = error.code(), %error, "an acknowledgement was lost; the task is dropped again when it returns");
-        }
-    }
-
-    pub(super) async fn give_back(&self, delivery: Delivery, error: &StoreError) {
-        tracing::warn!(code = error.code(), %error, id = %delivery.message.id, "a held task goes back to its queue");
-        if let Err(error) = self.broker.release(vec![delivery.receipt]).await {
-            tracing::warn!(code = error.code(), %error, "it could not be given back; the broker will notice");
-        }
+    async fn give_back(&self, receipts: Vec<Receipt>, error: &StoreError) {
+        tracing::warn!(code = error.code(), %error, tasks = receipts.len(), "held tasks go back to their queues");
+        receipts::give_back(&*self.broker, receipts).await;
     }
 
     /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
@@ -205,8 +190,8 @@ impl Claimer {
             message: delivery.message.clone(),
         };
         match self.store.condemn(&[letter]).await {
-            Ok(()) => self.forget(vec![delivery.receipt]).await,
-            Err(error) => self.give_back(delivery, &error).await,
+            Ok(()) => receipts::acknowledge(&*self.broker, vec![delivery.receipt]).await,
+            Err(error) => self.give_back(vec![delivery.receipt], &error).await,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     outcome,
     pace::Pace,
     questions::{Doubt, UnderWay},
+    receipts,
     settle::{Ended, Outcomes},
     slots::Slots,
     stop::Phase,
@@ -192,11 +193,7 @@ impl Engine {
             return;
         }
         let broker = Arc::clone(&self.broker);
-        tokio::spawn(async move {
-            if let Err(error) = broker.release(receipts).await {
-                tracing::debug!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
-            }
-        });
+        tokio::spawn(async move { receipts::give_back(&*broker, receipts).await });
     }
 }
 

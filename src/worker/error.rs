@@ -1,6 +1,6 @@
 use std::io;
 
-use crate::{config::ConfigErrors, retry, servers::ConnectError};
+use crate::{config::ConfigErrors, retry, servers::ConnectError, task::BadPattern};
 
 /// Why a worker could not start, or had to leave.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +9,8 @@ pub enum WorkerError {
     Config(#[from] ConfigErrors),
     #[error(transparent)]
     Retry(#[from] retry::BadTable),
+    #[error("a handler's kind cannot be used: {0}")]
+    Pattern(#[from] BadPattern),
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error("a thread or a signal handler could not be set up: {0}")]
@@ -27,6 +29,7 @@ impl WorkerError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Config(_) | Self::Retry(_) => "CP-1001",
+            Self::Pattern(_) => "CP-1011",
             Self::Connect(error) => error.code(),
             Self::System(_) => "CP-1503",
             Self::NoLease | Self::LeaseLost => "CP-1504",

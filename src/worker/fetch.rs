@@ -5,7 +5,7 @@ use tokio::{
     time,
 };
 
-use super::{engine::Event, trouble::Trouble};
+use super::{engine::Event, receipts, trouble::Trouble};
 use crate::{
     broker::{Broker, BrokerError, Consumer, Delivery, Receipt},
     config::Pacing,
@@ -115,9 +115,7 @@ impl Fetcher {
         let surplus: Vec<Receipt> =
             batch.split_off(granted as usize).into_iter().map(|delivery| delivery.receipt).collect();
         // The rest is not to be lost with an error.
-        if let Err(error) = self.broker.release(surplus).await {
-            tracing::debug!(code = error.code(), %error, "tasks could not be given back yet");
-        }
+        receipts::give_back(&*self.broker, surplus).await;
         pause
     }
 }

@@ -2,20 +2,15 @@
 //! slip in a kind. They wait in the schedule set, each time longer, for a worker that has one, and expire by their own
 //! time to live. Costs no attempt, and no claim.
 
-use std::time::Duration;
-
-use rand::RngExt;
-
-use super::claim::Claimer;
+use super::{claim::Claimer, receipts};
 use crate::{
     broker::Delivery,
+    retry::Backoff,
     store::Scheduled,
     task::{Task, Timestamp},
 };
 
-/// The first wait, doubled each time, and the longest.
-const FIRST: Duration = Duration::from_millis(200);
-const LONGEST: Duration = Duration::from_secs(5);
+const BACKOFF: Backoff = Backoff::millis::<200, 5_000>().jitter(0.25);
 
 impl Claimer {
     /// Whether the task is for another worker. What has expired is not: any worker can bury it.
@@ -28,7 +23,7 @@ impl Claimer {
             return;
         }
         let mut entries = Vec::with_capacity(tasks.len());
-        let mut deliveries = Vec::with_capacity(tasks.len());
+        let mut receipts = Vec::with_capacity(tasks.len());
         for (task, delivery) in tasks {
             if self.vitals.unhandled(delivery.receipt.queue, &task.kind) {
                 let queue = delivery.receipt.queue;
@@ -39,54 +34,30 @@ impl Claimer {
             match entry(task, Timestamp::now()) {
                 Ok(entry) => {
                     entries.push(entry);
-                    deliveries.push(delivery);
+                    receipts.push(delivery.receipt);
                 }
                 Err(error) => self.condemn(delivery, &error.to_string()).await,
             }
         }
-        // Only with the entry in the set may the broker forget the message.
-        match self.store.schedule(&entries).await {
-            Ok(()) => self.forget(deliveries.into_iter().map(|delivery| delivery.receipt).collect()).await,
-            Err(error) => {
-                for delivery in deliveries {
-                    self.give_back(delivery, &error).await;
-                }
-            }
-        }
+        let held = self.hold(&entries, receipts).await;
+        receipts::acknowledge(&*self.broker, held).await;
     }
 }
 
 fn entry(mut task: Task, now: Timestamp) -> Result<Scheduled, crate::task::CodecError> {
-    let wait = wait(task.handed_on);
+    let wait = BACKOFF.wait(task.handed_on, &mut rand::rng());
     task.handed_on = task.handed_on.saturating_add(1);
     // It comes once more when it expires, to be buried.
     let at = (now + wait).min(task.expires_at);
     Ok(Scheduled { message: task.to_message()?, at })
 }
 
-/// With a spread, so that many do not come back in one wave.
-fn wait(before: u32) -> Duration {
-    let wait = FIRST.saturating_mul(1 << before.min(16)).min(LONGEST);
-    wait.mul_f64(rand::rng().random_range(0.75..1.0))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{broker::conformance::message, task::Priority};
-
-    #[test]
-    fn waits_grow_and_are_bounded() {
-        let bounds = |before| {
-            let nominal = (FIRST * 2u32.pow(before)).min(LONGEST);
-            (nominal.mul_f64(0.75), nominal)
-        };
-        for before in 0..8 {
-            let (least, most) = bounds(before);
-            assert!((least..=most).contains(&wait(before)), "{before}");
-        }
-        assert!((LONGEST.mul_f64(0.75)..=LONGEST).contains(&wait(u32::MAX)));
-    }
 
     #[test]
     fn the_same_task_comes_back_and_at_its_expiry_at_the_latest() {
@@ -94,7 +65,7 @@ mod tests {
         let now = Timestamp::now();
         let Scheduled { message, at } = entry(task.clone(), now).unwrap();
         assert_eq!(message.task().unwrap(), Task { handed_on: 1, ..task.clone() });
-        assert!(at > now && at <= now + FIRST);
+        assert!(at > now && at <= now + BACKOFF.ceiling(0));
         let expiring = Task { expires_at: now + Duration::from_millis(1), ..task };
         assert_eq!(entry(expiring, now).unwrap().at, now + Duration::from_millis(1));
     }

@@ -27,6 +27,7 @@ mod outcome;
 mod pace;
 mod parts;
 mod questions;
+mod receipts;
 mod reconcile;
 mod registry;
 mod run;

@@ -13,6 +13,7 @@ use super::{
     fetch::Fetcher,
     lease::LeaseKeeper,
     pace::Pace,
+    receipts,
     reconcile::reconcile,
     settle::{Outcomes, Settler},
     slots::Slots,
@@ -109,11 +110,7 @@ impl Parts {
                 late.extend(batch.into_iter().map(|delivery| delivery.receipt));
             }
         }
-        if !late.is_empty()
-            && let Err(error) = self.broker.release(late).await
-        {
-            tracing::warn!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
-        }
+        receipts::give_back(&*self.broker, late).await;
         // Outcomes wait for a store that is away, but not against somebody who wants this process gone at once.
         if !matches!(shutdown.now.run_until_cancelled(self.settler).await, Some(Ok(()))) {
             tracing::error!("not every outcome could be recorded; those tasks will run again");

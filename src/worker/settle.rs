@@ -1,17 +1,14 @@
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::{sync::mpsc, task::JoinSet, time};
 use tokio_util::task::TaskTracker;
 
-use super::{job::Job, questions::UnderWay};
+use super::{claim::BACKOFF, job::Job, questions::UnderWay, receipts};
 use crate::{
-    broker::{Broker, Receipt},
+    broker::Broker,
     retry,
     store::{DeadLetter, End, Settlement, Store},
     task::{CodecError, Outcome, Timestamp, WorkerId},
@@ -91,9 +88,6 @@ pub(super) struct Settler {
     pub store: Arc<dyn Store>,
 }
 
-/// Between two tries at a store that does not answer at most.
-const PATIENCE: Duration = Duration::from_millis(500);
-
 /// Outcomes in one call to the store at most, and calls under way at once.
 const BATCH: usize = 256;
 const CALLS: usize = 4;
@@ -143,11 +137,14 @@ impl Settler {
             }
         }
         // The next outcomes need not wait for these.
-        acks.spawn(async move { self.acknowledge(done, back).await });
+        acks.spawn(async move {
+            receipts::acknowledge(&*self.broker, done).await;
+            receipts::give_back(&*self.broker, back).await;
+        });
     }
 
     async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
-        let (mut wait, mut told) = (Duration::from_millis(50), false);
+        let (mut waits, mut told) = (BACKOFF.waits(), false);
         loop {
             match self.store.settle(self.worker, settlements).await {
                 Ok(accepted) => return accepted,
@@ -156,22 +153,7 @@ impl Settler {
                 }
                 Err(_) => {}
             }
-            time::sleep(wait).await;
-            wait = (wait * 2).min(PATIENCE);
-        }
-    }
-
-    async fn acknowledge(&self, done: Vec<Receipt>, back: Vec<Receipt>) {
-        // A lost acknowledgement costs nothing: the message comes again and its claim says what became of it.
-        if !done.is_empty()
-            && let Err(error) = self.broker.ack(done).await
-        {
-            tracing::debug!(code = error.code(), %error, "acknowledgements were lost");
-        }
-        if !back.is_empty()
-            && let Err(error) = self.broker.release(back).await
-        {
-            tracing::debug!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
+            time::sleep(waits.after_failure()).await;
         }
     }
 }

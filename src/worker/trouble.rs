@@ -2,16 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rand::RngExt;
 use tokio::time::Instant;
 
 use crate::{
     alert::{Alert, Event, raise},
     broker::BrokerError,
+    retry::Backoff,
     store::Store,
     task::Queue,
 };
 
+/// Work goes on within a second of the server's return.
+const SILENT: Backoff = Backoff::millis::<50, 500>();
+/// Waiting does not mend what a server refuses.
+const REFUSES: Backoff = Backoff::millis::<50, 5_000>();
 /// Without trouble for this long, it is over.
 const CALM: Duration = Duration::from_secs(30);
 /// How often it is told while it lasts.
@@ -32,8 +36,6 @@ impl Trouble {
         Self { queue, pool, store, failures: 0, last: None, told: None }
     }
 
-    /// Jittered, from 50 ms to half a second, so that work goes on within a second of the server's return; to 5 s at a server
-    /// that refuses.
     pub(super) async fn pause_after(&mut self, error: &BrokerError) -> Duration {
         let now = Instant::now();
         if self.last.is_none_or(|last| now - last > CALM) {
@@ -44,10 +46,9 @@ impl Trouble {
             self.told = Some(now);
             self.tell(error).await;
         }
-        self.failures = (self.failures + 1).min(8);
-        let longest = if error.is_retryable() { 500 } else { 5000 };
-        let most = (25u64 << self.failures).min(longest);
-        Duration::from_millis(rand::rng().random_range(most / 2..=most))
+        let backoff = if error.is_retryable() { SILENT } else { REFUSES };
+        self.failures = self.failures.saturating_add(1);
+        backoff.wait(self.failures - 1, &mut rand::rng())
     }
 
     async fn tell(&self, error: &BrokerError) {

@@ -24,7 +24,7 @@ use crate::{
 pub use exec::Exec;
 pub use http::Http;
 
-/// A kind, or a prefix of kinds ending in `*`, and what runs it.
+/// A kind, or a pattern of kinds, and what runs it.
 pub type Entry = (String, Arc<dyn Handler>);
 
 /// One for each kind that ships, in their order. Add a handler here, in its own file, and its kind to [`SHIPPED_KINDS`].
@@ -37,8 +37,8 @@ fn shipped() -> Vec<Entry> {
 pub fn from_config(config: &Config) -> Result<Vec<Entry>, BadHandler> {
     let mut entries = shipped();
     for spec in &config.handlers {
-        let handler = build(spec, config).map_err(|reason| BadHandler { kind: spec.kind.clone(), reason })?;
-        entries.push((spec.kind.clone(), handler));
+        let handler = build(spec, config).map_err(|reason| BadHandler { kind: spec.kind.to_string(), reason })?;
+        entries.push((spec.kind.to_string(), handler));
     }
     Ok(entries)
 }
@@ -86,7 +86,7 @@ mod tests {
     fn spec(exec: Option<Vec<&str>>, url: Option<&str>) -> HandlerSpec {
         let exec = exec.map(|command| testing::exec(&command));
         let http = url.map(testing::http);
-        HandlerSpec { kind: "email.*".into(), exec, http }
+        HandlerSpec { kind: "email.*".parse().unwrap(), exec, http }
     }
 
     fn fault(spec: HandlerSpec) -> String {

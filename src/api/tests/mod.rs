@@ -35,7 +35,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn start(config: Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).unwrap();
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer, broker, store, Arc::new(config)).with_health(Arc::clone(&health));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -13,13 +13,13 @@ use tokio::{
 
 use super::{
     BrokerError,
-    backoff::Backoff,
     connect::{fault, patient, unavailable},
     feed::{Ended, Feed},
     lines::{Line, Lines, Settle},
-    link::{Link, Session},
+    link::{BACKOFF, Link, Session},
     topology::{self, Spec},
 };
+use crate::retry::Waits;
 
 /// Consumes one queue on a channel of its own, and starts again after whatever ended that: a lost connection, a closed
 /// channel, a consumer that the server cancelled because its queue moved or was deleted.
@@ -34,7 +34,7 @@ pub(super) struct Intake {
     granted: u16,
     /// When the last delivery came, or the last look at whether some should have.
     quiet_since: Instant,
-    backoff: Backoff,
+    waits: Waits,
     /// After a failure or a deleted queue: no new try before this.
     pause: Option<Instant>,
 }
@@ -54,9 +54,9 @@ impl Intake {
     const TRIES: u32 = 4;
 
     pub(super) fn new(link: Link, lines: Arc<Lines>, spec: Spec) -> Self {
-        let (feed, backoff) = (Feed::default(), Backoff::default());
+        let (feed, waits) = (Feed::default(), BACKOFF.waits());
         let quiet_since = Instant::now();
-        Self { link, lines, spec, feed, starting: None, granted: 0, quiet_since, backoff, pause: None }
+        Self { link, lines, spec, feed, starting: None, granted: 0, quiet_since, waits, pause: None }
     }
 
     pub(super) fn lines(&self) -> &Lines {
@@ -148,10 +148,10 @@ impl Intake {
             }
             let Err(error) = self.started().await else { return Ok(()) };
             self.retire();
-            self.pause = Some(Instant::now() + self.backoff.next());
+            self.pause = Some(Instant::now() + self.waits.after_failure());
             self.link.doubt();
             // A server that has only begun to make the queue, for another process, even ends the connection.
-            if !error.is_retryable() || self.backoff.failures() > Self::TRIES {
+            if !error.is_retryable() || self.waits.failures() > Self::TRIES {
                 return Err(error);
             }
             tracing::debug!(queue = %self.spec.name, %error, "a consumer could not start yet");
@@ -165,7 +165,7 @@ impl Intake {
         self.starting = None;
         let (line, consumer) = started??;
         self.quiet_since = Instant::now();
-        self.backoff.reset();
+        self.waits.reset();
         self.feed.start(line, consumer);
         Ok(())
     }

@@ -16,10 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     BrokerError, NAME,
-    backoff::Backoff,
     connect::{Role, TIMEOUT, connect, fault, unavailable},
 };
-use crate::config::Rabbitmq;
+use crate::{config::Rabbitmq, retry::Backoff};
 
 /// One connection that is kept up: a task of its own connects again whenever it breaks.
 #[derive(Clone)]
@@ -106,11 +105,12 @@ fn reason(error: BrokerError) -> String {
     }
 }
 
-/// For one try to connect again: little at first, for a handshake that was cut off is answered by nobody and the next one may
-/// be; then more, for a server that has only just started may be slow.
-fn patience(tries: u32) -> Duration {
-    Duration::from_secs(1).saturating_mul(1 << tries.min(8)).min(TIMEOUT)
-}
+/// Before one more try. Short: recovery within ten seconds counts from the server's return.
+pub(super) const BACKOFF: Backoff = Backoff::millis::<100, 2_000>();
+
+/// For one try to connect again: little at first, for a handshake that was cut off is answered by nobody and the next one
+/// may be; then more, for a server that has only just started may be slow.
+const PATIENCE: Backoff = Backoff::millis::<1_000, 10_000>();
 
 struct Supervisor {
     settings: Rabbitmq,
@@ -157,11 +157,11 @@ impl Supervisor {
     }
 
     async fn reconnect(&self) -> (Arc<Session>, BoxStream<'static, Event>) {
-        let mut backoff = Backoff::default();
+        let mut waits = BACKOFF.waits();
         let mut told: Option<Instant> = None;
         loop {
-            tokio::time::sleep(backoff.next()).await;
-            match connect(&self.settings, &self.role, patience(backoff.failures())).await {
+            tokio::time::sleep(waits.after_failure()).await;
+            match connect(&self.settings, &self.role, PATIENCE.ceiling(waits.failures())).await {
                 Ok((connection, events)) => return (Session::new(connection), events),
                 Err(error) => {
                     if told.is_none_or(|told| told.elapsed() >= AGAIN) {

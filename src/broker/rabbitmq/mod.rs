@@ -5,7 +5,6 @@
 //! channel is delivered again by the server, and late acknowledgements of it are ignored. Never does: wait for a blocked
 //! server, acknowledge what it was not told to, or delete a queue.
 
-mod backoff;
 mod connect;
 mod consumer;
 mod feed;

@@ -17,8 +17,11 @@ use super::{
 use crate::{
     backend::redis::pulse::PULSE,
     broker::{BrokerError, Delivery},
+    retry::{Backoff, Waits},
     task::{Queue, WorkerId},
 };
+
+const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 
 pub(super) type Answer = Result<Vec<Delivery>, BrokerError>;
 
@@ -44,6 +47,7 @@ pub(super) struct Feed {
     doubts: watch::Receiver<()>,
     /// An answer may have got lost: what it held is on this worker's in-flight set.
     doubtful: bool,
+    waits: Waits,
     /// After trouble: how long to leave the server alone.
     pause: Option<Duration>,
 }
@@ -51,7 +55,7 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn new(shared: Arc<Shared>, worker: WorkerId, queue: Queue, asks: mpsc::Receiver<Ask>) -> Self {
         let doubts = shared.held.doubts();
-        Self { shared, worker, queue, asks, waiter: None, doubts, doubtful: false, pause: None }
+        Self { shared, worker, queue, asks, waiter: None, doubts, doubtful: false, waits: BACKOFF.waits(), pause: None }
     }
 
     pub(super) async fn run(mut self) {
@@ -85,7 +89,7 @@ impl Feed {
     async fn next(&mut self, want: usize) -> Answer {
         if let Some(pause) = self.pause {
             tokio::select! {
-                () = sleep(pause.mul_f64(rand::random_range(0.5..1.0))) => {}
+                () = sleep(pause) => {}
                 ask = self.asks.recv() => {
                     if let Some(ask) = ask {
                         self.obey(ask).await;
@@ -96,14 +100,11 @@ impl Feed {
         }
         let answer = self.seek(want).await;
         self.doubtful |= answer.is_err();
-        self.pause = answer.is_err().then(|| self.longer_pause());
+        self.pause = answer.is_err().then(|| self.waits.after_failure());
+        if answer.is_ok() {
+            self.waits.reset();
+        }
         answer
-    }
-
-    fn longer_pause(&self) -> Duration {
-        const FIRST: Duration = Duration::from_millis(50);
-        const LONGEST: Duration = Duration::from_millis(500);
-        self.pause.map_or(FIRST, |pause| (pause * 2).min(LONGEST))
     }
 
     async fn seek(&mut self, want: usize) -> Answer {

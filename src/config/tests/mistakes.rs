@@ -83,13 +83,13 @@ url = "http://user:hunter2@host"
     CP-1004 classes.P0.ttl = "abc" (pool.toml:12): "abc" is not a duration (expected number at 0): write 30s, 5m or 1h; the default is "5m"
     CP-1005 retry.netwrok (pool.toml:14): it lacks the key "first"; add retry.netwrok.first, or did you mean retry.network?
     CP-1005 rules[0] (pool.toml:17): it lacks the key "priority"; add rules[0].priority
+    CP-1004 rules[2].kinds[1] = "[x" (pool.toml:25): "[x" contains '[': a pattern has ASCII letters, digits and . _ - : / as kinds have, and * for any letters; write text in quotes, as `clawpool config schema` describes it
     CP-1004 rules[2].priority = "P9" (pool.toml:26): unknown priority "P9": use P0 to P6; write text in quotes, as `clawpool config schema` describes it
     CP-1004 worker.heartbeat = "2 parsecs" (pool.toml:7): "2 parsecs" is not a duration (unknown time unit "parsecs", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)): write 30s, 5m or 1h; the default is "500ms"
     CP-1004 worker.queues[1] = "hihg" (pool.toml:9): unknown variant `hihg`, expected one of `critical.p0`, `critical.p1`, `high`, `normal.p4`, `normal.p5`, `background`; did you mean "high"?
     CP-1012 redis.url = http://***@host (pool.toml:45): its scheme is not redis or rediss; write redis:// or rediss://user:password@host:port/…, special characters as %xx
     CP-1010 api.listen = 0.0.0.0:80 (pool.toml:42): an address beyond this machine needs tokens, or anybody could run tasks; add [[api.tokens]] with name, secret and scopes, or listen on 127.0.0.1
     CP-1006 pacing.per_second = 0 (pool.toml:39): it must be more than zero, or background tasks never start; write for example 100.0
-    CP-1011 rules[2].kinds[1] = "[x" (pool.toml:25): the pattern cannot be read (unclosed character class; missing ']'); write a kind ("email.send") or a pattern ("email.*")
     CP-1007 worker.reserved = 4 (pool.toml:6): it leaves no slot for anything but P0 and P1: worker.slots is 4; set worker.reserved to at most 3, or raise worker.slots
     CP-1006 pools[0].workers = 0 (pool.toml:33): it must be 1 or more; write a larger number
     CP-1007 pools[1].name = "main" (pool.toml:36): another pool has this name; give each its own

@@ -14,30 +14,17 @@ pub(super) fn check(handlers: &[HandlerSpec], report: &mut Report) {
         let key = Key::from("handlers").index(index);
         if !kinds.insert(&handler.kind) {
             let rule = "another handler runs this kind";
-            report.conflict(&[&key.name("kind")], format!("{:?}", handler.kind), rule, "keep one of them");
+            report.conflict(&[&key.name("kind")], format!("{:?}", handler.kind.as_str()), rule, "keep one of them");
         }
-        kind(&key.name("kind"), &handler.kind, report);
         match (&handler.exec, &handler.http) {
             (Some(command), None) => exec(&key.name("exec"), command, report),
             (None, Some(service)) => http(&key.name("http"), service, report),
             (both, _) => {
                 let rule = if both.is_some() { "it has both exec and http" } else { "it has neither exec nor http" };
-                report.conflict(&[&key], format!("{:?}", handler.kind), rule, "give it exactly one of them");
+                report.conflict(&[&key], format!("{:?}", handler.kind.as_str()), rule, "give it exactly one of them");
             }
         }
     }
-}
-
-/// An exact kind, or a prefix and a star. Answers whether it is one.
-pub(super) fn kind(key: &Key, kind: &str, report: &mut Report) -> bool {
-    let prefix = kind.strip_suffix('*').unwrap_or(kind);
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
-    let good = !kind.is_empty() && prefix.chars().all(allowed);
-    if !good {
-        let rule = "a handler runs one kind or a prefix ending in *, of ASCII letters, digits and . _ - : /";
-        report.judge("CP-1011", &[key], format!("{kind:?}"), rule, "write for example \"email.send\" or \"email.*\"");
-    }
-    good
 }
 
 fn exec(key: &Key, exec: &Exec, report: &mut Report) {

@@ -1,5 +1,5 @@
-use super::{Config, Key, Report, at_least_one, autoscale, handlers, limits, restart, worker};
-use crate::config::{Pool, PoolDriver, SHIPPED_KINDS, kinds, nearest};
+use super::{Config, Key, Report, at_least_one, autoscale, limits, restart, worker};
+use crate::config::{Pool, PoolDriver, SHIPPED_KINDS, nearest};
 
 pub(super) fn check(config: &Config, report: &mut Report) {
     for (index, pool) in config.pools.iter().enumerate() {
@@ -76,17 +76,14 @@ fn slots(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
 /// Each can be run, as far as this configuration knows: a program of one's own has handlers of its own.
 fn kinds(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
     for (index, kind) in pool.kinds.iter().enumerate() {
-        let (key, shown) = (key.index(index), format!("{kind:?}"));
+        let (key, shown) = (key.index(index), format!("{:?}", kind.as_str()));
         if pool.kinds[..index].contains(kind) {
             report.refuse(&key, shown, "the kind is named twice", "name it once");
             continue;
         }
-        if !handlers::kind(&key, kind, report) || !pool.command.is_empty() {
-            continue;
-        }
-        let known = || config.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED_KINDS);
-        if !known().any(|known| kinds::meet(known, kind)) {
-            let fix = match nearest(kind, known()) {
+        if pool.command.is_empty() && !config.has_handler(kind) {
+            let known = config.handlers.iter().map(|handler| handler.kind.as_str()).chain(SHIPPED_KINDS);
+            let fix = match nearest(kind.as_str(), known) {
                 Some(close) => format!("did you mean {close:?}? Else add it to [[handlers]]"),
                 None => "add it to [[handlers]], or name a kind that stands there".to_owned(),
             };

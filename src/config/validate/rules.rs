@@ -1,4 +1,3 @@
-use globset::Glob;
 use serde_json::Value;
 
 use super::{Key, Report};
@@ -19,15 +18,6 @@ pub(super) fn check(rules: &[Rule], report: &mut Report) {
 }
 
 fn conditions(key: &Key, rule: &Rule, report: &mut Report) {
-    for (index, kind) in rule.kinds.iter().enumerate() {
-        let problem = match Glob::new(kind) {
-            Err(error) => format!("the pattern cannot be read ({})", error.kind()),
-            Ok(_) if kind.is_empty() => "an empty pattern matches nothing".to_owned(),
-            Ok(_) => continue,
-        };
-        let fix = "write a kind (\"email.send\") or a pattern (\"email.*\")";
-        report.judge("CP-1011", &[&key.name("kinds").index(index)], format!("{kind:?}"), problem, fix);
-    }
     if rule.due_within.is_some_and(|span| span.is_zero()) {
         report.refuse(&key.name("due_within"), "0s", "no deadline is nearer than now", "write for example \"1m\"");
     }

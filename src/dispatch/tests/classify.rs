@@ -1,5 +1,12 @@
 use super::*;
-use crate::{config::FieldTest, task::Tier};
+use crate::{
+    config::FieldTest,
+    task::{KindPattern, Tier},
+};
+
+fn kind(text: &str) -> KindPattern {
+    text.parse().unwrap()
+}
 
 #[test]
 fn the_shipped_table_knows_every_task_type() {
@@ -15,11 +22,11 @@ fn the_shipped_table_knows_every_task_type() {
 fn all_conditions_of_a_rule_must_hold_and_the_first_rule_wins() {
     let field = FieldTest { path: "user.plan".into(), equals: "gold".into() };
     let config = config(vec![
-        Rule { kinds: vec!["a.*".into()], tenants: vec!["acme".into()], ..rule(Priority::P0) },
-        Rule { kinds: vec!["{a,b}.?".into()], tiers: vec![Tier::Premium], ..rule(Priority::P1) },
+        Rule { kinds: vec![kind("a.*")], tenants: vec!["acme".into()], ..rule(Priority::P0) },
+        Rule { kinds: vec![kind("a.*"), kind("b.*")], tiers: vec![Tier::Premium], ..rule(Priority::P1) },
         Rule { field: Some(field), ..rule(Priority::P2) },
         Rule { due_within: Some(seconds(60)), ..rule(Priority::P3) },
-        Rule { kinds: vec!["a.x".into()], ..rule(Priority::P5) },
+        Rule { kinds: vec![kind("a.x")], ..rule(Priority::P5) },
     ]);
     let gold = Payload::encode(&serde_json::json!({"user": {"plan": "gold"}})).unwrap();
     let cases = [

@@ -30,7 +30,7 @@ impl Site {
     async fn open(config: Config) -> Self {
         let pool = Pool::open(config).await;
         let (mut rabbit, proxy) = Rabbit::behind_proxy(pool.config.clone()).await;
-        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), Arc::clone(&pool.store)).unwrap();
+        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), Arc::clone(&pool.store));
         rabbit.config.rabbitmq.url = crate::broker::rabbitmq::tests::server().into();
         let site = Self { producer, proxy, worker: Arc::new(rabbit.open().await), pool };
         // The queue is declared, and the dispatcher has room on it for a while.
@@ -156,7 +156,7 @@ async fn what_began_before_its_confirm_came_is_accepted(config: Config) {
 async fn what_another_dispatcher_accepted_is_not_withdrawn(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
-        let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store)).unwrap();
+        let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store));
         let task = NewTask { id: Some(TaskId::new()), ..email() };
         site.proxy.set(Weather::Unanswered);
         let second = async {
@@ -182,7 +182,7 @@ async fn what_a_dispatcher_that_died_had_published_runs_once(config: Config) {
             answer = site.enqueue(task.clone()) => panic!("{answer:?}"),
             () = site.waiting(1) => {}
         }
-        let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store)).unwrap();
+        let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store));
         let again = other.enqueue(vec![task.clone()], NO_RIGHTS).await.remove(0).unwrap();
         assert!(again.duplicate);
         assert_eq!(site.run(2).await, [task.id.unwrap()]);

@@ -22,7 +22,7 @@ pub(crate) fn task(kind: &str) -> NewTask {
 }
 
 fn admit(task: NewTask) -> Result<Admission, Rejection> {
-    Door::new(&Config::default()).unwrap().admit(task, &Rights::default(), NOW)
+    Door::new(&Config::default()).admit(task, &Rights::default(), NOW)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -38,5 +38,5 @@ pub(crate) fn rule(priority: Priority) -> Rule {
 }
 
 fn explain(config: &Config, task: &NewTask) -> Explanation {
-    Door::new(config).unwrap().explain(task, &ALL, NOW).unwrap()
+    Door::new(config).explain(task, &ALL, NOW).unwrap()
 }

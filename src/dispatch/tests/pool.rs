@@ -29,7 +29,7 @@ impl Pool {
         config.embedded.data = folder.path().to_owned();
         let broker = broker::open(&config).await.unwrap();
         let store = store::open(&config).await.unwrap();
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store)).unwrap();
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
         Self { config, broker, store, producer, _folder: folder }
     }
 
@@ -63,7 +63,7 @@ impl Pool {
     }
 
     pub(crate) async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
-        let door = Door::new(&self.config).unwrap();
+        let door = Door::new(&self.config);
         let admission = door.admit(task, rights, Timestamp::now()).unwrap();
         self.store.admit(std::slice::from_ref(&admission)).await.unwrap();
         admission.message.id
@@ -72,7 +72,7 @@ impl Pool {
     /// The same pool behind a broker that refuses every message.
     pub(crate) fn refusing(&self, error: BrokerError) -> Producer {
         let broker = Arc::new(Refusing { broker: Arc::clone(&self.broker), error });
-        Producer::new(&self.config, broker, Arc::clone(&self.store)).unwrap()
+        Producer::new(&self.config, broker, Arc::clone(&self.store))
     }
 }
 

@@ -1,7 +1,5 @@
 //! One subscription to the store's news, on a connection of its own that gives a sign of life once a second.
 
-use std::time::Duration;
-
 use redis::{Msg, PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection, cmd};
 use tokio::{
     sync::{mpsc, watch},
@@ -12,6 +10,7 @@ use crate::backend::redis::{
     link::Link,
     pulse::{PULSE, Wire},
 };
+use crate::retry::Backoff;
 
 pub(super) struct Subscription {
     connection: MultiplexedConnection,
@@ -23,14 +22,13 @@ pub(super) struct Subscription {
 impl Subscription {
     /// Tries until it has one.
     pub(super) async fn persist(link: &Link) -> Self {
-        let mut pause = Duration::from_millis(50);
+        let mut waits = Backoff::millis::<50, 1_000>().waits();
         loop {
             match Self::open(link).await {
                 Ok(subscription) => return subscription,
                 Err(error) => tracing::debug!(%error, "no subscription at Redis yet"),
             }
-            sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-            pause = (pause * 2).min(PULSE);
+            sleep(waits.after_failure()).await;
         }
     }
 

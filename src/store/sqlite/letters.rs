@@ -6,7 +6,7 @@ use super::records;
 use crate::{
     backend::sqlite::{MESSAGE, Sifted, message, readable, sift},
     store::{DeadFilter, DeadLetter, Page},
-    task::{TaskId, Timestamp},
+    task::{KindPattern, TaskId, Timestamp},
 };
 
 pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
@@ -50,11 +50,9 @@ pub(super) fn list(
     let query = "WHERE (:at IS NULL OR (died_at, id) < (:at, :id))
                  AND (:reason IS NULL OR reason = :reason) AND (:priority IS NULL OR priority = :priority)
                  AND (:tenant IS NULL OR tenant = :tenant)
-                 AND (:kind IS NULL OR kind = :kind)
-                 AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
+                 AND (:kind IS NULL OR kind GLOB :kind)
                  AND died_at >= :since AND died_at < :until
                  ORDER BY died_at DESC, id DESC LIMIT :limit";
-    let (kind, prefix) = records::pattern(filter.kind.as_deref());
     let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, *, rowid AS place FROM dead {query}"))?;
     let rows = query.query_map(
         named_params! {
@@ -63,8 +61,7 @@ pub(super) fn list(
             ":reason": filter.reason,
             ":priority": filter.priority,
             ":tenant": filter.tenant,
-            ":kind": kind,
-            ":prefix": prefix,
+            ":kind": filter.kind.as_ref().map(KindPattern::as_str),
             ":since": filter.since.unwrap_or_default(),
             ":until": filter.until.unwrap_or(Timestamp::from_millis(u64::MAX)),
             ":limit": limit.saturating_add(1),

@@ -8,7 +8,7 @@ use super::withdrawal::KNOWN;
 use crate::{
     backend::sqlite::{Sifted, readable, sift},
     store::{Outline, Page, Record, RecordFilter, StoreError},
-    task::{State, TaskId, Timestamp},
+    task::{KindPattern, State, TaskId, Timestamp},
 };
 
 // What a dead worker ran waits for another one, as far as anybody can see (`orphan`). The record is at the generation of
@@ -40,10 +40,9 @@ pub(super) fn list(
         "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
          AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority = :priority)
          AND (:tenant IS NULL OR tenant = :tenant)
-         AND (:kind IS NULL OR kind = :kind) AND (:prefix IS NULL OR substr(kind, 1, length(:prefix)) = :prefix)
+         AND (:kind IS NULL OR kind GLOB :kind)
          ORDER BY id LIMIT :limit"
     );
-    let (kind, prefix) = pattern(filter.kind.as_deref());
     let mut query = sql.prepare_cached(&query)?;
     let rows = query.query_map(
         named_params! {
@@ -52,8 +51,8 @@ pub(super) fn list(
             ":state": filter.state,
             ":priority": filter.priority,
             ":tenant": filter.tenant,
-            ":kind": kind,
-            ":prefix": prefix,
+            // Its one special sign is the star, which GLOB reads alike.
+            ":kind": filter.kind.as_ref().map(KindPattern::as_str),
             ":limit": limit.saturating_add(1),
         },
         |row| readable(row, "id", record),
@@ -84,15 +83,6 @@ fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {
         token: row.get("token")?,
         scheduled: row.get("scheduled")?,
     })
-}
-
-/// A kind to equal, or a prefix of kinds to match.
-pub(super) fn pattern(kind: Option<&str>) -> (Option<&str>, Option<&str>) {
-    match kind.map(|kind| (kind, kind.strip_suffix('*'))) {
-        Some((_, Some(prefix))) => (None, Some(prefix)),
-        Some((kind, None)) => (Some(kind), None),
-        None => (None, None),
-    }
 }
 
 /// A page of `limit`, made of one row more than that when there is another page.

@@ -1,0 +1,25 @@
+//! How this worker lets go of messages: acknowledged, or back on their queues.
+//!
+//! Guarantees: none is lost when the broker does not answer. An acknowledgement that got lost lets the message come
+//! again, and its claim says what became of the task; what could not be given back the broker finds by itself, at the
+//! latest when it compares what this worker holds. Never does: try again, or keep anybody waiting for more than one call.
+
+use crate::broker::{Broker, Receipt};
+
+pub(super) async fn acknowledge(broker: &dyn Broker, receipts: Vec<Receipt>) {
+    if receipts.is_empty() {
+        return;
+    }
+    if let Err(error) = broker.ack(receipts).await {
+        tracing::debug!(code = error.code(), %error, "acknowledgements were lost; the messages are dropped when they return");
+    }
+}
+
+pub(super) async fn give_back(broker: &dyn Broker, receipts: Vec<Receipt>) {
+    if receipts.is_empty() {
+        return;
+    }
+    if let Err(error) = broker.release(receipts).await {
+        tracing::debug!(code = error.code(), %error, "tasks could not be given back; the broker will notice");
+    }
+}
