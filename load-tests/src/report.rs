@@ -73,7 +73,7 @@ impl Report {
         let file = |kind: &str| folder.join(format!("{}.{kind}", self.scenario));
         std::fs::write(file("md"), self.markdown())?;
         std::fs::write(file("json"), serde_json::to_string_pretty(self)? + "\n")?;
-        std::fs::write(file("svg"), plot::bars(&self.scenario, &self.measured.figures))?;
+        std::fs::write(file("svg"), plot::bars(&self.scenario, &self.measured.figures)?)?;
         Ok(())
     }
 }

@@ -83,7 +83,8 @@ impl Config {
         for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.is_shipped()) {
             for kind in rule.kinds.iter().filter(|kind| !self.has_handler(kind)) {
                 let text = format!(
-                    "no handler of this configuration runs {:?}: its tasks wait for a worker program of your own that does",
+                    "no handler of this configuration runs {:?}: its tasks wait for a worker program of your own that \
+                     does",
                     kind.as_str()
                 );
                 all.push(Advice { key: format!("rules[{index}].kinds"), text });

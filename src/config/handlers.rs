@@ -13,8 +13,7 @@ pub const SHIPPED_KINDS: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandlerSpec {
-    /// The kind it runs, or a pattern (`email.*`); a kind wins over a pattern, a pattern with more letters over one with
-    /// fewer.
+    /// The kind it runs, or a pattern (`email.*`). A kind wins over a pattern, and a pattern over one with fewer letters.
     pub kind: KindPattern,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Exec>,

@@ -87,7 +87,7 @@ pub enum BadPattern {
     #[error("an empty pattern matches no kind: write a kind (\"email.send\") or a pattern (\"email.*\")")]
     Empty,
     #[error(
-        "{text:?} contains {letter:?}: a pattern has ASCII letters, digits and . _ - : / as kinds have, and * for any letters"
+        "{text:?} contains {letter:?}: a pattern has what kinds have, ASCII letters, digits and . _ - : /, and stars"
     )]
     Letter { text: String, letter: char },
 }

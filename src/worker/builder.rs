@@ -35,8 +35,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// Runs tasks of `kind`, or of every kind that it matches as a [`KindPattern`](crate::task::KindPattern), with an async function of the context
-    /// and the payload.
+    /// Runs tasks of `kind`, or of every kind that it matches as a [`KindPattern`](crate::task::KindPattern), with an
+    /// async function of the context and the payload.
     #[must_use]
     pub fn handler<F, Fut, T, R>(self, kind: impl Into<String>, function: F) -> Self
     where

@@ -1,8 +1,8 @@
 //! How this worker lets go of messages: acknowledged, or back on their queues.
 //!
 //! Guarantees: none is lost when the broker does not answer. An acknowledgement that got lost lets the message come
-//! again, and its claim says what became of the task; what could not be given back the broker finds by itself, at the
-//! latest when it compares what this worker holds. Never does: try again, or keep anybody waiting for more than one call.
+//! again, and its claim says what became of the task; what could not be given back is found when the broker's count
+//! of what this worker holds is compared. Never does: try again.
 
 use crate::broker::{Broker, Receipt};
 
@@ -11,7 +11,8 @@ pub(super) async fn acknowledge(broker: &dyn Broker, receipts: Vec<Receipt>) {
         return;
     }
     if let Err(error) = broker.ack(receipts).await {
-        tracing::debug!(code = error.code(), %error, "acknowledgements were lost; the messages are dropped when they return");
+        let code = error.code();
+        tracing::debug!(code, %error, "acknowledgements were lost; the messages are dropped when they return");
     }
 }
 

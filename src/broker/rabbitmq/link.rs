@@ -108,8 +108,8 @@ fn reason(error: BrokerError) -> String {
 /// Before one more try. Short: recovery within ten seconds counts from the server's return.
 pub(super) const BACKOFF: Backoff = Backoff::millis::<100, 2_000>();
 
-/// For one try to connect again: little at first, for a handshake that was cut off is answered by nobody and the next one
-/// may be; then more, for a server that has only just started may be slow.
+/// For one try to connect again: little at first, for a handshake that was cut off is answered by nobody and the next
+/// one may be; then more, for a server that has only just started may be slow.
 const PATIENCE: Backoff = Backoff::millis::<1_000, 10_000>();
 
 struct Supervisor {

@@ -83,7 +83,7 @@ url = "http://user:hunter2@host"
     CP-1004 classes.P0.ttl = "abc" (pool.toml:12): "abc" is not a duration (expected number at 0): write 30s, 5m or 1h; the default is "5m"
     CP-1005 retry.netwrok (pool.toml:14): it lacks the key "first"; add retry.netwrok.first, or did you mean retry.network?
     CP-1005 rules[0] (pool.toml:17): it lacks the key "priority"; add rules[0].priority
-    CP-1004 rules[2].kinds[1] = "[x" (pool.toml:25): "[x" contains '[': a pattern has ASCII letters, digits and . _ - : / as kinds have, and * for any letters; write text in quotes, as `clawpool config schema` describes it
+    CP-1004 rules[2].kinds[1] = "[x" (pool.toml:25): "[x" contains '[': a pattern has what kinds have, ASCII letters, digits and . _ - : /, and stars; write text in quotes, as `clawpool config schema` describes it
     CP-1004 rules[2].priority = "P9" (pool.toml:26): unknown priority "P9": use P0 to P6; write text in quotes, as `clawpool config schema` describes it
     CP-1004 worker.heartbeat = "2 parsecs" (pool.toml:7): "2 parsecs" is not a duration (unknown time unit "parsecs", supported units: ns, us/µs, ms, sec, min, hours, days, weeks, months, years (and few variations)): write 30s, 5m or 1h; the default is "500ms"
     CP-1004 worker.queues[1] = "hihg" (pool.toml:9): unknown variant `hihg`, expected one of `critical.p0`, `critical.p1`, `high`, `normal.p4`, `normal.p5`, `background`; did you mean "high"?
