@@ -75,7 +75,7 @@ impl WorkerStore for Office {
         Ok(true)
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(&self, worker: WorkerId, _: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
         self.done.send(("bury", worker)).unwrap();
         Ok(self.claimed.lock().unwrap().clone())
     }
