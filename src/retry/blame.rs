@@ -155,7 +155,7 @@ pub fn hold(suspicion: Suspicion, due: Timestamp, now: Timestamp, there: &[Suspe
 
 /// One sentence for each task of a dead worker, of which nobody knows more than when it started.
 fn search(group: &[Member]) -> Vec<Sentence> {
-    let Some(inquest) = Inquest::of(group, STEP) else {
+    let Some(inquest) = Inquest::of(group) else {
         let share = WHOLE / group.len().max(1) as u32;
         let alike = |member: &Member| member.sentence(member.suspicion, share, Duration::ZERO);
         return group.iter().map(alike).collect();
@@ -181,19 +181,17 @@ struct Inquest {
 }
 
 impl Inquest {
-    /// `least`: how far apart they start at least.
-    fn of(group: &[Member], least: Duration) -> Option<Self> {
+    fn of(group: &[Member]) -> Option<Self> {
         let known = || group.iter().filter(|member| member.is_known());
         let most = known().map(|member| member.suspicion.crashes).max()?;
         let young = known().any(Member::is_young);
         let blamed: Vec<&Member> = known().filter(|member| member.may_have(young, most)).collect();
         let doubt = blamed.iter().map(|member| member.suspicion.doubt).max().unwrap_or_default();
         let doubted = |member: &&Member| !young || member.suspicion.doubt + 1 >= doubt;
-        let mut suspects: Vec<&Member> = blamed.iter().copied().filter(doubted).collect();
-        suspects.sort_by_cached_key(|member| member.draw());
+        let suspects: Vec<&Member> = blamed.iter().copied().filter(doubted).collect();
         let took = suspects.iter().map(|member| member.age).min().unwrap_or_default();
         let before = suspects.iter().map(|member| member.suspicion.probation / 2).max().unwrap_or_default();
-        let apart = STEP * u32::from(steps((took * 2).max(least)).max(before));
+        let apart = STEP * u32::from(steps(took * 2).max(before));
         let within = (BUDGET.as_millis() / apart.as_millis()) as usize;
         let least = if most >= QUICK { BATCHES } else { 1 };
         Some(Self {
@@ -201,10 +199,15 @@ impl Inquest {
             known: known().count() as u32,
             new: (group.len() - known().count()) as u32,
             batches: within.max(least).min(suspects.len()),
-            ranks: suspects.iter().enumerate().map(|(rank, member)| (member.id, rank)).collect(),
+            ranks: Self::ranks(suspects),
             apart,
             most,
         })
+    }
+
+    fn ranks(mut suspects: Vec<&Member>) -> HashMap<TaskId, usize> {
+        suspects.sort_by_cached_key(|member| member.draw());
+        suspects.iter().enumerate().map(|(rank, member)| (member.id, rank)).collect()
     }
 
     fn sentence(&self, member: &Member) -> Sentence {

@@ -16,7 +16,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::job::Job;
-use crate::{retry::WATCHED, supervise::polling_folder};
+use crate::{retry::WATCHED, supervise::polling_folder, task::TaskId};
 
 /// One attempt of a task that a worker died with before.
 pub(super) struct Watch {
@@ -29,11 +29,11 @@ pub(super) struct Watch {
 
 impl Watch {
     pub fn of(job: &Job) -> Option<Self> {
-        if job.crashes == 0 { None } else { polling_folder().map(|folder| Self::new(folder, job)) }
+        if job.crashes == 0 { None } else { polling_folder().map(|folder| Self::new(folder, job.task.id)) }
     }
 
-    fn new(folder: &Path, job: &Job) -> Self {
-        let mark = Some(folder.join(job.task.id.to_string()));
+    fn new(folder: &Path, task: TaskId) -> Self {
+        let mark = Some(folder.join(task.to_string()));
         Self { mark, since: Instant::now(), polled: Duration::ZERO }
     }
 
@@ -72,4 +72,46 @@ pub(super) async fn watched<F: Future>(watch: Option<Watch>, future: F) -> F::Ou
         Some(watch) => watch.poll(|| future.as_mut().poll(context)),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_mark_lies_there_while_its_task_is_polled() {
+        let folder = tempfile::tempdir().unwrap();
+        let (task, path) = (TaskId::new(), folder.path());
+        let there = || fs::read_dir(path).unwrap().map(|mark| mark.unwrap().path()).collect::<Vec<_>>();
+        let first = async {
+            let before = there();
+            tokio::task::yield_now().await;
+            [before, there()]
+        };
+        let looks = watched(Some(Watch::new(path, task)), first).await;
+        let mark = path.join(task.to_string());
+        assert_eq!(looks, [[mark.clone()], [mark]]);
+        assert!(there().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_polled_most_of_the_time_leaves_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(folder.path(), TaskId::new());
+        watch.polled = 2 * WATCHED;
+        assert_eq!(watch.poll(|| fs::read_dir(folder.path()).unwrap().count()), 0);
+        watch.since = Instant::now().checked_sub(20 * WATCHED).unwrap();
+        assert_eq!(watch.poll(|| fs::read_dir(folder.path()).unwrap().count()), 1, "it waited ever since");
+    }
+
+    #[tokio::test]
+    async fn a_mark_that_cannot_be_left_costs_the_task_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let watch = Watch::new(&folder.path().join("gone"), TaskId::new());
+        let run = async {
+            tokio::task::yield_now().await;
+            7
+        };
+        assert_eq!(watched(Some(watch), run).await, 7);
+    }
 }
