@@ -22,6 +22,21 @@ pub const fn signal(_: ExitStatus) -> Option<i32> {
     None
 }
 
+/// Whether a process ended by what it did itself. A kill from outside, its own ways to stop and a panic of its main thread
+/// are no task's doing.
+pub fn is_own_doing(code: Option<i32>, signal: Option<i32>) -> bool {
+    // A shell that ran the program says its signal so.
+    let signal = signal.or_else(|| code.filter(|code| (129..=159).contains(code)).map(|code| code - 128));
+    match (signal, code.map(i32::cast_unsigned)) {
+        (Some(signal), _) => !matches!(signal, 1 | 2 | 3 | 9 | 15),
+        // Windows: the window was closed; a library is missing at the start.
+        (None, Some(0xC000_013A | 0xC000_0135 | 0xC000_0139 | 0xC000_0142)) => false,
+        (None, Some(0xC000_0000..=0xCFFF_FFFF)) => true,
+        (None, Some(0..=2 | 69 | 75 | 78 | 101 | 126 | 127)) => false,
+        (None, code) => code.is_some_and(|code| code <= 0xFF),
+    }
+}
+
 /// Windows ends a process that faults with the fault's own number, which is negative as an exit code.
 fn exit_code(code: i32) -> String {
     let number = code.cast_unsigned();
@@ -72,6 +87,40 @@ mod tests {
         assert_eq!(exit_code(0xC000_0005_u32.cast_signed()), "exit code 0xC0000005 (access violation)");
         assert_eq!(exit_code(0xC000_0006_u32.cast_signed()), "exit code 0xC0000006");
         assert_eq!((exit_code(3), exit_code(-1)), ("exit code 3".into(), "exit code -1".into()));
+    }
+
+    #[test]
+    fn faults_aborts_and_codes_are_its_own_doing_and_kills_are_not() {
+        let windows = |code: u32| (Some(code.cast_signed()), None);
+        for (code, signal) in [
+            (None, Some(6)),
+            (None, Some(11)),
+            (None, Some(4)),
+            (Some(134), None),
+            (Some(3), None),
+            windows(0xC000_0005),
+            windows(0xC000_00FD),
+            windows(0xC000_0409),
+        ] {
+            assert!(is_own_doing(code, signal), "{code:?} {signal:?}");
+        }
+        for (code, signal) in [
+            (None, Some(9)),
+            (None, Some(15)),
+            (None, Some(2)),
+            (None, Some(1)),
+            (Some(137), None),
+            (Some(0), None),
+            (Some(1), None),
+            (Some(78), None),
+            (Some(101), None),
+            (None, None),
+            // Ctrl-C; as Stop-Process ends one.
+            windows(0xC000_013A),
+            windows(u32::MAX),
+        ] {
+            assert!(!is_own_doing(code, signal), "{code:?} {signal:?}");
+        }
     }
 
     #[cfg(unix)]

@@ -10,6 +10,10 @@
 //! and the rest after them: all of it within [`BUDGET`]. The batches become smaller with each death. A task that is alone
 //! in doubt begins in a worker that runs no other one that died before, so that a death is its own. Where a task kills long
 //! after its start, the batches wait for longer, once [`QUICK`] deaths have been seen.
+//!
+//! Nothing has to be searched for where it was seen whose future was being polled as the worker died: see [`polled`].
+
+mod polled;
 
 use std::{
     collections::HashMap,
@@ -17,6 +21,8 @@ use std::{
     time::Duration,
 };
 
+use self::polled::Polled;
+pub use self::polled::{WATCHED, judge};
 use crate::task::{TaskId, Timestamp};
 
 /// Everybody has been started again by then, in the usual case.
@@ -53,6 +59,7 @@ pub struct Suspicion {
     doubt: u8,
     /// Steps after its start in which it is the first one to be suspected.
     probation: u8,
+    polled: Polled,
 }
 
 /// A task that a dead worker ran, and for how long.
@@ -110,15 +117,18 @@ impl Suspicion {
         if matters { probation } else { Duration::ZERO }
     }
 
-    /// One number for a store, beside the crashes: eight bits that mean nothing, eight of probation, four of doubt, the
+    /// One number for a store, beside the crashes: eight bits of what was seen, eight of probation, four of doubt, the
     /// rest blame.
     pub fn packed(self) -> u32 {
-        u32::from(self.probation) << 8 | u32::from(self.doubt.min(ALONE)) << 16 | self.blame.min(0xfff) << 20
+        u32::from(self.polled.packed())
+            | u32::from(self.probation) << 8
+            | u32::from(self.doubt.min(ALONE)) << 16
+            | self.blame.min(0xfff) << 20
     }
 
     pub const fn unpacked(crashes: u32, number: u32) -> Self {
         let (probation, doubt) = ((number >> 8) as u8, (number >> 16) as u8 & ALONE);
-        Self { crashes, blame: number >> 20, doubt, probation }
+        Self { crashes, blame: number >> 20, doubt, probation, polled: Polled::unpacked(number as u8) }
     }
 }
 
@@ -143,8 +153,8 @@ pub fn hold(suspicion: Suspicion, due: Timestamp, now: Timestamp, there: &[Suspe
     there.iter().filter(meets).map(wait).max().filter(|wait| !wait.is_zero())
 }
 
-/// One sentence for each task that a dead worker ran.
-pub fn judge(group: &[Member]) -> Vec<Sentence> {
+/// One sentence for each task of a dead worker, of which nobody knows more than when it started.
+fn search(group: &[Member]) -> Vec<Sentence> {
     let Some(inquest) = Inquest::of(group) else {
         let share = WHOLE / group.len().max(1) as u32;
         let alike = |member: &Member| member.sentence(member.suspicion, share, Duration::ZERO);
@@ -178,8 +188,7 @@ impl Inquest {
         let blamed: Vec<&Member> = known().filter(|member| member.may_have(young, most)).collect();
         let doubt = blamed.iter().map(|member| member.suspicion.doubt).max().unwrap_or_default();
         let doubted = |member: &&Member| !young || member.suspicion.doubt + 1 >= doubt;
-        let mut suspects: Vec<&Member> = blamed.iter().copied().filter(doubted).collect();
-        suspects.sort_by_cached_key(|member| member.draw());
+        let suspects: Vec<&Member> = blamed.iter().copied().filter(doubted).collect();
         let took = suspects.iter().map(|member| member.age).min().unwrap_or_default();
         let before = suspects.iter().map(|member| member.suspicion.probation / 2).max().unwrap_or_default();
         let apart = STEP * u32::from(steps(took * 2).max(before));
@@ -190,10 +199,15 @@ impl Inquest {
             known: known().count() as u32,
             new: (group.len() - known().count()) as u32,
             batches: within.max(least).min(suspects.len()),
-            ranks: suspects.iter().enumerate().map(|(rank, member)| (member.id, rank)).collect(),
+            ranks: Self::ranks(suspects),
             apart,
             most,
         })
+    }
+
+    fn ranks(mut suspects: Vec<&Member>) -> HashMap<TaskId, usize> {
+        suspects.sort_by_cached_key(|member| member.draw());
+        suspects.iter().enumerate().map(|(rank, member)| (member.id, rank)).collect()
     }
 
     fn sentence(&self, member: &Member) -> Sentence {

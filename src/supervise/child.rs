@@ -14,13 +14,14 @@ use super::{
     Pool,
     beats::{Look, Pulse},
     place::Orders,
+    polling::Polling,
     recycle::Reason,
     tail::Tail,
 };
 use crate::{
-    process::{POOL_ENV, Shutdown, Standstill, Tree, WORKER_ENV, describe},
+    process::{POLLING_ENV, POOL_ENV, Shutdown, Standstill, Tree, WORKER_ENV, describe},
     store::WorkerInfo,
-    task::WorkerId,
+    task::{TaskId, WorkerId},
 };
 
 /// One incarnation of a worker process.
@@ -32,6 +33,7 @@ pub(super) struct Child {
     /// Held open for as long as the worker should live; its end tells the worker to finish and leave, also when it ends
     /// because this process does.
     stdin: Option<ChildStdin>,
+    polling: Polling,
     /// What the registry showed of it last.
     pub(super) seen: Option<WorkerInfo>,
 }
@@ -53,6 +55,8 @@ pub(super) struct Fate {
     /// No heartbeat for too long: it was killed.
     pub(super) hung: bool,
     pub(super) lived: Duration,
+    /// Whose futures it was polling, of the tasks that died before; see [`Polling::at_the_end`].
+    pub(super) polled: Option<Vec<TaskId>>,
 }
 
 impl Fate {
@@ -73,10 +77,12 @@ impl Child {
         command.args(&pool.args).envs(pool.env.iter().cloned());
         command.env(WORKER_ENV, worker.to_string()).env(POOL_ENV, &pool.name);
         command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let polling = Polling::new();
+        command.envs(polling.folder().map(|folder| (POLLING_ENV, folder)));
         let mut tree = Tree::spawn_within(command, pool.limits)?;
         let (stdin, tail) = (tree.stdin(), Tail::of(tree.stderr()));
         tracing::info!(pool = pool.name, %worker, pid = tree.pid(), "worker started");
-        Ok(Self { worker, tail, born: Instant::now(), tree, stdin, seen: None })
+        Ok(Self { worker, tail, born: Instant::now(), tree, stdin, polling, seen: None })
     }
 
     pub(super) const fn pid(&self) -> u32 {
@@ -128,7 +134,8 @@ impl Child {
     }
 
     fn fate(&self, status: io::Result<ExitStatus>, hung: bool) -> Fate {
-        Fate { status, hung, lived: self.born.elapsed() }
+        let polled = status.as_ref().ok().and_then(|status| self.polling.at_the_end(*status));
+        Fate { status, hung, lived: self.born.elapsed(), polled }
     }
 }
 

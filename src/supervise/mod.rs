@@ -10,6 +10,7 @@ mod children;
 mod crash;
 mod journal;
 mod place;
+mod polling;
 mod recycle;
 mod restart;
 mod roster;

@@ -75,7 +75,7 @@ impl Children {
                 Turn::Died(fate) if fate.is_leave() && child.seen.is_some() => {
                     self.roster().down(place.number);
                     tracing::info!(pool = self.pool.name, %worker, "worker left and is replaced");
-                    self.bury(worker).await;
+                    self.bury(worker, None).await;
                     place.verdict = Verdict::After(std::time::Duration::ZERO, Why::Policy);
                 }
                 Turn::Died(fate) => {
@@ -86,7 +86,7 @@ impl Children {
                 Turn::Replaced => {
                     tracing::warn!(pool = self.pool.name, %worker, "worker ended to be replaced");
                     self.roster().down(place.number);
-                    self.bury(worker).await;
+                    self.bury(worker, None).await;
                     place.verdict = Verdict::After(std::time::Duration::ZERO, Why::Policy);
                 }
                 Turn::Overgrown(reason) => {
@@ -176,7 +176,7 @@ impl Children {
         let left = Left { worker: child.worker, pid: child.pid(), how: ended(&fate.status), killed, clean };
         tracing::info!(pool = self.pool.name, worker = %left.worker, killed, "worker left: {}", left.how);
         if killed {
-            self.bury(left.worker).await;
+            self.bury(left.worker, None).await;
         } else if !clean {
             self.mourn(child, &fate).await;
         }
@@ -190,7 +190,7 @@ impl Children {
         if fate.hung {
             self.alert(Event::Hung, &format!("worker {worker} {}", fate.describe())).await;
         }
-        let tasks = self.bury(worker).await;
+        let tasks = self.bury(worker, fate.polled.as_deref()).await;
         // A store that could not say leaves it to the last heartbeat.
         let ran = child.seen.as_ref().is_some_and(|info| info.beat.running.iter().any(|tasks| *tasks > 0));
         let (registered, busy) = (child.seen.is_some() || !tasks.is_empty(), ran || !tasks.is_empty());
@@ -226,13 +226,13 @@ impl Children {
 
     /// Sends a dead worker's tasks back at once and answers which it had claimed. Its programs are ended first, so that
     /// none runs twice at a time.
-    async fn bury(&self, worker: WorkerId) -> Vec<TaskId> {
+    async fn bury(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Vec<TaskId> {
         let killed = end_marked_aside(vec![Mark::owner(&worker.to_string())]).await;
         if killed > 0 {
             tracing::warn!(%worker, killed, "ended the programs that the worker left running");
         }
         let mut tasks = Vec::new();
-        match timeout(BURIAL, self.give_back(worker, &mut tasks)).await {
+        match timeout(BURIAL, self.give_back(worker, polled, &mut tasks)).await {
             Ok(Ok(messages)) => tracing::info!(%worker, messages, "the worker's tasks are back on their queues"),
             Ok(Err(error)) => tracing::warn!(%worker, %error, "the worker's tasks go back when its lease ends"),
             Err(_) => {
@@ -245,9 +245,10 @@ impl Children {
     async fn give_back(
         &self,
         worker: WorkerId,
+        polled: Option<&[TaskId]>,
         tasks: &mut Vec<TaskId>,
     ) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
-        *tasks = self.store.bury(worker).await?;
+        *tasks = self.store.end_lease(worker, polled).await?;
         let messages = self.broker.reclaim(worker).await?;
         self.store.forget(worker).await?;
         Ok(messages)

@@ -4,7 +4,11 @@ use futures::FutureExt;
 use tokio::time;
 use tracing::Instrument;
 
-use super::{Context, Handler, Progress, job::Job};
+use super::{
+    Context, Handler, Progress,
+    job::Job,
+    watch::{Watch, watched},
+};
 use crate::task::{ErrorClass, Failure, Payload};
 
 /// Runs one attempt under its deadline. At the deadline (or when the job is stopped) the handler is told; when it has not
@@ -17,7 +21,7 @@ pub(super) async fn run(
 ) -> Result<Payload, Failure> {
     let context = Context::new(Arc::clone(&job.task), job.deadline, job.stop.clone(), progress);
     let span = tracing::info_span!("task", id = %job.task.id, kind = job.task.kind, attempt = context.attempt());
-    let mut handler = std::pin::pin!(guarded(handler, context).instrument(span));
+    let mut handler = std::pin::pin!(watched(Watch::of(job), guarded(handler, context)).instrument(span));
     tokio::select! {
         biased;
         ended = &mut handler => return ended,

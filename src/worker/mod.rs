@@ -38,6 +38,7 @@ mod throttle;
 mod trouble;
 #[cfg(test)]
 mod twice_tests;
+mod watch;
 
 pub use arbiter::Arbiter;
 pub use builder::{Worker, WorkerBuilder};

@@ -1,7 +1,11 @@
 //! Handlers that misbehave in every way there is: the task is retried or dead by the table, the reason can be read, and
 //! nobody else's task is lost.
 
-use std::{hint::black_box, path::Path};
+use std::{
+    hint::black_box,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use clawpool::{
     config::Config,
@@ -32,6 +36,8 @@ async fn worker() {
     worker
         .handler("bad.panic", panics)
         .handler("bad.abort", aborts)
+        .handler("bad.thread", aborts_elsewhere)
+        .handler("bad.busy", is_busy)
         .handler("bad.overflow", overflows)
         .handler("bad.loop", loops)
         .config(config)
@@ -49,6 +55,25 @@ async fn panics(context: Context, _: IgnoredAny) -> Ended {
 
 async fn aborts(_: Context, _: IgnoredAny) -> Ended {
     std::process::abort()
+}
+
+/// Nobody who looks at what is being polled sees it.
+async fn aborts_elsewhere(_: Context, _: IgnoredAny) -> Ended {
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_millis(20));
+        std::process::abort()
+    });
+    std::future::pending().await
+}
+
+/// Whoever looks sees it.
+async fn is_busy(_: Context, _: IgnoredAny) -> Ended {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(20));
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 async fn overflows(_: Context, _: IgnoredAny) -> Ended {

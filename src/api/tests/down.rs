@@ -102,7 +102,7 @@ down!(WorkerStore, StoreError, no_store {
     ask(&[Question]) -> ();
     workers() -> Vec<WorkerInfo>;
     drain(WorkerId) -> bool;
-    bury(WorkerId) -> Vec<TaskId>;
+    end_lease(WorkerId, Option<&[TaskId]>) -> Vec<TaskId>;
     forget(WorkerId) -> ();
 });
 

@@ -7,8 +7,20 @@ use super::*;
 const TICK: u64 = 20;
 const LIMIT: u32 = 3;
 
+/// When its future is being polled.
+#[derive(Clone, Copy, PartialEq)]
+enum Polls {
+    /// So often of a thousand looks, by chance.
+    Rarely(u32),
+    /// When it kills.
+    Killing,
+    /// All the time; it is watched for its first so many milliseconds alone.
+    Always(u64),
+}
+
 struct Actor {
     id: TaskId,
+    polls: Polls,
     /// Kills its worker so long after its start.
     kills_after: Option<u64>,
     /// Runs for so long otherwise.
@@ -28,6 +40,8 @@ struct World {
     slots: usize,
     /// How long a worker takes to start.
     rise: u64,
+    /// A supervisor sees who is being polled.
+    seen: bool,
     now: u64,
     deaths: u32,
     longest_wait: u64,
@@ -46,15 +60,19 @@ impl World {
     fn new(workers: usize, slots: usize, rise: u64, seed: u64) -> Self {
         let rng = SmallRng::seed_from_u64(seed);
         let (now, deaths, longest_wait) = (0, 0, 0);
-        Self { actors: vec![], workers: vec![0; workers], slots, rise, now, deaths, longest_wait, rng }
+        Self { actors: vec![], workers: vec![0; workers], slots, rise, seen: false, now, deaths, longest_wait, rng }
     }
 
     fn add(&mut self, count: usize, kills_after: Option<u64>, lasts: u64) {
+        self.add_polled(count, Polls::Rarely(0), kills_after, lasts);
+    }
+
+    fn add_polled(&mut self, count: usize, polls: Polls, kills_after: Option<u64>, lasts: u64) {
         for _ in 0..count {
             let id = TaskId::from_bytes(self.rng.random());
             let suspicion = Suspicion::default();
             let (due, running, over, fell) = (0, None, false, None);
-            self.actors.push(Actor { id, kills_after, lasts, suspicion, due, running, over, fell });
+            self.actors.push(Actor { id, polls, kills_after, lasts, suspicion, due, running, over, fell });
         }
         self.actors.shuffle(&mut self.rng);
     }
@@ -142,7 +160,16 @@ impl World {
                 Member { id: actor.id, age: Duration::from_millis(age), suspicion: actor.suspicion }
             })
             .collect();
-        for (actor, sentence) in group.into_iter().zip(judge(&members)) {
+        let rng = &mut self.rng;
+        let mut polled = |actor: &Actor, age: Duration| match actor.polls {
+            Polls::Rarely(chance) => rng.random_range(0..1000) < chance,
+            Polls::Killing => actor.kills_after.is_some_and(|after| age.as_millis() as u64 >= after),
+            Polls::Always(watched) => age.as_millis() as u64 <= watched,
+        };
+        let polled = group.iter().zip(&members).filter(|(actor, member)| polled(actor, member.age));
+        let polled: Vec<TaskId> = polled.map(|(actor, _)| actor.id).collect();
+        let polled = self.seen.then_some(&polled[..]);
+        for (actor, sentence) in group.into_iter().zip(judge(&members, polled)) {
             actor.suspicion = sentence.suspicion;
             actor.due = now + sentence.wait.as_millis() as u64;
             (actor.running, actor.fell) = (None, Some(now));
@@ -186,6 +213,49 @@ fn inv_3_no_innocent_dies_of_several_poison_tasks() {
     }
 }
 
+/// Workers whose supervisor sees who is being polled.
+fn seen(workers: usize, seed: u64, chance: u32, others: &[(usize, Polls, Option<u64>)]) -> Verdict {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let mut world = World::new(workers, 600 / workers, 50 + rng.next_u64() % 600, seed);
+    world.seen = true;
+    world.add_polled(500, Polls::Rarely(chance), None, 60_000);
+    for (count, polls, kills_after) in others {
+        world.add_polled(*count, *polls, *kills_after, 60_000);
+    }
+    world.run()
+}
+
+/// As many as a worker has threads may be polled beside it.
+#[test]
+fn inv_3_a_task_that_kills_in_its_poll_is_found_at_its_third_death() {
+    for (workers, after) in [(1, 20), (5, 20), (1, 900), (5, 3_000)] {
+        for (chance, deaths) in [(0, 3), (2, 4), (10, 5)] {
+            for seed in 0..3 {
+                let verdict = seen(workers, seed, chance, &[(1, Polls::Killing, Some(after))]);
+                println!("{workers} workers, kills after {after} ms, {chance}/1000 polled beside it: {verdict:?}");
+                assert_eq!((verdict.poison, verdict.innocent), (1, 0), "{workers}, {after} ms, {chance}: {verdict:?}");
+                assert!(verdict.deaths <= deaths, "{workers}, {after} ms, {chance}: {verdict:?}");
+            }
+        }
+    }
+}
+
+/// It kills from a thread of its own, and others are polled then.
+#[test]
+fn inv_3_no_innocent_dies_of_being_polled_while_another_one_kills() {
+    for (workers, after, chance, busy) in
+        [(1, 20, 0, 1), (1, 20, 10, 5), (5, 20, 10, 5), (1, 900, 2, 5), (5, 900, 10, 2), (5, 3_000, 2, 2)]
+    {
+        for seed in 0..2 {
+            let others = [(1, Polls::Rarely(0), Some(after)), (busy, Polls::Always(WATCHED.as_millis() as u64), None)];
+            let verdict = seen(workers, seed, chance, &others);
+            println!("{workers} workers, kills after {after} ms, {chance}/1000 and {busy} polled: {verdict:?}");
+            assert_eq!((verdict.poison, verdict.innocent), (1, 0), "{workers}, {after} ms, {chance}: {verdict:?}");
+            assert!(verdict.deaths <= 27, "{workers}, {after} ms, {chance}: {verdict:?}");
+        }
+    }
+}
+
 fn member(age: u64, suspicion: Suspicion) -> Member {
     Member { id: TaskId::new(), age: Duration::from_millis(age), suspicion }
 }
@@ -195,7 +265,7 @@ fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
     for age in [5, 5_000] {
         let mut suspicion = Suspicion::default();
         for death in 1..=3 {
-            let [sentence] = judge(&[member(age, suspicion)])[..] else { panic!("one for one") };
+            let [sentence] = judge(&[member(age, suspicion)], None)[..] else { panic!("one for one") };
             suspicion = sentence.suspicion;
             assert_eq!((suspicion.crashes, sentence.wait), (death, Duration::ZERO));
             assert_eq!(suspicion.is_poison(LIMIT), death == 3);
@@ -208,7 +278,7 @@ fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
 fn inv_3_many_tasks_killed_again_and_again_start_again_at_once() {
     let mut group: Vec<Member> = (0..12).map(|_| member(6_000, Suspicion::default())).collect();
     for _ in 0..QUICK {
-        let sentences = judge(&group);
+        let sentences = judge(&group, None);
         for (member, sentence) in group.iter_mut().zip(sentences) {
             assert_eq!(sentence.wait, Duration::ZERO);
             assert!(!sentence.suspicion.is_poison(LIMIT));
@@ -221,8 +291,8 @@ fn inv_3_many_tasks_killed_again_and_again_start_again_at_once() {
 fn a_suspicion_keeps_in_a_record() {
     for suspicion in [
         Suspicion::default(),
-        Suspicion { crashes: 3, blame: 140, doubt: 15, probation: 120 },
-        Suspicion { crashes: 255, blame: 4095, doubt: 1, probation: 255 },
+        Suspicion { crashes: 3, blame: 140, doubt: 15, probation: 120, polled: Polled::unpacked(3) },
+        Suspicion { crashes: 255, blame: 4095, doubt: 1, probation: 255, polled: Polled::unpacked(30) },
     ] {
         assert_eq!(Suspicion::unpacked(suspicion.crashes, suspicion.packed()), suspicion);
     }

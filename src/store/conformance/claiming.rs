@@ -166,6 +166,32 @@ pub(crate) async fn inv_3_a_poison_task_is_found_among_many_and_no_innocent_dies
     }
 }
 
+/// Its supervisor saw whose future the worker was polling.
+pub(crate) async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_once(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let messages = crowd(&*store, 20).await;
+    let (poison, others) = (&messages[0], messages[1..].iter().map(claim_of).collect::<Vec<_>>());
+    // Whoever else is named did not run there.
+    let polled = [poison.id, TaskId::new()];
+    for (crashes, polled) in [(0, None), (1, Some(&polled[..]))] {
+        let doomed = worker(&*store).await;
+        assert!(matches!(claim(&*store, doomed, poison).await, Verdict::Run { crashes: seen, .. } if seen == crashes));
+        eventually(async || {
+            let verdicts = store.claim(doomed, &others, false).await.unwrap();
+            verdicts.iter().all(|verdict| matches!(verdict, Verdict::Run { .. }))
+        })
+        .await;
+        assert_eq!(store.end_lease(doomed, polled).await.unwrap().len(), messages.len());
+    }
+    let (doomed, beside) = (worker(&*store).await, worker(&*store).await);
+    start(&*store, doomed, poison).await;
+    let verdicts = store.claim(beside, &others, false).await.unwrap();
+    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Run { crashes: 2, .. })), "{verdicts:?}");
+    store.end_lease(doomed, Some(&polled)).await.unwrap();
+    let verdict = claim(&*store, beside, poison).await;
+    assert!(matches!(verdict, Verdict::Poison { crashes: 3, .. }), "{verdict:?}");
+}
+
 /// Far beyond what is promised (3 s): the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(20);
 

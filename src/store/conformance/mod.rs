@@ -100,6 +100,7 @@ macro_rules! suite {
             claiming::inv_3_the_third_crash_is_poison,
             claiming::the_tasks_of_a_dead_worker_start_again_at_once,
             claiming::inv_3_a_poison_task_is_found_among_many_and_no_innocent_dies,
+            claiming::inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_once,
             claiming::a_burial_brings_forward_what_is_held,
             claiming::a_dead_workers_tasks_are_shown_as_queued,
             claiming::a_claim_asked_again_is_answered_alike,

@@ -31,7 +31,7 @@ const ROW: usize = 41;
 
 impl RedisStore {
     /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
-    pub(super) async fn bury_dead(&self, dead: Dead) -> Result<Vec<TaskId>, StoreError> {
+    pub(super) async fn bury_dead(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
         let mut call = self.call(&scripts::INQUEST);
         match dead {
             Dead::Seen(worker) => call.arg(worker.as_bytes()).arg("").arg("1"),
@@ -43,7 +43,7 @@ impl RedisStore {
         let died = retry::died_at(now, Timestamp::from_millis(beat), self.quiet);
         let new: Vec<&Row> = rows.iter().filter(|row| !row.known).collect();
         let member = |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
-        let sentences = retry::judge(&new.iter().map(member).collect::<Vec<_>>());
+        let sentences = retry::judge(&new.iter().map(member).collect::<Vec<_>>(), polled);
         let (mut alone, mut list) = (None, Vec::with_capacity(ROW * new.len()));
         for (row, sentence) in new.into_iter().zip(sentences) {
             if sentence.suspicion.is_alone() && sentence.wait.is_zero() {

@@ -33,7 +33,7 @@ impl RedisStore {
     ) -> Result<Vec<Verdict>, StoreError> {
         let mut verdicts = self.ask(worker, claims, takeover).await?;
         while let Some(orphan) = verdicts.iter().position(Option::is_none) {
-            self.bury_dead(Dead::OwnerOf(claims[orphan].id)).await?;
+            self.bury_dead(Dead::OwnerOf(claims[orphan].id), None).await?;
             let left: Vec<usize> = (orphan..claims.len()).filter(|index| verdicts[*index].is_none()).collect();
             let again: Vec<Claim> = left.iter().map(|index| claims[*index].clone()).collect();
             let answers = self.ask(worker, &again, takeover).await?;

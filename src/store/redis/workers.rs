@@ -45,8 +45,8 @@ impl WorkerStore for RedisStore {
         self.mark(worker, "D", "1").await
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
-        self.bury_dead(Dead::Seen(worker)).await
+    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        self.bury_dead(Dead::Seen(worker), polled).await
     }
 
     async fn ask(&self, questions: &[Question]) -> Result<(), StoreError> {

@@ -13,12 +13,17 @@ use crate::{
 };
 
 /// Takes what a dead worker ran away from it, unless that was done before.
-pub(super) fn bury(write: &mut Write<'_>, rules: &Rules, worker: WorkerId) -> rusqlite::Result<()> {
+pub(super) fn bury(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    worker: WorkerId,
+    polled: Option<&[TaskId]>,
+) -> rusqlite::Result<()> {
     let query = "SELECT last_beat FROM workers WHERE id = ?1";
     let beat = write.sql.prepare_cached(query)?.query_row([worker], |row| row.get(0)).optional()?;
     let died = retry::died_at(write.now, beat.unwrap_or(write.now), rules.quiet());
     let group = group(write, worker, died)?;
-    for (member, sentence) in group.iter().zip(retry::judge(&group)) {
+    for (member, sentence) in group.iter().zip(retry::judge(&group, polled)) {
         let again_at = write.now + sentence.wait;
         let update = "UPDATE tasks SET crashes = ?2, suspicion = ?3, again_at = max(?4, started_at + 1) WHERE id = ?1";
         let suspicion = sentence.suspicion;

@@ -135,7 +135,7 @@ fn judge(
 
 /// Buries an owner that nobody has buried yet.
 fn mourn(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusqlite::Result<()> {
-    known.owner.map_or(Ok(()), |owner| burial::bury(write, rules, owner))
+    known.owner.map_or(Ok(()), |owner| burial::bury(write, rules, owner, None))
 }
 
 /// How long the owner of a running task may keep it without another beat; `None` when it has lost it.

@@ -34,11 +34,11 @@ impl WorkerStore for super::SqliteStore {
         Ok(self.database.write(work).await?)
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
-        let rules = self.rules;
+    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        let (rules, polled) = (self.rules, polled.map(<[_]>::to_vec));
         let work = move |write: &mut Write<'_>| {
             write.sql.prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?.execute([worker])?;
-            burial::bury(write, &rules, worker)?;
+            burial::bury(write, &rules, worker, polled.as_deref())?;
             burial::ran(write, worker)
         };
         Ok(self.database.write(work).await?)

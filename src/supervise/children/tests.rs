@@ -36,6 +36,8 @@ struct Office {
     beats: Mutex<u64>,
     /// What workers die with.
     claimed: Mutex<Vec<TaskId>>,
+    /// What they were polling, as their supervisor saw it.
+    polled: Mutex<Vec<Option<Vec<TaskId>>>>,
     /// What they say of themselves.
     said: Mutex<HashMap<WorkerId, (u64, u64)>>,
     journal: Mutex<Vec<Entry>>,
@@ -75,7 +77,8 @@ impl WorkerStore for Office {
         Ok(true)
     }
 
-    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        self.polled.lock().unwrap().push(polled.map(<[_]>::to_vec));
         self.done.send(("bury", worker)).unwrap();
         Ok(self.claimed.lock().unwrap().clone())
     }
@@ -251,6 +254,7 @@ impl Stage {
             silent: Mutex::default(),
             beats: Mutex::new(1),
             claimed: Mutex::default(),
+            polled: Mutex::default(),
             said: Mutex::default(),
             journal: Mutex::default(),
             notes: Mutex::default(),
@@ -493,6 +497,21 @@ async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
     assert_eq!((report.cause, report.severity, report.tasks), (Cause::Segfault, Severity::High, vec![task]));
     assert!(report.exit.contains("SIGSEGV") && report.log == ["the last words"], "{} {:?}", report.exit, report.log);
     stage.end().await;
+}
+
+/// Kills from outside are no task's doing.
+#[tokio::test]
+async fn the_store_learns_what_a_worker_was_polling_as_it_crashed() {
+    let task = TaskId::new();
+    let script = format!("touch $CLAWPOOL_POLLING/{task}; {WORKER}");
+    for (name, polled) in [("-ABRT", Some(vec![task])), ("-KILL", None)] {
+        let mut stage = Stage::new(1, &script);
+        let (worker, pid) = stage.started().await;
+        signal(name, &pid);
+        assert_eq!(stage.buried().await, worker);
+        assert_eq!(*stage.office.polled.lock().unwrap(), [polled], "{name}");
+        stage.end().await;
+    }
 }
 
 #[tokio::test]

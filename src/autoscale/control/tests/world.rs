@@ -187,7 +187,7 @@ impl WorkerStore for World {
         Ok(true)
     }
 
-    async fn bury(&self, _: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(&self, _: WorkerId, _: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
         Ok(vec![])
     }
 
