@@ -4,10 +4,8 @@
 
 use std::time::Duration;
 
-use clawpool::{
-    task::{ErrorClass, Failure},
-    worker::{Context, Worker, WorkerError},
-};
+use clawpool_core::task::{ErrorClass, Failure};
+use clawpool_engine::worker::{Context, Worker, WorkerError};
 
 #[derive(serde::Deserialize)]
 struct Email {
@@ -33,6 +31,5 @@ async fn deliver(email: &Email) -> Result<String, Failure> {
 
 #[tokio::main]
 async fn main() -> Result<(), WorkerError> {
-    clawpool::install_tls();
     Worker::builder().handler("email.send", send).run().await
 }

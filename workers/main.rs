@@ -3,16 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clawpool::cli::WorkerProgram;
+use clawpool_program::cli::WorkerProgram;
 
 fn main() -> ExitCode {
-    clawpool::process::guard_if_asked();
+    clawpool_engine::process::guard_if_asked();
     run()
 }
 
 #[tokio::main]
 async fn run() -> ExitCode {
     let program = WorkerProgram::parse();
-    clawpool::install_tls();
     program.run().await
 }

@@ -3,7 +3,8 @@
 
 use std::hint::black_box;
 
-use clawpool::{config::WorkerSettings, task::Queue, worker::Arbiter};
+use clawpool_core::{config::WorkerSettings, task::Queue};
+use clawpool_engine::worker::Arbiter;
 use criterion::Criterion;
 
 pub fn benches(criterion: &mut Criterion) {

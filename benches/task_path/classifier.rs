@@ -3,11 +3,11 @@
 
 use std::hint::black_box;
 
-use clawpool::{
+use clawpool_core::{
     config::{Classes, Config, FieldTest, Rule},
-    dispatch::Classifier,
     task::{NewTask, Payload, Priority},
 };
+use clawpool_engine::dispatch::Classifier;
 use criterion::Criterion;
 
 pub fn benches(criterion: &mut Criterion) {

@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, time::Duration};
 
-use clawpool::task::{Message, NewTask, Payload, Priority, Task, TaskId, Tier, Timestamp};
+use clawpool_core::task::{Message, NewTask, Payload, Priority, Task, TaskId, Tier, Timestamp};
 use criterion::{BenchmarkId, Criterion, Throughput};
 
 const BODIES: [usize; 2] = [200, 16 * 1024];

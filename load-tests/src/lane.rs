@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use clawpool::task::{Priority, Queue};
+use clawpool_core::task::{Priority, Queue};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {

@@ -98,12 +98,11 @@ enum Role {
 #[tokio::main]
 async fn main() -> ExitCode {
     let program = Program::parse();
-    clawpool::install_tls();
     let ended = match program.role {
         Some(Role::Worker) => worker::run().await,
         Some(Role::Clawpool { arguments }) => {
             let arguments = std::iter::once("clawpool".to_owned()).chain(arguments);
-            return clawpool::cli::Cli::parse_from(arguments).run().await;
+            return clawpool_program::cli::Cli::parse_from(arguments).run().await;
         }
         None => tokio::select! {
             ended = measure(program.wish) => ended,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use clawpool::task::{Priority, span};
+use clawpool_core::task::{Priority, span};
 use rand::{Rng, RngExt, distr::weighted::WeightedIndex};
 use rand_distr::{Distribution, Exp, Gamma, LogNormal};
 use serde::Deserialize;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
-use clawpool::config::Config;
+use clawpool_core::config::Config;
 use tempfile::TempDir;
 
 use crate::{Wish, lane::Lane, servers::Servers};

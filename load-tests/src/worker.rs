@@ -9,10 +9,8 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
-use clawpool::{
-    task::{Failure, Payload},
-    worker::{Context, Handler, Worker},
-};
+use clawpool_core::task::{Failure, Payload};
+use clawpool_engine::worker::{Context, Handler, Worker};
 use serde::{Deserialize, Serialize};
 
 /// Does nothing.
@@ -30,10 +28,12 @@ pub async fn run() -> Result<()> {
         let file = std::path::Path::new(&folder).join(std::process::id().to_string());
         worker = worker.handler_object(MARK, Arc::new(Mark { starts: keep(File::create(file)?) }));
     }
-    let config =
-        clawpool::config::Config::load(std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(std::path::Path::new), &[])
-            .map_err(|error| anyhow!("{error}"))?;
-    clawpool::telemetry::start_logs(&config.log)?;
+    let config = clawpool_core::config::Config::load(
+        std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(std::path::Path::new),
+        &[],
+    )
+    .map_err(|error| anyhow!("{error}"))?;
+    clawpool_server::telemetry::start_logs(&config.log)?;
     Ok(worker.config(config).run().await?)
 }
 

@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| clawpool::fuzzing::enter(env!("CARGO_BIN_NAME"), bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| clawpool_program::fuzzing::enter(env!("CARGO_BIN_NAME"), bytes));

@@ -3,13 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use clawpool::{
-    client::{
-        Cause, PoolStatus,
-        view::{AutoscalerView, ScalingView},
-    },
-    scaling::Action,
-    store::{Page, WorkerInfo},
+use clawpool_backends::store::{Page, WorkerInfo};
+use clawpool_core::scaling::Action;
+use clawpool_engine::client::{
+    Cause, PoolStatus,
+    view::{AutoscalerView, ScalingView},
 };
 use serde_json::json;
 

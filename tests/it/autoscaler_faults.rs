@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use clawpool::{scaling::Action, store::WorkerInfo};
+use clawpool_backends::store::WorkerInfo;
+use clawpool_core::scaling::Action;
 use serde_json::json;
 
 use crate::{
@@ -42,7 +43,11 @@ async fn inv_7_a_leak_is_stopped_by_max_memory_and_its_task_is_finished() {
     .await;
     std::fs::write(folder.path().join("go"), "").unwrap();
     let record = system.api.finished(id).await;
-    assert_eq!((record.state, record.attempt, record.crashes), (clawpool::task::State::Completed, 0, 0), "{record:?}");
+    assert_eq!(
+        (record.state, record.attempt, record.crashes),
+        (clawpool_core::task::State::Completed, 0, 0),
+        "{record:?}"
+    );
     until("the old one to leave", async || {
         system.api.workers().await.iter().all(|worker| !old.contains(&worker.beat.pid)).then_some(())
     })

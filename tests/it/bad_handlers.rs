@@ -7,13 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clawpool::{
+use clawpool_core::{
     config::Config,
-    handlers,
     task::{DeadReason, ErrorClass, Failure, State, TaskId},
-    telemetry,
-    worker::{Context, Worker},
 };
+use clawpool_engine::worker::{Context, Worker};
+use clawpool_server::telemetry;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
@@ -30,7 +29,7 @@ async fn worker() {
     let config = Config::load(std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(Path::new), &[]).unwrap();
     telemetry::start_logs(&config.log).unwrap();
     let mut worker = Worker::builder();
-    for (kind, handler) in handlers::from_config(&config).unwrap() {
+    for (kind, handler) in clawpool_handlers::from_config(&config).unwrap() {
         worker = worker.handler_object(kind, handler);
     }
     worker

@@ -1,7 +1,7 @@
 //! What comes in at the HTTP door of the real process: whatever it is, the answer is a status with code, message and
 //! field, and the door stays open for others.
 
-use clawpool::task::{State, TaskId};
+use clawpool_core::task::{State, TaskId};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::{

@@ -1,6 +1,6 @@
 //! The operator's commands against a real server.
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use serde_json::{Value, json};
 
 use crate::support::{Cli, Event, Process, Settings, System, task, until};
@@ -176,7 +176,7 @@ async fn every_mistake_of_a_configuration_is_reported_at_once() {
             assert!(said.err.contains(part) || said.out.contains(part), "{command:?}: no {part:?} in {said:?}");
         }
     }
-    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/config/default.toml");
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/default.toml");
     let cli = Cli::new(NOBODY);
     cli.ok(&["config", "check", "--config", good]).await;
     assert_eq!(cli.json(&["config", "dump", "--set", "worker.slots=7"]).await["worker"]["slots"], 7);

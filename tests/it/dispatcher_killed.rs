@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use serde_json::json;
 
 use crate::support::{Api, Entry, Event, Servers, Settings, System, balance, task};

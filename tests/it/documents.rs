@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::support::{Process, Servers, free_port};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Where the program serves unless it is told otherwise.
 const ADDRESS: &str = "127.0.0.1:7070";

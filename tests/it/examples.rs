@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use clawpool::task::{State, TaskId};
+use clawpool_core::task::{State, TaskId};
 use tokio::process::Command;
 
 use crate::support::{Event, Servers, Settings, System, in_time, variable};
@@ -37,7 +37,7 @@ async fn producer_over_amqp_in_python() {
 /// The lines that an example prints.
 async fn run(program: &str, args: &[&str]) -> Vec<String> {
     let mut command = Command::new(program);
-    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).args(args);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples")).args(args);
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = in_time(&format!("{program} {args:?}"), command.output()).await.unwrap();
     assert!(output.status.success(), "{program} {args:?}: {output:?}");

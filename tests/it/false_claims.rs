@@ -3,9 +3,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use clawpool::{
+use clawpool_backends::store::{self, Claim, Store, Verdict};
+use clawpool_core::{
     config::Config,
-    store::{self, Claim, Store, Verdict},
     task::{State, Timestamp},
 };
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! The AMQP entrance of the real dispatcher.
 
-use clawpool::task::{State, TaskId};
+use clawpool_core::task::{State, TaskId};
 use lapin::{
     BasicProperties, Channel,
     options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clawpool::{
+use clawpool_core::{
     config::Config,
     task::{DeadReason, State, TaskId},
 };

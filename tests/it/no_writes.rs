@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clawpool::task::{State, TaskId};
+use clawpool_core::task::{State, TaskId};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

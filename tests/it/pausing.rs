@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clawpool::task::Timestamp;
+use clawpool_core::task::Timestamp;
 use serde_json::json;
 
 use crate::support::{Event, Settings, System, balance, task};

@@ -1,6 +1,6 @@
 //! Urgent work beside a flood of other work. Order by the ledger; no clock.
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use serde_json::json;
 
 use crate::support::{Event, Servers, Settings, System, balance, task};

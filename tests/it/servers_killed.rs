@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use serde_json::json;
 
 use crate::support::{Event, Server, Servers, System, balance, task};

@@ -1,6 +1,6 @@
 //! Stopping costs no attempt and loses no outcome.
 
-use clawpool::task::{State, TaskId};
+use clawpool_core::task::{State, TaskId};
 use serde_json::json;
 
 use crate::support::{Event, Servers, Settings, System, balance, task, until};
@@ -86,7 +86,7 @@ async fn a_drained_worker_is_replaced_and_is_no_crash() {
         workers.iter().any(|info| info.alive && info.beat.worker != first).then_some(())
     })
     .await;
-    let crashes: clawpool::store::Page<serde_json::Value> = system.api.get("v1/workers/crashes").await;
+    let crashes: clawpool_backends::store::Page<serde_json::Value> = system.api.get("v1/workers/crashes").await;
     assert!(crashes.items.is_empty(), "{:?}", crashes.items);
     system.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use serde_json::{Value, json};
 use tokio::process::Command;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clawpool::task::State;
+use clawpool_core::task::State;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clawpool::task::{DeadReason, State, TaskId};
+use clawpool_core::task::{DeadReason, State, TaskId};
 use serde_json::{Value, json};
 
 use crate::support::{Servers, Settings, System, in_time, until};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clawpool::task::{DeadReason, State, TaskId};
+use clawpool_core::task::{DeadReason, State, TaskId};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 

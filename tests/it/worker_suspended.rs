@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use clawpool::task::{Payload, State};
+use clawpool_core::task::{Payload, State};
 use serde_json::json;
 
 use crate::support::{Event, Servers, Settings, System, balance, signal, task, until};

@@ -11,7 +11,7 @@ use super::{
     exec, http,
     reply::{self, ErrorReply},
 };
-use crate::task::{ErrorClass, Failure, Timestamp};
+use clawpool_core::task::{ErrorClass, Failure, Timestamp};
 
 /// The first byte says how a program's standard error comes in pieces.
 pub fn exec(bytes: &[u8]) {

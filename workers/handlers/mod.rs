@@ -6,7 +6,7 @@
 
 mod exec;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzz;
+pub mod fuzz;
 mod http;
 mod noop;
 mod reply;
@@ -16,10 +16,8 @@ mod sleep;
 
 use std::{io, sync::Arc};
 
-use crate::{
-    config::{Config, HandlerSpec, SHIPPED_KINDS},
-    worker::Handler,
-};
+use clawpool_core::config::{Config, HandlerSpec, SHIPPED_KINDS};
+use clawpool_engine::worker::Handler;
 
 pub use exec::Exec;
 pub use http::Http;
@@ -81,7 +79,7 @@ mod testing;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
+    use clawpool_core::config;
 
     fn spec(exec: Option<Vec<&str>>, url: Option<&str>) -> HandlerSpec {
         let exec = exec.map(|command| testing::exec(&command));

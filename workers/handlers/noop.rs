@@ -1,9 +1,7 @@
 use async_trait::async_trait;
 
-use crate::{
-    task::{Failure, Payload},
-    worker::{Context, Handler},
-};
+use clawpool_core::task::{Failure, Payload};
+use clawpool_engine::worker::{Context, Handler};
 
 /// Returns its payload. For trying a pool out and for measuring what the pool itself costs.
 pub(super) struct Noop;
@@ -18,7 +16,7 @@ impl Handler for Noop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handlers::testing::Attempt;
+    use crate::testing::Attempt;
 
     #[tokio::test]
     async fn returns_its_payload() {

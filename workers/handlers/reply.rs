@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::retry_after;
-use crate::task::{ErrorClass, Failure, Payload, Timestamp, without_mark};
+use clawpool_core::task::{ErrorClass, Failure, Payload, Timestamp, without_mark};
 
 /// The result: the JSON document; null for silence; other text as it is, without its last line's end; other bytes as
 /// they are.

@@ -1,9 +1,7 @@
 use serde::Serialize;
 
-use crate::{
-    task::{ErrorClass, Failure, Payload, Priority, TaskId, Tier, Timestamp},
-    worker::Context,
-};
+use clawpool_core::task::{ErrorClass, Failure, Payload, Priority, TaskId, Tier, Timestamp};
+use clawpool_engine::worker::Context;
 
 /// A task as programs and web services get it: one JSON object.
 #[derive(Serialize)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::task::Timestamp;
+use clawpool_core::task::Timestamp;
 
 /// No service means longer; a number beyond it is a mistake.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

@@ -3,10 +3,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Deserialize;
 
-use crate::{
-    task::{ErrorClass, Failure, Payload},
-    worker::{Context, Handler},
-};
+use clawpool_core::task::{ErrorClass, Failure, Payload};
+use clawpool_engine::worker::{Context, Handler};
 
 /// Waits for `ms` milliseconds, or until it is told to stop.
 pub(super) struct Sleep;
@@ -34,7 +32,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::handlers::testing::Attempt;
+    use crate::testing::Attempt;
 
     #[tokio::test(start_paused = true)]
     async fn sleeps_and_can_be_woken() {

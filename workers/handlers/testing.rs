@@ -9,11 +9,11 @@ use serde::Serialize;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
+use clawpool_core::{
     config,
     task::{Payload, Priority, Task, TaskId, Timestamp},
-    worker::{Context, Progress},
 };
+use clawpool_engine::worker::{Context, Progress};
 
 pub(super) struct Attempt {
     pub(super) context: Context,

@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use clawpool::{
+use clawpool_backends::{
     broker::{self, Broker},
     store::{self, Store},
-    task::Queue,
 };
+use clawpool_core::task::Queue;
 use tokio::time::{Instant, sleep};
 
 use super::{Plan, ceiling, tasks};

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clawpool::{broker, task::NewTask};
+use clawpool_backends::broker;
+use clawpool_core::task::NewTask;
 use futures::future::try_join_all;
 use tokio::time::{Duration, sleep};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use clawpool::task::Priority;
+use clawpool_core::task::Priority;
 use tokio::time::Instant;
 
 use super::{

@@ -3,11 +3,9 @@
 use std::{pin::pin, time::Duration};
 
 use anyhow::{Result, ensure};
-use clawpool::{
-    broker::{self, Broker},
-    dispatch::Producer,
-    task::{NewTask, Payload, Priority, Queue},
-};
+use clawpool_backends::broker::{self, Broker};
+use clawpool_core::task::{NewTask, Payload, Priority, Queue};
+use clawpool_engine::dispatch::Producer;
 use futures::future::{Either, select};
 use tokio::time::sleep;
 

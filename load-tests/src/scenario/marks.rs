@@ -3,11 +3,9 @@
 use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use anyhow::{Result, ensure};
-use clawpool::{
-    dispatch::Producer,
-    store,
-    task::{NewTask, Payload, Priority, Queue},
-};
+use clawpool_backends::store;
+use clawpool_core::task::{NewTask, Payload, Priority, Queue};
+use clawpool_engine::dispatch::Producer;
 use tokio::time::{Instant, interval, sleep};
 
 use super::tasks;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clawpool::task::Priority;
+use clawpool_core::task::Priority;
 use rand::{SeedableRng, rngs::StdRng};
 
 use super::{

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use clawpool::{
+use clawpool_core::{
     config::Config,
-    dispatch::{Fault, Producer, Rights},
     task::{NewTask, Payload, Priority},
 };
+use clawpool_engine::dispatch::{Fault, Producer, Rights};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::{Instant, sleep};
 

@@ -36,7 +36,7 @@ impl Clock {
 fn library(folder: &Path) -> PathBuf {
     let library = folder.join("clock.so");
     if !library.exists() {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/campaign/clock.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/campaign/clock.c");
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
         assert!(compiler.status().is_ok_and(|status| status.success()), "clock steps need a C compiler: {compiler:?}");

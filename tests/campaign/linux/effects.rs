@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use tokio::sync::watch;
 
 /// One line. The order of the lines is the order in which things happened: each is one append.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 
 use super::{
     fault::{Action, Fault},

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use rand::{RngExt, rngs::StdRng};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -54,7 +54,6 @@ pub struct Load {
 
 impl Load {
     pub fn new(doors: Vec<String>, effects: Effects) -> Self {
-        clawpool::install_tls();
         // A connection for each request: how soon a producer finds out that an idle one is dead is its own affair.
         let http = Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(ANSWER).build().unwrap();
         let (accounts, answers, turn) = (Arc::default(), Arc::default(), Arc::default());

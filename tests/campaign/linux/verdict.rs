@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clawpool::task::TaskId;
+use clawpool_core::task::TaskId;
 use futures::{StreamExt, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;

@@ -32,8 +32,15 @@ fn may_hold(condition: &Meta) -> bool {
     } else if path.is_ident("all") {
         inner(condition).iter().all(may_hold)
     } else {
-        !path.is_ident("test")
+        !path.is_ident("test") && !is_for_tests_elsewhere(condition)
     }
+}
+
+/// What tests of other crates build on.
+fn is_for_tests_elsewhere(condition: &Meta) -> bool {
+    let Meta::NameValue(pair) = condition else { return false };
+    let is_named = matches!(&pair.value, syn::Expr::Lit(literal) if matches!(&literal.lit, syn::Lit::Str(text) if text.value() == "conformance"));
+    pair.path.is_ident("feature") && is_named
 }
 
 fn inner(meta: &Meta) -> Vec<Meta> {

@@ -14,7 +14,7 @@ use floors::{FLOORS, IO, KNOWN_BY_PURE, PURE, PURE_CRATES, READS_SETTINGS, SEAMS
 use reader::{Import, Reader, Target};
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
 /// What it has to say against an import.

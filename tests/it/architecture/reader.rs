@@ -20,7 +20,7 @@ pub struct Import {
 
 #[derive(Clone)]
 pub enum Target {
-    /// A path from the library's root.
+    /// A path that begins with a room, whichever crate that is in.
     Ours(Vec<String>),
     /// A path that begins with the name of another crate.
     Crate(Vec<String>),
@@ -35,6 +35,14 @@ impl fmt::Display for Target {
     }
 }
 
+/// Roots that are rooms themselves.
+const ROOMS_OF_ONE_FILE: [(&str, &str); 4] = [
+    ("src/lib.rs", "lib"),
+    ("workers/handlers/mod.rs", "handlers"),
+    ("src/program/main.rs", "main"),
+    ("workers/main.rs", "main"),
+];
+
 pub struct Reader {
     root: PathBuf,
     crates: HashSet<String>,
@@ -44,14 +52,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The library, with the handlers of `workers/`, and the two programs.
+    /// All crates, with the handlers of `workers/`, and the two programs.
     pub fn read() -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let root = super::root().to_owned();
         let crates = crates(&root);
         let mut this = Self { root: root.clone(), crates, imports: Vec::new(), files: HashMap::new() };
-        this.file(&root.join("src/lib.rs"), &[], false);
-        for program in ["src/main.rs", "workers/main.rs"] {
-            this.file(&root.join(program), &["main".to_owned()], false);
+        for folder in ["core", "backends", "engine", "server", "program"] {
+            this.file(&root.join("src").join(folder).join("lib.rs"), &[], false);
+        }
+        for (file, room) in ROOMS_OF_ONE_FILE {
+            this.file(&root.join(file), &[room.to_owned()], false);
         }
         this
     }
@@ -96,12 +106,13 @@ fn place(path: &Path, child: &Child) -> PathBuf {
 /// What a path means that is written in `module`; nothing where it names an item of the module itself.
 fn resolve(written: &Written, module: &[String], file: &Imports, crates: &HashSet<String>) -> Option<Target> {
     let here = [module, &written.inside].concat();
-    let is_program = module.first().is_some_and(|first| first == "main");
+    let is_root = module.first().is_some_and(|first| ROOMS_OF_ONE_FILE.iter().any(|(_, room)| first == room));
     let (first, rest) = written.segments.split_first()?;
     match first.as_str() {
-        "crate" if is_program => Some(Target::Ours([&here[..1], rest].concat())),
-        "crate" => Some(Target::Ours(rest.to_vec())),
-        "clawpool" if is_program => Some(Target::Ours(rest.to_vec())),
+        "crate" if is_root => Some(Target::Ours([&here[..1], rest].concat())),
+        "crate" => Some(ours(rest)),
+        "clawpool_handlers" => Some(Target::Ours([&["handlers".to_owned()], rest].concat())),
+        name if name.starts_with("clawpool_") => Some(ours(rest)),
         "self" | "super" => Some(Target::Ours(from_here(here, &written.segments))),
         name => {
             if file.modules.contains(&below(&written.inside, name)) {
@@ -111,6 +122,14 @@ fn resolve(written: &Written, module: &[String], file: &Imports, crates: &HashSe
             let is_crate = crates.contains(name) && (written.is_use || !file.names.contains(name));
             is_crate.then(|| Target::Crate(written.segments.clone()))
         }
+    }
+}
+
+/// A path below the root of a crate that holds rooms; what a root hands on lies in the room that it is from.
+fn ours(path: &[String]) -> Target {
+    match path {
+        [item] if item == "install_tls" => Target::Ours(vec!["tls".to_owned(), item.clone()]),
+        path => Target::Ours(path.to_vec()),
     }
 }
 
@@ -130,10 +149,8 @@ fn from_here(mut here: Vec<String>, path: &[String]) -> Vec<String> {
 fn crates(root: &Path) -> HashSet<String> {
     let text = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let manifest: toml::Table = text.parse().unwrap();
-    let systems = manifest["target"].as_table().unwrap().values();
-    let tables = systems.filter_map(|system| system.get("dependencies")).chain([&manifest["dependencies"]]);
-    let dependencies = tables.filter_map(toml::Value::as_table);
-    let names = dependencies.flat_map(toml::Table::keys).map(|name| name.replace('-', "_"));
+    let dependencies = manifest["workspace"]["dependencies"].as_table().unwrap();
+    let names = dependencies.keys().map(|name| name.replace('-', "_"));
     names.chain(["std", "core", "alloc"].map(str::to_owned)).collect()
 }
 

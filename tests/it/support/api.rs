@@ -1,8 +1,6 @@
-use clawpool::{
-    client::view::DeadDetail,
-    store::{Page, Record, WorkerInfo},
-    task::TaskId,
-};
+use clawpool_backends::store::{Page, Record, WorkerInfo};
+use clawpool_core::task::TaskId;
+use clawpool_engine::client::view::DeadDetail;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -18,7 +16,6 @@ pub struct Api {
 
 impl Api {
     pub fn new(url: impl Into<String>) -> Self {
-        clawpool::install_tls();
         Self { http: Client::builder().no_proxy().build().unwrap(), url: url.into() }
     }
 

@@ -1,7 +1,5 @@
-use clawpool::{
-    store::Record,
-    task::{State, TaskId},
-};
+use clawpool_backends::store::Record;
+use clawpool_core::task::{State, TaskId};
 use futures::{StreamExt, stream};
 
 use super::{Api, Event, Ledger};

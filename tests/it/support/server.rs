@@ -74,7 +74,7 @@ pub struct Server {
     process: Process,
 }
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/servers.sh");
 
 type Variables = Vec<(OsString, OsString)>;
 

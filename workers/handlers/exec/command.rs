@@ -2,10 +2,12 @@ use std::{env, io, process::Stdio};
 
 use tokio::process::Command;
 
-use crate::{
+use clawpool_core::{
     config,
-    process::{Mark, OWNER_ENV, owner},
     task::{ErrorClass, Failure, Timestamp},
+};
+use clawpool_engine::{
+    process::{Mark, OWNER_ENV, owner},
     worker::Context,
 };
 

@@ -17,10 +17,12 @@ use tokio::time::{sleep_until, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Reason, request::Request};
-use crate::{
+use clawpool_core::{
     config,
-    process::{Tree, end_marked_aside, watch},
     task::{ErrorClass, Failure, Payload},
+};
+use clawpool_engine::{
+    process::{Tree, end_marked_aside, watch},
     worker::{Context, Handler},
 };
 

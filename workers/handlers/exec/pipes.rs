@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::worker::Context;
+use clawpool_engine::worker::Context;
 
 /// A program that closes its input unread, or ends before it has read it, is none the worse for it.
 pub(super) async fn feed(mut stdin: ChildStdin, body: Vec<u8>) {
@@ -122,7 +122,7 @@ impl Lines {
 
 /// Progress and notes in what a program wrote, for fuzzers.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(in crate::handlers) fn read_notes<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Option<String>, String) {
+pub(crate) fn read_notes<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Option<String>, String) {
     let mut lines = Lines::default();
     pieces.for_each(|piece| lines.push(piece));
     lines.end();

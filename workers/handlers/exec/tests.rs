@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::handlers::testing::{self, Attempt};
+use crate::testing::{self, Attempt};
 
 const LIMIT: usize = 4096;
 

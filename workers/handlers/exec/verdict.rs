@@ -1,12 +1,12 @@
 use std::process::ExitStatus;
 
 use super::{Life, Stop};
-use crate::{
+use crate::reply::{self, ErrorReply};
+use clawpool_core::{
     config,
-    handlers::reply::{self, ErrorReply},
-    process::{describe, signal},
     task::{ErrorClass, Failure, Payload},
 };
+use clawpool_engine::process::{describe, signal};
 
 /// What the program's end means for its task.
 pub(super) fn judge(spec: &config::Exec, life: Life, output: &[u8], notes: &str) -> Result<Payload, Failure> {

@@ -18,9 +18,12 @@ use super::{
     reply::{self, ErrorReply},
     request::Request,
 };
-use crate::{
+use clawpool_core::{
     config,
     task::{ErrorClass, Failure, Payload, Timestamp},
+};
+use clawpool_engine::{
+    install_tls,
     worker::{Context, Handler},
 };
 
@@ -37,8 +40,7 @@ pub struct Http {
 impl Http {
     pub fn new(spec: &config::Http, limit: usize) -> Result<Self, Reason> {
         let url = address(&spec.url).map_err(|error| Reason::Url { url: spec.url.clone(), error })?;
-        // Fails when this process has a provider already, and then that one serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_tls();
         let client = Client::builder()
             .connect_timeout(spec.connect_timeout)
             .default_headers(headers(spec)?)

@@ -5,13 +5,11 @@ use reqwest::{
     header::{HeaderMap, RETRY_AFTER},
 };
 
-use crate::{
-    handlers::retry_after::of_text,
-    task::{ErrorClass, Timestamp},
-};
+use crate::retry_after::of_text;
+use clawpool_core::task::{ErrorClass, Timestamp};
 
 /// The row of the retry table for a status (spec S9), and whether no retry can help.
-pub(in crate::handlers) const fn class(status: StatusCode) -> (ErrorClass, bool) {
+pub(crate) const fn class(status: StatusCode) -> (ErrorClass, bool) {
     match status.as_u16() {
         408 | 504 => (ErrorClass::Timeout, false),
         429 => (ErrorClass::RateLimit, false),
@@ -25,7 +23,7 @@ pub(in crate::handlers) const fn class(status: StatusCode) -> (ErrorClass, bool)
 }
 
 /// When the service wants to be asked again.
-pub(in crate::handlers) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     of_text(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
 }
 

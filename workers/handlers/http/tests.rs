@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::handlers::testing::{self, Attempt};
+use crate::testing::{self, Attempt};
 
 const LIMIT: usize = 4096;
 

@@ -3,10 +3,8 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use clawpool::{
-    store::{self, DeadFilter, Store},
-    task::{Message, TaskId},
-};
+use clawpool_backends::store::{self, DeadFilter, Store};
+use clawpool_core::task::{Message, TaskId};
 
 use super::{
     flat,

@@ -3,10 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use clawpool::{
-    store::{self, Fence, Role, Store},
-    task::{Timestamp, WorkerId},
-};
+use clawpool_backends::store::{self, Fence, Role, Store};
+use clawpool_core::task::{Timestamp, WorkerId};
 
 use super::{
     flat,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use clawpool::broker;
+use clawpool_backends::broker;
 use futures::future::try_join_all;
 
 use super::{flat, sizes};

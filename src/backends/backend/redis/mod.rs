@@ -1,0 +1,10 @@
+//! Redis: one connection that mends itself, scripts, and what its errors mean.
+
+pub mod link;
+pub mod packed;
+pub(crate) mod pulse;
+pub(crate) mod script;
+mod server;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
+pub(crate) mod trouble;

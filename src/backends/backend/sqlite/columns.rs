@@ -1,0 +1,26 @@
+//! How a message and a suspicion are read from a row.
+
+use bytes::Bytes;
+use clawpool_core::{retry::Suspicion, task::Message};
+use rusqlite::Row;
+
+pub(crate) use clawpool_core::columns::{packed, unpacked};
+
+/// What a query selects first, whatever the table, for `message` to read.
+pub(crate) const MESSAGE: &str = "id, generation, priority, enqueued_at, expires_at, body";
+
+pub fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: row.get(0)?,
+        generation: row.get(1)?,
+        priority: row.get(2)?,
+        enqueued_at: row.get(3)?,
+        expires_at: row.get(4)?,
+        body: Bytes::copy_from_slice(row.get_ref(5)?.as_blob()?),
+    })
+}
+
+/// From a count of crashes and the column after it, which older records have empty.
+pub fn suspicion(row: &Row<'_>, index: usize) -> rusqlite::Result<Suspicion> {
+    Ok(Suspicion::unpacked(row.get(index)?, row.get(index + 1)?))
+}

@@ -1,0 +1,362 @@
+//! What comes back, and to whom: releases, dead workers, dropped futures, late receipts.
+
+use super::*;
+use clawpool_core::task::Priority;
+
+pub async fn release_returns_to_the_front(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..5).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = consume(&*broker, queue).await;
+        let head = collect(consumer.as_mut(), 2).await;
+        consumer.rest().await.unwrap();
+        broker.release(receipts(&head)).await.unwrap();
+        drop(consumer);
+        // Everything is back before the next one asks: a release may take a moment to reach the queue's head.
+        eventually(async || broker.depth(queue).await.unwrap().ready == 5).await;
+        let mut consumer = consume(&*broker, queue).await;
+        let again = collect(consumer.as_mut(), 5).await;
+        // Not by the order of sending: a queue that is just being made may refuse the first messages once (`Parcel::send`).
+        assert_eq!(sorted(ids(&again)[..2].to_vec()), sorted(ids(&head)), "{queue}");
+        assert_eq!(sorted(ids(&again)), sorted(sent(&messages)), "{queue}");
+        broker.ack(receipts(&again)).await.unwrap();
+    }
+}
+
+pub async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
+    let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
+    let mut messages = Vec::new();
+    let mut consumers = Vec::new();
+    for queue in Queue::ALL {
+        let batch: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*doomed, &batch).await;
+        let mut consumer = doomed.consume(worker, queue).await.unwrap();
+        collect(consumer.as_mut(), 3).await;
+        messages.extend(batch);
+        consumers.push(consumer);
+    }
+    drop((consumers, doomed));
+    survivor.reclaim(worker).await.unwrap();
+    for queue in Queue::ALL {
+        let mut consumer = consume(&*survivor, queue).await;
+        let seen = sorted(ids(&collect(consumer.as_mut(), 3).await));
+        let expected = messages.iter().filter(|message| message.priority.queue() == queue).map(|message| message.id);
+        assert_eq!(seen, sorted(expected.collect()), "{queue}");
+    }
+}
+
+pub async fn reclaim_of_a_stranger_changes_nothing(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let messages = [message(Priority::P0), message(Priority::P0)];
+    publish(&*broker, &messages).await;
+    let mut consumer = consume(&*broker, Queue::P0).await;
+    let held = collect(consumer.as_mut(), 2).await;
+    assert_eq!(broker.reclaim(WorkerId::new()).await.unwrap(), 0);
+    broker.ack(receipts(&held)).await.unwrap();
+    consumer.rest().await.unwrap();
+    assert_drained(&*broker, Queue::P0).await;
+}
+
+pub async fn a_dropped_next_loses_nothing(fixture: &dyn Fixture) {
+    const COUNT: usize = 40;
+    let (broker, publisher) = (fixture.broker().await, fixture.broker().await);
+    for queue in [Queue::P0, Queue::High, Queue::P4] {
+        let messages: Vec<_> = (0..COUNT).map(|_| message(queue.priorities().next().unwrap())).collect();
+        let mut consumer = consume(&*broker, queue).await;
+        let mut seen = Vec::new();
+        for (round, message) in messages.iter().enumerate() {
+            let patience = Duration::from_micros(100 * round as u64);
+            // The futures are dropped at every stage of their life: before, while and after the message arrives.
+            let (next, ()) = tokio::join!(
+                tokio::time::timeout(patience, consumer.next(2)),
+                publish(&*publisher, std::slice::from_ref(message))
+            );
+            if let Ok(Ok(batch)) = next {
+                broker.ack(receipts(&batch)).await.unwrap();
+                seen.extend(ids(&batch));
+            }
+        }
+        let left = COUNT - seen.len();
+        seen.extend(ids(&collect(consumer.as_mut(), left).await));
+        assert_eq!(sorted(seen), sorted(sent(&messages)), "{queue}");
+    }
+}
+
+pub async fn a_dropped_consumer_gives_back_what_it_did_not_return(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let messages: Vec<_> = (0..10).map(|_| message(Priority::P4)).collect();
+    publish(&*broker, &messages).await;
+    let mut consumer = consume(&*broker, Queue::P4).await;
+    let first = collect(consumer.as_mut(), 1).await;
+    for patience in 0..20 {
+        let next = tokio::time::timeout(Duration::from_micros(patience * 50), consumer.next(2)).await;
+        if let Ok(Ok(batch)) = next {
+            broker.release(receipts(&batch)).await.unwrap();
+        }
+    }
+    drop(consumer);
+    let mut other = consume(&*broker, Queue::P4).await;
+    let rest = collect(other.as_mut(), 9).await;
+    assert_eq!(sorted([ids(&first), ids(&rest)].concat()), sorted(sent(&messages)));
+    broker.ack(receipts(&first)).await.unwrap();
+}
+
+pub async fn rest_gives_the_surplus_to_others(fixture: &dyn Fixture) {
+    let (broker, other) = (fixture.broker().await, fixture.broker().await);
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..10).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut busy = consume(&*broker, queue).await;
+        let first = collect(busy.as_mut(), 1).await;
+        busy.rest().await.unwrap();
+        let mut idle = consume(&*other, queue).await;
+        let rest = collect(idle.as_mut(), 9).await;
+        other.ack(receipts(&rest)).await.unwrap();
+        broker.ack(receipts(&first)).await.unwrap();
+        assert_eq!(sorted([ids(&first), ids(&rest)].concat()), sorted(sent(&messages)), "{queue}");
+        // A rested consumer takes up its work again when asked.
+        idle.rest().await.unwrap();
+        let news = message(queue.priorities().next().unwrap());
+        publish(&*other, std::slice::from_ref(&news)).await;
+        let delivery = collect(busy.as_mut(), 1).await;
+        assert_eq!(ids(&delivery), [news.id], "{queue}");
+        broker.ack(receipts(&delivery)).await.unwrap();
+    }
+}
+
+pub async fn acks_of_unknown_receipts_are_harmless(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..2).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = consume(&*broker, queue).await;
+        let first = collect(consumer.as_mut(), 1).await;
+        for _ in 0..2 {
+            broker.ack(receipts(&first)).await.unwrap();
+            broker.release(receipts(&first)).await.unwrap();
+        }
+        let stranger = Receipt {
+            worker: WorkerId::new(),
+            id: TaskId::new(),
+            channel: 9_999,
+            tag: 9_999,
+            ..first[0].receipt.clone()
+        };
+        broker.ack(vec![stranger.clone()]).await.unwrap();
+        broker.release(vec![stranger]).await.unwrap();
+        let second = collect(consumer.as_mut(), 1).await;
+        assert_eq!(ids(&second), [messages[1].id], "{queue}");
+        broker.ack(receipts(&second)).await.unwrap();
+    }
+}
+
+/// INV-2 begins at the broker: what a zombie still sends must not remove what has passed to another worker.
+pub async fn a_late_ack_does_not_take_the_message_from_its_next_owner(fixture: &dyn Fixture) {
+    let (doomed, survivor, zombie) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
+    let precious = message(Priority::P1);
+    publish(&*doomed, std::slice::from_ref(&precious)).await;
+    let mut consumer = doomed.consume(zombie, Queue::P1).await.unwrap();
+    let first = collect(consumer.as_mut(), 1).await;
+    drop((consumer, doomed));
+    survivor.reclaim(zombie).await.unwrap();
+    let heir = WorkerId::new();
+    let mut consumer = survivor.consume(heir, Queue::P1).await.unwrap();
+    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [precious.id]);
+    let late = fixture.broker().await;
+    late.ack(receipts(&first)).await.unwrap();
+    late.release(receipts(&first)).await.unwrap();
+    drop((consumer, survivor));
+    late.reclaim(heir).await.unwrap();
+    let mut consumer = consume(&*late, Queue::P1).await;
+    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [precious.id], "the zombie's ack is ignored");
+}
+
+pub async fn messages_outlive_the_handle_that_published_them(fixture: &dyn Fixture) {
+    let publisher = fixture.broker().await;
+    let messages: Vec<_> = Priority::ALL.map(message).into();
+    publish(&*publisher, &messages).await;
+    drop(publisher);
+    let broker = fixture.broker().await;
+    for message in &messages {
+        let mut consumer = consume(&*broker, message.priority.queue()).await;
+        let delivery = collect(consumer.as_mut(), 1).await;
+        assert_eq!(ids(&delivery), [message.id]);
+        broker.ack(receipts(&delivery)).await.unwrap();
+    }
+}
+
+/// Looks until everything is back, as a worker does about once a second.
+async fn reconcile_until(broker: &dyn Broker, worker: WorkerId, count: u64) {
+    let mut back = 0;
+    while back < count {
+        back += broker.reconcile(worker).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(back, count);
+}
+
+/// The worker lives, and whatever it knew of these deliveries is lost: with an answer, with a dropped receipt.
+pub async fn what_a_living_worker_does_not_know_of_returns(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..4).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        let mut known = collect(consumer.as_mut(), 4).await;
+        consumer.rest().await.unwrap();
+        let forgotten = known.split_off(1);
+        let lost = sorted(ids(&forgotten));
+        drop(forgotten);
+        reconcile_until(&*broker, worker, 3).await;
+        // To whoever asks next, which may be the same worker.
+        let again = collect(consumer.as_mut(), 3).await;
+        assert_eq!(sorted(ids(&again)), lost, "{queue}");
+        broker.ack(receipts(&[known, again].concat())).await.unwrap();
+    }
+}
+
+/// A fetch whose answer never came: the broker has handed the messages to this worker, and nobody knows.
+pub async fn what_a_lost_answer_carried_returns(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    for queue in Queue::ALL {
+        let mut own = broker.consume(worker, queue).await.unwrap();
+        publish(&*broker, &[message(queue.priorities().next().unwrap())]).await;
+        broker.ack(receipts(&collect(own.as_mut(), 1).await)).await.unwrap();
+        own.rest().await.unwrap();
+        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        // A handle of its own takes them in the worker's name, and goes with what it was told.
+        let lost = fixture.broker().await;
+        let mut consumer = lost.consume(worker, queue).await.unwrap();
+        let taken = collect(consumer.as_mut(), 3).await;
+        drop((taken, consumer, lost));
+        let mut other = consume(&*broker, queue).await;
+        let looking = async {
+            loop {
+                broker.reconcile(worker).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let back = tokio::select! {
+            back = collect(other.as_mut(), 3) => back,
+            () = looking => unreachable!("it looks for ever"),
+        };
+        assert_eq!(sorted(ids(&back)), sorted(sent(&messages)), "{queue}");
+        broker.ack(receipts(&back)).await.unwrap();
+    }
+}
+
+/// However often it is looked at: what somebody has a receipt of, in whatever hands, stays where it is.
+pub async fn what_a_worker_knows_of_stays_with_it(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    let (mut held, mut consumers) = (Vec::new(), Vec::new());
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages).await;
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        held.extend(collect(consumer.as_mut(), 2).await);
+        // The third one may have come along by now, and waits in the consumer.
+        consumers.push(consumer);
+    }
+    for _ in 0..5 {
+        assert_eq!(broker.reconcile(worker).await.unwrap(), 0);
+    }
+    let receipts = receipts(&held);
+    drop(held);
+    for _ in 0..5 {
+        assert_eq!(broker.reconcile(worker).await.unwrap(), 0, "a receipt is enough");
+    }
+    broker.ack(receipts).await.unwrap();
+}
+
+/// Deliveries come and go while it is looked at: none is handed out a second time.
+pub async fn inv_5_looks_under_load_take_nothing_from_anybody(fixture: &dyn Fixture) {
+    const COUNT: usize = 600;
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    let messages: Vec<_> = (0..COUNT).map(|_| message(Priority::P1)).collect();
+    publish(&*broker, &messages).await;
+    let mut consumer = broker.consume(worker, Queue::P1).await.unwrap();
+    let work = async {
+        let mut seen = Vec::new();
+        while seen.len() < COUNT {
+            let batch = consumer.next(5).await.unwrap();
+            broker.ack(receipts(&batch)).await.unwrap();
+            seen.extend(ids(&batch));
+        }
+        seen
+    };
+    let looking = async {
+        loop {
+            assert_eq!(broker.reconcile(worker).await.unwrap(), 0);
+            tokio::task::yield_now().await;
+        }
+    };
+    let seen = tokio::select! {
+        seen = work => seen,
+        () = looking => unreachable!("it looks for ever"),
+    };
+    assert_eq!(sorted(seen), sorted(sent(&messages)), "each once");
+}
+
+pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let (worker, messages) = (WorkerId::new(), [message(Priority::P4), message(Priority::P4)]);
+    publish(&*broker, &messages).await;
+    let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
+    let held = collect(consumer.as_mut(), 1).await;
+    let missing = messages.each_ref().map(|message| {
+        let Message { id, generation, priority, .. } = *message;
+        Missing { id, generation, priority }
+    });
+    let found = broker.restore(&missing, &[worker]).await.unwrap();
+    assert!(found.iter().all(|found| matches!(found, Found::There | Found::Unknown)), "{found:?}");
+    let stranger = Missing { id: TaskId::new(), ..missing[0] };
+    let found = broker.restore(&[stranger], &[worker]).await.unwrap();
+    assert!(matches!(found[..], [Found::Gone | Found::Unknown]), "{found:?}");
+    broker.ack(receipts(&held)).await.unwrap();
+    let rest = collect(consumer.as_mut(), 1).await;
+    broker.ack(receipts(&rest)).await.unwrap();
+    drop(consumer);
+    assert_drained(&*broker, Queue::P4).await;
+}
+
+pub async fn what_nobody_can_read_costs_itself_alone(fixture: &dyn Fixture) {
+    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    for queue in Queue::ALL {
+        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        publish(&*broker, &messages[..1]).await;
+        fixture.litter(queue).await;
+        publish(&*broker, &messages[1..2]).await;
+        fixture.litter(queue).await;
+        fixture.litter(queue).await;
+        publish(&*broker, &messages[2..]).await;
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        let mut seen = Vec::new();
+        // One at a time, so that it comes to be alone in a batch.
+        while seen.len() < messages.len() {
+            let delivery = collect(consumer.as_mut(), 1).await;
+            broker.depth(queue).await.unwrap();
+            broker.ack(receipts(&delivery)).await.unwrap();
+            seen.extend(ids(&delivery));
+        }
+        // Not by the order of sending: a queue that is just being made may refuse the first messages once (`Parcel::send`).
+        assert_eq!(sorted(seen), sorted(sent(&messages)), "{queue}");
+        drop(consumer);
+        assert_eq!(broker.reclaim(worker).await.unwrap(), 0, "{queue}: it is with nobody");
+        assert_drained(&*broker, queue).await;
+        let mut other = consume(&*broker, queue).await;
+        tokio::select! {
+            () = eventually(async || broker.depth(queue).await.unwrap().ready == 0) => {}
+            more = other.next(1) => panic!("{queue}: {more:?}"),
+        }
+    }
+}
+
+pub async fn a_probe_leaves_nothing_behind(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    broker.probe().await.unwrap();
+    for queue in Queue::ALL {
+        assert_eq!(broker.depth(queue).await.unwrap().ready, 0, "{queue}");
+    }
+}

@@ -1,0 +1,134 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
+use clawpool_core::{
+    config::{self, Backend},
+    task::{Message, Queue, WorkerId},
+};
+
+/// Several brokers as one: each queue lives on the one that the configuration chose for its lane (spec S2). One broker's
+/// trouble is told of its own queues only.
+pub struct Lanes {
+    members: Vec<Arc<dyn Broker>>,
+    /// Which member each queue lives on.
+    home: [usize; Queue::ALL.len()],
+}
+
+impl Lanes {
+    /// The backends that carry a lane.
+    pub fn backends(lanes: &config::Lanes) -> Vec<Backend> {
+        let mut backends = Vec::new();
+        for backend in Queue::ALL.map(|queue| lanes.backend(queue)) {
+            if !backends.contains(&backend) {
+                backends.push(backend);
+            }
+        }
+        backends
+    }
+
+    /// `members` stand for [`Lanes::backends`], in that order.
+    pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Broker>>) -> Self {
+        let backends = Self::backends(lanes);
+        let home = Queue::ALL.map(|queue| {
+            let backend = lanes.backend(queue);
+            backends.iter().position(|known| *known == backend).unwrap_or_default()
+        });
+        Self { members, home }
+    }
+
+    fn of(&self, queue: Queue) -> &Arc<dyn Broker> {
+        &self.members[self.home[queue.index()]]
+    }
+
+    /// One share for each member, with the places that its items had.
+    fn split<T>(&self, items: Vec<T>, queue: impl Fn(&T) -> Queue) -> Vec<(Vec<usize>, Vec<T>)> {
+        let mut shares: Vec<_> = self.members.iter().map(|_| (Vec::new(), Vec::new())).collect();
+        for (place, item) in items.into_iter().enumerate() {
+            let share = &mut shares[self.home[queue(&item).index()]];
+            share.0.push(place);
+            share.1.push(item);
+        }
+        shares
+    }
+}
+
+#[async_trait]
+impl Broker for Lanes {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        let mut answers = vec![Ok(()); messages.len()];
+        let shares = self.split(messages, |message| message.priority.queue());
+        let sent = self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty());
+        let sent = sent.map(|(member, (places, share))| async { (places, member.publish(share).await) });
+        for (places, results) in join_all(sent).await {
+            for (place, result) in places.into_iter().zip(results) {
+                answers[place] = result;
+            }
+        }
+        answers
+    }
+
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        self.of(queue).consume(worker, queue).await
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        let shares = self.split(receipts, |receipt| receipt.queue);
+        let acks = self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty());
+        join_all(acks.map(|(member, (_, share))| member.ack(share))).await.into_iter().collect()
+    }
+
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        let shares = self.split(receipts, |receipt| receipt.queue);
+        let releases = self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty());
+        join_all(releases.map(|(member, (_, share))| member.release(share))).await.into_iter().collect()
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let counts = join_all(self.members.iter().map(|member| member.reclaim(worker))).await;
+        counts.into_iter().sum()
+    }
+
+    /// One member's silence does not keep the others from it.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
+        counts.into_iter().sum()
+    }
+
+    /// What one member has is not held back because another does not answer; its error comes when there is nothing else.
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+        let mut swept = Vec::new();
+        let mut failure = None;
+        for member in &self.members {
+            match member.sweep(worker, limit - swept.len()).await {
+                Ok(more) => swept.extend(more),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if swept.is_empty() => Err(error),
+            _ => Ok(swept),
+        }
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        self.of(queue).depth(queue).await
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        let mut found = vec![Found::Unknown; missing.len()];
+        let shares = self.split(missing.to_vec(), |missing| missing.priority.queue());
+        for (member, (places, share)) in self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty()) {
+            for (place, answer) in places.into_iter().zip(member.restore(&share, living).await?) {
+                found[place] = answer;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn probe(&self) -> Result<(), BrokerError> {
+        join_all(self.members.iter().map(|member| member.probe())).await.into_iter().collect()
+    }
+}

@@ -1,0 +1,146 @@
+//! The Broker seam: moves tasks from the dispatcher to the workers. One implementation each on RabbitMQ, Redis and
+//! SQLite; [`Lanes`] composes them, so that each queue lives where the configuration puts it.
+//!
+//! Guarantees: a message whose publish returned `Ok` is durable and stays until it is acknowledged; a message is with
+//! one consumer at a time; what a dead consumer held is handed out again. Never does: look into a task, decide what runs
+//! or how often (the store's claim does), or drop a message in silence.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod error;
+mod known;
+mod lanes;
+#[cfg(test)]
+mod lanes_tests;
+mod open;
+pub mod rabbitmq;
+pub mod redis;
+pub mod sqlite;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use clawpool_core::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
+
+pub use error::BrokerError;
+pub use lanes::Lanes;
+pub use open::open;
+
+#[async_trait]
+pub trait Broker: Send + Sync + 'static {
+    /// Puts messages on the queues of their priorities. One answer each, in order; `Ok` once the message is durable.
+    /// Publishing a message (same id and generation) that is already there is `Ok` and may or may not add a second one.
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>>;
+
+    /// Starts taking messages of one queue for one worker. At most one consumer for each worker and queue.
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError>;
+
+    /// Removes delivered messages for good. A receipt of a lost connection is ignored: the broker delivers the message
+    /// again and the claim drops it.
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
+
+    /// Gives delivered messages back, to the front of their queue.
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
+
+    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError>;
+
+    /// Compares what a living worker holds with what this handle knows that it holds, and gives the rest back: what was
+    /// handed out in an answer that was lost, what could not be settled, and whatever nobody has a receipt of any more.
+    /// Only what is unknown at two calls in turn is taken for lost; what is on its way is not. Returns how many messages
+    /// went back. Called about once a second; while nothing happens it costs nothing.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let _ = worker;
+        Ok(0)
+    }
+
+    /// Takes up to `limit` messages that the broker has given up (expired at the head of a queue, delivery limit). They
+    /// stay held, for `worker`, until acknowledged.
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError>;
+
+    /// How full a queue is now.
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;
+
+    /// Looks for messages that should wait, or be with one of the `living` workers. One that is there and that nobody has is
+    /// put back to the front of its queue. One answer each, in order. Costs as much as a look into the whole queue; a broker
+    /// whose queues nobody can look into knows nothing.
+    async fn restore(&self, missing: &[Missing], _living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        Ok(vec![Found::Unknown; missing.len()])
+    }
+
+    /// Whether the server would take a message now. The store speaks for a server that both live on.
+    async fn probe(&self) -> Result<(), BrokerError> {
+        Ok(())
+    }
+}
+
+/// A stream of deliveries that is pulled: nothing is fetched that was not asked for.
+#[async_trait]
+pub trait Consumer: Send {
+    /// Waits until at least one message is ready, without polling, then returns 1 to `want` of them, most urgent and
+    /// oldest first. Dropping the future loses no message. Errors are passing ones: the consumer mends its connection
+    /// itself with backoff, and the caller just calls again.
+    async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError>;
+
+    /// Gives back whatever was fetched ahead and not yet returned by `next`, and fetches nothing until `next` is called
+    /// again. A busy worker calls this so that no message waits behind it.
+    async fn rest(&mut self) -> Result<(), BrokerError>;
+}
+
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub message: Message,
+    pub receipt: Receipt,
+}
+
+/// Names one delivery to the broker that made it. Opaque to everybody else. When the last copy is dropped and the delivery
+/// was not settled, nobody can settle it any more: [`Broker::reconcile`] gives it back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Receipt {
+    pub queue: Queue,
+    pub worker: WorkerId,
+    pub id: clawpool_core::task::TaskId,
+    pub(crate) generation: u32,
+    /// RabbitMQ: which incarnation of the channel, and the delivery tag on it.
+    pub(crate) channel: u64,
+    pub(crate) tag: u64,
+    /// Lives for as long as a copy does.
+    pub(crate) known: Arc<()>,
+}
+
+/// A message that the broker itself gave up.
+#[derive(Clone, Debug)]
+pub struct Condemned {
+    pub delivery: Delivery,
+    pub reason: DeadReason,
+}
+
+/// A message that somebody doubts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub id: clawpool_core::task::TaskId,
+    pub generation: u32,
+    pub priority: clawpool_core::task::Priority,
+}
+
+/// What a broker finds of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It waits, or a living worker has it.
+    There,
+    /// Nobody had it: it waits again.
+    Restored,
+    /// The broker has no such message.
+    Gone,
+    /// This broker cannot look into its queues, or not so far.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages waiting, not those with a consumer.
+    pub ready: u64,
+    /// When the one at the head was enqueued.
+    pub oldest: Option<Timestamp>,
+}

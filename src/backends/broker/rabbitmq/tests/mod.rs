@@ -1,0 +1,12 @@
+//! Against the RabbitMQ that `tests/run` starts.
+
+#[cfg(unix)]
+mod node;
+mod recovery;
+
+use super::{
+    RabbitBroker,
+    testing::{Rabbit, proxy},
+};
+
+crate::broker::conformance::suite!(Rabbit::fresh);

@@ -1,0 +1,90 @@
+//! A [`Message`] as an AMQP message: the encoded task is the body; the fields that brokers look at are headers, so that
+//! handing a message on does not decode the task. A message without them is read from its body.
+
+use bytes::Bytes;
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable, ShortString},
+};
+
+use super::{Parcel, Topology};
+use clawpool_core::task::{CodecError, Message, Priority, Timestamp};
+
+/// The server holds no expiration beyond 2^32 ms; a longer life is checked by the worker's claim alone.
+const LONGEST_EXPIRATION: u64 = u32::MAX as u64;
+
+pub(super) fn parcel(message: &Message, topology: &Topology) -> Parcel {
+    let mut headers = FieldTable::default();
+    let millis = |time: Timestamp| AMQPValue::LongLongInt(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    headers.insert("generation".into(), AMQPValue::LongLongInt(message.generation.into()));
+    headers.insert("class".into(), AMQPValue::LongLongInt(message.priority as i64));
+    headers.insert("enqueued-at".into(), millis(message.enqueued_at));
+    headers.insert("expires-at".into(), millis(message.expires_at));
+    let mut properties = BasicProperties::default()
+        .with_content_type("application/msgpack".into())
+        .with_message_id(message.id.to_string().into())
+        .with_timestamp(message.enqueued_at.as_millis() / 1000)
+        .with_priority(urgency(message.priority))
+        .with_headers(headers);
+    let left = message.expires_at.as_millis().saturating_sub(Timestamp::now().as_millis());
+    if left <= LONGEST_EXPIRATION {
+        properties = properties.with_expiration(left.to_string().into());
+    }
+    Parcel::to_queue(topology.queue_name(message.priority.queue()), properties, message.body.clone())
+}
+
+/// Of 0 to 10, on the high lane's priority queue. Other queues carry one class each and take no heed of it.
+const fn urgency(priority: Priority) -> u8 {
+    match priority {
+        Priority::P0 | Priority::P1 | Priority::P2 => 10,
+        Priority::P3 => 5,
+        _ => 0,
+    }
+}
+
+pub fn message(properties: &BasicProperties, body: Vec<u8>) -> Result<Message, CodecError> {
+    let body = Bytes::from(body);
+    match from_headers(properties, &body) {
+        Some(message) => Ok(message),
+        None => Message::from_body(body),
+    }
+}
+
+fn from_headers(properties: &BasicProperties, body: &Bytes) -> Option<Message> {
+    let headers = properties.headers().as_ref()?.inner();
+    let number = |key: &str| u64::try_from(integer(headers.get(key)?)?).ok();
+    Some(Message {
+        id: properties.message_id().as_ref()?.as_str().parse().ok()?,
+        generation: u32::try_from(number("generation")?).ok()?,
+        priority: Priority::from_index(number("class")?)?,
+        enqueued_at: Timestamp::from_millis(number("enqueued-at")?),
+        expires_at: Timestamp::from_millis(number("expires-at")?),
+        body: body.clone(),
+    })
+}
+
+/// Any integer: servers may hand a header on in another width than it came in.
+fn integer(value: &AMQPValue) -> Option<i64> {
+    match *value {
+        AMQPValue::ShortShortInt(value) => Some(value.into()),
+        AMQPValue::ShortShortUInt(value) => Some(value.into()),
+        AMQPValue::ShortInt(value) => Some(value.into()),
+        AMQPValue::ShortUInt(value) => Some(value.into()),
+        AMQPValue::LongInt(value) => Some(value.into()),
+        AMQPValue::LongUInt(value) => Some(value.into()),
+        AMQPValue::LongLongInt(value) => Some(value),
+        _ => None,
+    }
+}
+
+/// Why the server gave a message up, as it noted in the headers.
+pub(super) fn death(properties: &BasicProperties) -> Option<&str> {
+    let headers = properties.headers().as_ref()?.inner();
+    let AMQPValue::FieldArray(deaths) = headers.get("x-death")? else { return None };
+    let AMQPValue::FieldTable(latest) = deaths.as_slice().first()? else { return None };
+    match latest.inner().get("reason")? {
+        AMQPValue::LongString(reason) => std::str::from_utf8(reason.as_bytes()).ok(),
+        AMQPValue::ShortString(reason) => Some(ShortString::as_str(reason)),
+        _ => None,
+    }
+}

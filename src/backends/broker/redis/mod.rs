@@ -1,0 +1,120 @@
+//! The Broker on Redis lists. Each priority has a list of entries (id and generation) and a hash of their messages; what
+//! a worker fetched is in a set of its own until it acknowledges. Every change is one script, so it happens whole or
+//! not at all. A queue's bell, a list of at most one token, wakes idle consumers.
+//!
+//! Guarantees: a message waits or is with one worker from its publish to its acknowledgement, also across a crash of any
+//! party at any moment (of Redis itself: with its append-only file on). An idle consumer sends a command a second, and
+//! hears of a message within seconds though its bell's link died in silence. Never does: acknowledge or give back a message
+//! on behalf of a worker that no longer holds it; leave a message with a worker that lives and does not know of it.
+
+mod consumer;
+mod error;
+mod feed;
+mod held;
+mod publish;
+mod reconcile;
+mod restore;
+mod scripts;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod waiter;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deadpool_redis::{Manager, Pool, Runtime};
+
+use self::{
+    consumer::RedisConsumer,
+    held::Held,
+    scripts::priorities,
+    shared::{Shared, failure},
+};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt, known::Suspects};
+use crate::backend::redis::{link::Link, pulse::PULSE};
+use clawpool_core::{
+    config::Config,
+    task::{DeadReason, Message, Queue, Timestamp, WorkerId},
+};
+
+/// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others for long.
+const BATCH: usize = 1000;
+
+/// Exclusive connections at most: one for each consumer that waits.
+const WAITERS: usize = 1024;
+
+pub struct RedisBroker {
+    shared: Arc<Shared>,
+}
+
+impl RedisBroker {
+    /// Connects, and refuses a server that would lose tasks.
+    pub async fn open(config: &Config) -> Result<Self, BrokerError> {
+        let link = Link::open(&config.redis).await?;
+        let (timeout, quick) = (Some(link.timeout()), Some(link.timeout().min(PULSE)));
+        let options = link.alone(waiter::SPELL + PULSE);
+        let manager = Manager::new_with_config(link.client().get_connection_info().clone(), options)
+            .map_err(|error| failure(&error))?;
+        let waiters = Pool::builder(manager)
+            .max_size(WAITERS)
+            .runtime(Runtime::Tokio1)
+            .create_timeout(timeout)
+            .recycle_timeout(quick)
+            .wait_timeout(timeout)
+            .build()
+            .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;
+        let (limits, held, suspects) = (config.queues.clone(), Held::default(), Suspects::default());
+        Ok(Self { shared: Arc::new(Shared { link, waiters, limits, held, suspects }) })
+    }
+}
+
+#[async_trait]
+impl Broker for RedisBroker {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        publish::publish(&self.shared, messages).await
+    }
+
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(RedisConsumer::start(self.shared.clone(), worker, queue)))
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        self.shared.settle(&scripts::ACKNOWLEDGE, &receipts).await.map(drop)
+    }
+
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        self.shared.settle(&scripts::RELEASE, &receipts).await.map(drop)
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        let mut call = self.shared.call(&scripts::RECLAIM);
+        call.arg(worker.as_bytes());
+        for queue in Queue::ALL {
+            call.arg(queue.name()).arg(priorities(queue));
+        }
+        self.shared.link.run(&call).await.map_err(|error| failure(&error))
+    }
+
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        self.shared.reconcile(worker).await
+    }
+
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+        let mut call = self.shared.call(&scripts::SWEEP);
+        call.arg(worker.as_bytes()).arg(limit.min(BATCH));
+        let taken = self.shared.take(worker, &call).await?;
+        Ok(taken.into_iter().map(|delivery| Condemned { delivery, reason: DeadReason::Expired }).collect())
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        restore::restore(&self.shared, missing, living).await
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        let mut call = self.shared.call(&scripts::DEPTH);
+        call.arg(priorities(queue));
+        let (ready, oldest): (u64, Option<u64>) = self.shared.link.run(&call).await.map_err(|e| failure(&e))?;
+        Ok(Depth { ready, oldest: oldest.map(Timestamp::from_millis) })
+    }
+}

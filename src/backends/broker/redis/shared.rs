@@ -1,0 +1,145 @@
+//! Steps that the broker's handle and its consumers share: taking, acknowledging, giving back.
+
+use bytes::Bytes;
+use deadpool_redis::Pool;
+use futures::future::join_all;
+use redis::{RedisError, Value};
+
+use super::{
+    BATCH,
+    held::Held,
+    scripts,
+    scripts::{Taken, priorities},
+};
+use crate::{
+    backend::redis::{
+        link::Link,
+        packed,
+        script::{Call, Script},
+        trouble::Trouble,
+    },
+    broker::{BrokerError, Delivery, Receipt, known::Suspects},
+};
+use clawpool_core::{
+    config::QueueLimits,
+    task::{Queue, WorkerId},
+};
+
+/// What the broker's handle and the feeds of its consumers have in common.
+pub(super) struct Shared {
+    pub(super) link: Link,
+    /// Connections for blocking commands, which nobody else can use meanwhile.
+    pub(super) waiters: Pool,
+    pub(super) limits: QueueLimits,
+    pub(super) held: Held,
+    /// Priority and entry of what Redis says that we hold and nobody here knows of.
+    pub(super) suspects: Suspects<(u8, packed::Entry)>,
+}
+
+impl Shared {
+    pub(super) fn call(&self, script: &'static Script) -> Call {
+        Call::new(script, self.link.base())
+    }
+
+    /// Runs a script that moves messages into the worker's hands.
+    pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        // Dropped after what was taken is known.
+        let _take = self.held.take();
+        let deliveries = self.deliveries(worker, call).await?;
+        self.held.add(&deliveries);
+        Ok(deliveries)
+    }
+
+    /// What a worker's in-flight sets hold beyond what this process knows of.
+    pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let _take = self.held.take();
+        let mut lost = self.deliveries(worker, call).await?;
+        lost.retain(|delivery| !self.held.contains(&delivery.receipt));
+        self.held.add(&lost);
+        Ok(lost)
+    }
+
+    async fn deliveries(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+        let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| {
+            self.held.troubled();
+            failure(&error)
+        })?;
+        let each = taken.into_iter().flat_map(|(entries, values)| entries.into_iter().zip(values));
+        Ok(each.filter_map(|(entry, value)| self.delivery(worker, &entry, &value.unwrap_or_default())).collect())
+    }
+
+    /// A receipt's `tag` is the priority: it names the lists that the entry is on.
+    fn delivery(&self, worker: WorkerId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
+        let Some(message) = packed::unpack(entry, value) else {
+            let bytes = value.len();
+            tracing::error!(%worker, ?entry, bytes, "Redis holds a message that cannot be read; it is left there");
+            if let Ok(entry) = entry[..].try_into() {
+                self.held.set_aside(entry);
+            }
+            return None;
+        };
+        let receipt = Receipt {
+            queue: message.priority.queue(),
+            worker,
+            id: message.id,
+            generation: message.generation,
+            channel: 0,
+            tag: message.priority as u64,
+            known: Default::default(),
+        };
+        Some(Delivery { message, receipt })
+    }
+
+    /// Rings for whoever waits, if there is something to fetch. When it fails the connection is lost, and consumers
+    /// look by themselves once they have a new one.
+    pub(super) async fn ring(&self, queue: Queue) {
+        let mut call = self.call(&scripts::RING);
+        call.arg(queue.name()).arg(priorities(queue));
+        if let Err(error) = self.link.run::<Value>(&call).await {
+            tracing::debug!(%queue, %error, "could not ring for the next consumer");
+        }
+    }
+
+    /// Acknowledges or releases, with one script for each worker and priority. Answers how many were there.
+    pub(super) async fn settle(&self, script: &'static Script, receipts: &[Receipt]) -> Result<u64, BrokerError> {
+        let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
+        let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
+        self.held.remove(receipts);
+        let counts = answers.into_iter().map(|answer| {
+            answer.map_err(|error| {
+                self.held.distrust();
+                failure(&error)
+            })
+        });
+        counts.sum()
+    }
+
+    fn settlement(&self, script: &'static Script, group: &[&Receipt]) -> Call {
+        let mut call = self.call(script);
+        if let Some(first) = group.first() {
+            call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));
+        }
+        let entries: Vec<u8> = group.iter().flat_map(|receipt| packed::entry(receipt.id, receipt.generation)).collect();
+        call.arg(entries);
+        call
+    }
+}
+
+/// Receipts of one worker and priority, at most a batch each, in their order.
+fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
+    let mut groups: Vec<Vec<&Receipt>> = Vec::new();
+    for receipt in receipts {
+        let fits = |group: &&mut Vec<&Receipt>| {
+            group.len() < BATCH && group.iter().all(|r| (r.worker, r.tag) == (receipt.worker, receipt.tag))
+        };
+        match groups.iter_mut().rev().find(fits) {
+            Some(group) => group.push(receipt),
+            None => groups.push(vec![receipt]),
+        }
+    }
+    groups
+}
+
+pub(super) fn failure(error: &RedisError) -> BrokerError {
+    Trouble::of(error).into()
+}

@@ -1,0 +1,108 @@
+//! Waiting on a connection that nobody else uses meanwhile, a spell at a time: each spell's end is a sign of life, and who
+//! waits looks by itself after it.
+
+use std::time::Duration;
+
+use deadpool_redis::{Connection, PoolError};
+use futures::future::BoxFuture;
+use redis::{RedisResult, Value, cmd};
+use tokio::time::timeout;
+
+use super::shared::{Shared, failure};
+use crate::{backend::redis::link::Link, broker::BrokerError};
+use clawpool_core::task::Queue;
+
+/// How long one blocking command waits. With the second that its answer may be late, a link that died in silence is found
+/// out in three.
+pub(super) const SPELL: Duration = Duration::from_secs(2);
+
+/// An exclusive connection that blocks on a queue's bell.
+pub(super) struct Waiter {
+    connection: Option<Connection>,
+    /// What Redis calls the connection: the name to unblock it by.
+    id: u64,
+    queue: Queue,
+    /// The blocking command on its way. It outlives the call that started it, because its answer may be a token.
+    waiting: Option<BoxFuture<'static, RedisResult<Value>>>,
+}
+
+impl Waiter {
+    pub(super) async fn connect(shared: &Shared, queue: Queue) -> Result<Self, BrokerError> {
+        let connection = shared.waiters.get().await.map_err(|error| trouble(&error))?;
+        let mut waiter = Self { connection: None, id: 0, queue, waiting: None };
+        let mut wire = (*connection).clone();
+        waiter.connection = Some(connection);
+        // Until it has answered, the connection is not fit to go back to the pool.
+        waiter.waiting = Some(Box::pin(std::future::pending()));
+        let answer = timeout(shared.link.timeout(), cmd("CLIENT").arg("ID").query_async(&mut wire)).await;
+        waiter.id = answer.map_err(|_| silent(&shared.link))?.map_err(|error| failure(&error))?;
+        waiter.waiting = None;
+        Ok(waiter)
+    }
+
+    /// Waits for the bell. Returns when it was rung, or it is time to look again.
+    pub(super) async fn rung(&mut self, shared: &Shared) -> RedisResult<()> {
+        if let (None, Some(connection)) = (&self.waiting, &self.connection) {
+            let mut wire = (**connection).clone();
+            let bell = format!("{}:bell:{}", shared.link.base(), self.queue);
+            let spell = SPELL.as_secs();
+            self.waiting =
+                Some(Box::pin(async move { cmd("BLPOP").arg(bell).arg(spell).query_async(&mut wire).await }));
+        }
+        self.answer().await.map(drop)
+    }
+
+    /// Stops waiting. A token that came meanwhile goes on to another consumer. `None` when the connection is spoilt.
+    pub(super) async fn leave(mut self, shared: &Shared) -> Option<Self> {
+        if self.waiting.is_none() {
+            return Some(self);
+        }
+        let unblocked: RedisResult<u64> = shared.link.send(cmd("CLIENT").arg("UNBLOCK").arg(self.id)).await;
+        let answer = match unblocked {
+            Ok(_) => timeout(shared.link.timeout(), self.answer()).await.ok().and_then(Result::ok),
+            Err(_) => None,
+        };
+        match answer {
+            Some(Value::Nil) => Some(self),
+            Some(_) => {
+                shared.ring(self.queue).await;
+                Some(self)
+            }
+            None => {
+                let queue = self.queue;
+                drop(self);
+                shared.ring(queue).await;
+                None
+            }
+        }
+    }
+
+    async fn answer(&mut self) -> RedisResult<Value> {
+        let Some(waiting) = &mut self.waiting else { return Ok(Value::Nil) };
+        let value = waiting.await?;
+        self.waiting = None;
+        Ok(value)
+    }
+}
+
+impl Drop for Waiter {
+    /// A connection on which an answer is outstanding, or that failed, is closed: it is of no use to anybody else.
+    fn drop(&mut self) {
+        if self.waiting.is_some()
+            && let Some(connection) = self.connection.take()
+        {
+            drop(Connection::take(connection));
+        }
+    }
+}
+
+fn silent(link: &Link) -> BrokerError {
+    BrokerError::Unavailable { broker: "redis", reason: format!("no answer within {:?}", link.timeout()) }
+}
+
+fn trouble(error: &PoolError) -> BrokerError {
+    match error {
+        PoolError::Backend(error) => failure(error),
+        other => BrokerError::Unavailable { broker: "redis", reason: other.to_string() },
+    }
+}

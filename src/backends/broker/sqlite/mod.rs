@@ -1,0 +1,123 @@
+//! The broker in one SQLite file, the same one as the store's (the embedded profile).
+//!
+//! Guarantees: a message is a row from publish to ack; whether it waits or is held is a row beside it, so nothing is lost with
+//! a process; order is that of the rows, so what is released stands where it stood; costs do not follow a queue's length.
+//! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
+
+mod consumer;
+mod error;
+mod held;
+mod queue;
+mod restore;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::{consumer::SqliteConsumer, held::Held};
+use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
+use crate::backend::sqlite::Database;
+use clawpool_core::{
+    config::{Config, QueueLimits},
+    task::{DeadReason, Message, Queue, Timestamp, WorkerId},
+};
+
+pub struct SqliteBroker {
+    database: Arc<Database>,
+    limits: QueueLimits,
+    held: Arc<Held>,
+}
+
+impl SqliteBroker {
+    /// Opens the configured file, making it when missing.
+    pub async fn open(config: &Config) -> Result<Self, BrokerError> {
+        Ok(Self::on(Database::shared(config).await?, config))
+    }
+
+    fn on(database: Arc<Database>, config: &Config) -> Self {
+        Self { database, limits: config.queues.clone(), held: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl Broker for SqliteBroker {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        let (count, limits) = (messages.len(), self.limits.clone());
+        match self.database.write(move |write| queue::publish(write, &limits, &messages)).await {
+            Ok(answers) => answers,
+            Err(error) => vec![Err(error.into()); count],
+        }
+    }
+
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        Ok(Box::new(SqliteConsumer::new(self.database.clone(), self.held.clone(), worker, queue)))
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        let settled = receipts.clone();
+        let acknowledged = self.database.write(move |write| queue::ack(write.sql, &settled)).await;
+        // If it failed, they are given back, and dropped at their next claims.
+        self.held.remove(&receipts);
+        Ok(acknowledged?)
+    }
+
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        let settled = receipts.clone();
+        let released = self.database.write(move |write| queue::release(write, &settled)).await;
+        self.held.remove(&receipts);
+        Ok(released?)
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        Ok(self.database.write(move |write| queue::reclaim(write, worker)).await?)
+    }
+
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        if !self.held.is_due(worker) {
+            return Ok(0);
+        }
+        let holds = self.database.read(move |sql| queue::held_by(sql, worker)).await;
+        let lost = self.held.lost(worker, holds.inspect_err(|_| self.held.changed())?);
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        let count = lost.len() as u64;
+        let released = self.database.write(move |write| queue::release(write, &lost)).await;
+        released.inspect_err(|_| self.held.changed())?;
+        Ok(count)
+    }
+
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+        // Looks before it writes: mostly there is nothing.
+        let expired = self.database.read(|sql| queue::expired(sql, Timestamp::now())).await?;
+        if expired.is_empty() {
+            return Ok(Vec::new());
+        }
+        let held = self.held.clone();
+        let swept = self.database.write(move |write| {
+            let swept = queue::sweep(write, worker, &expired, limit)?;
+            held.add(&swept);
+            Ok(swept)
+        });
+        let swept = swept.await?;
+        let condemn = |delivery| Condemned { delivery, reason: DeadReason::Expired };
+        Ok(swept.into_iter().map(condemn).collect())
+    }
+
+    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+        let asked = missing.to_vec();
+        let rows = self.database.read(move |sql| restore::look(sql, &asked)).await?;
+        let had = |row: &restore::Row| restore::is_had(row, living);
+        let lost: Vec<_> = rows.iter().flatten().filter(|row| !had(row)).copied().collect();
+        if !lost.is_empty() {
+            self.database.write(move |write| restore::put_back(write, &lost)).await?;
+        }
+        Ok(rows.iter().map(|row| restore::found(row.as_ref(), row.as_ref().is_some_and(had))).collect())
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        Ok(self.database.read(move |sql| queue::depth(sql, queue)).await?)
+    }
+}

@@ -1,0 +1,276 @@
+//! The statements on the queues' rows. Each runs within a transaction of the writer.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
+
+use crate::{
+    backend::{
+        Thing,
+        sqlite::{MESSAGE, Topic, Write, message, part, readable, set_aside},
+    },
+    broker::{BrokerError, Delivery, Depth, Receipt},
+};
+use clawpool_core::{
+    config::QueueLimits,
+    task::{Message, Priority, Queue, TaskId, Timestamp, WorkerId},
+};
+
+/// How the number of waiting messages changes, for each queue.
+pub(super) type Changes = [i64; Queue::ALL.len()];
+
+pub(super) fn publish(
+    write: &mut Write<'_>,
+    limits: &QueueLimits,
+    messages: &[Message],
+) -> rusqlite::Result<Vec<Result<(), BrokerError>>> {
+    let mut room = [const { None }; Queue::ALL.len()];
+    let mut changes = Changes::default();
+    let mut answers = Vec::with_capacity(messages.len());
+    let (mut row, mut place) = (write.sql.prepare_cached(ROW)?, write.sql.prepare_cached(PLACE)?);
+    for message in messages {
+        let queue = message.priority.queue();
+        let (limit, left) = (limits.get(queue), &mut room[queue.index()]);
+        let free = match *left {
+            Some(free) => free,
+            None => limit.saturating_sub(ready(write.sql, queue)?),
+        };
+        *left = Some(free.saturating_sub(1));
+        answers.push(if free > 0 {
+            let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
+            let seq = row.insert(params![priority, id, generation, enqueued_at, expires_at, &**body])?;
+            place.execute(params![priority, seq])?;
+            changes[queue.index()] += 1;
+            Ok(())
+        } else {
+            Err(BrokerError::Full { queue, limit })
+        });
+    }
+    count(write, &changes)?;
+    Ok(answers)
+}
+
+const ROW: &str = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const PLACE: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2)";
+
+/// Hands the first messages of a queue to a worker.
+pub(super) fn take(
+    write: &mut Write<'_>,
+    worker: WorkerId,
+    queue: Queue,
+    want: usize,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let mut deliveries = Vec::new();
+    for priority in queue.priorities() {
+        let left = want - deliveries.len();
+        let taken = head(write, worker, priority, left, |_| true)?;
+        hold(write, worker, priority, &taken)?;
+        deliveries.extend(taken);
+    }
+    Ok(deliveries)
+}
+
+/// Those of a priority that wait, the oldest first.
+const FRONT: &str = "waiting CROSS JOIN messages USING (priority, seq) WHERE priority = ?1 ORDER BY seq";
+
+/// Up to `limit` messages from the front of the queue, until one is not `wanted`. What is no message is set aside first.
+fn head(
+    write: &mut Write<'_>,
+    worker: WorkerId,
+    priority: Priority,
+    limit: usize,
+    wanted: impl Fn(&Message) -> bool,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let query = format!("SELECT {MESSAGE}, seq FROM {FRONT} LIMIT ?2");
+    loop {
+        let mut query = write.sql.prepare_cached(&query)?;
+        let rows =
+            query.query_map(params![priority, limit], |row| readable(row, "seq", |row| delivery(row, worker)))?;
+        let (deliveries, unreadable) = part(rows)?;
+        if unreadable.is_empty() {
+            return Ok(deliveries.into_iter().take_while(|delivery| wanted(&delivery.message)).collect());
+        }
+        forget(write, priority, &unreadable)?;
+    }
+}
+
+/// Sets aside rows that wait and are no messages.
+fn forget(write: &mut Write<'_>, priority: Priority, rows: &[Value]) -> rusqlite::Result<()> {
+    set_aside(write, Thing::Message, rows)?;
+    let mut remove = write.sql.prepare_cached("DELETE FROM waiting WHERE priority = ?1 AND seq = ?2")?;
+    let mut changes = Changes::default();
+    for seq in rows {
+        changes[priority.queue().index()] -= remove.execute(params![priority, seq])? as i64;
+    }
+    count(write, &changes)
+}
+
+fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
+    let message = message(row)?;
+    let receipt = Receipt {
+        queue: message.priority.queue(),
+        worker,
+        id: message.id,
+        generation: message.generation,
+        channel: 0,
+        tag: row.get(6)?,
+        known: Default::default(),
+    };
+    Ok(Delivery { message, receipt })
+}
+
+/// Marks what `head` has found, which is all up to its last message.
+fn hold(write: &mut Write<'_>, worker: WorkerId, priority: Priority, front: &[Delivery]) -> rusqlite::Result<()> {
+    let Some(last) = front.last() else { return Ok(()) };
+    let hold = "INSERT INTO held (seq, owner) SELECT seq, ?3 FROM waiting WHERE priority = ?1 AND seq <= ?2";
+    write.sql.prepare_cached(hold)?.execute(params![priority, last.receipt.tag, worker])?;
+    let remove = "DELETE FROM waiting WHERE priority = ?1 AND seq <= ?2";
+    write.sql.prepare_cached(remove)?.execute(params![priority, last.receipt.tag])?;
+    let mut changes = Changes::default();
+    changes[priority.queue().index()] -= front.len() as i64;
+    count(write, &changes)
+}
+
+/// Numbers of removed rows are given again, so the row must also hold what the receipt is of.
+const DELIVERED: &str =
+    "seq = ?1 AND id = ?3 AND generation = ?4 AND EXISTS (SELECT 1 FROM held WHERE seq = ?1 AND owner = ?2)";
+
+fn named(receipt: &Receipt) -> (u64, WorkerId, TaskId, u32) {
+    (receipt.tag, receipt.worker, receipt.id, receipt.generation)
+}
+
+pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
+    let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {DELIVERED}"))?;
+    let mut let_go = sql.prepare_cached(LET_GO)?;
+    for receipt in receipts {
+        if delete.execute(named(receipt))? == 1 {
+            let_go.execute([receipt.tag])?;
+        }
+    }
+    Ok(())
+}
+
+const LET_GO: &str = "DELETE FROM held WHERE seq = ?1";
+
+pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
+    let back = format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
+    let mut changes = Changes::default();
+    let (mut back, mut let_go) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(LET_GO)?);
+    for receipt in receipts {
+        if back.execute(named(receipt))? == 1 {
+            let_go.execute([receipt.tag])?;
+            changes[receipt.queue.index()] += 1;
+        }
+    }
+    count(write, &changes)
+}
+
+/// Releases all that a worker holds.
+pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Result<u64> {
+    // What is held is little, all workers together: no index names its owners.
+    let query = "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";
+    let back =
+        "INSERT INTO waiting (priority, seq) SELECT priority, seq FROM held JOIN messages USING (seq) WHERE owner = ?1";
+    let mut changes = Changes::default();
+    let mut query = write.sql.prepare_cached(query)?;
+    let mut rows = query.query([worker])?;
+    while let Some(row) = rows.next()? {
+        changes[row.get::<_, Priority>(0)?.queue().index()] += row.get::<_, i64>(1)?;
+    }
+    let held = write.sql.prepare_cached(back)?.execute([worker])?;
+    write.sql.prepare_cached("DELETE FROM held WHERE owner = ?1")?.execute([worker])?;
+    count(write, &changes)?;
+    Ok(held as u64)
+}
+
+/// What is held in a worker's name, whoever knows of it.
+pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Vec<Receipt>> {
+    // What is held is little, all workers together: no index names its owners.
+    let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
+    let mut query = sql.prepare_cached(&query)?;
+    let rows = query.query_map([worker], |row| readable(row, "seq", |row| Ok(delivery(row, worker)?.receipt)))?;
+    // What cannot be read is looked at when it waits again.
+    Ok(part(rows)?.0)
+}
+
+/// The priorities whose first message has expired, or is none.
+pub(super) fn expired(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<Priority>> {
+    let mut expired = Vec::new();
+    for priority in Priority::ALL {
+        let is_over = match first(sql, priority)? {
+            First::Message { expires_at, .. } => expires_at <= now,
+            First::Garbage => true,
+            First::Nothing => false,
+        };
+        if is_over {
+            expired.push(priority);
+        }
+    }
+    Ok(expired)
+}
+
+/// Hands expired messages to `worker`, as far as they are the first of their queues.
+pub(super) fn sweep(
+    write: &mut Write<'_>,
+    worker: WorkerId,
+    priorities: &[Priority],
+    limit: usize,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let (mut swept, now) = (Vec::new(), write.now);
+    for priority in priorities {
+        let left = limit - swept.len();
+        let expired = head(write, worker, *priority, left, |message| message.expires_at <= now)?;
+        hold(write, worker, *priority, &expired)?;
+        swept.extend(expired);
+    }
+    Ok(swept)
+}
+
+pub(super) fn depth(sql: &Connection, queue: Queue) -> rusqlite::Result<Depth> {
+    let mut oldest = None;
+    for priority in queue.priorities() {
+        if let First::Message { enqueued_at, .. } = first(sql, priority)? {
+            oldest = oldest.into_iter().chain([enqueued_at]).min();
+        }
+    }
+    Ok(Depth { ready: ready(sql, queue)?, oldest })
+}
+
+/// What stands at the head of a queue.
+enum First {
+    Message { enqueued_at: Timestamp, expires_at: Timestamp },
+    Garbage,
+    Nothing,
+}
+
+fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<First> {
+    let query = format!("SELECT enqueued_at, expires_at, length(id) = 16 AS named, seq FROM {FRONT} LIMIT 1");
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let mut query = sql.prepare_cached(&query)?;
+    let row = query.query_row([priority], |row| readable(row, "seq", read)).optional()?;
+    Ok(match row {
+        None => First::Nothing,
+        Some(ControlFlow::Continue((enqueued_at, expires_at, true))) => First::Message { enqueued_at, expires_at },
+        Some(_) => First::Garbage,
+    })
+}
+
+pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {
+    sql.prepare_cached("SELECT ready FROM depths WHERE queue = ?1")?.query_row([queue], |row| row.get(0))
+}
+
+/// Writes the depths, and wakes consumers where a queue was empty: one that waits has seen it empty.
+pub(super) fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
+    let update = "UPDATE depths SET ready = ready + ?2 WHERE queue = ?1 RETURNING ready";
+    for (queue, change) in Queue::ALL.into_iter().zip(*changes) {
+        if change != 0 {
+            let mut update = write.sql.prepare_cached(update)?;
+            let ready: i64 = update.query_row(params![queue, change], |row| row.get(0))?;
+            if change > 0 && ready == change {
+                write.rings.ring(Topic::Ready(queue));
+            }
+        }
+    }
+    Ok(())
+}

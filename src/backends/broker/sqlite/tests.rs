@@ -1,0 +1,98 @@
+use async_trait::async_trait;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    backend::Thing,
+    broker::conformance::{Fixture, message, message_with},
+    store::{TaskStore, sqlite::SqliteStore},
+};
+use clawpool_core::{config::Synchronous, task::Priority};
+
+/// A file of its own, in a folder that goes with the case.
+struct File {
+    config: Config,
+    _folder: TempDir,
+}
+
+async fn open(mut config: Config) -> File {
+    let folder = TempDir::new().unwrap();
+    config.embedded.data = folder.path().into();
+    config.embedded.synchronous = Synchronous::Normal;
+    File { config, _folder: folder }
+}
+
+#[async_trait]
+impl Fixture for File {
+    async fn broker(&self) -> Arc<dyn Broker> {
+        Arc::new(SqliteBroker::on(Database::open(&self.config).await.unwrap(), &self.config))
+    }
+
+    async fn litter(&self, queue: Queue) {
+        litter(&self.config, queue).await;
+    }
+}
+
+/// Two rows that are no messages, at the end of a queue.
+pub(crate) async fn litter(config: &Config, queue: Queue) {
+    let broker = SqliteBroker::on(Database::open(config).await.unwrap(), config);
+    for change in ["id = x'0102'", "expires_at = -1"] {
+        let garbled = message(queue.priorities().next().unwrap());
+        assert!(broker.publish(vec![garbled.clone()]).await.iter().all(Result::is_ok));
+        let update = format!("UPDATE messages SET {change} WHERE id = ?1");
+        let done = broker.database.write(move |write| write.sql.execute(&update, [garbled.id])).await.unwrap();
+        assert_eq!(done, 1);
+    }
+}
+
+/// Nobody consumes: the leader's sweep meets it.
+#[tokio::test]
+async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_told_of() {
+    let file = open(Config::default()).await;
+    let broker = SqliteBroker::on(Database::open(&file.config).await.unwrap(), &file.config);
+    litter(&file.config, Queue::P1).await;
+    let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
+    assert!(broker.publish(vec![late.clone()]).await.iter().all(Result::is_ok));
+    assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 3);
+    let mut swept = Vec::new();
+    while swept.is_empty() {
+        swept = broker.sweep(WorkerId::new(), 10).await.unwrap();
+    }
+    assert_eq!(swept[0].delivery.message, late);
+    assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 0);
+    let told = SqliteStore::open(&file.config).await.unwrap().unreadable(&[]).await.unwrap();
+    assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [Thing::Message; 2]);
+}
+
+crate::broker::conformance::suite!(open);
+
+/// The kept counts are those of the rows, whatever happens to the rows.
+#[tokio::test]
+async fn depths_follow_the_rows() {
+    let file = open(Config::default()).await;
+    let broker = SqliteBroker::on(Database::open(&file.config).await.unwrap(), &file.config);
+    let worker = WorkerId::new();
+    let messages: Vec<_> = (0..70).map(|index| message(Priority::ALL[index % 7])).collect();
+    let late = message_with(Priority::P2, |task| task.expires_at = Timestamp::now());
+    assert!(broker.publish([vec![late], messages].concat()).await.iter().all(Result::is_ok));
+    let swept = broker.sweep(worker, 10).await.unwrap();
+    for queue in Queue::ALL {
+        let mut consumer = broker.consume(worker, queue).await.unwrap();
+        let held = consumer.next(6).await.unwrap();
+        let mut receipts: Vec<_> = held.into_iter().map(|delivery| delivery.receipt).collect();
+        let again = receipts.clone();
+        broker.ack(receipts.split_off(4)).await.unwrap();
+        broker.release(receipts.split_off(2)).await.unwrap();
+        broker.release(again[2..].to_vec()).await.unwrap();
+    }
+    assert_eq!(broker.reclaim(worker).await.unwrap(), 12 + swept.len() as u64);
+    for queue in Queue::ALL {
+        let count = move |sql: &rusqlite::Connection| {
+            let (first, last) = (queue.priorities().min(), queue.priorities().max());
+            let query = "SELECT count(*) FROM waiting WHERE priority BETWEEN ?1 AND ?2";
+            sql.query_row(query, [first, last], |row| row.get::<_, u64>(0))
+        };
+        assert_eq!(broker.depth(queue).await.unwrap().ready, broker.database.read(count).await.unwrap(), "{queue}");
+    }
+    assert!(broker.depth(Queue::P0).await.unwrap().oldest.is_some());
+}

@@ -1,0 +1,191 @@
+//! Dead letters: how they come, are found, and go.
+
+use super::*;
+
+const fn taken(taken: u64) -> Requeued {
+    Requeued { taken, kept: 0 }
+}
+
+pub async fn condemn_marks_and_lists(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (known, unknown) = (admit(&*store, Priority::P4).await, message(Priority::P1));
+    let letters = [letter(&known, DeadReason::Expired), letter(&unknown, DeadReason::Undeliverable)];
+    for _ in 0..2 {
+        store.condemn(&letters).await.unwrap();
+    }
+    for letter in &letters {
+        let record = store.record(letter.message.id).await.unwrap().unwrap();
+        assert_eq!((record.state, record.failure), (State::Dead, Some(failure())));
+        assert_eq!(record.kind, "test.echo");
+        assert_eq!(store.dead_letter(letter.message.id).await.unwrap().as_ref(), Some(letter));
+    }
+    assert_eq!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.len(), 2);
+    assert!(store.dead_letter(TaskId::new()).await.unwrap().is_none());
+}
+
+pub async fn condemn_leaves_final_running_and_later_tasks_alone(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let [done, running, later, cancelled] = [0; 4].map(|_| message(Priority::P4));
+    let claims = [claim_of(&done), claim_of(&running), claim_of(&later)];
+    let verdicts = store.claim(worker, &claims, false).await.unwrap();
+    let tokens = verdicts.into_iter().map(|verdict| match verdict {
+        Verdict::Run { token, .. } => token,
+        verdict => panic!("{verdict:?}"),
+    });
+    let tokens: Vec<_> = tokens.collect();
+    assert!(settle(&*store, worker, claimed(&done, tokens[0]), completed()).await);
+    let end = retry(&later, Timestamp::now() + HOUR);
+    assert!(settle(&*store, worker, claimed(&later, tokens[2]), end).await);
+    store.admit(&[admission(&cancelled)]).await.unwrap();
+    store.cancel(cancelled.id).await.unwrap();
+    let letters = [&done, &running, &later, &cancelled].map(|message| letter(message, DeadReason::Expired));
+    store.condemn(&letters).await.unwrap();
+    let states = [(done, State::Completed), (running, State::Running), (later, State::Scheduled)];
+    for (message, expected) in states.into_iter().chain([(cancelled, State::Cancelled)]) {
+        assert_eq!(state(&*store, &message).await, expected);
+    }
+    assert!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.is_empty());
+}
+
+pub async fn filters_by_everything(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let time = Timestamp::from_millis;
+    let row = |kind: &str, tenant: Option<&str>, reason, priority, died_at| DeadLetter {
+        kind: kind.into(),
+        tenant: tenant.map(Into::into),
+        died_at: time(died_at),
+        ..letter(&message(priority), reason)
+    };
+    // Recent, so that no store has forgotten them.
+    let base = Timestamp::now().as_millis();
+    let letters = [
+        row("email.send", Some("acme"), DeadReason::Fatal, Priority::P4, base),
+        row("email.read", None, DeadReason::Expired, Priority::P5, base + 10),
+        row("voice.call", Some("acme"), DeadReason::Fatal, Priority::P0, base + 20),
+        row("emailer", Some("zeta"), DeadReason::Poison, Priority::P4, base + 30),
+    ];
+    store.condemn(&letters).await.unwrap();
+    let plain = DeadFilter::default;
+    let kind = |kind: &str| DeadFilter { kind: kind.parse().ok(), ..plain() };
+    let cases = [
+        (plain(), vec![3, 2, 1, 0]),
+        (kind("email.*"), vec![1, 0]),
+        (kind("*"), vec![3, 2, 1, 0]),
+        (kind("email.send"), vec![0]),
+        (kind("email"), vec![]),
+        (DeadFilter { reason: Some(DeadReason::Fatal), ..plain() }, vec![2, 0]),
+        (DeadFilter { priority: Some(Priority::P4), ..plain() }, vec![3, 0]),
+        (DeadFilter { tenant: Some("acme".into()), ..plain() }, vec![2, 0]),
+        (DeadFilter { since: Some(time(base + 10)), until: Some(time(base + 30)), ..plain() }, vec![2, 1]),
+        (DeadFilter { reason: Some(DeadReason::Fatal), ..kind("voice*") }, vec![2]),
+    ];
+    for (filter, expected) in cases {
+        let page = store.dead(&filter, None, 10).await.unwrap();
+        let seen: Vec<_> = page.items.iter().map(|letter| letter.message.id).collect();
+        let expected: Vec<_> = expected.into_iter().map(|index: usize| letters[index].message.id).collect();
+        assert_eq!(seen, expected, "{filter:?}");
+        assert!(page.next.is_none());
+    }
+}
+
+pub async fn pages_latest_first(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let base = Timestamp::now().as_millis();
+    let letters: Vec<_> = (0..25)
+        .map(|index| DeadLetter {
+            died_at: Timestamp::from_millis(base + index / 10),
+            ..letter(&message(Priority::P4), if index % 2 == 0 { DeadReason::Fatal } else { DeadReason::Expired })
+        })
+        .collect();
+    store.condemn(&letters).await.unwrap();
+    for (filter, count) in
+        [(DeadFilter::default(), 25), (DeadFilter { reason: Some(DeadReason::Fatal), ..DeadFilter::default() }, 13)]
+    {
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = store.dead(&filter, cursor.as_deref(), 4).await.unwrap();
+            assert!(page.items.len() <= 4);
+            seen.extend(page.items);
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert!(seen.is_sorted_by(|one, next| one.died_at >= next.died_at), "latest first");
+        let distinct: std::collections::HashSet<_> = seen.iter().map(|letter| letter.message.id).collect();
+        assert_eq!((seen.len(), distinct.len()), (count, count), "each letter once");
+    }
+}
+
+pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (fence, worker) = (lead(&*store).await, worker(&*store).await);
+    let message = admit(&*store, Priority::P4).await;
+    store.condemn(&[letter(&message, DeadReason::Expired)]).await.unwrap();
+    let next = next_generation(&message, 0);
+    assert_eq!(store.requeue(std::slice::from_ref(&next)).await.unwrap(), taken(1));
+    assert!(store.dead_letter(message.id).await.unwrap().is_none());
+    let record = store.record(message.id).await.unwrap().unwrap();
+    assert_eq!((record.state, record.generation, record.attempt), (State::Scheduled, 1, 0));
+    let due = store.due(fence, 10).await.unwrap();
+    assert!(due.messages == [next.clone()], "due now");
+    store.promoted(fence, &[(next.id, next.generation)]).await.unwrap();
+    assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop, "the message it died with");
+    let claimed = start(&*store, worker, &next).await;
+    assert!(settle(&*store, worker, claimed, completed()).await);
+    assert_eq!(state(&*store, &message).await, State::Completed);
+}
+
+pub async fn requeue_counts_only_letters_that_are_there(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (dead, alive) = (admit(&*store, Priority::P4).await, admit(&*store, Priority::P4).await);
+    store.condemn(&[letter(&dead, DeadReason::Expired)]).await.unwrap();
+    let messages = [next_generation(&dead, 0), next_generation(&alive, 0), message(Priority::P4)];
+    assert_eq!(store.requeue(&messages).await.unwrap(), taken(1));
+    assert_eq!(store.requeue(&messages).await.unwrap(), taken(0), "it is taken out once");
+    assert_eq!(state(&*store, &alive).await, State::Queued);
+    assert_eq!(store.scheduled(None, 10).await.unwrap().items.len(), 1);
+}
+
+pub async fn discard_keeps_the_record(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let message = admit(&*store, Priority::P4).await;
+    store.condemn(&[letter(&message, DeadReason::Expired)]).await.unwrap();
+    assert_eq!(store.discard(&[message.id, TaskId::new()]).await.unwrap(), 1);
+    assert_eq!(store.discard(&[message.id]).await.unwrap(), 0);
+    assert!(store.dead_letter(message.id).await.unwrap().is_none());
+    assert!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.is_empty());
+    assert_eq!(state(&*store, &message).await, State::Dead);
+    assert_eq!(claim(&*store, WorkerId::new(), &message).await, Verdict::Drop);
+    assert_eq!(store.requeue(&[next_generation(&message, 0)]).await.unwrap(), taken(0));
+}
+
+pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let (fence, worker) = (lead(&*store).await, worker(&*store).await);
+    let with_key = |key: &str| message_with(Priority::P4, |task| task.unique_key = Some(key.into()));
+    let mut dead = ["hourly"; 4].map(with_key).to_vec();
+    dead.push(with_key("daily"));
+    store.condemn(&dead.iter().map(|message| letter(message, DeadReason::Expired)).collect::<Vec<_>>()).await.unwrap();
+    let next: Vec<_> = dead.iter().map(|message| next_generation(message, 0)).collect();
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 2, kept: 3 });
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "letters that wait count alone");
+    let letters = store.dead(&DeadFilter::default(), None, 10).await.unwrap().items;
+    assert_eq!(letters.len(), 3);
+    assert_eq!(state(&*store, &letters[0].message).await, State::Dead);
+    // A task of its key is known to whoever enqueues another one.
+    let newcomer = Admission { unique_key: Some("hourly".into()), ..admission(&message(Priority::P4)) };
+    let answers = store.admit(std::slice::from_ref(&newcomer)).await.unwrap();
+    assert_eq!(answers, [Admitted::Existing(next[0].id)]);
+    // Once it is over, another one may go, unless a new task was quicker.
+    let due = store.due(fence, 10).await.unwrap().messages;
+    store.promoted(fence, &due.iter().map(|due| (due.id, due.generation)).collect::<Vec<_>>()).await.unwrap();
+    let claimed = start(&*store, worker, &next[0]).await;
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "running is not finished");
+    assert!(settle(&*store, worker, claimed, completed()).await);
+    assert_eq!(store.admit(std::slice::from_ref(&newcomer)).await.unwrap(), [Admitted::New]);
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 });
+    assert_eq!(store.cancel(newcomer.message.id).await.unwrap(), Cancelled::Done);
+    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 1, kept: 2 });
+}

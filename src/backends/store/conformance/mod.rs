@@ -1,0 +1,321 @@
+//! What every store must do, as named cases. A backend runs them all with one line in its tests:
+//! `crate::store::conformance::suite!(open);`, where `open` is an `async fn(Config) -> impl Fixture`.
+//!
+//! The configuration given to `open` sets heartbeats and limits; the backend adds its own address and a prefix or folder
+//! of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod admission;
+pub mod aside;
+pub mod cancelling;
+pub mod claiming;
+pub mod control;
+pub mod dead;
+pub mod journal;
+pub mod listing;
+pub mod model;
+pub mod notes;
+pub mod sample;
+pub mod schedule;
+pub mod settling;
+pub mod survey;
+pub mod waiting;
+pub mod workers;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use self::sample::{Log, eventually, guarded, message, message_with};
+use super::*;
+use clawpool_core::{
+    config::Config,
+    task::{
+        DeadReason, ErrorClass, Failure, Message, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId,
+    },
+};
+
+/// One fresh, isolated backend. Whatever must live as long as it does (a temporary folder) is kept inside.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// A handle of its own on the backend, as another process would have.
+    async fn store(&self) -> Arc<dyn Store>;
+
+    /// Writes in its place what no version of this crate would have written.
+    async fn garble(&self, what: Garbled);
+}
+
+/// What the cases spoil.
+pub enum Garbled {
+    Record(TaskId),
+    /// In the schedule set, at generation 0.
+    Entry(TaskId),
+    Letter(TaskId),
+    /// The latest one is a new one.
+    Journal(Topic),
+    Heartbeat(WorkerId),
+}
+
+/// The configuration for the cases: the heartbeat leaves a stalled test machine room.
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.worker.heartbeat = HEARTBEAT;
+    config
+}
+
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+const HOUR: Duration = Duration::from_secs(3600);
+/// For cases that wait for a lease to end.
+const SHORT: Duration = Duration::from_millis(300);
+
+#[cfg(test)]
+macro_rules! cases {
+    ($open:path; $($module:ident::$case:ident,)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            let fixture = $open($crate::store::conformance::config()).await;
+            $crate::store::conformance::guarded($crate::store::conformance::$module::$case(&fixture)).await;
+        }
+    )+};
+}
+
+#[cfg(test)]
+macro_rules! suite {
+    ($open:path) => {
+        $crate::store::conformance::cases! { $open;
+            admission::answers_each_task_in_order,
+            admission::a_known_id_is_answered_not_added,
+            admission::a_unique_key_is_held_while_unfinished,
+            admission::a_unique_key_is_free_after_every_end,
+            admission::a_unique_key_admits_one_of_many_at_once,
+            admission::a_delayed_task_is_scheduled_in_the_same_step,
+            admission::withdraw_forgets_task_key_and_entry,
+            admission::a_record_remembers_the_token_that_enqueued_it,
+            admission::a_withdrawn_tasks_late_message_is_dropped,
+            admission::a_withdrawn_id_can_be_admitted_again_and_runs_once,
+            admission::what_began_or_is_vouched_for_is_not_withdrawn,
+            claiming::runs_queued_and_unknown_tasks,
+            claiming::inv_2_one_of_many_claims_runs,
+            claiming::older_generations_are_dropped_newer_ones_run,
+            claiming::a_scheduled_task_may_be_claimed_once,
+            claiming::is_held_while_its_owner_beats,
+            claiming::inv_3_a_buried_workers_task_passes_and_counts_a_crash,
+            claiming::inv_3_the_third_crash_is_poison,
+            claiming::the_tasks_of_a_dead_worker_start_again_at_once,
+            claiming::inv_3_a_poison_task_is_found_among_many_and_no_innocent_dies,
+            claiming::inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_once,
+            claiming::a_burial_brings_forward_what_is_held,
+            claiming::a_dead_workers_tasks_are_shown_as_queued,
+            claiming::a_claim_asked_again_is_answered_alike,
+            claiming::a_silent_workers_task_passes_after_its_lease,
+            claiming::takeover_needs_one_and_a_half_silent_heartbeats,
+            claiming::the_old_owner_is_told_what_it_lost,
+            settling::inv_5_a_completed_task_does_not_run_again,
+            settling::inv_2_a_lost_claim_settles_nothing,
+            settling::only_the_first_settlement_counts,
+            settling::a_retry_waits_in_the_schedule_set,
+            settling::a_dead_task_has_its_letter,
+            settling::inv_8_released_costs_no_attempt,
+            settling::a_token_is_never_given_twice,
+            settling::answers_each_settlement_in_order,
+            settling::a_result_is_forgotten_after_its_time,
+            cancelling::waiting_tasks_end_at_once,
+            cancelling::a_running_task_is_signalled_through_its_worker,
+            cancelling::finished_and_unknown_tasks_stay_as_they_are,
+            cancelling::a_signalled_task_never_starts_again,
+            waiting::wakes_when_another_handle_settles,
+            waiting::wakes_for_every_end,
+            waiting::returns_the_record_as_it_stands_at_the_timeout,
+            waiting::a_dropped_wait_disturbs_no_other,
+            schedule::due_comes_earliest_first_and_stays_until_promoted,
+            schedule::entries_move_to_a_new_time,
+            schedule::an_entry_scheduled_again_outlives_promotion,
+            schedule::promoted_tasks_are_queued,
+            schedule::promotion_leaves_later_generations_alone,
+            schedule::run_now_makes_an_entry_due,
+            schedule::a_stale_fence_is_refused,
+            schedule::wait_due_wakes_for_an_earlier_entry,
+            schedule::wait_due_returns_at_its_time,
+            schedule::pages_through_all_entries,
+            dead::condemn_marks_and_lists,
+            dead::condemn_leaves_final_running_and_later_tasks_alone,
+            dead::filters_by_everything,
+            dead::pages_latest_first,
+            dead::requeue_schedules_the_next_generation,
+            dead::requeue_counts_only_letters_that_are_there,
+            dead::requeue_keeps_one_unfinished_task_for_each_unique_key,
+            dead::discard_keeps_the_record,
+            workers::beats_register_and_renew,
+            workers::drain_is_ordered_with_every_beat,
+            workers::bury_ends_a_lease_and_a_beat_renews_it,
+            workers::bury_answers_what_the_worker_ran,
+            workers::forget_removes,
+            workers::progress_shows_in_the_record,
+            workers::a_worker_is_asked_about_claims_that_still_are_its_own,
+            workers::pauses_reach_workers,
+            control::one_leads_at_a_time,
+            control::leadership_passes_when_the_lease_ends,
+            control::resigning_passes_leadership_at_once,
+            control::tokens_are_shared_and_refill,
+            control::inv_1_totals_balance,
+            control::another_handle_sees_every_write,
+            control::a_probe_is_answered,
+            listing::filters_and_pages_records,
+            listing::refuses_a_cursor_of_somewhere_else,
+            survey::an_unreadable_record_costs_its_own_task_alone,
+            survey::a_batch_goes_on_beside_an_unreadable_record,
+            survey::a_task_whose_record_was_set_aside_can_be_enqueued_again,
+            survey::a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read,
+            aside::an_unreadable_entry_of_the_schedule_set_costs_itself_alone,
+            aside::an_unreadable_entry_that_is_not_due_costs_itself_alone,
+            aside::a_task_whose_entry_was_set_aside_is_due_at_no_time,
+            aside::an_unreadable_dead_letter_costs_itself_alone,
+            aside::an_unreadable_journal_entry_costs_itself_alone,
+            aside::an_unreadable_heartbeat_costs_itself_alone,
+            journal::comes_latest_first_and_by_subject,
+            journal::pages_through_every_entry,
+            journal::keeps_its_latest_entries_and_only_about_so_many,
+            journal::refuses_a_stale_fence,
+            journal::refuses_a_foreign_cursor,
+            notes::are_replaced_read_and_erased,
+            notes::are_listed_by_prefix_in_order,
+            notes::end_when_their_time_is_over,
+            notes::refuse_a_stale_fence,
+            model::every_life_is_as_the_model_says,
+        }
+    };
+}
+
+#[cfg(test)]
+pub(crate) use {cases, suite};
+
+fn admission(message: &Message) -> Admission {
+    Admission {
+        message: message.clone(),
+        kind: "test.echo".into(),
+        tenant: None,
+        enqueued_by: None,
+        unique_key: None,
+        at: None,
+    }
+}
+
+/// Admits one new task of this priority.
+async fn admit(store: &dyn Store, priority: Priority) -> Message {
+    let message = message(priority);
+    assert_eq!(store.admit(&[admission(&message)]).await.unwrap(), [Admitted::New]);
+    message
+}
+
+fn claim_of(message: &Message) -> Claim {
+    Claim {
+        id: message.id,
+        generation: message.generation,
+        ticket: rand::random(),
+        kind: "test.echo".into(),
+        priority: message.priority,
+        attempt: message.task().unwrap().attempt,
+        enqueued_at: message.enqueued_at,
+        expires_at: message.expires_at,
+    }
+}
+
+async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> Verdict {
+    store.claim(worker, &[claim_of(message)], false).await.unwrap()[0]
+}
+
+/// Claims and expects to run.
+async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Claimed {
+    match claim(store, worker, message).await {
+        Verdict::Run { token, .. } | Verdict::Poison { token, .. } => claimed(message, token),
+        verdict => panic!("{verdict:?}"),
+    }
+}
+
+fn claimed(message: &Message, token: u64) -> Claimed {
+    Claimed { id: message.id, queue: message.priority.queue(), token }
+}
+
+async fn settle(store: &dyn Store, worker: WorkerId, claimed: Claimed, end: End) -> bool {
+    store.settle(worker, &[Settlement { claimed, end }]).await.unwrap()[0]
+}
+
+fn completed() -> End {
+    End::Completed { result: Payload::encode("done").unwrap(), keep: HOUR }
+}
+
+fn failure() -> Failure {
+    Failure::new(ErrorClass::Network, "the line is dead")
+}
+
+/// The next generation of a message, after a failure or a requeue.
+fn next_generation(message: &Message, attempt: u32) -> Message {
+    let task = Task { generation: message.generation + 1, attempt, ..message.task().unwrap() };
+    task.to_message().unwrap()
+}
+
+fn retry(message: &Message, at: Timestamp) -> End {
+    let attempt = message.task().unwrap().attempt + 1;
+    End::Retry { message: next_generation(message, attempt), at, failure: failure() }
+}
+
+fn letter(message: &Message, reason: DeadReason) -> DeadLetter {
+    DeadLetter {
+        message: message.clone(),
+        kind: "test.echo".into(),
+        tenant: None,
+        reason,
+        failure: failure(),
+        crashes: 0,
+        died_at: Timestamp::now(),
+    }
+}
+
+pub fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
+    Beat {
+        worker,
+        pool: "default".into(),
+        host: "here".into(),
+        pid: 1,
+        started_at: Timestamp::now(),
+        slots: 4,
+        draining: false,
+        queues: Queue::ALL.to_vec(),
+        running: vec![0; 6],
+        progress: Vec::new(),
+        lease,
+        usage: None,
+        done: Default::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
+    }
+}
+
+async fn beat(store: &dyn Store, worker: WorkerId) -> Orders {
+    store.beat(&beat_of(worker, HOUR)).await.unwrap()
+}
+
+/// A worker that lives as long as the case.
+async fn worker(store: &dyn Store) -> WorkerId {
+    let worker = WorkerId::new();
+    beat(store, worker).await;
+    worker
+}
+
+async fn state(store: &dyn Store, message: &Message) -> State {
+    store.record(message.id).await.unwrap().expect("a record").state
+}
+
+/// Leadership for an hour.
+async fn lead(store: &dyn Store) -> Fence {
+    store.lead(Role::Steward, WorkerId::new(), HOUR).await.unwrap().expect("nobody else leads")
+}
+
+/// Two reigns, the later one second.
+async fn two_leaders(store: &dyn Store) -> [Fence; 2] {
+    let old = lead(store).await;
+    store.resign(old).await.unwrap();
+    [old, lead(store).await]
+}

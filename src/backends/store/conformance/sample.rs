@@ -1,0 +1,87 @@
+//! Made-up tasks, the two ways in which a case may wait, and what it said to the log.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tracing::subscriber::{DefaultGuard, set_default};
+
+use clawpool_core::task::{Message, Payload, Priority, Task, TaskId, Timestamp};
+
+pub fn message(priority: Priority) -> Message {
+    message_with(priority, |_| ())
+}
+
+/// A message of a task that `change` has made special.
+pub fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -> Message {
+    let now = Timestamp::now();
+    let mut task = Task {
+        version: Task::VERSION,
+        id: TaskId::new(),
+        enqueued_by: None,
+        kind: "test.echo".into(),
+        payload: Payload::encode("hello").unwrap(),
+        priority,
+        tenant: None,
+        tier: None,
+        session: None,
+        enqueued_at: now,
+        not_before: None,
+        expires_at: now + Duration::from_secs(3600),
+        attempt: 0,
+        max_attempts: None,
+        retry: None,
+        timeout: Duration::from_secs(60),
+        unique_key: None,
+        trace: None,
+        result_ttl: Duration::from_secs(3600),
+        generation: 0,
+        handed_on: 0,
+        errors: Vec::new(),
+    };
+    change(&mut task);
+    task.to_message().unwrap()
+}
+
+/// Waits for something that needs a moment to become true. A case in which it never does is ended by [`guarded`].
+pub async fn eventually(mut probe: impl AsyncFnMut() -> bool) {
+    while !probe().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Turns a case that hangs into one that fails.
+pub async fn guarded<T>(case: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), case).await.expect("the case hangs: it waits for what never comes")
+}
+
+/// What this thread, and so all of a single-threaded test, says to the log.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// For as long as the guard lives.
+    pub fn capture() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, set_default(subscriber))
+    }
+
+    /// In how many lines it said so.
+    pub fn count(&self, part: &str) -> usize {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).lines().filter(|line| line.contains(part)).count()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! Leadership, pauses, pacing and totals: the small shared facts that steer a pool.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use clawpool_core::task::{Queue, WorkerId};
+
+#[async_trait]
+pub trait ControlStore: Send + Sync + 'static {
+    /// Takes or renews leadership of a role for `lease`. `None` while somebody else holds it. Renewing keeps the fence;
+    /// taking it anew raises it.
+    async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError>;
+
+    /// Gives leadership up, so that the next one need not wait for the lease to end.
+    async fn resign(&self, fence: Fence) -> Result<(), StoreError>;
+
+    /// Stops (or starts again) the delivery of a queue's tasks. Workers learn of it with their next beat.
+    async fn set_paused(&self, queue: Queue, paused: bool) -> Result<(), StoreError>;
+
+    async fn paused(&self) -> Result<Vec<Queue>, StoreError>;
+
+    /// Takes up to `want` tokens from a bucket that refills at `per_second` up to `burst`. Returns how many it got, and
+    /// how long until the next one.
+    async fn take_tokens(
+        &self,
+        bucket: &str,
+        want: u32,
+        per_second: f64,
+        burst: u32,
+    ) -> Result<(u32, Duration), StoreError>;
+
+    /// What happened on each queue, in the order of `Queue::ALL`, counted by admit, claim and settle.
+    async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError>;
+
+    /// Writes something small: whether the store takes writes now.
+    async fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// Work that only one process may do at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Promotes due tasks, reaps dead workers, collects what the broker gave up.
+    Steward,
+    /// Decides how large the pools are.
+    Autoscaler,
+}
+
+impl Role {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Steward => "steward",
+            Self::Autoscaler => "autoscaler",
+        }
+    }
+}
+
+/// Proof of leadership; a write with an older number than the current one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fence {
+    pub role: Role,
+    pub number: u64,
+}
+
+/// Totals since the store was made, and rates over the last full minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QueueTotals {
+    pub enqueued: u64,
+    pub completed: u64,
+    pub retried: u64,
+    pub dead: u64,
+    pub cancelled: u64,
+    /// Tasks a second.
+    pub enqueue_rate: f64,
+    pub finish_rate: f64,
+}

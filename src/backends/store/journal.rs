@@ -1,0 +1,56 @@
+//! The journal: what happened to the pool that somebody will ask about later. Crashes of workers, decisions of the
+//! autoscaler and alerts are entries of their topics; each topic keeps its latest ones and forgets the rest.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Fence, Page, StoreError};
+use clawpool_core::task::Timestamp;
+
+#[async_trait]
+pub trait JournalStore: Send + Sync + 'static {
+    /// Appends entries, in order. With a fence, only while it is the latest of its role.
+    async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError>;
+
+    /// Latest first; of one subject alone when it is named.
+    async fn journal(
+        &self,
+        topic: Topic,
+        subject: Option<&str>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Entry>, StoreError>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    /// A worker process ended that should not have.
+    Crash,
+    /// A decision of the autoscaler that changed something, or would have.
+    Scaling,
+    /// What a person should know.
+    Alert,
+}
+
+impl Topic {
+    /// Entries kept of each topic, at least; the oldest go first.
+    pub const KEPT: usize = 2_000;
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Scaling => "scaling",
+            Self::Alert => "alert",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub topic: Topic,
+    pub at: Timestamp,
+    /// What it is about: the pool's name.
+    pub subject: String,
+    pub body: serde_json::Value,
+}

@@ -1,0 +1,56 @@
+//! The Store seam: remembers everything but the queues themselves. Task records and their fencing tokens, the schedule
+//! set, dead letters, workers and their leases, leadership, pauses, pacing, the journal, notes. One implementation each on Redis and SQLite.
+//!
+//! Guarantees: each method is atomic and durable when it returns; an attempt's outcome counts only with the token of the
+//! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
+//! decide policy (what to retry, when, whom to scale).
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod control;
+mod dead;
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod journal;
+mod notes;
+mod open;
+mod probe;
+pub mod redis;
+mod schedule;
+mod served;
+pub mod sqlite;
+mod tasks;
+mod workers;
+
+pub use control::{ControlStore, Fence, QueueTotals, Role};
+pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
+pub use error::StoreError;
+pub use journal::{Entry, JournalStore, Topic};
+pub use notes::NoteStore;
+pub use open::open;
+pub use probe::takes_writes;
+pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
+pub use served::Served;
+pub use tasks::{
+    Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
+    Withdrawal, Withdrawn,
+};
+pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
+
+pub trait Store: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore {}
+
+impl<T: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore> Store for T {}
+
+/// What keeping workers takes.
+pub trait PoolStore: WorkerStore + JournalStore + NoteStore {}
+
+impl<T: WorkerStore + JournalStore + NoteStore> PoolStore for T {}
+
+/// One page of a listing, and where the next one starts.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,86 @@
+//! Burying: a worker is dead, and who answers for it is written into the records of what it ran.
+
+use bytes::{Buf, BufMut, Bytes};
+
+use super::{RedisStore, corrupt, scripts};
+use crate::store::StoreError;
+use clawpool_core::{
+    retry::{self, Member, Suspicion},
+    task::{TaskId, Timestamp, WorkerId},
+};
+
+/// Whose death it is.
+#[derive(Clone, Copy)]
+pub(super) enum Dead {
+    /// Its supervisor saw it end: its lease ends with it.
+    Seen(WorkerId),
+    /// The owner of this task, of which nobody has heard for too long.
+    OwnerOf(TaskId),
+}
+
+/// A task as `scripts/inquest.lua` tells it.
+struct Row {
+    id: TaskId,
+    token: u64,
+    started: Timestamp,
+    suspicion: Suspicion,
+    known: bool,
+}
+
+const ROW: usize = 41;
+
+impl RedisStore {
+    /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
+    pub(super) async fn bury_dead(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        let mut call = self.call(&scripts::INQUEST);
+        match dead {
+            Dead::Seen(worker) => call.arg(worker.as_bytes()).arg("").arg("1"),
+            Dead::OwnerOf(task) => call.arg("").arg(task.as_bytes()).arg("0"),
+        };
+        let (now, beat, rows): (u64, u64, Bytes) = self.run(&call).await?;
+        let rows = self::rows(rows)?;
+        let now = Timestamp::from_millis(now);
+        let died = retry::died_at(now, Timestamp::from_millis(beat), self.quiet);
+        let new: Vec<&Row> = rows.iter().filter(|row| !row.known).collect();
+        let member = |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
+        let sentences = retry::judge(&new.iter().map(member).collect::<Vec<_>>(), polled);
+        let (mut alone, mut list) = (None, Vec::with_capacity(ROW * new.len()));
+        for (row, sentence) in new.into_iter().zip(sentences) {
+            if sentence.suspicion.is_alone() && sentence.wait.is_zero() {
+                alone = Some(row.id);
+            }
+            list.put_slice(row.id.as_bytes());
+            list.put_u64(row.token);
+            list.put_u32(sentence.suspicion.crashes);
+            list.put_u32(sentence.suspicion.packed());
+            list.put_u64((now + sentence.wait).as_millis());
+        }
+        if !list.is_empty() {
+            let mut call = self.call(&scripts::BURY);
+            call.arg(alone.as_ref().map_or(&[][..], |id| id.as_bytes())).arg(list);
+            self.run::<()>(&call).await?;
+        }
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+}
+
+fn rows(mut bytes: Bytes) -> Result<Vec<Row>, StoreError> {
+    if !bytes.len().is_multiple_of(ROW) {
+        return Err(corrupt(format_args!("{} bytes of a dead worker's claims", bytes.len())));
+    }
+    let mut rows = Vec::with_capacity(bytes.len() / ROW);
+    while bytes.has_remaining() {
+        let mut id = [0; 16];
+        bytes.copy_to_slice(&mut id);
+        let (token, started) = (bytes.get_u64(), Timestamp::from_millis(bytes.get_u64()));
+        let (crashes, suspicion) = (bytes.get_u32(), bytes.get_u32());
+        rows.push(Row {
+            id: TaskId::from_bytes(id),
+            token,
+            started,
+            suspicion: Suspicion::unpacked(crashes, suspicion),
+            known: bytes.get_u8() == 1,
+        });
+    }
+    Ok(rows)
+}

@@ -1,0 +1,97 @@
+//! Claiming: the moment that decides whether a delivered message runs (INV-2, INV-3).
+
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+
+use super::{BATCH, RedisStore, burial::Dead, corrupt, millis, scripts};
+use crate::store::{Claim, StoreError, Verdict};
+use clawpool_core::task::WorkerId;
+
+impl RedisStore {
+    pub(super) async fn claim_all(
+        &self,
+        worker: WorkerId,
+        claims: &[Claim],
+        takeover: bool,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let mut verdicts = Vec::with_capacity(claims.len());
+        for chunk in claims.chunks(BATCH) {
+            verdicts.extend(self.claim_chunk(worker, chunk, takeover).await?);
+        }
+        Ok(verdicts)
+    }
+
+    /// Whose owner is dead and not buried yet is asked for again once it is.
+    async fn claim_chunk(
+        &self,
+        worker: WorkerId,
+        claims: &[Claim],
+        takeover: bool,
+    ) -> Result<Vec<Verdict>, StoreError> {
+        let mut verdicts = self.ask(worker, claims, takeover).await?;
+        while let Some(orphan) = verdicts.iter().position(Option::is_none) {
+            self.bury_dead(Dead::OwnerOf(claims[orphan].id), None).await?;
+            let left: Vec<usize> = (orphan..claims.len()).filter(|index| verdicts[*index].is_none()).collect();
+            let again: Vec<Claim> = left.iter().map(|index| claims[*index].clone()).collect();
+            let answers = self.ask(worker, &again, takeover).await?;
+            for (index, answer) in left.into_iter().zip(answers) {
+                verdicts[index] = answer;
+            }
+            // It changed hands between the two.
+            verdicts[orphan].get_or_insert(Verdict::Held { retry_in: Duration::from_millis(250) });
+        }
+        Ok(verdicts.into_iter().flatten().collect())
+    }
+
+    async fn ask(
+        &self,
+        worker: WorkerId,
+        claims: &[Claim],
+        takeover: bool,
+    ) -> Result<Vec<Option<Verdict>>, StoreError> {
+        let mut call = self.call(&scripts::CLAIM);
+        call.arg(worker.as_bytes()).arg(u8::from(takeover));
+        call.arg(millis(self.quiet)).arg(self.bearable).arg(self.remembered());
+        let ids: Vec<u8> = claims.iter().flat_map(|claim| *claim.id.as_bytes()).collect();
+        let packed: Vec<u8> = claims.iter().flat_map(pack).collect();
+        call.arg(ids).arg(packed);
+        let answers: Bytes = self.run(&call).await?;
+        if answers.len() != claims.len() * VERDICT {
+            return Err(corrupt(format_args!("{} bytes of verdicts for {} claims", answers.len(), claims.len())));
+        }
+        answers.chunks_exact(VERDICT).map(verdict).collect()
+    }
+}
+
+/// As `scripts/claim.lua` reads it.
+fn pack(claim: &Claim) -> Vec<u8> {
+    // Kinds are shorter; see the limits of a task.
+    let kind = &claim.kind.as_bytes()[..claim.kind.len().min(usize::from(u16::MAX))];
+    let mut bytes = Vec::with_capacity(31 + kind.len());
+    bytes.put_u32(claim.generation);
+    bytes.put_u32(claim.ticket);
+    bytes.put_u16(kind.len() as u16);
+    bytes.put_u8(claim.priority as u8);
+    bytes.put_u32(claim.attempt);
+    bytes.put_u64(claim.enqueued_at.as_millis());
+    bytes.put_u64(claim.expires_at.as_millis());
+    bytes.put_slice(kind);
+    bytes
+}
+
+/// Letter, number and crashes of one answer.
+const VERDICT: usize = 13;
+
+/// `None` for the task of a dead worker that nobody has buried yet.
+fn verdict(mut answer: &[u8]) -> Result<Option<Verdict>, StoreError> {
+    let (letter, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
+    Ok(Some(match letter {
+        b'R' => Verdict::Run { token: number, crashes },
+        b'P' => Verdict::Poison { token: number, crashes },
+        b'D' => Verdict::Drop,
+        b'H' => Verdict::Held { retry_in: Duration::from_millis(number) },
+        b'O' => return Ok(None),
+        other => return Err(corrupt(format_args!("{other:?} is no verdict"))),
+    }))
+}

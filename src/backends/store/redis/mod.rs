@@ -1,0 +1,106 @@
+//! The Store in Redis. Each method is one script, so it happens whole or not at all; all its clocks are the server's.
+//! News (a watched task is over, an earlier due time) comes over one subscription for each store.
+//!
+//! Guarantees: what a method answered is in Redis, and on disk as its `appendfsync` says; nobody polls while its links
+//! give a sign of life, and nobody waits for a link that gives none; an outage makes calls fail with `Unavailable` and is
+//! over by itself. Never does: keep anything in this process that Redis does not.
+
+mod admit;
+mod aside;
+mod burial;
+mod claim;
+mod control;
+mod cursor;
+mod dead;
+mod error;
+mod events;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+mod journal;
+mod notes;
+mod record;
+mod schedule;
+mod scripts;
+mod settle;
+mod subscription;
+mod survey;
+mod tasks;
+#[cfg(test)]
+pub(crate) mod tests;
+mod workers;
+
+use std::{sync::OnceLock, time::Duration};
+
+use redis::FromRedisValue;
+
+use self::{
+    error::failure,
+    events::{Events, Listener},
+};
+use super::StoreError;
+use crate::backend::redis::{
+    link::Link,
+    script::{Call, Script},
+};
+use clawpool_core::{
+    config::{Config, Results},
+    retry::Suspicion,
+};
+
+/// A queued task's record outlives the task's time to live by this: until then the queue's sweep has found it.
+const MARGIN: Duration = Duration::from_secs(3600);
+
+/// Tasks in one script: as many as one request may bring, so that a batch is one step. The server serves nobody else
+/// for the few milliseconds that this takes.
+const BATCH: usize = 1000;
+
+pub struct RedisStore {
+    link: Link,
+    /// From the first wait on: most processes never wait.
+    listener: OnceLock<Listener>,
+    results: Results,
+    /// Silence of an owner that allows a takeover.
+    quiet: Duration,
+    /// The most blame with which a task is not poison.
+    bearable: u32,
+}
+
+impl RedisStore {
+    /// Connects, and refuses a server that would lose tasks.
+    pub async fn open(config: &Config) -> Result<Self, StoreError> {
+        let link = Link::open(&config.redis).await?;
+        Ok(Self {
+            link,
+            listener: OnceLock::new(),
+            results: config.results.clone(),
+            quiet: config.worker.heartbeat.mul_f64(1.5),
+            bearable: Suspicion::bearable(config.worker.crashes),
+        })
+    }
+
+    fn events(&self) -> &Events {
+        &self.listener.get_or_init(|| Listener::start(&self.link)).events
+    }
+
+    fn call(&self, script: &'static Script) -> Call {
+        Call::new(script, self.link.base())
+    }
+
+    async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
+        self.link.run(call).await.map_err(|error| failure(&error))
+    }
+
+    /// How long a record is kept that has no result.
+    fn remembered(&self) -> u64 {
+        millis(self.results.ttl.max(self.results.dedupe))
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    span.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// For values that this crate wrote and cannot read back.
+fn corrupt(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { store: "redis", reason: what.to_string() }
+}

@@ -1,0 +1,230 @@
+//! Task records: reading one, and walking through all.
+
+use std::borrow::Cow;
+
+use bytes::{Buf, BufMut, Bytes};
+use redis::cmd;
+
+use super::{RedisStore, corrupt, cursor::Cursor, error::failure, scripts};
+use crate::store::{Admission, Page, Record, RecordFilter, StoreError};
+use clawpool_core::task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId};
+
+/// Bytes of a record before its values.
+const HEAD: usize = 86;
+
+/// Keys looked at in one step of a listing.
+const STEP: usize = 500;
+
+pub(super) fn key(base: &str, id: TaskId) -> Vec<u8> {
+    [base.as_bytes(), b":t:", id.as_bytes()].concat()
+}
+
+pub(super) fn state(letter: &str) -> Result<State, StoreError> {
+    Ok(match letter {
+        "S" => State::Scheduled,
+        "Q" => State::Queued,
+        "R" => State::Running,
+        "C" => State::Completed,
+        "D" => State::Dead,
+        "X" => State::Cancelled,
+        other => return Err(corrupt(format_args!("{other:?} is no state of a task"))),
+    })
+}
+
+pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
+    rmp_serde::to_vec_named(failure).map_err(corrupt)
+}
+
+/// Parts the two in a record's second value. Neither has control characters.
+const BY: char = '\u{1e}';
+
+/// The tenant and the token that enqueued the task. In one value, which scripts carry without looking at it, so that
+/// both versions' workers keep it.
+pub(super) fn pack_whose<'a>(tenant: Option<&'a str>, enqueued_by: Option<&str>) -> Cow<'a, str> {
+    let tenant = tenant.unwrap_or("");
+    enqueued_by.map_or(tenant.into(), |token| format!("{tenant}{BY}{token}").into())
+}
+
+fn whose(value: &[u8]) -> (Option<String>, Option<String>) {
+    let value = text(value);
+    let (tenant, token) = value.split_once(BY).map_or((&*value, None), |(tenant, token)| (tenant, Some(token)));
+    (Some(tenant).filter(|tenant| !tenant.is_empty()).map(str::to_owned), token.map(str::to_owned))
+}
+
+/// The record of a task that has not run yet; the layout is that of `scripts/opening.lua`.
+pub(super) fn fresh(task: &Admission) -> Vec<u8> {
+    let message = &task.message;
+    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref());
+    let key = task.unique_key.as_deref().unwrap_or("");
+    let values = [&task.kind, &*whose, key, "", "", ""];
+    let mut bytes = Vec::with_capacity(HEAD + values.iter().map(|value| 4 + value.len()).sum::<usize>());
+    bytes.put_u8(if task.at.is_some() { b'S' } else { b'Q' });
+    bytes.put_slice(&[0, 0, u8::from(!key.is_empty()), 0, message.priority as u8]);
+    bytes.put_u32(message.generation);
+    bytes.put_bytes(0, 8);
+    bytes.put_u64(message.enqueued_at.as_millis());
+    bytes.put_u64(message.expires_at.as_millis());
+    bytes.put_bytes(0, 16);
+    bytes.put_u64(task.at.map_or(0, Timestamp::as_millis));
+    bytes.put_bytes(0, HEAD - bytes.len());
+    for value in values {
+        // Far below this: see the limits of a task.
+        bytes.put_u32(value.len() as u32);
+        bytes.put_slice(value.as_bytes());
+    }
+    bytes
+}
+
+/// A record as Redis has it: a head and a tail, which `scripts/opening.lua` explains.
+pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError> {
+    let record = |bytes: &mut Bytes| {
+        let letter = char::from(bytes.try_get_u8().ok()?);
+        // What is asked of the task, which its record does not tell.
+        bytes.try_copy_to_slice(&mut [0; 4]).ok()?;
+        let priority = Priority::from_index(bytes.try_get_u8().ok()?.into())?;
+        let mut count = || bytes.try_get_u32().ok();
+        let (generation, attempt, crashes) = (count()?, count()?, count()?);
+        let mut time = || bytes.try_get_u64().ok();
+        let (enqueued, _expires, started, finished, due) = (time()?, time()?, time()?, time()?, time()?);
+        let _token = time()?;
+        let _ticket = bytes.try_get_u32().ok()?;
+        let mut worker = [0; 16];
+        bytes.try_copy_to_slice(&mut worker).ok()?;
+        let mut value = || {
+            let length = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
+            (length <= bytes.len()).then(|| bytes.split_to(length))
+        };
+        let (kind, whose_it_is, _key) = (value()?, value()?, value()?);
+        let (progress, result, failure) = (value()?, value()?, value()?);
+        let failure = some(failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+        let (tenant, enqueued_by) = whose(&whose_it_is);
+        Some(Record {
+            id,
+            kind: text(&kind),
+            priority,
+            tenant,
+            enqueued_by,
+            state: state(letter.encode_utf8(&mut [0; 4])).ok()?,
+            attempt,
+            crashes,
+            generation,
+            enqueued_at: Timestamp::from_millis(enqueued),
+            started_at: (started > 0).then(|| Timestamp::from_millis(started)),
+            finished_at: (finished > 0).then(|| Timestamp::from_millis(finished)),
+            due_at: (due > 0 && letter == 'S').then(|| Timestamp::from_millis(due)),
+            worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
+            progress: some(progress).map(|bytes| text(&bytes)),
+            result: some(result).map(Payload::from_message_pack),
+            failure,
+        })
+    };
+    let whole = record(&mut bytes).filter(|_| bytes.is_empty());
+    whole.ok_or_else(|| corrupt(format_args!("the record of task {id} cannot be read")))
+}
+
+fn some(value: Bytes) -> Option<Bytes> {
+    (!value.is_empty()).then_some(value)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl RedisStore {
+    /// Walks all keys; `cursor` is where Redis's own walk stands, and the last task returned of its present step.
+    pub(super) async fn list_records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError> {
+        let mut at = cursor.map(Cursor::parse).transpose()?.unwrap_or_default();
+        let mut items = Vec::new();
+        loop {
+            let (following, ids) = self.scan(&at).await?;
+            for record in self.read_records(&ids).await?.into_iter().filter(|record| filter.matches(record)) {
+                if items.len() >= limit.max(1) {
+                    return Ok(Page { items, next: Some(at.to_string()) });
+                }
+                at.member = record.id.as_bytes().to_vec();
+                items.push(record);
+            }
+            if following == 0 {
+                return Ok(Page { items, next: None });
+            }
+            at = Cursor { number: following, member: Vec::new() };
+        }
+    }
+
+    /// One step of the walk: where the next one begins, and the tasks of this one after the cursor, in order.
+    async fn scan(&self, at: &Cursor) -> Result<(u64, Vec<TaskId>), StoreError> {
+        let prefix = key(self.link.base(), TaskId::from_bytes([0; 16]));
+        let prefix = &prefix[..prefix.len() - 16];
+        let mut scan = cmd("SCAN");
+        scan.arg(at.number).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP);
+        let (following, keys): (u64, Vec<Bytes>) = self.link.send(&scan).await.map_err(|error| failure(&error))?;
+        let id = |key: &Bytes| Some(TaskId::from_bytes(key.strip_prefix(prefix)?.try_into().ok()?));
+        let mut ids: Vec<_> = keys.iter().filter_map(id).filter(|id| id.as_bytes()[..] > at.member[..]).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok((following, ids))
+    }
+
+    async fn read_records(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = cmd("MGET");
+        for id in ids {
+            command.arg(key(self.link.base(), *id));
+        }
+        let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| failure(&error))?;
+        let mut records = Vec::with_capacity(ids.len());
+        for (id, bytes) in ids.iter().zip(all) {
+            if let Some(bytes) = bytes {
+                records.extend(self.readable(*id, bytes).await?);
+            }
+        }
+        self.mark_orphans(&mut records).await?;
+        Ok(records)
+    }
+
+    /// What a dead worker ran waits for another one, as far as anybody can see.
+    pub(super) async fn mark_orphans(&self, records: &mut [Record]) -> Result<(), StoreError> {
+        let mut owners: Vec<WorkerId> = records.iter().filter_map(owner).collect();
+        if owners.is_empty() {
+            return Ok(());
+        }
+        owners.sort_unstable();
+        owners.dedup();
+        let mut call = self.call(&scripts::LIVING);
+        for owner in &owners {
+            call.arg(owner.as_bytes());
+        }
+        let living: Vec<bool> = self.run(&call).await?;
+        let dead = |record: &Record| owner(record).and_then(|owner| owners.binary_search(&owner).ok());
+        for record in records {
+            if dead(record).is_some_and(|index| !living[index]) {
+                (record.state, record.worker, record.progress) = (State::Queued, None, None);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn owner(record: &Record) -> Option<WorkerId> {
+    record.worker.filter(|_| record.state == State::Running)
+}
+
+/// A glob that matches keys with this prefix, whatever characters it has.
+pub(super) fn pattern(prefix: &[u8]) -> Vec<u8> {
+    let mut pattern = Vec::with_capacity(prefix.len() + 1);
+    for byte in prefix {
+        if b"*?[]^\\".contains(byte) {
+            pattern.push(b'\\');
+        }
+        pattern.push(*byte);
+    }
+    pattern.push(b'*');
+    pattern
+}

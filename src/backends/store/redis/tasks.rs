@@ -1,0 +1,117 @@
+//! The task store; its larger steps are in `admit`, `claim`, `settle` and `record`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{RedisStore, record, scripts};
+use crate::{
+    backend::Unreadable,
+    store::{
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict, Withdrawal, Withdrawn,
+    },
+};
+use clawpool_core::task::{State, TaskId, WorkerId};
+
+#[async_trait]
+impl TaskStore for RedisStore {
+    async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError> {
+        self.admit_all(tasks).await
+    }
+
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        self.withdraw_all(tasks).await
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        let mut call = self.call(&scripts::VOUCH);
+        call.arg(id.as_bytes());
+        self.run(&call).await
+    }
+
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {
+        self.claim_all(worker, claims, takeover).await
+    }
+
+    async fn settle(&self, _: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
+        self.settle_all(settlements).await
+    }
+
+    async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError> {
+        let mut call = self.call(&scripts::CANCEL);
+        call.arg(id.as_bytes()).arg(self.remembered());
+        let found: String = self.run(&call).await?;
+        if found.is_empty() {
+            return Ok(Cancelled::Unknown);
+        }
+        Ok(match record::state(&found)? {
+            State::Running => Cancelled::Signalled,
+            state if state.is_final() => Cancelled::TooLate(state),
+            _ => Cancelled::Done,
+        })
+    }
+
+    async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        let mut found = self.read_record(id).await?;
+        if let Some(record) = &mut found {
+            self.mark_orphans(std::slice::from_mut(record)).await?;
+            self.check_due(record).await?;
+        }
+        Ok(found)
+    }
+
+    async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
+        match tokio::time::timeout(timeout, self.until_final(id)).await {
+            Ok(record) => record,
+            Err(_) => self.record(id).await,
+        }
+    }
+
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError> {
+        self.list_records(filter, cursor, limit).await
+    }
+
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+        self.survey_step(cursor, limit).await
+    }
+
+    async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
+        self.set_aside_untold(told).await
+    }
+}
+
+impl RedisStore {
+    async fn until_final(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        let mut end = self.events().end_of(id);
+        let mut seen = self.watch(id).await?;
+        while seen.as_ref().is_some_and(|record| !record.state.is_final()) {
+            end.over().await;
+            // Listening comes before looking, so that an end between the two is not missed.
+            end = self.events().end_of(id);
+            seen = match self.watch(id).await {
+                // Redis is away, and whoever waits goes on waiting.
+                Err(error) if error.is_retryable() => seen,
+                answer => answer?,
+            };
+        }
+        Ok(seen)
+    }
+
+    /// The record; its end will be announced when it is still to come.
+    async fn watch(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        let mut call = self.call(&scripts::WATCH);
+        call.arg(id.as_bytes());
+        let bytes: Option<Bytes> = self.run(&call).await?;
+        match bytes {
+            Some(bytes) => self.readable(id, bytes).await,
+            None => Ok(None),
+        }
+    }
+}

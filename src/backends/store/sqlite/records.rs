@@ -1,0 +1,140 @@
+//! Reading records.
+
+use std::ops::ControlFlow;
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::withdrawal::KNOWN;
+use crate::{
+    backend::sqlite::{Sifted, readable, sift},
+    store::{Outline, Page, Record, RecordFilter, StoreError},
+};
+use clawpool_core::task::{KindPattern, State, TaskId, Timestamp};
+
+// What a dead worker ran waits for another one, as far as anybody can see (`orphan`). The record is at the generation of
+// its entry as long as it is scheduled.
+const COLUMNS: &str = "tasks.*, tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM workers
+                       WHERE workers.id = owner AND lease_until > :now) AS orphan,
+                       (SELECT at FROM schedule WHERE tasks.state = 0 AND schedule.id = tasks.id
+                       AND schedule.generation = tasks.generation) AS due_at";
+const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
+
+pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<Record>>> {
+    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
+    let mut query = sql.prepare_cached(&query)?;
+    let row = |row: &Row<'_>| readable(row, "id", record);
+    let found = query.query_row(named_params! { ":id": id, ":now": Timestamp::now() }, row).optional()?;
+    Ok(match found {
+        None => ControlFlow::Continue(None),
+        Some(found) => found.map_continue(Some).map_break(|id| vec![id]),
+    })
+}
+
+pub(super) fn list(
+    sql: &Connection,
+    filter: &RecordFilter,
+    after: Option<TaskId>,
+    limit: usize,
+) -> rusqlite::Result<Sifted<Page<Record>>> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
+         AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority = :priority)
+         AND (:tenant IS NULL OR tenant = :tenant)
+         AND (:kind IS NULL OR kind GLOB :kind)
+         ORDER BY id LIMIT :limit"
+    );
+    let mut query = sql.prepare_cached(&query)?;
+    let rows = query.query_map(
+        named_params! {
+            ":after": after.as_ref().map_or(&[][..], |id| id.as_bytes()),
+            ":now": Timestamp::now(),
+            ":state": filter.state,
+            ":priority": filter.priority,
+            ":tenant": filter.tenant,
+            // Its one special sign is the star, which GLOB reads alike.
+            ":kind": filter.kind.as_ref().map(KindPattern::as_str),
+            ":limit": limit.saturating_add(1),
+        },
+        |row| readable(row, "id", record),
+    )?;
+    Ok(sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string())))
+}
+
+/// What a survey shows of the tasks after one.
+pub(super) fn survey(sql: &Connection, after: Option<TaskId>, limit: usize) -> rusqlite::Result<Sifted<Vec<Outline>>> {
+    let query =
+        "SELECT id, state, priority, generation, attempt, enqueued_at, owner, token, EXISTS (SELECT 1 FROM schedule
+                 WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
+                 FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut query = sql.prepare_cached(query)?;
+    let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+    sift(query.query_map(params![after, limit], |row| readable(row, "id", outline))?)
+}
+
+fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {
+    Ok(Outline {
+        id: row.get("id")?,
+        state: row.get("state")?,
+        priority: row.get("priority")?,
+        generation: row.get("generation")?,
+        attempt: row.get("attempt")?,
+        enqueued_at: row.get("enqueued_at")?,
+        worker: row.get("owner")?,
+        token: row.get("token")?,
+        scheduled: row.get("scheduled")?,
+    })
+}
+
+/// A page of `limit`, made of one row more than that when there is another page.
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Page<T> {
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = if more { items.last().map(cursor) } else { None };
+    Page { items, next }
+}
+
+/// Reads a cursor of `T` and an id, separated by a colon.
+pub(super) fn cursor(text: &str) -> Result<(u64, TaskId), StoreError> {
+    let parts = text.split_once(':').and_then(|(number, id)| Some((number.parse().ok()?, id.parse().ok()?)));
+    parts.ok_or_else(|| StoreError::BadCursor(text.to_owned()))
+}
+
+pub(super) fn id_cursor(text: &str) -> Result<TaskId, StoreError> {
+    text.parse().map_err(|_| StoreError::BadCursor(text.to_owned()))
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    let orphan: bool = row.get("orphan")?;
+    Ok(Record {
+        id: row.get("id")?,
+        kind: row.get("kind")?,
+        priority: row.get("priority")?,
+        tenant: row.get("tenant")?,
+        enqueued_by: row.get("enqueued_by")?,
+        state: if orphan { State::Queued } else { row.get("state")? },
+        attempt: row.get("attempt")?,
+        crashes: row.get("crashes")?,
+        generation: row.get("generation")?,
+        enqueued_at: row.get("enqueued_at")?,
+        started_at: row.get("started_at")?,
+        finished_at: row.get("finished_at")?,
+        due_at: row.get("due_at")?,
+        worker: if orphan { None } else { row.get("owner")? },
+        progress: if orphan { None } else { row.get("progress")? },
+        result: row.get("result")?,
+        failure: row.get("failure")?,
+    })
+}
+
+/// Notes what a running task's handler said of its progress.
+pub(super) fn progress(
+    sql: &Connection,
+    worker: clawpool_core::task::WorkerId,
+    news: &[(TaskId, String)],
+) -> rusqlite::Result<()> {
+    let mut update = sql.prepare_cached("UPDATE tasks SET progress = ?3 WHERE id = ?1 AND owner = ?2 AND state = 2")?;
+    for (id, text) in news {
+        update.execute(params![id, worker, text])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    SqliteStore, admission,
+    claim::{self, Claimant},
+    records, settle, withdrawal,
+};
+use crate::{
+    backend::{Thing, Unreadable},
+    store::{
+        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
+        Verdict, Withdrawal, Withdrawn,
+    },
+};
+use clawpool_core::task::{TaskId, WorkerId};
+
+#[async_trait]
+impl TaskStore for SqliteStore {
+    async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError> {
+        let tasks = tasks.to_vec();
+        Ok(self.database.write(move |write| admission::admit(write, &tasks)).await?)
+    }
+
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
+        let (rules, tasks) = (self.rules, tasks.to_vec());
+        Ok(self.database.write(move |write| withdrawal::withdraw(write, &rules, &tasks)).await?)
+    }
+
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
+        Ok(self.database.write(move |write| withdrawal::vouch(write, id)).await?)
+    }
+
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {
+        let (rules, by, claims) = (self.rules, Claimant { worker, takeover }, claims.to_vec());
+        Ok(self.database.write(move |write| claim::claim(write, &rules, &by, &claims)).await?)
+    }
+
+    /// The token alone is the right to settle; whose it is need not be asked.
+    async fn settle(&self, _: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
+        let (rules, settlements) = (self.rules, settlements.to_vec());
+        Ok(self.database.write(move |write| settle::settle(write, &rules, &settlements)).await?)
+    }
+
+    async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError> {
+        let rules = self.rules;
+        Ok(self.database.write(move |write| settle::cancel(write, &rules, id)).await?)
+    }
+
+    async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
+        self.read_around(Thing::Record, move |sql| records::one(sql, id)).await
+    }
+
+    async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
+        let deadline = Instant::now() + timeout;
+        let waiter = self.database.listen_for(id).await?;
+        loop {
+            // Enabled before the look, so that no ring is missed between look and wait.
+            let mut ring = std::pin::pin!(waiter.bell.notified());
+            ring.as_mut().enable();
+            let record = self.record(id).await?;
+            let over = record.as_ref().is_none_or(|record| record.state.is_final());
+            if over || timeout_at(deadline, ring).await.is_err() {
+                return if over { Ok(record) } else { self.record(id).await };
+            }
+        }
+    }
+
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError> {
+        let (filter, after) = (filter.clone(), cursor.map(records::id_cursor).transpose()?);
+        self.read_around(Thing::Record, move |sql| records::list(sql, &filter, after, limit)).await
+    }
+
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+        let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
+        let mut items = self.read_around(Thing::Record, move |sql| records::survey(sql, after, limit)).await?;
+        let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());
+        items.retain(|outline| !outline.state.is_final());
+        Ok(Page { items, next: last })
+    }
+
+    async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
+        self.set_aside_untold(told).await
+    }
+}

@@ -1,0 +1,90 @@
+use std::ops::ControlFlow;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+
+use super::{burial, control, forget, orders, records};
+use crate::{
+    backend::{
+        Thing,
+        sqlite::{Sifted, Write, packed, readable, sift, unpacked},
+    },
+    store::{Beat, Orders, Question, StoreError, WorkerInfo, WorkerStore},
+};
+use clawpool_core::task::{TaskId, Timestamp, WorkerId};
+
+#[async_trait]
+impl WorkerStore for super::SqliteStore {
+    async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError> {
+        let (rules, beat) = (self.rules, beat.clone());
+        let work = move |write: &mut Write<'_>| {
+            forget::step(write, &rules)?;
+            take(write, beat)
+        };
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
+        self.read_around(Thing::Heartbeat, list).await
+    }
+
+    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
+        let update = "UPDATE workers SET drain = 1 WHERE id = ?1";
+        let work = move |write: &mut Write<'_>| Ok(write.sql.prepare_cached(update)?.execute([worker])? == 1);
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        let (rules, polled) = (self.rules, polled.map(<[_]>::to_vec));
+        let work = move |write: &mut Write<'_>| {
+            write.sql.prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?.execute([worker])?;
+            burial::bury(write, &rules, worker, polled.as_deref())?;
+            burial::ran(write, worker)
+        };
+        Ok(self.database.write(work).await?)
+    }
+
+    async fn ask(&self, questions: &[Question]) -> Result<(), StoreError> {
+        let questions = questions.to_vec();
+        Ok(self.database.write(move |write| orders::ask(write, &questions)).await?)
+    }
+
+    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
+        let work = move |write: &mut Write<'_>| {
+            orders::forget(write, worker)?;
+            write.sql.prepare_cached("DELETE FROM workers WHERE id = ?1")?.execute([worker]).map(drop)
+        };
+        Ok(self.database.write(work).await?)
+    }
+}
+
+fn take(write: &Write<'_>, mut beat: Beat) -> rusqlite::Result<Orders> {
+    let upsert = "INSERT INTO workers (id, beat, beats, last_beat, lease_until) VALUES (?1, ?2, 1, ?3, ?4)
+                  ON CONFLICT (id) DO UPDATE SET beat = excluded.beat, beats = beats + 1,
+                  last_beat = excluded.last_beat, lease_until = excluded.lease_until RETURNING drain";
+    records::progress(write.sql, beat.worker, &std::mem::take(&mut beat.progress))?;
+    let parameters = params![beat.worker, packed(&beat)?, write.now, write.now + beat.lease];
+    let drain = write.sql.prepare_cached(upsert)?.query_row(parameters, |row| row.get(0))?;
+    let mut orders = Orders { drain, paused: control::paused(write.sql)?, ..Orders::default() };
+    orders::collect(write, beat.worker, &mut orders)?;
+    Ok(orders)
+}
+
+fn list(sql: &Connection) -> rusqlite::Result<Sifted<Vec<WorkerInfo>>> {
+    let query = "SELECT id, beat, beats, last_beat, lease_until > ?1 AS alive FROM workers ORDER BY id";
+    let mut query = sql.prepare_cached(query)?;
+    let rows = query.query_map([Timestamp::now()], |row| {
+        Ok(match readable(row, "id", info)? {
+            // Its next beat makes it readable.
+            ControlFlow::Break(_) if row.get("alive")? => ControlFlow::Continue(None),
+            info => info.map_continue(Some),
+        })
+    })?;
+    Ok(sift(rows)?.map_continue(|workers| workers.into_iter().flatten().collect()))
+}
+
+fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
+    let _: WorkerId = row.get("id")?;
+    let beat = unpacked(row.get_ref("beat")?)?;
+    Ok(WorkerInfo { beat, beats: row.get("beats")?, last_beat: row.get("last_beat")?, alive: row.get("alive")? })
+}

@@ -1,0 +1,258 @@
+//! Task records: one small record a task, from its acceptance until its result is forgotten. The record, not the message,
+//! says whether a task may run: a worker claims it here before every start and settles it here before it acknowledges.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{DeadLetter, Page, StoreError};
+use crate::backend::Unreadable;
+use clawpool_core::task::{
+    Failure, KindPattern, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId,
+};
+
+#[async_trait]
+pub trait TaskStore: Send + Sync + 'static {
+    /// Records new tasks before they are published. One answer each, in order.
+    ///
+    /// A task with `at` goes into the schedule set in the same step. A known id, or a unique key whose task is not
+    /// finished, answers with the task that is there already.
+    async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError>;
+
+    /// Takes back tasks (and their unique keys) that were admitted and then could not be published. One answer each, in
+    /// order. A message that turns up all the same is dropped at its claim, until the time that the withdrawal names; the
+    /// id can be admitted again, and then its messages run.
+    async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
+
+    /// Somebody repeats a task that waits on its queue, and will answer for it: from now on nobody withdraws it. False where
+    /// none waits.
+    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError>;
+
+    /// Asks to run delivered messages, each exactly once. One answer each, in order.
+    ///
+    /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
+    /// - final, at a later generation, or withdrawn: `Drop`.
+    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
+    ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
+    ///   owner is buried if nobody has done so, the claim passes over, the old owner is told (`Orders::lost`), and the
+    ///   answer is `Run`, or `Poison` when the task bears too much of the blame (`retry::judge`).
+    /// - running since the same worker claimed it with the same `ticket`: the same answer again.
+    /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`): `Held`, and
+    ///   nothing changes. So a poison task is found, and its bystanders are not taken for poison themselves.
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError>;
+
+    /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
+    /// which case nothing changed and the message must be acknowledged all the same.
+    async fn settle(&self, worker: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError>;
+
+    /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs. A task that was told
+    /// so never starts again: a retry, a release or a lost worker ends it as cancelled.
+    async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError>;
+
+    /// What a dead worker ran is shown as queued until another one takes it.
+    async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError>;
+
+    /// Waits until the task is final, at most `timeout`, without polling; then its record as it stands.
+    async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError>;
+
+    /// Records in no promised order, each at least once: Redis walks its keys, and may show one twice while their table
+    /// grows or shrinks. `cursor` is the `next` of the page before.
+    async fn records(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<Record>, StoreError>;
+
+    /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether the schedule set
+    /// has its message. Looks at about `limit` records, so that a page may be empty and still go on.
+    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError>;
+
+    /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has met and set aside.
+    /// A task whose record was set aside is one that nobody knows. Forgets those in `told` first.
+    async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError>;
+}
+
+/// What a survey says of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    pub id: TaskId,
+    pub state: State,
+    pub priority: Priority,
+    pub generation: u32,
+    pub attempt: u32,
+    pub enqueued_at: Timestamp,
+    /// Running: who runs it, and under which token.
+    pub worker: Option<WorkerId>,
+    pub token: u64,
+    /// The schedule set has a message of this generation.
+    pub scheduled: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Admission {
+    pub message: Message,
+    pub kind: String,
+    pub tenant: Option<String>,
+    /// The name of the token that enqueues it.
+    pub enqueued_by: Option<String>,
+    /// With what it counts within ([`Task::scoped_key`](clawpool_core::task::Task::scoped_key)).
+    pub unique_key: Option<String>,
+    /// Start no earlier than this: the task begins in the schedule set.
+    pub at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    New,
+    /// The id, or the unique key, belongs to this unfinished or remembered task.
+    Existing(TaskId),
+}
+
+/// A task whose producer is to be told that nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    pub id: TaskId,
+    /// Until when its message may turn up; none where none was sent.
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// Nothing of it will run.
+    Done,
+    /// It has begun, or is over: its message was taken after all.
+    TooLate,
+    /// It waits, and somebody else answers for it.
+    Wanted,
+}
+
+/// A delivered message that a worker has a free slot for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub id: TaskId,
+    pub generation: u32,
+    /// Drawn for each delivery and kept while its claim is asked again: an answer may get lost after the claim was made,
+    /// and then nobody would run the task while its worker lives.
+    pub ticket: u32,
+    /// For a record that is gone (restored broker, emptied store): enough to write it anew.
+    pub kind: String,
+    pub priority: Priority,
+    pub attempt: u32,
+    pub enqueued_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Start it. `crashes` workers died while they ran it.
+    Run { token: u64, crashes: u32 },
+    /// It took too many workers down: dead-letter it with this token.
+    Poison { token: u64, crashes: u32 },
+    /// Finished, cancelled or put on its way again: acknowledge the message and forget it.
+    Drop,
+    /// Another worker runs it and lives, or this one must not run it beside another: put the message into the schedule set for `retry_in` and acknowledge.
+    Held { retry_in: Duration },
+}
+
+/// The right to settle one attempt. Fencing: a later claim of the same task makes it void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    pub id: TaskId,
+    pub queue: Queue,
+    pub token: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    pub claimed: Claimed,
+    pub end: End,
+}
+
+/// How an attempt ended, with all the store needs to write.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// The record, with the result, is kept for `keep` (at least the dedupe window).
+    Completed {
+        result: Payload,
+        keep: Duration,
+    },
+    /// `message` is the next generation; it enters the schedule set at `at`.
+    Retry {
+        message: Message,
+        at: Timestamp,
+        failure: Failure,
+    },
+    Dead(DeadLetter),
+    Cancelled,
+    /// Queued again at the same generation; the caller releases the message. Takes the claim back as if it never was.
+    Released,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cancelled {
+    /// It had not started and never will.
+    Done,
+    /// It runs; its handler has been told.
+    Signalled,
+    /// It was over before; nothing changed.
+    TooLate(State),
+    Unknown,
+}
+
+/// What the store knows of one task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub id: TaskId,
+    pub kind: String,
+    pub priority: Priority,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The name of the token that enqueued it; none where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enqueued_by: Option<String>,
+    pub state: State,
+    /// Failed attempts so far.
+    pub attempt: u32,
+    /// Workers that died while they ran it.
+    pub crashes: u32,
+    pub generation: u32,
+    pub enqueued_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// Scheduled: when it is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Running: who runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
+    /// Running: what its handler last said of its progress.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Payload>,
+    /// The last failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordFilter {
+    pub state: Option<State>,
+    pub kind: Option<KindPattern>,
+    pub priority: Option<Priority>,
+    pub tenant: Option<String>,
+}
+
+impl RecordFilter {
+    pub fn matches(&self, record: &Record) -> bool {
+        self.state.is_none_or(|state| state == record.state)
+            && self.priority.is_none_or(|priority| priority == record.priority)
+            && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == record.tenant.as_ref())
+            && self.kind.as_ref().is_none_or(|pattern| pattern.matches(&record.kind))
+    }
+}

@@ -1,0 +1,129 @@
+//! Workers and their leases. A worker lives as long as it beats; its beats also bring it its orders, so that nothing has
+//! to be polled for.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Claimed, StoreError};
+use clawpool_core::task::{Queue, TaskId, Timestamp, WorkerId};
+
+#[async_trait]
+pub trait WorkerStore: Send + Sync + 'static {
+    /// Registers a worker, or renews its lease, and collects the orders that wait for it.
+    async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError>;
+
+    /// Everybody registered, the living and those whose lease has ended and who are not forgotten yet.
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError>;
+
+    /// Tells a worker to finish what it runs and leave. False when there is no such worker.
+    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
+
+    /// Ends a worker's lease now: its supervisor saw it die. Its claims pass to whoever asks next; answers their tasks.
+    /// Each has seen one more crash, and `retry::judge` says when it may start again: what the schedule set holds of them
+    /// is due then, and no later.
+    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
+        self.end_lease(worker, None).await
+    }
+
+    /// The same by who may know whose futures the worker was polling as it ended by its own doing (`retry::judge`).
+    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next beat
+    /// (`Orders::asked`), unless the claim has ended or passed on by then.
+    async fn ask(&self, questions: &[Question]) -> Result<(), StoreError>;
+
+    /// Removes a worker from the registry: it left in good order, or all it held has been given back.
+    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError>;
+}
+
+/// What a worker says of itself with each heartbeat.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Beat {
+    pub worker: WorkerId,
+    pub pool: String,
+    pub host: String,
+    pub pid: u32,
+    pub started_at: Timestamp,
+    pub slots: u32,
+    pub draining: bool,
+    pub queues: Vec<Queue>,
+    /// Tasks running, for each of `queues`.
+    pub running: Vec<u32>,
+    /// News of running tasks since the last beat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<(TaskId, String)>,
+    #[serde(with = "clawpool_core::task::span")]
+    pub lease: Duration,
+    /// Absent where the machine does not tell, and before the first reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    #[serde(default)]
+    pub done: Done,
+    /// Queues of which it starts nothing, because they are paused. Absent in heartbeats of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Vec<Queue>>,
+    /// Kinds, and prefixes ending in `*`, that it has handlers for. Absent: an older version, which does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<String>>,
+    /// Kinds of tasks that came to it lately and that it has no handler for, with their queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<(Queue, String)>,
+}
+
+impl Beat {
+    /// Nothing of the queue starts at this worker any more.
+    pub fn obeys_pause_of(&self, queue: Queue) -> bool {
+        let stopped = self.paused.as_ref().is_some_and(|paused| paused.contains(&queue));
+        self.draining || stopped || !self.queues.contains(&queue)
+    }
+}
+
+/// What the worker's own process takes; the programs that its tasks start are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Of one core, in per cent, over the last seconds: two busy threads make 200.
+    pub cpu: f32,
+    /// Resident bytes.
+    pub memory: u64,
+}
+
+/// Attempts that have ended since the worker started, and how long they ran together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    pub tasks: u64,
+    #[serde(with = "clawpool_core::task::span")]
+    pub run: Duration,
+}
+
+/// Whether this worker runs this task, claimed with this token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    pub worker: WorkerId,
+    pub task: TaskId,
+    pub token: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Orders {
+    /// Running tasks that somebody cancelled.
+    pub cancel: Vec<TaskId>,
+    /// Running tasks that passed to another worker: stop them, their outcomes would be refused.
+    pub lost: Vec<TaskId>,
+    /// Claims that the store counts as the worker's. What it does not run, it gives back.
+    pub asked: Vec<Claimed>,
+    pub drain: bool,
+    pub paused: Vec<Queue>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    #[serde(flatten)]
+    pub beat: Beat,
+    /// Beats received, for observers who judge silence by their own clock.
+    pub beats: u64,
+    pub last_beat: Timestamp,
+    /// Its lease has not ended.
+    pub alive: bool,
+}

@@ -1,0 +1,101 @@
+//! How Clawpool's types look in a column of SQLite. Here, and not beside the tables, because Rust lets a crate write such
+//! code for its own types alone.
+
+use bytes::Bytes;
+use rusqlite::{
+    ToSql,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+
+use crate::task::{DeadReason, Failure, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+
+macro_rules! id_column {
+    ($type:ident) => {
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_bytes())))
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <[u8; 16]>::column_result(value).map(Self::from_bytes)
+            }
+        }
+    };
+}
+
+id_column!(TaskId);
+id_column!(WorkerId);
+
+/// An enum as its place in `ALL`.
+macro_rules! ordinal_column {
+    ($type:ident) => {
+        impl ToSql for $type {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(*self as i64))
+            }
+        }
+
+        impl FromSql for $type {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let ordinal = value.as_i64()?;
+                let index = usize::try_from(ordinal).map_err(|_| FromSqlError::OutOfRange(ordinal))?;
+                Self::ALL.get(index).copied().ok_or(FromSqlError::OutOfRange(ordinal))
+            }
+        }
+    };
+}
+
+ordinal_column!(Priority);
+ordinal_column!(Queue);
+ordinal_column!(State);
+ordinal_column!(DeadReason);
+
+impl ToSql for Timestamp {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(i64::try_from(self.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl FromSql for Timestamp {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        u64::column_result(value).map(Self::from_millis)
+    }
+}
+
+impl ToSql for Payload {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.as_message_pack())))
+    }
+}
+
+impl FromSql for Payload {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(Self::from_message_pack(Bytes::copy_from_slice(value.as_blob()?)))
+    }
+}
+
+/// As MessagePack: nobody searches in it.
+impl ToSql for Failure {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        packed(self)
+    }
+}
+
+impl FromSql for Failure {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        unpacked(value)
+    }
+}
+
+/// A value as MessagePack, for columns that nobody searches.
+pub fn packed<T: serde::Serialize>(value: &T) -> rusqlite::Result<ToSqlOutput<'static>> {
+    rmp_serde::to_vec_named(value)
+        .map(ToSqlOutput::from)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+pub fn unpacked<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> FromSqlResult<T> {
+    rmp_serde::from_slice(value.as_blob()?).map_err(|error| FromSqlError::Other(Box::new(error)))
+}

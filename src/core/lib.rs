@@ -1,0 +1,10 @@
+//! What a task is, how it is configured and what is decided about it. No I/O, apart from reading settings.
+
+pub mod codes;
+#[cfg(feature = "sqlite")]
+pub mod columns;
+pub mod config;
+pub mod private;
+pub mod retry;
+pub mod scaling;
+pub mod task;

@@ -1,0 +1,47 @@
+//! What a task is, without any I/O: the envelope and its codec, priorities and the queues they travel on,
+//! the states of a task's life, failures and outcomes.
+//!
+//! Guarantees: every value here can be written to MessagePack and read back unchanged, by this version and by older
+//! or newer ones (named fields, unknown ones ignored). Never does: network, disk, clocks other than [`Timestamp::now`].
+
+pub mod document;
+mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod id;
+mod kind;
+#[cfg(test)]
+mod kind_tests;
+mod message;
+mod new_task;
+mod payload;
+mod priority;
+pub mod proof;
+mod queue;
+mod reading;
+mod route;
+pub mod scan;
+#[cfg(test)]
+mod scan_tests;
+pub mod span;
+mod state;
+mod text;
+mod time;
+mod transcript;
+
+pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
+pub use id::{TaskId, WorkerId};
+pub use kind::strange_letter;
+pub use kind::{BadPattern, KindPattern};
+pub use message::{CodecError, Message, Task};
+pub use new_task::{NewTask, Tier};
+pub use payload::Payload;
+pub use priority::Priority;
+pub use queue::Queue;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use reading::KEYS;
+pub use reading::Unread;
+pub use reading::named_field;
+pub use state::{Outcome, State};
+pub use text::without_mark;
+pub use time::Timestamp;

@@ -1,0 +1,18 @@
+//! The HTTP API as its callers see it: the shapes of its answers, and a client that asks for them.
+//!
+//! Guarantees: an older server's answer is read, with what it does not say left out. Never does: know how a server works.
+
+#[cfg(feature = "client")]
+mod error;
+#[cfg(feature = "client")]
+mod http;
+mod pools;
+mod request;
+pub mod view;
+
+#[cfg(feature = "client")]
+pub use error::ClientError;
+#[cfg(feature = "client")]
+pub use http::Client;
+pub use pools::{Cause, Change, Counts, ForecastStatus, Manual, PoolStatus};
+pub use request::{Scale, Selection};

@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use clawpool_backends::store::DeadFilter;
+use clawpool_core::task::{TaskId, span};
+
+/// A size asked for, and for how long it holds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    pub size: u32,
+    #[serde(default = "Scale::hour", rename = "for", with = "span")]
+    pub keep: Duration,
+}
+
+impl Scale {
+    pub const fn hour() -> Duration {
+        Duration::from_secs(3600)
+    }
+}
+
+/// Which letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a field out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selection {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<TaskId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<DeadFilter>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+}

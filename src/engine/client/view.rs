@@ -1,0 +1,275 @@
+//! The shapes of answers, for the server that writes them and the commands that read them.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    alert::{Event, Level},
+    client::{Change, PoolStatus},
+};
+use clawpool_backends::store::{DeadLetter, QueueTotals, Record};
+use clawpool_core::task::{
+    DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId, span,
+};
+
+/// What every refusal looks like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    pub code: String,
+    pub message: String,
+    /// The field that is wrong, as a path: `payload.to`, `ids[3]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Seconds after which the same request may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// Whether this task was taken is not known: sent again with this id, it runs once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<TaskId>,
+}
+
+impl fmt::Display for ErrorView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.field {
+            Some(field) => write!(f, "{} {field}: {}", self.code, self.message),
+            None => write!(f, "{}: {}", self.code, self.message),
+        }
+    }
+}
+
+/// An accepted task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AcceptedView {
+    pub id: TaskId,
+    pub priority: Priority,
+    pub queue: Queue,
+    /// The id or the unique key was known: this is the task that was there before.
+    pub duplicate: bool,
+    /// When it may start, if not at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Why it may wait for long: no live worker serves its queue, or has a handler for its kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// With `wait`: the task when the wait ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Box<Record>>,
+}
+
+/// One line of the answer to a batch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum BatchLine {
+    Refused { error: ErrorView },
+    Accepted(AcceptedView),
+}
+
+/// Answer to a cancellation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CancelView {
+    pub id: TaskId,
+    /// `cancelled`, or `running` when its handler has been told and has not stopped yet.
+    pub state: State,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QueueView {
+    pub queue: Queue,
+    /// Waiting tasks; absent when the broker did not say.
+    pub ready: Option<u64>,
+    /// Running, as the workers last said.
+    pub in_flight: u64,
+    pub oldest_age_ms: Option<u64>,
+    /// More waiting tasks than this are refused.
+    pub limit: u64,
+    pub paused: bool,
+    /// Live workers that take tasks from it.
+    #[serde(default)]
+    pub workers: u64,
+    /// Kinds of which tasks came lately and that none of these workers has a handler for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unhandled: Vec<String>,
+    #[serde(flatten)]
+    pub totals: QueueTotals,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// After a pause: workers that have not said yet that they start nothing more of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconfirmed: Vec<WorkerId>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct QueuesView {
+    pub items: Vec<QueueView>,
+}
+
+/// A dead letter in a listing.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeadView {
+    pub id: TaskId,
+    pub kind: String,
+    pub priority: Priority,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    pub reason: DeadReason,
+    pub failure: Failure,
+    pub crashes: u32,
+    pub enqueued_at: Timestamp,
+    pub died_at: Timestamp,
+}
+
+impl From<&DeadLetter> for DeadView {
+    fn from(letter: &DeadLetter) -> Self {
+        Self {
+            id: letter.message.id,
+            kind: letter.kind.clone(),
+            priority: letter.message.priority,
+            tenant: letter.tenant.clone(),
+            reason: letter.reason,
+            failure: letter.failure.clone(),
+            crashes: letter.crashes,
+            enqueued_at: letter.message.enqueued_at,
+            died_at: letter.died_at,
+        }
+    }
+}
+
+/// A dead letter with all that is known of its task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeadDetail {
+    #[serde(flatten)]
+    pub letter: DeadView,
+    /// Absent when the message could not be decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskView>,
+}
+
+impl From<&DeadLetter> for DeadDetail {
+    fn from(letter: &DeadLetter) -> Self {
+        Self { letter: letter.into(), task: letter.message.task().map(TaskView::from).ok() }
+    }
+}
+
+/// The envelope, with its payload as a value.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TaskView {
+    pub payload: Payload,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_key: Option<String>,
+    pub expires_at: Timestamp,
+    pub generation: u32,
+    pub attempt: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    /// Every failed attempt, oldest first.
+    pub errors: Vec<FailedAttempt>,
+}
+
+impl From<Task> for TaskView {
+    fn from(task: Task) -> Self {
+        Self {
+            payload: task.payload,
+            session: task.session,
+            unique_key: task.unique_key,
+            expires_at: task.expires_at,
+            generation: task.generation,
+            attempt: task.attempt,
+            max_attempts: task.max_attempts,
+            timeout: task.timeout,
+            errors: task.errors,
+        }
+    }
+}
+
+/// The autoscaler's pools.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AutoscalerView {
+    /// All pools are left as they are.
+    pub paused: bool,
+    pub items: Vec<PoolStatus>,
+}
+
+/// A decision of the autoscaler that changed a pool, or the first one after that to leave it alone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScalingView {
+    pub pool: String,
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// What somebody should know, and what to do about it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AlertView {
+    pub at: Timestamp,
+    pub pool: String,
+    pub level: Level,
+    pub event: Event,
+    /// For `clawpool explain`.
+    pub code: String,
+    pub text: String,
+    pub fix: String,
+}
+
+/// Answer to a bulk change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountView {
+    pub count: u64,
+    /// Requeue: left where they are, because another task with their unique key is not finished.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub kept: u64,
+}
+
+impl std::ops::AddAssign for CountView {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.kept += other.kept;
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HealthView {
+    pub status: Status,
+    pub instance_id: String,
+    pub version: String,
+    pub timestamp: Timestamp,
+    pub services: BTreeMap<String, String>,
+    /// What is wrong, as the last look of this process found it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<ReasonView>,
+    /// Starting: the server that is not there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReasonView {
+    pub subject: String,
+    pub event: Event,
+    pub code: String,
+    /// Left out where callers must say who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    pub since: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// A server that it needs is not there yet.
+    Starting,
+    Healthy,
+    /// It answers, and something keeps tasks from their way.
+    Degraded,
+    Unhealthy,
+}

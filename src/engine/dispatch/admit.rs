@@ -1,0 +1,115 @@
+use super::{By, Classified, Classifier, Explanation, Fault, Rejection, Rights, check, times::Times};
+use clawpool_backends::store::Admission;
+use clawpool_core::{
+    config::{Class, Config},
+    task::{KindPattern, NewTask, Task, TaskId, Timestamp},
+};
+
+/// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
+pub(super) struct Door {
+    config: Config,
+    classifier: Classifier,
+}
+
+/// What the door decided about a task.
+struct Decision {
+    classified: Classified,
+    times: Times,
+}
+
+impl Door {
+    pub(super) fn new(config: &Config) -> Self {
+        Self { config: config.clone(), classifier: Classifier::new(&config.rules, &config.classes) }
+    }
+
+    /// The task as it will travel and be recorded, or the first rule it breaks.
+    pub(super) fn admit(&self, mut new: NewTask, rights: &Rights, now: Timestamp) -> Result<Admission, Rejection> {
+        let decision = self.decide(&mut new, rights, now)?;
+        let at = decision.times.start;
+        let task = self.task(new, rights, &decision, now);
+        let message = task.to_message().map_err(|error| Rejection::internal("CP-1120", error))?;
+        let unique_key = task.scoped_key();
+        let Task { kind, tenant, enqueued_by, .. } = task;
+        Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at })
+    }
+
+    pub(super) fn explain(&self, new: &NewTask, rights: &Rights, now: Timestamp) -> Result<Explanation, Rejection> {
+        let mut new = new.clone();
+        let Decision { classified, times } = self.decide(&mut new, rights, now)?;
+        let class = self.config.classes.get(classified.priority);
+        Ok(Explanation {
+            priority: classified.priority,
+            queue: classified.priority.queue(),
+            rule: if let By::Rule(index) = classified.by { Some(index) } else { None },
+            because: self.because(classified.by),
+            due_at: times.start,
+            expires_at: times.expires_at(class.ttl, now),
+            sla: class.sla,
+            timeout: new.timeout.unwrap_or(class.timeout),
+            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl).max(self.config.results.dedupe),
+            max_attempts: new.max_attempts,
+            retry: new.retry,
+            payload_bytes: new.payload.as_message_pack().len(),
+            payload_limit: self.config.limits.payload.as_u64(),
+            queue_limit: self.config.queues.get(classified.priority.queue()),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Which rule decided; a shipped one by its kinds, since it stands in no file of the user's.
+    fn because(&self, by: By) -> String {
+        match by {
+            By::Rule(index) if self.config.rules[index].is_shipped() => {
+                let kinds: Vec<&str> = self.config.rules[index].kinds.iter().map(KindPattern::as_str).collect();
+                format!("the shipped rule for {} is the first that matches", kinds.join(", "))
+            }
+            by => by.to_string(),
+        }
+    }
+
+    fn decide(&self, new: &mut NewTask, rights: &Rights, now: Timestamp) -> Result<Decision, Rejection> {
+        check::fields(new, &self.config.limits, &self.config.retry)?;
+        if let Some(bearer) = &rights.bearer {
+            bearer.settle_tenant(new)?;
+        }
+        if let Some(priority) = new.priority
+            && !rights.priority
+        {
+            let message = format!(
+                "{priority} was asked for without the right to choose: leave it out, or use a token with the scope \"priority\""
+            );
+            return Err(Rejection::invalid("CP-1117", "priority", message).with_fault(Fault::Forbidden));
+        }
+        let times = Times::of(new, &self.config.limits, now)?;
+        Ok(Decision { classified: self.classifier.classify(new, times.due_in(now)), times })
+    }
+
+    fn task(&self, new: NewTask, rights: &Rights, decision: &Decision, now: Timestamp) -> Task {
+        let Decision { classified, times } = decision;
+        let class: &Class = self.config.classes.get(classified.priority);
+        Task {
+            version: Task::VERSION,
+            id: new.id.unwrap_or_else(TaskId::new),
+            enqueued_by: rights.bearer.as_ref().map(|bearer| bearer.name.clone()),
+            kind: new.kind,
+            payload: new.payload,
+            priority: classified.priority,
+            tenant: new.tenant,
+            tier: new.tier,
+            session: new.session,
+            enqueued_at: now,
+            not_before: times.start,
+            expires_at: times.expires_at(class.ttl, now),
+            attempt: 0,
+            max_attempts: new.max_attempts,
+            retry: new.retry,
+            timeout: new.timeout.unwrap_or(class.timeout),
+            unique_key: new.unique_key,
+            trace: new.trace,
+            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
+            generation: 0,
+            handed_on: 0,
+            errors: Vec::new(),
+        }
+    }
+}

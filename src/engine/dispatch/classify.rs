@@ -1,0 +1,117 @@
+//! The classification table, compiled once: pure and without allocation for each task.
+
+use std::{fmt, time::Duration};
+
+use clawpool_core::{
+    config::{Classes, FieldTest, Rule},
+    task::{
+        KindPattern, NewTask, Priority, Tier,
+        scan::{self, Item},
+    },
+};
+
+pub struct Classifier {
+    rules: Vec<Row>,
+    default: Priority,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Classified {
+    pub priority: Priority,
+    pub by: By,
+}
+
+/// Who decided a task's priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Producer,
+    /// A row of the table, counted from 0.
+    Rule(usize),
+    Default,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Producer => f.write_str("the task asks for it"),
+            Self::Rule(index) => write!(f, "rules[{index}] is the first that matches"),
+            Self::Default => f.write_str("no rule matches, so classes.default decides"),
+        }
+    }
+}
+
+struct Row {
+    kinds: Vec<KindPattern>,
+    tenants: Vec<String>,
+    tiers: Vec<Tier>,
+    field: Option<Field>,
+    due_within: Option<Duration>,
+    priority: Priority,
+}
+
+struct Field {
+    path: Vec<String>,
+    equals: serde_json::Value,
+}
+
+impl Classifier {
+    pub fn new(rules: &[Rule], classes: &Classes) -> Self {
+        Self { rules: rules.iter().map(Row::new).collect(), default: classes.default }
+    }
+
+    /// An explicit priority wins (whether the producer may set it is checked at the door), else the first rule that
+    /// matches, else the default. `due_in` is how long until the task's own deadline, if it has one.
+    pub fn classify(&self, task: &NewTask, due_in: Option<Duration>) -> Classified {
+        if let Some(priority) = task.priority {
+            return Classified { priority, by: By::Producer };
+        }
+        match self.rules.iter().position(|row| row.matches(task, due_in)) {
+            Some(index) => Classified { priority: self.rules[index].priority, by: By::Rule(index) },
+            None => Classified { priority: self.default, by: By::Default },
+        }
+    }
+}
+
+impl Row {
+    fn new(rule: &Rule) -> Self {
+        Self {
+            kinds: rule.kinds.clone(),
+            tenants: rule.tenants.clone(),
+            tiers: rule.tiers.clone(),
+            field: rule.field.as_ref().map(Field::new),
+            due_within: rule.due_within,
+            priority: rule.priority,
+        }
+    }
+
+    /// Cheap conditions first; the payload is looked at only when all others hold.
+    fn matches(&self, task: &NewTask, due_in: Option<Duration>) -> bool {
+        (self.kinds.is_empty() || self.kinds.iter().any(|pattern| pattern.matches(&task.kind)))
+            && (self.tenants.is_empty() || task.tenant.as_ref().is_some_and(|tenant| self.tenants.contains(tenant)))
+            && (self.tiers.is_empty() || task.tier.is_some_and(|tier| self.tiers.contains(&tier)))
+            && self.due_within.is_none_or(|limit| due_in.is_some_and(|due| due < limit))
+            && self.field.as_ref().is_none_or(|field| field.matches(task.payload.as_message_pack()))
+    }
+}
+
+impl Field {
+    fn new(test: &FieldTest) -> Self {
+        Self { path: test.path.split('.').map(str::to_owned).collect(), equals: test.equals.clone() }
+    }
+
+    fn matches(&self, payload: &[u8]) -> bool {
+        match scan::find(payload, &self.path) {
+            Some(Item::Text(text)) => self.equals.as_str() == Some(text),
+            Some(Item::Bool(value)) => self.equals.as_bool() == Some(value),
+            Some(Item::Unsigned(value)) => self.equals.as_u64() == Some(value) || self.equals_float(value as f64),
+            Some(Item::Negative(value)) => self.equals.as_i64() == Some(value) || self.equals_float(value as f64),
+            Some(Item::Float(value)) => self.equals.as_f64() == Some(value),
+            _ => false,
+        }
+    }
+
+    /// `equals = 2.0` matches a payload's 2.
+    fn equals_float(&self, value: f64) -> bool {
+        self.equals.is_f64() && self.equals.as_f64() == Some(value)
+    }
+}

@@ -1,0 +1,38 @@
+//! Where the message of one task is.
+
+use clawpool_backends::{
+    broker::{Broker, BrokerError, Found, Missing},
+    store::{Record, Store, StoreError},
+};
+use clawpool_core::task::{State, WorkerId};
+
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
+
+/// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker runs it, or the
+/// schedule set has it.
+pub async fn find(store: &dyn Store, broker: &dyn Broker, record: &Record) -> Result<Option<Found>, FindError> {
+    if record.state == State::Scheduled && record.due_at.is_none() {
+        return Ok(Some(Found::Gone));
+    }
+    if !matches!(record.state, State::Queued | State::Running) {
+        return Ok(None);
+    }
+    let living = living(store).await?;
+    if record.state == State::Running && record.worker.is_some_and(|worker| living.contains(&worker)) {
+        return Ok(None);
+    }
+    let missing = Missing { id: record.id, generation: record.generation, priority: record.priority };
+    Ok(broker.restore(&[missing], &living).await?.pop())
+}
+
+/// The workers that are heard from.
+pub async fn living(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
+    let workers = store.workers().await?;
+    Ok(workers.into_iter().filter(|worker| worker.alive).map(|worker| worker.beat.worker).collect())
+}

@@ -1,0 +1,32 @@
+//! The door: classifies, admits and places new tasks, whichever entrance they came through.
+//!
+//! Guarantees: a task is answered with its id only when its record and its message are durable (INV-1); each task of a
+//! batch has its own answer, and a bad one costs the others nothing; a full or silent queue is answered with busy and a
+//! time to come back, never with a longer buffer. Never does: run tasks, keep them in memory, or change one that was
+//! accepted.
+
+mod admit;
+mod bearer;
+mod check;
+mod classify;
+pub mod codec;
+mod confirmed;
+mod find;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod lookout;
+mod place;
+mod producer;
+mod rejection;
+mod times;
+
+pub use bearer::Bearer;
+pub use classify::{By, Classified, Classifier};
+pub use find::{FindError, find, living};
+pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
+pub use rejection::{Fault, Rejection};
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use std::{sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{Bearer, Rejection, admit::Door, lookout::Lookout, place::Place};
+use clawpool_backends::{
+    broker::{self, Broker, BrokerError},
+    store::{self, Store, StoreError},
+};
+use clawpool_core::{
+    config::{Config, ConfigErrors},
+    task::{NewTask, Priority, Queue, TaskId, Timestamp, span},
+};
+
+/// Takes new tasks. Cheap to clone; every entrance holds one.
+#[derive(Clone)]
+pub struct Producer {
+    door: Arc<Door>,
+    place: Arc<Place>,
+    lookout: Arc<Lookout>,
+}
+
+/// What a producer may ask for beyond adding tasks, and who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Choose a task's priority.
+    pub priority: bool,
+    /// Whose token it showed; nobody's where none is asked for.
+    pub bearer: Option<Arc<Bearer>>,
+}
+
+/// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    pub id: TaskId,
+    pub priority: Priority,
+    pub queue: Queue,
+    /// The id or the unique key was known: nothing was added, this is the task that is there.
+    pub duplicate: bool,
+    /// When it may start, if not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    /// Why it may wait for long: no live worker serves its queue, or has a handler for its kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What would become of a task, and why. Nothing is added.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    pub priority: Priority,
+    pub queue: Queue,
+    /// Position in the classification table; none when the task's own priority or the default decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<usize>,
+    pub because: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
+    pub expires_at: Timestamp,
+    #[serde(with = "span")]
+    pub sla: Duration,
+    #[serde(with = "span")]
+    pub timeout: Duration,
+    /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run again.
+    #[serde(with = "span")]
+    pub result_ttl: Duration,
+    /// None: the retry table decides by the class of error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<String>,
+    pub payload_bytes: usize,
+    pub payload_limit: u64,
+    pub queue_limit: u64,
+    /// Why it may wait for long.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Why a producer could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProducerError {
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Producer {
+    pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
+        let lookout = Arc::new(Lookout::new(Arc::clone(&store)));
+        Self { door: Arc::new(Door::new(config)), place: Arc::new(Place::new(broker, store)), lookout }
+    }
+
+    /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
+    pub async fn connect(config: &Config) -> Result<Self, ProducerError> {
+        config.check()?;
+        Ok(Self::new(config, broker::open(config).await?, store::open(config).await?))
+    }
+
+    /// Takes a batch. One answer each, in order.
+    pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
+        let now = Timestamp::now();
+        let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
+        let checked = tasks.into_iter().map(|task| self.door.admit(task, &rights, now)).collect();
+        let (mut answers, served) = tokio::join!(self.place.all(checked), self.lookout.served());
+        for (answer, kind) in answers.iter_mut().zip(kinds) {
+            if let (Ok(accepted), Some(served)) = (answer, &served) {
+                accepted.warnings = served.warnings(accepted.queue, &kind);
+            }
+        }
+        answers
+    }
+
+    /// Says what `enqueue` would do with a task.
+    pub async fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
+        let explanation = self.door.explain(task, rights, Timestamp::now())?;
+        let served = self.lookout.served().await;
+        let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));
+        Ok(Explanation { warnings: warnings.unwrap_or_default(), ..explanation })
+    }
+}

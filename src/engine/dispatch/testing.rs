@@ -1,0 +1,155 @@
+//! A pool on a real broker and store, as a producer sees it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::dispatch::{Accepted, Producer, Rejection, Rights, admit::Door};
+use clawpool_backends::{
+    broker::{self, Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
+    store::{self, Store},
+};
+use clawpool_core::{
+    config::{Config, Lanes, Profile, Rule},
+    task::{Message, NewTask, Payload, Priority, Queue, TaskId, Timestamp, WorkerId},
+};
+
+pub const NO_RIGHTS: Rights = Rights { priority: false, bearer: None };
+
+/// A pool of its own, gone with the folder or under a prefix that nobody else uses.
+pub struct Pool {
+    pub config: Config,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    pub producer: Producer,
+    _folder: tempfile::TempDir,
+}
+
+impl Pool {
+    pub async fn open(mut config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        config.embedded.data = folder.path().to_owned();
+        let broker = broker::open(&config).await.unwrap();
+        let store = store::open(&config).await.unwrap();
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
+        Self { config, broker, store, producer, _folder: folder }
+    }
+
+    pub async fn enqueue(&self, tasks: impl IntoIterator<Item = NewTask>) -> Vec<Result<Accepted, Rejection>> {
+        self.producer.enqueue(tasks.into_iter().collect(), NO_RIGHTS).await
+    }
+
+    pub async fn one(&self, task: NewTask) -> Result<Accepted, Rejection> {
+        self.enqueue([task]).await.remove(0)
+    }
+
+    pub async fn ready(&self, queue: Queue) -> u64 {
+        self.broker.depth(queue).await.unwrap().ready
+    }
+
+    /// What the queue holds, taken out.
+    pub async fn drain(&self, queue: Queue, count: usize) -> Vec<Message> {
+        let mut consumer = self.broker.consume(WorkerId::new(), queue).await.unwrap();
+        let mut messages = Vec::new();
+        while messages.len() < count {
+            let deliveries = consumer.next(count - messages.len()).await.unwrap();
+            self.broker.ack(deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()).await.unwrap();
+            messages.extend(deliveries.into_iter().map(|delivery| delivery.message));
+        }
+        messages
+    }
+
+    /// A dispatcher that dies between recording a task and publishing it.
+    pub async fn record_only(&self, task: NewTask) -> TaskId {
+        self.record_only_by(task, &NO_RIGHTS).await
+    }
+
+    pub async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
+        let door = Door::new(&self.config);
+        let admission = door.admit(task, rights, Timestamp::now()).unwrap();
+        self.store.admit(std::slice::from_ref(&admission)).await.unwrap();
+        admission.message.id
+    }
+
+    /// The same pool behind a broker that refuses every message.
+    pub fn refusing(&self, error: BrokerError) -> Producer {
+        let broker = Arc::new(Refusing { broker: Arc::clone(&self.broker), error });
+        Producer::new(&self.config, broker, Arc::clone(&self.store))
+    }
+}
+
+struct Refusing {
+    broker: Arc<dyn Broker>,
+    error: BrokerError,
+}
+
+#[async_trait]
+impl Broker for Refusing {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        vec![Err(self.error.clone()); messages.len()]
+    }
+
+    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        self.broker.consume(worker, queue).await
+    }
+
+    async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        self.broker.ack(receipts).await
+    }
+
+    async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
+        self.broker.release(receipts).await
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+        self.broker.reclaim(worker).await
+    }
+
+    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+        self.broker.sweep(worker, limit).await
+    }
+
+    async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        self.broker.depth(queue).await
+    }
+}
+
+pub fn email() -> NewTask {
+    NewTask::new("email.send", Payload::encode("hello").unwrap())
+}
+
+pub fn keyed(key: &str) -> NewTask {
+    NewTask { unique_key: Some(key.to_owned()), ..email() }
+}
+
+pub fn sqlite() -> Config {
+    Config::default()
+}
+
+pub fn redis() -> Config {
+    let url =
+        std::env::var("CLAWPOOL_TEST_REDIS").expect("CLAWPOOL_TEST_REDIS is not set: run the tests with tests/run");
+    let all = clawpool_core::config::Backend::Redis;
+    let mut config = Config {
+        profile: Profile::Cluster,
+        lanes: Lanes { critical: all, high: all, normal: all, background: all },
+        ..Config::default()
+    };
+    config.redis.url = url.into();
+    config.redis.prefix = format!("door-{}", TaskId::new());
+    config
+}
+
+pub fn task(kind: &str) -> NewTask {
+    NewTask::new(kind, Payload::null())
+}
+
+pub fn config(rules: Vec<Rule>) -> Config {
+    Config { rules, ..Config::default() }
+}
+
+pub fn rule(priority: Priority) -> Rule {
+    Rule { priority, ..Rule::default() }
+}

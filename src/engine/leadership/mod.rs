@@ -1,0 +1,323 @@
+//! Holds a role's lease while its work runs.
+
+use std::{pin::pin, time::Duration};
+
+use rand::RngExt;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use clawpool_backends::store::{ControlStore, Fence, Role};
+use clawpool_core::task::WorkerId;
+
+/// Runs `work` whenever `who` leads `role`, until `stop` fires and the work has ended; then gives the role up.
+///
+/// The token that `work` gets fires at `stop` and as soon as leadership is lost: another one leads, or no renewal has
+/// succeeded for a whole lease by the monotonic clock. Its fence keeps a work that ends late from writing.
+pub async fn lead_while<S, W, Fut>(
+    store: &S,
+    role: Role,
+    who: WorkerId,
+    lease: Duration,
+    stop: &CancellationToken,
+    work: W,
+) where
+    S: ControlStore + ?Sized,
+    W: Fn(Fence, CancellationToken) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let (standing, _) = watch::channel(Standing::Unknown);
+    lead_and_tell(store, role, who, lease, stop, &standing, work).await;
+}
+
+/// What a candidate knows of who leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The store has not answered yet, or not for a whole lease.
+    Unknown,
+    Leads,
+    /// The store says that somebody else does. Told again with each answer.
+    Follows,
+}
+
+/// The same, and tells meanwhile how this process stands.
+pub async fn lead_and_tell<S, W, Fut>(
+    store: &S,
+    role: Role,
+    who: WorkerId,
+    lease: Duration,
+    stop: &CancellationToken,
+    standing: &watch::Sender<Standing>,
+    work: W,
+) where
+    S: ControlStore + ?Sized,
+    W: Fn(Fence, CancellationToken) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let candidate = Candidate { store, role, who, lease, standing };
+    while let Some(reign) = stop.run_until_cancelled(candidate.elected()).await {
+        tracing::info!(role = role.name(), fence = reign.fence.number, "leads");
+        candidate.rule(reign, stop, &work).await;
+        // Also keeps a work that returns at once from spinning.
+        let _ = stop.run_until_cancelled(sleep(candidate.pause())).await;
+    }
+}
+
+struct Candidate<'a, S: ?Sized> {
+    store: &'a S,
+    role: Role,
+    who: WorkerId,
+    lease: Duration,
+    standing: &'a watch::Sender<Standing>,
+}
+
+#[derive(Clone, Copy)]
+struct Reign {
+    fence: Fence,
+    /// Before the request that took or renewed the lease was sent, so never later than the store's own beginning of it.
+    since: Instant,
+}
+
+impl<S: ControlStore + ?Sized> Candidate<'_, S> {
+    /// A third of the lease, give or take a tenth of it: candidates do not ask in step.
+    fn pause(&self) -> Duration {
+        self.lease.mul_f64(rand::rng().random_range(0.3..0.4))
+    }
+
+    async fn elected(&self) -> Reign {
+        let mut silent = false;
+        loop {
+            let since = Instant::now();
+            match self.store.lead(self.role, self.who, self.lease).await {
+                Ok(Some(fence)) => {
+                    self.standing.send_replace(Standing::Leads);
+                    return Reign { fence, since };
+                }
+                Ok(None) => {
+                    self.standing.send_replace(Standing::Follows);
+                    silent = false;
+                }
+                Err(error) => {
+                    // Once for each outage.
+                    if !std::mem::replace(&mut silent, true) {
+                        tracing::warn!(role = self.role.name(), %error, "cannot ask for leadership; asking again");
+                    }
+                    // The work is to go on within a second of the store's return.
+                    sleep(self.pause() / 4).await;
+                    continue;
+                }
+            }
+            sleep(self.pause()).await;
+        }
+    }
+
+    async fn rule<W, Fut>(&self, reign: Reign, stop: &CancellationToken, work: &W)
+    where
+        W: Fn(Fence, CancellationToken) -> Fut,
+        Fut: Future<Output = ()>,
+    {
+        let token = stop.child_token();
+        let mut work = pin!(work(reign.fence, token.clone()));
+        tokio::select! {
+            () = &mut work => {
+                if let Err(error) = self.store.resign(reign.fence).await {
+                    tracing::warn!(role = self.role.name(), %error, "cannot resign; the next leader waits for the lease to end");
+                }
+            }
+            () = self.lost(reign) => {
+                self.standing.send_replace(Standing::Unknown);
+                tracing::warn!(role = self.role.name(), fence = reign.fence.number, "leads no longer");
+                token.cancel();
+                work.await;
+            }
+        }
+    }
+
+    /// Renews the lease again and again; returns when it may belong to somebody else.
+    async fn lost(&self, mut reign: Reign) {
+        let mut pause = self.pause();
+        loop {
+            let end = reign.since + self.lease;
+            let asked = tokio::time::sleep_until(end.min(Instant::now() + pause));
+            asked.await;
+            let since = Instant::now();
+            if since >= end {
+                return;
+            }
+            pause = match timeout_at(end, self.store.lead(self.role, self.who, self.lease)).await {
+                Ok(Ok(Some(fence))) if fence == reign.fence => {
+                    reign.since = since;
+                    self.pause()
+                }
+                Ok(Ok(_)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::debug!(role = self.role.name(), %error, "cannot renew leadership; trying again");
+                    self.lease / 10
+                }
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use clawpool_backends::store::{QueueTotals, StoreError};
+    use clawpool_core::task::Queue;
+
+    const LEASE: Duration = Duration::from_secs(3);
+
+    /// One role's lease by the paused clock, and a switch that makes the store unreachable.
+    #[derive(Default)]
+    struct Throne {
+        held: Mutex<Option<(WorkerId, u64, Instant)>>,
+        number: Mutex<u64>,
+        away: AtomicBool,
+    }
+
+    #[async_trait]
+    impl ControlStore for Throne {
+        async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
+            if self.away.load(Ordering::SeqCst) {
+                return Err(StoreError::Unavailable { store: "test", reason: "away".into() });
+            }
+            let (mut held, now) = (self.held.lock().unwrap(), Instant::now());
+            let number = match *held {
+                Some((leader, number, end)) if end > now => {
+                    if leader != who {
+                        return Ok(None);
+                    }
+                    number
+                }
+                _ => {
+                    let mut number = self.number.lock().unwrap();
+                    *number += 1;
+                    *number
+                }
+            };
+            *held = Some((who, number, now + lease));
+            Ok(Some(Fence { role, number }))
+        }
+
+        async fn resign(&self, fence: Fence) -> Result<(), StoreError> {
+            self.held.lock().unwrap().take_if(|held| held.1 == fence.number);
+            Ok(())
+        }
+
+        async fn set_paused(&self, _: Queue, _: bool) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn paused(&self) -> Result<Vec<Queue>, StoreError> {
+            Ok(vec![])
+        }
+
+        async fn take_tokens(&self, _: &str, want: u32, _: f64, _: u32) -> Result<(u32, Duration), StoreError> {
+            Ok((want, Duration::ZERO))
+        }
+
+        async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
+            Ok(vec![])
+        }
+
+        async fn probe(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    struct Candidate {
+        stop: CancellationToken,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    /// Reports the fence at the beginning of each reign and 0 at its end; `reigning` counts those that go on.
+    fn stand(throne: &Arc<Throne>, news: mpsc::UnboundedSender<u64>, reigning: Arc<AtomicU32>) -> Candidate {
+        let (stop, throne) = (CancellationToken::new(), throne.clone());
+        let until = stop.clone();
+        let task = tokio::spawn(async move {
+            let work = |fence: Fence, token: CancellationToken| {
+                let (news, reigning) = (news.clone(), reigning.clone());
+                async move {
+                    assert_eq!(reigning.fetch_add(1, Ordering::SeqCst), 0, "two leaders at once");
+                    news.send(fence.number).unwrap();
+                    token.cancelled().await;
+                    reigning.fetch_sub(1, Ordering::SeqCst);
+                    news.send(0).unwrap();
+                }
+            };
+            lead_while(throne.as_ref(), Role::Steward, WorkerId::new(), LEASE, &until, work).await;
+        });
+        Candidate { stop, task }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_leads_at_a_time_and_a_successor_follows_at_once() {
+        let (throne, reigning) = (Arc::<Throne>::default(), Arc::default());
+        let (news, mut heard) = mpsc::unbounded_channel();
+        let first = stand(&throne, news.clone(), Arc::clone(&reigning));
+        assert_eq!(heard.recv().await, Some(1));
+        let second = stand(&throne, news, reigning);
+        sleep(LEASE * 100).await;
+        assert!(heard.try_recv().is_err(), "renewals keep the leader");
+        first.stop.cancel();
+        first.task.await.unwrap();
+        assert_eq!((heard.recv().await, heard.recv().await), (Some(0), Some(2)));
+        second.stop.cancel();
+        second.task.await.unwrap();
+        assert!(throne.held.lock().unwrap().is_none(), "resigned");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_cut_off_stops_before_its_lease_ends_and_comes_back_with_a_new_fence() {
+        let throne = Arc::<Throne>::default();
+        let (news, mut heard) = mpsc::unbounded_channel();
+        let leader = stand(&throne, news, Arc::default());
+        assert_eq!(heard.recv().await, Some(1));
+        throne.away.store(true, Ordering::SeqCst);
+        assert_eq!(heard.recv().await, Some(0));
+        assert!(throne.held.lock().unwrap().unwrap().2 >= Instant::now());
+        throne.away.store(false, Ordering::SeqCst);
+        assert_eq!(heard.recv().await, Some(2));
+        leader.stop.cancel();
+        leader.task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_outage_costs_no_leadership() {
+        let throne = Arc::<Throne>::default();
+        let (news, mut heard) = mpsc::unbounded_channel();
+        let leader = stand(&throne, news, Arc::default());
+        assert_eq!(heard.recv().await, Some(1));
+        for _ in 0..20 {
+            throne.away.store(true, Ordering::SeqCst);
+            sleep(LEASE / 3).await;
+            throne.away.store(false, Ordering::SeqCst);
+            sleep(LEASE).await;
+        }
+        assert!(heard.try_recv().is_err());
+        leader.stop.cancel();
+        leader.task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deposed_leader_stops() {
+        let throne = Arc::<Throne>::default();
+        let (news, mut heard) = mpsc::unbounded_channel();
+        let leader = stand(&throne, news, Arc::default());
+        assert_eq!(heard.recv().await, Some(1));
+        *throne.held.lock().unwrap() = Some((WorkerId::new(), 9, Instant::now() + LEASE * 10));
+        assert_eq!(heard.recv().await, Some(0));
+        leader.stop.cancel();
+        leader.task.await.unwrap();
+    }
+}

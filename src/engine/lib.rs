@@ -1,0 +1,10 @@
+//! What a program compiles that makes tasks or runs them: the producers' door and the worker.
+
+pub mod alert;
+pub mod client;
+pub mod dispatch;
+pub mod leadership;
+pub mod process;
+pub mod worker;
+
+pub use clawpool_backends::install_tls;

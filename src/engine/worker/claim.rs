@@ -1,0 +1,212 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Registry,
+    job::Job,
+    lease::Vitals,
+    receipts,
+    settle::{Ended, Outcomes},
+};
+use clawpool_backends::{
+    broker::{Broker, Delivery, Receipt},
+    store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
+};
+use clawpool_core::{
+    retry::Backoff,
+    task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
+};
+
+/// While the store does not answer. Work goes on within a second of its return.
+pub(super) const BACKOFF: Backoff = Backoff::millis::<50, 500>();
+
+/// Asks the store whether delivered tasks may run, and disposes of those that may not.
+#[derive(Clone)]
+pub(super) struct Claimer {
+    pub worker: WorkerId,
+    pub registry: Arc<Registry>,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    pub vitals: Arc<Vitals>,
+    pub lease: Duration,
+    pub outcomes: Outcomes,
+    /// The worker leaves: claim nothing more.
+    pub stop: CancellationToken,
+}
+
+/// What a batch of claims leaves to do.
+#[derive(Default)]
+struct Left {
+    /// Held for a while, with their entries in the schedule set.
+    held: Vec<Receipt>,
+    entries: Vec<Scheduled>,
+    done: Vec<Receipt>,
+}
+
+/// Until a message comes back whose task still runs here.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// What became of one delivery: its queue, and the job to start if there is one.
+pub(super) type Ruling = (Queue, Option<Job>);
+
+impl Left {
+    /// It is not its time. The set keeps the message until then; only with that may the broker forget it.
+    fn put_off(&mut self, delivery: Delivery, wait: Duration) {
+        self.entries.push(Scheduled { message: delivery.message, at: Timestamp::now() + wait });
+        self.held.push(delivery.receipt);
+    }
+}
+
+impl Claimer {
+    /// One ruling for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
+    /// leaves meanwhile.
+    pub async fn rule(self, deliveries: Vec<Delivery>) -> Vec<Ruling> {
+        let mut rulings: Vec<Ruling> = Vec::with_capacity(deliveries.len());
+        let mut asked = Vec::with_capacity(deliveries.len());
+        let mut strange = Vec::new();
+        for delivery in deliveries {
+            match delivery.message.task() {
+                Ok(task) if self.hands_on(&task) => {
+                    rulings.push((delivery.receipt.queue, None));
+                    strange.push((task, delivery));
+                }
+                Ok(task) => asked.push((Arc::new(task), delivery)),
+                Err(error) => {
+                    rulings.push((delivery.receipt.queue, None));
+                    self.condemn(delivery, &error.to_string()).await;
+                }
+            }
+        }
+        self.hand_on(strange).await;
+        if asked.is_empty() {
+            return rulings;
+        }
+        let claims: Vec<Claim> = asked.iter().map(|(task, _)| claim(task)).collect();
+        match self.claim(&claims).await {
+            Some(verdicts) => {
+                let mut left = Left::default();
+                for ((task, delivery), verdict) in asked.into_iter().zip(verdicts) {
+                    rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut left).await));
+                }
+                self.leave(left).await;
+            }
+            None => {
+                rulings.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
+                let receipts = asked.into_iter().map(|(_, delivery)| delivery.receipt).collect();
+                receipts::give_back(&*self.broker, receipts).await;
+            }
+        }
+        rulings
+    }
+
+    /// Messages of tasks that still run here. This worker was taken for dead, or a message came twice: a second run beside
+    /// the first one must not be. The messages come back when that has ended, or has been told to.
+    pub async fn put_off(self, again: Vec<Delivery>) {
+        let mut left = Left::default();
+        again.into_iter().for_each(|delivery| left.put_off(delivery, AGAIN));
+        self.leave(left).await;
+    }
+
+    /// `None` when the worker leaves before the store has answered.
+    async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
+        let (mut waits, mut told) = (BACKOFF.waits(), false);
+        loop {
+            let takeover = self.vitals.sound_for(self.lease);
+            let error = match self.store.claim(self.worker, claims, takeover).await {
+                Ok(verdicts) => return Some(verdicts),
+                Err(error) => error,
+            };
+            if !std::mem::replace(&mut told, true) {
+                tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+            }
+            self.stop.run_until_cancelled(time::sleep(waits.after_failure())).await?;
+        }
+    }
+
+    async fn apply(&self, task: Arc<Task>, delivery: Delivery, verdict: Verdict, left: &mut Left) -> Option<Job> {
+        let job = |token, crashes| {
+            let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
+            Job::new(Arc::clone(&task), delivery.clone(), claimed, crashes)
+        };
+        match verdict {
+            Verdict::Run { token, crashes } if task.expires_at <= Timestamp::now() => {
+                let failure = Failure::new(ErrorClass::Timeout, task.lateness());
+                self.end(job(token, crashes), DeadReason::Expired, failure).await;
+                None
+            }
+            Verdict::Run { token, crashes } => Some(job(token, crashes)),
+            Verdict::Poison { token, crashes } => {
+                let failure = Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
+                self.end(job(token, crashes), DeadReason::Poison, failure).await;
+                None
+            }
+            Verdict::Drop => {
+                left.done.push(delivery.receipt);
+                None
+            }
+            Verdict::Held { retry_in } => {
+                left.put_off(delivery, retry_in);
+                None
+            }
+        }
+    }
+
+    async fn leave(&self, left: Left) {
+        let mut done = left.done;
+        done.extend(self.hold(&left.entries, left.held).await);
+        receipts::acknowledge(&*self.broker, done).await;
+    }
+
+    /// Puts messages whose time it is not into the schedule set, in one step: a dead worker's tasks come many at once.
+    /// Answers which the broker may forget now: all, or none when the set did not take them and they went back.
+    pub(super) async fn hold(&self, entries: &[Scheduled], held: Vec<Receipt>) -> Vec<Receipt> {
+        if held.is_empty() {
+            return held;
+        }
+        let Err(error) = self.store.schedule(entries).await else { return held };
+        self.give_back(held, &error).await;
+        Vec::new()
+    }
+
+    async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
+        // Fails only when the settler is gone; then the claim ends with this worker's lease.
+        let _ = self.outcomes.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
+    }
+
+    async fn give_back(&self, receipts: Vec<Receipt>, error: &StoreError) {
+        tracing::warn!(code = error.code(), %error, tasks = receipts.len(), "held tasks go back to their queues");
+        receipts::give_back(&*self.broker, receipts).await;
+    }
+
+    /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
+    pub(super) async fn condemn(&self, delivery: Delivery, why: &str) {
+        let letter = DeadLetter {
+            kind: "unreadable".into(),
+            tenant: None,
+            reason: DeadReason::Undeliverable,
+            failure: Failure::new(ErrorClass::Validation, why),
+            crashes: 0,
+            died_at: Timestamp::now(),
+            message: delivery.message.clone(),
+        };
+        match self.store.condemn(&[letter]).await {
+            Ok(()) => receipts::acknowledge(&*self.broker, vec![delivery.receipt]).await,
+            Err(error) => self.give_back(vec![delivery.receipt], &error).await,
+        }
+    }
+}
+
+pub(super) fn claim(task: &Task) -> Claim {
+    Claim {
+        id: task.id,
+        generation: task.generation,
+        ticket: rand::random(),
+        kind: task.kind.clone(),
+        priority: task.priority,
+        attempt: task.attempt,
+        enqueued_at: task.enqueued_at,
+        expires_at: task.expires_at,
+    }
+}

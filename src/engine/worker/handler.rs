@@ -1,0 +1,111 @@
+use std::{
+    collections::HashMap,
+    future::Future,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use clawpool_core::task::{ErrorClass, Failure, Payload, Task, TaskId};
+
+/// Runs the tasks of one kind, or of one prefix of kinds. An `Err` is retried or dead-lettered by its class (spec S9).
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    async fn run(&self, context: Context) -> Result<Payload, Failure>;
+}
+
+/// What a handler knows of the attempt it runs.
+#[derive(Clone)]
+pub struct Context {
+    pub task: Arc<Task>,
+    deadline: Instant,
+    cancelled: CancellationToken,
+    progress: Progress,
+}
+
+impl Context {
+    pub const fn new(task: Arc<Task>, deadline: Instant, cancelled: CancellationToken, progress: Progress) -> Self {
+        Self { task, deadline, cancelled, progress }
+    }
+
+    /// 1 for the first attempt.
+    pub fn attempt(&self) -> u32 {
+        self.task.attempt + 1
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Until the deadline; zero after it.
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Fires when the handler should stop: cancelled, past its deadline, or the worker must leave. A handler that goes on
+    /// is dropped after the grace of the configuration; one that never yields is abandoned with its worker.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+
+    /// Tells operators how far the task is (`tasks show`); sent with the next heartbeat.
+    pub fn progress(&self, news: impl Into<String>) {
+        self.progress.put(self.task.id, news.into());
+    }
+
+    /// The payload as `T`. A payload of another shape is a validation failure: no retry mends it.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        self.task.payload.decode().map_err(|error| {
+            Failure::new(
+                ErrorClass::Validation,
+                format!("the payload of {} does not fit its handler: {error}", self.task.kind),
+            )
+        })
+    }
+}
+
+/// The latest news of each running task, on their way from handlers to the next heartbeat. Holds one line a task, however
+/// often a handler speaks.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<HashMap<TaskId, String>>>);
+
+impl Progress {
+    fn put(&self, id: TaskId, news: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, news);
+    }
+
+    /// Takes all the news out.
+    pub fn take(&self) -> Vec<(TaskId, String)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_iter().collect()
+    }
+}
+
+/// Makes a [`Handler`] of an async function from context and typed payload to any serialisable result.
+pub struct Function<F, T>(F, PhantomData<fn() -> T>);
+
+impl<F, T> Function<F, T> {
+    pub(super) const fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+}
+
+#[async_trait]
+impl<F, Fut, T, R> Handler for Function<F, T>
+where
+    F: Fn(Context, T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Failure>> + Send,
+    T: DeserializeOwned + Send + 'static,
+    R: Serialize + Send,
+{
+    async fn run(&self, context: Context) -> Result<Payload, Failure> {
+        let payload = context.payload()?;
+        let result = (self.0)(context, payload).await?;
+        Payload::encode(&result)
+            .map_err(|error| Failure::new(ErrorClass::Other, format!("the result cannot be encoded: {error}")))
+    }
+}

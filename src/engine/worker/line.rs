@@ -1,0 +1,104 @@
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::job::Job;
+use clawpool_core::task::{Queue, TaskId};
+
+/// Claimed tasks that wait for a slot, which is moments: the claim of the next ones is under way while these run. P0 and
+/// P1 go first, the rest in the order of their claims.
+#[derive(Debug, Default)]
+pub(super) struct Line([VecDeque<(Instant, Job)>; Queue::ALL.len()]);
+
+impl Line {
+    pub fn join(&mut self, job: Job) {
+        self.0[job.queue().index()].push_back((Instant::now(), job));
+    }
+
+    /// The next task, of queues that have an `open` slot.
+    pub fn next(&mut self, open: impl Fn(Queue) -> bool) -> Option<Job> {
+        let waits = |queue: &Queue| !self.0[queue.index()].is_empty() && open(*queue);
+        let critical = Queue::ALL.into_iter().find(|queue| queue.is_critical() && waits(queue));
+        let since = |queue: &Queue| self.0[queue.index()].front().map(|(since, _)| *since);
+        let queue = critical.or_else(|| Queue::ALL.into_iter().filter(waits).min_by_key(since))?;
+        self.0[queue.index()].pop_front().map(|(_, job)| job)
+    }
+
+    pub fn waiting(&self, queue: Queue) -> usize {
+        self.0[queue.index()].len()
+    }
+
+    pub fn find(&self, id: TaskId) -> Option<&Job> {
+        self.0.iter().flatten().map(|(_, job)| job).find(|job| job.task.id == id)
+    }
+
+    pub fn oldest(&self) -> Option<Instant> {
+        self.0.iter().filter_map(|waiting| waiting.front()).map(|(since, _)| *since).min()
+    }
+
+    /// Those of one queue.
+    pub fn leave_of(&mut self, queue: Queue) -> Vec<Job> {
+        std::mem::take(&mut self.0[queue.index()]).into_iter().map(|(_, job)| job).collect()
+    }
+
+    /// Those who have waited for `span`; with zero, everybody.
+    pub fn leave(&mut self, span: Duration) -> Vec<Job> {
+        let now = Instant::now();
+        let stale = |waiting: &mut VecDeque<(Instant, Job)>| {
+            let count = waiting.iter().take_while(|(since, _)| *since + span <= now).count();
+            waiting.drain(..count).map(|(_, job)| job).collect::<Vec<_>>()
+        };
+        self.0.iter_mut().flat_map(stale).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use clawpool_backends::{broker::conformance::delivery, store::Claimed};
+    use clawpool_core::task::Priority;
+
+    fn job(priority: Priority) -> Job {
+        let delivery = delivery(priority);
+        let claimed = Claimed { id: delivery.message.id, queue: priority.queue(), token: 1 };
+        let task = Arc::new(delivery.message.task().unwrap());
+        Job::new(task, delivery, claimed, 0)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inv_4_p0_and_p1_go_first_and_the_rest_as_claimed() {
+        let mut line = Line::default();
+        for priority in [Priority::P6, Priority::P4, Priority::P1, Priority::P0] {
+            line.join(job(priority));
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        let mut order = Vec::new();
+        while let Some(job) = line.next(|_| true) {
+            order.push(job.queue());
+        }
+        assert_eq!(order, [Queue::P0, Queue::P1, Queue::Background, Queue::P4]);
+    }
+
+    #[test]
+    fn who_has_no_open_slot_waits() {
+        let mut line = Line::default();
+        line.join(job(Priority::P4));
+        assert!(line.next(|queue| queue.is_critical()).is_none());
+        assert_eq!(line.waiting(Queue::P4), 1);
+        let waiting = line.next(|_| true).unwrap();
+        assert!(line.find(waiting.task.id).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn inv_8_those_who_waited_too_long_leave_and_with_zero_everybody() {
+        let mut line = Line::default();
+        line.join(job(Priority::P4));
+        tokio::time::advance(Duration::from_millis(100)).await;
+        line.join(job(Priority::P4));
+        assert_eq!(line.leave(Duration::from_millis(100)).len(), 1);
+        assert_eq!(line.leave(Duration::ZERO).len(), 1);
+        assert!(line.oldest().is_none());
+    }
+}

@@ -1,0 +1,70 @@
+use clap::Args;
+
+use super::{Globals, failure::Failure, select::DeadSelect};
+use clawpool_core::task::TaskId;
+use clawpool_engine::client::{Selection, view::CountView};
+
+/// Which letters a change is for: named ones, matching ones, or all.
+#[derive(Debug, Args)]
+pub struct Change {
+    #[arg(conflicts_with = "all")]
+    ids: Vec<TaskId>,
+    /// Every dead letter
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    select: DeadSelect,
+}
+
+#[derive(Debug, Args)]
+pub struct Requeue {
+    #[command(flatten)]
+    change: Change,
+}
+
+impl Requeue {
+    pub(super) async fn run(&self, globals: &Globals) -> Result<(), Failure> {
+        self.change.send("v1/dead/requeue", "on their way again", globals).await
+    }
+}
+
+impl Change {
+    pub(super) async fn discard(&self, yes: bool, globals: &Globals) -> Result<(), Failure> {
+        if self.ids.is_empty() && !yes && (self.all || !self.select.is_empty()) {
+            let advice = "discarded letters cannot be brought back: look with `clawpool dead list`, then add --yes";
+            return Err(Failure::usage(advice));
+        }
+        self.send("v1/dead/discard", "discarded", globals).await
+    }
+
+    fn selection(&self) -> Result<Selection, Failure> {
+        match (self.ids.is_empty(), self.select.is_empty(), self.all) {
+            (false, true, false) => Ok(Selection { ids: Some(self.ids.clone()), ..Selection::default() }),
+            (true, false, false) => Ok(Selection { filter: Some(self.select.filter()), ..Selection::default() }),
+            (true, true, true) => Ok(Selection { all: true, ..Selection::default() }),
+            (true, true, false) => Err(Failure::usage("say which: ids, filters such as --kind, or --all")),
+            _ => Err(Failure::usage("say which in one way: ids, or filters, or --all")),
+        }
+    }
+
+    async fn send(&self, path: &str, done: &str, globals: &Globals) -> Result<(), Failure> {
+        let answer: CountView = globals.client()?.post(path, &self.selection()?).await?;
+        globals.output().show(&answer, |answer| counts(answer, done))?;
+        // Somebody named letters that are not there.
+        let missing = (self.ids.len() as u64).saturating_sub(answer.count + answer.kept);
+        if missing > 0 {
+            return Err(Failure::failed(format!("{missing} of {} are not among the dead letters", self.ids.len())));
+        }
+        Ok(())
+    }
+}
+
+fn counts(answer: &CountView, done: &str) -> String {
+    let CountView { count, kept } = answer;
+    match kept {
+        0 => format!("{count} {done}"),
+        _ => format!(
+            "{count} {done}; {kept} still dead: another task with their unique key is not finished (requeue them after it)"
+        ),
+    }
+}

@@ -1,0 +1,25 @@
+use clap::Args;
+
+use super::{Globals, failure::Failure, role};
+use clawpool_engine::process::Shutdown;
+use clawpool_server::app;
+
+/// Run a dispatcher: HTTP and AMQP entrances, and the steward of due and dead tasks
+///
+/// Any number may run on one cluster; one of them leads, and another takes over when it dies.
+#[derive(Debug, Args)]
+pub struct Dispatcher {
+    /// Serve HTTP here, in place of api.listen
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
+}
+
+impl Dispatcher {
+    pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
+        let globals = globals.with([("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string())))]);
+        let config = role::configure(&globals)?;
+        let shutdown = Shutdown::on_signals()?;
+        let dispatcher = app::Dispatcher::open(config, &shutdown).await?;
+        Ok(dispatcher.run(&shutdown.drain).await?)
+    }
+}

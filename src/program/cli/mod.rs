@@ -1,0 +1,171 @@
+//! The operator's commands, one file each.
+//!
+//! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard error; the exit
+//! code says what happened; a closed pipe ends a command in silence. Never does: work on the pool behind the server's
+//! back. Commands ask it over HTTP; only `health --here` asks the store, and `simulate`, `config`, `service`, `init`,
+//! `explain` and `completions` do without either.
+
+mod alerts;
+mod autoscaler;
+mod completions;
+mod config;
+mod dead;
+mod dead_change;
+mod demo;
+mod dispatcher;
+mod enqueue;
+mod enqueue_file;
+mod explain;
+pub mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+mod health;
+mod init;
+mod jsonl;
+mod man;
+pub mod output;
+mod queues;
+mod role;
+mod select;
+mod service;
+mod simulate;
+mod tasks;
+mod up;
+mod wait;
+mod worker;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use secrecy::SecretString;
+
+use self::{failure::Failure, output::Output};
+use clawpool_engine::client::Client;
+
+/// A worker pool driven by message queues.
+#[derive(Debug, Parser)]
+#[command(name = "clawpool", version, max_term_width = 100, after_help = failure::EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// The configuration file; without it the built-in defaults and the environment hold
+    #[arg(long, global = true, value_name = "FILE", env = "CLAWPOOL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Change one setting: --set worker.slots=20
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where the dispatcher answers
+    #[arg(long, global = true, env = "CLAWPOOL_URL", default_value = "http://127.0.0.1:7070")]
+    pub url: String,
+    /// Who is asking, where the dispatcher wants to know
+    #[arg(long, global = true, env = "CLAWPOOL_TOKEN", hide_env_values = true)]
+    pub token: Option<SecretString>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// One line and one file a command.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Up(up::Up),
+    Dispatcher(dispatcher::Dispatcher),
+    Worker(worker::Worker),
+    Autoscaler(autoscaler::Autoscaler),
+    Enqueue(enqueue::Enqueue),
+    Tasks(tasks::Tasks),
+    Queues(queues::Queues),
+    Dead(dead::Dead),
+    Workers(workers::Workers),
+    Alerts(alerts::Alerts),
+    Simulate(simulate::Simulate),
+    Init(init::Init),
+    Config(config::Config),
+    Service(service::Service),
+    Explain(explain::Explain),
+    Health(health::Health),
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Man(man::Man),
+    #[command(hide = true)]
+    DemoWorker(demo::DemoWorker),
+    #[command(hide = true)]
+    DemoTool(demo::DemoTool),
+}
+
+impl Cli {
+    pub async fn run(self) -> ExitCode {
+        self.execute().await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+
+    async fn execute(self) -> Result<(), Failure> {
+        let Self { globals, command } = self;
+        match command {
+            Command::Demo(command) => command.run(&globals).await,
+            Command::Up(command) => command.run(&globals).await,
+            Command::Dispatcher(command) => command.run(&globals).await,
+            Command::Worker(command) => command.run(&globals).await,
+            Command::Autoscaler(command) => command.run(&globals).await,
+            Command::DemoWorker(command) => command.run(&globals).await,
+            Command::DemoTool(command) => command.run(),
+            Command::Enqueue(command) => command.run(&globals).await,
+            Command::Tasks(command) => command.run(&globals).await,
+            Command::Queues(command) => command.run(&globals).await,
+            Command::Dead(command) => command.run(&globals).await,
+            Command::Workers(command) => command.run(&globals).await,
+            Command::Alerts(command) => command.run(&globals).await,
+            Command::Simulate(command) => command.run(&globals),
+            Command::Init(command) => command.run(&globals),
+            Command::Config(command) => command.run(&globals),
+            Command::Service(command) => command.run(&globals),
+            Command::Explain(command) => command.run(&globals),
+            Command::Health(command) => command.run(&globals).await,
+            Command::Completions(command) => command.run(&globals),
+            Command::Man(command) => command.run(),
+        }
+    }
+}
+
+/// The worker program, without the operator's commands.
+#[derive(Debug, Parser)]
+#[command(name = "clawpool-worker", version, max_term_width = 100, after_help = failure::EXIT_CODES)]
+pub struct WorkerProgram {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(flatten)]
+    worker: worker::Worker,
+}
+
+impl WorkerProgram {
+    pub async fn run(self) -> ExitCode {
+        self.worker.run(&self.globals).await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+    }
+}
+
+impl Globals {
+    /// These options, and settings that a command's own options change.
+    pub(crate) fn with<const N: usize>(&self, settings: [(&str, Option<String>); N]) -> Self {
+        let changes = settings.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?)));
+        Self { set: self.set.iter().cloned().chain(changes).collect(), ..self.clone() }
+    }
+
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::new(&self.url, self.token.clone())?)
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+}

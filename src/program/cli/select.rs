@@ -1,0 +1,120 @@
+use std::time::Duration;
+
+use clap::Args;
+
+use super::failure::Failure;
+use clawpool_backends::store::{DeadFilter, Page};
+use clawpool_core::task::{DeadReason, KindPattern, Priority, Timestamp};
+use clawpool_engine::client::Client;
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub struct DeadSelect {
+    /// Of this kind; `email.*` for all that start so
+    #[arg(long)]
+    kind: Option<KindPattern>,
+    /// exhausted, fatal, expired, poison or undeliverable
+    #[arg(long)]
+    reason: Option<DeadReason>,
+    /// P0 to P6
+    #[arg(long)]
+    priority: Option<Priority>,
+    /// Of this tenant
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Died at or after this: a time (2026-01-31T09:00:00Z) or how long ago (2h)
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    since: Option<Timestamp>,
+    /// Died before this
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    until: Option<Timestamp>,
+}
+
+impl DeadSelect {
+    pub(super) fn filter(&self) -> DeadFilter {
+        DeadFilter {
+            kind: self.kind.clone(),
+            reason: self.reason,
+            priority: self.priority,
+            tenant: self.tenant.clone(),
+            since: self.since,
+            until: self.until,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.filter() == DeadFilter::default()
+    }
+
+    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+        [
+            ("kind", self.kind.as_ref().map(KindPattern::to_string)),
+            ("reason", self.reason.map(|reason| reason.to_string())),
+            ("priority", self.priority.map(|priority| priority.to_string())),
+            ("tenant", self.tenant.clone()),
+            ("since", self.since.map(|time| time.as_millis().to_string())),
+            ("until", self.until.map(|time| time.as_millis().to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
+/// A time as RFC 3339, or how long ago it was.
+pub(super) fn past(text: &str) -> Result<Timestamp, String> {
+    if let Ok(span) = humantime::parse_duration(text) {
+        let ago = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        return Ok(Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(ago)));
+    }
+    serde_json::from_value(text.into()).map_err(|error| format!("{error}; or write how long ago, 2h"))
+}
+
+/// For clap: `30s`, `5m`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}: write 30s, 5m or 1h"))
+}
+
+/// The most a server gives in one answer.
+const PAGE: usize = 1000;
+
+/// The first `limit` entries of a listing, over as many pages as that takes.
+pub(super) async fn pages<T: serde::de::DeserializeOwned>(
+    client: &Client,
+    path: &str,
+    query: &[(&str, String)],
+    limit: usize,
+) -> Result<Page<T>, Failure> {
+    let mut all = Page { items: Vec::new(), next: None };
+    while all.items.len() < limit {
+        let mut query = query.to_vec();
+        query.push(("limit", (limit - all.items.len()).min(PAGE).to_string()));
+        query.extend(all.next.take().map(|cursor| ("cursor", cursor)));
+        let page: Page<T> = client.get(path, &query).await?;
+        all.items.extend(page.items);
+        all.next = page.next;
+        if all.next.is_none() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// Says on standard error that a listing goes on.
+pub(super) fn more<T>(page: &Page<T>) {
+    if page.next.is_some() {
+        super::failure::eprint_line(&format!("… and more: --limit shows more than {}", page.items.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_points_or_ages() {
+        assert_eq!(past("2023-11-14T22:13:20.123Z").unwrap(), Timestamp::from_millis(1_700_000_000_123));
+        assert!(past("2h").unwrap() < Timestamp::now());
+        assert!(past("yesterday").unwrap_err().contains("how long ago"));
+    }
+}

@@ -1,0 +1,167 @@
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{
+    Globals,
+    failure::{Exit, Failure, eprint_line},
+    output::{age, dash, fields, moment, plain, table},
+    select::{duration, more, pages},
+    wait,
+};
+use clawpool_backends::store::Record;
+use clawpool_core::task::{KindPattern, Priority, State, TaskId};
+use clawpool_engine::client::view::CancelView;
+
+/// Look at tasks, cancel them, wait for them
+#[derive(Debug, Args)]
+pub struct Tasks {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Tasks that the store still knows
+    List(List),
+    /// All that is known of one task
+    Show { id: TaskId },
+    /// Cancel tasks that have not finished
+    Cancel {
+        #[arg(required = true)]
+        ids: Vec<TaskId>,
+    },
+    /// Wait for a task's end and print its result; exit code 1 when it died or was cancelled
+    Wait {
+        id: TaskId,
+        /// Give up after this long
+        #[arg(long, default_value = "60s", value_parser = duration)]
+        timeout: Duration,
+    },
+    /// Start scheduled tasks now
+    Run {
+        #[arg(required = true)]
+        ids: Vec<TaskId>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// scheduled, queued, running, completed, dead or cancelled
+    #[arg(long)]
+    state: Option<State>,
+    /// Of this kind; `email.*` for all that start so
+    #[arg(long)]
+    kind: Option<KindPattern>,
+    /// P0 to P6
+    #[arg(long)]
+    priority: Option<Priority>,
+    /// Of this tenant
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Show at most this many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+impl Tasks {
+    pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
+        match self.action {
+            Action::List(list) => list.run(globals).await,
+            Action::Show { id } => show(id, globals).await,
+            Action::Cancel { ids } => each(&ids, |id| cancel(id, globals)).await,
+            Action::Wait { id, timeout } => {
+                let record = wait::until_final(&globals.client()?, id, timeout).await?;
+                wait::report(&record, &globals.output())
+            }
+            Action::Run { ids } => each(&ids, |id| run(id, globals)).await,
+        }
+    }
+}
+
+/// Does as many as can be done; fails when one did. Where nobody answers, the rest is not tried.
+pub(super) async fn each<I: Copy>(ids: &[I], change: impl AsyncFn(I) -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut last = None;
+    for id in ids {
+        let Err(failure) = change(*id).await else { continue };
+        if failure.exit == Exit::Unreachable {
+            return Err(failure);
+        }
+        if let Some(before) = last.replace(failure) {
+            eprint_line(&before.message);
+        }
+    }
+    last.map_or(Ok(()), Err)
+}
+
+impl List {
+    async fn run(self, globals: &Globals) -> Result<(), Failure> {
+        let query: Vec<_> = [
+            ("state", self.state.map(|state| state.to_string())),
+            ("kind", self.kind.map(|kind| kind.to_string())),
+            ("priority", self.priority.map(|priority| priority.to_string())),
+            ("tenant", self.tenant),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+        let page = pages(&globals.client()?, "v1/tasks", &query, self.limit).await?;
+        globals.output().show(&page, |page| listing(&page.items))?;
+        more(&page);
+        Ok(())
+    }
+}
+
+pub(super) fn listing(records: &[Record]) -> String {
+    let rows = records.iter().map(|record| {
+        [
+            record.id.to_string(),
+            plain(&record.kind, 40),
+            record.priority.to_string(),
+            record.state.to_string(),
+            record.attempt.to_string(),
+            age(record.enqueued_at),
+            plain(&dash(record.failure.as_ref().map(|failure| &failure.message)), 60),
+        ]
+    });
+    table(["ID", "KIND", "PRIORITY", "STATE", "FAILED", "AGE", "LAST ERROR"], rows)
+}
+
+async fn show(id: TaskId, globals: &Globals) -> Result<(), Failure> {
+    let record: Record = globals.client()?.get(&format!("v1/tasks/{id}"), &[]).await?;
+    globals.output().show(&record, details)
+}
+
+fn details(record: &Record) -> String {
+    let result = record.result.as_ref().and_then(|result| serde_json::to_string_pretty(result).ok());
+    fields([
+        ("id", Some(record.id.to_string())),
+        ("kind", Some(plain(&record.kind, 200))),
+        ("priority", Some(record.priority.to_string())),
+        ("tenant", record.tenant.as_deref().map(|tenant| plain(tenant, 200))),
+        ("state", Some(record.state.to_string())),
+        ("failed attempts", Some(record.attempt.to_string())),
+        ("crashes", Some(record.crashes.to_string())),
+        ("enqueued", Some(moment(record.enqueued_at))),
+        ("due", record.due_at.map(moment)),
+        ("started", record.started_at.map(moment)),
+        ("finished", record.finished_at.map(moment)),
+        ("worker", record.worker.map(|worker| worker.to_string())),
+        ("progress", record.progress.as_deref().map(|news| plain(news, 200))),
+        ("last error", record.failure.as_ref().map(|failure| plain(&failure.to_string(), 4096))),
+        ("result", result),
+    ])
+}
+
+async fn cancel(id: TaskId, globals: &Globals) -> Result<(), Failure> {
+    let view: CancelView = globals.client()?.delete(&format!("v1/tasks/{id}")).await?;
+    globals.output().show(&view, |view| match view.state {
+        State::Running => format!("{id}  its handler has been told to stop"),
+        state => format!("{id}  {state}"),
+    })
+}
+
+async fn run(id: TaskId, globals: &Globals) -> Result<(), Failure> {
+    let record: Record = globals.client()?.post(&format!("v1/tasks/{id}/run"), &()).await?;
+    globals.output().show(&record, |record| format!("{id}  {}, due now", record.state))
+}

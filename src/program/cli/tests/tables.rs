@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use crate::cli::{alerts, dead, output, queues, tasks, workers};
+use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo};
+use clawpool_core::task::{DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+use clawpool_engine::{
+    alert::Event,
+    client::view::{AlertView, DeadView, QueueView},
+};
+
+fn ago(span: Duration) -> Timestamp {
+    Timestamp::from_millis(Timestamp::now().as_millis() - span.as_millis() as u64)
+}
+
+/// An age whose text does not change within a minute.
+const LONG: Duration = Duration::from_secs(2 * 3600 + 30 * 60);
+
+fn id() -> TaskId {
+    TaskId::from_bytes([7; 16])
+}
+
+#[test]
+fn tasks_table() {
+    let record = |kind: &str, state, failure| Record {
+        id: id(),
+        kind: kind.into(),
+        priority: Priority::P4,
+        tenant: None,
+        enqueued_by: None,
+        state,
+        attempt: 1,
+        crashes: 0,
+        generation: 1,
+        enqueued_at: ago(LONG),
+        started_at: None,
+        finished_at: None,
+        due_at: None,
+        worker: None,
+        progress: None,
+        result: None,
+        failure,
+    };
+    let failure = Failure::new(ErrorClass::Network, "connection reset\nby \u{1b}[31mpeer");
+    let records = [record("email.send", State::Scheduled, Some(failure)), record("a", State::Completed, None)];
+    insta::assert_snapshot!(tasks::listing(&records));
+}
+
+#[test]
+fn queues_table() {
+    let totals = QueueTotals { enqueued: 120, completed: 100, retried: 7, enqueue_rate: 2.04, ..Default::default() };
+    let view = |queue, ready, error| QueueView {
+        queue,
+        ready,
+        in_flight: 3,
+        oldest_age_ms: ready.map(|_| 61_000),
+        limit: 1000,
+        paused: queue == Queue::High,
+        workers: 1,
+        unhandled: Vec::new(),
+        totals,
+        error,
+        unconfirmed: vec![],
+    };
+    let queues = [view(Queue::P0, Some(12), None), view(Queue::High, None, Some("RabbitMQ is away".into()))];
+    insta::assert_snapshot!(queues::listing(&queues));
+}
+
+#[test]
+fn dead_table() {
+    let letter = DeadView {
+        id: id(),
+        kind: "llm.answer".into(),
+        priority: Priority::P2,
+        tenant: None,
+        reason: DeadReason::Exhausted,
+        failure: Failure::new(ErrorClass::LlmRateLimit, "x".repeat(200)),
+        crashes: 0,
+        enqueued_at: ago(LONG),
+        died_at: ago(LONG),
+    };
+    insta::assert_snapshot!(dead::listing(&[letter]));
+}
+
+#[test]
+fn workers_table() {
+    let beat = Beat {
+        worker: WorkerId::from_bytes([9; 16]),
+        pool: "general".into(),
+        host: "here".into(),
+        pid: 4711,
+        started_at: ago(LONG),
+        slots: 10,
+        draining: false,
+        queues: vec![Queue::P0, Queue::Background],
+        running: vec![1, 2],
+        progress: vec![],
+        lease: Duration::from_secs(3),
+        usage: None,
+        done: Default::default(),
+        paused: None,
+        kinds: None,
+        unhandled: Vec::new(),
+    };
+    let worker =
+        |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };
+    insta::assert_snapshot!(workers::listing(&[worker(true, false), worker(true, true), worker(false, false)]));
+}
+
+#[test]
+fn alerts_table() {
+    let alert = |event: Event, text: &str| AlertView {
+        at: Timestamp::from_millis(4_000_000_000_000),
+        pool: "browser".into(),
+        level: event.level(),
+        event,
+        code: event.code().into(),
+        text: text.into(),
+        fix: event.fix().into(),
+    };
+    let alerts = [
+        alert(Event::Hung, "worker 7 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
+        alert(Event::CannotStart, "./\u{1b}[31mworker cannot be started (no such file): check the pool's command"),
+        alert(Event::Hung, "worker 8 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
+    ];
+    let text = alerts::listing(&alerts);
+    // The moment says how far from now it is, which decides how wide its column is.
+    let text = text.lines().map(|line| {
+        if line.starts_with("AT ") {
+            return line.split_whitespace().collect::<Vec<_>>().join("  ");
+        }
+        line.find(" (in ")
+            .map_or(line.to_owned(), |at| format!("{}{}", &line[..at], &line[at..].split_once(')').unwrap().1))
+    });
+    insta::assert_snapshot!(text.collect::<Vec<_>>().join("\n"));
+    assert_eq!(alerts::listing(&[]), "AT  POOL  LEVEL  EVENT  CODE  WHAT");
+}
+
+#[test]
+fn an_empty_listing_is_its_header() {
+    assert_eq!(output::table(["ID", "KIND"], []), "ID  KIND");
+}
+
+#[test]
+fn spans_have_two_units() {
+    let spans = [(0.45, "450ms"), (12.0, "12s"), (200.0, "3m 20s"), (9000.0, "2h 30m"), (273_600.0, "3d 4h")];
+    for (seconds, text) in spans {
+        assert_eq!(output::span(Duration::from_secs_f64(seconds)), text);
+    }
+}

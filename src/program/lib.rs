@@ -1,0 +1,7 @@
+//! The operator's commands and the machine's service.
+
+pub mod cli;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
+pub mod service;

@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::StatusCode};
+
+use super::{
+    Api,
+    auth::Caller,
+    body::Unread,
+    error::ApiError,
+    query::{Name, Params},
+};
+use crate::autoscale::control::Wishes;
+use clawpool_backends::store::{Page, StoreError, Topic};
+use clawpool_core::config::Scope;
+use clawpool_engine::client::{
+    Manual, PoolStatus, Scale,
+    view::{AutoscalerView, ScalingView},
+};
+
+pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<AutoscalerView>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let wishes = Wishes::read(&*api.store).await?;
+    Ok(Json(AutoscalerView { paused: wishes.all_paused(), items: pools(&api).await? }))
+}
+
+/// Every pool that an autoscaler has lately kept, and what dry runs would do with it.
+pub(super) async fn pools(api: &Api) -> Result<Vec<PoolStatus>, StoreError> {
+    let mut notes = api.store.notes(PoolStatus::NOTES).await?;
+    notes.extend(api.store.notes(PoolStatus::DRY_NOTES).await?);
+    let read = |(name, note): &(String, bytes::Bytes)| {
+        serde_json::from_slice(note)
+            .inspect_err(|error| tracing::warn!(name, %error, "another version's status is left out"))
+            .ok()
+    };
+    Ok(notes.iter().filter_map(read).collect())
+}
+
+pub(super) async fn history(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Page<ScalingView>>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let (pool, cursor, limit) = (params.text("pool"), params.text("cursor"), params.limit()?);
+    params.done()?;
+    let page = api.store.journal(Topic::Scaling, pool.as_deref(), cursor.as_deref(), limit).await?;
+    let view = |entry: clawpool_backends::store::Entry| {
+        serde_json::from_value(entry.body)
+            .inspect_err(|error| tracing::warn!(%error, "another version's decision is left out"))
+            .ok()
+            .map(|change| ScalingView { pool: entry.subject, at: entry.at, change })
+    };
+    Ok(Json(Page { items: page.items.into_iter().filter_map(view).collect(), next: page.next }))
+}
+
+pub(super) async fn pause_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    Wishes::pause(&*api.store, None).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn resume_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    Wishes::resume(&*api.store, None).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn pause(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let pool = kept(&api, &name).await?.pool;
+    Wishes::pause(&*api.store, Some(&pool)).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn resume(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let pool = kept(&api, &name).await?.pool;
+    Wishes::resume(&*api.store, Some(&pool)).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn scale(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+    body: Unread,
+) -> Result<Json<Manual>, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let Scale { size, keep } = body.read(&api).await?.decode(&api.config.limits)?;
+    let PoolStatus { pool, min, max, .. } = kept(&api, &name).await?;
+    if !(min..=max).contains(&size) {
+        return Err(ApiError::field(
+            "size",
+            format!("size is {size}: pool {pool:?} is kept at {min} to {max} workers"),
+        ));
+    }
+    if keep.is_zero() {
+        return Err(ApiError::field("for", "for is 0s: write how long the size holds, for example 1h"));
+    }
+    Ok(Json(Wishes::scale(&*api.store, &pool, size, keep).await?))
+}
+
+/// Wishes for a pool that nobody keeps would wait in silence.
+async fn kept(api: &Api, name: &Name) -> Result<PoolStatus, ApiError> {
+    let pool: String = name.parse("pool")?;
+    let known: Vec<PoolStatus> = pools(api).await?.into_iter().filter(|status| !status.dry_run).collect();
+    let names: Vec<String> = known.iter().map(|status| status.pool.clone()).collect();
+    known.into_iter().find(|status| status.pool == pool).ok_or_else(|| {
+        ApiError::not_found(format!(
+            "no autoscaler keeps a pool {pool:?} (kept are: {}): start one with `clawpool up` or `clawpool autoscaler`",
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        ))
+    })
+}

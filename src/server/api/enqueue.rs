@@ -1,0 +1,135 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Api,
+    auth::Caller,
+    body::{Format, Unread},
+    error::ApiError,
+    query::Params,
+    tasks,
+};
+use clawpool_core::{
+    config::Scope,
+    task::{NewTask, document::Parts},
+};
+use clawpool_engine::{
+    client::view::{AcceptedView, BatchLine},
+    dispatch::{Accepted, Explanation},
+};
+
+/// One task, or up to `limits.batch` of them in an array.
+pub(super) async fn enqueue(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut params: Params,
+    body: Unread,
+) -> Result<Response, ApiError> {
+    caller.needs(&[Scope::Enqueue])?;
+    let wait = params.wait()?;
+    params.done()?;
+    let body = body.read(&api).await?;
+    match body.format.parts(&body.bytes, api.config.limits.batch.into())? {
+        Parts::One(bytes) => {
+            let task = body.format.task(bytes)?;
+            one(&api, &caller, task, wait).await
+        }
+        Parts::Many(_) if wait.is_some() => Err(ApiError::field(
+            "wait",
+            "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
+        )),
+        Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format).await?.into_response()),
+    }
+}
+
+/// What would become of a task.
+pub(super) async fn explain(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    body: Unread,
+) -> Result<Json<Explanation>, ApiError> {
+    caller.needs(&[Scope::Enqueue])?;
+    let body = body.read(&api).await?;
+    let task = body.format.task(&body.bytes)?;
+    Ok(Json(api.producer.explain(&task, &caller.rights()).await?))
+}
+
+async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
+    let answer = api.producer.enqueue(vec![task], caller.rights()).await.pop();
+    let accepted = answer.ok_or_else(|| ApiError::internal("the door gave no answer"))??;
+    let mut view = accepted_view(accepted);
+    if let Some(wait) = wait {
+        // The task of a known unique key may be another token's.
+        let record = if view.duplicate {
+            tasks::seen(api, caller, view.id, Some(wait)).await?
+        } else {
+            tasks::wait(api, view.id, wait).await?
+        };
+        view.task = record.map(Box::new);
+    }
+    let status = if view.duplicate { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(view)).into_response())
+}
+
+/// Bytes of a batch that are decoded and placed together: a long one is in memory once, and not five times. A thousand
+/// tasks of the usual size are one such group.
+const GROUP: usize = 4 << 20;
+
+/// Each task is answered in its place, whatever became of its neighbours. When every one of them may be taken later,
+/// the request as a whole is: 503 always means that nothing was taken.
+async fn batch(api: &Api, caller: &Caller, parts: &[&[u8]], format: Format) -> Result<Json<Vec<BatchLine>>, ApiError> {
+    let mut lines = Vec::with_capacity(parts.len());
+    while lines.len() < parts.len() {
+        let rest = &parts[lines.len()..];
+        let decoded = rest[..group(rest)].iter().map(|bytes| format.task(bytes).map_err(ApiError::from));
+        let mut answers = place(api, caller, decoded.collect()).await;
+        let busy = answers.iter().all(|answer| answer.as_ref().is_err_and(ApiError::is_busy));
+        match answers.pop() {
+            Some(Err(error)) if busy && lines.is_empty() => return Err(error),
+            // The others would fare no better, each after a time-out of its own.
+            Some(Err(error)) if busy => lines.resize(parts.len(), line(Err(error))),
+            last => lines.extend(answers.into_iter().chain(last).map(line)),
+        }
+    }
+    Ok(Json(lines))
+}
+
+/// How many of the parts go together: as many as fit, and one at least.
+fn group(parts: &[&[u8]]) -> usize {
+    let mut bytes = 0;
+    let fits = |part: &&&[u8]| {
+        bytes += part.len();
+        bytes <= GROUP
+    };
+    parts.iter().take_while(fits).count().max(1)
+}
+
+async fn place(api: &Api, caller: &Caller, decoded: Vec<Result<NewTask, ApiError>>) -> Vec<Result<Accepted, ApiError>> {
+    let mut tasks = Vec::with_capacity(decoded.len());
+    let faults: Vec<Option<ApiError>> =
+        decoded.into_iter().map(|task| task.map(|task| tasks.push(task)).err()).collect();
+    let mut answers = api.producer.enqueue(tasks, caller.rights()).await.into_iter();
+    let mut next = || match answers.next() {
+        Some(answer) => answer.map_err(ApiError::from),
+        None => Err(ApiError::internal("the door gave no answer")),
+    };
+    faults.into_iter().map(|fault| fault.map_or_else(&mut next, Err)).collect()
+}
+
+fn line(answer: Result<Accepted, ApiError>) -> BatchLine {
+    match answer {
+        Ok(accepted) => BatchLine::Accepted(accepted_view(accepted)),
+        Err(error) => BatchLine::Refused { error: error.view() },
+    }
+}
+
+fn accepted_view(accepted: Accepted) -> AcceptedView {
+    let Accepted { id, priority, queue, duplicate, due_at, warnings } = accepted;
+    AcceptedView { id, priority, queue, duplicate, due_at, warnings, task: None }
+}

@@ -1,0 +1,142 @@
+//! HTTP: the door for producers and the operator's window. JSON throughout; tasks may come as MessagePack.
+//!
+//! Guarantees: a task is answered with its id only when it is durable; whatever the bytes, the answer is a status with
+//! `{code, message, field}`, never a panic and never a 500 for a client's mistake; a server in trouble says 503 and when to
+//! come back. Never does: decide anything about tasks, which is for the door, the store and the workers.
+
+mod alerts;
+mod auth;
+mod autoscaler;
+mod body;
+mod bulk;
+mod connections;
+mod dead;
+mod decode;
+mod enqueue;
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz;
+mod guesses;
+mod headers;
+mod health;
+mod metrics;
+mod query;
+mod queues;
+mod schedule;
+mod server;
+mod starting;
+mod tasks;
+mod timing;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io, sync::Arc};
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use self::starting::{Awaited, starting};
+use self::{connections::Connections, error::ApiError};
+use crate::health::Health;
+use clawpool_backends::{broker::Broker, store::Store};
+use clawpool_core::{config::Config, task::WorkerId};
+use clawpool_engine::dispatch::Producer;
+
+/// What the routes work with.
+pub struct Api {
+    producer: Producer,
+    broker: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
+    config: Arc<Config>,
+    /// What is wrong, where somebody looks.
+    health: Option<Arc<Health>>,
+    /// Names this process in `/health`.
+    instance: WorkerId,
+    room: body::Room,
+    guesses: guesses::Guesses,
+    /// Ends long waits when the server stops.
+    closing: CancellationToken,
+    tokens: auth::Tokens,
+}
+
+impl Api {
+    pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
+        // Before the first request is timed.
+        crate::telemetry::metrics();
+        let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());
+        Self {
+            producer,
+            broker,
+            store,
+            config,
+            health: None,
+            instance: WorkerId::new(),
+            room: body::Room::new(),
+            guesses: guesses::Guesses::default(),
+            closing,
+            tokens,
+        }
+    }
+
+    /// Shows what somebody else watches.
+    #[must_use]
+    pub fn with_health(self, health: Arc<Health>) -> Self {
+        Self { health: Some(health), ..self }
+    }
+
+    /// Every route there is.
+    pub fn router(self) -> Router {
+        let api = Arc::new(self);
+        Router::new()
+            .route("/v1/tasks", post(enqueue::enqueue).get(tasks::list))
+            .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
+            .route("/v1/tasks/{id}/run", post(tasks::run))
+            .route("/v1/explain", post(enqueue::explain))
+            .route("/v1/queues", get(queues::list))
+            .route("/v1/queues/{queue}/pause", post(queues::pause))
+            .route("/v1/queues/{queue}/resume", post(queues::resume))
+            .route("/v1/dead", get(dead::list))
+            .route("/v1/dead/export", get(dead::export))
+            .route("/v1/dead/requeue", post(bulk::requeue))
+            .route("/v1/dead/discard", post(bulk::discard))
+            .route("/v1/dead/{id}", get(dead::show))
+            .route("/v1/scheduled", get(schedule::list))
+            .route("/v1/workers", get(workers::list))
+            .route("/v1/workers/crashes", get(workers::crashes))
+            .route("/v1/workers/{id}/drain", post(workers::drain))
+            .route("/v1/pools/{pool}/restart", post(workers::restart))
+            .route("/v1/alerts", get(alerts::list))
+            .route("/v1/autoscaler", get(autoscaler::status))
+            .route("/v1/autoscaler/history", get(autoscaler::history))
+            .route("/v1/autoscaler/pause", post(autoscaler::pause_all))
+            .route("/v1/autoscaler/resume", post(autoscaler::resume_all))
+            .route("/v1/autoscaler/{pool}/pause", post(autoscaler::pause))
+            .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
+            .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
+            .route("/health", get(health::health))
+            .route("/metrics", get(metrics::metrics))
+            .fallback(|| async { ApiError::not_found("there is nothing at this address") })
+            .method_not_allowed_fallback(wrong_method)
+            .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::admit))
+            .layer(middleware::from_fn(timing::measure))
+            .with_state(api)
+    }
+
+    /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
+    pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+        self.closing = shutdown.clone();
+        let connections = Connections::new(self.config.api.connections);
+        server::serve(listener, self.router(), connections, shutdown).await
+    }
+}
+
+async fn wrong_method() -> ApiError {
+    let message = "this address does not take this method";
+    ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "CP-1406", message)
+}

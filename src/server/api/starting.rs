@@ -1,0 +1,106 @@
+//! What a dispatcher answers while the servers that it needs are away: 503 to everything, and which server it waits for.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+    serve::Listener,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::error::ApiError;
+use clawpool_core::task::{Timestamp, WorkerId};
+use clawpool_engine::client::view::{HealthView, Status};
+
+/// What is waited for: the server's name, and in words why.
+#[derive(Clone, Debug)]
+pub struct Awaited {
+    pub server: String,
+    pub code: &'static str,
+    /// Left out where callers must say who they are: it may hold addresses.
+    pub reason: Option<String>,
+}
+
+/// Requests under way get this long once the servers are there.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Answers until `over`, then gives the listener back: whoever has not been accepted by then finds everything there.
+pub async fn starting(
+    listener: TcpListener,
+    awaited: watch::Receiver<Awaited>,
+    over: &CancellationToken,
+) -> io::Result<TcpListener> {
+    let listener = Arc::new(listener);
+    let router = Router::new().route("/health", get(health)).fallback(refuse).with_state(awaited);
+    let stop = over.clone();
+    let serving = async {
+        axum::serve(Shared(Arc::clone(&listener)), router).with_graceful_shutdown(stop.cancelled_owned()).await
+    };
+    let late = async {
+        over.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = serving => ended?,
+        () = late => {}
+    }
+    Arc::into_inner(listener).ok_or_else(|| io::Error::other("the listener is still in use"))
+}
+
+async fn health(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
+    let Awaited { server, reason, .. } = awaited.borrow().clone();
+    let view = HealthView {
+        status: Status::Starting,
+        instance_id: WorkerId::new().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        timestamp: Timestamp::now(),
+        services: BTreeMap::from([(
+            server.clone(),
+            reason.map_or_else(|| "down".to_owned(), |reason| format!("down: {reason}")),
+        )]),
+        reasons: Vec::new(),
+        waiting_for: Some(server),
+    };
+    closing((StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], Json(view)).into_response())
+}
+
+async fn refuse(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
+    let Awaited { server, code, .. } = awaited.borrow().clone();
+    closing(ApiError::busy(code, format!("this dispatcher is starting: it waits for {server}")).into_response())
+}
+
+/// The next request goes over a connection to the real thing.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// A listener that can be had back.
+struct Shared(Arc<TcpListener>);
+
+impl Listener for Shared {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            match self.0.accept().await {
+                Ok(accepted) => return accepted,
+                // A connection that went away, or too many open files: both pass.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}

@@ -1,0 +1,120 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    query::{Name, Params},
+};
+use clawpool_backends::{
+    broker::Found,
+    store::{Cancelled, Page, Record, RecordFilter, StoreError},
+};
+use clawpool_core::{
+    config::Scope,
+    task::{State as TaskState, TaskId},
+};
+use clawpool_engine::{client::view::CancelView, dispatch::find};
+
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Page<Record>>, ApiError> {
+    caller.needs(&[Scope::Read])?;
+    let filter = RecordFilter {
+        state: params.value("state")?,
+        kind: params.value("kind")?,
+        priority: params.value("priority")?,
+        tenant: caller.tenant(params.text("tenant"))?,
+    };
+    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    params.done()?;
+    Ok(Json(api.store.records(&filter, cursor.as_deref(), limit).await?))
+}
+
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+    mut params: Params,
+) -> Result<Json<Record>, ApiError> {
+    caller.needs(&[Scope::Enqueue, Scope::Read])?;
+    let id = name.parse("id")?;
+    let limit = params.wait()?;
+    params.done()?;
+    seen(&api, &caller, id, limit).await?.map(Json).ok_or_else(|| unknown(id))
+}
+
+/// The task, if the caller may know of it: at once, or as [`wait`] does.
+pub(super) async fn seen(
+    api: &Api,
+    caller: &Caller,
+    id: TaskId,
+    limit: Option<Duration>,
+) -> Result<Option<Record>, StoreError> {
+    let record = api.store.record(id).await?.filter(|record| caller.sees(record));
+    match (record, limit) {
+        (Some(record), Some(limit)) if !record.state.is_final() => wait(api, id, limit).await,
+        (record, _) => Ok(record),
+    }
+}
+
+/// The task when it is final, or as it stands after `limit` or when the server stops.
+pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Option<Record>, StoreError> {
+    tokio::select! {
+        record = api.store.wait(id, limit) => record,
+        () = api.closing.cancelled() => api.store.record(id).await,
+    }
+}
+
+pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
+    caller.needs(&[Scope::Enqueue])?;
+    let id = name.parse("id")?;
+    if seen(&api, &caller, id, None).await?.is_none() {
+        return Err(unknown(id));
+    }
+    let (status, state) = match api.store.cancel(id).await? {
+        Cancelled::Done => (StatusCode::OK, TaskState::Cancelled),
+        Cancelled::Signalled => (StatusCode::ACCEPTED, TaskState::Running),
+        Cancelled::TooLate(state) => return Err(ApiError::conflict(format!("task {id} is {state} already"))),
+        Cancelled::Unknown => return Err(unknown(id)),
+    };
+    Ok((status, Json(CancelView { id, state })).into_response())
+}
+
+/// Starts a scheduled task now, and puts one back that has fallen out of its queue.
+pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Json<Record>, ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let id = name.parse("id")?;
+    let found = api.store.run_now(id).await?;
+    let record = api.store.record(id).await?.ok_or_else(|| unknown(id))?;
+    if found {
+        return Ok(Json(record));
+    }
+    let state = record.state;
+    let why = match find(&*api.store, &*api.broker, &record).await? {
+        Some(Found::Restored) => return Ok(Json(record)),
+        Some(Found::Gone) => "its message is gone: enqueue it again with the same id".to_owned(),
+        Some(Found::Unknown) => format!(
+            "nobody can look for its message on queue {}: if that was purged, enqueue the task again with the same id",
+            record.priority.queue()
+        ),
+        Some(Found::There) => "its message waits on its queue: it starts when its turn comes".to_owned(),
+        None => "only a scheduled task can be run early".to_owned(),
+    };
+    Err(ApiError::conflict(format!("task {id} is {state}: {why}")))
+}
+
+fn unknown(id: TaskId) -> ApiError {
+    ApiError::not_found(format!(
+        "no task {id}: it never was here, it finished and has been forgotten, or another token enqueued it"
+    ))
+}

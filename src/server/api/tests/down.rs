@@ -1,0 +1,129 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use clawpool_backends::{
+    backend::Unreadable,
+    broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
+    store::{
+        Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
+        Fence, JournalStore, NoteStore, Orders, Outline, Page, Question, QueueTotals, Record, RecordFilter, Requeued,
+        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, Withdrawal,
+        Withdrawn, WorkerInfo, WorkerStore,
+    },
+};
+use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
+
+/// A broker and a store that never answer.
+pub(super) struct Down;
+
+fn no_broker<T>() -> Result<T, BrokerError> {
+    Err(BrokerError::Unavailable { broker: "the test's broker", reason: "it is down".into() })
+}
+
+fn no_store<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable { store: "the test's", reason: "it is down".into() })
+}
+
+macro_rules! down {
+    ($trait:ident, $error:ident, $answer:ident { $($name:ident($($type:ty),*) -> $value:ty;)* }) => {
+        #[async_trait]
+        impl $trait for Down {
+            $(async fn $name(&self, $(_: $type),*) -> Result<$value, $error> { $answer() })*
+        }
+    };
+}
+
+#[async_trait]
+impl Broker for Down {
+    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
+        messages.iter().map(|_| no_broker()).collect()
+    }
+
+    async fn consume(&self, _: WorkerId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+        no_broker()
+    }
+
+    async fn ack(&self, _: Vec<Receipt>) -> Result<(), BrokerError> {
+        no_broker()
+    }
+
+    async fn release(&self, _: Vec<Receipt>) -> Result<(), BrokerError> {
+        no_broker()
+    }
+
+    async fn reclaim(&self, _: WorkerId) -> Result<u64, BrokerError> {
+        no_broker()
+    }
+
+    async fn sweep(&self, _: WorkerId, _: usize) -> Result<Vec<Condemned>, BrokerError> {
+        no_broker()
+    }
+
+    async fn depth(&self, _: Queue) -> Result<Depth, BrokerError> {
+        no_broker()
+    }
+}
+
+down!(TaskStore, StoreError, no_store {
+    admit(&[Admission]) -> Vec<Admitted>;
+    withdraw(&[Withdrawal]) -> Vec<Withdrawn>;
+    vouch(TaskId) -> bool;
+    claim(WorkerId, &[Claim], bool) -> Vec<Verdict>;
+    settle(WorkerId, &[Settlement]) -> Vec<bool>;
+    cancel(TaskId) -> Cancelled;
+    record(TaskId) -> Option<Record>;
+    wait(TaskId, Duration) -> Option<Record>;
+    records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
+    survey(Option<&str>, usize) -> Page<Outline>;
+    unreadable(&[Unreadable]) -> Vec<Unreadable>;
+});
+
+down!(ScheduleStore, StoreError, no_store {
+    schedule(&[Scheduled]) -> ();
+    due(Fence, usize) -> Due;
+    promoted(Fence, &[(TaskId, u32)]) -> ();
+    wait_due(Option<Timestamp>) -> ();
+    run_now(TaskId) -> bool;
+    scheduled(Option<&str>, usize) -> Page<ScheduledTask>;
+});
+
+down!(DeadStore, StoreError, no_store {
+    condemn(&[DeadLetter]) -> ();
+    dead(&DeadFilter, Option<&str>, usize) -> Page<DeadLetter>;
+    dead_letter(TaskId) -> Option<DeadLetter>;
+    requeue(&[Message]) -> Requeued;
+    discard(&[TaskId]) -> u64;
+});
+
+down!(WorkerStore, StoreError, no_store {
+    beat(&Beat) -> Orders;
+    ask(&[Question]) -> ();
+    workers() -> Vec<WorkerInfo>;
+    drain(WorkerId) -> bool;
+    end_lease(WorkerId, Option<&[TaskId]>) -> Vec<TaskId>;
+    forget(WorkerId) -> ();
+});
+
+down!(ControlStore, StoreError, no_store {
+    lead(Role, WorkerId, Duration) -> Option<Fence>;
+    resign(Fence) -> ();
+    set_paused(Queue, bool) -> ();
+    paused() -> Vec<Queue>;
+    take_tokens(&str, u32, f64, u32) -> (u32, Duration);
+    totals() -> Vec<QueueTotals>;
+    probe() -> ();
+});
+
+down!(JournalStore, StoreError, no_store {
+    append(Option<Fence>, &[Entry]) -> ();
+    journal(Topic, Option<&str>, Option<&str>, usize) -> Page<Entry>;
+});
+
+down!(NoteStore, StoreError, no_store {
+    put_note(Option<Fence>, &str, Bytes, Option<Duration>) -> ();
+    note(&str) -> Option<Bytes>;
+    notes(&str) -> Vec<(String, Bytes)>;
+    erase_note(&str) -> bool;
+});

@@ -1,0 +1,95 @@
+//! The API over real HTTP.
+
+mod access;
+mod alerts;
+mod bad_input;
+mod bodies;
+mod down;
+mod health;
+mod operate;
+mod outage;
+mod pool;
+mod tasks;
+mod tokens;
+
+use std::sync::Arc;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::Api;
+use crate::health::Health;
+use clawpool_backends::{broker::Broker, store::Store};
+use clawpool_core::config::Config;
+use clawpool_engine::dispatch::Producer;
+
+/// A server of its own for each test.
+pub(super) struct Server {
+    pub(super) address: String,
+    pub(super) http: reqwest::Client,
+    /// Looks when a test has it look.
+    pub(super) health: Arc<Health>,
+    closing: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    pub(super) async fn start(config: Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
+        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
+        let api = Api::new(producer, broker, store, Arc::new(config)).with_health(Arc::clone(&health));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let closing = CancellationToken::new();
+        let serving = tokio::spawn(api.serve(listener, closing.clone()));
+        Self { address, http: reqwest::Client::new(), health, closing, serving }
+    }
+
+    /// A server whose broker and store are away.
+    pub(super) async fn cut_off(config: Config) -> Self {
+        Self::start(config, Arc::new(down::Down), Arc::new(down::Down)).await
+    }
+
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(super) async fn post(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Response {
+        self.request(Method::POST, path).header("content-type", content_type).body(body).send().await.unwrap()
+    }
+
+    pub(super) async fn post_json(&self, path: &str, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+        answer(self.post(path, "application/json", body).await).await
+    }
+
+    pub(super) async fn call(&self, method: Method, path: &str) -> (StatusCode, Value) {
+        answer(self.request(method, path).send().await.unwrap()).await
+    }
+
+    /// Stops in good order.
+    pub(super) async fn stop(self) {
+        self.closing.cancel();
+        drop(self.http);
+        self.serving.await.unwrap().unwrap();
+    }
+}
+
+pub(super) async fn answer(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// Every refusal says what, why and where.
+#[track_caller]
+pub(super) fn assert_refused((status, body): &(StatusCode, Value), expected: u16, code: &str, field: Option<&str>) {
+    assert_eq!(
+        (status.as_u16(), body["code"].as_str(), body["field"].as_str()),
+        (expected, Some(code), field),
+        "{body}"
+    );
+    assert!(body["message"].as_str().is_some_and(|message| message.len() > 10), "{body}");
+}

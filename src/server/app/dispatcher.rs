@@ -1,0 +1,123 @@
+//! The dispatcher: HTTP and AMQP entrances, the watch over what is wrong, and maintenance when it leads.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::error::{AppError, asked_for};
+use crate::{
+    api::{self, Api, Awaited},
+    health::Health,
+    ingress::Entrance,
+    maintenance,
+};
+use clawpool_backends::{
+    broker::Broker,
+    servers::{ConnectError, Servers, connect_and_tell},
+    store::Store,
+};
+use clawpool_core::{config::Config, task::WorkerId};
+use clawpool_engine::{
+    dispatch::Producer,
+    process::{Shutdown, work_begins},
+};
+
+/// A dispatcher, connected to its servers and listening.
+pub struct Dispatcher {
+    pub config: Arc<Config>,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    producer: Producer,
+    entrance: Entrance,
+    listener: TcpListener,
+}
+
+impl Dispatcher {
+    /// Listens on `api.listen`, which answers 503 until broker and store are there.
+    pub async fn open(config: Config, shutdown: &Shutdown) -> Result<Self, AppError> {
+        let listen = config.api.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|error| {
+            AppError::Failed(format!("cannot listen on {listen}: {error}; choose another address with --listen"))
+        })?;
+        let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
+        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
+        let config = Arc::new(config);
+        let entrance = Entrance::open(Arc::clone(&config)).await;
+        Ok(Self { config, broker, store, producer, entrance, listener })
+    }
+
+    /// Serves until `stop`; requests under way are answered first. An end that nobody asked for is a failure.
+    pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
+        let Self { config, broker, store, producer, entrance, listener } = self;
+        tracing::info!(address = %listener.local_addr()?, "serving HTTP");
+        work_begins();
+        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
+        let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
+        // A dispatcher that has lost one of its parts is none: the others end too.
+        let (stop, doubt) = (&asked.child_token(), config.queues.doubt);
+        let (served, (), (), ()) = tokio::join!(
+            whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
+            whole(stop, health.watch(stop)),
+            whole(stop, entrance.serve(&producer, &*store, stop)),
+            whole(stop, maintenance::steward(&*store, &*broker, health.notices(), doubt, WorkerId::new(), stop)),
+        );
+        served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
+        asked_for(asked, "the dispatcher")
+    }
+}
+
+/// One part of a program: when it ends, the others are to end as well.
+async fn whole<T>(stop: &CancellationToken, part: impl Future<Output = T>) -> T {
+    let ended = part.await;
+    stop.cancel();
+    ended
+}
+
+/// Servers that are there answer sooner, also on a busy machine. Until then a request waits.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Connects, and tells whoever asks meanwhile what it waits for.
+async fn connected(
+    listener: TcpListener,
+    config: &Config,
+    shutdown: &Shutdown,
+) -> Result<(TcpListener, Servers), AppError> {
+    let first = Awaited { server: "its servers".into(), code: "CP-1301", reason: None };
+    let (tell, awaited) = watch::channel(first);
+    let reasons = config.api.tokens.is_empty();
+    let tell = |error: &ConnectError| {
+        let reason = reasons.then(|| error.to_string());
+        tell.send_replace(Awaited { server: error.server(), code: error.code(), reason });
+    };
+    let connecting = connect_and_tell(config, &shutdown.drain, tell);
+    tokio::pin!(connecting);
+    if let Ok(servers) = timeout(SOON, &mut connecting).await {
+        return Ok((listener, servers?));
+    }
+    tracing::info!(address = %listener.local_addr()?, "answering 503 until the servers are there");
+    let over = CancellationToken::new();
+    let connecting = async {
+        let servers = connecting.await;
+        over.cancel();
+        servers
+    };
+    let (listener, servers) = tokio::join!(api::starting(listener, awaited, &over), connecting);
+    Ok((listener?, servers?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_end_that_nobody_asked_for_is_a_failure_and_ends_the_other_parts() {
+        let asked = CancellationToken::new();
+        let stop = asked.child_token();
+        tokio::join!(whole(&stop, async {}), whole(&stop, stop.cancelled()));
+        let error = asked_for(&asked, "the dispatcher").unwrap_err();
+        assert!(matches!(error, AppError::Failed(_)), "{error:?}");
+        asked.cancel();
+        assert!(asked_for(&asked, "the dispatcher").is_ok());
+    }
+}

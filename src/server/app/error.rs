@@ -1,0 +1,35 @@
+use std::{fmt::Display, io};
+
+use tokio_util::sync::CancellationToken;
+
+use clawpool_backends::servers::ConnectError;
+
+/// Why a role ended, or did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A mistake that only shows when the configuration is put to use.
+    #[error("{0}")]
+    Configuration(String),
+    /// Servers that are not fit for use, or did not answer before the program was told to end.
+    #[error("{}: {}", .0.code(), .0)]
+    Unreachable(#[from] ConnectError),
+    #[error("{0}")]
+    Failed(String),
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl AppError {
+    pub(super) fn unfit(error: impl Display) -> Self {
+        Self::Configuration(error.to_string())
+    }
+}
+
+/// Whoever started a program must not take an end that nobody asked for as a good one.
+pub(super) fn asked_for(asked: &CancellationToken, what: &str) -> Result<(), AppError> {
+    if asked.is_cancelled() {
+        return Ok(());
+    }
+    let text = format!("{what} has ended though nobody asked it to: start it again, and see its log");
+    Err(AppError::Failed(text))
+}

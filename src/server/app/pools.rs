@@ -1,0 +1,114 @@
+//! The configuration's pools, their drivers, and who keeps them.
+
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
+
+use futures::future::join_all;
+
+use super::error::{AppError, asked_for};
+use crate::{
+    autoscale::{
+        Plan,
+        control::{Autoscaler, Kept},
+        driver::{Driver, Processes, open},
+    },
+    supervise::{Children, Pool, Recycle},
+};
+use clawpool_backends::{broker::Broker, store::Store};
+use clawpool_core::{
+    config::{self, Config, PoolDriver},
+    task::WorkerId,
+};
+use clawpool_engine::process::{Limits, Shutdown};
+
+/// What runs as a worker of a pool that names no command.
+#[derive(Clone, Debug)]
+pub struct WorkerProgram {
+    pub program: PathBuf,
+    pub args: Vec<OsString>,
+    /// What it needs to read the same configuration as this process; the pool's own settings come after it.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+/// The pools of a configuration, ready to be kept.
+pub struct Pools {
+    autoscaler: Autoscaler<dyn Store>,
+    /// Of the pools whose workers are children of this process.
+    processes: Vec<Arc<Processes>>,
+}
+
+impl Pools {
+    pub fn new(
+        worker: &WorkerProgram,
+        config: &Config,
+        broker: Arc<dyn Broker>,
+        store: Arc<dyn Store>,
+        shutdown: &Shutdown,
+    ) -> Result<Self, AppError> {
+        let (mut pools, mut processes) = (Vec::new(), Vec::new());
+        for pool in &config.pools {
+            let local = || -> Arc<dyn Driver> {
+                let template = template(worker, config, pool);
+                let children = Children::new(template, store.clone(), broker.clone());
+                let own = Arc::new(Processes::new(children, shutdown));
+                processes.push(Arc::clone(&own));
+                own
+            };
+            let driver = open(pool, config.worker.grace, local)
+                .map_err(|error| AppError::unfit(format_args!("{}: {error}", error.code())))?;
+            pools.push(Kept { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
+        }
+        Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })
+    }
+
+    /// Keeps the pools until this process is told to end, and returns when its workers have left.
+    pub async fn run(&self, shutdown: &Shutdown) -> Result<(), AppError> {
+        let workers = join_all(self.processes.iter().map(|processes| processes.run()));
+        tokio::join!(self.autoscaler.run(&shutdown.drain), workers);
+        asked_for(&shutdown.drain, "the autoscaler")
+    }
+
+    /// The same without changing anything.
+    pub async fn watch(&self, shutdown: &Shutdown) -> Result<(), AppError> {
+        self.autoscaler.watch(&shutdown.drain).await;
+        asked_for(&shutdown.drain, "the autoscaler")
+    }
+}
+
+/// What to start for a pool.
+fn template(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> Pool {
+    let mut command = pool.command.iter();
+    let (program, args) = match command.next() {
+        Some(program) => (program.into(), command.map(OsString::from).collect()),
+        None => (worker.program.clone(), worker.args.clone()),
+    };
+    let recycle = Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) };
+    let limits = Limits { memory: pool.limits.memory.map(|size| size.as_u64()), processes: pool.limits.processes };
+    Pool {
+        name: pool.name.clone(),
+        program,
+        args,
+        env: environment(worker, config, pool),
+        workers: 0,
+        lease: config.worker.lease,
+        grace: config.worker.grace + config.worker.stop_grace,
+        restart: pool.restart.clone(),
+        recycle,
+        limits,
+    }
+}
+
+fn environment(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> Vec<(OsString, OsString)> {
+    let mut env = worker.env.clone();
+    let mut set = |key: &str, value: String| env.push((config::variable(key).into(), value.into()));
+    if let Some(slots) = pool.slots {
+        set("worker.slots", slots.to_string());
+    }
+    if let Some(reserved) = pool.reserved {
+        set("worker.reserved", reserved.to_string());
+    }
+    if pool.queues.is_some() || !pool.kinds.is_empty() {
+        let names: Vec<String> = config.served(pool).iter().map(|queue| format!("{:?}", queue.name())).collect();
+        set("worker.queues", format!("[{}]", names.join(", ")));
+    }
+    env
+}

@@ -1,0 +1,97 @@
+//! Processes of this machine.
+
+use async_trait::async_trait;
+use sysinfo::{MemoryRefreshKind, System};
+
+use super::{Driver, DriverError, Member, MemberId};
+use crate::supervise::Children;
+use clawpool_core::{scaling::Headroom, task::WorkerId};
+use clawpool_engine::process::Shutdown;
+
+/// What one more worker takes, before any has said.
+const GUESS: u64 = 64 << 20;
+/// Spec S14: what the workers leave to the machine; a fifth of a small one.
+const RESERVE: u64 = 2 << 30;
+
+/// Starts and stops the workers that a [`Children`] keeps.
+pub struct Processes {
+    children: Children,
+    shutdown: Shutdown,
+}
+
+impl Processes {
+    pub fn new(children: Children, shutdown: &Shutdown) -> Self {
+        Self { children, shutdown: shutdown.clone() }
+    }
+
+    /// Keeps the workers, and returns when this process was told to end and all of them have left.
+    pub async fn run(&self) {
+        self.children.keep(&self.shutdown).await;
+    }
+}
+
+#[async_trait]
+impl Driver for Processes {
+    async fn members(&self) -> Result<Vec<Member>, DriverError> {
+        let member = |member: crate::supervise::Member| Member {
+            id: MemberId(member.worker.to_string()),
+            worker: Some(member.worker),
+            host: None,
+            draining: member.draining,
+        };
+        Ok(self.children.members().into_iter().map(member).collect())
+    }
+
+    async fn start(&self, count: u32) -> Result<(), DriverError> {
+        self.children.start(count as usize);
+        Ok(())
+    }
+
+    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
+        self.children.drain(&workers(members));
+        Ok(())
+    }
+
+    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
+        self.children.replace(&workers(members));
+        Ok(())
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let (count, why) = self.children.waiting()?;
+        let pool = &self.children.pool().name;
+        Some(format!("{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"))
+    }
+
+    fn waiting(&self) -> u32 {
+        self.children.waiting().map_or(0, |(count, _)| count)
+    }
+
+    fn has_ended(&self, worker: WorkerId) -> bool {
+        self.children.has_ended(worker)
+    }
+
+    fn headroom(&self) -> Option<Headroom> {
+        let mut system = System::new().ok()?;
+        system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+        let reserve = RESERVE.min(system.total_memory() / 5);
+        Some(Headroom { free: system.available_memory().saturating_sub(reserve), per_worker: self.per_worker() })
+    }
+}
+
+impl Processes {
+    /// The mean of the pool's workers; what the configuration allows, until one has said.
+    fn per_worker(&self) -> u64 {
+        let seen = self.children.seen().unwrap_or_default();
+        let taken: Vec<u64> = seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
+        match u64::try_from(taken.len()) {
+            Ok(count @ 1..) => taken.iter().sum::<u64>() / count,
+            _ => self.children.pool().recycle.max_memory.unwrap_or(GUESS),
+        }
+    }
+}
+
+/// A name that is none of this driver's names nobody, as does a worker's that has left.
+fn workers(members: &[MemberId]) -> Vec<WorkerId> {
+    members.iter().filter_map(|member| member.0.parse().ok()).collect()
+}

@@ -1,0 +1,33 @@
+use std::time::Duration;
+
+use clawpool_core::{
+    config::{Autoscale, Config, Pool},
+    task::Queue,
+};
+
+/// One pool, as it is to be kept.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub pool: String,
+    /// Of one worker.
+    pub slots: u16,
+    pub queues: Vec<Queue>,
+    pub settings: Autoscale,
+    /// Of the workers: what is silent for so long is dead.
+    pub lease: Duration,
+    /// Bytes that one worker may use, where there is a limit.
+    pub memory: Option<u64>,
+}
+
+impl Plan {
+    pub fn new(config: &Config, pool: &Pool) -> Self {
+        Self {
+            pool: pool.name.clone(),
+            slots: pool.slots.unwrap_or(config.worker.slots),
+            queues: config.served(pool),
+            settings: pool.autoscale(&config.autoscale),
+            lease: config.worker.lease,
+            memory: pool.max_memory.map(|limit| limit.as_u64()),
+        }
+    }
+}

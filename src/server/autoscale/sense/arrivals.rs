@@ -1,0 +1,48 @@
+use std::{collections::VecDeque, time::Duration};
+
+use clawpool_backends::store::QueueTotals;
+
+/// How fast tasks come, from how the store's counters move.
+pub(super) struct Arrivals {
+    /// The rate is taken over the last while; a shorter one would follow every burst.
+    window: Duration,
+    counters: Option<Vec<u64>>,
+    /// Tasks of this pool since the first look.
+    count: f64,
+    seen: VecDeque<(Duration, f64)>,
+    /// What the store says itself, until two looks can be compared.
+    hint: f64,
+}
+
+impl Arrivals {
+    pub(super) const fn new(window: Duration) -> Self {
+        Self { window, counters: None, count: 0.0, seen: VecDeque::new(), hint: 0.0 }
+    }
+
+    /// `shares`: of each queue, the pool's part. New attempts of tasks that failed arrive like new tasks.
+    pub(super) fn look(&mut self, now: Duration, totals: &[QueueTotals], shares: &[f64]) {
+        let counters: Vec<u64> = totals.iter().map(|totals| totals.enqueued + totals.retried).collect();
+        self.hint = totals.iter().zip(shares).map(|(totals, share)| totals.enqueue_rate * share).sum();
+        let before = self.counters.replace(counters.clone());
+        match before.filter(|before| before.iter().zip(&counters).all(|(before, after)| before <= after)) {
+            Some(before) => {
+                let moved = before.iter().zip(&counters).zip(shares);
+                self.count += moved.map(|((before, after), share)| (after - before) as f64 * share).sum::<f64>();
+            }
+            // The first look, or a store that began anew.
+            None => self.seen.clear(),
+        }
+        self.seen.push_back((now, self.count));
+        while self.seen.len() > 2 && self.seen.front().is_some_and(|(at, _)| now.saturating_sub(*at) > self.window) {
+            self.seen.pop_front();
+        }
+    }
+
+    /// Tasks a second; absent before the first look, and when the last one is long ago.
+    pub(super) fn rate(&self, now: Duration) -> Option<f64> {
+        let ((first, before), (last, after)) = (self.seen.front()?, self.seen.back()?);
+        let span = last.saturating_sub(*first).as_secs_f64();
+        let known = now.saturating_sub(*last) <= self.window;
+        known.then_some(if span > 0.0 { (after - before) / span } else { self.hint })
+    }
+}

@@ -1,0 +1,63 @@
+use std::{fmt::Display, time::Duration};
+
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use clawpool_backends::{
+    broker::{Broker, Depth},
+    store::{ControlStore, QueueTotals, WorkerInfo, WorkerStore},
+};
+use clawpool_core::task::{Queue, Timestamp, WorkerId};
+
+/// Beyond this, no answer is taken for silence.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What broker and store said when they were last asked.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// By the wall clock, which is what ages of tasks are counted in.
+    pub at: Timestamp,
+    /// Of the pool's queues. Absent when one of them did not answer.
+    pub depths: Option<Vec<Depth>>,
+    /// Of all queues, in the order of `Queue::ALL`.
+    pub totals: Option<Vec<QueueTotals>>,
+    /// Of all pools.
+    pub workers: Option<Vec<WorkerInfo>>,
+    /// Who did not answer, and why.
+    pub silence: Option<String>,
+}
+
+impl Facts {
+    pub async fn gather<S>(broker: &dyn Broker, store: &S, queues: &[Queue]) -> Self
+    where
+        S: ControlStore + WorkerStore + ?Sized,
+    {
+        let depths = join_all(queues.iter().map(|queue| heard(broker.depth(*queue))));
+        let (depths, totals, workers) = tokio::join!(depths, heard(store.totals()), heard(store.workers()));
+        let depths: Result<Vec<Depth>, String> = depths.into_iter().collect();
+        let broker = depths.as_ref().err().map(|reason| format!("the broker: {reason}"));
+        let store = totals.as_ref().err().or(workers.as_ref().err()).map(|reason| format!("the store: {reason}"));
+        Self {
+            at: Timestamp::now(),
+            depths: depths.ok(),
+            totals: totals.ok(),
+            workers: workers.ok(),
+            silence: broker.into_iter().chain(store).reduce(|broker, store| format!("{broker}; {store}")),
+        }
+    }
+
+    /// The registry shows a worker until it is buried, or its lease is over: one that has ended would be counted beside
+    /// its successor, and the pool made smaller for it.
+    pub fn leave_out(&mut self, has_ended: impl Fn(WorkerId) -> bool) {
+        if let Some(workers) = &mut self.workers {
+            workers.retain(|worker| !has_ended(worker.beat.worker));
+        }
+    }
+}
+
+async fn heard<T, E: Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    match timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+    }
+}

@@ -1,0 +1,120 @@
+//! What is wrong with the servers and the tasks: one look every few seconds finds it, `/health` shows it, an alert tells it.
+//!
+//! Guarantees: to ask what is wrong costs the servers nothing; an alert that the store does not take is kept, shown and
+//! written as soon as it can be. Never does: touch a task or a worker.
+
+mod lost;
+mod notices;
+
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub use self::{lost::Lost, notices::Notices};
+use clawpool_backends::{broker::Broker, store::Store};
+use clawpool_core::task::Timestamp;
+use clawpool_engine::alert::{Alert, Event};
+
+/// Between two looks.
+const ROUND: Duration = Duration::from_secs(2);
+
+/// A server that has not answered by then is as good as away.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+pub struct Health {
+    broker: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
+    notices: Notices,
+    troubles: Mutex<Vec<Trouble>>,
+}
+
+/// Something that keeps tasks from their way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub event: Event,
+    /// What has it: the store, the broker, a queue.
+    pub subject: String,
+    pub text: String,
+    pub since: Timestamp,
+    /// It was there at the look before as well, and people were told.
+    lasting: bool,
+}
+
+impl Health {
+    pub fn new(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
+        Self { broker, notices: Notices::new(Arc::clone(&store)), store, troubles: Mutex::default() }
+    }
+
+    /// As of the last look.
+    pub fn troubles(&self) -> Vec<Trouble> {
+        self.lock().clone()
+    }
+
+    pub const fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Looks again and again, until `stop`.
+    pub async fn watch(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            self.look().await;
+            stop.run_until_cancelled(sleep(ROUND)).await;
+        }
+    }
+
+    /// Looks once, and tells what is new.
+    pub async fn look(&self) {
+        self.find().await;
+        self.notices.save().await;
+    }
+
+    async fn find(&self) {
+        let (store, broker) = tokio::join!(answer(self.store.probe()), answer(self.broker.probe()));
+        let mut found: Vec<(Event, String, String)> = Vec::new();
+        found.extend(store.err().map(|text| (Event::StoreTrouble, "store".to_owned(), text)));
+        found.extend(broker.err().map(|text| (Event::BrokerTrouble, "broker".to_owned(), text)));
+        if let Ok(Ok(lost)) = timeout(PATIENCE, Lost::read(&*self.store)).await {
+            found.extend(lost.into_iter().map(|lost| (Event::TasksLost, lost.queue.to_string(), lost.to_string())));
+        }
+        let before = std::mem::take(&mut *self.lock());
+        let troubles: Vec<Trouble> = found.into_iter().map(|found| self.trouble(found, &before)).collect();
+        for over in before.iter().filter(|before| !troubles.iter().any(|trouble| trouble.is(before))) {
+            tracing::info!(subject = over.subject, code = over.event.code(), "it is over: {}", over.text);
+        }
+        *self.lock() = troubles;
+    }
+
+    /// People are told of what is still there at the second look: a server that only starts anew is no news.
+    fn trouble(&self, (event, subject, text): (Event, String, String), before: &[Trouble]) -> Trouble {
+        let now = Trouble { event, subject, text, since: Timestamp::now(), lasting: false };
+        let Some(known) = before.iter().find(|before| before.is(&now)) else { return now };
+        // What is lost was told when it was found.
+        if !known.lasting && event != Event::TasksLost {
+            self.notices.add(&Alert::new(event, &now.text), &now.subject);
+        }
+        Trouble { since: known.since, lasting: true, ..now }
+    }
+
+    /// The list is whole after each change, so a panic elsewhere does not spoil it.
+    fn lock(&self) -> MutexGuard<'_, Vec<Trouble>> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Trouble {
+    fn is(&self, other: &Self) -> bool {
+        (self.event, &self.subject) == (other.event, &other.subject)
+    }
+}
+
+async fn answer<E: Display>(probe: impl Future<Output = Result<(), E>>) -> Result<(), String> {
+    match timeout(PATIENCE, probe).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer within {PATIENCE:?}")),
+    }
+}

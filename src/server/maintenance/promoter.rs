@@ -1,0 +1,92 @@
+use std::{fmt::Display, time::Duration};
+
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use clawpool_backends::{
+    broker::{Broker, BrokerError},
+    store::{Fence, Store, StoreError},
+};
+use clawpool_core::task::{Message, TaskId, Timestamp};
+
+/// Entries read, published and removed in one round.
+const BATCH: usize = 500;
+
+/// A full queue, or a server that is away: what is due must not wait in a busy loop.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Moves due tasks to their queues until `stop`. For the leader alone; a fence that is out of date ends it.
+pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
+    let mut trouble = Trouble::default();
+    while !stop.is_cancelled() {
+        match round(store, broker, fence, stop).await {
+            Ok(None) => {
+                trouble.ended();
+                continue;
+            }
+            Ok(Some((tasks, error))) => trouble.tell(error.code(), &error, tasks),
+            Err(StoreError::Fenced { .. }) => return,
+            Err(error) => trouble.tell(error.code(), &error, 0),
+        }
+        stop.run_until_cancelled(time::sleep(PAUSE)).await;
+    }
+}
+
+/// An outage is told at its beginning, at its end, and when it becomes another one: it may last for hours, with thousands
+/// of tasks.
+#[derive(Default)]
+struct Trouble(Option<&'static str>);
+
+impl Trouble {
+    /// `tasks` is zero where nobody knows how many.
+    fn tell(&mut self, code: &'static str, error: &dyn Display, tasks: usize) {
+        if self.0.replace(code) != Some(code) {
+            tracing::warn!(code, %error, tasks, "due tasks stay in the schedule set until they can be put on their queues");
+        }
+    }
+
+    fn ended(&mut self) {
+        if self.0.take().is_some() {
+            tracing::info!("due tasks go to their queues again");
+        }
+    }
+}
+
+/// One batch; waits for it to be due. Answers how many stay in the set, and why the first of them does.
+async fn round(
+    store: &dyn Store,
+    broker: &dyn Broker,
+    fence: Fence,
+    stop: &CancellationToken,
+) -> Result<Option<(usize, BrokerError)>, StoreError> {
+    let due = store.due(fence, BATCH).await?;
+    if due.messages.is_empty() {
+        tokio::select! {
+            waited = store.wait_due(due.next) => waited?,
+            () = stop.cancelled() => {}
+        }
+        return Ok(None);
+    }
+    let tasks = due.messages.len();
+    let (published, refusal) = publish(broker, due.messages).await;
+    store.promoted(fence, &published).await?;
+    Ok(refusal.map(|error| (tasks - published.len(), error)))
+}
+
+async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u32)>, Option<BrokerError>) {
+    let keys: Vec<(TaskId, u32)> = messages.iter().map(|message| (message.id, message.generation)).collect();
+    let now = Timestamp::now();
+    let expired = messages.iter().filter(|message| message.expires_at <= now).count();
+    if expired > 0 {
+        tracing::debug!(expired, "overdue entries go to their queues, where they are dead-lettered");
+    }
+    let answers = broker.publish(messages).await;
+    let (mut published, mut refusal) = (Vec::with_capacity(keys.len()), None);
+    for (key, answer) in keys.into_iter().zip(answers) {
+        match answer {
+            Ok(()) => published.push(key),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    (published, refusal)
+}

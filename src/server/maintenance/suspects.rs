@@ -1,0 +1,130 @@
+//! Tasks that should have a message and may have none: what the walk saw of them, and when that is too long ago.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use clawpool_backends::{
+    broker::{Depth, Missing},
+    store::{Outline, QueueTotals},
+};
+use clawpool_core::task::{Queue, State, TaskId, WorkerId};
+
+/// Watched at a time. Where more tasks wait, those whose messages are gone are met again when the others have run.
+const MOST: usize = 10_000;
+
+/// Tasks that may be with workers, or counted late: a queue must have moved on by so many more than were before one.
+const SLACK: u64 = 2_000;
+
+#[derive(Default)]
+pub(super) struct Suspects {
+    known: HashMap<TaskId, Suspect>,
+    /// Met in the present walk.
+    met: HashSet<TaskId>,
+    /// Since when each queue was empty at every look.
+    dry: [Option<Instant>; Queue::ALL.len()],
+}
+
+pub(super) struct Suspect {
+    pub(super) missing: Missing,
+    pub(super) state: State,
+    since: Instant,
+    /// Messages on its queue, and tasks that had ended there, when it was first looked at.
+    seen: Option<(u64, u64)>,
+    pub(super) enqueued_at: clawpool_core::task::Timestamp,
+}
+
+/// What a queue looks like now.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    pub(super) depth: Depth,
+    pub(super) ended: u64,
+}
+
+impl Look {
+    pub(super) const fn new(depth: Depth, totals: &QueueTotals) -> Self {
+        Self { depth, ended: totals.completed + totals.dead + totals.retried }
+    }
+}
+
+/// How sure it is that a task's message does not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Its queue may still bring it.
+    None,
+    /// Worth a question, where the broker can be asked.
+    Some,
+    /// Its queue was empty for long, or has moved past it.
+    Sure,
+}
+
+impl Suspects {
+    /// Whether the walk may have met a task without a message; remembers it.
+    pub(super) fn meet(&mut self, outline: &Outline, living: &[WorkerId]) {
+        let orphaned = outline.worker.is_none_or(|worker| !living.contains(&worker));
+        let suspicious = !outline.scheduled && (outline.state != State::Running || orphaned);
+        let missing = Missing { id: outline.id, generation: outline.generation, priority: outline.priority };
+        if !suspicious || self.known.len() >= MOST && !self.known.contains_key(&outline.id) {
+            return;
+        }
+        self.met.insert(outline.id);
+        let is_same = |known: &Suspect| known.missing == missing && known.state == outline.state;
+        if !self.known.get(&outline.id).is_some_and(is_same) {
+            let (state, enqueued_at) = (outline.state, outline.enqueued_at);
+            self.known.insert(outline.id, Suspect { missing, state, since: Instant::now(), seen: None, enqueued_at });
+        }
+    }
+
+    /// The walk has met everything: who was not met is well.
+    pub(super) fn walked(&mut self) {
+        let met = std::mem::take(&mut self.met);
+        self.known.retain(|id, _| met.contains(id));
+    }
+
+    pub(super) fn queues(&self) -> HashSet<Queue> {
+        self.known.values().map(|suspect| suspect.missing.priority.queue()).collect()
+    }
+
+    pub(super) fn look(&mut self, queue: Queue, look: Look) {
+        let dry = &mut self.dry[queue.index()];
+        *dry = (look.depth.ready == 0).then(|| dry.unwrap_or_else(Instant::now));
+        for suspect in self.known.values_mut().filter(|suspect| suspect.missing.priority.queue() == queue) {
+            suspect.seen.get_or_insert((look.depth.ready, look.ended));
+        }
+    }
+
+    /// Those of a queue that were suspects for `plausible`, with how much doubt there is. Where queues are `short`, it costs
+    /// little to ask for every one.
+    pub(super) fn doubted(
+        &self,
+        queue: Queue,
+        look: Look,
+        short: bool,
+        plausible: Duration,
+    ) -> Vec<(Missing, State, Doubt)> {
+        let old = |since: Instant| since.elapsed() >= plausible;
+        let dry = self.dry[queue.index()].is_some_and(old);
+        let ripe = self.known.values().filter(|known| known.missing.priority.queue() == queue && old(known.since));
+        let doubt = |known: &Suspect| {
+            // On a queue of two priorities the lower one may be passed by for as long as it takes.
+            let passed = queue != Queue::High
+                && known.seen.is_some_and(|(ahead, ended)| look.ended.saturating_sub(ended) > ahead + SLACK);
+            let younger = look.depth.oldest.is_some_and(|oldest| oldest > known.enqueued_at);
+            match (known.state, dry || passed) {
+                (State::Scheduled, _) | (_, true) => Doubt::Sure,
+                (_, false) if younger || short => Doubt::Some,
+                (_, false) => Doubt::None,
+            }
+        };
+        let doubted = ripe.map(|known| (known.missing, known.state, doubt(known)));
+        doubted.filter(|(.., doubt)| *doubt != Doubt::None).collect()
+    }
+
+    /// It was found, or put back: it has as long again.
+    pub(super) fn clear(&mut self, id: TaskId) {
+        self.known.remove(&id);
+    }
+}

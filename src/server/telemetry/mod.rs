@@ -1,0 +1,17 @@
+//! Logs and metrics of every program of the pool.
+//!
+//! Guarantees: logs never go to standard output, which belongs to data; a line for people is one line, whatever is in
+//! it; files are their owner's alone; starting them twice is harmless. Never does:
+//! block the program on a slow reader of metrics, or grow without one.
+
+mod event_log;
+mod logs;
+mod metrics;
+mod pretty;
+mod rotation;
+mod visible;
+
+pub use event_log::report;
+pub use logs::{LogError, start_logs};
+pub use metrics::{Metrics, metrics};
+pub use visible::{Keep, Lines, steers};
