@@ -1,13 +1,21 @@
-//! The scripts, and how they name priorities.
+//! The scripts, and how they name priorities. What they share is in `scripts/parts`, beside what the store
+//! shares with them.
+
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::{store::redis::script::scripts, task::Queue};
+use crate::{
+    store::redis::{library::Library, script::scripts},
+    task::Queue,
+};
 
 /// Entries of messages and, in the same order, their values, as scripts answer them.
 pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);
 
-scripts! { "scripts/opening.lua":
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(&[include_str!("scripts/parts/queues.lua")]));
+
+scripts! { LIBRARY:
     ACKNOWLEDGE = "scripts/acknowledge.lua";
     DEPTH = "scripts/depth.lua";
     FETCH = "scripts/fetch.lua";

@@ -16,6 +16,8 @@ mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod journal;
+mod layout;
+pub(crate) mod library;
 pub(crate) mod link;
 mod notes;
 pub(crate) mod packed;
