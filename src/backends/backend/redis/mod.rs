@@ -1,5 +1,7 @@
 //! Redis: one connection that mends itself, scripts, and what its errors mean.
 
+pub(crate) mod layout;
+pub(crate) mod library;
 pub mod link;
 pub mod packed;
 pub(crate) mod pulse;

@@ -1,55 +1,46 @@
 //! Messages as Redis holds them, on queues and in the schedule set.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 
-use clawpool_core::task::{Message, Priority, TaskId, Timestamp};
+use super::layout::{Header, Name};
+use clawpool_core::task::{Message, TaskId};
 
-/// Names one message among Redis's values: the task's id and its generation, so that generations never collide.
-pub(crate) type Entry = [u8; 20];
+/// Names one message among Redis's values.
+pub(crate) type Entry = [u8; Name::WIDTH];
 
 pub fn entry(id: TaskId, generation: u32) -> Entry {
-    let mut entry = [0; 20];
-    entry[..16].copy_from_slice(id.as_bytes());
-    entry[16..].copy_from_slice(&generation.to_be_bytes());
+    let mut entry = [0; Name::WIDTH];
+    Name { id, generation }.put(&mut &mut entry[..]);
     entry
 }
 
+/// None for what is no entry.
 pub(crate) fn parts(entry: &[u8]) -> Option<(TaskId, u32)> {
-    let (id, generation) = entry.split_first_chunk::<16>()?;
-    Some((TaskId::from_bytes(*id), u32::from_be_bytes(generation.try_into().ok()?)))
+    let mut rest = entry;
+    let Name { id, generation } = Name::take(&mut rest)?;
+    rest.is_empty().then_some((id, generation))
 }
 
-/// One byte of priority, then enqueued_at and expires_at, 8 bytes each: what scripts and consumers need of a message
-/// without decoding its body, which follows.
-const HEADER: usize = 17;
-
 pub(crate) fn pack(message: &Message) -> Vec<u8> {
-    let mut value = Vec::with_capacity(HEADER + message.body.len());
-    value.push(message.priority as u8);
-    value.extend_from_slice(&message.enqueued_at.as_millis().to_be_bytes());
-    value.extend_from_slice(&message.expires_at.as_millis().to_be_bytes());
-    value.extend_from_slice(&message.body);
+    let header = Header { priority: message.priority, enqueued: message.enqueued_at, expires: message.expires_at };
+    let mut value = Vec::with_capacity(Header::WIDTH + message.body.len());
+    header.put(&mut value);
+    value.put_slice(&message.body);
     value
 }
 
 /// The message of an entry and its value. `None` for bytes that nobody here has written.
 pub(crate) fn unpack(entry: &[u8], value: &Bytes) -> Option<Message> {
     let (id, generation) = parts(entry)?;
-    let (header, _) = value.split_first_chunk::<HEADER>()?;
-    let time = |at: usize| header[at..].first_chunk::<8>().map(|b| Timestamp::from_millis(u64::from_be_bytes(*b)));
-    Some(Message {
-        id,
-        generation,
-        priority: Priority::from_index(header[0].into())?,
-        enqueued_at: time(1)?,
-        expires_at: time(9)?,
-        body: value.slice(HEADER..),
-    })
+    let mut body = value.clone();
+    let Header { priority, enqueued, expires } = Header::take(&mut body)?;
+    Some(Message { id, generation, priority, enqueued_at: enqueued, expires_at: expires, body })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clawpool_core::task::{Priority, Timestamp};
 
     #[test]
     fn a_message_survives_and_garbage_is_refused() {

@@ -4,13 +4,19 @@ use redis::{Arg, Cmd, ToRedisArgs, cmd};
 
 /// A server-side script and the name by which a server that ran it before knows it.
 pub(crate) struct Script {
-    code: &'static str,
+    code: String,
     hash: String,
 }
 
 impl Script {
-    pub(crate) fn new(code: &'static str) -> Self {
-        Self { code, hash: redis::Script::new(code).get_hash().to_owned() }
+    pub(crate) fn new(code: String) -> Self {
+        let hash = redis::Script::new(&code).get_hash().to_owned();
+        Self { code, hash }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> &str {
+        &self.code
     }
 }
 
@@ -40,7 +46,7 @@ impl Call {
     /// The same with the script's whole text, for a server that does not know it (any more).
     pub(crate) fn in_full(&self) -> Cmd {
         let mut command = cmd("EVAL");
-        command.arg(self.script.code);
+        command.arg(&self.script.code);
         for arg in self.command.args_iter().skip(2) {
             if let Arg::Simple(bytes) = arg {
                 command.arg(bytes);
@@ -50,13 +56,17 @@ impl Call {
     }
 }
 
-/// Declares scripts: each is the shared opening followed by its own file.
+/// Declares scripts: each is its own file after the definitions of a library that it uses.
 macro_rules! scripts {
-    ($opening:literal: $($name:ident = $file:literal;)+) => {
+    ($library:ident: $($name:ident = $file:literal;)+) => {
         $(pub(crate) static $name: std::sync::LazyLock<$crate::backend::redis::script::Script> =
             std::sync::LazyLock::new(|| {
-                $crate::backend::redis::script::Script::new(concat!(include_str!($opening), "\n", include_str!($file)))
+                $crate::backend::redis::script::Script::new($library.complete(include_str!($file)))
             });)+
+
+        #[cfg(test)]
+        pub(crate) static ALL: std::sync::LazyLock<Vec<&$crate::backend::redis::script::Script>> =
+            std::sync::LazyLock::new(|| vec![$(&*$name),+]);
     };
 }
 pub(crate) use scripts;

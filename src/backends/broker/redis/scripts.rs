@@ -1,14 +1,19 @@
-//! The scripts, and how they name priorities.
+//! The scripts, and how they name priorities. What they share is in `scripts/parts`, beside what the store
+//! shares with them.
+
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use crate::backend::redis::script::scripts;
+use crate::backend::redis::{library::Library, script::scripts};
 use clawpool_core::task::Queue;
 
 /// Entries of messages and, in the same order, their values, as scripts answer them.
 pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);
 
-scripts! { "scripts/opening.lua":
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(&[include_str!("scripts/parts/queues.lua")]));
+
+scripts! { LIBRARY:
     ACKNOWLEDGE = "scripts/acknowledge.lua";
     DEPTH = "scripts/depth.lua";
     FETCH = "scripts/fetch.lua";

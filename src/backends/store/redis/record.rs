@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use redis::cmd;
 
 use super::{RedisStore, corrupt, cursor::Cursor, error::failure, scripts};
-use crate::store::{Admission, Page, Record, RecordFilter, StoreError};
-use clawpool_core::task::{Failure, Payload, Priority, State, TaskId, Timestamp, WorkerId};
-
-/// Bytes of a record before its values.
-const HEAD: usize = 86;
+use crate::{
+    backend::redis::layout::{self, Head, Tail},
+    store::{Admission, Page, Record, RecordFilter, StoreError},
+};
+use clawpool_core::task::{Failure, Payload, State, TaskId, WorkerId};
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -19,16 +19,10 @@ pub(super) fn key(base: &str, id: TaskId) -> Vec<u8> {
     [base.as_bytes(), b":t:", id.as_bytes()].concat()
 }
 
-pub(super) fn state(letter: &str) -> Result<State, StoreError> {
-    Ok(match letter {
-        "S" => State::Scheduled,
-        "Q" => State::Queued,
-        "R" => State::Running,
-        "C" => State::Completed,
-        "D" => State::Dead,
-        "X" => State::Cancelled,
-        other => return Err(corrupt(format_args!("{other:?} is no state of a task"))),
-    })
+/// Of a state's letter, as a script answers it.
+pub(super) fn state(text: &str) -> Result<State, StoreError> {
+    let state = text.parse().ok().and_then(layout::state_of);
+    state.ok_or_else(|| corrupt(format_args!("{text:?} is no state of a task")))
 }
 
 pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
@@ -51,75 +45,69 @@ fn whose(value: &[u8]) -> (Option<String>, Option<String>) {
     (Some(tenant).filter(|tenant| !tenant.is_empty()).map(str::to_owned), token.map(str::to_owned))
 }
 
-/// The record of a task that has not run yet; the layout is that of `scripts/opening.lua`.
+/// The record of a task that has not run yet.
 pub(super) fn fresh(task: &Admission) -> Vec<u8> {
     let message = &task.message;
-    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref());
     let key = task.unique_key.as_deref().unwrap_or("");
-    let values = [&task.kind, &*whose, key, "", "", ""];
-    let mut bytes = Vec::with_capacity(HEAD + values.iter().map(|value| 4 + value.len()).sum::<usize>());
-    bytes.put_u8(if task.at.is_some() { b'S' } else { b'Q' });
-    bytes.put_slice(&[0, 0, u8::from(!key.is_empty()), 0, message.priority as u8]);
-    bytes.put_u32(message.generation);
-    bytes.put_bytes(0, 8);
-    bytes.put_u64(message.enqueued_at.as_millis());
-    bytes.put_u64(message.expires_at.as_millis());
-    bytes.put_bytes(0, 16);
-    bytes.put_u64(task.at.map_or(0, Timestamp::as_millis));
-    bytes.put_bytes(0, HEAD - bytes.len());
-    for value in values {
-        // Far below this: see the limits of a task.
-        bytes.put_u32(value.len() as u32);
-        bytes.put_slice(value.as_bytes());
-    }
+    let head = Head {
+        state: if task.at.is_some() { State::Scheduled } else { State::Queued },
+        cancel_asked: false,
+        awaited: false,
+        has_key: !key.is_empty(),
+        has_progress: false,
+        priority: message.priority,
+        generation: message.generation,
+        attempt: 0,
+        crashes: 0,
+        enqueued: message.enqueued_at,
+        expires: message.expires_at,
+        started: None,
+        finished: None,
+        due: task.at,
+        token: 0,
+        ticket: 0,
+        worker: None,
+    };
+    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref());
+    let tail = Tail { kind: &*task.kind, whose: &whose, unique_key: key, progress: "", result: "", failure: "" };
+    let mut bytes = Vec::with_capacity(Head::WIDTH + tail.width());
+    head.put(&mut bytes);
+    tail.put(&mut bytes);
     bytes
 }
 
-/// A record as Redis has it: a head and a tail, which `scripts/opening.lua` explains.
-pub(super) fn decode(id: TaskId, mut bytes: Bytes) -> Result<Record, StoreError> {
-    let record = |bytes: &mut Bytes| {
-        let letter = char::from(bytes.try_get_u8().ok()?);
-        // What is asked of the task, which its record does not tell.
-        bytes.try_copy_to_slice(&mut [0; 4]).ok()?;
-        let priority = Priority::from_index(bytes.try_get_u8().ok()?.into())?;
-        let mut count = || bytes.try_get_u32().ok();
-        let (generation, attempt, crashes) = (count()?, count()?, count()?);
-        let mut time = || bytes.try_get_u64().ok();
-        let (enqueued, _expires, started, finished, due) = (time()?, time()?, time()?, time()?, time()?);
-        let _token = time()?;
-        let _ticket = bytes.try_get_u32().ok()?;
-        let mut worker = [0; 16];
-        bytes.try_copy_to_slice(&mut worker).ok()?;
-        let mut value = || {
-            let length = usize::try_from(bytes.try_get_u32().ok()?).ok()?;
-            (length <= bytes.len()).then(|| bytes.split_to(length))
-        };
-        let (kind, whose_it_is, _key) = (value()?, value()?, value()?);
-        let (progress, result, failure) = (value()?, value()?, value()?);
-        let failure = some(failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
-        let (tenant, enqueued_by) = whose(&whose_it_is);
-        Some(Record {
-            id,
-            kind: text(&kind),
-            priority,
-            tenant,
-            enqueued_by,
-            state: state(letter.encode_utf8(&mut [0; 4])).ok()?,
-            attempt,
-            crashes,
-            generation,
-            enqueued_at: Timestamp::from_millis(enqueued),
-            started_at: (started > 0).then(|| Timestamp::from_millis(started)),
-            finished_at: (finished > 0).then(|| Timestamp::from_millis(finished)),
-            due_at: (due > 0 && letter == 'S').then(|| Timestamp::from_millis(due)),
-            worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
-            progress: some(progress).map(|bytes| text(&bytes)),
-            result: some(result).map(Payload::from_message_pack),
-            failure,
-        })
-    };
-    let whole = record(&mut bytes).filter(|_| bytes.is_empty());
-    whole.ok_or_else(|| corrupt(format_args!("the record of task {id} cannot be read")))
+/// A record as Redis has it: see [`layout`].
+pub(super) fn decode(id: TaskId, bytes: Bytes) -> Result<Record, StoreError> {
+    parse(id, bytes).ok_or_else(|| corrupt(format_args!("the record of task {id} cannot be read")))
+}
+
+fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
+    let head = Head::take(&mut bytes)?;
+    let tail = Tail::take(&mut bytes)?;
+    if !bytes.is_empty() {
+        return None;
+    }
+    let (tenant, enqueued_by) = whose(&tail.whose);
+    let failure = some(tail.failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+    Some(Record {
+        id,
+        kind: text(&tail.kind),
+        priority: head.priority,
+        tenant,
+        enqueued_by,
+        state: head.state,
+        attempt: head.attempt,
+        crashes: head.crashes,
+        generation: head.generation,
+        enqueued_at: head.enqueued,
+        started_at: head.started,
+        finished_at: head.finished,
+        due_at: head.due.filter(|_| head.state == State::Scheduled),
+        worker: head.worker,
+        progress: some(tail.progress).map(|bytes| text(&bytes)),
+        result: some(tail.result).map(Payload::from_message_pack),
+        failure,
+    })
 }
 
 fn some(value: Bytes) -> Option<Bytes> {

@@ -123,7 +123,7 @@ impl RedisStore {
             scan.arg(&key).arg(position).arg("COUNT").arg(BATCH);
             let step = self.link.send(&scan).await.map_err(|error| failure(&error))?;
             let (following, rows): (u64, Vec<Bytes>) = step;
-            if let Some(entry) = rows.into_iter().find(|row| row.len() == 20 && row.starts_with(id.as_bytes())) {
+            if let Some(entry) = rows.into_iter().find(|row| packed::parts(row).is_some_and(|(named, _)| named == id)) {
                 return Ok(Some(entry));
             }
             if following == 0 {

@@ -1,8 +1,23 @@
-//! The scripts; what Redis holds is explained in `scripts/opening.lua`.
+//! The scripts. What they share is in `scripts/parts`: the names of all keys in `names.lua`, and the layout
+//! of what they hold in `layout`.
 
-use crate::backend::redis::script::scripts;
+use std::sync::LazyLock;
 
-scripts! { "scripts/opening.lua":
+use crate::backend::redis::{library::Library, script::scripts};
+
+/// In an order in which each speaks only of those before it.
+pub(super) const PARTS: &[&str] = &[
+    include_str!("scripts/parts/record.lua"),
+    include_str!("scripts/parts/packed.lua"),
+    include_str!("scripts/parts/schedule.lua"),
+    include_str!("scripts/parts/totals.lua"),
+    include_str!("scripts/parts/workers.lua"),
+    include_str!("scripts/parts/ends.lua"),
+];
+
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(PARTS));
+
+scripts! { LIBRARY:
     ADMIT = "scripts/admit.lua";
     APPEND = "scripts/append.lua";
     ASK = "scripts/ask.lua";

@@ -1,19 +1,25 @@
+-- Messages are done with: they are forgotten, apart from those that were published again while the worker
+-- held them, which wait anew.
 -- ARGV: worker, priority, queue, the queue's priorities, all entries in one string.
-local n = ARGV[2]
-local gone = part(n, ARGV[1], list(ARGV[5]))
+-- Answers how many of them the worker held.
+local priority = ARGV[2]
+local gone = take_away(priority, ARGV[1], pieces(ARGV[5], ENTRY_WIDTH))
 if #gone == 0 then return 0 end
-local done, back = gone, {}
-if redis.call('EXISTS', again(n)) == 1 then
+
+local done = gone
+local back = {}
+local again = again_key(priority)
+if redis.call('EXISTS', again) == 1 then
   done = {}
-  for i, marked in ipairs(redis.call('SMISMEMBER', again(n), unpack(gone))) do
-    local to = marked == 1 and back or done
-    to[#to + 1] = gone[i]
+  for i, is_again in ipairs(redis.call('SMISMEMBER', again, unpack(gone))) do
+    local list = is_again == 1 and back or done
+    list[#list + 1] = gone[i]
   end
 end
-slices(done, function(...) redis.call('HDEL', bodies(n), ...) end)
+slices(done, function(...) redis.call('HDEL', messages_key(priority), ...) end)
 if #back > 0 then
-  once(n, back)
-  slices(back, function(...) redis.call('LPUSH', waiting(n), ...) end)
+  forget_again(priority, back)
+  slices(back, function(...) redis.call('LPUSH', waiting_key(priority), ...) end)
   ring(ARGV[3], ARGV[4])
 end
 return #gone

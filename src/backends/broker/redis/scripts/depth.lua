@@ -1,10 +1,14 @@
--- ARGV: priorities. Answers how many wait, and when the oldest head was enqueued (false when none waits).
-local count, oldest = 0, false
-for n in ARGV[1]:gmatch('%d') do
-  count = count + redis.call('LLEN', waiting(n))
-  local head = redis.call('LINDEX', waiting(n), -1)
-  local value = head and redis.call('HGET', bodies(n), head)
-  local at = head and is_message(n, head, value) and struct.unpack('>I8', value, 2)
-  if at and (not oldest or at < oldest) then oldest = at end
+-- How much waits on a queue.
+-- ARGV: the queue's priorities.
+-- Answers how many wait, and when the oldest head was enqueued (false: none waits).
+local waiting = 0
+local oldest = false
+for priority in each_priority(ARGV[1]) do
+  waiting = waiting + redis.call('LLEN', waiting_key(priority))
+  local first, value = head(priority)
+  if first and is_message(priority, first, value) then
+    local enqueued = struct.unpack(MESSAGE_ENQUEUED_FORMAT, value, MESSAGE_ENQUEUED_OFFSET)
+    if not oldest or enqueued < oldest then oldest = enqueued end
+  end
 end
-return { count, oldest }
+return { waiting, oldest }

@@ -1,12 +1,17 @@
--- ARGV: worker, then queue and priorities of each queue. Puts all the worker held to the front, the oldest first.
-local count = 0
+-- Puts all that a worker held to the front of its queues, the oldest first.
+-- ARGV: worker; then name and priorities of each queue.
+-- Answers how many there were.
+local worker = ARGV[1]
+local back = 0
 for i = 2, #ARGV, 2 do
-  for n in ARGV[i + 1]:gmatch('%d') do
-    local entries = all(n, ARGV[1])
-    put_first(n, entries)
-    redis.call('DEL', flight(n, ARGV[1]))
-    count = count + #entries
+  local queue = ARGV[i]
+  local priorities = ARGV[i + 1]
+  for priority in each_priority(priorities) do
+    local entries = all_held(priority, worker)
+    put_first(priority, entries)
+    redis.call('DEL', held_key(priority, worker))
+    back = back + #entries
   end
-  ring(ARGV[i], ARGV[i + 1])
+  ring(queue, priorities)
 end
-return count
+return back

@@ -1,6 +1,7 @@
--- ARGV: worker, priorities. Answers everything the worker holds, most urgent and oldest first.
+-- ARGV: worker, priorities. Answers all that the worker holds, most urgent and oldest first: lists of
+-- entries, each with one of their values in the same order.
 local answer = {}
-for n in ARGV[2]:gmatch('%d') do
-  slices(all(n, ARGV[1]), function(...) tell(answer, n, { ... }) end)
+for priority in each_priority(ARGV[2]) do
+  slices(all_held(priority, ARGV[1]), function(...) add_messages(answer, priority, { ... }) end)
 end
 return answer

@@ -1,27 +1,38 @@
--- ARGV: priority, queue, the queue's priorities, how far to look into the list, the living workers in one string, all entries
--- in another. Answers a letter for each: T it is there, R it was put back, G its message is gone, U the list is too long to tell.
-local n, queue, priorities, depth, workers = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+-- Puts messages back that neither wait nor are with a worker that lives, though their hash has them.
+-- ARGV: priority, queue, the queue's priorities, how far to look into the list, the living workers in one
+-- string, all entries in another.
+-- Answers in one string for each: T it is there, R it was put back, G its message is gone, U the list is too
+-- long to tell.
+local priority = ARGV[1]
+local queue = ARGV[2]
+local priorities = ARGV[3]
+local depth = tonumber(ARGV[4])
+local workers = pieces(ARGV[5], ENTRY_ID_WIDTH)
+local entries = pieces(ARGV[6], ENTRY_WIDTH)
 
-local function is_held(entry)
-  for at = 1, #workers, 16 do
-    if redis.call('SISMEMBER', flight(n, workers:sub(at, at + 15)), entry) == 1 then return true end
+local function is_held(missing)
+  for _, worker in ipairs(workers) do
+    if redis.call('SISMEMBER', held_key(priority, worker), missing) == 1 then return true end
   end
+  return false
 end
 
-local function find(entry)
-  local value = redis.call('HGET', bodies(n), entry)
-  if not is_message(n, entry, value) then
+local function restore(missing)
+  local value = redis.call('HGET', messages_key(priority), missing)
+  if not is_message(priority, missing, value) then
     -- What cannot be read would pass for the message when that is published again.
-    redis.call('HDEL', bodies(n), entry)
+    redis.call('HDEL', messages_key(priority), missing)
     return 'G'
   end
-  if is_held(entry) or redis.call('LPOS', waiting(n), entry, 'RANK', -1, 'MAXLEN', depth) then return 'T' end
-  if redis.call('LLEN', waiting(n)) > depth then return 'U' end
-  redis.call('RPUSH', waiting(n), entry)
+  if is_held(missing) then return 'T' end
+  local waiting = waiting_key(priority)
+  if redis.call('LPOS', waiting, missing, 'RANK', -1, 'MAXLEN', depth) then return 'T' end
+  if redis.call('LLEN', waiting) > depth then return 'U' end
+  redis.call('RPUSH', waiting, missing)
   return 'R'
 end
 
 local answer = {}
-for _, entry in ipairs(list(ARGV[6])) do answer[#answer + 1] = find(entry) end
+for i, missing in ipairs(entries) do answer[i] = restore(missing) end
 ring(queue, priorities)
 return table.concat(answer)

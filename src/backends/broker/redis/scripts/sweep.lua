@@ -1,25 +1,36 @@
--- ARGV: worker, limit. Takes what has expired at the head of each list.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local worker, left, answer = ARGV[1], tonumber(ARGV[2]), {}
-for digit = 0, 6 do
-  local n, entries = tostring(digit), {}
-  while #entries < left do
-    local head = redis.call('LINDEX', waiting(n), -1)
-    local value = head and redis.call('HGET', bodies(n), head)
-    if not head then break end
-    if not is_message(n, head, value) then
-      set_aside(n, redis.call('RPOP', waiting(n)), value)
-    elseif struct.unpack('>I8', value, 10) > now then
-      break
+-- Takes what has expired at the head of each list for a worker, and sets aside what is no message.
+-- ARGV: worker, limit.
+-- Answers of each priority that had some: their entries, and their values in the same order.
+local worker = ARGV[1]
+local left = tonumber(ARGV[2])
+
+local function pop(priority) return redis.call('RPOP', waiting_key(priority)) end
+
+-- Up to so many expired entries of a list.
+local function expired(priority, limit)
+  local entries = {}
+  while #entries < limit do
+    local first, value = head(priority)
+    if not first then break end
+    if not is_message(priority, first, value) then
+      set_message_aside(priority, pop(priority), value)
     else
-      entries[#entries + 1] = redis.call('RPOP', waiting(n))
+      local expires = struct.unpack(MESSAGE_EXPIRES_FORMAT, value, MESSAGE_EXPIRES_OFFSET)
+      if expires > now then break end
+      entries[#entries + 1] = pop(priority)
     end
   end
+  return entries
+end
+
+local answer = {}
+for number = 0, LOWEST_PRIORITY do
+  local priority = tostring(number)
+  local entries = expired(priority, left)
   if #entries > 0 then
     left = left - #entries
-    take(n, worker, entries)
-    tell(answer, n, entries)
+    take(priority, worker, entries)
+    add_messages(answer, priority, entries)
   end
 end
 return answer

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use redis::cmd;
 
-use super::{super::RedisBroker, blocked, litter, open, publish, receipts, take};
+use super::{
+    super::{RedisBroker, scripts},
+    blocked, litter, open, publish, receipts, take,
+};
 use crate::{
     backend::{
         Thing, Unreadable,
@@ -161,4 +164,13 @@ async fn another_prefix_is_another_pool() {
     publish(&one, &[message(Priority::P0)]).await;
     assert_eq!(one.depth(Queue::P0).await.unwrap().ready, 1);
     assert_eq!(other.depth(Queue::P0).await.unwrap().ready, 0);
+}
+
+/// Also those that no other test runs.
+#[tokio::test]
+async fn every_script_is_lua() {
+    let link = Link::open(&open(Config::default()).await.0.redis).await.unwrap();
+    for script in scripts::ALL.iter() {
+        let _: String = link.send(cmd("SCRIPT").arg("LOAD").arg(script.code())).await.unwrap();
+    }
 }

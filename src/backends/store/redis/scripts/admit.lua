@@ -1,29 +1,34 @@
--- ARGV: margin, then of each task: id, its record, unique key, expires, due ('' for now), message ('' for now).
--- Answers position and id of those that are there already: their own, or the id of the task that has their unique key.
+-- Accepts tasks: record, unique key and, of a delayed one, schedule entry; of one that is there already
+-- nothing changes.
+-- ARGV: milliseconds that a queued record outlives its task's expiry; then of each task: id, record, unique
+-- key or '', expires, due ('' for now), message ('' for now).
+-- Answers of those that are there already: position from 0, and id: their own, or of the task that has their
+-- unique key.
+local FIELDS = 6
 local margin = tonumber(ARGV[1])
-local answer = {}
 
-local function add(id, record, key, expires, at, message)
-  if key ~= '' then
-    local there = redis.call('EXISTS', task(id)) == 1 and id or holder(key)
+local function add(id, bytes, unique_key, expires, due, message)
+  if unique_key ~= '' then
+    local there = redis.call('EXISTS', task_key(id)) == 1 and id or holder(unique_key)
     if there then return there end
-    redis.call('SET', unique(key), id)
+    redis.call('SET', holder_key(unique_key), id)
   end
-  if at == '' then
+  if due == '' then
     local forgotten = math.max(tonumber(expires), now) + margin
-    if not redis.call('SET', task(id), record, 'NX', 'PXAT', forgotten) then return id end
-    if key ~= '' then redis.call('PEXPIREAT', unique(key), forgotten) end
+    if not redis.call('SET', task_key(id), bytes, 'NX', 'PXAT', forgotten) then return id end
+    if unique_key ~= '' then redis.call('PEXPIREAT', holder_key(unique_key), forgotten) end
   else
-    if not redis.call('SET', task(id), record, 'NX') then return id end
-    -- The record has the generation after its state, four marks and priority.
-    enter(id .. record:sub(7, 10), at, message)
+    if not redis.call('SET', task_key(id), bytes, 'NX') then return id end
+    local generation = bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
+    enter(id .. generation, due, message)
   end
-  count('e', record:byte(6))
+  count(ENQUEUED, bytes:byte(PRIORITY_OFFSET))
 end
 
-for i = 2, #ARGV, 6 do
-  local there = add(unpack(ARGV, i, i + 5))
-  if there then answer[#answer + 1] = { (i - 2) / 6, there } end
+local answer = {}
+for i = 2, #ARGV, FIELDS do
+  local there = add(unpack(ARGV, i, i + FIELDS - 1))
+  if there then answer[#answer + 1] = { (i - 2) / FIELDS, there } end
 end
 announce()
 count_up()

@@ -1,16 +1,21 @@
--- ARGV: role and fence or '', entries to keep of a topic, then topic and entry of each.
+-- Appends entries to journals. One that somebody has put something else in the place of is begun anew.
+-- ARGV: role and fence, or '' and ''; entries to keep of a topic; then topic and entry of each.
+-- Answers nothing, or an error: FENCED where another one leads by now.
 local refusal = overtaken(ARGV[1], ARGV[2])
 if refusal then return refusal end
-local function append(topic, e)
-  return redis.pcall('XADD', journal(topic), 'MAXLEN', '~', ARGV[3], '*', 'e', e)
+local kept = ARGV[3]
+
+local function append(topic, text)
+  return redis.pcall('XADD', journal_key(topic), 'MAXLEN', '~', kept, '*', 'e', text)
 end
+
 for i = 4, #ARGV, 2 do
-  local topic, e = ARGV[i], ARGV[i + 1]
-  local added = append(topic, e)
-  -- Somebody has put something else in the journal's place.
-  if type(added) == 'table' and added.err:find('WRONGTYPE') then
-    move_aside('j', topic, journal(topic))
-    added = append(topic, e)
+  local topic = ARGV[i]
+  local text = ARGV[i + 1]
+  local added = append(topic, text)
+  if is_wrong_type(added) then
+    move_aside('j', topic, journal_key(topic))
+    added = append(topic, text)
   end
   if type(added) == 'table' then return added end
 end

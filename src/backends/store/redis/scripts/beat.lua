@@ -1,33 +1,47 @@
--- ARGV: worker, what it says of itself, lease, then id and text of each piece of news.
--- Answers whether to drain, its orders, and the paused queues. A question is an order 'q', with its task's priority at the
--- end; where its claim has ended or passed on, nobody need answer it any more.
+-- A worker's heartbeat: renews its lease, writes the news of its tasks into their records, and takes its
+-- orders.
+-- ARGV: worker, what it says of itself, lease in milliseconds; then id and text of each piece of news.
+-- Answers 1 where it is to drain, its orders, and the paused queues. An order is a letter and a task: c
+-- cancel, l lost, or q with token and priority (a byte) at its end: does it run that? A question whose claim
+-- has ended is answered by nobody.
 local me = ARGV[1]
-local beaten = redis.pcall('HSET', worker(me), 'i', ARGV[2], 'l', now + ARGV[3], 'y', now)
-if type(beaten) == 'table' and beaten.err:find('WRONGTYPE') then
-  move_aside('w', me, worker(me))
-  beaten = redis.call('HSET', worker(me), 'i', ARGV[2], 'l', now + ARGV[3], 'y', now)
+local said = ARGV[2]
+local lease = ARGV[3]
+
+local function beat() return redis.pcall('HSET', worker_key(me), 'i', said, 'l', now + lease, 'y', now) end
+
+local beaten = beat()
+if is_wrong_type(beaten) then
+  move_aside('w', me, worker_key(me))
+  beaten = beat()
 end
 if type(beaten) == 'table' then return beaten end
-redis.call('HSET', worker(me), 'n', natural(redis.call('HGET', worker(me), 'n')) + 1)
+redis.call('HSET', worker_key(me), 'n', natural(redis.call('HGET', worker_key(me), 'n')) + 1)
 redis.call('SADD', WORKERS, me)
+
 for i = 4, #ARGV, 2 do
-  local r = read(ARGV[i])
-  if r and r.w == me then
-    tell(r, ARGV[i + 1])
-    write(ARGV[i], r, 'KEEPTTL')
+  local id = ARGV[i]
+  local record = read(id)
+  if record and record.worker == me then
+    tell(record, { progress = ARGV[i + 1] })
+    write(id, record, 'KEEPTTL')
   end
 end
+
 -- Takes all of a list. An error: it is none.
 local function take(key)
   local found = redis.pcall('LRANGE', key, 0, -1)
   if #found > 0 or found.err then redis.call('DEL', key) end
   return found.err and {} or found
 end
-local orders = take(base .. ':o:' .. me)
-for _, question in ipairs(take(questions(me))) do
-  local r = #question == 24 and read(question:sub(1, 16))
-  if r and r.s == 'R' and r.w == me and r.t == struct.unpack('>I8', question, 17) then
-    orders[#orders + 1] = 'q' .. question .. string.char(r.p)
+
+local orders = take(orders_key(me))
+for _, question in ipairs(take(questions_key(me))) do
+  local is_question = #question == ENTRY_ID_WIDTH + TOKEN_WIDTH
+  local record = is_question and read(question:sub(1, ENTRY_ID_WIDTH))
+  if record and is_run_by(record, me) then
+    local token = struct.unpack(TOKEN_FORMAT, question, ENTRY_ID_WIDTH + 1)
+    if record.token == token then orders[#orders + 1] = 'q' .. question .. string.char(record.priority) end
   end
 end
-return { redis.call('HEXISTS', worker(me), 'D'), orders, redis.call('SMEMBERS', PAUSED) }
+return { redis.call('HEXISTS', worker_key(me), 'D'), orders, redis.call('SMEMBERS', PAUSED_QUEUES) }

@@ -1,18 +1,33 @@
--- ARGV: the task that is to start alone, or '', and in one string of each task of a dead worker: id, token, crashes,
--- suspicion, and when it may start again. What is held for the dead worker comes back then.
-local list, at = ARGV[2], 1
-while at <= #list do
-  local id, token, crashes, suspicion, due, following = struct.unpack('>c16I8I4I4I8', list, at)
-  local r = read(id)
-  if r and r.s == 'R' and r.t == token and not buried(r) then
-    r.c, r.d = crashes, math.max(due, r.b + 1)
-    write(id, r)
-    redis.call('SET', suspected(id), suspicion, 'PX', SUSPICION_KEPT)
-    local e = entry(id, r.g)
-    local planned, message = redis.call('ZSCORE', SCHEDULE, e), redis.call('HGET', SCHEDULED, e)
-    if planned and message and tonumber(planned) > r.d then enter(e, r.d, message) end
+-- A worker is dead: writes into the records of what it ran who answers for that, and when each may start
+-- again. A task that changed hands meanwhile, or was buried, stays as it is.
+-- ARGV: the task that is to start alone, or ''; in one string of each task: id, token, crashes, suspicion,
+-- due.
+local SENTENCE_FORMAT = '>c16I8I4I4I8'
+-- Milliseconds in which other tasks let it have a worker of its own: as `retry::PATIENCE`.
+local PATIENCE = 750
+local alone = ARGV[1]
+local sentences = ARGV[2]
+
+-- What is held for the dead worker comes back no later than its task may start.
+local function hasten(id, record)
+  local held = entry_of(id, record)
+  local planned = redis.call('ZSCORE', SCHEDULE, held)
+  local message = redis.call('HGET', SCHEDULED_MESSAGES, held)
+  if planned and message and tonumber(planned) > record.due then enter(held, record.due, message) end
+end
+
+local offset = 1
+while offset <= #sentences do
+  local id, token, crashes, packed, due, following = struct.unpack(SENTENCE_FORMAT, sentences, offset)
+  local record = read(id)
+  if record and record.state == RUNNING and record.token == token and not is_buried(record) then
+    record.crashes = crashes
+    record.due = math.max(due, record.started + 1)
+    write(id, record)
+    redis.call('SET', suspicion_key(id), packed, 'PX', SUSPICIONS_KEPT)
+    hasten(id, record)
   end
-  at = following
+  offset = following
 end
 announce()
-if ARGV[1] ~= '' then redis.call('SET', base .. ':alone', ARGV[1], 'PX', 750) end
+if alone ~= '' then redis.call('SET', STARTS_ALONE, alone, 'PX', PATIENCE) end

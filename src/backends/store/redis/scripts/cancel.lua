@@ -1,15 +1,18 @@
--- ARGV: id, how long a cancelled record is kept. Answers the state that was found, or ''.
+-- Cancels a task: at once where it waits; where it runs, its worker is told, and may still complete it.
+-- ARGV: id, milliseconds that a cancelled record is kept.
+-- Answers the letter of the state in which it was, or '' where there is none.
 local id = ARGV[1]
-local r = read(id)
-if not r then return '' end
-local found = r.s
-if found == 'R' then
-  r.z = true
-  write(id, r, 'KEEPTTL')
-  order(r.w, 'c', id)
+local kept = ARGV[2]
+local record = read(id)
+if not record then return '' end
+local found = record.state
+if found == RUNNING then
+  record.cancel_asked = true
+  write(id, record, 'KEEPTTL')
+  order(record.worker, 'c', id)
 elseif not FINAL[found] then
-  leave(entry(id, r.g))
-  finish(id, r, 'X', ARGV[2])
+  leave(entry_of(id, record))
+  finish(id, record, CANCELLED, kept)
   count_up()
 end
 return found

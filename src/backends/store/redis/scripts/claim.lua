@@ -1,159 +1,232 @@
--- ARGV: worker, takeover ('1' or '0'), milliseconds of silence that allow a takeover, blame that makes poison, how long
--- a cancelled record is kept, the ids of all claims in one string, then in another of all claims: generation, ticket, kind's
--- length, priority, attempt, enqueued, expires, kind.
--- Answers in one string for each: R and P with token and crashes, D, H with milliseconds; O for a task of a dead worker
--- that nobody has buried yet.
-local CLAIM, LENGTH = '>I4I4I2BI4I8I8', 31
-local FIRST = '>I4c4I2' -- the ticket as it is
-local me, takeover, quiet, poison, span = ARGV[1], ARGV[2] == '1', tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local answer = {}
-local function say(letter, number, crashes) answer[#answer + 1] = struct.pack('>c1I8I4', letter, number, crashes) end
+-- Decides for each delivered message whether its task runs here. A task runs with one worker at a time: each
+-- claim that is given has a token later than all before, and only the latest token settles the task.
+-- ARGV: worker; '1' where it may take over from a worker that is silent; milliseconds of such silence; blame
+-- that a task bears without being poison; milliseconds that a cancelled record is kept; the ids of all claims
+-- in one string; and in another of all claims: generation, ticket, length of kind, priority, attempt,
+-- enqueued, expires, kind.
+-- Answers in one string for each: a letter, a number and crashes.
+--   R run, with this token; P the same of a task that is poison
+--   D drop the message: the task is over, or goes on with another message
+--   H held by another worker: ask again after so many milliseconds
+--   O owned by a dead worker that nobody has buried yet
+local VERDICT_FORMAT = '>c1I8I4'
+local CLAIM_FORMAT = '>I4I4I2BI4I8I8'
+local CLAIM_WIDTH = 31
+-- The same without what the usual step does not need, and with the numbers packed.
+local CLAIM_START_FORMAT = '>c4c4I2'
 
--- Tokens rise for ever, also past a Redis that lost its last writes: they are at least the time in microseconds.
-local last = math.max(tonumber(redis.call('GET', base .. ':token') or 0), time[1] * 1000000 + time[2])
+local me = ARGV[1]
+local may_take_over = ARGV[2] == '1'
+local quiet = tonumber(ARGV[3])
+local bearable = tonumber(ARGV[4])
+local kept = ARGV[5]
+local ids = ARGV[6]
+local claims = ARGV[7]
 
-local ticket -- of the claim at hand
+local verdicts = {}
+local function say(letter, number, crashes)
+  verdicts[#verdicts + 1] = struct.pack(VERDICT_FORMAT, letter, number, crashes)
+end
+
+local function is_poison(id, record) return blame_of(suspicion(id, record)) > bearable end
+
+local function say_run(id, record, token)
+  local letter = record.state == RUNNING and is_poison(id, record) and 'P' or 'R'
+  say(letter, token, record.crashes)
+end
+
+-- Tokens rise for ever, also past a Redis that lost its last writes: they are at least the time in
+-- microseconds.
+local latest_token = math.max(tonumber(redis.call('GET', LATEST_TOKEN) or 0), now_micros)
+
+-- The ids of tasks that run here from now on.
 local claimed = {}
 
-local function run(id, r)
-  last = last + 1
-  say(r.s == 'R' and blame(id, r) > poison and 'P' or 'R', last, r.c)
-  if r.m then tell(r, '') end
-  r.d = r.s == 'R' and math.min(r.d, now) or 0
-  r.s, r.w, r.q, r.t, r.b, r.z = 'R', me, ticket, last, now, false
-  write_kept(id, r)
+local function run(id, record, ticket)
+  latest_token = latest_token + 1
+  say_run(id, record, latest_token)
+  if record.has_progress then tell(record, { progress = '' }) end
+  record.due = record.state == RUNNING and math.min(record.due, now) or 0
+  record.state = RUNNING
+  record.worker = me
+  record.ticket = ticket
+  record.token = latest_token
+  record.started = now
+  record.cancel_asked = false
+  write_kept(id, record)
   claimed[#claimed + 1] = id
 end
 
--- As `retry::hold`, with its numbers: how long a task of a dead worker has yet to wait.
-local STEP, BUDGET, QUICK, TURN, PATIENCE, ALONE = 250, 1500, 5, 500, 750, 15
-local function suspect(id, r)
-  local n = suspicion(id, r)
-  local probation = STEP * math.max(math.floor(n / 256) % 256, 1)
-  local matters = r.c > QUICK or r.c > 1 and probation <= BUDGET
-  return { b = r.b, d = r.d, apart = matters and probation or 0, alone = math.floor(n / 65536) % 16 == ALONE and r.c > 1 }
+-- Waiting of tasks that workers died with: as `retry::hold`, with its numbers.
+local STEP = 250
+local BUDGET = 1500
+local QUICK = 5
+local TURN = 500
+local PATIENCE = 750
+local ALL_DOUBT = 15
+
+local function suspect(id, record)
+  local packed = suspicion(id, record)
+  local probation = STEP * math.max(probation_of(packed), 1)
+  local died_again = record.crashes > 1
+  local matters = record.crashes > QUICK or died_again and probation <= BUDGET
+  return {
+    started = record.started,
+    due = record.due,
+    apart = matters and probation or 0,
+    is_alone = died_again and doubt_of(packed) == ALL_DOUBT,
+  }
 end
 
 -- What this worker runs of the tasks that workers died with.
-local suspects
+local found_suspects
 local function suspects_here()
-  if suspects then return suspects end
-  suspects = {}
-  for _, id in ipairs(redis.call('SMEMBERS', claims(me))) do
-    local r = read(id)
-    if r and r.s == 'R' and r.w == me and r.c > 0 then suspects[#suspects + 1] = suspect(id, r) end
+  if found_suspects then return found_suspects end
+  found_suspects = {}
+  for _, id in ipairs(redis.call('SMEMBERS', claims_key(me))) do
+    local record = read(id)
+    if record and is_run_by(record, me) and record.crashes > 0 then
+      found_suspects[#found_suspects + 1] = suspect(id, record)
+    end
   end
-  return suspects
+  return found_suspects
 end
 
 local function somebody_waits_alone()
-  local id = redis.call('GET', base .. ':alone')
-  local r = id and read(id)
-  return r and buried(r)
+  local id = redis.call('GET', STARTS_ALONE)
+  local record = id and read(id)
+  return record and is_buried(record)
 end
 
-local function hold(id, r)
-  if r.d > now + 1 then return r.d - now end
-  local this, here, overdue, longest = suspect(id, r), suspects_here(), now - r.d, 0
+-- Milliseconds that a dead worker's task has yet to wait before it may start here.
+local function hold(id, record)
+  -- A burial makes it due no earlier than a millisecond after its start, which may be now.
+  if record.due > now + 1 then return record.due - now end
+  local this = suspect(id, record)
+  local here = suspects_here()
+  local overdue = now - record.due
   if overdue < PATIENCE then
-    if this.alone then
+    if this.is_alone then
       if #here > 0 then return STEP / 2 end
     elseif #here == 0 and somebody_waits_alone() then
       return STEP / 2
     end
   end
+  local longest = 0
   for _, other in ipairs(here) do
-    if other.alone or overdue < TURN and math.abs(other.d - r.d) >= this.apart then
-      longest = math.max(longest, other.b + other.apart - now)
+    local takes_turns = overdue < TURN and math.abs(other.due - record.due) >= this.apart
+    if other.is_alone or takes_turns then
+      longest = math.max(longest, other.started + other.apart - now)
     end
   end
   return longest
 end
 
--- How long the owner's claim still holds, from its beats.
-local seen = {}
-local function holds(owner)
-  if not seen[owner] then
-    local v = redis.call('HMGET', worker(owner), 'l', 'y')
-    local left = (tonumber(v[1]) or 0) - now
-    if takeover and left > 0 then left = math.min(left, (tonumber(v[2]) or 0) + quiet - now) end
-    seen[owner] = { left }
+-- How long a worker's claims still hold against this one.
+local leases = {}
+local function lease_against_me(worker)
+  if leases[worker] then return leases[worker] end
+  local till, beaten = unpack(redis.call('HMGET', worker_key(worker), 'l', 'y'))
+  local left = (tonumber(till) or 0) - now
+  if may_take_over and left > 0 then
+    left = math.min(left, (tonumber(beaten) or 0) + quiet - now)
   end
-  return seen[owner][1]
+  leases[worker] = left
+  return left
 end
 
-local function contend(id, r)
-  if r.w == me and r.q == ticket then return say(blame(id, r) > poison and 'P' or 'R', r.t, r.c) end
-  local left = holds(r.w)
+-- A claim of a task that runs, or ran with a worker that is dead.
+local function contend(id, record, ticket)
+  -- This delivery has it already: the answer to its claim was lost.
+  if record.worker == me and record.ticket == ticket then return say_run(id, record, record.token) end
+  local left = lease_against_me(record.worker)
   if left > 0 then return say('H', left, 0) end
-  if not buried(r) then return say('O', 0, 0) end
-  if r.z then
-    order(r.w, 'l', id)
-    finish(id, r, 'X', span)
+  if not is_buried(record) then return say('O', 0, 0) end
+  if record.cancel_asked then
+    order(record.worker, 'l', id)
+    finish(id, record, CANCELLED, kept)
     return say('D', 0, 0)
   end
   -- Poison starts no more, so it need not wait.
-  local wait = blame(id, r) > poison and 0 or hold(id, r)
+  local wait = is_poison(id, record) and 0 or hold(id, record)
   if wait > 0 then return say('H', wait, 0) end
-  order(r.w, 'l', id)
+  order(record.worker, 'l', id)
   local here = suspects_here()
-  run(id, r)
-  here[#here + 1] = suspect(id, r)
+  run(id, record, ticket)
+  here[#here + 1] = suspect(id, record)
 end
 
 -- The store was set back and the broker was not: the message knows better.
-local function catch_up(id, r, g, attempt)
-  if r.s == 'R' then order(r.w, 'l', id) end
-  if r.s == 'D' then dig_up(id) end
-  tell(r, '', '')
-  r.s, r.f, r.g, r.a = 'Q', 0, g, attempt
-  run(id, r)
+local function catch_up(id, record, generation, attempt, ticket)
+  if record.state == RUNNING then order(record.worker, 'l', id) end
+  if record.state == DEAD then dig_up(id) end
+  tell(record, { progress = '', result = '' })
+  record.state = QUEUED
+  record.finished = 0
+  record.generation = generation
+  record.attempt = attempt
+  run(id, record, ticket)
+end
+
+-- Nobody remembers the task's admission; with a count of it the totals balance.
+local function run_unknown(id, message, ticket)
+  run(id, fresh(message), ticket)
+  count(ENQUEUED, message.priority)
 end
 
 local function judge(id, claim, kind)
-  local generation, _, p, attempt, enqueued, expires
-  generation, ticket, _, p, attempt, enqueued, expires = struct.unpack(CLAIM, claim)
-  local r = read(id)
-  if not r and generation == 0 and redis.call('EXISTS', withdrawn(id)) == 1 then
+  local generation, ticket, _, priority, attempt, enqueued, expires = struct.unpack(CLAIM_FORMAT, claim)
+  local record = read(id)
+  if not record and generation == 0 and redis.call('EXISTS', withdrawn_key(id)) == 1 then
     say('D', 0, 0)
-  elseif not r then
-    run(id, fresh(kind, '', '', p, generation, attempt, enqueued, expires))
-    -- Nobody remembers its admission; with this, the totals balance.
-    count('e', p)
-  elseif r.g < generation then
-    catch_up(id, r, generation, attempt)
-  elseif FINAL[r.s] or r.g > generation then
+  elseif not record then
+    run_unknown(id, {
+      kind = kind,
+      whose = '',
+      unique_key = '',
+      priority = priority,
+      generation = generation,
+      attempt = attempt,
+      enqueued = enqueued,
+      expires = expires,
+    }, ticket)
+  elseif record.generation < generation then
+    catch_up(id, record, generation, attempt, ticket)
+  elseif FINAL[record.state] or record.generation > generation then
     say('D', 0, 0)
-  elseif r.s == 'R' then
-    contend(id, r)
+  elseif record.state == RUNNING then
+    contend(id, record, ticket)
   else
-    if r.s == 'S' then leave(entry(id, generation)) end
-    run(id, r)
+    if record.state == SCHEDULED then leave(entry_of(id, record)) end
+    run(id, record, ticket)
   end
 end
 
-local list, at, started = ARGV[7], 1, struct.pack('>I8', now)
-for _, id in ipairs(read_ahead(ARGV[6])) do
-  local generation, mark, length = struct.unpack(FIRST, list, at)
-  local v = held[id] and usual(begun, held[id], generation, started, struct.pack('>I8', last + 1), mark, me)
-  if v then
-    last = last + 1
-    say('R', last, 0)
-    put_together(id, v)
+local started = struct.pack(STARTED_FORMAT, now)
+local offset = 1
+for _, id in ipairs(read_ahead(ids)) do
+  local generation, ticket, kind_length = struct.unpack(CLAIM_START_FORMAT, claims, offset)
+  local kind_offset = offset + CLAIM_WIDTH
+  local bytes = known[id]
+  local token = struct.pack(TOKEN_FORMAT, latest_token + 1)
+  local running = bytes and begun(bytes, generation, started, token, ticket, me)
+  if running then
+    latest_token = latest_token + 1
+    say('R', latest_token, 0)
+    put_together(id, running)
     claimed[#claimed + 1] = id
   else
     put_all()
-    local kind = at + LENGTH
-    judge(id, list:sub(at, kind - 1), list:sub(kind, kind + length - 1))
+    local kind = claims:sub(kind_offset, kind_offset + kind_length - 1)
+    judge(id, claims:sub(offset, kind_offset - 1), kind)
   end
-  at = at + LENGTH + length
+  offset = kind_offset + kind_length
 end
 put_all()
 if #claimed > 0 then
-  redis.call('SADD', claims(me), unpack(claimed))
-  -- Of a worker that nobody buries or forgets.
-  redis.call('PEXPIRE', claims(me), 604800000)
+  redis.call('SADD', claims_key(me), unpack(claimed))
+  redis.call('PEXPIRE', claims_key(me), CLAIMS_KEPT)
 end
-redis.call('SET', base .. ':token', string.format('%.0f', last))
+redis.call('SET', LATEST_TOKEN, string.format('%.0f', latest_token))
 count_up()
-return table.concat(answer)
+return table.concat(verdicts)

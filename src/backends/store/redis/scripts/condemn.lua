@@ -1,18 +1,37 @@
--- ARGV: how long dead letters are kept, then of each letter: id, generation, kind, priority, whose, enqueued, attempt,
--- letter, time of death, failure.
+-- Writes dead letters of messages that run no more: tasks that are over, run or have a later generation stay
+-- as they are.
+-- ARGV: milliseconds that dead letters are kept; then of each letter: id, generation, kind, priority, whose,
+-- enqueued, attempt, letter, time of death, failure.
+local FIELDS = 10
 local retention = tonumber(ARGV[1])
-for i = 2, #ARGV, 10 do
-  local id, g, kind, p, whose, enqueued, attempt, letter, died, failure = unpack(ARGV, i, i + 9)
-  local r = read(id)
-  if not r and redis.call('EXISTS', withdrawn(id)) == 0 then
-    r = fresh(kind, whose, '', p, g, attempt, enqueued, 0)
-    count('e', tonumber(p))
-  end
-  if r and not FINAL[r.s] and r.s ~= 'R' and r.g <= tonumber(g) then
-    leave(entry(id, r.g))
+
+-- The record, or the one that a message without one ought to have, unless it was withdrawn.
+local function read_or_make(id, message)
+  local record = read(id)
+  if record or redis.call('EXISTS', withdrawn_key(id)) == 1 then return record end
+  count(ENQUEUED, tonumber(message.priority))
+  return fresh(message)
+end
+
+for i = 2, #ARGV, FIELDS do
+  local id, generation, kind, priority, whose, enqueued, attempt, letter, died, failure =
+    unpack(ARGV, i, i + FIELDS - 1)
+  local record = read_or_make(id, {
+    kind = kind,
+    whose = whose,
+    unique_key = '',
+    priority = priority,
+    generation = generation,
+    attempt = attempt,
+    enqueued = enqueued,
+    expires = 0,
+  })
+  local is_waiting = record and not FINAL[record.state] and record.state ~= RUNNING
+  if is_waiting and record.generation <= tonumber(generation) then
+    leave(entry_of(id, record))
     bury(id, died, letter, retention)
-    r.g = tonumber(g)
-    finish(id, r, 'D', retention, nil, failure)
+    record.generation = tonumber(generation)
+    finish(id, record, DEAD, retention, { failure = failure })
   end
 end
 count_up()

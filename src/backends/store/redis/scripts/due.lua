@@ -1,20 +1,28 @@
--- ARGV: role, fence, limit. Answers entries, messages, and when the next entry is due.
+-- Hands out what is due. It stays in the schedule set until `promoted` takes it out, so that nothing is lost
+-- between; what is no message is set aside.
+-- ARGV: role, fence, limit.
+-- Answers entries, their messages in the same order, and when the next entry is due (false: none); FENCED
+-- where another one leads by now.
 local refusal = overtaken(ARGV[1], ARGV[2])
 if refusal then return refusal end
-local found = redis.call('ZRANGEBYSCORE', SCHEDULE, '-inf', now, 'LIMIT', 0, ARGV[3])
-local entries, messages, marks = {}, {}, {}
+local limit = ARGV[3]
+local found = redis.call('ZRANGEBYSCORE', SCHEDULE, '-inf', now, 'LIMIT', 0, limit)
+local entries = {}
+local messages = {}
+local marks = {}
 if #found > 0 then
-  for i, value in ipairs(redis.call('HMGET', SCHEDULED, unpack(found))) do
-    local e = found[i]
-    if is_message(e, value) then
-      entries[#entries + 1], messages[#messages + 1] = e, value
-      marks[#marks + 1] = e
+  for i, message in ipairs(redis.call('HMGET', SCHEDULED_MESSAGES, unpack(found))) do
+    local candidate = found[i]
+    if priority_of(candidate, message) then
+      entries[#entries + 1] = candidate
+      messages[#messages + 1] = message
+      marks[#marks + 1] = candidate
       marks[#marks + 1] = '1'
     else
-      set_entry_aside(e, value)
+      set_entry_aside(candidate, message)
     end
   end
-  slices(marks, function(...) redis.call('HSET', HANDED, ...) end)
+  slices(marks, function(...) redis.call('HSET', HANDED_OUT, ...) end)
 end
 local following = redis.call('ZRANGE', SCHEDULE, #entries, #entries, 'WITHSCORES')[2]
 return { entries, messages, following and natural(following) or false }

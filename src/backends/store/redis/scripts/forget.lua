@@ -1,3 +1,5 @@
--- ARGV: worker. Its orders stay for a while, for the case that it only slept.
-redis.call('SREM', WORKERS, ARGV[1])
-redis.call('DEL', worker(ARGV[1]), claims(ARGV[1]))
+-- Forgets a worker. Its orders stay for a while, for the case that it only slept.
+-- ARGV: worker.
+local worker = ARGV[1]
+redis.call('SREM', WORKERS, worker)
+redis.call('DEL', worker_key(worker), claims_key(worker))

@@ -1,11 +1,14 @@
--- ARGV: role, who, lease. Answers the fence, or 0 while somebody else leads.
-local key = base .. ':l:' .. ARGV[1]
-local v = redis.call('HMGET', key, 'h', 'n', 'u')
-local number = natural(v[2])
-if (tonumber(v[3]) or 0) > now then
-  if v[1] ~= ARGV[2] then return 0 end
+-- Takes or keeps the lead in a role, unless somebody else has it. The fence rises with each change.
+-- ARGV: role, who, lease in milliseconds. Answers the fence, or 0 while somebody else leads.
+local key = leader_key(ARGV[1])
+local candidate = ARGV[2]
+local lease = ARGV[3]
+local leader, fence, till = unpack(redis.call('HMGET', key, 'h', 'n', 'u'))
+fence = natural(fence)
+if (tonumber(till) or 0) > now then
+  if leader ~= candidate then return 0 end
 else
-  number = number + 1
+  fence = fence + 1
 end
-redis.call('HSET', key, 'h', ARGV[2], 'n', number, 'u', now + ARGV[3])
-return number
+redis.call('HSET', key, 'h', candidate, 'n', fence, 'u', now + lease)
+return fence

@@ -1,4 +1,6 @@
--- ARGV: worker, field, value. For a registered worker only; answers whether it is one.
-local known = redis.call('EXISTS', worker(ARGV[1]))
-if known == 1 then redis.call('HSET', worker(ARGV[1]), ARGV[2], ARGV[3]) end
-return known
+-- Writes into a registered worker's hash.
+-- ARGV: worker, field, value. Answers 1, or 0 where it is not registered.
+local key = worker_key(ARGV[1])
+local is_registered = redis.call('EXISTS', key)
+if is_registered == 1 then redis.call('HSET', key, ARGV[2], ARGV[3]) end
+return is_registered

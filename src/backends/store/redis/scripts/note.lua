@@ -1,6 +1,11 @@
--- ARGV: role and fence or '', name, value, how long it is kept or '' for ever.
+-- Writes a note.
+-- ARGV: role and fence, or '' and ''; name, value, milliseconds that it is kept or '' for ever.
+-- Answers nothing, or FENCED where another one leads by now.
 local refusal = overtaken(ARGV[1], ARGV[2])
 if refusal then return refusal end
-redis.call('SET', note(ARGV[3]), ARGV[4])
-if ARGV[5] ~= '' then redis.call('PEXPIRE', note(ARGV[3]), ARGV[5]) end
-redis.call('ZADD', NOTES, 0, ARGV[3])
+local name = ARGV[3]
+local value = ARGV[4]
+local kept = ARGV[5]
+redis.call('SET', note_key(name), value)
+if kept ~= '' then redis.call('PEXPIRE', note_key(name), kept) end
+redis.call('ZADD', NOTES, 0, name)

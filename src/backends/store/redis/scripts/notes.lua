@@ -1,12 +1,14 @@
--- ARGV: prefix. Answers name and value of each; forgets the names whose notes are gone.
+-- Lists notes, and forgets the names whose notes are gone. What is no string is set aside.
+-- ARGV: prefix. Answers name and value of each note whose name begins so.
+local prefix = ARGV[1]
 local answer = {}
-for _, name in ipairs(redis.call('ZRANGEBYLEX', NOTES, '[' .. ARGV[1], '(' .. ARGV[1] .. '\255')) do
-  local value = redis.pcall('GET', note(name))
+for _, name in ipairs(redis.call('ZRANGEBYLEX', NOTES, '[' .. prefix, '(' .. prefix .. '\255')) do
+  local value = redis.pcall('GET', note_key(name))
   if type(value) == 'string' then
     answer[#answer + 1] = { name, value }
   else
     -- An error: it is no string.
-    if value then move_aside('n', name, note(name)) end
+    if value then move_aside('n', name, note_key(name)) end
     redis.call('ZREM', NOTES, name)
   end
 end

@@ -1,24 +1,33 @@
--- ARGV: 'schedule' or 'dead' (backwards), limit, then where to go on: score and member, or ''. Answers member, score
--- and value of each row, beginning after that place; where its member is gone, at the rows of the same score. Of a message
--- its priority alone, and '' where there is none.
-local set, hash, back = SCHEDULE, SCHEDULED, false
-if ARGV[1] == 'dead' then set, hash, back = DEAD, LETTERS, true end
-local start = 0
-if ARGV[3] ~= '' then
-  local rank = redis.call(back and 'ZREVRANK' or 'ZRANK', set, ARGV[4])
-  if rank then
-    start = rank + 1
-  elseif back then
-    start = redis.call('ZCOUNT', set, '(' .. ARGV[3], '+inf')
-  else
-    start = redis.call('ZCOUNT', set, '-inf', '(' .. ARGV[3])
-  end
+-- A page of the schedule set (earliest first) or of the dead letters (latest first).
+-- ARGV: 'schedule' or 'dead'; limit; score and member after which to begin, or '' and ''.
+-- Answers member, score and value of each row. Where that member is gone, it begins with the rows of the same
+-- score. The value is a dead letter, or of a message its packed priority alone; '' where there is none.
+local is_dead = ARGV[1] == 'dead'
+local limit = ARGV[2]
+local after_score = ARGV[3]
+local after_member = ARGV[4]
+local set = is_dead and DEAD_TASKS or SCHEDULE
+local values = is_dead and DEAD_LETTERS or SCHEDULED_MESSAGES
+
+local function start()
+  if after_score == '' then return 0 end
+  local rank = redis.call(is_dead and 'ZREVRANK' or 'ZRANK', set, after_member)
+  if rank then return rank + 1 end
+  if is_dead then return redis.call('ZCOUNT', set, '(' .. after_score, '+inf') end
+  return redis.call('ZCOUNT', set, '-inf', '(' .. after_score)
 end
-local rows = redis.call(back and 'ZREVRANGE' or 'ZRANGE', set, start, start + ARGV[2] - 1, 'WITHSCORES')
+
+local function shown(member, value)
+  if is_dead then return value or '' end
+  local priority = priority_of(member, value)
+  return priority and struct.pack(MESSAGE_PRIORITY_FORMAT, priority) or ''
+end
+
+local first = start()
+local rows = redis.call(is_dead and 'ZREVRANGE' or 'ZRANGE', set, first, first + limit - 1, 'WITHSCORES')
 local answer = {}
 for i = 1, #rows, 2 do
-  local value = redis.call('HGET', hash, rows[i]) or ''
-  if not back then value = is_message(rows[i], value) and value:sub(1, 1) or '' end
-  answer[#answer + 1] = { rows[i], natural(rows[i + 1]), value }
+  local member = rows[i]
+  answer[#answer + 1] = { member, natural(rows[i + 1]), shown(member, redis.call('HGET', values, member)) }
 end
 return answer

@@ -1,16 +1,20 @@
--- ARGV: role, fence, margin, entries. An entry scheduled again since it was handed out stays: it is another reminder.
+-- The messages of these entries are on their queues: takes them out of the schedule set. An entry that was
+-- scheduled again since it was handed out stays: it is another reminder.
+-- ARGV: role, fence, milliseconds that a queued record outlives its task's expiry; then entries.
+-- Answers nothing, or FENCED where another one leads by now.
 local refusal = overtaken(ARGV[1], ARGV[2])
 if refusal then return refusal end
 local margin = tonumber(ARGV[3])
 for i = 4, #ARGV do
-  local e = ARGV[i]
-  if redis.call('HEXISTS', HANDED, e) == 1 then
-    leave(e)
-    local id = e:sub(1, 16)
-    local r = read(id)
-    if r and r.s == 'S' and entry(id, r.g) == e then
-      r.s, r.d = 'Q', 0
-      write_queued(id, r, margin)
+  local promoted = ARGV[i]
+  if redis.call('HEXISTS', HANDED_OUT, promoted) == 1 then
+    leave(promoted)
+    local id = id_of(promoted)
+    local record = read(id)
+    if record and record.state == SCHEDULED and entry_of(id, record) == promoted then
+      record.state = QUEUED
+      record.due = 0
+      write_queued(id, record, margin)
     end
   end
 end

@@ -1,17 +1,32 @@
--- ARGV: of each message: id, generation, kind, priority, whose, unique key, enqueued, expires, attempt, message.
+-- Takes dead letters out, and schedules the messages that come in their place for now.
+-- ARGV: of each message: id, generation, kind, priority, whose, unique key or '', enqueued, expires, attempt,
+-- message.
 -- Answers how many letters were taken out, and how many stay because another task has their unique key.
-local taken, kept = 0, 0
-for i = 1, #ARGV, 10 do
-  local id, g, kind, p, whose, key, enqueued, expires, attempt, message = unpack(ARGV, i, i + 9)
-  if key ~= '' and holder(key) then
-    if redis.call('ZSCORE', DEAD, id) then kept = kept + 1 end
+local FIELDS = 10
+local taken = 0
+local kept = 0
+for i = 1, #ARGV, FIELDS do
+  local id, generation, kind, priority, whose, unique_key, enqueued, expires, attempt, message =
+    unpack(ARGV, i, i + FIELDS - 1)
+  if unique_key ~= '' and holder(unique_key) then
+    if redis.call('ZSCORE', DEAD_TASKS, id) then kept = kept + 1 end
   elseif dig_up(id) then
     taken = taken + 1
-    if key ~= '' then redis.call('SET', unique(key), id) end
-    local r = fresh(kind, whose, key, p, g, attempt, enqueued, expires)
-    r.s, r.d = 'S', now
-    write(id, r)
-    enter(entry(id, g), now, message)
+    if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
+    local record = fresh({
+      kind = kind,
+      whose = whose,
+      unique_key = unique_key,
+      priority = priority,
+      generation = generation,
+      attempt = attempt,
+      enqueued = enqueued,
+      expires = expires,
+    })
+    record.state = SCHEDULED
+    record.due = now
+    write(id, record)
+    enter(entry(id, generation), now, message)
   end
 end
 announce()

@@ -1,17 +1,19 @@
--- ARGV: entry, or an id whose current generation is meant. Answers whether there is such an entry.
-local e = ARGV[1]
-local id = e:sub(1, 16)
-local r = read(id)
-if #e == 16 then
-  if not r then return 0 end
-  e = entry(id, r.g)
+-- Makes a scheduled task due now.
+-- ARGV: entry, or an id, of which the record's generation is meant. Answers 1, or 0 where there is no such
+-- entry.
+local id = id_of(ARGV[1])
+local record = read(id)
+local meant = ARGV[1]
+if meant == id then
+  if not record then return 0 end
+  meant = entry_of(id, record)
 end
-local message = redis.call('HGET', SCHEDULED, e)
+local message = redis.call('HGET', SCHEDULED_MESSAGES, meant)
 if not message then return 0 end
-enter(e, now, message)
-if r and r.s == 'S' then
-  r.d = now
-  write(id, r, 'KEEPTTL')
+enter(meant, now, message)
+if record and record.state == SCHEDULED then
+  record.due = now
+  write(id, record, 'KEEPTTL')
 end
 announce()
 return 1

@@ -1,41 +1,51 @@
--- ARGV: a letter for what it is, its name, the bytes that could not be read ('': none, or not known). Unless it has
--- changed meanwhile.
-local what, name, seen = ARGV[1], ARGV[2], ARGV[3]
+-- Sets aside what cannot be read, unless it has changed meanwhile.
+-- ARGV: a letter for what it is, its name, and the bytes that could not be read ('': none, or not known).
+local what = ARGV[1]
+local name = ARGV[2]
+local seen = ARGV[3]
 local steps = {}
 
+-- A record.
 function steps.t()
-  local v = redis.pcall('GET', task(name))
-  if type(v) == 'table' or v == seen then set_aside(name) end
+  local value = redis.pcall('GET', task_key(name))
+  if type(value) == 'table' or value == seen then set_record_aside(name) end
 end
 
+-- An entry of the schedule set.
 function steps.s()
-  local v = redis.call('HGET', SCHEDULED, name)
-  if redis.call('ZSCORE', SCHEDULE, name) and not is_message(name, v) then set_entry_aside(name, v) end
+  local value = redis.call('HGET', SCHEDULED_MESSAGES, name)
+  local is_listed = redis.call('ZSCORE', SCHEDULE, name)
+  if is_listed and not priority_of(name, value) then set_entry_aside(name, value) end
 end
 
+-- A dead letter.
 function steps.d()
-  local v = redis.call('HGET', LETTERS, name) or ''
-  if v ~= seen then return end
-  local listed = redis.call('ZREM', DEAD, name) == 1
-  if redis.call('HDEL', LETTERS, name) == 1 or listed then keep_aside('d', name, v) end
+  local value = redis.call('HGET', DEAD_LETTERS, name) or ''
+  if value ~= seen then return end
+  local was_listed = redis.call('ZREM', DEAD_TASKS, name) == 1
+  local was_kept = redis.call('HDEL', DEAD_LETTERS, name) == 1
+  if was_listed or was_kept then keep_aside('d', name, value) end
 end
 
--- The journal's name, and after a colon the entry's place.
+-- A journal, or after a colon the place of one of its entries.
 function steps.j()
   local topic, place = name:match('^(%a+):(.*)$')
-  if not topic then return move_aside('j', name, journal(name)) end
-  local row = redis.call('XRANGE', journal(topic), place, place)[1]
-  if row and redis.call('XDEL', journal(topic), place) == 1 then keep_aside('j', name, table.concat(row[2], ' ')) end
+  if not topic then return move_aside('j', name, journal_key(name)) end
+  local row = redis.call('XRANGE', journal_key(topic), place, place)[1]
+  if row and redis.call('XDEL', journal_key(topic), place) == 1 then
+    keep_aside('j', name, table.concat(row[2], ' '))
+  end
 end
 
+-- A note.
 function steps.n()
-  if type(redis.pcall('GET', note(name))) == 'table' then move_aside('n', name, note(name)) end
+  if type(redis.pcall('GET', note_key(name))) == 'table' then move_aside('n', name, note_key(name)) end
 end
 
--- The next beat of a worker that lives makes it readable.
+-- A heartbeat: the next one of a worker that lives makes it readable.
 function steps.w()
   if lease_left(name) > 0 then return end
-  if redis.call('SREM', WORKERS, name) == 1 then move_aside('w', name, worker(name)) end
+  if redis.call('SREM', WORKERS, name) == 1 then move_aside('w', name, worker_key(name)) end
 end
 
 steps[what]()

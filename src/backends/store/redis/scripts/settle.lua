@@ -1,77 +1,101 @@
--- ARGV: margin, how long dead letters are kept, how long cancelled records are, the ids of all settlements in one string, then
--- in another of all: token, end, and four values that depend on the end, each after its length. Answers a string of '1' where
--- the token was the latest, else '0'.
-local SETTLEMENT = '>I8c1I4c0I4c0I4c0I4c0'
-local margin, retention, span = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+-- Ends attempts: the outcome with its schedule entry or dead letter in one step, and only where the token is
+-- the latest that was given for the task.
+-- ARGV: milliseconds that a queued record outlives its task's expiry, that dead letters are kept, that
+-- cancelled records are kept; the ids of all settlements in one string; and in another of all: token, a
+-- letter for the end, and four values that depend on the end, each after its length.
+-- Answers a string of '1' where the token was the latest, else '0'.
+local SETTLEMENT_FORMAT = '>c8c1I4c0I4c0I4c0I4c0'
+local COMPLETION = 'C'
+
+local margin = tonumber(ARGV[1])
+local dead_kept = tonumber(ARGV[2])
+local cancelled_kept = ARGV[3]
+local ids = ARGV[4]
+local settlements = ARGV[5]
 
 local ends = {}
 
--- result, keep
-function ends.C(id, r, result, kept)
-  finish(id, r, 'C', kept, result)
+-- Completed.
+function ends.C(id, record, result, result_kept)
+  finish(id, record, COMPLETED, result_kept, { result = result })
 end
 
--- generation, due, message, failure
-function ends.R(id, r, g, at, message, failure)
-  r.a = r.a + 1
-  if r.z then return finish(id, r, 'X', span, nil, failure) end
-  let_go(r)
-  tell(r, nil, nil, failure)
-  r.s, r.g, r.d = 'S', tonumber(g), tonumber(at)
-  write(id, r)
-  enter(entry(id, g), at, message)
-  count('r', r.p)
+-- To be retried.
+function ends.R(id, record, generation, due, message, failure)
+  record.attempt = record.attempt + 1
+  if record.cancel_asked then return finish(id, record, CANCELLED, cancelled_kept, { failure = failure }) end
+  let_go(record)
+  tell(record, { failure = failure })
+  record.state = SCHEDULED
+  record.generation = tonumber(generation)
+  record.due = tonumber(due)
+  write(id, record)
+  enter(entry(id, generation), due, message)
+  count(RETRIED, record.priority)
 end
 
--- letter, time of death, failure, '1' when the attempt failed and not the task's time or its workers
-function ends.D(id, r, letter, died, failure, failed)
-  r.a = r.a + tonumber(failed)
-  bury(id, died, letter, retention)
-  finish(id, r, 'D', retention, nil, failure)
+-- Dead. The attempt has failed ('1'), or else the task's time was over or its workers died ('0').
+function ends.D(id, record, letter, died, failure, failed)
+  record.attempt = record.attempt + tonumber(failed)
+  bury(id, died, letter, dead_kept)
+  finish(id, record, DEAD, dead_kept, { failure = failure })
 end
 
-function ends.X(id, r)
-  finish(id, r, 'X', span)
+-- Cancelled.
+function ends.X(id, record)
+  finish(id, record, CANCELLED, cancelled_kept)
 end
 
 -- Given back, as if it had never been claimed.
-function ends.L(id, r)
-  if r.z then return finish(id, r, 'X', span) end
-  let_go(r)
-  r.s, r.b, r.d, r.q = 'Q', 0, 0, WANTED
-  write_queued(id, r, margin)
+function ends.L(id, record)
+  if record.cancel_asked then return finish(id, record, CANCELLED, cancelled_kept) end
+  let_go(record)
+  record.state = QUEUED
+  record.started = 0
+  record.due = 0
+  record.ticket = WANTED
+  write_queued(id, record, margin)
 end
 
-local answer, settled = {}, {}
-local function left(owner, id)
-  settled[owner] = settled[owner] or {}
-  table.insert(settled[owner], id)
+-- The ids of tasks that each worker runs no more.
+local left = {}
+local function leaves(worker, id)
+  left[worker] = left[worker] or {}
+  table.insert(left[worker], id)
 end
 
 local function settle(id, token, letter, ...)
-  local r = read(id)
-  if not r or r.s ~= 'R' or r.t ~= token then return '0' end
-  left(r.w, id)
-  ends[letter](id, r, ...)
+  local record = read(id)
+  local is_latest = record and record.state == RUNNING and record.token == struct.unpack(TOKEN_FORMAT, token)
+  if not is_latest then return '0' end
+  leaves(record.worker, id)
+  ends[letter](id, record, ...)
   return '1'
 end
 
-local list, at, finished = ARGV[5], 1, struct.pack('>I8', now)
-for _, id in ipairs(read_ahead(ARGV[4])) do
-  local token, letter, one, two, three, four, following = struct.unpack(SETTLEMENT, list, at)
-  local v, priority, owner
-  if letter == 'C' and held[id] then v, priority, owner = usual(completed, held[id], token, finished, one) end
-  if v then
-    left(owner, id)
-    put(id, v, 'PXAT', forget_at(two))
-    count('c', priority)
+local finished = struct.pack(FINISHED_FORMAT, now)
+local answer = {}
+local offset = 1
+for _, id in ipairs(read_ahead(ids)) do
+  local token, letter, one, two, three, four, following =
+    struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
+  local over, priority, worker
+  if letter == COMPLETION and known[id] then
+    over, priority, worker = completed(known[id], token, finished, one)
+  end
+  if over then
+    leaves(worker, id)
+    put(id, over, 'PXAT', forget_at(two))
+    count_end(COMPLETED, priority)
     answer[#answer + 1] = '1'
   else
     answer[#answer + 1] = settle(id, token, letter, one, two, three, four)
   end
-  at = following
+  offset = following
 end
-for owner, ids in pairs(settled) do redis.call('SREM', claims(owner), unpack(ids)) end
+for worker, settled in pairs(left) do
+  redis.call('SREM', claims_key(worker), unpack(settled))
+end
 announce()
 count_up()
 return table.concat(answer)

@@ -1,18 +1,27 @@
--- Answers for each queue: enqueued, completed, retried, dead, cancelled, and of the last full minute: enqueued, finished.
-local function sums(key, letters, into)
-  for queue = 0, 5 do
-    local fields = {}
-    for letter in letters:gmatch('.') do fields[#fields + 1] = letter .. queue end
-    for i, n in ipairs(redis.call('HMGET', key, unpack(fields))) do
-      into[queue + 1][i] = (into[queue + 1][i] or 0) + tonumber(n or 0)
-    end
+-- ARGV: none. Answers for each queue: enqueued, completed, retried, dead, cancelled, and of the last full
+-- minute: enqueued, finished.
+local ALL_LETTERS = { ENQUEUED, COMPLETED:lower(), RETRIED, DEAD:lower(), CANCELLED:lower() }
+local MINUTE_LETTERS = { ENQUEUED, FINISHED }
+local LAST_QUEUE = 5
+local MINUTE = 6
+
+-- Adds the counts of these letters to a queue's, from a place on.
+local function add(key, letters, queue, sums, place)
+  local fields = {}
+  for i, letter in ipairs(letters) do fields[i] = letter .. queue end
+  for i, number in ipairs(redis.call('HMGET', key, unpack(fields))) do
+    local at = place + i
+    sums[at] = (sums[at] or 0) + tonumber(number or 0)
   end
 end
-local all, minute = { {}, {}, {}, {}, {}, {} }, { {}, {}, {}, {}, {}, {} }
-sums(TOTALS, 'ecrdx', all)
-local bucket = math.floor(now / 10000)
-for i = 1, 6 do sums(TOTALS .. ':' .. bucket - i, 'ef', minute) end
-for queue = 1, 6 do
-  all[queue][6], all[queue][7] = minute[queue][1], minute[queue][2]
+
+local answer = {}
+for queue = 0, LAST_QUEUE do
+  local sums = {}
+  add(TOTALS, ALL_LETTERS, queue, sums, 0)
+  for ago = 1, MINUTE do
+    add(period_key(this_period() - ago), MINUTE_LETTERS, queue, sums, #ALL_LETTERS)
+  end
+  answer[queue + 1] = sums
 end
-return all
+return answer

@@ -1,6 +1,8 @@
--- ARGV: id. Somebody repeats a task and answers for it. Answers whether it waits on its queue.
-local r = read(ARGV[1])
-if not r or r.s ~= 'Q' then return false end
-r.q = WANTED
-write(ARGV[1], r, 'KEEPTTL')
+-- Somebody repeats a task and answers for it, so it is not to be withdrawn.
+-- ARGV: id. Answers 1, or nil where it does not wait on its queue.
+local id = ARGV[1]
+local record = read(id)
+if not record or record.state ~= QUEUED then return false end
+record.ticket = WANTED
+write(id, record, 'KEEPTTL')
 return true

@@ -1,7 +1,9 @@
--- ARGV: id. Answers the record; its end will be announced when it is still to come.
-local r = read(ARGV[1])
-if r and not FINAL[r.s] and not r.o then
-  r.o = true
-  write(ARGV[1], r, 'KEEPTTL')
+-- A task's end will be announced when it is still to come.
+-- ARGV: id. Answers its record as it is packed, or nil.
+local id = ARGV[1]
+local record = read(id)
+if record and not FINAL[record.state] and not record.awaited then
+  record.awaited = true
+  write(id, record, 'KEEPTTL')
 end
-return redis.call('GET', task(ARGV[1]))
+return redis.call('GET', task_key(id))

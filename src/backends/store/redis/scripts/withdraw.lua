@@ -1,25 +1,34 @@
--- ARGV: margin, then of each task: id, until when its message may turn up ('' where none was sent).
--- Takes tasks back. Answers in one string for each: d done, t too late, w somebody else answers for it.
+-- Takes tasks back that were not to be accepted after all, unless they ran, or somebody else answers for
+-- them.
+-- ARGV: milliseconds that a withdrawal outlives its message; then of each task: id, until when its message
+-- may turn up ('' where none was sent).
+-- Answers in one string for each: d done, t too late, w somebody else answers for it.
 local margin = tonumber(ARGV[1])
-local answer = {}
 
-local function withdraw(id, r)
-  leave(entry(id, r.g))
-  redis.call('DEL', task(id))
-  local key = key_of(r)
-  if key and redis.call('GET', unique(key)) == id then redis.call('DEL', unique(key)) end
-  count('e', r.p, -1)
+local function withdraw(id, record)
+  leave(entry_of(id, record))
+  redis.call('DEL', task_key(id))
+  free_key(id, unique_key_of(record))
+  count(ENQUEUED, record.priority, -1)
 end
 
 local function judge(id, till)
-  local r = read(id)
-  if r and (r.s ~= 'Q' and r.s ~= 'S' or r.g > 0) then return 't' end
-  if r and r.q == WANTED then return 'w' end
-  if r then withdraw(id, r) end
-  if till ~= '' then redis.call('SET', withdrawn(id), '', 'PXAT', math.max(tonumber(till), now) + margin) end
+  local record = read(id)
+  if record then
+    local is_waiting = record.state == QUEUED or record.state == SCHEDULED
+    if not is_waiting or record.generation > 0 then return 't' end
+    if record.ticket == WANTED then return 'w' end
+    withdraw(id, record)
+  end
+  if till ~= '' then
+    redis.call('SET', withdrawn_key(id), '', 'PXAT', math.max(tonumber(till), now) + margin)
+  end
   return 'd'
 end
 
-for i = 2, #ARGV, 2 do answer[#answer + 1] = judge(ARGV[i], ARGV[i + 1]) end
+local answer = {}
+for i = 2, #ARGV, 2 do
+  answer[#answer + 1] = judge(ARGV[i], ARGV[i + 1])
+end
 count_up()
 return table.concat(answer)

@@ -59,6 +59,7 @@ impl Fixture for OnRedis {
 mod conformance {
     crate::store::conformance::suite!(super::open);
 }
+mod layout;
 mod outage;
 mod own;
 mod silence;

@@ -1,0 +1,117 @@
+//! The layout as Lua definitions, of which each script gets those that it uses. Offsets count from 1, as
+//! Lua does.
+//!
+//! Of a field `started` of the record there are `STARTED_OFFSET`, `STARTED_WIDTH`, `STARTED_NONE` (it,
+//! packed, where it is not set) and, for `struct`, `STARTED_FORMAT`; of a message's or an entry's field the
+//! same after `MESSAGE_` or `ENTRY_`. Of a value `result` there is `RESULT_VALUE`, its number among the
+//! record's values. `unpack_record` makes a table with the names of the head's fields, and `tail`;
+//! `pack_record` makes the record of such a table; `unpack_tail` and `pack_tail` do the same with the
+//! values.
+
+use std::fmt::Write;
+
+use super::{
+    Head, Header, Name, Tail, WANTED,
+    field::{Field, LENGTH},
+    letter_of,
+};
+use clawpool_core::task::{Priority, State};
+
+pub(crate) fn definitions() -> String {
+    let lowest = Priority::ALL.len() - 1;
+    let parts = [
+        format!("local LOWEST_PRIORITY = {lowest}\nlocal WANTED = {WANTED}\nlocal YES = 1\nlocal NO = 0\n"),
+        states(),
+        constants("HEAD", "", &Head::fields()),
+        format!("local TAIL_OFFSET = {}\n", Head::WIDTH + 1),
+        values(),
+        record(),
+        tail(),
+        constants("MESSAGE", "MESSAGE_", &Header::fields()),
+        constants("ENTRY", "ENTRY_", &Name::fields()),
+    ];
+    parts.concat()
+}
+
+fn states() -> String {
+    let mut text = String::new();
+    for state in State::ALL {
+        let _ = writeln!(text, "local {} = '{}'", state.name().to_uppercase(), letter_of(state));
+    }
+    let set = |states: &mut dyn Iterator<Item = State>| {
+        let letters: Vec<_> = states.map(|state| format!("{} = true", letter_of(state))).collect();
+        letters.join(", ")
+    };
+    let all = set(&mut State::ALL.into_iter());
+    let ends = set(&mut State::ALL.into_iter().filter(|state| state.is_final()));
+    let _ = writeln!(text, "local STATES = {{ {all} }}\nlocal FINAL = {{ {ends} }}");
+    text
+}
+
+fn constants(whole: &str, prefix: &str, fields: &[Field]) -> String {
+    let mut text = String::new();
+    let (mut offset, mut format) = (1, String::from(">"));
+    for Field { name, width, lua, .. } in fields {
+        let name = name.to_uppercase();
+        let _ = writeln!(text, "local {prefix}{name}_OFFSET = {offset}");
+        let _ = writeln!(text, "local {prefix}{name}_WIDTH = {width}");
+        let _ = writeln!(text, "local {prefix}{name}_FORMAT = '>{lua}'");
+        let _ = writeln!(text, "local {prefix}{name}_NONE = '{}'", "\\0".repeat(*width));
+        offset += width;
+        format.push_str(lua);
+    }
+    let _ = writeln!(text, "local {whole}_WIDTH = {}\nlocal {whole}_FORMAT = '{format}'", offset - 1);
+    text
+}
+
+fn values() -> String {
+    let mut text = format!("local LENGTH_WIDTH = {LENGTH}\nlocal LENGTH_FORMAT = '>I{LENGTH}'\n");
+    for (number, name) in Tail::NAMES.iter().enumerate() {
+        let _ = writeln!(text, "local {}_VALUE = {}", name.to_uppercase(), number + 1);
+    }
+    let format = format!("I{LENGTH}c0").repeat(Tail::NAMES.len());
+    let _ = writeln!(text, "local TAIL_VALUES = {}\nlocal TAIL_FORMAT = '>{format}'", Tail::NAMES.len());
+    text
+}
+
+fn record() -> String {
+    let fields = Head::fields();
+    let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+    let (mut read, mut written) = (String::new(), String::new());
+    for Field { name, is_flag, .. } in &fields {
+        let (from, to) = if *is_flag { (" == YES", " and YES or NO") } else { ("", "") };
+        let _ = writeln!(read, "    {name} = {name}{from},");
+        let _ = write!(written, ",\n    record.{name}{to}");
+    }
+    let names = names.join(", ");
+    format!(
+        "local function unpack_record(bytes)
+  local {names} = struct.unpack(HEAD_FORMAT, bytes)
+  return {{
+{read}    tail = bytes:sub(TAIL_OFFSET),
+  }}
+end
+local function pack_record(record)
+  return struct.pack(HEAD_FORMAT{written}) .. record.tail
+end
+"
+    )
+}
+
+fn tail() -> String {
+    let names = Tail::NAMES.join(", ");
+    let each = |of: &dyn Fn(&str) -> String| Tail::NAMES.iter().map(|name| of(name)).collect::<String>();
+    let read = each(&|name| format!("    {name} = {name},\n"));
+    let written = each(&|name| format!(",\n    #values.{name}, values.{name}"));
+    format!(
+        "local function unpack_tail(tail)
+  local {names} = struct.unpack(TAIL_FORMAT, tail)
+  return {{
+{read}  }}
+end
+local function pack_tail(values)
+  return struct.pack(TAIL_FORMAT{written})
+end
+"
+    )
+}

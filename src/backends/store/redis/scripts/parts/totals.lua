@@ -1,0 +1,38 @@
+-- Totals of each queue are summed up here and written once, by `count_up`.
+
+-- The digit of a priority's queue.
+local QUEUES = { [0] = '0', '1', '2', '2', '3', '4', '5' }
+-- Counts of the last minute, by spans of ten seconds.
+local PERIOD = 10 * 1000
+local PERIODS_KEPT = 2 * 60 * 1000
+local function period_key(period) return TOTALS .. ':' .. period end
+local function this_period() return math.floor(now / PERIOD) end
+
+-- Letters of what is counted: e enqueued, r retried; c, d and x are the ends completed, dead and cancelled.
+-- Within a period all ends are one: f.
+local ENQUEUED = 'e'
+local RETRIED = 'r'
+local FINISHED = 'f'
+
+local counts = {}
+local function count(letter, priority, by)
+  local field = letter .. QUEUES[priority]
+  counts[field] = (counts[field] or 0) + (by or 1)
+end
+
+local function count_end(state, priority) count(state:lower(), priority) end
+
+local function count_up()
+  local period = period_key(this_period())
+  for field, by in pairs(counts) do
+    redis.call('HINCRBY', TOTALS, field, by)
+    local letter = field:sub(1, 1)
+    local queue = field:sub(2)
+    if letter == ENQUEUED then
+      redis.call('HINCRBY', period, ENQUEUED .. queue, by)
+    elseif letter ~= RETRIED then
+      redis.call('HINCRBY', period, FINISHED .. queue, by)
+    end
+  end
+  if next(counts) then redis.call('PEXPIRE', period, PERIODS_KEPT) end
+end
