@@ -7,15 +7,24 @@ WORKDIR /build
 # Dependencies first, in a layer of their own: they change rarely and take longest.
 COPY Cargo.toml Cargo.lock ./
 COPY load-tests/Cargo.toml load-tests/
-RUN mkdir -p src workers tests/it load-tests/src \
-    && echo 'fn main() {}' | tee src/main.rs workers/main.rs tests/it/main.rs load-tests/src/main.rs >/dev/null \
-    && touch src/lib.rs \
-    && cargo build --release --locked --features docker --bin clawpool
+COPY workers/Cargo.toml workers/
+COPY src/core/Cargo.toml src/core/
+COPY src/backends/Cargo.toml src/backends/
+COPY src/engine/Cargo.toml src/engine/
+COPY src/server/Cargo.toml src/server/
+COPY src/program/Cargo.toml src/program/
+RUN mkdir -p workers/handlers tests/it tests/campaign benches/task_path load-tests/src \
+    && for main in src/program workers tests/it tests/campaign benches/task_path load-tests/src; do \
+        echo 'fn main() {}' >$main/main.rs; done \
+    && for crate in core backends engine server program; do touch src/$crate/lib.rs; done \
+    && touch src/lib.rs workers/handlers/mod.rs \
+    && cargo build --release --locked -p clawpool-program --features docker --bin clawpool
 COPY config config
 COPY workers workers
 COPY src src
 # The placeholders' build is older than these files only when cargo sees them as new.
-RUN touch src/lib.rs src/main.rs && cargo build --release --locked --features docker --bin clawpool
+RUN find src workers -name '*.rs' -exec touch {} + \
+    && cargo build --release --locked -p clawpool-program --features docker --bin clawpool
 
 FROM debian:bookworm-slim
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin clawpool

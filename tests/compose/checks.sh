@@ -153,7 +153,7 @@ working() { [ "$(records "$folder/accepted" | jq -r 'select(.state == "running")
 check_driver() {
     up
     compose stop autoscaler >"$folder/said" 2>&1
-    CLAWPOOL_TEST_PROJECT=$COMPOSE_PROJECT_NAME cargo test --quiet --features docker --lib -- --include-ignored \
+    CLAWPOOL_TEST_PROJECT=$COMPOSE_PROJECT_NAME cargo test --quiet --package clawpool-server --features docker --lib -- --include-ignored \
         autoscale::driver::docker 2>&1 | tee "$folder/said" | grep -E '^(test |running|failures|thread)' || true
     grep -q 'test result: ok' "$folder/said" || { tail -n 30 "$folder/said"; return 1; }
 }

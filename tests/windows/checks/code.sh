@@ -11,6 +11,6 @@ check_library_tests() {
         waits_go_on absurd_headers python_example many_writers_lose; do
         skip+=(--skip "$name")
     done
-    cargo test --quiet --lib -- "${skip[@]}" --test-threads 4 >"$folder/lib" 2>&1 || { tail -n 60 "$folder/lib"; return 1; }
+    cargo test --quiet --workspace --lib -- "${skip[@]}" --test-threads 4 >"$folder/lib" 2>&1 || { tail -n 60 "$folder/lib"; return 1; }
     grep 'test result: ok' "$folder/lib"
 }
