@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use clawpool_core::task::{ErrorClass, Failure};
-use clawpool_engine::worker::{Context, Worker, WorkerError};
+use clawpool::{Context, ErrorClass, Failure, Worker, WorkerError};
 
 #[derive(serde::Deserialize)]
 struct Email {

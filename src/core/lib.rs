@@ -4,6 +4,7 @@ pub mod codes;
 #[cfg(feature = "sqlite")]
 pub mod columns;
 pub mod config;
+pub mod errors;
 pub mod private;
 pub mod retry;
 pub mod scaling;

@@ -89,7 +89,7 @@ impl Progress {
 pub struct Function<F, T>(F, PhantomData<fn() -> T>);
 
 impl<F, T> Function<F, T> {
-    pub(super) const fn new(function: F) -> Self {
+    pub const fn new(function: F) -> Self {
         Self(function, PhantomData)
     }
 }

@@ -34,6 +34,7 @@ mod run;
 mod settle;
 mod slots;
 mod stop;
+mod testing;
 mod throttle;
 mod trouble;
 #[cfg(test)]
@@ -45,3 +46,4 @@ pub use builder::{Worker, WorkerBuilder};
 pub use error::WorkerError;
 pub use handler::{Context, Function, Handler, Progress};
 pub use registry::Registry;
+pub use testing::TestAttempt;

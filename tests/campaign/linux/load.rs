@@ -54,6 +54,7 @@ pub struct Load {
 
 impl Load {
     pub fn new(doors: Vec<String>, effects: Effects) -> Self {
+        clawpool_backends::install_tls();
         // A connection for each request: how soon a producer finds out that an idle one is dead is its own affair.
         let http = Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(ANSWER).build().unwrap();
         let (accounts, answers, turn) = (Arc::default(), Arc::default(), Arc::default());

@@ -19,7 +19,7 @@ pub const FLOORS: [&[&str]; 17] = [
     &["backend", "autoscale/forecast"],
     &["scaling"],
     &["config"],
-    &["columns"],
+    &["columns", "errors"],
     &["retry"],
     &["task", "codes", "private", "tls"],
 ];

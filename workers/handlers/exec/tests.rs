@@ -61,7 +61,7 @@ async fn inv10_the_environment_holds_what_was_named_and_no_more() {
     spec.env = BTreeMap::from([("GIVEN".to_owned(), "yes".to_owned())]);
     spec.pass_env = vec!["CARGO_PKG_NAME".to_owned()];
     let seen: Value = handler(spec).run(Attempt::new(&"x").context).await.unwrap().decode().unwrap();
-    assert_eq!(seen, json!("yes clawpool"));
+    assert_eq!(seen, json!("yes clawpool-handlers"));
 }
 
 #[tokio::test]
