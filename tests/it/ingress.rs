@@ -1,4 +1,4 @@
-//! The AMQP entrance of the real dispatcher.
+//! The AMQP ingress of the real dispatcher.
 
 use clawpool_core::task::{State, TaskId};
 use lapin::{

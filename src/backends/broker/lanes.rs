@@ -3,18 +3,18 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
+use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt};
 use clawpool_core::{
     config::{self, Backend},
     task::{Message, Queue, WorkerId},
 };
 
-/// Several brokers as one: each queue lives on the one that the configuration chose for its lane (spec S2). One broker's
-/// trouble is told of its own queues only.
+/// Several brokers as one: each queue lives on the one that the configuration chose for its lane. An error of
+/// one broker is answered for its own queues only.
 pub struct Lanes {
     members: Vec<Arc<dyn Broker>>,
     /// Which member each queue lives on.
-    home: [usize; Queue::ALL.len()],
+    member_of: [usize; Queue::ALL.len()],
 }
 
 impl Lanes {
@@ -32,23 +32,23 @@ impl Lanes {
     /// `members` stand for [`Lanes::backends`], in that order.
     pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Broker>>) -> Self {
         let backends = Self::backends(lanes);
-        let home = Queue::ALL.map(|queue| {
+        let member_of = Queue::ALL.map(|queue| {
             let backend = lanes.backend(queue);
             backends.iter().position(|known| *known == backend).unwrap_or_default()
         });
-        Self { members, home }
+        Self { members, member_of }
     }
 
     fn of(&self, queue: Queue) -> &Arc<dyn Broker> {
-        &self.members[self.home[queue.index()]]
+        &self.members[self.member_of[queue.index()]]
     }
 
-    /// One share for each member, with the places that its items had.
+    /// One share for each member, with the positions of its items in the batch.
     fn split<T>(&self, items: Vec<T>, queue: impl Fn(&T) -> Queue) -> Vec<(Vec<usize>, Vec<T>)> {
         let mut shares: Vec<_> = self.members.iter().map(|_| (Vec::new(), Vec::new())).collect();
-        for (place, item) in items.into_iter().enumerate() {
-            let share = &mut shares[self.home[queue(&item).index()]];
-            share.0.push(place);
+        for (position, item) in items.into_iter().enumerate() {
+            let share = &mut shares[self.member_of[queue(&item).index()]];
+            share.0.push(position);
             share.1.push(item);
         }
         shares
@@ -60,11 +60,11 @@ impl Broker for Lanes {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
         let mut answers = vec![Ok(()); messages.len()];
         let shares = self.split(messages, |message| message.priority.queue());
-        let sent = self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty());
-        let sent = sent.map(|(member, (places, share))| async { (places, member.publish(share).await) });
-        for (places, results) in join_all(sent).await {
-            for (place, result) in places.into_iter().zip(results) {
-                answers[place] = result;
+        let sent = self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty());
+        let sent = sent.map(|(member, (positions, share))| async { (positions, member.publish(share).await) });
+        for (positions, results) in join_all(sent).await {
+            for (position, result) in positions.into_iter().zip(results) {
+                answers[position] = result;
             }
         }
         answers
@@ -76,13 +76,13 @@ impl Broker for Lanes {
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
         let shares = self.split(receipts, |receipt| receipt.queue);
-        let acks = self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty());
+        let acks = self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty());
         join_all(acks.map(|(member, (_, share))| member.ack(share))).await.into_iter().collect()
     }
 
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
         let shares = self.split(receipts, |receipt| receipt.queue);
-        let releases = self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty());
+        let releases = self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty());
         join_all(releases.map(|(member, (_, share))| member.release(share))).await.into_iter().collect()
     }
 
@@ -91,25 +91,26 @@ impl Broker for Lanes {
         counts.into_iter().sum()
     }
 
-    /// One member's silence does not keep the others from it.
+    /// All members are asked, also when one of them does not answer.
     async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
         let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
         counts.into_iter().sum()
     }
 
-    /// What one member has is not held back because another does not answer; its error comes when there is nothing else.
-    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
-        let mut swept = Vec::new();
+    /// The messages of one member are returned also when another does not answer; its error only when there
+    /// is no message.
+    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+        let mut taken = Vec::new();
         let mut failure = None;
         for member in &self.members {
-            match member.sweep(worker, limit - swept.len()).await {
-                Ok(more) => swept.extend(more),
+            match member.take_dead_lettered(worker, limit - taken.len()).await {
+                Ok(more) => taken.extend(more),
                 Err(error) => failure = Some(error),
             }
         }
         match failure {
-            Some(error) if swept.is_empty() => Err(error),
-            _ => Ok(swept),
+            Some(error) if taken.is_empty() => Err(error),
+            _ => Ok(taken),
         }
     }
 
@@ -120,9 +121,11 @@ impl Broker for Lanes {
     async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
         let mut found = vec![Found::Unknown; missing.len()];
         let shares = self.split(missing.to_vec(), |missing| missing.priority.queue());
-        for (member, (places, share)) in self.members.iter().zip(shares).filter(|(_, (places, _))| !places.is_empty()) {
-            for (place, answer) in places.into_iter().zip(member.restore(&share, living).await?) {
-                found[place] = answer;
+        for (member, (positions, share)) in
+            self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty())
+        {
+            for (position, answer) in positions.into_iter().zip(member.restore(&share, living).await?) {
+                found[position] = answer;
             }
         }
         Ok(found)

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::{
     Broker, Lanes,
     conformance::{Fixture, guarded, message},
-    sqlite::{SqliteBroker, tests::litter},
+    sqlite::{SqliteBroker, tests::put_garbage},
 };
 use clawpool_core::{
     config::{Backend, Config},
@@ -44,10 +44,10 @@ impl Fixture for Pair {
         Arc::new(Lanes::new(&self.config.lanes, members))
     }
 
-    async fn litter(&self, queue: Queue) {
+    async fn put_garbage(&self, queue: Queue) {
         let mut config = self.config.clone();
         config.embedded.data = self.folder.path().join(format!("{:?}", self.config.lanes.backend(queue)));
-        litter(&config, queue).await;
+        put_garbage(&config, queue).await;
     }
 }
 

@@ -1,14 +1,13 @@
-//! The Broker seam: moves tasks from the dispatcher to the workers. One implementation each on RabbitMQ, Redis and
-//! SQLite; [`Lanes`] composes them, so that each queue lives where the configuration puts it.
+//! The `Broker` trait: moves tasks from the dispatcher to the workers. One implementation each on RabbitMQ,
+//! Redis and SQLite; [`Lanes`] composes them, so that each queue lives where the configuration puts it.
 //!
-//! Guarantees: a message whose publish returned `Ok` is durable and stays until it is acknowledged; a message is with
-//! one consumer at a time; what a dead consumer held is handed out again. Never does: look into a task, decide what runs
-//! or how often (the store's claim does), or drop a message in silence.
+//! Guarantees: a message whose publish returned `Ok` is durable and stays until it is acknowledged; a message
+//! is with one consumer at a time; what a dead consumer held is handed out again. Never does: look into a
+//! task, decide what runs or how often (the store's claim does), or drop a message without a trace.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
-mod known;
 mod lanes;
 #[cfg(test)]
 mod lanes_tests;
@@ -16,6 +15,7 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -29,47 +29,51 @@ pub use open::open;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
-    /// Puts messages on the queues of their priorities. One answer each, in order; `Ok` once the message is durable.
-    /// Publishing a message (same id and generation) that is already there is `Ok` and may or may not add a second one.
+    /// Puts messages on the queues of their priorities. One answer each, in order; `Ok` once the message is
+    /// durable. Publishing a message (same id and generation) that is already there is `Ok` and may or may
+    /// not add a second one.
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>>;
 
     /// Starts taking messages of one queue for one worker. At most one consumer for each worker and queue.
     async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError>;
 
-    /// Removes delivered messages for good. A receipt of a lost connection is ignored: the broker delivers the message
-    /// again and the claim drops it.
+    /// Removes delivered messages for good. A receipt of a lost connection is ignored: the broker delivers
+    /// the message again and the claim drops it.
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
 
     /// Gives delivered messages back, to the front of their queue.
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
 
-    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
+    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that
+    /// were.
     async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError>;
 
-    /// Compares what a living worker holds with what this handle knows that it holds, and gives the rest back: what was
-    /// handed out in an answer that was lost, what could not be settled, and whatever nobody has a receipt of any more.
-    /// Only what is unknown at two calls in turn is taken for lost; what is on its way is not. Returns how many messages
-    /// went back. Called about once a second; while nothing happens it costs nothing.
+    /// Compares what the broker counts as held by a living worker with the receipts of this handle, and gives
+    /// the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose last
+    /// receipt was dropped. Only a delivery that is unknown at two calls in turn is taken for lost; one that
+    /// is on its way is not. Returns how many messages went back. Called about once a second; while nothing
+    /// happens it costs nothing.
     async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
         let _ = worker;
         Ok(0)
     }
 
-    /// Takes up to `limit` messages that the broker has given up (expired at the head of a queue, delivery limit). They
-    /// stay held, for `worker`, until acknowledged.
-    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError>;
+    /// Takes up to `limit` messages that the broker has dead-lettered (expired at the head of a queue,
+    /// delivery limit). They stay held, for `worker`, until acknowledged.
+    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError>;
 
     /// How full a queue is now.
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;
 
-    /// Looks for messages that should wait, or be with one of the `living` workers. One that is there and that nobody has is
-    /// put back to the front of its queue. One answer each, in order. Costs as much as a look into the whole queue; a broker
-    /// whose queues nobody can look into knows nothing.
+    /// Looks for messages that should wait, or be with one of the `living` workers. One that is there and
+    /// neither waits nor is held is put back to the front of its queue. One answer each, in order. Costs as
+    /// much as reading the whole queue; a broker whose queues cannot be read answers `Unknown`.
     async fn restore(&self, missing: &[Missing], _living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
         Ok(vec![Found::Unknown; missing.len()])
     }
 
-    /// Whether the server would take a message now. The store speaks for a server that both live on.
+    /// Whether the server would take a message now. Where broker and store share a server, the store's probe
+    /// is enough.
     async fn probe(&self) -> Result<(), BrokerError> {
         Ok(())
     }
@@ -78,14 +82,14 @@ pub trait Broker: Send + Sync + 'static {
 /// A stream of deliveries that is pulled: nothing is fetched that was not asked for.
 #[async_trait]
 pub trait Consumer: Send {
-    /// Waits until at least one message is ready, without polling, then returns 1 to `want` of them, most urgent and
-    /// oldest first. Dropping the future loses no message. Errors are passing ones: the consumer mends its connection
-    /// itself with backoff, and the caller just calls again.
+    /// Waits until at least one message is ready, without polling, then returns 1 to `want` of them, most
+    /// urgent and oldest first. Dropping the future loses no message. Errors are passing ones: the consumer
+    /// connects again by itself, with backoff, and the caller just calls again.
     async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError>;
 
-    /// Gives back whatever was fetched ahead and not yet returned by `next`, and fetches nothing until `next` is called
-    /// again. A busy worker calls this so that no message waits behind it.
-    async fn rest(&mut self) -> Result<(), BrokerError>;
+    /// Gives back what was fetched ahead and not yet returned by `next`, and fetches nothing until `next` is
+    /// called again. A busy worker calls this so that no message waits behind it.
+    async fn pause(&mut self) -> Result<(), BrokerError>;
 }
 
 #[derive(Clone, Debug)]
@@ -94,29 +98,29 @@ pub struct Delivery {
     pub receipt: Receipt,
 }
 
-/// Names one delivery to the broker that made it. Opaque to everybody else. When the last copy is dropped and the delivery
-/// was not settled, nobody can settle it any more: [`Broker::reconcile`] gives it back.
+/// Names one delivery to the broker that made it, and is opaque to its users. When the last copy is dropped
+/// and the delivery is not settled, [`Broker::reconcile`] gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     pub queue: Queue,
     pub worker: WorkerId,
     pub id: clawpool_core::task::TaskId,
     pub(crate) generation: u32,
-    /// RabbitMQ: which incarnation of the channel, and the delivery tag on it.
+    /// RabbitMQ: the number of the consumer channel, and the delivery tag on it.
     pub(crate) channel: u64,
     pub(crate) tag: u64,
-    /// Lives for as long as a copy does.
-    pub(crate) known: Arc<()>,
+    /// Lives for as long as a copy of the receipt does.
+    pub(crate) alive: Arc<()>,
 }
 
-/// A message that the broker itself gave up.
+/// A message that the broker itself has dead-lettered.
 #[derive(Clone, Debug)]
-pub struct Condemned {
+pub struct DeadLettered {
     pub delivery: Delivery,
     pub reason: DeadReason,
 }
 
-/// A message that somebody doubts.
+/// A message that may have been lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
     pub id: clawpool_core::task::TaskId,
@@ -124,16 +128,16 @@ pub struct Missing {
     pub priority: clawpool_core::task::Priority,
 }
 
-/// What a broker finds of a message.
+/// Where a broker finds a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// It waits, or a living worker has it.
     There,
-    /// Nobody had it: it waits again.
+    /// It neither waited nor was held, and waits again now.
     Restored,
     /// The broker has no such message.
     Gone,
-    /// This broker cannot look into its queues, or not so far.
+    /// This broker cannot read its queues, or not so far.
     Unknown,
 }
 

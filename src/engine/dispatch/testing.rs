@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::dispatch::{Accepted, Producer, Rejection, Rights, admit::Door};
 use clawpool_backends::{
-    broker::{self, Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
+    broker::{self, Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{self, Store},
 };
 use clawpool_core::{
@@ -107,8 +107,8 @@ impl Broker for Refusing {
         self.broker.reclaim(worker).await
     }
 
-    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
-        self.broker.sweep(worker, limit).await
+    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+        self.broker.take_dead_lettered(worker, limit).await
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

@@ -66,10 +66,10 @@ impl Fetcher {
             tokio::select! {
                 biased;
                 changed = self.demand.changed() => if changed.is_err() {
-                    return consumer.rest().await;
+                    return consumer.pause().await;
                 },
                 batch = consumer.next(demand) => if !self.pass_on(batch?, consumer.as_mut()).await? {
-                    return consumer.rest().await;
+                    return consumer.pause().await;
                 },
             }
         }
@@ -81,7 +81,7 @@ impl Fetcher {
         if let Ok(waited) = time::timeout(self.hold, self.demand.wait_for(wanted)).await {
             return Ok(waited.is_ok());
         }
-        consumer.rest().await?;
+        consumer.pause().await?;
         Ok(self.demand.wait_for(wanted).await.is_ok())
     }
 
@@ -96,7 +96,7 @@ impl Fetcher {
         if pause.is_zero() {
             return Ok(true);
         }
-        consumer.rest().await?;
+        consumer.pause().await?;
         tokio::select! {
             () = time::sleep(pause) => Ok(true),
             () = closed(&mut self.demand) => Ok(false),

@@ -9,7 +9,7 @@ use super::error::{AppError, asked_for};
 use crate::{
     api::{self, Api, Awaited},
     health::Health,
-    ingress::Entrance,
+    ingress::Ingress,
     maintenance,
 };
 use clawpool_backends::{
@@ -29,7 +29,7 @@ pub struct Dispatcher {
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
     producer: Producer,
-    entrance: Entrance,
+    ingress: Ingress,
     listener: TcpListener,
 }
 
@@ -43,13 +43,13 @@ impl Dispatcher {
         let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
         let config = Arc::new(config);
-        let entrance = Entrance::open(Arc::clone(&config)).await;
-        Ok(Self { config, broker, store, producer, entrance, listener })
+        let ingress = Ingress::open(Arc::clone(&config)).await;
+        Ok(Self { config, broker, store, producer, ingress, listener })
     }
 
     /// Serves until `stop`; requests under way are answered first. An end that nobody asked for is a failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, broker, store, producer, entrance, listener } = self;
+        let Self { config, broker, store, producer, ingress, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         work_begins();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
@@ -59,7 +59,7 @@ impl Dispatcher {
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
-            whole(stop, entrance.serve(&producer, &*store, stop)),
+            whole(stop, ingress.serve(&producer, &*store, stop)),
             whole(stop, maintenance::steward(&*store, &*broker, health.notices(), doubt, WorkerId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;

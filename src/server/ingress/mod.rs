@@ -1,10 +1,11 @@
-//! The entrance over AMQP: tasks that producers publish to an exchange of RabbitMQ, in JSON or MessagePack.
+//! The AMQP ingress: tasks that producers publish to an exchange of RabbitMQ, in JSON or MessagePack.
 //!
-//! Guarantees: a message is acknowledged only after its tasks are durable (INV-1); what cannot be read, or is refused, ends in
-//! the queue of rejected messages with its reason. Never does: hold more messages than its prefetch.
+//! Guarantees: a message is acknowledged only after its tasks are durable (INV-1); a task that cannot be
+//! read, or is refused, ends in the queue of the rejects with its reason. Never does: hold more messages than
+//! its prefetch.
 
-mod entrance;
+mod service;
 #[cfg(test)]
 mod tests;
 
-pub use entrance::Entrance;
+pub use service::Ingress;

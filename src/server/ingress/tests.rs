@@ -1,4 +1,4 @@
-//! The AMQP entrance against a real RabbitMQ, with everything that a producer may get wrong.
+//! The AMQP ingress against a real RabbitMQ, with everything that a producer may get wrong.
 
 use std::{process::Stdio, sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use lapin::{
 use serde_json::json;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::Entrance;
+use super::Ingress;
 use clawpool_backends::{
     broker::{
         Broker,
         conformance::{eventually, guarded},
-        rabbitmq::{Ingress, Letter, RabbitBroker, testing::Rabbit},
+        rabbitmq::{IngressMessage, IngressQueue, RabbitBroker, testing::Rabbit},
     },
     store::{self, Store, Topic},
 };
@@ -26,7 +26,7 @@ use clawpool_core::{
 };
 use clawpool_engine::dispatch::Producer;
 
-/// A dispatcher's entrance, everything on RabbitMQ but the records.
+/// A dispatcher's ingress, everything on RabbitMQ but the records.
 struct Site {
     rabbit: Rabbit,
     broker: Arc<RabbitBroker>,
@@ -48,12 +48,12 @@ impl Site {
         let producer = Producer::new(&rabbit.config, broker.clone(), store.clone());
         let config = rabbit.config.clone();
         let alerts = store.clone();
-        let entrance = Entrance::open(config.into()).await;
-        let serve = async move { entrance.serve(&producer, &*alerts, &CancellationToken::new()).await };
+        let ingress = Ingress::open(config.into()).await;
+        let serve = async move { ingress.serve(&producer, &*alerts, &CancellationToken::new()).await };
         let ingress = AbortOnDropHandle::new(tokio::spawn(serve));
         let channel = rabbit.channel().await;
         let site = Self { rabbit, broker, store, channel, _ingress: ingress, _folder: folder };
-        assert!(site.is_open().await, "a producer finds the exchange as soon as the entrance is open");
+        assert!(site.is_open().await, "a producer finds the exchange as soon as the ingress is open");
         site
     }
 
@@ -122,7 +122,8 @@ async fn tasks_are_enqueued_and_the_bad_ones_come_back_with_the_reason() {
     .await;
 }
 
-/// What a handler would see as another value, and what a rule and a handler would see differently, comes back as it came.
+/// Action a handler would see as another value, and what a rule and a handler would see differently, comes
+/// back as it came.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn values_that_would_change_come_back_with_their_place() {
     guarded(async {
@@ -146,7 +147,7 @@ async fn values_that_would_change_come_back_with_their_place() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn garbage_comes_back_and_the_entrance_stays_open() {
+async fn garbage_comes_back_and_the_ingress_stays_open() {
     guarded(async {
         let site = Site::open(Config::default()).await;
         let bodies: [&[u8]; 6] = [
@@ -202,7 +203,7 @@ async fn absurd_headers_do_not_kill_the_dispatcher() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_holds_messages_at_the_entrance_and_loses_none() {
+async fn a_full_queue_holds_messages_at_the_ingress_and_loses_none() {
     guarded(async {
         let mut config = Config::default();
         config.queues.limits.insert(Queue::P4, 1);
@@ -258,7 +259,7 @@ async fn refusals_longer_than_a_frame_are_cut_and_come_back() {
         for body in &bodies {
             site.send(body.as_bytes(), BasicProperties::default()).await;
         }
-        // More of them than the server leaves with the entrance at once.
+        // More of them than the server leaves with the ingress at once.
         for _ in 0..130 {
             site.send(bodies[0].as_bytes(), BasicProperties::default()).await;
         }
@@ -277,7 +278,7 @@ async fn refusals_longer_than_a_frame_are_cut_and_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn long_headers_cost_nobody_anything() {
+async fn long_headers_disturb_no_other_message() {
     guarded(async {
         let site = Site::open(Config::default()).await;
         let ids: Vec<TaskId> = (0..21).map(|_| TaskId::new()).collect();
@@ -314,12 +315,12 @@ async fn a_correlation_id_comes_back_with_what_it_names() {
     .await;
 }
 
-/// Bytes of all letters that are open at once, whatever their number.
+/// Bytes of all messages that are open at once, whatever their number.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn long_letters_come_as_there_is_room_and_none_is_lost() {
+async fn long_messages_come_as_there_is_room_and_none_is_lost() {
     guarded(async {
         let rabbit = Rabbit::fresh(Config::default()).await;
-        let mut ingress = Ingress::open(&rabbit.config.rabbitmq).await.unwrap();
+        let mut ingress = IngressQueue::open(&rabbit.config.rabbitmq).await.unwrap();
         let _ = tokio::time::timeout(Duration::from_millis(500), ingress.next(0)).await;
         let channel = rabbit.channel().await;
         let exchange: lapin::types::ShortString = format!("{}.ingress", rabbit.config.rabbitmq.prefix).into();
@@ -333,13 +334,13 @@ async fn long_letters_come_as_there_is_room_and_none_is_lost() {
         }
         let (mut open, mut came, mut most) = (Vec::new(), Vec::new(), 0);
         while came.len() < sent.len() {
-            let held: u64 = open.iter().map(|letter: &Letter| letter.body.len() as u64).sum();
+            let held: u64 = open.iter().map(|message: &IngressMessage| message.body.len() as u64).sum();
             most = held.max(most);
             match tokio::time::timeout(Duration::from_millis(300), ingress.next(held)).await {
-                Ok(letters) => open.extend(letters.unwrap()),
+                Ok(messages) => open.extend(messages.unwrap()),
                 Err(_) => {
-                    came.extend(open.iter().map(|letter| (letter.body[0], letter.body.len())));
-                    ingress.close(&open);
+                    came.extend(open.iter().map(|message| (message.body[0], message.body.len())));
+                    ingress.ack(&open);
                     open.clear();
                 }
             }
@@ -351,9 +352,9 @@ async fn long_letters_come_as_there_is_room_and_none_is_lost() {
     .await;
 }
 
-/// A queue that somebody declared otherwise, or rights that somebody revoked.
+/// A queue that was declared with other arguments, or rights that were revoked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_entrance_that_the_server_refuses_is_an_alert() {
+async fn an_ingress_that_the_server_refuses_is_an_alert() {
     guarded(async {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
@@ -368,8 +369,8 @@ async fn an_entrance_that_the_server_refuses_is_an_alert() {
         channel.queue_declare(name.as_str().into(), otherwise, Default::default()).await.unwrap();
         let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), store.clone());
         let (config, alerts) = (rabbit.config.clone(), store.clone());
-        let entrance = Entrance::open(config.into()).await;
-        let serve = async move { entrance.serve(&producer, &*alerts, &CancellationToken::new()).await };
+        let ingress = Ingress::open(config.into()).await;
+        let serve = async move { ingress.serve(&producer, &*alerts, &CancellationToken::new()).await };
         let _serving = AbortOnDropHandle::new(tokio::spawn(serve));
         let told = async || store.journal(Topic::Alert, Some("ingress"), None, 10).await.unwrap().items;
         eventually(async || !told().await.is_empty()).await;

@@ -4,7 +4,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use clawpool_backends::{
-    broker::{Broker, Condemned, Receipt},
+    broker::{Broker, DeadLettered, Receipt},
     store::{DeadLetter, Store},
 };
 use clawpool_core::task::{DeadReason, ErrorClass, Failure, Timestamp, WorkerId};
@@ -33,7 +33,7 @@ pub async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &Cancellation
 
 /// Returns how many it took.
 async fn round(store: &dyn Store, broker: &dyn Broker) -> usize {
-    let condemned = match broker.sweep(COLLECTOR, BATCH).await {
+    let condemned = match broker.take_dead_lettered(COLLECTOR, BATCH).await {
         Ok(condemned) => condemned,
         Err(error) => {
             tracing::debug!(code = error.code(), %error, "given-up messages wait for the broker");
@@ -59,7 +59,7 @@ async fn round(store: &dyn Store, broker: &dyn Broker) -> usize {
     taken
 }
 
-fn letter(condemned: &Condemned) -> DeadLetter {
+fn letter(condemned: &DeadLettered) -> DeadLetter {
     let message = &condemned.delivery.message;
     let task = message.task().ok();
     let why = match (condemned.reason, &task) {

@@ -42,11 +42,11 @@ impl Servers {
 }
 
 impl Servers {
-    /// A channel to RabbitMQ, once the dispatcher has made its AMQP entrance.
+    /// A channel to RabbitMQ, once the dispatcher has made its AMQP ingress.
     pub async fn amqp(&self) -> Channel {
         let connection = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await.unwrap();
         let exchange = format!("{}.ingress", self.prefix);
-        until("the AMQP entrance", async || {
+        until("the AMQP ingress", async || {
             // A missing exchange closes the channel that asked for it.
             let channel = connection.create_channel().await.unwrap();
             let options = ExchangeDeclareOptions { passive: true, ..Default::default() };

@@ -58,7 +58,7 @@ pub async fn gives_a_message_to_one_consumer(fixture: &dyn Fixture) {
     publish(&*one, &messages).await;
     let (mut first, mut second) = (consume(&*one, Queue::P1).await, consume(&*other, Queue::P1).await);
     let mut seen = ids(&collect(first.as_mut(), 4).await);
-    first.rest().await.unwrap();
+    first.pause().await.unwrap();
     seen.extend(ids(&collect(second.as_mut(), 6).await));
     assert_eq!(sorted(seen), sorted(sent(&messages)));
 }

@@ -1,33 +1,33 @@
 //! Expiry, depth, full queues and large batches.
 
 use super::*;
-use crate::broker::{BrokerError, Condemned};
+use crate::broker::{BrokerError, DeadLettered};
 use clawpool_core::task::{DeadReason, Priority, Timestamp};
 
 fn expired(priority: Priority) -> Message {
     message_with(priority, |task| task.expires_at = Timestamp::now())
 }
 
-/// Sweeps until at least one message came.
-async fn sweep(broker: &dyn Broker, worker: WorkerId) -> Vec<Condemned> {
+/// Asks until at least one message comes.
+async fn take_dead_lettered(broker: &dyn Broker, worker: WorkerId) -> Vec<DeadLettered> {
     loop {
-        let swept = broker.sweep(worker, 10).await.unwrap();
-        if !swept.is_empty() {
-            return swept;
+        let taken = broker.take_dead_lettered(worker, 10).await.unwrap();
+        if !taken.is_empty() {
+            return taken;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-pub async fn sweep_hands_out_expired_messages_until_acknowledged(fixture: &dyn Fixture) {
+pub async fn expired_messages_are_handed_out_until_acknowledged(fixture: &dyn Fixture) {
     let (broker, worker) = (fixture.broker().await, WorkerId::new());
     for priority in Priority::ALL {
         let (late, fresh) = (expired(priority), message(priority));
         publish(&*broker, &[late.clone(), fresh.clone()]).await;
-        let swept = sweep(&*broker, worker).await;
-        assert_eq!(swept.len(), 1, "{priority}: only the expired one");
-        assert!(swept[0].delivery.message == late, "{priority}: as it was sent");
-        assert_eq!(swept[0].reason, DeadReason::Expired);
+        let taken = take_dead_lettered(&*broker, worker).await;
+        assert_eq!(taken.len(), 1, "{priority}: only the expired one");
+        assert!(taken[0].delivery.message == late, "{priority}: as it was sent");
+        assert_eq!(taken[0].reason, DeadReason::Expired);
         let later = expired(priority);
         // It would be at the head once the fresh one is gone.
         let mut consumer = consume(&*broker, priority.queue()).await;
@@ -36,22 +36,22 @@ pub async fn sweep_hands_out_expired_messages_until_acknowledged(fixture: &dyn F
         broker.ack(receipts(&delivery)).await.unwrap();
         drop(consumer);
         publish(&*broker, std::slice::from_ref(&later)).await;
-        let again = sweep(&*broker, worker).await;
-        assert_eq!(again.len(), 1, "{priority}: what is held is not swept twice");
+        let again = take_dead_lettered(&*broker, worker).await;
+        assert_eq!(again.len(), 1, "{priority}: what is held is not taken twice");
         assert_eq!(again[0].delivery.message.id, later.id);
-        broker.ack(vec![swept[0].delivery.receipt.clone(), again[0].delivery.receipt.clone()]).await.unwrap();
+        broker.ack(vec![taken[0].delivery.receipt.clone(), again[0].delivery.receipt.clone()]).await.unwrap();
     }
 }
 
-pub async fn a_dead_sweepers_messages_are_swept_again(fixture: &dyn Fixture) {
+pub async fn a_dead_collectors_messages_are_handed_out_again(fixture: &dyn Fixture) {
     let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
     let late = expired(Priority::P2);
     publish(&*doomed, std::slice::from_ref(&late)).await;
-    sweep(&*doomed, worker).await;
+    take_dead_lettered(&*doomed, worker).await;
     drop(doomed);
     survivor.reclaim(worker).await.unwrap();
-    let swept = sweep(&*survivor, WorkerId::new()).await;
-    assert_eq!(swept[0].delivery.message.id, late.id);
+    let taken = take_dead_lettered(&*survivor, WorkerId::new()).await;
+    assert_eq!(taken[0].delivery.message.id, late.id);
 }
 
 pub async fn depth_counts_what_waits(fixture: &dyn Fixture) {
@@ -66,7 +66,7 @@ pub async fn depth_counts_what_waits(fixture: &dyn Fixture) {
         assert!(oldest.is_none_or(|oldest| oldest == messages[0].enqueued_at), "{queue}: {oldest:?}");
         let mut consumer = consume(&*broker, queue).await;
         let held = collect(consumer.as_mut(), 2).await;
-        consumer.rest().await.unwrap();
+        consumer.pause().await.unwrap();
         eventually(async || observer.depth(queue).await.unwrap().ready == 3).await;
         broker.release(receipts(&held[..1])).await.unwrap();
         broker.ack(receipts(&held[1..])).await.unwrap();
@@ -119,5 +119,5 @@ pub async fn an_empty_batch_is_nothing(fixture: &dyn Fixture) {
     assert!(broker.publish(Vec::new()).await.is_empty());
     broker.ack(Vec::new()).await.unwrap();
     broker.release(Vec::new()).await.unwrap();
-    assert!(broker.sweep(WorkerId::new(), 10).await.unwrap().is_empty());
+    assert!(broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap().is_empty());
 }

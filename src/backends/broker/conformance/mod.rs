@@ -1,7 +1,8 @@
 //! What every broker must do, as named cases. A backend runs them all with one line in its tests:
 //! `crate::broker::conformance::suite!(open);`, where `open` is an `async fn(Config) -> impl Fixture`.
 //!
-//! The configuration given to `open` sets limits; the backend adds its own address and a prefix or folder of its own.
+//! The configuration given to `open` sets limits; the backend adds its own address and a prefix or folder of
+//! its own.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,14 +21,15 @@ use clawpool_core::{
     task::{Message, Priority, Queue, TaskId, WorkerId},
 };
 
-/// One fresh, isolated backend. Whatever must live as long as it does (a temporary folder) is kept inside.
+/// One fresh, isolated backend. It owns what must live as long as it does (a temporary folder).
 #[async_trait]
 pub trait Fixture: Send + Sync {
     /// A handle of its own on the backend, as another process would have.
     async fn broker(&self) -> Arc<dyn Broker>;
 
-    /// Puts at the end of a queue, on which something was published before, what no version of this crate would have put there.
-    async fn litter(&self, queue: Queue);
+    /// Puts messages that no version of this crate writes at the end of a queue, on which something was
+    /// published before.
+    async fn put_garbage(&self, queue: Queue);
 }
 
 /// How many messages may wait where a case fills a queue.
@@ -70,22 +72,22 @@ macro_rules! suite {
             delivery::inv_1_concurrent_consumers_lose_nothing,
             recovery::release_returns_to_the_front,
             recovery::reclaim_returns_all_of_a_dead_worker,
-            recovery::reclaim_of_a_stranger_changes_nothing,
+            recovery::reclaim_of_an_unknown_worker_changes_nothing,
             recovery::a_dropped_next_loses_nothing,
             recovery::a_dropped_consumer_gives_back_what_it_did_not_return,
-            recovery::rest_gives_the_surplus_to_others,
+            recovery::pause_gives_the_surplus_to_others,
             recovery::acks_of_unknown_receipts_are_harmless,
             recovery::a_late_ack_does_not_take_the_message_from_its_next_owner,
             recovery::messages_outlive_the_handle_that_published_them,
-            recovery::what_a_living_worker_does_not_know_of_returns,
-            recovery::what_a_lost_answer_carried_returns,
-            recovery::what_a_worker_knows_of_stays_with_it,
-            recovery::inv_5_looks_under_load_take_nothing_from_anybody,
+            recovery::a_living_workers_unknown_deliveries_return,
+            recovery::the_deliveries_of_a_lost_answer_return,
+            recovery::a_workers_known_deliveries_stay_with_it,
+            recovery::inv_5_reconciling_under_load_takes_nothing_that_is_held,
             recovery::restore_leaves_alone_what_waits_and_what_is_held,
-            recovery::what_nobody_can_read_costs_itself_alone,
+            recovery::an_unreadable_message_disturbs_no_other,
             recovery::a_probe_leaves_nothing_behind,
-            limits::sweep_hands_out_expired_messages_until_acknowledged,
-            limits::a_dead_sweepers_messages_are_swept_again,
+            limits::expired_messages_are_handed_out_until_acknowledged,
+            limits::a_dead_collectors_messages_are_handed_out_again,
             limits::depth_counts_what_waits,
             limits::a_full_queue_refuses_and_loses_nothing,
             limits::takes_a_thousand_at_once,
@@ -138,7 +140,8 @@ fn sorted(mut ids: Vec<TaskId>) -> Vec<TaskId> {
     ids
 }
 
-/// Proves that nothing is left on a queue without waiting for silence: the next message to come is one sent just now.
+/// Proves that nothing is left on a queue without waiting for silence: the next message to come is one sent
+/// just now.
 async fn assert_drained(broker: &dyn Broker, queue: Queue) {
     let sentinel = message(queue.priorities().last().expect("a queue has priorities"));
     publish(broker, std::slice::from_ref(&sentinel)).await;
@@ -158,7 +161,7 @@ pub fn delivery(priority: Priority) -> Delivery {
         generation: 0,
         channel: 0,
         tag: 0,
-        known: Default::default(),
+        alive: Default::default(),
     };
     Delivery { message, receipt }
 }

@@ -10,14 +10,15 @@ pub async fn release_returns_to_the_front(fixture: &dyn Fixture) {
         publish(&*broker, &messages).await;
         let mut consumer = consume(&*broker, queue).await;
         let head = collect(consumer.as_mut(), 2).await;
-        consumer.rest().await.unwrap();
+        consumer.pause().await.unwrap();
         broker.release(receipts(&head)).await.unwrap();
         drop(consumer);
         // Everything is back before the next one asks: a release may take a moment to reach the queue's head.
         eventually(async || broker.depth(queue).await.unwrap().ready == 5).await;
         let mut consumer = consume(&*broker, queue).await;
         let again = collect(consumer.as_mut(), 5).await;
-        // Not by the order of sending: a queue that is just being made may refuse the first messages once (`Parcel::send`).
+        // Not by the order of sending: a queue that is just being made may refuse the first messages once
+        // (`OutgoingMessage::send`).
         assert_eq!(sorted(ids(&again)[..2].to_vec()), sorted(ids(&head)), "{queue}");
         assert_eq!(sorted(ids(&again)), sorted(sent(&messages)), "{queue}");
         broker.ack(receipts(&again)).await.unwrap();
@@ -46,7 +47,7 @@ pub async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
     }
 }
 
-pub async fn reclaim_of_a_stranger_changes_nothing(fixture: &dyn Fixture) {
+pub async fn reclaim_of_an_unknown_worker_changes_nothing(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let messages = [message(Priority::P0), message(Priority::P0)];
     publish(&*broker, &messages).await;
@@ -54,7 +55,7 @@ pub async fn reclaim_of_a_stranger_changes_nothing(fixture: &dyn Fixture) {
     let held = collect(consumer.as_mut(), 2).await;
     assert_eq!(broker.reclaim(WorkerId::new()).await.unwrap(), 0);
     broker.ack(receipts(&held)).await.unwrap();
-    consumer.rest().await.unwrap();
+    consumer.pause().await.unwrap();
     assert_drained(&*broker, Queue::P0).await;
 }
 
@@ -67,7 +68,8 @@ pub async fn a_dropped_next_loses_nothing(fixture: &dyn Fixture) {
         let mut seen = Vec::new();
         for (round, message) in messages.iter().enumerate() {
             let patience = Duration::from_micros(100 * round as u64);
-            // The futures are dropped at every stage of their life: before, while and after the message arrives.
+            // The futures are dropped at every stage of their life: before, while and after the message
+            // arrives.
             let (next, ()) = tokio::join!(
                 tokio::time::timeout(patience, consumer.next(2)),
                 publish(&*publisher, std::slice::from_ref(message))
@@ -102,21 +104,21 @@ pub async fn a_dropped_consumer_gives_back_what_it_did_not_return(fixture: &dyn 
     broker.ack(receipts(&first)).await.unwrap();
 }
 
-pub async fn rest_gives_the_surplus_to_others(fixture: &dyn Fixture) {
+pub async fn pause_gives_the_surplus_to_others(fixture: &dyn Fixture) {
     let (broker, other) = (fixture.broker().await, fixture.broker().await);
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..10).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
         let mut busy = consume(&*broker, queue).await;
         let first = collect(busy.as_mut(), 1).await;
-        busy.rest().await.unwrap();
+        busy.pause().await.unwrap();
         let mut idle = consume(&*other, queue).await;
         let rest = collect(idle.as_mut(), 9).await;
         other.ack(receipts(&rest)).await.unwrap();
         broker.ack(receipts(&first)).await.unwrap();
         assert_eq!(sorted([ids(&first), ids(&rest)].concat()), sorted(sent(&messages)), "{queue}");
-        // A rested consumer takes up its work again when asked.
-        idle.rest().await.unwrap();
+        // A paused consumer fetches again when asked.
+        idle.pause().await.unwrap();
         let news = message(queue.priorities().next().unwrap());
         publish(&*other, std::slice::from_ref(&news)).await;
         let delivery = collect(busy.as_mut(), 1).await;
@@ -136,15 +138,15 @@ pub async fn acks_of_unknown_receipts_are_harmless(fixture: &dyn Fixture) {
             broker.ack(receipts(&first)).await.unwrap();
             broker.release(receipts(&first)).await.unwrap();
         }
-        let stranger = Receipt {
+        let unknown = Receipt {
             worker: WorkerId::new(),
             id: TaskId::new(),
             channel: 9_999,
             tag: 9_999,
             ..first[0].receipt.clone()
         };
-        broker.ack(vec![stranger.clone()]).await.unwrap();
-        broker.release(vec![stranger]).await.unwrap();
+        broker.ack(vec![unknown.clone()]).await.unwrap();
+        broker.release(vec![unknown]).await.unwrap();
         let second = collect(consumer.as_mut(), 1).await;
         assert_eq!(ids(&second), [messages[1].id], "{queue}");
         broker.ack(receipts(&second)).await.unwrap();
@@ -154,22 +156,22 @@ pub async fn acks_of_unknown_receipts_are_harmless(fixture: &dyn Fixture) {
 /// INV-2 begins at the broker: what a zombie still sends must not remove what has passed to another worker.
 pub async fn a_late_ack_does_not_take_the_message_from_its_next_owner(fixture: &dyn Fixture) {
     let (doomed, survivor, zombie) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
-    let precious = message(Priority::P1);
-    publish(&*doomed, std::slice::from_ref(&precious)).await;
+    let task = message(Priority::P1);
+    publish(&*doomed, std::slice::from_ref(&task)).await;
     let mut consumer = doomed.consume(zombie, Queue::P1).await.unwrap();
     let first = collect(consumer.as_mut(), 1).await;
     drop((consumer, doomed));
     survivor.reclaim(zombie).await.unwrap();
-    let heir = WorkerId::new();
-    let mut consumer = survivor.consume(heir, Queue::P1).await.unwrap();
-    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [precious.id]);
+    let successor = WorkerId::new();
+    let mut consumer = survivor.consume(successor, Queue::P1).await.unwrap();
+    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [task.id]);
     let late = fixture.broker().await;
     late.ack(receipts(&first)).await.unwrap();
     late.release(receipts(&first)).await.unwrap();
     drop((consumer, survivor));
-    late.reclaim(heir).await.unwrap();
+    late.reclaim(successor).await.unwrap();
     let mut consumer = consume(&*late, Queue::P1).await;
-    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [precious.id], "the zombie's ack is ignored");
+    assert_eq!(ids(&collect(consumer.as_mut(), 1).await), [task.id], "the zombie's ack is ignored");
 }
 
 pub async fn messages_outlive_the_handle_that_published_them(fixture: &dyn Fixture) {
@@ -186,7 +188,7 @@ pub async fn messages_outlive_the_handle_that_published_them(fixture: &dyn Fixtu
     }
 }
 
-/// Looks until everything is back, as a worker does about once a second.
+/// Reconciles until everything is back, as a worker does about once a second.
 async fn reconcile_until(broker: &dyn Broker, worker: WorkerId, count: u64) {
     let mut back = 0;
     while back < count {
@@ -196,34 +198,35 @@ async fn reconcile_until(broker: &dyn Broker, worker: WorkerId, count: u64) {
     assert_eq!(back, count);
 }
 
-/// The worker lives, and whatever it knew of these deliveries is lost: with an answer, with a dropped receipt.
-pub async fn what_a_living_worker_does_not_know_of_returns(fixture: &dyn Fixture) {
+/// The worker lives, and has lost these deliveries: with an answer, or with a dropped receipt.
+pub async fn a_living_workers_unknown_deliveries_return(fixture: &dyn Fixture) {
     let (broker, worker) = (fixture.broker().await, WorkerId::new());
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..4).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         let mut known = collect(consumer.as_mut(), 4).await;
-        consumer.rest().await.unwrap();
+        consumer.pause().await.unwrap();
         let forgotten = known.split_off(1);
         let lost = sorted(ids(&forgotten));
         drop(forgotten);
         reconcile_until(&*broker, worker, 3).await;
-        // To whoever asks next, which may be the same worker.
+        // To the next consumer that asks, which may be the same worker.
         let again = collect(consumer.as_mut(), 3).await;
         assert_eq!(sorted(ids(&again)), lost, "{queue}");
         broker.ack(receipts(&[known, again].concat())).await.unwrap();
     }
 }
 
-/// A fetch whose answer never came: the broker has handed the messages to this worker, and nobody knows.
-pub async fn what_a_lost_answer_carried_returns(fixture: &dyn Fixture) {
+/// A fetch whose answer never came: the broker counts the messages as held by this worker, which does not
+/// know them.
+pub async fn the_deliveries_of_a_lost_answer_return(fixture: &dyn Fixture) {
     let (broker, worker) = (fixture.broker().await, WorkerId::new());
     for queue in Queue::ALL {
         let mut own = broker.consume(worker, queue).await.unwrap();
         publish(&*broker, &[message(queue.priorities().next().unwrap())]).await;
         broker.ack(receipts(&collect(own.as_mut(), 1).await)).await.unwrap();
-        own.rest().await.unwrap();
+        own.pause().await.unwrap();
         let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
         // A handle of its own takes them in the worker's name, and goes with what it was told.
@@ -232,7 +235,7 @@ pub async fn what_a_lost_answer_carried_returns(fixture: &dyn Fixture) {
         let taken = collect(consumer.as_mut(), 3).await;
         drop((taken, consumer, lost));
         let mut other = consume(&*broker, queue).await;
-        let looking = async {
+        let reconciling = async {
             loop {
                 broker.reconcile(worker).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -240,15 +243,15 @@ pub async fn what_a_lost_answer_carried_returns(fixture: &dyn Fixture) {
         };
         let back = tokio::select! {
             back = collect(other.as_mut(), 3) => back,
-            () = looking => unreachable!("it looks for ever"),
+            () = reconciling => unreachable!("it reconciles for ever"),
         };
         assert_eq!(sorted(ids(&back)), sorted(sent(&messages)), "{queue}");
         broker.ack(receipts(&back)).await.unwrap();
     }
 }
 
-/// However often it is looked at: what somebody has a receipt of, in whatever hands, stays where it is.
-pub async fn what_a_worker_knows_of_stays_with_it(fixture: &dyn Fixture) {
+/// Deliveries with a receipt stay with their worker, however often they are compared.
+pub async fn a_workers_known_deliveries_stay_with_it(fixture: &dyn Fixture) {
     let (broker, worker) = (fixture.broker().await, WorkerId::new());
     let (mut held, mut consumers) = (Vec::new(), Vec::new());
     for queue in Queue::ALL {
@@ -270,8 +273,8 @@ pub async fn what_a_worker_knows_of_stays_with_it(fixture: &dyn Fixture) {
     broker.ack(receipts).await.unwrap();
 }
 
-/// Deliveries come and go while it is looked at: none is handed out a second time.
-pub async fn inv_5_looks_under_load_take_nothing_from_anybody(fixture: &dyn Fixture) {
+/// Deliveries come and go while they are compared: none is handed out a second time.
+pub async fn inv_5_reconciling_under_load_takes_nothing_that_is_held(fixture: &dyn Fixture) {
     const COUNT: usize = 600;
     let (broker, worker) = (fixture.broker().await, WorkerId::new());
     let messages: Vec<_> = (0..COUNT).map(|_| message(Priority::P1)).collect();
@@ -286,7 +289,7 @@ pub async fn inv_5_looks_under_load_take_nothing_from_anybody(fixture: &dyn Fixt
         }
         seen
     };
-    let looking = async {
+    let reconciling = async {
         loop {
             assert_eq!(broker.reconcile(worker).await.unwrap(), 0);
             tokio::task::yield_now().await;
@@ -294,7 +297,7 @@ pub async fn inv_5_looks_under_load_take_nothing_from_anybody(fixture: &dyn Fixt
     };
     let seen = tokio::select! {
         seen = work => seen,
-        () = looking => unreachable!("it looks for ever"),
+        () = reconciling => unreachable!("it reconciles for ever"),
     };
     assert_eq!(sorted(seen), sorted(sent(&messages)), "each once");
 }
@@ -311,8 +314,8 @@ pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixt
     });
     let found = broker.restore(&missing, &[worker]).await.unwrap();
     assert!(found.iter().all(|found| matches!(found, Found::There | Found::Unknown)), "{found:?}");
-    let stranger = Missing { id: TaskId::new(), ..missing[0] };
-    let found = broker.restore(&[stranger], &[worker]).await.unwrap();
+    let other = Missing { id: TaskId::new(), ..missing[0] };
+    let found = broker.restore(&[other], &[worker]).await.unwrap();
     assert!(matches!(found[..], [Found::Gone | Found::Unknown]), "{found:?}");
     broker.ack(receipts(&held)).await.unwrap();
     let rest = collect(consumer.as_mut(), 1).await;
@@ -321,15 +324,15 @@ pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixt
     assert_drained(&*broker, Queue::P4).await;
 }
 
-pub async fn what_nobody_can_read_costs_itself_alone(fixture: &dyn Fixture) {
+pub async fn an_unreadable_message_disturbs_no_other(fixture: &dyn Fixture) {
     let (broker, worker) = (fixture.broker().await, WorkerId::new());
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages[..1]).await;
-        fixture.litter(queue).await;
+        fixture.put_garbage(queue).await;
         publish(&*broker, &messages[1..2]).await;
-        fixture.litter(queue).await;
-        fixture.litter(queue).await;
+        fixture.put_garbage(queue).await;
+        fixture.put_garbage(queue).await;
         publish(&*broker, &messages[2..]).await;
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         let mut seen = Vec::new();
@@ -340,10 +343,11 @@ pub async fn what_nobody_can_read_costs_itself_alone(fixture: &dyn Fixture) {
             broker.ack(receipts(&delivery)).await.unwrap();
             seen.extend(ids(&delivery));
         }
-        // Not by the order of sending: a queue that is just being made may refuse the first messages once (`Parcel::send`).
+        // Not by the order of sending: a queue that is just being made may refuse the first messages once
+        // (`OutgoingMessage::send`).
         assert_eq!(sorted(seen), sorted(sent(&messages)), "{queue}");
         drop(consumer);
-        assert_eq!(broker.reclaim(worker).await.unwrap(), 0, "{queue}: it is with nobody");
+        assert_eq!(broker.reclaim(worker).await.unwrap(), 0, "{queue}: no worker holds it");
         assert_drained(&*broker, queue).await;
         let mut other = consume(&*broker, queue).await;
         tokio::select! {

@@ -5,11 +5,11 @@ use lapin::{Connection, ConnectionProperties, ErrorKind, Event, uri::AMQPUri};
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use super::{BrokerError, NAME, scrub::Allowance, shield};
+use super::{BrokerError, NAME, filtered_connection, frame_filter::BodyLimit};
 use clawpool_core::config::Rabbitmq;
 
-/// Of TCP, TLS and the AMQP handshake together.
-pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+/// For TCP, TLS and the AMQP handshake together.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Larger frames gain nothing for messages of a few KiB, and lapin keeps 32 of them in memory each way.
 const FRAME: u32 = 16 * 1024;
 
@@ -18,8 +18,8 @@ const FRAME: u32 = 16 * 1024;
 pub(super) enum Role {
     Publish,
     Consume,
-    /// Anybody's messages come in, none longer than this.
-    Ingress(Allowance),
+    /// Consumes what producers send. Their messages may be of any form; bodies over this limit are withheld.
+    Ingress(BodyLimit),
 }
 
 impl fmt::Debug for Role {
@@ -32,11 +32,11 @@ impl fmt::Debug for Role {
     }
 }
 
-/// A new connection, and what the server will tell about it.
+/// A new connection, and its events.
 pub(super) async fn connect(
     settings: &Rabbitmq,
     role: &Role,
-    patience: Duration,
+    time: Duration,
 ) -> Result<(Connection, BoxStream<'static, Event>), BrokerError> {
     let name = format!("clawpool {role:?} {}", std::process::id());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
@@ -44,16 +44,16 @@ pub(super) async fn connect(
     let connecting = async {
         match role {
             Role::Publish | Role::Consume => Connection::connect_uri(address, properties).await,
-            Role::Ingress(allowance) => shield::connect(address, properties, allowance.clone()).await,
+            Role::Ingress(body_limit) => filtered_connection::connect(address, properties, body_limit.clone()).await,
         }
     };
-    match timeout(patience, connecting).await {
+    match timeout(time, connecting).await {
         Ok(Ok(connection)) => {
             let events = connection.events_listener().boxed();
             Ok((connection, events))
         }
-        Ok(Err(error)) => Err(fault(&error)),
-        Err(_) => Err(unavailable(format!("no answer to the handshake within {patience:?}"))),
+        Ok(Err(error)) => Err(broker_error(&error)),
+        Err(_) => Err(unavailable(format!("no answer to the handshake within {time:?}"))),
     }
 }
 
@@ -66,30 +66,30 @@ fn address(settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
     let heartbeat = settings.heartbeat.as_secs().clamp(1, 3600);
     uri.query.heartbeat.get_or_insert(u16::try_from(heartbeat).unwrap_or(u16::MAX));
     uri.query.frame_max.get_or_insert(FRAME);
-    uri.query.connection_timeout.get_or_insert(u64::try_from(TIMEOUT.as_millis()).unwrap_or(u64::MAX));
+    uri.query.connection_timeout.get_or_insert(u64::try_from(CONNECT_TIMEOUT.as_millis()).unwrap_or(u64::MAX));
     Ok(uri)
 }
 
-/// From here on a wait is told.
-pub(super) const LONG: Duration = Duration::from_secs(1);
+/// A request that takes longer is logged.
+pub(super) const SLOW: Duration = Duration::from_secs(1);
 
-/// Ends what the server does not answer: a quorum queue without a leader leaves requests lying for ever.
-pub(super) async fn patient<T>(
+/// Fails a request that the server does not answer: a quorum queue without a leader never answers.
+pub(super) async fn with_timeout<T>(
     what: &'static str,
     request: impl Future<Output = Result<T, BrokerError>>,
 ) -> Result<T, BrokerError> {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
     let mut request = pin!(request);
-    if let Ok(answer) = timeout(LONG, &mut request).await {
+    if let Ok(answer) = timeout(SLOW, &mut request).await {
         return answer;
     }
-    tracing::warn!(what, "RabbitMQ has not answered for {LONG:?}");
-    let answer = timeout(PATIENCE - LONG, request).await;
-    answer.unwrap_or_else(|_| Err(unavailable(format!("no answer to {what} within {PATIENCE:?}"))))
+    tracing::warn!(what, "RabbitMQ has not answered for {SLOW:?}");
+    let answer = timeout(ANSWER_TIMEOUT - SLOW, request).await;
+    answer.unwrap_or_else(|_| Err(unavailable(format!("no answer to {what} within {ANSWER_TIMEOUT:?}"))))
 }
 
-/// The seam's error for lapin's. A refusal is one that trying again does not mend.
-pub(super) fn fault(error: &lapin::Error) -> BrokerError {
+/// The [`BrokerError`] for an error of lapin. A refusal is one that trying again does not mend.
+pub(super) fn broker_error(error: &lapin::Error) -> BrokerError {
     const REFUSALS: [u16; 3] = [403, 406, 530];
     match error.kind() {
         ErrorKind::ProtocolError(said) if REFUSALS.contains(&said.get_id()) => {
@@ -111,11 +111,11 @@ mod tests {
 
     use super::*;
 
-    /// Lines of this thread's log.
+    /// This thread's log.
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct Log(Arc<Mutex<Vec<u8>>>);
 
-    impl std::io::Write for Lines {
+    impl std::io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -125,31 +125,27 @@ mod tests {
         }
     }
 
-    impl Lines {
+    impl Log {
         fn read(&self) -> String {
             String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_wait_is_told_and_ends() {
-        let lines = Lines::default();
-        let writer = lines.clone();
+    async fn a_long_wait_is_logged_and_ends() {
+        let log = Log::default();
+        let writer = log.clone();
         let subscriber = Registry::default().with(fmt::layer().with_writer(move || writer.clone()).with_ansi(false));
         let _guard = tracing::subscriber::set_default(subscriber);
         let quick = async {
-            tokio::time::sleep(LONG / 2).await;
+            tokio::time::sleep(SLOW / 2).await;
             Ok(())
         };
-        patient("a quick one", quick).await.unwrap();
-        assert_eq!(lines.read(), "");
+        with_timeout("a quick one", quick).await.unwrap();
+        assert_eq!(log.read(), "");
         let begun = tokio::time::Instant::now();
-        let silent = patient("a queue's declaration", std::future::pending::<Result<(), _>>()).await.unwrap_err();
+        let silent = with_timeout("a queue's declaration", std::future::pending::<Result<(), _>>()).await.unwrap_err();
         assert_eq!((begun.elapsed(), silent.is_retryable()), (Duration::from_secs(5), true));
-        assert!(
-            lines.read().contains("has not answered for 1s") && lines.read().contains("declaration"),
-            "{}",
-            lines.read()
-        );
+        assert!(log.read().contains("has not answered for 1s") && log.read().contains("declaration"), "{}", log.read());
     }
 }

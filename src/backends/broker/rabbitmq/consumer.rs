@@ -3,40 +3,41 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use lapin::message::Delivery as Raw;
 
-use super::{BrokerError, Consumer, intake::Intake, lines::Settle, wire};
+use super::{BrokerError, Consumer, channels::Settle, recovering_consumer::RecoveringConsumer, wire};
 use crate::broker::Delivery;
 use clawpool_core::task::{Priority, Queue, WorkerId};
 
 /// One worker's consumer of one queue.
 pub(super) struct RabbitConsumer {
-    intake: Intake,
+    consumer: RecoveringConsumer,
     worker: WorkerId,
     queue: Queue,
-    /// Fetched and not asked for yet: most urgent first, then oldest (lines and tags rise).
+    /// Fetched and not returned by `next` yet: most urgent first, then oldest (numbers of channels and tags
+    /// rise).
     ahead: BTreeMap<(Priority, u64, u64), Delivery>,
     window: Window,
 }
 
 impl RabbitConsumer {
-    pub(super) fn new(intake: Intake, worker: WorkerId, queue: Queue, prefetch: u16) -> Self {
-        Self { intake, worker, queue, ahead: BTreeMap::new(), window: Window::new(prefetch) }
+    pub(super) fn new(consumer: RecoveringConsumer, worker: WorkerId, queue: Queue, prefetch: u16) -> Self {
+        Self { consumer, worker, queue, ahead: BTreeMap::new(), window: Window::new(prefetch) }
     }
 
     fn running(&self) -> usize {
-        self.intake.line().map_or(0, |line| line.outstanding())
+        self.consumer.channel().map_or(0, |channel| channel.unacknowledged())
     }
 
     fn put(&mut self, raw: Raw) {
         let tag = raw.delivery_tag;
-        let Some(line) = self.intake.line().cloned() else { return };
+        let Some(channel) = self.consumer.channel().cloned() else { return };
         match wire::message(&raw.properties, raw.data) {
             Ok(message) => {
-                let receipt = line.receipt(self.worker, self.queue, &message, tag);
-                self.ahead.insert((message.priority, line.number, tag), Delivery { message, receipt });
+                let receipt = channel.receipt(self.worker, self.queue, &message, tag);
+                self.ahead.insert((message.priority, channel.number, tag), Delivery { message, receipt });
             }
             Err(error) => {
                 tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead queue");
-                self.intake.settle([tag], Settle::Reject);
+                self.consumer.settle([tag], Settle::Reject);
             }
         }
     }
@@ -44,12 +45,12 @@ impl RabbitConsumer {
     fn give_back(&mut self) {
         let surplus = std::mem::take(&mut self.ahead).into_values();
         let receipts: Vec<_> = surplus.map(|delivery| delivery.receipt).collect();
-        self.intake.lines().settle(&receipts, Settle::Requeue);
+        self.consumer.channels().settle(&receipts, Settle::Requeue);
     }
 
     fn take(&mut self, want: usize) -> Vec<Delivery> {
-        // What came over a lost channel is delivered again: forget the copy.
-        self.ahead.retain(|_, delivery| self.intake.lines().holds(delivery.receipt.channel));
+        // The server delivers again what came over a lost channel: drop the copy.
+        self.ahead.retain(|_, delivery| self.consumer.channels().holds(delivery.receipt.channel));
         let taken: Vec<_> = std::iter::from_fn(|| self.ahead.pop_first()).take(want).map(|(_, taken)| taken).collect();
         self.window.taken(taken.len());
         taken
@@ -61,31 +62,31 @@ impl Consumer for RabbitConsumer {
     async fn next(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
         let want = want.max(1);
         loop {
-            while let Some(raw) = self.intake.ready() {
+            while let Some(raw) = self.consumer.ready() {
                 self.put(raw);
             }
             let taken = self.take(want);
             if !taken.is_empty() {
                 return Ok(taken);
             }
-            if self.intake.is_consuming() && self.window.is_tight(self.running(), self.intake.granted()) {
+            if self.consumer.is_consuming() && self.window.is_tight(self.running(), self.consumer.prefetch()) {
                 // A prefetch only changes with a new consumer.
-                self.intake.stop().await;
+                self.consumer.stop().await;
                 self.window.widen();
             }
             let prefetch = self.window.prefetch(self.running(), want);
-            let raw = self.intake.next(prefetch).await?;
+            let raw = self.consumer.next(prefetch).await?;
             self.put(raw);
         }
     }
 
-    async fn rest(&mut self) -> Result<(), BrokerError> {
-        while let Some(raw) = self.intake.ready() {
+    async fn pause(&mut self) -> Result<(), BrokerError> {
+        while let Some(raw) = self.consumer.ready() {
             self.put(raw);
         }
-        self.window.rested(self.ahead.len());
+        self.window.paused(self.ahead.len());
         self.give_back();
-        self.intake.stop().await;
+        self.consumer.stop().await;
         Ok(())
     }
 }
@@ -96,12 +97,12 @@ impl Drop for RabbitConsumer {
     }
 }
 
-/// How far to fetch ahead: as far as the worker asks at first, further while it is fast. One with long tasks rests after
-/// every handful, and would each time send back all but that handful.
+/// How many messages to fetch ahead: at first as many as the worker asks for, more while it is fast. A worker
+/// with long tasks pauses after every few of them, and would each time give back all the others.
 struct Window {
     limit: usize,
     ahead: usize,
-    /// Since the worker last rested.
+    /// Since the consumer was last paused.
     taken: usize,
 }
 
@@ -120,16 +121,16 @@ impl Window {
         self.taken += count;
     }
 
-    fn rested(&mut self, surplus: usize) {
+    fn paused(&mut self, surplus: usize) {
         if surplus > 0 {
             self.ahead = (2 * self.taken).clamp(1, self.limit);
         }
         self.taken = 0;
     }
 
-    /// `granted` is filled by what runs, or too narrow for a worker this fast.
-    fn is_tight(&self, running: usize, granted: u16) -> bool {
-        running >= usize::from(granted) || self.is_slow()
+    /// Whether `prefetch` is used up by running tasks, or too small for a worker this fast.
+    fn is_tight(&self, running: usize, prefetch: u16) -> bool {
+        running >= usize::from(prefetch) || self.is_slow()
     }
 
     const fn is_slow(&self) -> bool {
@@ -159,15 +160,15 @@ mod tests {
         window.widen();
         assert_eq!(window.prefetch(5, 10), 45);
         window.taken(4);
-        window.rested(36);
+        window.paused(36);
         assert_eq!(window.prefetch(0, 1), 8);
     }
 
     #[test]
-    fn a_worker_that_rests_without_surplus_keeps_its_window() {
+    fn a_worker_that_pauses_without_surplus_keeps_its_window() {
         let mut window = Window::new(64);
         window.prefetch(0, 32);
-        window.rested(0);
+        window.paused(0);
         assert_eq!(window.prefetch(0, 1), 32);
         assert_eq!(window.prefetch(0, 1000), 64);
     }

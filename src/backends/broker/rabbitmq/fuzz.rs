@@ -1,4 +1,4 @@
-//! Properties of messages on our queues: anybody who may publish there can write them.
+//! Properties of messages on the queues: every client that may publish there can write them.
 
 use lapin::{
     BasicProperties,
@@ -8,12 +8,12 @@ use lapin::{
 use super::wire;
 use clawpool_core::task::TaskId;
 
-/// A table of headers as it is on the wire, and the rest is the body.
+/// A table of headers as it is on the wire. The rest is the body.
 pub fn headers(bytes: &[u8]) {
     let (rest, table) = parse_field_table(bytes).unwrap_or_else(|_| (bytes, FieldTable::default()));
     let id = TaskId::from_bytes([7; 16]).to_string();
     let properties = BasicProperties::default().with_headers(table).with_message_id(id.into());
-    wire::death(&properties);
+    wire::dead_letter_reason(&properties);
     if let Ok(message) = wire::message(&properties, rest.to_vec()) {
         let _ = message.task();
     }

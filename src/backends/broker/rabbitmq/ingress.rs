@@ -11,37 +11,39 @@ use lapin::{
 
 use self::window::Window;
 use super::{
-    BrokerError, Fate, Intake, Lines, Link, Parcel, Publisher, Role, Settle, Topology,
-    connect::{patient, unavailable},
-    parcel::headers,
+    BrokerError, ConsumerChannels, OutgoingMessage, PublishOutcome, Publisher, RecoveringConnection,
+    RecoveringConsumer, Role, Settle, Topology,
+    connect::{unavailable, with_timeout},
+    outgoing::headers,
 };
 use clawpool_core::config::Rabbitmq;
 
-/// The AMQP entrance: messages of producers, and the way back for what is not taken.
-pub struct Ingress {
-    intake: Intake,
+/// The queue of the AMQP ingress, with the messages of producers, and the exchange for those that are
+/// rejected.
+pub struct IngressQueue {
+    consumer: RecoveringConsumer,
     window: Window,
-    /// Deliveries that came without their bodies, by line and tag.
-    unread: Vec<(u64, u64)>,
+    /// Deliveries that came without their bodies, by channel and tag.
+    postponed: Vec<(u64, u64)>,
     publisher: Publisher,
-    publishing: Link,
+    publishing: RecoveringConnection,
     topology: Topology,
 }
 
-/// What a producer sent. It stays with the server until it is closed.
+/// A message of a producer. The server keeps it until it is acknowledged.
 #[derive(Clone, Debug)]
-pub struct Letter {
+pub struct IngressMessage {
     pub body: Bytes,
     pub content_type: Option<String>,
     pub message_id: Option<String>,
     pub correlation_id: Option<String>,
-    line: u64,
+    channel: u64,
     tag: u64,
 }
 
-/// Something that was not taken, on its way back to whoever reads the rejects.
+/// A message, or one task of it, for the exchange of the rejects.
 #[derive(Clone, Debug)]
-pub struct Return {
+pub struct RejectedMessage {
     pub body: Bytes,
     pub content_type: Option<String>,
     pub correlation_id: Option<String>,
@@ -50,128 +52,130 @@ pub struct Return {
     pub field: Option<String>,
 }
 
-impl Ingress {
+impl IngressQueue {
     pub async fn open(settings: &Rabbitmq) -> Result<Self, BrokerError> {
         let topology = Topology::new(&settings.prefix);
         let window = Window::default();
-        let consuming = Link::open(settings, Role::Ingress(window.allowance.clone())).await?;
-        let publishing = Link::open(settings, Role::Publish).await?;
-        let intake = Intake::new(consuming, Arc::new(Lines::default()), topology.ingress());
+        let consuming = RecoveringConnection::open(settings, Role::Ingress(window.body_limit.clone())).await?;
+        let publishing = RecoveringConnection::open(settings, Role::Publish).await?;
+        let consumer = RecoveringConsumer::new(consuming, Arc::new(ConsumerChannels::default()), topology.ingress());
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
-        Ok(Self { intake, window, unread: Vec::new(), publisher, publishing, topology })
+        Ok(Self { consumer, window, postponed: Vec::new(), publisher, publishing, topology })
     }
 
-    /// Makes the exchange, and the queue behind it, where they are missing: a producer may come before the first consumer.
+    /// Makes the exchange, and the queue behind it, where they are missing: a producer may come before the
+    /// first consumer.
     pub async fn declare(&self) -> Result<(), BrokerError> {
         let spec = self.topology.ingress();
-        let declare = async { spec.declare(&self.publishing.session()?.channel().await?).await };
-        patient("the declaration of the AMQP entrance", declare).await.map(drop)
+        let declare = async { spec.declare(&self.publishing.current()?.channel().await?).await };
+        with_timeout("the declaration of the AMQP ingress", declare).await.map(drop)
     }
 
-    /// Waits for a letter, then takes those that are here already. `held` bytes of letters are open: a longer letter waits
-    /// with the server until there is room. Dropping the future loses none.
-    pub async fn next(&mut self, held: u64) -> Result<Vec<Letter>, BrokerError> {
+    /// Waits for a message, then takes those that are here already. `held` bytes of messages are not
+    /// acknowledged yet: a long message waits at the server until there is room. Dropping the future loses
+    /// none.
+    pub async fn next(&mut self, held: u64) -> Result<Vec<IngressMessage>, BrokerError> {
         loop {
             if self.window.changes() {
                 // A prefetch only changes with a new consumer.
-                self.intake.stop().await;
+                self.consumer.stop().await;
                 self.window.change(held);
                 self.requeue();
             }
             if !self.window.has_room(held) {
                 std::future::pending::<()>().await;
             }
-            let first = self.intake.next(self.window.prefetch).await?;
-            let mut letters = Vec::new();
-            letters.extend(self.letter(first));
-            while let Some(raw) = self.intake.ready() {
-                letters.extend(self.letter(raw));
+            let first = self.consumer.next(self.window.prefetch).await?;
+            let mut messages = Vec::new();
+            messages.extend(self.message(first));
+            while let Some(raw) = self.consumer.ready() {
+                messages.extend(self.message(raw));
             }
-            if !letters.is_empty() {
-                return Ok(letters);
+            if !messages.is_empty() {
+                return Ok(messages);
             }
         }
     }
 
-    fn letter(&mut self, raw: Raw) -> Option<Letter> {
-        let line = self.intake.line()?.number;
-        if let Some(size) = withheld(&raw) {
-            self.send_away(line, raw.delivery_tag, size);
+    fn message(&mut self, raw: Raw) -> Option<IngressMessage> {
+        let channel = self.consumer.channel()?.number;
+        if let Some(size) = withheld_size(&raw) {
+            self.postpone(channel, raw.delivery_tag, size);
             return None;
         }
-        self.window.took(raw.data.len() as u64);
+        self.window.received(raw.data.len() as u64);
         let text = |field: &Option<ShortString>| field.as_ref().map(ToString::to_string);
-        Some(Letter {
+        Some(IngressMessage {
             content_type: text(raw.properties.content_type()),
             message_id: text(raw.properties.message_id()),
             correlation_id: text(raw.properties.correlation_id()),
             body: raw.data.into(),
-            line,
+            channel,
             tag: raw.delivery_tag,
         })
     }
 
-    /// A letter that came without its body, for want of room: it comes again when there is some. One that no room is for
-    /// goes to the rejects by the server's own hand.
-    fn send_away(&mut self, line: u64, tag: u64, size: u64) {
-        if size > window::LARGEST {
+    /// A message came without its body, for want of room: it comes again when there is some. One that is
+    /// longer than all room goes to the rejects, by the server itself.
+    fn postpone(&mut self, channel: u64, tag: u64, size: u64) {
+        if size > window::MAX_BODY {
             tracing::warn!(
                 bytes = size,
-                most = window::LARGEST,
-                "a message longer than the AMQP entrance takes is rejected"
+                most = window::MAX_BODY,
+                "a message longer than the AMQP ingress takes is rejected"
             );
-            self.intake.settle([tag], Settle::Reject);
+            self.consumer.settle([tag], Settle::Reject);
         } else {
-            self.window.lacks(size);
-            self.unread.push((line, tag));
+            self.window.withheld(size);
+            self.postponed.push((channel, tag));
         }
     }
 
-    /// Only once nobody consumes: the server would hand them out again at once.
+    /// Only while no consumer is there: the server would deliver them again at once.
     fn requeue(&mut self) {
-        let line = self.intake.line().map(|line| line.number);
-        let unread = std::mem::take(&mut self.unread).into_iter().filter(|(number, _)| Some(*number) == line);
-        self.intake.settle(unread.map(|(_, tag)| tag), Settle::Requeue);
+        let channel = self.consumer.channel().map(|channel| channel.number);
+        let postponed = std::mem::take(&mut self.postponed).into_iter().filter(|(number, _)| Some(*number) == channel);
+        self.consumer.settle(postponed.map(|(_, tag)| tag), Settle::Requeue);
     }
 
-    /// Whether closing the letter will be heard. One of a lost connection comes again.
-    pub fn holds(&self, letter: &Letter) -> bool {
-        self.intake.line().is_some_and(|line| line.number == letter.line)
+    /// Whether the message can still be acknowledged. One of a lost connection comes again.
+    pub fn holds(&self, message: &IngressMessage) -> bool {
+        self.consumer.channel().is_some_and(|channel| channel.number == message.channel)
     }
 
-    /// The letters are dealt with.
-    pub fn close<'a>(&self, letters: impl IntoIterator<Item = &'a Letter>) {
-        let held = letters.into_iter().filter(|letter| self.holds(letter));
-        self.intake.settle(held.map(|letter| letter.tag), Settle::Ack);
+    /// Acknowledges messages.
+    pub fn ack<'a>(&self, messages: impl IntoIterator<Item = &'a IngressMessage>) {
+        let held = messages.into_iter().filter(|message| self.holds(message));
+        self.consumer.settle(held.map(|message| message.tag), Settle::Ack);
     }
 
-    /// Sends things back, durably. One answer each, in order.
-    pub async fn give_back(&self, returns: Vec<Return>) -> Vec<Result<(), BrokerError>> {
-        if returns.is_empty() {
+    /// Publishes to the exchange of the rejects, durably. One answer each, in order.
+    pub async fn publish_rejected(&self, rejected: Vec<RejectedMessage>) -> Vec<Result<(), BrokerError>> {
+        if rejected.is_empty() {
             return Vec::new();
         }
-        let count = returns.len();
-        match self.rejects().await {
+        let count = rejected.len();
+        match self.rejects_exchange().await {
             Ok(exchange) => {
-                let parcels = returns.into_iter().map(|back| back.parcel(exchange.clone())).collect();
-                self.publisher.send(parcels).await.into_iter().map(answer).collect()
+                let messages = rejected.into_iter().map(|message| message.outgoing(exchange.clone())).collect();
+                self.publisher.send(messages).await.into_iter().map(answer).collect()
             }
             Err(error) => vec![Err(error); count],
         }
     }
 
-    /// The exchange for rejects, surely there. A queue of the user's own may be bound to it beside ours.
-    async fn rejects(&self) -> Result<ShortString, BrokerError> {
+    /// Declares the exchange of the rejects. Users may bind queues of their own to it.
+    async fn rejects_exchange(&self) -> Result<ShortString, BrokerError> {
         let spec = self.topology.rejects();
-        let declare = async { spec.declare(&self.publishing.session()?.channel().await?).await };
-        patient("the declaration of the rejects", declare).await?;
+        let declare = async { spec.declare(&self.publishing.current()?.channel().await?).await };
+        with_timeout("the declaration of the rejects", declare).await?;
         Ok(spec.name)
     }
 }
 
-impl Return {
-    /// All its headers fit into one frame, whatever the producer wrote: a longer one would end the connection.
-    fn parcel(self, exchange: ShortString) -> Parcel {
+impl RejectedMessage {
+    /// Cuts headers, so that all of them fit into one frame: longer ones would end the connection.
+    fn outgoing(self, exchange: ShortString) -> OutgoingMessage {
         let mut table = headers([("code", self.code), ("message", &cut(self.message, 2000))]);
         if let Some(field) = self.field {
             table.insert("field".into(), AMQPValue::LongString(cut(field, 200).into()));
@@ -184,16 +188,16 @@ impl Return {
         if let Some(correlation_id) = self.correlation_id.and_then(|text| ShortString::try_new(text).ok()) {
             properties = properties.with_correlation_id(correlation_id);
         }
-        Parcel { exchange, routing_key: "".into(), properties, body: self.body, mandatory: true }
+        OutgoingMessage { exchange, routing_key: "".into(), properties, body: self.body, mandatory: true }
     }
 }
 
-/// The size that the shield noted on a message whose body it kept back.
-fn withheld(raw: &Raw) -> Option<u64> {
+/// The size of the body, where the frame filter has withheld it.
+fn withheld_size(raw: &Raw) -> Option<u64> {
     raw.properties.cluster_id().as_ref()?.as_str().parse().ok()
 }
 
-/// What a producer wrote comes back to it, but not by the megabyte.
+/// The beginning of a text that a producer wrote.
 fn cut(mut text: String, most: usize) -> String {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
@@ -202,10 +206,10 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-fn answer(fate: Fate) -> Result<(), BrokerError> {
-    match fate {
-        Fate::Stored => Ok(()),
-        Fate::Unroutable => Err(unavailable("the rejects queue has just been deleted")),
-        Fate::Failed(error) => Err(error),
+fn answer(outcome: PublishOutcome) -> Result<(), BrokerError> {
+    match outcome {
+        PublishOutcome::Confirmed => Ok(()),
+        PublishOutcome::Unroutable => Err(unavailable("the rejects queue has just been deleted")),
+        PublishOutcome::Failed(error) => Err(error),
     }
 }

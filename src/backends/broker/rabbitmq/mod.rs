@@ -1,25 +1,26 @@
-//! The Broker on RabbitMQ (3.10 to 4.x): a priority queue for the high lane, quorum queues for everything else.
+//! The Broker on RabbitMQ (3.10 to 4.x): a priority queue for the high lane, quorum queues for everything
+//! else.
 //!
-//! Guarantees: `Ok` from a publish means that the server confirmed a persistent, routed message; connections, channels,
-//! queues and consumers come back by themselves after any loss, with jittered backoff; what this process held on a lost
-//! channel is delivered again by the server, and late acknowledgements of it are ignored. Never does: wait for a blocked
-//! server, acknowledge what it was not told to, or delete a queue.
+//! Guarantees: `Ok` from a publish means that the server confirmed a persistent, routed message; connections,
+//! channels, queues and consumers come back by themselves after any loss, with jittered backoff; what this
+//! process held on a lost channel is delivered again by the server, and late acknowledgements of it are
+//! ignored. Never does: wait for a blocked server, acknowledge what it was not told to, or delete a queue.
 
+mod channels;
 mod connect;
 mod consumer;
-mod feed;
+mod filtered_connection;
+mod frame_filter;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
-mod gate;
 mod ingress;
-mod intake;
-mod lines;
-mod link;
-mod parcel;
+mod outgoing;
 mod publisher;
-mod scrub;
-mod shield;
-mod sweep;
+mod queue_limiter;
+mod queue_reader;
+mod recovering_connection;
+mod recovering_consumer;
+mod subscription;
 mod tags;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
@@ -32,64 +33,66 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt, known::Suspects};
+use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt, unsettled::UnknownDeliveries};
+use channels::{ConsumerChannels, Settle};
 use clawpool_core::{
     config::Config,
     task::{Message, Queue, WorkerId},
 };
 use connect::{Role, unavailable};
 use consumer::RabbitConsumer;
-use gate::Gate;
-use intake::Intake;
-use lines::{Lines, Settle};
-use link::Link;
-use parcel::Parcel;
-use publisher::{Fate, Publisher};
-use sweep::Sweeper;
+use outgoing::OutgoingMessage;
+use publisher::{PublishOutcome, Publisher};
+use queue_limiter::QueueLimiter;
+use queue_reader::QueueReader;
+use recovering_connection::RecoveringConnection;
+use recovering_consumer::RecoveringConsumer;
 use topology::Topology;
 
-pub use ingress::{Ingress, Letter, Return};
+pub use ingress::{IngressMessage, IngressQueue, RejectedMessage};
 
 const NAME: &str = "RabbitMQ";
 
 pub struct RabbitBroker {
     topology: Topology,
     prefetch: u16,
-    publishing: Link,
-    consuming: Link,
+    publishing: RecoveringConnection,
+    consuming: RecoveringConnection,
     publisher: Publisher,
-    gate: Arc<Gate>,
-    lines: Arc<Lines>,
-    /// By line and tag.
-    suspects: Suspects<(u64, u64)>,
-    sweeper: Sweeper,
+    limiter: Arc<QueueLimiter>,
+    channels: Arc<ConsumerChannels>,
+    /// Named by the channel's number and the delivery tag.
+    unknown: UnknownDeliveries<(u64, u64)>,
+    reader: QueueReader,
 }
 
 impl RabbitBroker {
-    /// Connects. Fails when the server cannot be reached now; a connection that was there once is kept up for ever.
+    /// Connects. Fails when the server cannot be reached now. A connection that was made once is always made
+    /// again.
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let settings = &config.rabbitmq;
         let topology = Topology::new(&settings.prefix);
-        // Two connections: the server blocks a publishing one when it lacks memory, and consuming must go on then.
-        let publishing = Link::open(settings, Role::Publish).await?;
-        let consuming = Link::open(settings, Role::Consume).await?;
+        // Two connections: the server blocks a publishing one when it lacks memory, and consuming must go on
+        // then.
+        let publishing = RecoveringConnection::open(settings, Role::Publish).await?;
+        let consuming = RecoveringConnection::open(settings, Role::Consume).await?;
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
-        let gate = Arc::new(Gate::new(publishing.clone(), topology.clone(), config.queues.clone()));
-        let lines = Arc::new(Lines::default());
-        let sweeper = Sweeper::new(consuming.clone(), topology.clone(), lines.clone(), publisher.clone());
-        let (prefetch, suspects) = (settings.prefetch, Suspects::default());
-        Ok(Self { topology, prefetch, publishing, consuming, publisher, gate, lines, suspects, sweeper })
+        let limiter = Arc::new(QueueLimiter::new(publishing.clone(), topology.clone(), config.queues.clone()));
+        let channels = Arc::new(ConsumerChannels::default());
+        let reader = QueueReader::new(consuming.clone(), topology.clone(), channels.clone(), publisher.clone());
+        let (prefetch, unknown) = (settings.prefetch, UnknownDeliveries::default());
+        Ok(Self { topology, prefetch, publishing, consuming, publisher, limiter, channels, unknown, reader })
     }
 
-    /// What became of a message, in the seam's words.
-    fn answer(&self, queue: Queue, fate: Fate) -> Result<(), BrokerError> {
-        match fate {
-            Fate::Stored => Ok(()),
-            Fate::Unroutable => {
-                self.gate.forget(queue);
+    /// The broker's answer for a message with this outcome.
+    fn answer(&self, queue: Queue, outcome: PublishOutcome) -> Result<(), BrokerError> {
+        match outcome {
+            PublishOutcome::Confirmed => Ok(()),
+            PublishOutcome::Unroutable => {
+                self.limiter.queue_deleted(queue);
                 Err(unavailable(topology::deleted(&self.topology.queue_name(queue))))
             }
-            Fate::Failed(error) => Err(error),
+            PublishOutcome::Failed(error) => Err(error),
         }
     }
 }
@@ -97,35 +100,35 @@ impl RabbitBroker {
 #[async_trait]
 impl Broker for RabbitBroker {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
-        let passes = self.gate.admit(&messages).await;
-        let mut parcels = Vec::with_capacity(messages.len());
-        for (message, pass) in messages.iter().zip(&passes) {
-            if pass.is_ok() {
-                parcels.push(wire::parcel(message, &self.topology));
+        let permits = self.limiter.acquire(&messages).await;
+        let mut outgoing = Vec::with_capacity(messages.len());
+        for (message, permit) in messages.iter().zip(&permits) {
+            if permit.is_ok() {
+                outgoing.push(wire::outgoing(message, &self.topology));
             }
         }
-        let mut fates = self.publisher.send(parcels).await.into_iter();
-        let answers = messages.iter().zip(passes).map(|(message, pass)| {
-            pass?;
-            let fate = fates.next().unwrap_or_else(|| Fate::lost("the publisher has stopped"));
-            self.answer(message.priority.queue(), fate)
+        let mut outcomes = self.publisher.send(outgoing).await.into_iter();
+        let answers = messages.iter().zip(permits).map(|(message, permit)| {
+            permit?;
+            let outcome = outcomes.next().unwrap_or_else(|| PublishOutcome::unconfirmed("the publisher has stopped"));
+            self.answer(message.priority.queue(), outcome)
         });
         answers.collect()
     }
 
     async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
-        let (link, lines) = (self.consuming.clone(), self.lines.clone());
-        let intake = Intake::new(link, lines, self.topology.queue(queue));
-        Ok(Box::new(RabbitConsumer::new(intake, worker, queue, self.prefetch)))
+        let (connection, channels) = (self.consuming.clone(), self.channels.clone());
+        let consumer = RecoveringConsumer::new(connection, channels, self.topology.queue(queue));
+        Ok(Box::new(RabbitConsumer::new(consumer, worker, queue, self.prefetch)))
     }
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        self.lines.acknowledge(&receipts).await;
+        self.channels.acknowledge(&receipts).await;
         Ok(())
     }
 
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {
-        self.lines.settle(&receipts, Settle::Requeue);
+        self.channels.settle(&receipts, Settle::Requeue);
         Ok(())
     }
 
@@ -134,28 +137,30 @@ impl Broker for RabbitBroker {
         Ok(0)
     }
 
-    /// The server's answers cannot get lost while the connection lives, so this process alone can forget a delivery.
+    /// The server's answers do not get lost while the connection lives. Only this process can lose track of a
+    /// delivery.
     async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
-        let lost = self.suspects.lost(worker, self.lines.forgotten(), 0, 0);
-        self.lines.give_back(&lost);
+        let lost = self.unknown.lost(worker, self.channels.abandoned(), 0, 0);
+        self.channels.give_back(&lost);
         Ok(lost.len() as u64)
     }
 
-    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
-        self.sweeper.sweep(worker, limit).await
+    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+        self.reader.take_dead_lettered(worker, limit).await
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
-        self.sweeper.depth(queue).await
+        self.reader.depth(queue).await
     }
 
-    /// Publishes to nobody: the server tells a connection that it is blocked only once that one publishes.
+    /// Publishes to no queue: the server tells a connection that it is blocked only when that connection
+    /// publishes.
     async fn probe(&self) -> Result<(), BrokerError> {
-        self.consuming.session()?;
-        let fates = self.publisher.send(vec![Parcel::probe(self.topology.nobody())]).await;
-        match fates.into_iter().next() {
-            // The server's own word for it, if it has said one by now.
-            Some(Fate::Failed(error)) => self.publishing.session().and(Err(error)),
+        self.consuming.current()?;
+        let outcomes = self.publisher.send(vec![OutgoingMessage::probe(self.topology.probe_key())]).await;
+        match outcomes.into_iter().next() {
+            // The server's own reason, if it has given one by now.
+            Some(PublishOutcome::Failed(error)) => self.publishing.current().and(Err(error)),
             _ => Ok(()),
         }
     }

@@ -12,216 +12,218 @@ use tokio::{
 };
 
 use super::{
-    BrokerError, NAME, Parcel,
-    connect::{LONG, fault, unavailable},
-    link::{Link, State},
+    BrokerError, NAME, OutgoingMessage,
+    connect::{SLOW, broker_error, unavailable},
+    recovering_connection::{RecoveringConnection, State},
 };
 
-/// Publishes with confirms, many at once. One task owns the channel: lapin numbers a message and queues its frames in two
-/// steps, and two tasks doing so together would get each other's confirms.
+/// Publishes with confirms, many at once. One task owns the channel: lapin numbers a message and queues its
+/// frames in two steps, and two tasks doing so at once would get each other's confirms.
 #[derive(Clone)]
 pub(super) struct Publisher {
-    jobs: mpsc::Sender<Job>,
-    patience: Duration,
+    batches: mpsc::Sender<Batch>,
+    confirm_timeout: Duration,
 }
 
-struct Job {
-    parcels: Vec<Parcel>,
+struct Batch {
+    messages: Vec<OutgoingMessage>,
     /// Not sent after this.
     deadline: Instant,
-    reply: oneshot::Sender<Vec<Fate>>,
+    reply: oneshot::Sender<Vec<PublishOutcome>>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
-    Stored,
+pub(super) enum PublishOutcome {
+    Confirmed,
     /// The server took it and found no queue for it.
     Unroutable,
     Failed(BrokerError),
 }
 
-impl Fate {
-    /// The message was sent; what became of it nobody said.
-    pub(super) fn lost(reason: impl Into<String>) -> Self {
+impl PublishOutcome {
+    /// The message was sent, and the server has not said what became of it.
+    pub(super) fn unconfirmed(reason: impl Into<String>) -> Self {
         Self::Failed(BrokerError::Unconfirmed { broker: NAME, reason: reason.into() })
     }
 }
 
-/// Messages, or their bytes.
+/// A number of messages and of their bytes.
 #[derive(Clone, Copy, Default)]
-struct Load {
+struct Size {
     messages: usize,
     bytes: usize,
 }
 
-impl Load {
-    fn of(parcels: &[Parcel]) -> Self {
-        Self { messages: parcels.len(), bytes: parcels.iter().map(|parcel| parcel.body.len()).sum() }
+impl Size {
+    fn of(messages: &[OutgoingMessage]) -> Self {
+        Self { messages: messages.len(), bytes: messages.iter().map(|message| message.body.len()).sum() }
     }
 
     const fn has_room(self) -> bool {
-        self.messages < Publisher::WINDOW && self.bytes < Publisher::VOLUME
+        self.messages < Publisher::MAX_UNCONFIRMED && self.bytes < Publisher::MAX_UNCONFIRMED_BYTES
     }
 }
 
 impl Publisher {
-    /// Messages sent and not confirmed yet, at most (one more job apart).
-    const WINDOW: usize = 4096;
+    /// Messages sent and not confirmed yet, at most (one more batch apart).
+    const MAX_UNCONFIRMED: usize = 4096;
     /// And their bytes: the client keeps a copy of each until it is written.
-    const VOLUME: usize = 16 << 20;
-    /// Bytes of one job, a single longer message apart.
-    const JOB: usize = 4 << 20;
-    /// Jobs that wait for the window.
-    const WAITING: usize = 64;
+    const MAX_UNCONFIRMED_BYTES: usize = 16 << 20;
+    /// Bytes of one batch, a single longer message apart.
+    const BATCH_BYTES: usize = 4 << 20;
+    /// Batches that wait until more confirms have come.
+    const MAX_WAITING: usize = 64;
 
-    pub(super) fn start(link: Link, confirm_timeout: Duration) -> Self {
-        let (jobs, queue) = mpsc::channel(Self::WAITING);
-        let desk = Desk { link, confirm_timeout, channel: None };
-        tokio::spawn(desk.run(queue));
-        Self { jobs, patience: confirm_timeout }
+    pub(super) fn start(connection: RecoveringConnection, confirm_timeout: Duration) -> Self {
+        let (batches, queue) = mpsc::channel(Self::MAX_WAITING);
+        let task = PublisherTask { connection, confirm_timeout, channel: None };
+        tokio::spawn(task.run(queue));
+        Self { batches, confirm_timeout }
     }
 
-    /// One fate each, in order. What cannot be sent in time is not sent; what was sent has its time to be confirmed.
-    pub(super) async fn send(&self, mut parcels: Vec<Parcel>) -> Vec<Fate> {
-        let mut fates = Vec::with_capacity(parcels.len());
-        let deadline = Instant::now() + self.patience;
-        while !parcels.is_empty() {
-            let rest = parcels.split_off(fitting(&parcels));
-            fates.extend(self.send_job(std::mem::replace(&mut parcels, rest), deadline).await);
+    /// One outcome each, in order. A message that cannot be sent in time is not sent; each that was sent has
+    /// the whole timeout to be confirmed.
+    pub(super) async fn send(&self, mut messages: Vec<OutgoingMessage>) -> Vec<PublishOutcome> {
+        let mut outcomes = Vec::with_capacity(messages.len());
+        let deadline = Instant::now() + self.confirm_timeout;
+        while !messages.is_empty() {
+            let rest = messages.split_off(fitting(&messages));
+            outcomes.extend(self.send_batch(std::mem::replace(&mut messages, rest), deadline).await);
         }
-        fates
+        outcomes
     }
 
-    async fn send_job(&self, parcels: Vec<Parcel>, deadline: Instant) -> Vec<Fate> {
-        let count = parcels.len();
-        let (reply, fates) = oneshot::channel();
-        let handed = self.jobs.send(Job { parcels, deadline, reply }).await;
-        match (handed, fates.await) {
-            (Ok(()), Ok(fates)) => fates,
-            _ => vec![Fate::lost("the publisher has stopped"); count],
+    async fn send_batch(&self, messages: Vec<OutgoingMessage>, deadline: Instant) -> Vec<PublishOutcome> {
+        let count = messages.len();
+        let (reply, outcomes) = oneshot::channel();
+        let handed = self.batches.send(Batch { messages, deadline, reply }).await;
+        match (handed, outcomes.await) {
+            (Ok(()), Ok(outcomes)) => outcomes,
+            _ => vec![PublishOutcome::unconfirmed("the publisher has stopped"); count],
         }
     }
 }
 
-/// How many parcels go into one job.
-fn fitting(parcels: &[Parcel]) -> usize {
+/// How many messages go into one batch.
+fn fitting(messages: &[OutgoingMessage]) -> usize {
     let mut bytes = 0;
-    let fits = |parcel: &&Parcel| {
-        bytes += parcel.body.len();
-        bytes <= Publisher::JOB
+    let fits = |message: &&OutgoingMessage| {
+        bytes += message.body.len();
+        bytes <= Publisher::BATCH_BYTES
     };
-    parcels.iter().take_while(fits).count().max(1)
+    messages.iter().take_while(fits).count().max(1)
 }
 
-/// How often a silence is told while it lasts.
+/// How often missing confirms are logged while they are missing.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// The publishing task. It ends when the last [`Publisher`] is gone.
-struct Desk {
-    link: Link,
+struct PublisherTask {
+    connection: RecoveringConnection,
     confirm_timeout: Duration,
-    /// And the session that it belongs to.
+    /// With the number of the connection that it belongs to.
     channel: Option<(u64, Channel)>,
 }
 
-impl Desk {
-    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut flights: FuturesUnordered<BoxFuture<'static, Load>> = FuturesUnordered::new();
-        let mut in_flight = Load::default();
+impl PublisherTask {
+    async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
+        let mut pending: FuturesUnordered<BoxFuture<'static, Size>> = FuturesUnordered::new();
+        let mut unconfirmed = Size::default();
         // Since the last confirm, or since something waits for one.
         let mut silent = Instant::now();
         loop {
             tokio::select! {
                 biased;
-                Some(landed) = flights.next() => {
+                Some(answered) = pending.next() => {
                     silent = Instant::now();
-                    in_flight.messages -= landed.messages;
-                    in_flight.bytes -= landed.bytes;
+                    unconfirmed.messages -= answered.messages;
+                    unconfirmed.bytes -= answered.bytes;
                 }
-                job = jobs.recv(), if in_flight.has_room() => {
-                    let Some(job) = job else { return };
-                    match self.channel(job.deadline).await {
+                batch = batches.recv(), if unconfirmed.has_room() => {
+                    let Some(batch) = batch else { return };
+                    match self.channel(batch.deadline).await {
                         Ok(channel) => {
-                            let load = Load::of(&job.parcels);
-                            if flights.is_empty() {
+                            let size = Size::of(&batch.messages);
+                            if pending.is_empty() {
                                 silent = Instant::now();
                             }
-                            in_flight.messages += load.messages;
-                            in_flight.bytes += load.bytes;
-                            flights.push(self.flight(channel, job, load).boxed());
+                            unconfirmed.messages += size.messages;
+                            unconfirmed.bytes += size.bytes;
+                            pending.push(self.send(channel, batch, size).boxed());
                         }
-                        Err(error) => job.refuse(&error),
+                        Err(error) => batch.refuse(&error),
                     }
                 }
-                () = sleep_until(silent + LONG), if !flights.is_empty() => {
-                    tracing::warn!(messages = in_flight.messages, "RabbitMQ has confirmed nothing for {LONG:?}");
-                    // Told again when it lasts.
+                () = sleep_until(silent + SLOW), if !pending.is_empty() => {
+                    tracing::warn!(messages = unconfirmed.messages, "RabbitMQ has confirmed nothing for {SLOW:?}");
+                    // Logged again while it lasts.
                     silent = Instant::now() + AGAIN;
                 }
             }
         }
     }
 
-    /// A channel on which a job can be sent before its deadline.
+    /// A channel on which a batch can be sent before its deadline.
     async fn channel(&mut self, deadline: Instant) -> Result<Channel, BrokerError> {
-        let session = self.link.session()?;
+        let connection = self.connection.current()?;
         if Instant::now() >= deadline {
             return Err(unavailable("what was sent before is not confirmed yet"));
         }
         if let Some((number, channel)) = &self.channel
-            && *number == session.number
+            && *number == connection.number
             && channel.status().connected()
         {
             return Ok(channel.clone());
         }
         let open = async {
-            let channel = session.channel().await?;
+            let channel = connection.channel().await?;
             let confirm = channel.confirm_select(ConfirmSelectOptions::default()).await;
-            confirm.map_err(|error| fault(&error)).map(|()| channel)
+            confirm.map_err(|error| broker_error(&error)).map(|()| channel)
         };
         let opened = tokio::time::timeout_at(deadline, open).await;
         let channel = opened.unwrap_or_else(|_| Err(unavailable("no channel could be opened in time")));
-        let channel = channel.inspect_err(|_| self.link.doubt())?;
-        self.channel = Some((session.number, channel.clone()));
+        let channel = channel.inspect_err(|_| self.connection.recheck())?;
+        self.channel = Some((connection.number, channel.clone()));
         Ok(channel)
     }
 
-    fn flight(&self, channel: Channel, job: Job, load: Load) -> impl Future<Output = Load> + Send + use<> {
-        let flight = Flight { channel, link: self.link.clone(), confirm_timeout: self.confirm_timeout };
+    fn send(&self, channel: Channel, batch: Batch, size: Size) -> impl Future<Output = Size> + Send + use<> {
+        let confirms =
+            PendingConfirms { channel, connection: self.connection.clone(), confirm_timeout: self.confirm_timeout };
         async move {
             // The caller may have gone; the messages are with the server all the same.
-            let _ = job.reply.send(flight.run(&job.parcels).await);
-            load
+            let _ = batch.reply.send(confirms.run(&batch.messages).await);
+            size
         }
     }
 }
 
-impl Job {
+impl Batch {
     fn refuse(self, error: &BrokerError) {
-        let fates = vec![Fate::Failed(error.clone()); self.parcels.len()];
+        let outcomes = vec![PublishOutcome::Failed(error.clone()); self.messages.len()];
         // A caller that has gone needs no answer.
-        let _ = self.reply.send(fates);
+        let _ = self.reply.send(outcomes);
     }
 }
 
-/// One job on its way.
-struct Flight {
+/// A batch that was sent and whose confirms are awaited.
+struct PendingConfirms {
     channel: Channel,
-    link: Link,
+    connection: RecoveringConnection,
     confirm_timeout: Duration,
 }
 
-impl Flight {
-    /// How long confirms may still come after the server said that it is blocked. What it had read before it confirms
-    /// at once; what it had not read, it may take whenever it recovers.
+impl PendingConfirms {
+    /// How long confirms may still come after the server said that it is blocked. What it had read before it
+    /// confirms at once; what it had not read, it may take whenever it recovers.
     const BLOCKED_GRACE: Duration = Duration::from_secs(1);
 
-    async fn run(self, parcels: &[Parcel]) -> Vec<Fate> {
+    async fn run(self, messages: &[OutgoingMessage]) -> Vec<PublishOutcome> {
         let started = Instant::now();
-        let sends = parcels.iter().enumerate();
+        let sends = messages.iter().enumerate();
         let mut sends: FuturesUnordered<_> =
-            sends.map(|(index, parcel)| parcel.send(&self.channel).map(move |end| (index, end))).collect();
-        let mut ends: Vec<Option<lapin::Result<Confirmation>>> = parcels.iter().map(|_| None).collect();
+            sends.map(|(index, message)| message.send(&self.channel).map(move |end| (index, end))).collect();
+        let mut ends: Vec<Option<lapin::Result<Confirmation>>> = messages.iter().map(|_| None).collect();
         let late = self.too_late(started + self.confirm_timeout);
         tokio::pin!(late);
         loop {
@@ -234,12 +236,12 @@ impl Flight {
                 () = &mut late => break,
             }
         }
-        self.fates(parcels, ends, started.elapsed())
+        self.outcomes(messages, ends, started.elapsed())
     }
 
-    /// Waits until `deadline`, or until a blocked server has had its grace.
+    /// Waits until `deadline`, or until `BLOCKED_GRACE` after the server was blocked.
     async fn too_late(&self, deadline: Instant) {
-        let mut state: watch::Receiver<State> = self.link.state();
+        let mut state: watch::Receiver<State> = self.connection.state();
         let blocked = state.wait_for(|state| matches!(state, State::Blocked(..)));
         tokio::select! {
             () = sleep_until(deadline) => {}
@@ -249,34 +251,42 @@ impl Flight {
         }
     }
 
-    fn fates(&self, parcels: &[Parcel], ends: Vec<Option<lapin::Result<Confirmation>>>, waited: Duration) -> Vec<Fate> {
+    fn outcomes(
+        &self,
+        messages: &[OutgoingMessage],
+        ends: Vec<Option<lapin::Result<Confirmation>>>,
+        waited: Duration,
+    ) -> Vec<PublishOutcome> {
         let mut returned = Vec::new();
-        let mut fates = Vec::with_capacity(ends.len());
+        let mut outcomes = Vec::with_capacity(ends.len());
         for end in ends {
-            fates.push(match end {
-                None => Fate::lost(format!("no answer within {waited:?}")),
+            outcomes.push(match end {
+                None => PublishOutcome::unconfirmed(format!("no answer within {waited:?}")),
                 Some(Err(error)) => {
-                    self.link.doubt();
-                    match fault(&error) {
-                        refused @ BrokerError::Refused { .. } => Fate::Failed(refused),
-                        error => Fate::lost(error.to_string()),
+                    self.connection.recheck();
+                    match broker_error(&error) {
+                        refused @ BrokerError::Refused { .. } => PublishOutcome::Failed(refused),
+                        error => PublishOutcome::unconfirmed(error.to_string()),
                     }
                 }
-                Some(Ok(Confirmation::Nack(None))) => Fate::lost("the queue could not store the message"),
+                Some(Ok(Confirmation::Nack(None))) => {
+                    PublishOutcome::unconfirmed("the queue could not store the message")
+                }
                 Some(Ok(confirmation)) => {
                     returned.extend(confirmation.take_message());
-                    Fate::Stored
+                    PublishOutcome::Confirmed
                 }
             });
         }
-        // A confirm of several messages hands what was returned to any one of them: go by the message's own id.
-        for message in returned {
-            let id = message.delivery.properties.message_id().as_ref();
-            for (parcel, fate) in parcels.iter().zip(&mut fates).filter(|(parcel, _)| parcel.id() == id) {
-                tracing::error!(queue = %parcel.routing_key, exchange = %parcel.exchange, "no queue takes the message");
-                *fate = Fate::Unroutable;
+        // lapin hands a returned message to any one of those confirmed with it: its own id tells which one it
+        // is.
+        for returned in returned {
+            let id = returned.delivery.properties.message_id().as_ref();
+            for (message, outcome) in messages.iter().zip(&mut outcomes).filter(|(message, _)| message.id() == id) {
+                tracing::error!(queue = %message.routing_key, exchange = %message.exchange, "no queue takes the message");
+                *outcome = PublishOutcome::Unroutable;
             }
         }
-        fates
+        outcomes
     }
 }

@@ -1,14 +1,14 @@
 //! The delivery tags of one channel, and which frames settle them.
 //!
-//! Guarantees: each tag is settled once; a frame for all tags up to one never covers a tag that is not settled; nothing
-//! waits that has no older unsettled tag before it. Never does: send anything.
+//! Guarantees: each tag is settled once; a frame for all tags up to one never covers a tag that is not
+//! settled; nothing waits that has no older unsettled tag before it. Never does: send anything.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Weak},
 };
 
-use super::lines::Settle;
+use super::channels::Settle;
 
 /// A frame to the server: one tag, or all up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,39 +20,40 @@ pub(super) struct Frame {
 
 #[derive(Debug, Default)]
 pub(super) struct Tags {
-    /// Each with the sign that somebody has its receipt; none while it is on its way to one.
+    /// Each with the sign that a copy of its receipt lives; none before the receipt is made.
     unsettled: BTreeMap<u64, Option<Weak<()>>>,
-    /// Acknowledged, and not told to the server: an older one is still unsettled, and one frame may do for both.
+    /// Acknowledged, and not sent to the server yet: an older one is unsettled, and one frame may do for
+    /// both.
     waiting: BTreeSet<u64>,
 }
 
 impl Tags {
     /// A delivery came in. Tags come in rising order.
-    pub(super) fn note(&mut self, tag: u64) {
+    pub(super) fn delivered(&mut self, tag: u64) {
         self.unsettled.insert(tag, None);
     }
 
     /// The delivery has a receipt now.
-    pub(super) fn remember(&mut self, tag: u64, known: &Arc<()>) {
+    pub(super) fn receipt_made(&mut self, tag: u64, alive: &Arc<()>) {
         if let Some(unsettled) = self.unsettled.get_mut(&tag) {
-            *unsettled = Some(Arc::downgrade(known));
+            *unsettled = Some(Arc::downgrade(alive));
         }
     }
 
-    /// Those that nobody has a receipt of any more.
-    pub(super) fn forgotten(&self) -> impl Iterator<Item = u64> {
-        let lost = |known: &Option<Weak<()>>| known.as_ref().is_some_and(|known| known.strong_count() == 0);
-        self.unsettled.iter().filter(move |(_, known)| lost(known)).map(|(tag, _)| *tag)
+    /// Those whose last receipt was dropped.
+    pub(super) fn abandoned(&self) -> impl Iterator<Item = u64> {
+        let lost = |alive: &Option<Weak<()>>| alive.as_ref().is_some_and(|alive| alive.strong_count() == 0);
+        self.unsettled.iter().filter(move |(_, alive)| lost(alive)).map(|(tag, _)| *tag)
     }
 
     /// How many the server counts as unacknowledged.
-    pub(super) fn outstanding(&self) -> usize {
+    pub(super) fn unacknowledged(&self) -> usize {
         self.unsettled.len() + self.waiting.len()
     }
 
-    /// Acknowledges; those behind an unsettled one may wait. Unknown tags are skipped. Answers the frame to send now, and
-    /// whether any of these waits.
-    pub(super) fn gather(&mut self, tags: impl IntoIterator<Item = u64>) -> (Option<Frame>, bool) {
+    /// Acknowledges. Those behind an unsettled one may wait. Unknown tags are skipped. Returns the frame to
+    /// send now, and whether any tag waits.
+    pub(super) fn acknowledge(&mut self, tags: impl IntoIterator<Item = u64>) -> (Option<Frame>, bool) {
         for tag in tags {
             if self.unsettled.remove(&tag).is_some() {
                 self.waiting.insert(tag);
@@ -68,15 +69,15 @@ impl Tags {
         self.unsettled.first_key_value().map(|(tag, _)| *tag)
     }
 
-    /// What has waited long enough, singly.
+    /// The acknowledgements that have waited long enough, one frame each.
     pub(super) fn flush(&mut self) -> impl Iterator<Item = Frame> + use<> {
         let single = |tag| Frame { tag, multiple: false, how: Settle::Ack };
         std::mem::take(&mut self.waiting).into_iter().map(single)
     }
 
-    /// Settles at once: all at the front with one frame, the others singly. Unknown tags are skipped.
+    /// Settles at once: all at the front with one frame, the others with one each. Unknown tags are skipped.
     pub(super) fn settle(&mut self, tags: impl IntoIterator<Item = u64>, how: Settle) -> Vec<Frame> {
-        // What waits must not be covered by a frame that says something else.
+        // A tag that waits for its ack must not be covered by a frame that requeues or rejects.
         let mut frames: Vec<Frame> = self.flush().collect();
         let mut done: Vec<u64> = tags.into_iter().filter(|tag| self.unsettled.remove(tag).is_some()).collect();
         done.sort_unstable();
@@ -97,29 +98,29 @@ mod tests {
     #[test]
     fn acknowledgements_wait_for_older_ones_and_go_together() {
         let mut tags = Tags::default();
-        (1..=5).for_each(|tag| tags.note(tag));
-        assert_eq!(tags.gather([3, 2, 5]), (None, true));
-        assert_eq!(tags.outstanding(), 5);
-        assert_eq!(tags.gather([1]), (Some(Frame { tag: 3, multiple: true, how: Settle::Ack }), true));
+        (1..=5).for_each(|tag| tags.delivered(tag));
+        assert_eq!(tags.acknowledge([3, 2, 5]), (None, true));
+        assert_eq!(tags.unacknowledged(), 5);
+        assert_eq!(tags.acknowledge([1]), (Some(Frame { tag: 3, multiple: true, how: Settle::Ack }), true));
         let flushed: Vec<Frame> = tags.flush().collect();
         assert_eq!(flushed, [Frame { tag: 5, multiple: false, how: Settle::Ack }]);
         assert_eq!(
-            (tags.outstanding(), tags.gather([4, 9])),
+            (tags.unacknowledged(), tags.acknowledge([4, 9])),
             (1, (Some(Frame { tag: 4, multiple: true, how: Settle::Ack }), false))
         );
     }
 
     #[test]
-    fn what_nobody_has_a_receipt_of_any_more_is_forgotten() {
+    fn a_delivery_without_a_receipt_is_abandoned() {
         let mut tags = Tags::default();
-        (1..=3).for_each(|tag| tags.note(tag));
+        (1..=3).for_each(|tag| tags.delivered(tag));
         let (kept, dropped) = (Arc::new(()), Arc::new(()));
-        tags.remember(1, &kept);
-        tags.remember(2, &dropped);
+        tags.receipt_made(1, &kept);
+        tags.receipt_made(2, &dropped);
         drop(dropped);
-        assert_eq!(tags.forgotten().collect::<Vec<_>>(), [2], "3 is on its way to its receipt");
+        assert_eq!(tags.abandoned().collect::<Vec<_>>(), [2], "3 has no receipt yet");
         tags.settle([1, 2, 3], Settle::Requeue);
-        assert_eq!(tags.forgotten().count(), 0);
+        assert_eq!(tags.abandoned().count(), 0);
     }
 
     /// The server's side: what it has delivered and not seen settled.
@@ -143,7 +144,7 @@ mod tests {
                 let frames: Vec<Frame> = match step {
                     0 => {
                         for _ in 0..count {
-                            tags.note(next);
+                            tags.delivered(next);
                             server.insert(next);
                             next += 1;
                         }
@@ -151,7 +152,7 @@ mod tests {
                     }
                     1 => {
                         settled.extend(&chosen);
-                        tags.gather(chosen).0.into_iter().collect()
+                        tags.acknowledge(chosen).0.into_iter().collect()
                     }
                     2 => tags.flush().collect(),
                     _ => {
@@ -160,7 +161,7 @@ mod tests {
                     }
                 };
                 frames.into_iter().for_each(|frame| apply(&mut server, &settled, frame));
-                prop_assert_eq!(tags.outstanding(), server.len());
+                prop_assert_eq!(tags.unacknowledged(), server.len());
             }
             tags.flush().for_each(|frame| apply(&mut server, &settled, frame));
             prop_assert!(server.is_disjoint(&settled), "nothing settled is left with the server");

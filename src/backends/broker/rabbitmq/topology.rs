@@ -6,44 +6,46 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::{BrokerError, connect::fault};
+use super::{BrokerError, connect::broker_error};
 use clawpool_core::task::Queue;
 
-/// A deleted queue is declared again after this: a channel that has not heard of the deletion by then would take the new
-/// queue for the old one, and the messages that the server gives it would go nowhere.
-pub(super) const MOURNING: Duration = Duration::from_secs(1);
+/// A deleted queue is declared again after this: a channel that does not know of the deletion by then would
+/// take the new queue for the old one, and messages delivered on it would be lost to their consumer.
+pub(super) const REDECLARE_DELAY: Duration = Duration::from_secs(1);
 
 pub(super) fn deleted(queue: &ShortString) -> String {
-    format!("queue {queue} was deleted; it is declared again in {MOURNING:?}")
+    format!("queue {queue} was deleted; it is declared again in {REDECLARE_DELAY:?}")
 }
 
 /// The names of a pool's queues and exchanges, and how they are declared.
 ///
-/// No argument depends on the configuration, so that no changed setting ever meets a queue declared otherwise (406):
-/// limits are the gate's, lifetimes the messages' own. Other arguments mean another version in the name.
+/// No argument depends on the configuration, so that no changed setting ever meets a queue declared otherwise
+/// (406): limits are kept by `QueueLimiter`, each message carries its own lifetime. Other arguments mean
+/// another version in the name.
 #[derive(Clone)]
 pub(super) struct Topology {
     prefix: Arc<str>,
     queues: Arc<[ShortString; 6]>,
 }
 
-/// A queue and all that it needs.
+/// A queue, its arguments and the exchange and dead queue that it needs.
 #[derive(Clone)]
-pub(super) struct Spec {
+pub(super) struct QueueSpec {
     pub(super) name: ShortString,
     arguments: FieldTable,
-    /// Exchange bound to it, if it is not fed by name.
+    /// Exchange bound to it, where messages do not come through the default exchange.
     exchange: Option<ShortString>,
-    /// Queue for what the server gives up.
-    dead: Option<Box<Spec>>,
+    /// Queue for the messages that the server dead-letters.
+    dead: Option<Box<QueueSpec>>,
 }
 
 impl Topology {
-    /// The server counts deliveries; crashes are counted by the store. High enough never to meet an honest task.
+    /// The server counts deliveries, the store counts crashes. High enough that no task of a working pool
+    /// reaches it.
     const DELIVERY_LIMIT: i32 = 1_000_000;
-    /// An ingress message may take a broken connection down with it (headers no client can read): not for ever.
+    /// A message whose headers no client can read ends the connection: it must not come again for ever.
     const INGRESS_DELIVERY_LIMIT: i32 = 50;
-    /// The oldest rejects go first: nobody may be reading them.
+    /// At most so many rejects are kept, the newest: they may have no reader.
     const REJECTS: i32 = 100_000;
 
     pub(super) fn new(prefix: &str) -> Self {
@@ -55,12 +57,12 @@ impl Topology {
         self.queues[queue.index()].clone()
     }
 
-    /// Where no queue is.
-    pub(super) fn nobody(&self) -> ShortString {
+    /// A routing key that no queue has.
+    pub(super) fn probe_key(&self) -> ShortString {
         name(&self.prefix, "probe")
     }
 
-    pub(super) fn queue(&self, queue: Queue) -> Spec {
+    pub(super) fn queue(&self, queue: Queue) -> QueueSpec {
         let dead = self.dead();
         let mut arguments = if queue == Queue::High {
             table([("x-queue-type", text("classic")), ("x-max-priority", AMQPValue::LongInt(10))])
@@ -70,33 +72,38 @@ impl Topology {
         arguments.insert("x-dead-letter-exchange".into(), text(""));
         arguments.insert("x-dead-letter-routing-key".into(), text(dead.name.as_str()));
         if queue != Queue::High {
-            // Keeps an expired message until the dead queue has confirmed it; asks for this overflow rule.
+            // Keeps an expired message until the dead queue has confirmed it. Needs this overflow rule.
             arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
             arguments.insert("x-overflow".into(), text("reject-publish"));
         }
-        Spec { name: self.queue_name(queue), arguments, exchange: None, dead: Some(Box::new(dead)) }
+        QueueSpec { name: self.queue_name(queue), arguments, exchange: None, dead: Some(Box::new(dead)) }
     }
 
-    /// Where the server puts what it gives up.
-    pub(super) fn dead(&self) -> Spec {
-        Spec { name: name(&self.prefix, "dead"), arguments: quorum(Self::DELIVERY_LIMIT), exchange: None, dead: None }
+    /// The queue for the messages that the server dead-letters.
+    pub(super) fn dead(&self) -> QueueSpec {
+        QueueSpec {
+            name: name(&self.prefix, "dead"),
+            arguments: quorum(Self::DELIVERY_LIMIT),
+            exchange: None,
+            dead: None,
+        }
     }
 
     /// Where producers that speak AMQP put new tasks.
-    pub(super) fn ingress(&self) -> Spec {
+    pub(super) fn ingress(&self) -> QueueSpec {
         let rejects = self.rejects();
         let mut arguments = quorum(Self::INGRESS_DELIVERY_LIMIT);
         arguments.insert("x-dead-letter-exchange".into(), text(rejects.name.as_str()));
         let exchange = Some(format!("{}.ingress", self.prefix).into());
-        Spec { name: name(&self.prefix, "ingress"), arguments, exchange, dead: Some(Box::new(rejects)) }
+        QueueSpec { name: name(&self.prefix, "ingress"), arguments, exchange, dead: Some(Box::new(rejects)) }
     }
 
-    /// Where they find what was not taken, and why. Queue and exchange have one name.
-    pub(super) fn rejects(&self) -> Spec {
+    /// Where producers find what was rejected, and why. Queue and exchange have one name.
+    pub(super) fn rejects(&self) -> QueueSpec {
         let name: ShortString = format!("{}.rejects", self.prefix).into();
         let mut arguments = quorum(Self::DELIVERY_LIMIT);
         arguments.insert("x-max-length".into(), AMQPValue::LongInt(Self::REJECTS));
-        Spec { name: name.clone(), arguments, exchange: Some(name), dead: None }
+        QueueSpec { name: name.clone(), arguments, exchange: Some(name), dead: None }
     }
 }
 
@@ -104,7 +111,7 @@ fn name(prefix: &str, queue: &str) -> ShortString {
     format!("{prefix}.v1.{queue}").into()
 }
 
-impl Spec {
+impl QueueSpec {
     /// Makes the queue where it is missing. Returns how many messages are ready in it.
     pub(super) async fn declare(&self, channel: &Channel) -> Result<u32, BrokerError> {
         if let Some(dead) = &self.dead {
@@ -112,9 +119,9 @@ impl Spec {
         }
         let durable = QueueDeclareOptions { durable: true, ..Default::default() };
         let queue = channel.queue_declare(self.name.clone(), durable, self.arguments.clone()).await;
-        let ready = queue.map_err(|error| fault(&error))?.message_count();
+        let ready = queue.map_err(|error| broker_error(&error))?.message_count();
         if let Some(exchange) = &self.exchange {
-            self.bind(channel, exchange).await.map_err(|error| fault(&error))?;
+            self.bind(channel, exchange).await.map_err(|error| broker_error(&error))?;
         }
         Ok(ready)
     }

@@ -1,5 +1,6 @@
-//! A [`Message`] as an AMQP message: the encoded task is the body; the fields that brokers look at are headers, so that
-//! handing a message on does not decode the task. A message without them is read from its body.
+//! A [`Message`] as an AMQP message: the encoded task is the body; the fields that brokers look at are
+//! headers, so that passing a message on does not decode the task. A message without them is read from its
+//! body.
 
 use bytes::Bytes;
 use lapin::{
@@ -7,13 +8,13 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::{Parcel, Topology};
+use super::{OutgoingMessage, Topology};
 use clawpool_core::task::{CodecError, Message, Priority, Timestamp};
 
-/// The server holds no expiration beyond 2^32 ms; a longer life is checked by the worker's claim alone.
+/// The server knows no expiration beyond 2^32 ms; a longer one is checked by the worker's claim alone.
 const LONGEST_EXPIRATION: u64 = u32::MAX as u64;
 
-pub(super) fn parcel(message: &Message, topology: &Topology) -> Parcel {
+pub(super) fn outgoing(message: &Message, topology: &Topology) -> OutgoingMessage {
     let mut headers = FieldTable::default();
     let millis = |time: Timestamp| AMQPValue::LongLongInt(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     headers.insert("generation".into(), AMQPValue::LongLongInt(message.generation.into()));
@@ -24,17 +25,18 @@ pub(super) fn parcel(message: &Message, topology: &Topology) -> Parcel {
         .with_content_type("application/msgpack".into())
         .with_message_id(message.id.to_string().into())
         .with_timestamp(message.enqueued_at.as_millis() / 1000)
-        .with_priority(urgency(message.priority))
+        .with_priority(amqp_priority(message.priority))
         .with_headers(headers);
     let left = message.expires_at.as_millis().saturating_sub(Timestamp::now().as_millis());
     if left <= LONGEST_EXPIRATION {
         properties = properties.with_expiration(left.to_string().into());
     }
-    Parcel::to_queue(topology.queue_name(message.priority.queue()), properties, message.body.clone())
+    OutgoingMessage::to_queue(topology.queue_name(message.priority.queue()), properties, message.body.clone())
 }
 
-/// Of 0 to 10, on the high lane's priority queue. Other queues carry one class each and take no heed of it.
-const fn urgency(priority: Priority) -> u8 {
+/// The AMQP priority, 0 to 10, on the priority queue of the high lane. Other queues carry one priority and
+/// ignore it.
+const fn amqp_priority(priority: Priority) -> u8 {
     match priority {
         Priority::P0 | Priority::P1 | Priority::P2 => 10,
         Priority::P3 => 5,
@@ -63,7 +65,7 @@ fn from_headers(properties: &BasicProperties, body: &Bytes) -> Option<Message> {
     })
 }
 
-/// Any integer: servers may hand a header on in another width than it came in.
+/// Any integer: a server may deliver a header in another width than it was published in.
 fn integer(value: &AMQPValue) -> Option<i64> {
     match *value {
         AMQPValue::ShortShortInt(value) => Some(value.into()),
@@ -77,8 +79,8 @@ fn integer(value: &AMQPValue) -> Option<i64> {
     }
 }
 
-/// Why the server gave a message up, as it noted in the headers.
-pub(super) fn death(properties: &BasicProperties) -> Option<&str> {
+/// Why the server dead-lettered a message: the reason in its `x-death` header.
+pub(super) fn dead_letter_reason(properties: &BasicProperties) -> Option<&str> {
     let headers = properties.headers().as_ref()?.inner();
     let AMQPValue::FieldArray(deaths) = headers.get("x-death")? else { return None };
     let AMQPValue::FieldTable(latest) = deaths.as_slice().first()? else { return None };

@@ -1,4 +1,4 @@
-//! The pulling end: cancel-safe, because it only waits for answers that somebody else asks for.
+//! A worker's consumer of one queue. Cancel-safe, because a task of its own talks with Redis.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -6,26 +6,26 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    feed::{Answer, Ask, Feed},
+    consumer_task::{Answer, ConsumerTask, Request},
     shared::Shared,
 };
 use crate::broker::{BrokerError, Consumer, Delivery};
 use clawpool_core::task::{Queue, WorkerId};
 
-/// The pulling end of a [`Feed`]. All talk with Redis is the feed's, a task of its own: a dropped `next` leaves the feed
-/// to finish what it does, and the answer stays here for the next call.
+/// Sends requests to a [`ConsumerTask`], which alone talks with Redis. A dropped `next` leaves the task to
+/// finish what it does, and the answer stays here for the next call.
 pub(super) struct RedisConsumer {
-    asks: mpsc::Sender<Ask>,
+    requests: mpsc::Sender<Request>,
     pending: Option<oneshot::Receiver<Answer>>,
     ready: VecDeque<Delivery>,
 }
 
 impl RedisConsumer {
     pub(super) fn start(shared: Arc<Shared>, worker: WorkerId, queue: Queue) -> Self {
-        // Room for each kind of ask once, so that `drop` never finds it full.
-        let (asks, receiver) = mpsc::channel(4);
-        tokio::spawn(Feed::new(shared, worker, queue, receiver).run());
-        Self { asks, pending: None, ready: VecDeque::new() }
+        // Room for each kind of request once, so that `drop` never finds it full.
+        let (requests, receiver) = mpsc::channel(4);
+        tokio::spawn(ConsumerTask::new(shared, worker, queue, receiver).run());
+        Self { requests, pending: None, ready: VecDeque::new() }
     }
 
     /// Fills `ready` with at least one delivery.
@@ -35,7 +35,7 @@ impl RedisConsumer {
                 Some(pending) => pending,
                 None => {
                     let (answer, receiver) = oneshot::channel();
-                    self.asks.send(Ask::Next { want, answer }).await.map_err(|_| stopped())?;
+                    self.requests.send(Request::Next { want, answer }).await.map_err(|_| stopped())?;
                     self.pending.insert(receiver)
                 }
             };
@@ -46,8 +46,8 @@ impl RedisConsumer {
         Ok(())
     }
 
-    /// What has arrived and was not returned.
-    fn leftovers(&mut self) -> Vec<Delivery> {
+    /// Deliveries that have arrived and were not returned.
+    fn not_returned(&mut self) -> Vec<Delivery> {
         if let Some(mut pending) = self.pending.take() {
             pending.close();
             if let Ok(Ok(arrived)) = pending.try_recv() {
@@ -66,26 +66,27 @@ impl Consumer for RedisConsumer {
         Ok(self.ready.drain(..count).collect())
     }
 
-    async fn rest(&mut self) -> Result<(), BrokerError> {
+    async fn pause(&mut self) -> Result<(), BrokerError> {
         if self.pending.is_none() && self.ready.is_empty() {
             return Ok(());
         }
-        // Room first: from here on to the sending nothing waits, so a dropped `rest` loses no delivery either. What the
-        // feed fetches before it hears of this comes back to it as unwanted.
-        let room = self.asks.clone().reserve_owned().await.map_err(|_| stopped())?;
-        let (done, resting) = oneshot::channel();
-        room.send(Ask::Rest { back: self.leftovers(), done });
-        resting.await.map_err(|_| stopped())?
+        // Room first: from here on to the sending nothing waits, so a dropped `pause` loses no delivery
+        // either. What the task fetches before it hears of this comes back to it as unwanted.
+        let room = self.requests.clone().reserve_owned().await.map_err(|_| stopped())?;
+        let (done, paused) = oneshot::channel();
+        room.send(Request::Pause { back: self.not_returned(), done });
+        paused.await.map_err(|_| stopped())?
     }
 }
 
 impl Drop for RedisConsumer {
     fn drop(&mut self) {
-        let back = self.leftovers();
+        let back = self.not_returned();
         if !back.is_empty() {
             let (done, _) = oneshot::channel();
-            // Fails only when the feed is gone, with the whole process's runtime; then the reaper gives them back.
-            let _ = self.asks.try_send(Ask::Rest { back, done });
+            // Fails only when the task is gone, with the whole process's runtime; then the reaper gives them
+            // back.
+            let _ = self.requests.try_send(Request::Pause { back, done });
         }
     }
 }

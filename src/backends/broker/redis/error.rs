@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_redis_refuses_is_not_waited_for() {
+    fn only_a_refusal_is_not_retryable() {
         let passing: [fn(String) -> Trouble; 3] = [Trouble::Silent, Trouble::Blocked, Trouble::Unreadable];
         assert!(passing.iter().all(|trouble| BrokerError::from(trouble(String::new())).is_retryable()));
         assert!(!BrokerError::from(Trouble::Refused(String::new())).is_retryable());

@@ -1,4 +1,5 @@
-//! What this process was told that it holds, and when that must be compared with what Redis says.
+//! The deliveries of this process, and when they must be compared with what Redis counts as held by its
+//! workers.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,47 +12,47 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use super::super::known::Known;
+use super::super::unsettled::UnsettledDeliveries;
 use crate::{
     backend::redis::packed::{self, Entry},
     broker::{Delivery, Receipt},
 };
 use clawpool_core::task::WorkerId;
 
-/// A command whose answer was lost may reach a server that stood still long after it was given up.
-const TROUBLED: Duration = Duration::from_secs(60);
+/// A command whose answer was lost may still be run much later, by a server that stood still.
+const COMPARE_AFTER_ERROR: Duration = Duration::from_secs(60);
 
-/// Of so many looks one compares entry by entry, also where the numbers are right.
-const THOROUGH: u64 = 10;
+/// One of so many comparisons is entry by entry, also where the numbers are equal.
+const COMPARE_EVERY: u64 = 10;
 
 pub(super) struct Held {
-    known: Known,
-    /// Taken, and left in flight because they cannot be read: nobody else could either.
+    unsettled: UnsettledDeliveries,
+    /// Taken, and left in flight because they cannot be read: no other process could read them either.
     aside: Mutex<BTreeSet<Entry>>,
-    /// Changes when a settlement may have got lost: consumers then read their in-flight sets again.
-    doubt: watch::Sender<()>,
+    /// Changes when a settlement failed: consumers then read their in-flight sets again.
+    failed_settlements: watch::Sender<()>,
     takes: Mutex<Takes>,
-    /// Counts whatever may have changed what Redis holds for us.
+    /// Counts all that may have changed what Redis counts as held by this process.
     changes: AtomicU64,
-    trouble: Mutex<Option<Instant>>,
-    looks: Mutex<HashMap<WorkerId, Look>>,
+    last_error: Mutex<Option<Instant>>,
+    comparisons: Mutex<HashMap<WorkerId, Comparison>>,
 }
 
-/// Scripts that take messages, numbered as they set out.
+/// Scripts that take messages, numbered in the order of their start.
 #[derive(Default)]
 struct Takes {
     next: u64,
     under_way: BTreeSet<u64>,
 }
 
-/// What a worker's last look has seen.
+/// The last comparison of a worker.
 #[derive(Clone, Copy, Default)]
-struct Look {
+struct Comparison {
     changes: u64,
     number: u64,
 }
 
-/// Until it is dropped, messages may be on their way to us.
+/// A script that takes messages. Until it is dropped, messages may be on their way to this process.
 pub(super) struct Take<'a> {
     held: &'a Held,
     number: u64,
@@ -60,13 +61,13 @@ pub(super) struct Take<'a> {
 impl Default for Held {
     fn default() -> Self {
         Self {
-            known: Known::default(),
+            unsettled: UnsettledDeliveries::default(),
             aside: Mutex::default(),
-            doubt: watch::Sender::new(()),
+            failed_settlements: watch::Sender::new(()),
             takes: Mutex::default(),
             changes: AtomicU64::new(1),
-            trouble: Mutex::default(),
-            looks: Mutex::default(),
+            last_error: Mutex::default(),
+            comparisons: Mutex::default(),
         }
     }
 }
@@ -89,17 +90,17 @@ impl Held {
     pub(super) fn add(&self, deliveries: &[Delivery]) {
         if !deliveries.is_empty() {
             self.changed();
-            self.known.add(deliveries.iter().map(|delivery| &delivery.receipt));
+            self.unsettled.add(deliveries.iter().map(|delivery| &delivery.receipt));
         }
     }
 
     pub(super) fn remove(&self, receipts: &[Receipt]) {
         self.changed();
-        self.known.remove(receipts);
+        self.unsettled.remove(receipts);
     }
 
     pub(super) fn contains(&self, receipt: &Receipt) -> bool {
-        self.known.contains(receipt) || lock(&self.aside).contains(&packed::entry(receipt.id, receipt.generation))
+        self.unsettled.contains(receipt) || lock(&self.aside).contains(&packed::entry(receipt.id, receipt.generation))
     }
 
     pub fn set_aside(&self, entry: Entry) {
@@ -111,37 +112,37 @@ impl Held {
     }
 
     /// An answer was lost: what Redis holds is not known.
-    pub(super) fn troubled(&self) {
-        *lock(&self.trouble) = Some(Instant::now());
+    pub(super) fn answer_lost(&self) {
+        *lock(&self.last_error) = Some(Instant::now());
     }
 
     /// A settlement failed: Redis may still have its messages in flight, and then delivers them again.
-    pub(super) fn distrust(&self) {
-        self.troubled();
-        self.doubt.send_replace(());
+    pub(super) fn settlement_failed(&self) {
+        self.answer_lost();
+        self.failed_settlements.send_replace(());
     }
 
-    pub(super) fn doubts(&self) -> watch::Receiver<()> {
-        self.doubt.subscribe()
+    pub(super) fn failed_settlements(&self) -> watch::Receiver<()> {
+        self.failed_settlements.subscribe()
     }
 
-    /// How many entries of each priority a worker knows of, for the next look; `None` stands for: do not count, compare.
-    /// No look at all is due while nothing happens.
-    pub(super) fn look(&self, worker: WorkerId, suspects: bool) -> Option<Option<[usize; 7]>> {
-        let forgotten = self.known.forget(worker);
-        let troubled = lock(&self.trouble).is_some_and(|since| since.elapsed() < TROUBLED);
+    /// The next comparison, if one is due; none is while nothing happens. With how many entries of each
+    /// priority the worker holds, or `None`, which stands for: do not count, compare the entries.
+    pub(super) fn comparison(&self, worker: WorkerId, unknown: bool) -> Option<Option<[usize; 7]>> {
+        let abandoned = self.unsettled.forget_abandoned(worker);
+        let after_error = lock(&self.last_error).is_some_and(|since| since.elapsed() < COMPARE_AFTER_ERROR);
         let changes = self.changes.load(Ordering::Relaxed);
-        let mut looks = lock(&self.looks);
-        let look = looks.entry(worker).or_default();
-        if look.changes == changes && !(forgotten || troubled || suspects) {
+        let mut comparisons = lock(&self.comparisons);
+        let comparison = comparisons.entry(worker).or_default();
+        if comparison.changes == changes && !(abandoned || after_error || unknown) {
             return None;
         }
-        *look = Look { changes, number: look.number + 1 };
-        if forgotten || troubled || suspects || look.number.is_multiple_of(THOROUGH) {
+        *comparison = Comparison { changes, number: comparison.number + 1 };
+        if abandoned || after_error || unknown || comparison.number.is_multiple_of(COMPARE_EVERY) {
             return Some(None);
         }
         let mut counts = [0; 7];
-        for tag in self.known.tags(worker) {
+        for tag in self.unsettled.tags(worker) {
             counts[usize::try_from(tag).unwrap_or_default().min(6)] += 1;
         }
         Some(Some(counts))
@@ -154,7 +155,7 @@ impl Drop for Take<'_> {
     }
 }
 
-/// What is behind these locks is whole after each change, so a panic elsewhere does not spoil it.
+/// The data behind these locks is whole after each change, so a panic elsewhere does not spoil it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

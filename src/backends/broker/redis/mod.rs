@@ -1,15 +1,16 @@
-//! The Broker on Redis lists. Each priority has a list of entries (id and generation) and a hash of their messages; what
-//! a worker fetched is in a set of its own until it acknowledges. Every change is one script, so it happens whole or
-//! not at all. A queue's bell, a list of at most one token, wakes idle consumers.
+//! The Broker on Redis lists. Each priority has a list of entries (id and generation) and a hash of their
+//! messages; what a worker fetched is in a set of its own until it acknowledges. Every change is one script,
+//! so it happens whole or not at all. A queue's bell, a list of at most one token, wakes idle consumers.
 //!
-//! Guarantees: a message waits or is with one worker from its publish to its acknowledgement, also across a crash of any
-//! party at any moment (of Redis itself: with its append-only file on). An idle consumer sends a command a second, and
-//! hears of a message within seconds though its bell's link died in silence. Never does: acknowledge or give back a message
-//! on behalf of a worker that no longer holds it; leave a message with a worker that lives and does not know of it.
+//! Guarantees: a message waits or is with one worker from its publish to its acknowledgement, also across a
+//! crash of any party at any moment (of Redis itself: with its append-only file on). An idle consumer sends a
+//! command a second, and gets a message within seconds though the connection that waits for the bell died
+//! without an error. Never does: acknowledge or give back a message on behalf of a worker that no longer
+//! holds it; leave a message with a worker that lives and does not know of it.
 
 mod consumer;
+mod consumer_task;
 mod error;
-mod feed;
 mod held;
 mod publish;
 mod reconcile;
@@ -31,14 +32,17 @@ use self::{
     scripts::priorities,
     shared::{Shared, failure},
 };
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt, known::Suspects};
+use super::{
+    Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt, unsettled::UnknownDeliveries,
+};
 use crate::backend::redis::{link::Link, pulse::PULSE};
 use clawpool_core::{
     config::Config,
     task::{DeadReason, Message, Queue, Timestamp, WorkerId},
 };
 
-/// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others for long.
+/// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others
+/// for long.
 const BATCH: usize = 1000;
 
 /// Exclusive connections at most: one for each consumer that waits.
@@ -53,7 +57,7 @@ impl RedisBroker {
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let link = Link::open(&config.redis).await?;
         let (timeout, quick) = (Some(link.timeout()), Some(link.timeout().min(PULSE)));
-        let options = link.alone(waiter::SPELL + PULSE);
+        let options = link.alone(waiter::WAIT + PULSE);
         let manager = Manager::new_with_config(link.client().get_connection_info().clone(), options)
             .map_err(|error| failure(&error))?;
         let waiters = Pool::builder(manager)
@@ -64,8 +68,8 @@ impl RedisBroker {
             .wait_timeout(timeout)
             .build()
             .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;
-        let (limits, held, suspects) = (config.queues.clone(), Held::default(), Suspects::default());
-        Ok(Self { shared: Arc::new(Shared { link, waiters, limits, held, suspects }) })
+        let (limits, held, unknown) = (config.queues.clone(), Held::default(), UnknownDeliveries::default());
+        Ok(Self { shared: Arc::new(Shared { link, waiters, limits, held, unknown }) })
     }
 }
 
@@ -100,11 +104,11 @@ impl Broker for RedisBroker {
         self.shared.reconcile(worker).await
     }
 
-    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
-        let mut call = self.shared.call(&scripts::SWEEP);
+    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+        let mut call = self.shared.call(&scripts::TAKE_EXPIRED);
         call.arg(worker.as_bytes()).arg(limit.min(BATCH));
         let taken = self.shared.take(worker, &call).await?;
-        Ok(taken.into_iter().map(|delivery| Condemned { delivery, reason: DeadReason::Expired }).collect())
+        Ok(taken.into_iter().map(|delivery| DeadLettered { delivery, reason: DeadReason::Expired }).collect())
     }
 
     async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {

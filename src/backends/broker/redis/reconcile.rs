@@ -1,4 +1,4 @@
-//! Comparing what a worker holds at Redis with what this process knows of.
+//! Comparing what a worker holds in Redis with the deliveries that this process knows.
 
 use bytes::Bytes;
 
@@ -13,9 +13,10 @@ use crate::{
 use clawpool_core::task::{Priority, WorkerId};
 
 impl Shared {
-    /// One look. What this and the one before have found, and nobody here knows of, goes back to its queue.
+    /// One comparison. Entries that are unknown to this process in it and in the one before go back to their
+    /// queue.
     pub(super) async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
-        let Some(counts) = self.held.look(worker, self.suspects.any(worker)) else { return Ok(0) };
+        let Some(counts) = self.held.comparison(worker, self.unknown.any(worker)) else { return Ok(0) };
         let mut call = self.call(&scripts::HOLDS);
         call.arg(worker.as_bytes());
         for priority in Priority::ALL {
@@ -23,10 +24,10 @@ impl Shared {
             call.arg(priority.index()).arg(count);
         }
         let holds: Vec<(u8, Vec<Bytes>)> = self.link.run(&call).await.map_err(|error| {
-            self.held.troubled();
+            self.held.answer_lost();
             failure(&error)
         })?;
-        // Before what is known is looked at: a take that ends in between has told what it brought.
+        // Before the comparison: a take that ends in between has added its deliveries.
         let (_, oldest) = self.held.takes();
         let unknown: Vec<(u8, packed::Entry)> = holds
             .into_iter()
@@ -35,16 +36,16 @@ impl Shared {
             .filter(|(n, entry)| receipt(worker, *n, entry).is_some_and(|receipt| !self.held.contains(&receipt)))
             .collect();
         let (next, _) = self.held.takes();
-        let lost = self.suspects.lost(worker, unknown, next, oldest);
+        let lost = self.unknown.lost(worker, unknown, next, oldest);
         let receipts: Vec<Receipt> = lost.iter().filter_map(|(n, entry)| receipt(worker, *n, entry)).collect();
-        // Fewer than these where a look was overtaken by an acknowledgement.
+        // Fewer than these where an acknowledgement came first.
         if receipts.is_empty() { Ok(0) } else { self.settle(&scripts::RELEASE, &receipts).await }
     }
 }
 
-/// What a delivery of this entry would be named by.
+/// The receipt that a delivery of this entry would have.
 fn receipt(worker: WorkerId, n: u8, entry: &packed::Entry) -> Option<Receipt> {
     let (id, generation) = packed::parts(entry)?;
     let queue = Priority::from_index(n.into())?.queue();
-    Some(Receipt { queue, worker, id, generation, channel: 0, tag: n.into(), known: Default::default() })
+    Some(Receipt { queue, worker, id, generation, channel: 0, tag: n.into(), alive: Default::default() })
 }

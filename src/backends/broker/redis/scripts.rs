@@ -24,7 +24,7 @@ scripts! { LIBRARY:
     REREAD = "scripts/reread.lua";
     RESTORE = "scripts/restore.lua";
     RING = "scripts/ring.lua";
-    SWEEP = "scripts/sweep.lua";
+    TAKE_EXPIRED = "scripts/take_expired.lua";
 }
 
 /// The digits of a queue's priorities, most urgent first, as scripts read them.

@@ -18,22 +18,22 @@ use crate::{
         script::{Call, Script},
         trouble::Trouble,
     },
-    broker::{BrokerError, Delivery, Receipt, known::Suspects},
+    broker::{BrokerError, Delivery, Receipt, unsettled::UnknownDeliveries},
 };
 use clawpool_core::{
     config::QueueLimits,
     task::{Queue, WorkerId},
 };
 
-/// What the broker's handle and the feeds of its consumers have in common.
+/// What the broker's handle and the tasks of its consumers share.
 pub(super) struct Shared {
     pub(super) link: Link,
-    /// Connections for blocking commands, which nobody else can use meanwhile.
+    /// Connections for blocking commands: no other command can use them meanwhile.
     pub(super) waiters: Pool,
     pub(super) limits: QueueLimits,
     pub(super) held: Held,
-    /// Priority and entry of what Redis says that we hold and nobody here knows of.
-    pub(super) suspects: Suspects<(u8, packed::Entry)>,
+    /// Priority and entry of what Redis counts as held by this process, and this process does not know.
+    pub(super) unknown: UnknownDeliveries<(u8, packed::Entry)>,
 }
 
 impl Shared {
@@ -41,7 +41,7 @@ impl Shared {
         Call::new(script, self.link.base())
     }
 
-    /// Runs a script that moves messages into the worker's hands.
+    /// Runs a script that gives messages to the worker.
     pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         // Dropped after what was taken is known.
         let _take = self.held.take();
@@ -61,7 +61,7 @@ impl Shared {
 
     async fn deliveries(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| {
-            self.held.troubled();
+            self.held.answer_lost();
             failure(&error)
         })?;
         let each = taken.into_iter().flat_map(|(entries, values)| entries.into_iter().zip(values));
@@ -85,13 +85,13 @@ impl Shared {
             generation: message.generation,
             channel: 0,
             tag: message.priority as u64,
-            known: Default::default(),
+            alive: Default::default(),
         };
         Some(Delivery { message, receipt })
     }
 
-    /// Rings for whoever waits, if there is something to fetch. When it fails the connection is lost, and consumers
-    /// look by themselves once they have a new one.
+    /// Rings the bell for a waiting consumer, if there is something to fetch. When it fails the connection is
+    /// lost, and consumers fetch once they have a new one.
     pub(super) async fn ring(&self, queue: Queue) {
         let mut call = self.call(&scripts::RING);
         call.arg(queue.name()).arg(priorities(queue));
@@ -107,7 +107,7 @@ impl Shared {
         self.held.remove(receipts);
         let counts = answers.into_iter().map(|answer| {
             answer.map_err(|error| {
-                self.held.distrust();
+                self.held.settlement_failed();
                 failure(&error)
             })
         });

@@ -1,5 +1,5 @@
-//! Waiting on a connection that nobody else uses meanwhile, a spell at a time: each spell's end is a sign of life, and who
-//! waits looks by itself after it.
+//! Waiting for a queue's bell on a connection of its own, for `WAIT` at a time. Each end of a wait shows that
+//! the connection lives, and the consumer fetches after it.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::shared::{Shared, failure};
 use crate::{backend::redis::link::Link, broker::BrokerError};
 use clawpool_core::task::Queue;
 
-/// How long one blocking command waits. With the second that its answer may be late, a link that died in silence is found
-/// out in three.
-pub(super) const SPELL: Duration = Duration::from_secs(2);
+/// How long one blocking command waits. Its answer may be a second late, so a connection that died without an
+/// error is found out in three.
+pub(super) const WAIT: Duration = Duration::from_secs(2);
 
 /// An exclusive connection that blocks on a queue's bell.
 pub(super) struct Waiter {
@@ -22,37 +22,39 @@ pub(super) struct Waiter {
     /// What Redis calls the connection: the name to unblock it by.
     id: u64,
     queue: Queue,
-    /// The blocking command on its way. It outlives the call that started it, because its answer may be a token.
+    /// The blocking command on its way. It outlives the call that started it, because its answer may be a
+    /// token.
     waiting: Option<BoxFuture<'static, RedisResult<Value>>>,
 }
 
 impl Waiter {
     pub(super) async fn connect(shared: &Shared, queue: Queue) -> Result<Self, BrokerError> {
-        let connection = shared.waiters.get().await.map_err(|error| trouble(&error))?;
+        let pooled = shared.waiters.get().await.map_err(|error| pool_error(&error))?;
         let mut waiter = Self { connection: None, id: 0, queue, waiting: None };
-        let mut wire = (*connection).clone();
-        waiter.connection = Some(connection);
+        let mut connection = (*pooled).clone();
+        waiter.connection = Some(pooled);
         // Until it has answered, the connection is not fit to go back to the pool.
         waiter.waiting = Some(Box::pin(std::future::pending()));
-        let answer = timeout(shared.link.timeout(), cmd("CLIENT").arg("ID").query_async(&mut wire)).await;
+        let answer = timeout(shared.link.timeout(), cmd("CLIENT").arg("ID").query_async(&mut connection)).await;
         waiter.id = answer.map_err(|_| silent(&shared.link))?.map_err(|error| failure(&error))?;
         waiter.waiting = None;
         Ok(waiter)
     }
 
-    /// Waits for the bell. Returns when it was rung, or it is time to look again.
+    /// Waits for the bell. Returns when it was rung, or when it is time to fetch again.
     pub(super) async fn rung(&mut self, shared: &Shared) -> RedisResult<()> {
         if let (None, Some(connection)) = (&self.waiting, &self.connection) {
-            let mut wire = (**connection).clone();
+            let mut connection = (**connection).clone();
             let bell = format!("{}:bell:{}", shared.link.base(), self.queue);
-            let spell = SPELL.as_secs();
+            let wait = WAIT.as_secs();
             self.waiting =
-                Some(Box::pin(async move { cmd("BLPOP").arg(bell).arg(spell).query_async(&mut wire).await }));
+                Some(Box::pin(async move { cmd("BLPOP").arg(bell).arg(wait).query_async(&mut connection).await }));
         }
         self.answer().await.map(drop)
     }
 
-    /// Stops waiting. A token that came meanwhile goes on to another consumer. `None` when the connection is spoilt.
+    /// Stops waiting. A token that came meanwhile goes on to another consumer. `None` when the connection is
+    /// spoilt.
     pub(super) async fn leave(mut self, shared: &Shared) -> Option<Self> {
         if self.waiting.is_none() {
             return Some(self);
@@ -86,7 +88,8 @@ impl Waiter {
 }
 
 impl Drop for Waiter {
-    /// A connection on which an answer is outstanding, or that failed, is closed: it is of no use to anybody else.
+    /// A connection on which an answer is outstanding, or that failed, is closed: no other command could use
+    /// it.
     fn drop(&mut self) {
         if self.waiting.is_some()
             && let Some(connection) = self.connection.take()
@@ -100,7 +103,7 @@ fn silent(link: &Link) -> BrokerError {
     BrokerError::Unavailable { broker: "redis", reason: format!("no answer within {:?}", link.timeout()) }
 }
 
-fn trouble(error: &PoolError) -> BrokerError {
+fn pool_error(error: &PoolError) -> BrokerError {
     match error {
         PoolError::Backend(error) => failure(error),
         other => BrokerError::Unavailable { broker: "redis", reason: other.to_string() },

@@ -15,37 +15,37 @@ pub(super) struct SqliteConsumer {
     held: Arc<Held>,
     worker: WorkerId,
     queue: Queue,
-    /// Rings when the queue has work; from the first wait on.
+    /// Changes when the queue has work; subscribed at the first wait.
     bell: Option<watch::Receiver<()>>,
     /// Taken for a `next` that was dropped before it could return them.
-    kept: Handout,
+    prefetched: Prefetched,
     /// A `next` was dropped while the writer took messages for it.
     pending: Option<Pending>,
     /// The last take brought all that was wanted, so there is probably more.
-    plenty: bool,
+    has_more: bool,
 }
 
-type Pending = futures::future::BoxFuture<'static, Result<Handout, DatabaseError>>;
+type Pending = futures::future::BoxFuture<'static, Result<Prefetched, DatabaseError>>;
 
 impl SqliteConsumer {
     pub(super) fn new(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue) -> Self {
-        let kept = Handout { database: database.clone(), held: held.clone(), deliveries: Vec::new() };
-        Self { database, held, worker, queue, bell: None, kept, pending: None, plenty: false }
+        let prefetched = Prefetched { database: database.clone(), held: held.clone(), deliveries: Vec::new() };
+        Self { database, held, worker, queue, bell: None, prefetched, pending: None, has_more: false }
     }
 
     /// Takes what is ready, which may be nothing. What a dropped call has taken stays with the consumer.
     async fn take(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
-        if self.kept.deliveries.is_empty() {
+        if self.prefetched.deliveries.is_empty() {
             let (database, held) = (&self.database, &self.held);
             let pending =
                 self.pending.get_or_insert_with(|| take(database.clone(), held.clone(), self.worker, self.queue, want));
             let taken = pending.await;
             self.pending = None;
-            self.kept.deliveries.append(&mut taken?.deliveries);
+            self.prefetched.deliveries.append(&mut taken?.deliveries);
         }
-        let count = want.min(self.kept.deliveries.len());
-        self.plenty = count == want;
-        Ok(self.kept.deliveries.drain(..count).collect())
+        let count = want.min(self.prefetched.deliveries.len());
+        self.has_more = count == want;
+        Ok(self.prefetched.deliveries.drain(..count).collect())
     }
 
     async fn is_ready(&mut self) -> Result<bool, DatabaseError> {
@@ -60,12 +60,12 @@ impl Consumer for SqliteConsumer {
         let want = want.max(1);
         loop {
             if let Some(bell) = &mut self.bell {
-                // Before the look, so that no ring is missed between look and wait.
+                // Before the check, so that no change is missed between check and wait.
                 bell.mark_unchanged();
             }
-            // Many consumers wake for one message. They look first, which takes no lock.
-            let look = !self.plenty && self.pending.is_none() && self.kept.deliveries.is_empty();
-            if !look || self.is_ready().await? {
+            // Many consumers wake for one message. They check first, which takes no lock.
+            let check = !self.has_more && self.pending.is_none() && self.prefetched.deliveries.is_empty();
+            if !check || self.is_ready().await? {
                 let deliveries = self.take(want).await?;
                 if !deliveries.is_empty() {
                     return Ok(deliveries);
@@ -79,16 +79,16 @@ impl Consumer for SqliteConsumer {
         }
     }
 
-    async fn rest(&mut self) -> Result<(), BrokerError> {
+    async fn pause(&mut self) -> Result<(), BrokerError> {
         if let Some(pending) = self.pending.take() {
-            self.kept.deliveries.append(&mut pending.await?.deliveries);
+            self.prefetched.deliveries.append(&mut pending.await?.deliveries);
         }
-        let receipts = self.kept.receipts();
+        let receipts = self.prefetched.receipts();
         if !receipts.is_empty() {
             let settled = receipts.clone();
             self.database.write(move |write| queue::release(write, &settled)).await?;
             self.held.remove(&receipts);
-            self.kept.deliveries.clear();
+            self.prefetched.deliveries.clear();
         }
         Ok(())
     }
@@ -97,31 +97,32 @@ impl Consumer for SqliteConsumer {
 /// Not a borrow of the consumer: the answer may come after its `next` was dropped.
 fn take(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue, want: usize) -> Pending {
     Box::pin(async move {
-        let keeper = database.clone();
+        let owner = database.clone();
         let work = move |write: &mut crate::backend::sqlite::Write<'_>| {
             let deliveries = queue::take(write, worker, queue, want)?;
             held.add(&deliveries);
-            Ok(Handout { deliveries, held, database: keeper })
+            Ok(Prefetched { deliveries, held, database: owner })
         };
         database.write(work).await
     })
 }
 
-/// Messages marked as held by a worker that has not got them yet. Wherever they are when the consumer goes (in a buffer,
-/// on the way from the writer), they go back to their queue; if that fails, with the next looks at what is held.
-struct Handout {
+/// Messages marked as held by a worker that has not received them yet. When the consumer is dropped they go
+/// back to their queue, from its buffer or on their way from the writer. If that fails, `Broker::reconcile`
+/// gives them back.
+struct Prefetched {
     deliveries: Vec<Delivery>,
     held: Arc<Held>,
     database: Arc<Database>,
 }
 
-impl Handout {
+impl Prefetched {
     fn receipts(&self) -> Vec<Receipt> {
         self.deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()
     }
 }
 
-impl Drop for Handout {
+impl Drop for Prefetched {
     fn drop(&mut self) {
         let receipts = self.receipts();
         if !receipts.is_empty() {

@@ -1,8 +1,9 @@
 //! The broker in one SQLite file, the same one as the store's (the embedded profile).
 //!
-//! Guarantees: a message is a row from publish to ack; whether it waits or is held is a row beside it, so nothing is lost with
-//! a process; order is that of the rows, so what is released stands where it stood; costs do not follow a queue's length.
-//! Never does: keep messages in memory, apart from those of a `next` that was dropped, until its consumer is.
+//! Guarantees: a message is a row from publish to ack; whether it waits or is held is a row beside it, so
+//! nothing is lost with a process; order is that of the rows, so what is released stands where it stood;
+//! costs do not follow a queue's length. Never does: keep messages in memory, apart from those of a `next`
+//! that was dropped, until its consumer is dropped.
 
 mod consumer;
 mod error;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{consumer::SqliteConsumer, held::Held};
-use super::{Broker, BrokerError, Condemned, Consumer, Depth, Found, Missing, Receipt};
+use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt};
 use crate::backend::sqlite::Database;
 use clawpool_core::{
     config::{Config, QueueLimits},
@@ -89,32 +90,32 @@ impl Broker for SqliteBroker {
         Ok(count)
     }
 
-    async fn sweep(&self, worker: WorkerId, limit: usize) -> Result<Vec<Condemned>, BrokerError> {
+    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         // Looks before it writes: mostly there is nothing.
         let expired = self.database.read(|sql| queue::expired(sql, Timestamp::now())).await?;
         if expired.is_empty() {
             return Ok(Vec::new());
         }
         let held = self.held.clone();
-        let swept = self.database.write(move |write| {
-            let swept = queue::sweep(write, worker, &expired, limit)?;
-            held.add(&swept);
-            Ok(swept)
+        let expired = self.database.write(move |write| {
+            let expired = queue::take_expired(write, worker, &expired, limit)?;
+            held.add(&expired);
+            Ok(expired)
         });
-        let swept = swept.await?;
-        let condemn = |delivery| Condemned { delivery, reason: DeadReason::Expired };
-        Ok(swept.into_iter().map(condemn).collect())
+        let expired = expired.await?;
+        let dead_lettered = |delivery| DeadLettered { delivery, reason: DeadReason::Expired };
+        Ok(expired.into_iter().map(dead_lettered).collect())
     }
 
     async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
         let asked = missing.to_vec();
         let rows = self.database.read(move |sql| restore::look(sql, &asked)).await?;
-        let had = |row: &restore::Row| restore::is_had(row, living);
-        let lost: Vec<_> = rows.iter().flatten().filter(|row| !had(row)).copied().collect();
+        let present = |row: &restore::Row| restore::is_present(row, living);
+        let lost: Vec<_> = rows.iter().flatten().filter(|row| !present(row)).copied().collect();
         if !lost.is_empty() {
             self.database.write(move |write| restore::put_back(write, &lost)).await?;
         }
-        Ok(rows.iter().map(|row| restore::found(row.as_ref(), row.as_ref().is_some_and(had))).collect())
+        Ok(rows.iter().map(|row| restore::found(row.as_ref(), row.as_ref().is_some_and(present))).collect())
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

@@ -27,7 +27,7 @@ pub(super) fn publish(
     let mut room = [const { None }; Queue::ALL.len()];
     let mut changes = Changes::default();
     let mut answers = Vec::with_capacity(messages.len());
-    let (mut row, mut place) = (write.sql.prepare_cached(ROW)?, write.sql.prepare_cached(PLACE)?);
+    let (mut row, mut waiting) = (write.sql.prepare_cached(INSERT_MESSAGE)?, write.sql.prepare_cached(INSERT_WAITING)?);
     for message in messages {
         let queue = message.priority.queue();
         let (limit, left) = (limits.get(queue), &mut room[queue.index()]);
@@ -39,7 +39,7 @@ pub(super) fn publish(
         answers.push(if free > 0 {
             let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
             let seq = row.insert(params![priority, id, generation, enqueued_at, expires_at, &**body])?;
-            place.execute(params![priority, seq])?;
+            waiting.execute(params![priority, seq])?;
             changes[queue.index()] += 1;
             Ok(())
         } else {
@@ -50,9 +50,9 @@ pub(super) fn publish(
     Ok(answers)
 }
 
-const ROW: &str = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
+const INSERT_MESSAGE: &str = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const PLACE: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2)";
+const INSERT_WAITING: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2)";
 
 /// Hands the first messages of a queue to a worker.
 pub(super) fn take(
@@ -74,7 +74,8 @@ pub(super) fn take(
 /// Those of a priority that wait, the oldest first.
 const FRONT: &str = "waiting CROSS JOIN messages USING (priority, seq) WHERE priority = ?1 ORDER BY seq";
 
-/// Up to `limit` messages from the front of the queue, until one is not `wanted`. What is no message is set aside first.
+/// Up to `limit` messages from the front of the queue, until one is not `wanted`. What is no message is set
+/// aside first.
 fn head(
     write: &mut Write<'_>,
     worker: WorkerId,
@@ -115,7 +116,7 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
         generation: message.generation,
         channel: 0,
         tag: row.get(6)?,
-        known: Default::default(),
+        alive: Default::default(),
     };
     Ok(Delivery { message, receipt })
 }
@@ -142,24 +143,24 @@ fn named(receipt: &Receipt) -> (u64, WorkerId, TaskId, u32) {
 
 pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {DELIVERED}"))?;
-    let mut let_go = sql.prepare_cached(LET_GO)?;
+    let mut unhold = sql.prepare_cached(DELETE_HELD)?;
     for receipt in receipts {
         if delete.execute(named(receipt))? == 1 {
-            let_go.execute([receipt.tag])?;
+            unhold.execute([receipt.tag])?;
         }
     }
     Ok(())
 }
 
-const LET_GO: &str = "DELETE FROM held WHERE seq = ?1";
+const DELETE_HELD: &str = "DELETE FROM held WHERE seq = ?1";
 
 pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let back = format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
     let mut changes = Changes::default();
-    let (mut back, mut let_go) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(LET_GO)?);
+    let (mut back, mut unhold) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(DELETE_HELD)?);
     for receipt in receipts {
         if back.execute(named(receipt))? == 1 {
-            let_go.execute([receipt.tag])?;
+            unhold.execute([receipt.tag])?;
             changes[receipt.queue.index()] += 1;
         }
     }
@@ -184,7 +185,7 @@ pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Resu
     Ok(held as u64)
 }
 
-/// What is held in a worker's name, whoever knows of it.
+/// All that a worker holds, known to its process or not.
 pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Vec<Receipt>> {
     // What is held is little, all workers together: no index names its owners.
     let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
@@ -211,20 +212,20 @@ pub(super) fn expired(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<
 }
 
 /// Hands expired messages to `worker`, as far as they are the first of their queues.
-pub(super) fn sweep(
+pub(super) fn take_expired(
     write: &mut Write<'_>,
     worker: WorkerId,
     priorities: &[Priority],
     limit: usize,
 ) -> rusqlite::Result<Vec<Delivery>> {
-    let (mut swept, now) = (Vec::new(), write.now);
+    let (mut taken, now) = (Vec::new(), write.now);
     for priority in priorities {
-        let left = limit - swept.len();
+        let left = limit - taken.len();
         let expired = head(write, worker, *priority, left, |message| message.expires_at <= now)?;
         hold(write, worker, *priority, &expired)?;
-        swept.extend(expired);
+        taken.extend(expired);
     }
-    Ok(swept)
+    Ok(taken)
 }
 
 pub(super) fn depth(sql: &Connection, queue: Queue) -> rusqlite::Result<Depth> {

@@ -1,4 +1,5 @@
-//! Looking for messages that should wait, and putting back those that nobody has.
+//! Looking for messages that should wait, and putting back those that neither wait nor are held by a living
+//! worker.
 
 use std::collections::HashMap;
 
@@ -20,7 +21,8 @@ pub(super) struct Row {
     owner: Option<WorkerId>,
 }
 
-/// No index names a message's task, for the sake of every publish: this reads all of them, and is asked seldom.
+/// No index names a message's task, for the sake of every publish: this reads all of them, and is asked
+/// seldom.
 pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Vec<Option<Row>>> {
     let mut wanted: HashMap<(TaskId, u32), Option<Row>> =
         missing.iter().map(|missing| ((missing.id, missing.generation), None)).collect();
@@ -38,8 +40,8 @@ pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Ve
     Ok(missing.iter().map(|missing| wanted.get(&(missing.id, missing.generation)).copied().flatten()).collect())
 }
 
-/// Whether somebody has it: it waits, or is with a worker that lives.
-pub(super) fn is_had(row: &Row, living: &[WorkerId]) -> bool {
+/// Whether it waits, or is held by a worker that lives.
+pub(super) fn is_present(row: &Row, living: &[WorkerId]) -> bool {
     row.waits || row.owner.is_some_and(|owner| living.contains(&owner))
 }
 
@@ -54,8 +56,8 @@ pub(super) fn put_back(write: &mut Write<'_>, rows: &[Row]) -> rusqlite::Result<
     count(write, &changes)
 }
 
-pub(super) const fn found(row: Option<&Row>, had: bool) -> Found {
-    match (row, had) {
+pub(super) const fn found(row: Option<&Row>, present: bool) -> Found {
+    match (row, present) {
         (None, _) => Found::Gone,
         (Some(_), true) => Found::There,
         (Some(_), false) => Found::Restored,

@@ -28,13 +28,13 @@ impl Fixture for File {
         Arc::new(SqliteBroker::on(Database::open(&self.config).await.unwrap(), &self.config))
     }
 
-    async fn litter(&self, queue: Queue) {
-        litter(&self.config, queue).await;
+    async fn put_garbage(&self, queue: Queue) {
+        put_garbage(&self.config, queue).await;
     }
 }
 
 /// Two rows that are no messages, at the end of a queue.
-pub(crate) async fn litter(config: &Config, queue: Queue) {
+pub(crate) async fn put_garbage(config: &Config, queue: Queue) {
     let broker = SqliteBroker::on(Database::open(config).await.unwrap(), config);
     for change in ["id = x'0102'", "expires_at = -1"] {
         let garbled = message(queue.priorities().next().unwrap());
@@ -45,20 +45,20 @@ pub(crate) async fn litter(config: &Config, queue: Queue) {
     }
 }
 
-/// Nobody consumes: the leader's sweep meets it.
+/// Without a consumer, the leader meets it when it takes expired messages.
 #[tokio::test]
-async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_told_of() {
+async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     let file = open(Config::default()).await;
     let broker = SqliteBroker::on(Database::open(&file.config).await.unwrap(), &file.config);
-    litter(&file.config, Queue::P1).await;
+    put_garbage(&file.config, Queue::P1).await;
     let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
     assert!(broker.publish(vec![late.clone()]).await.iter().all(Result::is_ok));
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 3);
-    let mut swept = Vec::new();
-    while swept.is_empty() {
-        swept = broker.sweep(WorkerId::new(), 10).await.unwrap();
+    let mut taken = Vec::new();
+    while taken.is_empty() {
+        taken = broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap();
     }
-    assert_eq!(swept[0].delivery.message, late);
+    assert_eq!(taken[0].delivery.message, late);
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 0);
     let told = SqliteStore::open(&file.config).await.unwrap().unreadable(&[]).await.unwrap();
     assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [Thing::Message; 2]);
@@ -66,7 +66,7 @@ async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_
 
 crate::broker::conformance::suite!(open);
 
-/// The kept counts are those of the rows, whatever happens to the rows.
+/// The stored counts are those of the rows, after every kind of change.
 #[tokio::test]
 async fn depths_follow_the_rows() {
     let file = open(Config::default()).await;
@@ -75,7 +75,7 @@ async fn depths_follow_the_rows() {
     let messages: Vec<_> = (0..70).map(|index| message(Priority::ALL[index % 7])).collect();
     let late = message_with(Priority::P2, |task| task.expires_at = Timestamp::now());
     assert!(broker.publish([vec![late], messages].concat()).await.iter().all(Result::is_ok));
-    let swept = broker.sweep(worker, 10).await.unwrap();
+    let taken = broker.take_dead_lettered(worker, 10).await.unwrap();
     for queue in Queue::ALL {
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         let held = consumer.next(6).await.unwrap();
@@ -85,7 +85,7 @@ async fn depths_follow_the_rows() {
         broker.release(receipts.split_off(2)).await.unwrap();
         broker.release(again[2..].to_vec()).await.unwrap();
     }
-    assert_eq!(broker.reclaim(worker).await.unwrap(), 12 + swept.len() as u64);
+    assert_eq!(broker.reclaim(worker).await.unwrap(), 12 + taken.len() as u64);
     for queue in Queue::ALL {
         let count = move |sql: &rusqlite::Connection| {
             let (first, last) = (queue.priorities().min(), queue.priorities().max());

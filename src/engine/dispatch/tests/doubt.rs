@@ -10,7 +10,7 @@ use clawpool_backends::{
         conformance::{eventually, guarded},
         rabbitmq::testing::{
             Rabbit,
-            proxy::{Proxy, Weather},
+            proxy::{Mode, Proxy},
         },
     },
     store::{Claim, Store, Verdict, conformance::beat_of},
@@ -101,10 +101,10 @@ fn says_nothing_was_taken(refused: &Rejection) -> bool {
 async fn what_a_memory_alarm_refused_does_not_run_later(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
-        site.proxy.set(Weather::BlockedLate);
+        site.proxy.set(Mode::BlockedOnPublish);
         let refused = site.enqueue(email()).await.unwrap_err();
         assert!(says_nothing_was_taken(&refused), "{refused}");
-        site.proxy.set(Weather::Fair);
+        site.proxy.set(Mode::Normal);
         site.waiting(1).await;
         let second = site.repeat(email()).await;
         assert_eq!(site.run(2).await, [second.id]);
@@ -115,11 +115,11 @@ async fn what_a_memory_alarm_refused_does_not_run_later(config: Config) {
 async fn what_was_not_confirmed_in_time_does_not_run_later(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
-        site.proxy.set(Weather::Unanswered);
+        site.proxy.set(Mode::NoAnswers);
         let refused = site.enqueue(email()).await.unwrap_err();
         assert!(says_nothing_was_taken(&refused), "{refused}");
         site.waiting(1).await;
-        site.proxy.set(Weather::Fair);
+        site.proxy.set(Mode::Normal);
         let second = site.repeat(email()).await;
         assert_eq!(site.run(2).await, [second.id]);
     })
@@ -129,15 +129,15 @@ async fn what_was_not_confirmed_in_time_does_not_run_later(config: Config) {
 async fn what_a_lost_connection_refused_does_not_run_later(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
-        site.proxy.set(Weather::Unanswered);
+        site.proxy.set(Mode::NoAnswers);
         let cut = async {
             site.waiting(1).await;
-            site.proxy.set(Weather::Cut);
+            site.proxy.set(Mode::Disconnected);
         };
         let (refused, ()) = tokio::join!(site.enqueue(email()), cut);
         let refused = refused.unwrap_err();
         assert!(says_nothing_was_taken(&refused), "{refused}");
-        site.proxy.set(Weather::Fair);
+        site.proxy.set(Mode::Normal);
         let second = site.repeat(email()).await;
         assert_eq!(site.run(2).await, [second.id]);
     })
@@ -147,7 +147,7 @@ async fn what_a_lost_connection_refused_does_not_run_later(config: Config) {
 async fn what_began_before_its_confirm_came_is_accepted(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
-        site.proxy.set(Weather::Unanswered);
+        site.proxy.set(Mode::NoAnswers);
         let (accepted, run) = tokio::join!(site.enqueue(email()), site.run(1));
         assert_eq!([accepted.unwrap().id], run[..]);
     })
@@ -160,7 +160,7 @@ async fn what_another_dispatcher_accepted_is_not_withdrawn(config: Config) {
         let site = Site::open(config).await;
         let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store));
         let task = NewTask { id: Some(TaskId::new()), ..email() };
-        site.proxy.set(Weather::Unanswered);
+        site.proxy.set(Mode::NoAnswers);
         let second = async {
             site.waiting(1).await;
             other.enqueue(vec![task.clone()], NO_RIGHTS).await.remove(0)
@@ -179,7 +179,7 @@ async fn what_a_dispatcher_that_died_had_published_runs_once(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
         let task = NewTask { id: Some(TaskId::new()), ..email() };
-        site.proxy.set(Weather::Unanswered);
+        site.proxy.set(Mode::NoAnswers);
         tokio::select! {
             answer = site.enqueue(task.clone()) => panic!("{answer:?}"),
             () = site.waiting(1) => {}

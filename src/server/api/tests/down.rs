@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use clawpool_backends::{
     backend::Unreadable,
-    broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
+    broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
         Fence, JournalStore, NoteStore, Orders, Outline, Page, Question, QueueTotals, Record, RecordFilter, Requeued,
@@ -57,7 +57,7 @@ impl Broker for Down {
         no_broker()
     }
 
-    async fn sweep(&self, _: WorkerId, _: usize) -> Result<Vec<Condemned>, BrokerError> {
+    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         no_broker()
     }
 

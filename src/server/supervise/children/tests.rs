@@ -17,7 +17,7 @@ use tokio::{
 use super::*;
 use crate::supervise::{Cause, CrashReport, Severity};
 use clawpool_backends::{
-    broker::{BrokerError, Condemned, Consumer, Delivery, Depth, Receipt},
+    broker::{BrokerError, Consumer, DeadLettered, Delivery, Depth, Receipt},
     store::{
         Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, StoreError, Topic, Usage,
         WorkerInfo, WorkerStore,
@@ -180,7 +180,7 @@ impl Broker for Office {
         Ok(3)
     }
 
-    async fn sweep(&self, _: WorkerId, _: usize) -> Result<Vec<Condemned>, BrokerError> {
+    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         Ok(vec![])
     }
 
@@ -197,7 +197,7 @@ impl Consumer for Nothing {
         std::future::pending().await
     }
 
-    async fn rest(&mut self) -> Result<(), BrokerError> {
+    async fn pause(&mut self) -> Result<(), BrokerError> {
         Ok(())
     }
 }

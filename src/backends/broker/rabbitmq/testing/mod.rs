@@ -14,7 +14,7 @@ use self::proxy::Proxy;
 use super::{RabbitBroker, Topology};
 use crate::broker::{Broker, conformance::Fixture};
 
-/// One pool's queues on the shared server, apart from every other test's by their prefix.
+/// One pool's queues on the shared server. A prefix of their own keeps them apart from those of other tests.
 pub struct Rabbit {
     pub config: Config,
 }
@@ -26,7 +26,7 @@ impl Rabbit {
         Self { config }
     }
 
-    /// The same behind a network that breaks as the test likes, and with little patience.
+    /// The same behind a proxy, with a short confirm timeout.
     pub async fn behind_proxy(config: Config) -> (Self, Proxy) {
         let mut rabbit = Self::fresh(config).await;
         let server = server();
@@ -55,7 +55,7 @@ impl Fixture for Rabbit {
         Arc::new(self.open().await)
     }
 
-    async fn litter(&self, queue: Queue) {
+    async fn put_garbage(&self, queue: Queue) {
         let name = Topology::new(&self.config.rabbitmq.prefix).queue_name(queue);
         let confirm = self.channel().await;
         confirm.confirm_select(Default::default()).await.unwrap();

@@ -30,7 +30,7 @@ impl Node {
         Self { folder, port, process }
     }
 
-    /// SIGKILL: nothing is flushed, nobody is told.
+    /// SIGKILL: nothing is flushed, no connection is closed.
     fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

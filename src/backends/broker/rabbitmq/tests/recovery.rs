@@ -6,7 +6,7 @@ use lapin::options::{BasicPublishOptions, QueueDeleteOptions};
 
 use super::{
     Rabbit,
-    proxy::{Proxy, Weather},
+    proxy::{Mode, Proxy},
 };
 use crate::broker::{
     Broker, BrokerError, Consumer, Delivery,
@@ -44,9 +44,9 @@ async fn inv_1_publishing_and_consuming_survive_a_lost_connection() {
         publish(&broker, &first).await.unwrap();
         let held = next(consumer.as_mut()).await;
 
-        proxy.set(Weather::Cut);
+        proxy.set(Mode::Disconnected);
         eventually(async || publish(&broker, &second).await.is_err()).await;
-        proxy.set(Weather::Fair);
+        proxy.set(Mode::Normal);
         eventually(async || publish(&broker, &second).await.is_ok()).await;
 
         // The late ack is for a channel that is gone: the first message comes again, and this time it goes.
@@ -64,18 +64,18 @@ async fn inv_1_publishing_and_consuming_survive_a_lost_connection() {
     .await;
 }
 
-/// The server would give it messages that nobody reads, as many as its prefetch, until the connection ends.
+/// The server would deliver messages that are never read, as many as its prefetch, until the connection ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inv_1_a_consumer_that_started_too_late_keeps_no_message() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
         let mut consumer = broker.consume(WorkerId::new(), Queue::High).await.unwrap();
-        proxy.set(Weather::Hesitant);
-        // Longer than anybody waits for an answer; the next try is under way then.
+        proxy.set(Mode::SlowConsume);
+        // Longer than the timeout of an answer; the next try is under way then.
         let none = tokio::time::timeout(Duration::from_secs(7), consumer.next(4)).await;
         assert!(none.is_err());
-        proxy.set(Weather::Fair);
+        proxy.set(Mode::Normal);
 
         let mut expected: Vec<_> = (0..10).map(|_| message(Priority::P2)).collect();
         assert!(broker.publish(expected.clone()).await.iter().all(Result::is_ok));
@@ -89,15 +89,15 @@ async fn inv_1_a_consumer_that_started_too_late_keeps_no_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handshake_that_nobody_answers_is_given_up_soon() {
+async fn an_unanswered_handshake_is_given_up_soon() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
         publish(&broker, &message(Priority::P4)).await.unwrap();
-        proxy.set(Weather::Cut);
-        proxy.set(Weather::Forgotten);
-        proxy.forgotten(2).await;
-        proxy.set(Weather::Fair);
+        proxy.set(Mode::Disconnected);
+        proxy.set(Mode::NeverServed);
+        proxy.never_served(2).await;
+        proxy.set(Mode::Normal);
         let begun = std::time::Instant::now();
         eventually(async || publish(&broker, &message(Priority::P4)).await.is_ok()).await;
         eventually(async || broker.depth(Queue::P4).await.is_ok()).await;
@@ -107,7 +107,7 @@ async fn a_handshake_that_nobody_answers_is_given_up_soon() {
     .await;
 }
 
-/// Its connection is up, or seems to be; the server says nothing.
+/// Its connection is up, or seems to be; the server does not answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_consumer_whose_end_is_not_answered_is_given_up() {
     guarded(async {
@@ -118,9 +118,9 @@ async fn a_consumer_whose_end_is_not_answered_is_given_up() {
         publish(&broker, &first).await.unwrap();
         let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
         next(consumer.as_mut()).await;
-        proxy.set(Weather::Unanswered);
-        tokio::time::timeout(Duration::from_secs(30), consumer.rest()).await.expect("it waits for ever").unwrap();
-        proxy.set(Weather::Fair);
+        proxy.set(Mode::NoAnswers);
+        tokio::time::timeout(Duration::from_secs(30), consumer.pause()).await.expect("it waits for ever").unwrap();
+        proxy.set(Mode::Normal);
         // What was held on the lost channel comes again.
         eventually(async || publish(&broker, &second).await.is_ok()).await;
         let mut left = vec![first.id, second.id];
@@ -133,7 +133,7 @@ async fn a_consumer_whose_end_is_not_answered_is_given_up() {
     .await;
 }
 
-/// Nothing passes on a connection that seems to be up: its heartbeats tell.
+/// Nothing passes on a connection that seems to be up: the missing heartbeats show it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_silent_connection_is_replaced() {
     guarded(async {
@@ -142,10 +142,10 @@ async fn a_silent_connection_is_replaced() {
         let broker = rabbit.open().await;
         let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(1), consumer.next(1)).await.is_err());
-        proxy.set(Weather::Silent);
+        proxy.set(Mode::Silent);
         eventually(async || publish(&broker, &message(Priority::P4)).await.is_err_and(|error| !error.is_doubtful()))
             .await;
-        proxy.set(Weather::Fair);
+        proxy.set(Mode::Normal);
         let sent = message(Priority::P4);
         eventually(async || publish(&broker, &sent).await.is_ok()).await;
         while next(consumer.as_mut()).await.message.id != sent.id {}
@@ -153,7 +153,7 @@ async fn a_silent_connection_is_replaced() {
     .await;
 }
 
-/// Rights or arguments that somebody changed: trying again does not help, and whoever waits is told at once.
+/// Changed rights or arguments: trying again does not help, and the caller gets the error at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_consumer_is_told_as_refused() {
     guarded(async {
@@ -176,7 +176,7 @@ async fn a_blocked_server_is_told_from_a_silent_one() {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
         publish(&broker, &message(Priority::P2)).await.unwrap();
-        proxy.set(Weather::Blocked);
+        proxy.set(Mode::Blocked);
         eventually(async || {
             let refused = publish(&broker, &message(Priority::P2)).await.unwrap_err();
             matches!(refused, BrokerError::Blocked { reason, .. } if reason == "low on memory")
@@ -186,19 +186,20 @@ async fn a_blocked_server_is_told_from_a_silent_one() {
     .await;
 }
 
-/// A server tells only those who publish that it takes nothing: a probe is enough to learn it, and leaves nothing behind.
+/// A server tells only connections that publish that it is blocked: a probe is enough to learn it, and leaves
+/// nothing behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_probe_learns_that_the_server_takes_nothing() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
         broker.probe().await.unwrap();
-        proxy.set(Weather::Blocked);
+        proxy.set(Mode::Blocked);
         eventually(async || {
             matches!(broker.probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on memory")
         })
         .await;
-        proxy.set(Weather::Fair);
+        proxy.set(Mode::Normal);
         eventually(async || broker.probe().await.is_ok()).await;
         for queue in Queue::ALL {
             assert_eq!(broker.depth(queue).await.unwrap().ready, 0);
@@ -246,7 +247,7 @@ async fn an_unroutable_message_is_not_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_a_task_wedges_nothing() {
+async fn a_message_that_is_not_a_task_goes_to_the_rejects() {
     guarded(async {
         let rabbit = Rabbit::fresh(Config::default()).await;
         let broker = rabbit.open().await;
@@ -264,11 +265,11 @@ async fn what_is_not_a_task_wedges_nothing() {
         publish(&broker, &last).await.unwrap();
         assert_eq!(next(consumer.as_mut()).await.message.id, last.id);
 
-        // Swept once the server has put it on the dead queue, it goes on to the rejects.
+        // Taken from the dead queue once the server has put it there, it goes on to the rejects.
         let rejects = format!("{prefix}.rejects");
         let mut found = None;
         while found.is_none() {
-            assert!(broker.sweep(WorkerId::new(), 10).await.unwrap().is_empty());
+            assert!(broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap().is_empty());
             let channel = rabbit.channel().await;
             found = channel.basic_get(rejects.as_str().into(), Default::default()).await.unwrap_or_default();
         }
@@ -288,12 +289,12 @@ async fn a_rejected_or_limited_message_is_undeliverable() {
         let name = format!("{}.v1.normal.p4", rabbit.config.rabbitmq.prefix);
         let got = channel.basic_get(name.as_str().into(), Default::default()).await.unwrap().unwrap();
         got.delivery.reject(lapin::options::BasicRejectOptions { requeue: false }).await.unwrap();
-        let swept = loop {
-            if let Some(swept) = broker.sweep(WorkerId::new(), 10).await.unwrap().pop() {
-                break swept;
+        let taken = loop {
+            if let Some(taken) = broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap().pop() {
+                break taken;
             }
         };
-        assert_eq!((swept.reason, swept.delivery.message), (DeadReason::Undeliverable, doomed));
+        assert_eq!((taken.reason, taken.delivery.message), (DeadReason::Undeliverable, doomed));
     })
     .await;
 }

@@ -21,7 +21,8 @@ use clawpool_core::{
     task::{Priority, Queue, WorkerId},
 };
 
-/// Stands before the server. While it swallows, questions arrive and answers do not; afterwards connections are new ones.
+/// Stands before the server. While it swallows, questions arrive and answers do not; afterwards connections
+/// are new ones.
 struct Proxy {
     address: SocketAddr,
     swallows: watch::Sender<bool>,
@@ -66,7 +67,7 @@ async fn pass(client: TcpStream, server: SocketAddr, seen: watch::Receiver<bool>
     }
 }
 
-/// The doubt about it was the consumer's, and went with it; the worker lives.
+/// Only the consumer knew that an answer was lost, and it was dropped; the worker lives.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone() {
     guarded(async {
@@ -87,11 +88,11 @@ async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone
         assert!(consumer.next(1).await.is_err(), "no answer comes");
         assert_eq!(direct.depth(Queue::P0).await.unwrap().ready, 0, "but it was taken");
         drop(consumer);
-        // Until its feed has given up too.
+        // Until its task has ended too.
         eventually(async || Arc::strong_count(&broker.shared) == 1).await;
         proxy.swallows.send_replace(false);
         let mut other = direct.consume(WorkerId::new(), Queue::P0).await.unwrap();
-        let looking = async {
+        let reconciling = async {
             loop {
                 let _ = broker.reconcile(worker).await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -99,7 +100,7 @@ async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone
         };
         let back = tokio::select! {
             back = take(other.as_mut(), 1) => back,
-            () = looking => unreachable!("it looks for ever"),
+            () = reconciling => unreachable!("it reconciles for ever"),
         };
         assert_eq!(back[0].message, lost);
     })

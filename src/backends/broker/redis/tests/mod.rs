@@ -33,13 +33,13 @@ impl Fixture for OnRedis {
         Arc::new(RedisBroker::open(&self.0).await.expect("Redis is there"))
     }
 
-    async fn litter(&self, queue: Queue) {
-        litter(&self.0, queue, &["", "?", "what is this, and what is it for?"]).await;
+    async fn put_garbage(&self, queue: Queue) {
+        put_garbage(&self.0, queue, &["", "?", "what is this, and what is it for?"]).await;
     }
 }
 
 /// Puts entries of these values, which are no messages, at the end of a queue; `""` stands for none.
-async fn litter(config: &Config, queue: Queue, values: &[&str]) -> Vec<TaskId> {
+async fn put_garbage(config: &Config, queue: Queue, values: &[&str]) -> Vec<TaskId> {
     let link = Link::open(&config.redis).await.unwrap();
     let (base, n) = (link.base(), queue.priorities().next().unwrap().index());
     let mut ids = Vec::new();

@@ -64,9 +64,9 @@ async fn a_waiting_consumer_survives_a_killed_server() {
     .await;
 }
 
-/// An answer that was lost on the way: Redis moved the message, nobody here knows.
+/// An answer that was lost on the way: Redis counts the message as held, and this process does not know it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn inv_1_what_a_lost_answer_carried_is_found_again() {
+async fn inv_1_the_messages_of_a_lost_answer_are_found_again() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let config = server.config(Config::default());
@@ -76,7 +76,7 @@ async fn inv_1_what_a_lost_answer_carried_is_found_again() {
         publish(&broker, &messages).await;
         let mut consumer = broker.consume(worker, Queue::High).await.unwrap();
         let first = take(consumer.as_mut(), 1).await;
-        // Takes the second one in the same worker's name, and tells nobody.
+        // Takes the second one in the same worker's name, unknown to the first handle.
         take(twin.consume(worker, Queue::High).await.unwrap().as_mut(), 1).await;
         let waiting = tokio::spawn(async move { take(consumer.as_mut(), 1).await });
         blocked(&server, 1).await;
@@ -92,7 +92,8 @@ const QUEUES: [Queue; 2] = [Queue::P0, Queue::High];
 
 type Ledger = Arc<Mutex<HashSet<TaskId>>>;
 
-/// Publishers and consumers at work while the server is killed again and again; the ledger is kept outside of it.
+/// Publishers and consumers at work while the server is killed again and again; the ledger is kept outside of
+/// it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn inv_1_kills_under_load_lose_nothing() {
     guarded(async {

@@ -6,7 +6,7 @@ use redis::cmd;
 
 use super::{
     super::{RedisBroker, scripts},
-    blocked, litter, open, publish, receipts, take,
+    blocked, open, publish, put_garbage, receipts, take,
 };
 use crate::{
     backend::{
@@ -31,7 +31,7 @@ async fn refuses_a_server_that_throws_tasks_away() {
     assert!(matches!(&error, BrokerError::Refused { reason, .. } if reason.contains("volatile-lru")), "{error}");
 }
 
-/// The bell's next spell, and a look: two commands in two seconds.
+/// The next wait for the bell, and a fetch: two commands in two seconds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_consumer_sends_a_command_a_second() {
     guarded(async {
@@ -62,9 +62,9 @@ async fn an_idle_consumer_sends_a_command_a_second() {
     .await;
 }
 
-/// A rested consumer leaves its connection to the pool and the bell to others.
+/// A paused consumer leaves its connection to the pool and the bell to others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rested_consumer_no_longer_waits() {
+async fn a_paused_consumer_no_longer_waits() {
     guarded(async {
         let server = Server::start(&[]).await;
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_rested_consumer_no_longer_waits() {
             let waited = tokio::time::timeout(Duration::from_millis(20), consumer.next(1)).await;
             assert!(waited.is_err());
             blocked(&server, 1).await;
-            consumer.rest().await.unwrap();
+            consumer.pause().await.unwrap();
             blocked(&server, 0).await;
         }
         let mut other = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
@@ -116,18 +116,18 @@ async fn acknowledged_messages_leave_nothing_behind() {
     assert!(keys.is_empty(), "{keys:?}");
 }
 
-/// Nobody consumes: the leader's sweep meets it.
+/// Without a consumer, the leader meets it when it takes expired messages.
 #[tokio::test]
-async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_told_of() {
+async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     let config = open(Config::default()).await.0;
     let (broker, store) = (RedisBroker::open(&config).await.unwrap(), RedisStore::open(&config).await.unwrap());
-    let ids = litter(&config, Queue::P1, &["", "?", "what is this, and what is it for?"]).await;
+    let ids = put_garbage(&config, Queue::P1, &["", "?", "what is this, and what is it for?"]).await;
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 4);
     let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
     publish(&broker, std::slice::from_ref(&late)).await;
-    let swept = broker.sweep(WorkerId::new(), 10).await.unwrap();
-    assert_eq!(swept.len(), 1);
-    assert_eq!(swept[0].delivery.message, late);
+    let taken = broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].delivery.message, late);
     let told = store.unreadable(&[]).await.unwrap();
     assert!(told.iter().all(|told| told.what == Thing::Message));
     assert_eq!(told.iter().filter_map(Unreadable::task).collect::<Vec<_>>(), ids, "and one that names no task");
@@ -136,7 +136,7 @@ async fn what_nobody_can_read_keeps_no_sweep_from_what_expired_behind_it_and_is_
     assert_eq!(link.send::<String>(cmd("GET").arg(key)).await.unwrap(), "?", "as it was");
 }
 
-/// A message that is published over one that cannot be read, be it waiting or in somebody's hands, is delivered.
+/// A message that is published over one that cannot be read, be it waiting or held, is delivered.
 #[tokio::test]
 async fn inv_1_a_garbled_message_does_not_pass_for_the_one_that_is_published_again() {
     let config = open(Config::default()).await.0;

@@ -1,4 +1,4 @@
-//! A link that dies without a word.
+//! A connection that dies without an error.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn a_waiting_consumer_survives_links_that_die_in_silence() {
         let publisher = RedisBroker::open(&config).await.unwrap();
         let broker = RedisBroker::open(&proxy.config(config)).await.unwrap();
         let mut consumer = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
-        // What nobody has a receipt of comes again.
+        // Kept, because a message without a receipt comes again.
         let mut held = Vec::new();
         for _ in 0..3 {
             let waiting = tokio::spawn(async move { (take(consumer.as_mut(), 1).await, consumer) });

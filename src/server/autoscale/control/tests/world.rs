@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::autoscale::driver::{Driver, DriverError, Member, MemberId};
 use clawpool_backends::{
-    broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
+    broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
         Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Role,
         StoreError, Topic, WorkerInfo, WorkerStore,
@@ -263,7 +263,7 @@ impl Broker for World {
         Ok(0)
     }
 
-    async fn sweep(&self, _: WorkerId, _: usize) -> Result<Vec<Condemned>, BrokerError> {
+    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         Ok(vec![])
     }
 

@@ -60,7 +60,7 @@ local function take(priority, worker, entries)
   forget_again(priority, entries)
 end
 
--- Those of the entries that are with the worker, who holds them no more. The others went to somebody else.
+-- Those of the entries that are with the worker, who holds them no more. The others went to another worker.
 local function take_away(priority, worker, entries)
   local key = held_key(priority, worker)
   local gone = {}

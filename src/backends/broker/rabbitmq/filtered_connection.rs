@@ -1,5 +1,6 @@
-//! A connection on which strangers' messages come in. lapin reads from its socket itself and lets nobody read before it:
-//! so it gets one end of a pair, and what the server sends reaches the other end through the scrubber.
+//! A connection on which messages of untrusted producers come in. lapin reads its socket itself, and has no
+//! hook before that. So it gets one end of a local pair of sockets, and what the server sends reaches the
+//! other end through the filter.
 
 use std::io;
 
@@ -15,14 +16,14 @@ use tokio::{
 };
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::scrub::{Allowance, Scrubber};
+use super::frame_filter::{BodyLimit, FrameFilter};
 
 pub(super) async fn connect(
     uri: AMQPUri,
     properties: ConnectionProperties,
-    allowance: Allowance,
+    body_limit: BodyLimit,
 ) -> lapin::Result<Connection> {
-    let longest = usize::try_from(uri.query.frame_max.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
+    let frame_max = usize::try_from(uri.query.frame_max.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
     let runtime = lapin::runtime::default_runtime()?;
     let connect = async move |uri: AMQPUri, runtime: TokioRuntime| {
         let tls = OwnedTLSConfig::default();
@@ -32,31 +33,31 @@ pub(super) async fn connect(
         let (far, peer) = listener.accept().await?;
         match &near {
             AsyncTcpStream::Plain(near) if near.get_ref().local_addr()? == peer => {}
-            _ => return Err(io::Error::other("another program of this machine got between").into()),
+            _ => return Err(io::Error::other("another program on this machine connected first").into()),
         }
-        tokio::spawn(relay(server.compat(), far, Scrubber::new(allowance.clone(), longest)));
+        tokio::spawn(relay(server.compat(), far, FrameFilter::new(body_limit.clone(), frame_max)));
         Ok(near)
     };
     Connection::connector(uri, runtime, connect, properties).await
 }
 
 /// Ends, and both connections with it, when either side does.
-async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream, scrubber: Scrubber) {
+async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream, filter: FrameFilter) {
     let (from_server, mut to_server) = tokio::io::split(server);
     let (mut from_client, to_client) = client.into_split();
     let ended = tokio::select! {
         ended = tokio::io::copy(&mut from_client, &mut to_server) => ended.map(drop),
-        ended = scrubbed(from_server, to_client, scrubber) => ended,
+        ended = filtered(from_server, to_client, filter) => ended,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection to RabbitMQ ended");
     }
 }
 
-async fn scrubbed(
+async fn filtered(
     mut server: impl AsyncRead + Unpin,
     mut client: impl AsyncWrite + Unpin,
-    mut scrubber: Scrubber,
+    mut filter: FrameFilter,
 ) -> io::Result<()> {
     let mut clean = Vec::new();
     let mut chunk = vec![0; 16 * 1024];
@@ -65,7 +66,7 @@ async fn scrubbed(
         if length == 0 {
             return Ok(());
         }
-        scrubber.feed(&chunk[..length], &mut clean);
+        filter.filter(&chunk[..length], &mut clean);
         client.write_all(&clean).await?;
         clean.clear();
     }

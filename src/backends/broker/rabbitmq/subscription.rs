@@ -5,36 +5,36 @@ use lapin::{message::Delivery, options::BasicCancelOptions};
 
 use super::{
     BrokerError,
-    connect::patient,
-    lines::{Line, Settle},
+    channels::{ConsumerChannel, Settle},
+    connect::with_timeout,
 };
 
-/// One consumer on one line, from its start to its end.
+/// One `basic.consume` on one channel, from its start to its end.
 #[derive(Default)]
-pub(super) struct Feed {
-    line: Option<Arc<Line>>,
+pub(super) struct Subscription {
+    channel: Option<Arc<ConsumerChannel>>,
     consumer: Option<lapin::Consumer>,
     /// The server has been asked to cancel the consumer; what was on its way still comes.
     stopping: bool,
-    /// Delivered while stopping.
+    /// Delivery tags of what came while stopping.
     surplus: Vec<u64>,
 }
 
-/// Nothing will come any more, for this reason if the channel or the connection is to blame.
+/// No delivery will come any more; with the error of the channel or of the connection, if one of them failed.
 pub(super) struct Ended(pub(super) Option<lapin::Error>);
 
-impl Feed {
-    /// The line that deliveries come in on now, while it lives.
-    pub(super) fn line(&self) -> Option<&Arc<Line>> {
-        self.line.as_ref().filter(|line| line.channel.status().connected())
+impl Subscription {
+    /// The channel that deliveries come in on now, while it lives.
+    pub(super) fn channel(&self) -> Option<&Arc<ConsumerChannel>> {
+        self.channel.as_ref().filter(|channel| channel.lapin.status().connected())
     }
 
-    pub(super) fn take_line(&mut self) -> Option<Arc<Line>> {
-        self.line.take()
+    pub(super) fn take_channel(&mut self) -> Option<Arc<ConsumerChannel>> {
+        self.channel.take()
     }
 
-    pub(super) fn start(&mut self, line: Arc<Line>, consumer: lapin::Consumer) {
-        self.line = Some(line);
+    pub(super) fn start(&mut self, channel: Arc<ConsumerChannel>, consumer: lapin::Consumer) {
+        self.channel = Some(channel);
         self.consumer = Some(consumer);
     }
 
@@ -59,7 +59,7 @@ impl Feed {
         };
         match next {
             Some(Ok(delivery)) => {
-                self.note(&delivery);
+                self.delivered(&delivery);
                 Ok(delivery)
             }
             ended => {
@@ -69,24 +69,25 @@ impl Feed {
         }
     }
 
-    /// Stops consuming and gives everything back that came in meanwhile. Dropped half-way, it goes on when called again.
-    /// False when the server did not answer: then the line has ended, and all that came over it is delivered again.
+    /// Stops consuming and gives everything back that came in meanwhile. Dropped half-way, it goes on when
+    /// called again. False when the server did not answer: then the channel has ended, and all that came over
+    /// it is delivered again.
     pub(super) async fn stop(&mut self) -> bool {
         self.cancel();
-        let stopped = patient("the end of a consumer", self.drained()).await;
+        let stopped = with_timeout("the end of a consumer", self.drain()).await;
         self.stopping = false;
         let surplus = std::mem::take(&mut self.surplus);
         if stopped.is_err() {
             self.consumer = None;
-            self.line.as_ref().inspect(|line| line.close());
+            self.channel.as_ref().inspect(|channel| channel.close());
             return false;
         }
         self.settle(surplus, Settle::Requeue);
         true
     }
 
-    /// Until the consumer has ended.
-    async fn drained(&mut self) -> Result<(), BrokerError> {
+    /// Waits until the consumer has ended.
+    async fn drain(&mut self) -> Result<(), BrokerError> {
         while self.consumer.is_some() {
             if let Ok(delivery) = self.next().await {
                 self.surplus.push(delivery.delivery_tag);
@@ -97,23 +98,23 @@ impl Feed {
 
     /// The server's answer ends the consumer, after its last delivery.
     fn cancel(&mut self) {
-        if let (Some(line), Some(consumer), false) = (&self.line, &self.consumer, self.stopping) {
+        if let (Some(channel), Some(consumer), false) = (&self.channel, &self.consumer, self.stopping) {
             self.stopping = true;
             // The request is queued at the first poll; a dead channel has ended the consumer already.
-            let _ = line.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).now_or_never();
+            let _ = channel.lapin.basic_cancel(consumer.tag(), BasicCancelOptions::default()).now_or_never();
         }
     }
 
-    fn note(&self, delivery: &Delivery) {
-        if let Some(line) = &self.line {
-            line.note(delivery.delivery_tag);
+    fn delivered(&self, delivery: &Delivery) {
+        if let Some(channel) = &self.channel {
+            channel.delivered(delivery.delivery_tag);
         }
     }
 
-    /// Settles deliveries of the present line.
+    /// Settles deliveries of this channel.
     pub(super) fn settle(&self, tags: impl IntoIterator<Item = u64>, how: Settle) {
-        if let Some(line) = &self.line {
-            line.settle(tags, how);
+        if let Some(channel) = &self.channel {
+            channel.settle(tags, how);
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Makes messages harmless that anybody may have sent, before the client reads them. It decodes tables by recursion and ends
-//! the connection at text that is not UTF-8 or a header longer than a frame, so one message with absurd headers would kill
-//! this process, or its connection again and again; and it takes bodies of any size into memory. So headers that it cannot
-//! read are left out, and a body over the allowance is withheld: its message comes without one, and marked with its size.
+//! Makes messages of untrusted producers harmless before lapin reads them. lapin decodes tables by recursion,
+//! and ends the connection at text that is not UTF-8 or a header longer than a frame: one message with absurd
+//! headers would kill this process, or its connection again and again. It also takes bodies of any size into
+//! memory. So headers that lapin cannot read are left out, and a body over the limit is withheld: its message
+//! comes without one, and marked with its size.
 
 #[cfg(test)]
 mod tests;
@@ -14,17 +15,17 @@ use std::{
     },
 };
 
-/// The longest body that is let through. Shared with whoever knows how much room there is.
-pub(super) type Allowance = Arc<AtomicU64>;
+/// The longest body that is let through. Set by the ingress, which knows how much room there is.
+pub(super) type BodyLimit = Arc<AtomicU64>;
 
-/// Frames pass through here on their way to the client.
-pub(super) struct Scrubber {
-    allowance: Allowance,
-    /// The longest frame that the client reads.
-    longest: usize,
-    /// The beginning of a frame, up to the whole of one that is looked into.
+/// Filters the frames of one connection on their way from the server to lapin.
+pub(super) struct FrameFilter {
+    body_limit: BodyLimit,
+    /// The longest frame that lapin reads.
+    frame_max: usize,
+    /// The beginning of a frame; the whole of it where its content is checked.
     pending: Vec<u8>,
-    /// What is left of a frame that nobody looks into, and whether the client gets it.
+    /// Bytes that are left of a frame whose content is not checked, and whether they are dropped.
     passing: usize,
     dropping: bool,
     /// Bytes to come of withheld bodies, by channel.
@@ -42,17 +43,17 @@ const FLAGS: usize = SIZE + 8;
 /// Properties of a longer one are left out unread.
 const LARGEST_HEADER: usize = 1 << 20;
 const DEEPEST_TABLE: usize = 16;
-/// The flag of the property that tells of a withheld body. Nobody uses it for anything else: AMQP has given it up.
+/// The flag of the property that marks a withheld body. It has no other use: AMQP reserves it.
 const CLUSTER_ID: u32 = 2;
 
-impl Scrubber {
-    pub(super) fn new(allowance: Allowance, longest: usize) -> Self {
+impl FrameFilter {
+    pub(super) fn new(body_limit: BodyLimit, frame_max: usize) -> Self {
         let (pending, withheld) = (Vec::new(), HashMap::new());
-        Self { allowance, longest, pending, passing: 0, dropping: false, withheld }
+        Self { body_limit, frame_max, pending, passing: 0, dropping: false, withheld }
     }
 
-    /// Appends to `clean` as much as is known to be harmless.
-    pub(super) fn feed(&mut self, mut input: &[u8], clean: &mut Vec<u8>) {
+    /// Appends to `clean` the input that is checked, with what lapin cannot read left out.
+    pub(super) fn filter(&mut self, mut input: &[u8], clean: &mut Vec<u8>) {
         while !input.is_empty() {
             if self.passing > 0 {
                 let passed = take(&mut input, self.passing);
@@ -94,7 +95,7 @@ impl Scrubber {
                 if self.passing > 0 {
                     self.pending.extend([0, 0, END]);
                 }
-                scrub(&mut self.pending, self.longest);
+                sanitize(&mut self.pending, self.frame_max);
                 self.withhold(channel);
                 clean.append(&mut self.pending);
             }
@@ -114,7 +115,7 @@ impl Scrubber {
         self.withheld.remove(&channel);
         let Some(Ok(size)) = self.pending.get(SIZE..FLAGS).map(<[u8; 8]>::try_from) else { return };
         let length = u64::from_be_bytes(size);
-        if length <= self.allowance.load(Ordering::Relaxed) {
+        if length <= self.body_limit.load(Ordering::Relaxed) {
             return;
         }
         self.withheld.insert(channel, length);
@@ -149,8 +150,8 @@ fn number(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Mends one whole content header frame. Properties that cannot be mended are left out.
-fn scrub(frame: &mut Vec<u8>, longest: usize) {
-    if properties(frame, longest).is_none() && frame.len() > FLAGS + 2 {
+fn sanitize(frame: &mut Vec<u8>, frame_max: usize) {
+    if properties(frame, frame_max).is_none() && frame.len() > FLAGS + 2 {
         frame.truncate(FLAGS);
         frame.extend([0, 0, END]);
     }
@@ -162,8 +163,9 @@ fn set_size(frame: &mut [u8]) {
     frame[3..BEFORE].copy_from_slice(&size.to_be_bytes());
 }
 
-/// Walks the properties in their order: a flag each, from the highest bit. `None` when they are not what the flags say.
-fn properties(frame: &mut Vec<u8>, longest: usize) -> Option<()> {
+/// Walks the properties in their order: a flag each, from the highest bit. `None` when they are not what the
+/// flags say.
+fn properties(frame: &mut Vec<u8>, frame_max: usize) -> Option<()> {
     let mut flags = u16::from_be_bytes([*frame.get(FLAGS)?, *frame.get(FLAGS + 1)?]);
     // Bit 1 is reserved, and bit 0 announces flags that no property has.
     if flags & 0b11 != 0 {
@@ -172,7 +174,7 @@ fn properties(frame: &mut Vec<u8>, longest: usize) -> Option<()> {
     let mut at = FLAGS + 2;
     for bit in (2..16).rev().filter(|bit| flags & 1 << bit != 0).collect::<Vec<_>>() {
         match bit {
-            13 => match table(frame, at).filter(|_| frame.len() <= longest) {
+            13 => match table(frame, at).filter(|_| frame.len() <= frame_max) {
                 Some(end) => at = end,
                 None => {
                     let end = at.checked_add(4)?.checked_add(number(frame, at)?)?;
@@ -181,7 +183,7 @@ fn properties(frame: &mut Vec<u8>, longest: usize) -> Option<()> {
                     flags &= !(1 << bit);
                 }
             },
-            // A producer's own would pass for ours.
+            // One that a producer set would look like a mark of this filter.
             CLUSTER_ID => {
                 let end = at + 1 + usize::from(*frame.get(at)?);
                 frame.get(at..end)?;
@@ -210,7 +212,7 @@ fn text(frame: &mut [u8], at: usize) -> Option<usize> {
     Some(end)
 }
 
-/// Where the table at `at` ends, if the client can read it.
+/// Where the table at `at` ends, if lapin can read it.
 fn table(frame: &[u8], at: usize) -> Option<usize> {
     let end = (at + 4).checked_add(number(frame, at)?)?;
     let bytes = frame.get(..end)?;

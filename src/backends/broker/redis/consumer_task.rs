@@ -1,4 +1,4 @@
-//! The working end of a consumer: fetches, waits, finds lost answers again, backs off after trouble.
+//! The task behind a consumer: fetches, waits, recovers the messages of lost answers, backs off after errors.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,62 +27,72 @@ const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 
 pub(super) type Answer = Result<Vec<Delivery>, BrokerError>;
 
-pub(super) enum Ask {
+pub(super) enum Request {
     Next {
         want: usize,
         answer: oneshot::Sender<Answer>,
     },
-    /// Stop waiting, and give these back.
-    Rest {
+    /// Stop waiting, and give these deliveries back.
+    Pause {
         back: Vec<Delivery>,
         done: oneshot::Sender<Result<(), BrokerError>>,
     },
 }
 
 /// The task that talks with Redis for one consumer. It ends when the consumer is dropped.
-pub(super) struct Feed {
+pub(super) struct ConsumerTask {
     shared: Arc<Shared>,
     worker: WorkerId,
     queue: Queue,
-    asks: mpsc::Receiver<Ask>,
+    requests: mpsc::Receiver<Request>,
     waiter: Option<Waiter>,
-    doubts: watch::Receiver<()>,
-    /// An answer may have got lost: what it held is on this worker's in-flight set.
-    doubtful: bool,
+    failed_settlements: watch::Receiver<()>,
+    /// An answer may have got lost: its messages are in the in-flight set of this worker.
+    answer_lost: bool,
     waits: Waits,
-    /// After trouble: how long to leave the server alone.
+    /// After an error: how long to wait before the next fetch.
     pause: Option<Duration>,
 }
 
-impl Feed {
-    pub(super) fn new(shared: Arc<Shared>, worker: WorkerId, queue: Queue, asks: mpsc::Receiver<Ask>) -> Self {
-        let doubts = shared.held.doubts();
-        Self { shared, worker, queue, asks, waiter: None, doubts, doubtful: false, waits: BACKOFF.waits(), pause: None }
+impl ConsumerTask {
+    pub(super) fn new(shared: Arc<Shared>, worker: WorkerId, queue: Queue, requests: mpsc::Receiver<Request>) -> Self {
+        let failed_settlements = shared.held.failed_settlements();
+        Self {
+            shared,
+            worker,
+            queue,
+            requests,
+            waiter: None,
+            failed_settlements,
+            answer_lost: false,
+            waits: BACKOFF.waits(),
+            pause: None,
+        }
     }
 
     pub(super) async fn run(mut self) {
-        while let Some(ask) = self.asks.recv().await {
-            match ask {
-                Ask::Next { want, answer } => {
+        while let Some(request) = self.requests.recv().await {
+            match request {
+                Request::Next { want, answer } => {
                     let found = self.next(want).await;
                     if let Err(Ok(unwanted)) = answer.send(found) {
                         // Logged there; the next fetch finds them again.
                         let _ = self.give_back(unwanted).await;
                     }
                 }
-                rest => self.obey(rest).await,
+                pause => self.handle(pause).await,
             }
         }
-        self.pass_on().await;
+        self.release_lost().await;
     }
 
-    /// After trouble it is not known what this feed took, a message or the bell's token: both go to the next consumer.
-    async fn pass_on(&mut self) {
-        if !self.doubtful {
+    /// After an error this task may have taken messages, or the bell's token: both go to the next consumer.
+    async fn release_lost(&mut self) {
+        if !self.answer_lost {
             return;
         }
         if let Ok(lost) = self.reread().await {
-            self.doubtful = self.give_back(lost).await.is_err();
+            self.answer_lost = self.give_back(lost).await.is_err();
         }
         self.shared.ring(self.queue).await;
     }
@@ -92,16 +102,16 @@ impl Feed {
         if let Some(pause) = self.pause {
             tokio::select! {
                 () = sleep(pause) => {}
-                ask = self.asks.recv() => {
-                    if let Some(ask) = ask {
-                        self.obey(ask).await;
+                request = self.requests.recv() => {
+                    if let Some(request) = request {
+                        self.handle(request).await;
                     }
                     return Ok(Vec::new());
                 }
             }
         }
-        let answer = self.seek(want).await;
-        self.doubtful |= answer.is_err();
+        let answer = self.fetch_or_wait(want).await;
+        self.answer_lost |= answer.is_err();
         self.pause = answer.is_err().then(|| self.waits.after_failure());
         if answer.is_ok() {
             self.waits.reset();
@@ -109,7 +119,7 @@ impl Feed {
         answer
     }
 
-    async fn seek(&mut self, want: usize) -> Answer {
+    async fn fetch_or_wait(&mut self, want: usize) -> Answer {
         loop {
             let found = self.fetch(want).await?;
             if !found.is_empty() || !self.wait().await? {
@@ -119,10 +129,10 @@ impl Feed {
     }
 
     async fn fetch(&mut self, want: usize) -> Answer {
-        self.doubtful |= self.doubts.has_changed().unwrap_or(false);
-        if self.doubtful {
+        self.answer_lost |= self.failed_settlements.has_changed().unwrap_or(false);
+        if self.answer_lost {
             let lost = self.reread().await?;
-            self.doubtful = false;
+            self.answer_lost = false;
             if !lost.is_empty() {
                 return Ok(lost);
             }
@@ -132,15 +142,15 @@ impl Feed {
         self.shared.take(self.worker, &call).await
     }
 
-    /// What the worker holds without having been told.
+    /// What the worker holds in Redis and this process does not know.
     async fn reread(&mut self) -> Answer {
-        self.doubts.mark_unchanged();
+        self.failed_settlements.mark_unchanged();
         let mut call = self.shared.call(&scripts::REREAD);
         call.arg(self.worker.as_bytes()).arg(priorities(self.queue));
         self.shared.recover(self.worker, &call).await
     }
 
-    /// Waits until a fetch may find something. False when the consumer went to rest or away.
+    /// Waits until a fetch may find something. False when the consumer was paused or dropped.
     async fn wait(&mut self) -> Result<bool, BrokerError> {
         let waiter = match self.waiter.take() {
             Some(waiter) => Ok(waiter),
@@ -148,58 +158,60 @@ impl Feed {
         };
         let mut waiter = match waiter {
             Ok(waiter) => waiter,
-            Err(error) => return Ok(self.do_without(&error).await),
+            Err(error) => return Ok(self.poll_later(&error).await),
         };
-        let ask = tokio::select! {
+        let request = tokio::select! {
             biased;
-            rung = waiter.rung(&self.shared) => return self.look_again(waiter, rung),
-            Ok(()) = self.doubts.changed() => {
-                self.doubtful = true;
+            rung = waiter.rung(&self.shared) => return self.after_wait(waiter, rung),
+            Ok(()) = self.failed_settlements.changed() => {
+                self.answer_lost = true;
                 self.waiter = waiter.leave(&self.shared).await;
                 return Ok(true);
             }
-            ask = self.asks.recv() => ask,
+            request = self.requests.recv() => request,
         };
         self.waiter = waiter.leave(&self.shared).await;
-        if let Some(ask) = ask {
-            self.obey(ask).await;
+        if let Some(request) = request {
+            self.handle(request).await;
         }
         Ok(false)
     }
 
-    /// After the bell, or a spell without it.
-    fn look_again(&mut self, waiter: Waiter, rung: RedisResult<()>) -> Result<bool, BrokerError> {
+    /// After the bell, or after a wait without it.
+    fn after_wait(&mut self, waiter: Waiter, rung: RedisResult<()>) -> Result<bool, BrokerError> {
         match rung {
             Ok(()) => self.waiter = Some(waiter),
             Err(error) if error.is_timeout() => {
-                tracing::warn!(queue = %self.queue, "a link that waited for work gave no sign of life; it is replaced");
+                tracing::warn!(queue = %self.queue, "a connection that waited for work does not answer; it is replaced");
                 // It may have taken the bell's token.
-                self.doubtful = true;
+                self.answer_lost = true;
             }
             Err(error) => return Err(failure(&error)),
         }
         Ok(true)
     }
 
-    /// Without a connection that waits for the bell, this feed looks by itself. False when the consumer went away.
-    async fn do_without(&mut self, error: &BrokerError) -> bool {
-        tracing::debug!(queue = %self.queue, %error, "no link waits for work; this worker looks every {PULSE:?}");
+    /// Without a connection that waits for the bell, the task fetches once in `PULSE`. False when the
+    /// consumer was paused or dropped.
+    async fn poll_later(&mut self, error: &BrokerError) -> bool {
+        tracing::debug!(queue = %self.queue, %error, "no connection waits for work; this worker fetches every {PULSE:?}");
         tokio::select! {
             () = sleep(PULSE) => true,
-            ask = self.asks.recv() => {
-                if let Some(ask) = ask {
-                    self.obey(ask).await;
+            request = self.requests.recv() => {
+                if let Some(request) = request {
+                    self.handle(request).await;
                 }
                 false
             }
         }
     }
 
-    /// An ask that comes while nothing is being fetched. A `Next` cannot: its consumer still awaits the one before.
-    async fn obey(&mut self, ask: Ask) {
-        if let Ask::Rest { back, done } = ask {
-            self.pass_on().await;
-            // The consumer may be gone by now; it is told for the case that it is not.
+    /// A request that comes while nothing is being fetched. It is no `Next`: its consumer still awaits the
+    /// one before.
+    async fn handle(&mut self, request: Request) {
+        if let Request::Pause { back, done } = request {
+            self.release_lost().await;
+            // Fails when the consumer was dropped meanwhile.
             let _ = done.send(self.give_back(back).await);
         }
     }

@@ -7,9 +7,9 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-/// A message as the server takes it.
+/// A message to publish.
 #[derive(Clone)]
-pub(super) struct Parcel {
+pub(super) struct OutgoingMessage {
     pub(super) exchange: ShortString,
     pub(super) routing_key: ShortString,
     pub(super) properties: BasicProperties,
@@ -18,21 +18,21 @@ pub(super) struct Parcel {
     pub(super) mandatory: bool,
 }
 
-impl Parcel {
+impl OutgoingMessage {
     /// For a queue by its name.
     pub(super) fn to_queue(queue: ShortString, properties: BasicProperties, body: Bytes) -> Self {
         let persistent = properties.with_delivery_mode(2);
         Self { exchange: "".into(), routing_key: queue, properties: persistent, body, mandatory: true }
     }
 
-    /// For nobody: the server takes it, if it takes anything, and forgets it.
-    pub(super) fn probe(nobody: ShortString) -> Self {
+    /// For no queue: the server takes it, if it takes messages at all, and drops it.
+    pub(super) fn probe(routing_key: ShortString) -> Self {
         let (properties, body) = (BasicProperties::default(), Bytes::new());
-        Self { exchange: "".into(), routing_key: nobody, properties, body, mandatory: false }
+        Self { exchange: "".into(), routing_key, properties, body, mandatory: false }
     }
 
-    /// Hands it to the connection at the first poll; done when the server has confirmed it. A queue that is just being
-    /// made refuses: it gets a moment, and the message again.
+    /// Hands it to the connection at the first poll; done when the server has confirmed it. A queue that is
+    /// just being made refuses: it gets a moment, and the message again.
     pub(super) async fn send(&self, channel: &Channel) -> lapin::Result<Confirmation> {
         for pause in [10, 50, 250] {
             match self.publish(channel).await? {

@@ -23,19 +23,19 @@ fn nested(depth: usize) -> Vec<u8> {
     long(b"", &inner)
 }
 
-fn fed(chunks: &[&[u8]]) -> Vec<u8> {
-    fed_with(u64::MAX, chunks)
+fn filtered(chunks: &[&[u8]]) -> Vec<u8> {
+    filtered_with(u64::MAX, chunks)
 }
 
-fn fed_with(allowance: u64, chunks: &[&[u8]]) -> Vec<u8> {
-    let (mut scrubber, mut clean) = (Scrubber::new(Arc::new(allowance.into()), LONGEST), Vec::new());
+fn filtered_with(body_limit: u64, chunks: &[&[u8]]) -> Vec<u8> {
+    let (mut filter, mut clean) = (FrameFilter::new(Arc::new(body_limit.into()), FRAME_MAX), Vec::new());
     for chunk in chunks {
-        scrubber.feed(chunk, &mut clean);
+        filter.filter(chunk, &mut clean);
     }
     clean
 }
 
-const LONGEST: usize = 16 << 10;
+const FRAME_MAX: usize = 16 << 10;
 
 const TYPE: u16 = 1 << 15;
 const HEADERS: u16 = 1 << 13;
@@ -55,30 +55,30 @@ fn sound_headers_and_everything_else_pass_as_they_are() {
     let frames =
         [header(TYPE | HEADERS | MODE | ID, &properties), frame(3, b"\x02 body"), frame(8, b""), header(0, b"")];
     let all = frames.concat();
-    assert_eq!(fed(&[&all]), all);
+    assert_eq!(filtered(&[&all]), all);
     let bytes: Vec<&[u8]> = all.chunks(1).collect();
-    assert_eq!(fed(&bytes), all);
+    assert_eq!(filtered(&bytes), all);
 }
 
 #[test]
 fn headers_too_deep_to_read_are_left_out_and_the_rest_kept() {
     let deep = [&nested(15_000)[..], &short(b"id")].concat();
-    assert_eq!(fed(&[&header(HEADERS | ID, &deep), b"\x08"]), header(ID, &short(b"id")));
+    assert_eq!(filtered(&[&header(HEADERS | ID, &deep), b"\x08"]), header(ID, &short(b"id")));
     let shallow = header(HEADERS, &nested(DEEPEST_TABLE - 1));
-    assert_eq!(fed(&[&shallow]), shallow);
+    assert_eq!(filtered(&[&shallow]), shallow);
 }
 
 #[test]
 fn text_that_is_not_utf8_is_mended_or_left_out() {
-    assert_eq!(fed(&[&header(TYPE, &short(b"a\xffb\xe2\x82"))]), header(TYPE, &short(b"a?b??")));
+    assert_eq!(filtered(&[&header(TYPE, &short(b"a\xffb\xe2\x82"))]), header(TYPE, &short(b"a?b??")));
     let named = long(b"", b"\x01\xffV");
-    assert_eq!(fed(&[&header(HEADERS, &named)]), header(0, b""));
+    assert_eq!(filtered(&[&header(HEADERS, &named)]), header(0, b""));
 }
 
 #[test]
-fn lying_lengths_leave_no_properties() {
+fn wrong_lengths_leave_no_properties() {
     for (flags, lie) in [(TYPE, &b"\xff"[..]), (HEADERS, &[0xff; 9]), (ID, b""), (0, b"more"), (3, b"\0\0")] {
-        assert_eq!(fed(&[&header(flags, lie)]), header(0, b""), "{flags:x}");
+        assert_eq!(filtered(&[&header(flags, lie)]), header(0, b""), "{flags:x}");
     }
 }
 
@@ -87,17 +87,17 @@ fn headers_longer_than_a_frame_are_left_out_and_the_rest_kept() {
     let table = |length| long(b"", &[&b"\x01a"[..], &long(b"S", &vec![b'v'; length])].concat());
     let properties = |length| [&table(length)[..], &short(b"id")].concat();
     let fits = header(HEADERS | ID, &properties(15_000));
-    assert_eq!(fed(&[&fits]), fits);
-    for length in [LONGEST, 50_000, 2 * LARGEST_HEADER] {
+    assert_eq!(filtered(&[&fits]), fits);
+    for length in [FRAME_MAX, 50_000, 2 * LARGEST_HEADER] {
         let whole = [header(HEADERS | ID, &properties(length)), frame(3, b"body")].concat();
         let kept = if length < LARGEST_HEADER { header(ID, &short(b"id")) } else { header(0, b"") };
         let chunks: Vec<&[u8]> = whole.chunks(4000).collect();
-        assert_eq!(fed(&chunks), [kept, frame(3, b"body")].concat(), "{length}");
+        assert_eq!(filtered(&chunks), [kept, frame(3, b"body")].concat(), "{length}");
     }
 }
 
 #[test]
-fn a_body_over_the_allowance_is_withheld_and_told() {
+fn a_body_over_the_limit_is_withheld_and_marked() {
     let (forged, other) = (1 << CLUSTER_ID, [3, 0, 2, 0, 0, 0, 1, b'x', END]);
     let all = [
         header(ID | forged, &[short(b"id"), short(b"mine")].concat()),
@@ -114,9 +114,9 @@ fn a_body_over_the_allowance_is_withheld_and_told() {
     for size in [1, 3, 1000] {
         let whole = all.concat();
         let chunks: Vec<&[u8]> = whole.chunks(size).collect();
-        assert_eq!(fed_with(4, &chunks), [&told[..], &other, &bare].concat());
+        assert_eq!(filtered_with(4, &chunks), [&told[..], &other, &bare].concat());
         let honest = [header(ID, &short(b"id")), all[1..].concat()].concat();
-        assert_eq!(fed_with(5, &chunks), honest);
+        assert_eq!(filtered_with(5, &chunks), honest);
     }
 }
 
@@ -125,10 +125,10 @@ proptest! {
     fn never_panics_and_keeps_frames_whole(flags: u16, properties: Vec<u8>, at in 0..40_usize) {
         let whole = header(flags, &properties);
         let (one, other) = whole.split_at(at.min(whole.len()));
-        let clean = fed(&[one, other]);
+        let clean = filtered(&[one, other]);
         prop_assert_eq!(number(&clean, 3), Some(clean.len() - BEFORE - 1));
-        let few = fed_with(0, &[&whole]);
+        let few = filtered_with(0, &[&whole]);
         prop_assert_eq!(number(&few, 3), Some(few.len() - BEFORE - 1));
-        prop_assert_eq!(fed(&[&clean]), clean, "what is clean stays so");
+        prop_assert_eq!(filtered(&[&clean]), clean, "what is clean stays so");
     }
 }
