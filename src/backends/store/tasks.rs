@@ -33,9 +33,9 @@ pub trait TaskStore: Send + Sync + 'static {
     ///
     /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
     /// - final, at a later generation, or withdrawn: `Drop`.
-    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
+    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::end_lease`
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
-    ///   owner is buried if nobody has done so, the claim passes over, the old owner is told (`Orders::lost`), and the
+    ///   owner's lease is ended if that was not done, the claim passes over, the old owner is told (`Orders::lost`), and the
     ///   answer is `Run`, or `Poison` when the task bears too much of the blame (`retry::judge`).
     /// - running since the same worker claimed it with the same `ticket`: the same answer again.
     /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`): `Held`, and

@@ -75,7 +75,7 @@ impl Claimer {
                 Ok(task) => asked.push((Arc::new(task), delivery)),
                 Err(error) => {
                     rulings.push((delivery.receipt.queue, None));
-                    self.condemn(delivery, &error.to_string()).await;
+                    self.dead_letter(delivery, &error.to_string()).await;
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Claimer {
     }
 
     /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
-    pub(super) async fn condemn(&self, delivery: Delivery, why: &str) {
+    pub(super) async fn dead_letter(&self, delivery: Delivery, why: &str) {
         let letter = DeadLetter {
             kind: "unreadable".into(),
             tenant: None,
@@ -191,7 +191,7 @@ impl Claimer {
             died_at: Timestamp::now(),
             message: delivery.message.clone(),
         };
-        match self.store.condemn(&[letter]).await {
+        match self.store.add_dead_letters(&[letter]).await {
             Ok(()) => receipts::acknowledge(&*self.broker, vec![delivery.receipt]).await,
             Err(error) => self.give_back(vec![delivery.receipt], &error).await,
         }

@@ -57,7 +57,7 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();
     let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
     let first = claimed(&store, worker, fetched(&mut *consumer).await).await;
-    assert_eq!(store.bury(worker).await.unwrap(), [message.id]);
+    assert_eq!(store.end_lease(worker, None).await.unwrap(), [message.id]);
     assert_eq!(broker.reclaim(worker).await.unwrap(), 1);
     let second = claimed(&store, worker, fetched(&mut *consumer).await).await;
     drop(consumer);

@@ -64,7 +64,7 @@ pub async fn a_unique_key_is_free_after_every_end(fixture: &dyn Fixture) {
         let message = &task.message;
         match end {
             0 => assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::Done),
-            1 => store.condemn(&[letter(message, DeadReason::Expired)]).await.unwrap(),
+            1 => store.add_dead_letters(&[letter(message, DeadReason::Expired)]).await.unwrap(),
             _ => {
                 let claimed = start(&*store, worker, message).await;
                 let ends = [completed(), End::Dead(letter(message, DeadReason::Fatal)), End::Cancelled];
@@ -173,7 +173,7 @@ pub async fn a_withdrawn_tasks_late_message_is_dropped(fixture: &dyn Fixture) {
     assert!(store.records(&RecordFilter::default(), None, 10).await.unwrap().items.is_empty());
     assert_eq!(claim(&*store, worker, &late).await, Verdict::Drop);
     // Nor is it a dead letter when the broker gives its message up.
-    store.condemn(&[letter(&expired, DeadReason::Expired)]).await.unwrap();
+    store.add_dead_letters(&[letter(&expired, DeadReason::Expired)]).await.unwrap();
     assert!(store.dead_letter(expired.id).await.unwrap().is_none());
     // A message that nobody withdrew runs without a record: the store may have lost it.
     start(&*store, worker, &message(Priority::P4)).await;

@@ -83,7 +83,7 @@ pub async fn an_unreadable_dead_letter_costs_itself_alone(fixture: &dyn Fixture)
     let store = fixture.store().await;
     let letters = [0; 4].map(|_| letter(&message(Priority::P4), DeadReason::Fatal));
     for letter in &letters {
-        store.condemn(std::slice::from_ref(letter)).await.unwrap();
+        store.add_dead_letters(std::slice::from_ref(letter)).await.unwrap();
     }
     let [first, second, third, _] = letters.each_ref().map(|letter| letter.message.id);
     fixture.garble(Garbled::Letter(second)).await;

@@ -65,7 +65,7 @@ pub async fn a_signalled_task_never_starts_again(fixture: &dyn Fixture) {
         match way {
             0 => assert!(settle(&*store, owner, claimed, retry(&message, Timestamp::now())).await),
             1 => assert!(settle(&*store, owner, claimed, End::Released).await),
-            _ => drop(store.bury(owner).await.unwrap()),
+            _ => drop(store.end_lease(owner, None).await.unwrap()),
         }
         assert_eq!(claim(&*store, heir, &message).await, Verdict::Drop, "way {way}");
         assert_eq!(state(&*store, &message).await, State::Cancelled, "way {way}");

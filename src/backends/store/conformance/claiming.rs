@@ -88,12 +88,12 @@ pub async fn is_held_while_its_owner_beats(fixture: &dyn Fixture) {
     assert!(settle(&*store, owner, claimed, completed()).await, "the owner keeps its right");
 }
 
-pub async fn inv_3_a_buried_workers_task_passes_and_counts_a_crash(fixture: &dyn Fixture) {
+pub async fn inv_3_a_dead_workers_task_passes_and_counts_a_crash(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (dead, heir) = (worker(&*store).await, worker(&*store).await);
     let message = admit(&*store, Priority::P1).await;
     let old = start(&*store, dead, &message).await;
-    store.bury(dead).await.unwrap();
+    store.end_lease(dead, None).await.unwrap();
     let Verdict::Run { token, crashes: 1 } = claim(&*store, heir, &message).await else {
         panic!("the task passes to the heir, with one crash");
     };
@@ -113,7 +113,7 @@ pub async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
             Verdict::Run { crashes, .. } => assert_eq!(crashes, expected),
             verdict => panic!("{verdict:?} after {expected} crashes"),
         }
-        store.bury(doomed).await.unwrap();
+        store.end_lease(doomed, None).await.unwrap();
         store.forget(doomed).await.unwrap();
     }
     let judge = worker(&*store).await;
@@ -141,11 +141,11 @@ pub async fn the_tasks_of_a_dead_worker_start_again_at_once(fixture: &dyn Fixtur
             .count()
     };
     assert_eq!(starts(doomed, 0).await, messages.len());
-    assert_eq!(store.bury(doomed).await.unwrap().len(), messages.len());
-    let buried = Instant::now();
+    assert_eq!(store.end_lease(doomed, None).await.unwrap().len(), messages.len());
+    let ended = Instant::now();
     // A claim that is repeated is answered as before.
     eventually(async || starts(heir, 1).await == messages.len()).await;
-    assert!(buried.elapsed() < PATIENCE, "{:?}", buried.elapsed());
+    assert!(ended.elapsed() < PATIENCE, "{:?}", ended.elapsed());
 }
 
 /// A poison task among many: workers run what they are given and die as soon as it is started, by its hand.
@@ -253,7 +253,7 @@ impl Trial {
 
     async fn die(&mut self, store: &dyn Store, worker: WorkerId) {
         (self.worker, self.deaths) = (None, self.deaths + 1);
-        let ran = store.bury(worker).await.unwrap();
+        let ran = store.end_lease(worker, None).await.unwrap();
         store.forget(worker).await.unwrap();
         let now = Instant::now();
         for (message, wait) in self.messages.iter().zip(&mut self.waits) {
@@ -272,7 +272,7 @@ async fn crowd(store: &dyn Store, count: usize) -> Vec<Message> {
 }
 
 /// Its redelivery may come before anybody knows of the death, and is held for the rest of the lease.
-pub async fn a_burial_brings_forward_what_is_held(fixture: &dyn Fixture) {
+pub async fn the_end_of_a_lease_brings_forward_what_is_held(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let fence = lead(&*store).await;
     let (doomed, other) = (worker(&*store).await, worker(&*store).await);
@@ -290,7 +290,7 @@ pub async fn a_burial_brings_forward_what_is_held(fixture: &dyn Fixture) {
         let (store, next) = (store.clone(), Some(Timestamp::now() + HOUR / 2));
         tokio::spawn(async move { store.wait_due(next).await })
     };
-    store.bury(doomed).await.unwrap();
+    store.end_lease(doomed, None).await.unwrap();
     waiting.await.unwrap().unwrap();
     store.schedule(&[held(&after)]).await.unwrap();
     let mut due = Vec::new();
@@ -314,7 +314,7 @@ pub async fn a_dead_workers_tasks_are_shown_as_queued(fixture: &dyn Fixture) {
     let doomed = worker(&*store).await;
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, doomed, &message).await;
-    store.bury(doomed).await.unwrap();
+    store.end_lease(doomed, None).await.unwrap();
     let record = store.record(message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.worker, record.crashes), (State::Queued, None, 1));
     assert_eq!(record.due_at, None);
@@ -375,7 +375,7 @@ pub async fn the_old_owner_is_told_what_it_lost(fixture: &dyn Fixture) {
     let (lost, kept) = (admit(&*store, Priority::P1).await, admit(&*store, Priority::P1).await);
     start(&*store, zombie, &lost).await;
     let keeps = start(&*store, zombie, &kept).await;
-    store.bury(zombie).await.unwrap();
+    store.end_lease(zombie, None).await.unwrap();
     start(&*other, heir, &lost).await;
     assert_eq!(beat(&*store, zombie).await.lost, [lost.id]);
     assert_eq!(beat(&*store, zombie).await.lost, [], "told once");

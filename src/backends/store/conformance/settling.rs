@@ -23,7 +23,7 @@ pub async fn inv_2_a_lost_claim_settles_nothing(fixture: &dyn Fixture) {
     let (zombie, heir) = (worker(&*store).await, worker(&*store).await);
     let message = admit(&*store, Priority::P3).await;
     let old = start(&*store, zombie, &message).await;
-    store.bury(zombie).await.unwrap();
+    store.end_lease(zombie, None).await.unwrap();
     let new = start(&*store, heir, &message).await;
     let at = Timestamp::now();
     let ends = [

@@ -39,7 +39,7 @@ pub async fn a_batch_goes_on_beside_an_unreadable_record(fixture: &dyn Fixture) 
     fixture.garble(Garbled::Record(messages[0].id)).await;
     let ends = [0, 1].map(|index| Settlement { claimed: claimed(&messages[index], tokens[index]), end: completed() });
     assert_eq!(store.settle(worker, &ends).await.unwrap(), [false, true], "nobody knows any more who had it");
-    assert_eq!(store.bury(worker).await.unwrap(), []);
+    assert_eq!(store.end_lease(worker, None).await.unwrap(), []);
     assert_eq!(store.cancel(messages[0].id).await.unwrap(), Cancelled::Unknown);
 }
 

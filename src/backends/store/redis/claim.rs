@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::{BATCH, RedisStore, burial::Dead, corrupt, millis, scripts};
+use super::{BATCH, RedisStore, corrupt, lease_end::Dead, millis, scripts};
 use crate::store::{Claim, StoreError, Verdict};
 use clawpool_core::task::WorkerId;
 
@@ -22,7 +22,7 @@ impl RedisStore {
         Ok(verdicts)
     }
 
-    /// Whose owner is dead and not buried yet is asked for again once it is.
+    /// A claim whose owner is dead is asked for again when the owner's lease has been ended.
     async fn claim_chunk(
         &self,
         worker: WorkerId,
@@ -31,7 +31,7 @@ impl RedisStore {
     ) -> Result<Vec<Verdict>, StoreError> {
         let mut verdicts = self.ask(worker, claims, takeover).await?;
         while let Some(orphan) = verdicts.iter().position(Option::is_none) {
-            self.bury_dead(Dead::OwnerOf(claims[orphan].id), None).await?;
+            self.end_lease_of(Dead::OwnerOf(claims[orphan].id), None).await?;
             let left: Vec<usize> = (orphan..claims.len()).filter(|index| verdicts[*index].is_none()).collect();
             let again: Vec<Claim> = left.iter().map(|index| claims[*index].clone()).collect();
             let answers = self.ask(worker, &again, takeover).await?;
@@ -83,7 +83,7 @@ fn pack(claim: &Claim) -> Vec<u8> {
 /// Letter, number and crashes of one answer.
 const VERDICT: usize = 13;
 
-/// `None` for the task of a dead worker that nobody has buried yet.
+/// `None` for the task of a dead worker whose lease is still to be ended.
 fn verdict(mut answer: &[u8]) -> Result<Option<Verdict>, StoreError> {
     let (letter, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
     Ok(Some(match letter {

@@ -7,7 +7,6 @@
 
 mod admit;
 mod aside;
-mod burial;
 mod claim;
 mod control;
 mod cursor;
@@ -17,6 +16,7 @@ mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod journal;
+mod lease_end;
 mod notes;
 mod record;
 mod schedule;

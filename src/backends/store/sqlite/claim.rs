@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
-    Rules, burial, entries,
+    Rules, entries, lease_end,
     life::{self, Ending, Known},
     orders::{self, Order},
     tally::Tally,
@@ -64,7 +64,7 @@ fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) 
     };
     let mut query = write.sql.prepare_cached(query)?;
     let there: Vec<Suspect> = query.query_map([by.worker], suspect)?.collect::<rusqlite::Result<_>>()?;
-    Ok(retry::hold(suspicion, due, write.now, &there, burial::somebody_waits_alone(write)?))
+    Ok(retry::hold(suspicion, due, write.now, &there, lease_end::a_task_waits_alone(write)?))
 }
 
 /// No task of a dead worker waits for longer.
@@ -120,7 +120,7 @@ fn judge(
     let known = match known.again_at {
         Some(_) => known,
         None => {
-            mourn(write, rules, &known)?;
+            end_owners_lease(write, rules, &known)?;
             life::known(write, claim.id)?.unwrap_or(known)
         }
     };
@@ -135,9 +135,9 @@ fn judge(
     }
 }
 
-/// Buries an owner that nobody has buried yet.
-fn mourn(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusqlite::Result<()> {
-    known.owner.map_or(Ok(()), |owner| burial::bury(write, rules, owner, None))
+/// Ends the lease of an owner that is dead, if that was not done before.
+fn end_owners_lease(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusqlite::Result<()> {
+    known.owner.map_or(Ok(()), |owner| lease_end::free_tasks(write, rules, owner, None))
 }
 
 /// How long the owner of a running task may keep it without another beat; `None` when it has lost it.

@@ -90,7 +90,7 @@ down!(ScheduleStore, StoreError, no_store {
 });
 
 down!(DeadStore, StoreError, no_store {
-    condemn(&[DeadLetter]) -> ();
+    add_dead_letters(&[DeadLetter]) -> ();
     dead(&DeadFilter, Option<&str>, usize) -> Page<DeadLetter>;
     dead_letter(TaskId) -> Option<DeadLetter>;
     requeue(&[Message]) -> Requeued;

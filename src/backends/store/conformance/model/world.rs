@@ -41,8 +41,8 @@ impl<'a> World<'a> {
             Step::Settle { task, end, stale } => self.settle(task, end, stale).await?,
             Step::Cancel { task } => self.cancel(task).await?,
             Step::Promote => self.promote().await?,
-            Step::Bury { worker } => {
-                self.store.bury(self.workers[worker]).await.unwrap();
+            Step::EndLease { worker } => {
+                self.store.end_lease(self.workers[worker], None).await.unwrap();
                 self.alive[worker] = false;
                 self.fall(worker);
             }
@@ -50,7 +50,7 @@ impl<'a> World<'a> {
                 beat(self.store, self.workers[worker]).await;
                 self.alive[worker] = true;
             }
-            Step::Condemn { task } => self.condemn(task).await,
+            Step::DeadLetter { task } => self.dead_letter(task).await,
             Step::Requeue { task } => self.requeue(task).await?,
         }
         self.compare(step).await
@@ -104,9 +104,9 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// A worker is buried, with all that it runs.
+    /// A worker's lease is ended, with all that it runs.
     fn fall(&mut self, worker: usize) {
-        let mine = |life: &&mut Life| life.state == State::Running && life.owner == worker && !life.buried;
+        let mine = |life: &&mut Life| life.state == State::Running && life.owner == worker && !life.lease_over;
         let fallen: Vec<&mut Life> = self.lives.iter_mut().flatten().filter(mine).collect();
         let count = fallen.len();
         fallen.into_iter().for_each(|life| life.fall(count));
@@ -170,9 +170,9 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    async fn condemn(&mut self, task: usize) {
+    async fn dead_letter(&mut self, task: usize) {
         let Some(life) = &mut self.lives[task] else { return };
-        self.store.condemn(&[letter(&life.message, DeadReason::Expired)]).await.unwrap();
+        self.store.add_dead_letters(&[letter(&life.message, DeadReason::Expired)]).await.unwrap();
         if matches!(life.state, State::Queued | State::Scheduled) {
             life.state = State::Dead;
             life.letter = true;

@@ -8,7 +8,7 @@
 --   R run, with this token; P the same of a task that is poison
 --   D drop the message: the task is over, or goes on with another message
 --   H held by another worker: ask again after so many milliseconds
---   O owned by a dead worker that nobody has buried yet
+--   O owned by a dead worker whose lease is still to be ended
 local VERDICT_FORMAT = '>c1I8I4'
 local CLAIM_FORMAT = '>I4I4I2BI4I8I8'
 local CLAIM_WIDTH = 31
@@ -92,15 +92,15 @@ local function suspects_here()
   return found_suspects
 end
 
-local function somebody_waits_alone()
+local function a_task_waits_alone()
   local id = redis.call('GET', STARTS_ALONE)
   local record = id and read(id)
-  return record and is_buried(record)
+  return record and is_lease_over(record)
 end
 
 -- Milliseconds that a dead worker's task has yet to wait before it may start here.
 local function hold(id, record)
-  -- A burial makes it due no earlier than a millisecond after its start, which may be now.
+  -- The end of a lease makes it due no earlier than a millisecond after its start, which may be now.
   if record.due > now + 1 then return record.due - now end
   local this = suspect(id, record)
   local here = suspects_here()
@@ -108,7 +108,7 @@ local function hold(id, record)
   if overdue < PATIENCE then
     if this.is_alone then
       if #here > 0 then return STEP / 2 end
-    elseif #here == 0 and somebody_waits_alone() then
+    elseif #here == 0 and a_task_waits_alone() then
       return STEP / 2
     end
   end
@@ -141,7 +141,7 @@ local function contend(id, record, ticket)
   if record.worker == me and record.ticket == ticket then return say_run(id, record, record.token) end
   local left = lease_against_me(record.worker)
   if left > 0 then return say('H', left, 0) end
-  if not is_buried(record) then return say('O', 0, 0) end
+  if not is_lease_over(record) then return say('O', 0, 0) end
   if record.cancel_asked then
     order(record.worker, 'l', id)
     finish(id, record, CANCELLED, kept)
@@ -159,7 +159,7 @@ end
 -- The store was set back and the broker was not: the message knows better.
 local function catch_up(id, record, generation, attempt, ticket)
   if record.state == RUNNING then order(record.worker, 'l', id) end
-  if record.state == DEAD then dig_up(id) end
+  if record.state == DEAD then remove_dead_letter(id) end
   tell(record, { progress = '', result = '' })
   record.state = QUEUED
   record.finished = 0

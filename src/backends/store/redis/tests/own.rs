@@ -120,7 +120,7 @@ async fn inv_3_a_record_counts_crashes_as_earlier_versions_read_them() {
     for died in 1..=2 {
         let worker = WorkerId::new();
         claim(&store, worker, &task).await;
-        assert_eq!(store.bury(worker).await.unwrap(), [task.message.id]);
+        assert_eq!(store.end_lease(worker, None).await.unwrap(), [task.message.id]);
         assert_eq!(crashes().await, died);
     }
 }

@@ -76,7 +76,7 @@ async fn an_old_letter_goes_with_a_heartbeat() {
         crashes: 0,
         died_at: Timestamp::now(),
     };
-    crate::store::DeadStore::condemn(&store, &[letter]).await.unwrap();
+    crate::store::DeadStore::add_dead_letters(&store, &[letter]).await.unwrap();
     assert_eq!(store.record(message.id).await.unwrap().unwrap().state, State::Dead);
     store.beat(&crate::store::conformance::beat_of(WorkerId::new(), Duration::ZERO)).await.unwrap();
     assert_eq!(rows(&store, "dead").await, 0);

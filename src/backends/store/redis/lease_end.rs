@@ -1,4 +1,4 @@
-//! Burying: a worker is dead, and who answers for it is written into the records of what it ran.
+//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it ran.
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -9,16 +9,16 @@ use clawpool_core::{
     task::{TaskId, Timestamp, WorkerId},
 };
 
-/// Whose death it is.
+/// The worker that died.
 #[derive(Clone, Copy)]
 pub(super) enum Dead {
     /// Its supervisor saw it end: its lease ends with it.
     Seen(WorkerId),
-    /// The owner of this task, of which nobody has heard for too long.
+    /// The owner of this task, which has been silent for too long.
     OwnerOf(TaskId),
 }
 
-/// A task as `scripts/inquest.lua` tells it.
+/// A task as `scripts/dead_claims.lua` tells it.
 struct Row {
     id: TaskId,
     token: u64,
@@ -31,8 +31,8 @@ const ROW: usize = 41;
 
 impl RedisStore {
     /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
-    pub(super) async fn bury_dead(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
-        let mut call = self.call(&scripts::INQUEST);
+    pub(super) async fn end_lease_of(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        let mut call = self.call(&scripts::DEAD_CLAIMS);
         match dead {
             Dead::Seen(worker) => call.arg(worker.as_bytes()).arg("").arg("1"),
             Dead::OwnerOf(task) => call.arg("").arg(task.as_bytes()).arg("0"),
@@ -56,7 +56,7 @@ impl RedisStore {
             list.put_u64((now + sentence.wait).as_millis());
         }
         if !list.is_empty() {
-            let mut call = self.call(&scripts::BURY);
+            let mut call = self.call(&scripts::END_LEASE);
             call.arg(alone.as_ref().map_or(&[][..], |id| id.as_bytes())).arg(list);
             self.run::<()>(&call).await?;
         }
