@@ -21,7 +21,7 @@ pub trait WorkerStore: Send + Sync + 'static {
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
 
     /// Ends the lease of a worker that died, and answers the tasks that it ran: another worker can claim them. Each has
-    /// seen one more crash, and `retry::judge` says when it may start again: what the schedule set holds of it is due
+    /// seen one more crash, and `retry::share_blame` says when it may start again: what the schedule set holds of it is due
     /// then, and no later. `polled`: the tasks whose futures the worker was polling as it ended by its own doing, where
     /// that is known.
     async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError>;

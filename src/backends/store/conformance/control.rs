@@ -99,7 +99,7 @@ pub async fn another_handle_sees_every_write(fixture: &dyn Fixture) {
         let message = admit(&*store, Priority::P1).await;
         let claimed = start(&*store, worker, &message).await;
         assert!(settle(&*store, worker, claimed, completed()).await);
-        assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, Verdict::Drop);
+        assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, ClaimOutcome::Drop);
     }
 }
 

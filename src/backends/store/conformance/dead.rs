@@ -28,10 +28,10 @@ pub async fn a_dead_letter_leaves_final_running_and_later_tasks_alone(fixture: &
     let worker = worker(&*store).await;
     let [done, running, later, cancelled] = [0; 4].map(|_| message(Priority::P4));
     let claims = [claim_of(&done), claim_of(&running), claim_of(&later)];
-    let verdicts = store.claim(worker, &claims, false).await.unwrap();
-    let tokens = verdicts.into_iter().map(|verdict| match verdict {
-        Verdict::Run { token, .. } => token,
-        verdict => panic!("{verdict:?}"),
+    let outcomes = store.claim(worker, &claims, false).await.unwrap();
+    let tokens = outcomes.into_iter().map(|outcome| match outcome {
+        ClaimOutcome::Run { token, .. } => token,
+        outcome => panic!("{outcome:?}"),
     });
     let tokens: Vec<_> = tokens.collect();
     assert!(settle(&*store, worker, claimed(&done, tokens[0]), completed()).await);
@@ -131,7 +131,7 @@ pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
     let due = store.due(fence, 10).await.unwrap();
     assert!(due.messages == [next.clone()], "due now");
     store.promoted(fence, &[(next.id, next.generation)]).await.unwrap();
-    assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop, "the message it died with");
+    assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop, "the message it died with");
     let claimed = start(&*store, worker, &next).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
     assert_eq!(state(&*store, &message).await, State::Completed);
@@ -157,7 +157,7 @@ pub async fn discard_keeps_the_record(fixture: &dyn Fixture) {
     assert!(store.dead_letter(message.id).await.unwrap().is_none());
     assert!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.is_empty());
     assert_eq!(state(&*store, &message).await, State::Dead);
-    assert_eq!(claim(&*store, WorkerId::new(), &message).await, Verdict::Drop);
+    assert_eq!(claim(&*store, WorkerId::new(), &message).await, ClaimOutcome::Drop);
     assert_eq!(store.requeue(&[next_generation(&message, 0)]).await.unwrap(), taken(0));
 }
 

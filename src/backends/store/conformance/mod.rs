@@ -19,7 +19,7 @@ pub mod notes;
 pub mod sample;
 pub mod schedule;
 pub mod settling;
-pub mod survey;
+pub mod unreadable;
 pub mod waiting;
 pub mod workers;
 
@@ -94,7 +94,7 @@ macro_rules! suite {
             admission::a_record_remembers_the_token_that_enqueued_it,
             admission::a_withdrawn_tasks_late_message_is_dropped,
             admission::a_withdrawn_id_can_be_admitted_again_and_runs_once,
-            admission::what_began_or_is_vouched_for_is_not_withdrawn,
+            admission::what_began_or_is_confirmed_is_not_withdrawn,
             claiming::runs_queued_and_unknown_tasks,
             claiming::inv_2_one_of_many_claims_runs,
             claiming::older_generations_are_dropped_newer_ones_run,
@@ -163,10 +163,10 @@ macro_rules! suite {
             control::a_probe_is_answered,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
-            survey::an_unreadable_record_costs_its_own_task_alone,
-            survey::a_batch_goes_on_beside_an_unreadable_record,
-            survey::a_task_whose_record_was_set_aside_can_be_enqueued_again,
-            survey::a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read,
+            unreadable::an_unreadable_record_costs_its_own_task_alone,
+            unreadable::a_batch_goes_on_beside_an_unreadable_record,
+            unreadable::a_task_whose_record_was_set_aside_can_be_enqueued_again,
+            unreadable::a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read,
             aside::an_unreadable_entry_of_the_schedule_set_costs_itself_alone,
             aside::an_unreadable_entry_that_is_not_due_costs_itself_alone,
             aside::a_task_whose_entry_was_set_aside_is_due_at_no_time,
@@ -221,15 +221,15 @@ fn claim_of(message: &Message) -> Claim {
     }
 }
 
-async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> Verdict {
+async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> ClaimOutcome {
     store.claim(worker, &[claim_of(message)], false).await.unwrap()[0]
 }
 
 /// Claims and expects to run.
 async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Claimed {
     match claim(store, worker, message).await {
-        Verdict::Run { token, .. } | Verdict::Poison { token, .. } => claimed(message, token),
-        verdict => panic!("{verdict:?}"),
+        ClaimOutcome::Run { token, .. } | ClaimOutcome::Poison { token, .. } => claimed(message, token),
+        outcome => panic!("{outcome:?}"),
     }
 }
 

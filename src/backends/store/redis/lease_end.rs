@@ -43,17 +43,17 @@ impl RedisStore {
         let died = retry::died_at(now, Timestamp::from_millis(beat), self.quiet);
         let new: Vec<&Row> = rows.iter().filter(|row| !row.known).collect();
         let member = |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
-        let sentences = retry::judge(&new.iter().map(member).collect::<Vec<_>>(), polled);
+        let consequences = retry::share_blame(&new.iter().map(member).collect::<Vec<_>>(), polled);
         let (mut alone, mut list) = (None, Vec::with_capacity(ROW * new.len()));
-        for (row, sentence) in new.into_iter().zip(sentences) {
-            if sentence.suspicion.is_alone() && sentence.wait.is_zero() {
+        for (row, consequence) in new.into_iter().zip(consequences) {
+            if consequence.suspicion.is_alone() && consequence.wait.is_zero() {
                 alone = Some(row.id);
             }
             list.put_slice(row.id.as_bytes());
             list.put_u64(row.token);
-            list.put_u32(sentence.suspicion.crashes);
-            list.put_u32(sentence.suspicion.packed());
-            list.put_u64((now + sentence.wait).as_millis());
+            list.put_u32(consequence.suspicion.crashes);
+            list.put_u32(consequence.suspicion.packed());
+            list.put_u64((now + consequence.wait).as_millis());
         }
         if !list.is_empty() {
             let mut call = self.call(&scripts::END_LEASE);

@@ -19,11 +19,11 @@ mod journal;
 mod lease_end;
 mod notes;
 mod record;
+mod records;
 mod schedule;
 mod scripts;
 mod settle;
 mod subscription;
-mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

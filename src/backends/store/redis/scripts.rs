@@ -25,6 +25,7 @@ scripts! { LIBRARY:
     BEAT = "scripts/beat.lua";
     CANCEL = "scripts/cancel.lua";
     CLAIM = "scripts/claim.lua";
+    CONFIRM = "scripts/confirm.lua";
     DEAD_CLAIMS = "scripts/dead_claims.lua";
     DISCARD = "scripts/discard.lua";
     DUE = "scripts/due.lua";
@@ -44,11 +45,10 @@ scripts! { LIBRARY:
     SCHEDULE = "scripts/schedule.lua";
     SET_ASIDE = "scripts/set_aside.lua";
     SETTLE = "scripts/settle.lua";
-    SURVEY = "scripts/survey.lua";
     TAKE_TOKENS = "scripts/take_tokens.lua";
     TOTALS = "scripts/totals.lua";
+    UNFINISHED = "scripts/unfinished.lua";
     UNREADABLE = "scripts/unreadable.lua";
-    VOUCH = "scripts/vouch.lua";
     WATCH = "scripts/watch.lua";
     WITHDRAW = "scripts/withdraw.lua";
     WORKERS = "scripts/workers.lua";

@@ -23,10 +23,10 @@ pub(super) fn free_tasks(
     let beat = write.sql.prepare_cached(query)?.query_row([worker], |row| row.get(0)).optional()?;
     let died = retry::died_at(write.now, beat.unwrap_or(write.now), rules.quiet());
     let group = group(write, worker, died)?;
-    for (member, sentence) in group.iter().zip(retry::judge(&group, polled)) {
-        let again_at = write.now + sentence.wait;
+    for (member, consequence) in group.iter().zip(retry::share_blame(&group, polled)) {
+        let again_at = write.now + consequence.wait;
         let update = "UPDATE tasks SET crashes = ?2, suspicion = ?3, again_at = max(?4, started_at + 1) WHERE id = ?1";
-        let suspicion = sentence.suspicion;
+        let suspicion = consequence.suspicion;
         let parameters = params![member.id, suspicion.crashes, suspicion.packed(), again_at];
         write.sql.prepare_cached(update)?.execute(parameters)?;
         // What is held for the dead worker comes back then.

@@ -80,11 +80,11 @@ impl<'a> World<'a> {
             self.fall(life.owner);
         }
         let mut life = self.lives[task].clone().unwrap_or_else(|| Life::new(State::Queued, message));
-        let verdict = claim(self.store, self.workers[worker], message).await;
+        let outcome = claim(self.store, self.workers[worker], message).await;
         let expected = life.claim(message.generation, &self.alive);
-        match verdict {
-            Verdict::Run { token, crashes } | Verdict::Poison { token, crashes } => {
-                let poison = matches!(verdict, Verdict::Poison { .. });
+        match outcome {
+            ClaimOutcome::Run { token, crashes } | ClaimOutcome::Poison { token, crashes } => {
+                let poison = matches!(outcome, ClaimOutcome::Poison { .. });
                 match (expected, poison) {
                     ("again", true) => prop_assert!(life.crashes >= 3, "{:?}", life),
                     ("again", false) => prop_assert!(life.alone < 3, "{:?}", life),
@@ -95,10 +95,10 @@ impl<'a> World<'a> {
                 self.tokens[task].push(token);
                 life.taken(worker);
             }
-            Verdict::Drop => prop_assert_eq!(expected, "drop"),
+            ClaimOutcome::Drop => prop_assert_eq!(expected, "drop"),
             // How long a suspect must wait depends on the time; that nothing changes does not.
-            Verdict::Held { .. } if expected == "again" => prop_assert!(life.alone < 3, "{:?}", life),
-            Verdict::Held { .. } => prop_assert_eq!(expected, "held"),
+            ClaimOutcome::Held { .. } if expected == "again" => prop_assert!(life.alone < 3, "{:?}", life),
+            ClaimOutcome::Held { .. } => prop_assert_eq!(expected, "held"),
         }
         self.lives[task] = Some(life);
         Ok(())

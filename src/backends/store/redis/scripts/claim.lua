@@ -9,7 +9,7 @@
 --   D drop the message: the task is over, or goes on with another message
 --   H held by another worker: ask again after so many milliseconds
 --   O owned by a dead worker whose lease is still to be ended
-local VERDICT_FORMAT = '>c1I8I4'
+local OUTCOME_FORMAT = '>c1I8I4'
 local CLAIM_FORMAT = '>I4I4I2BI4I8I8'
 local CLAIM_WIDTH = 31
 -- The same without what the usual step does not need, and with the numbers packed.
@@ -23,9 +23,9 @@ local kept = ARGV[5]
 local ids = ARGV[6]
 local claims = ARGV[7]
 
-local verdicts = {}
+local outcomes = {}
 local function say(letter, number, crashes)
-  verdicts[#verdicts + 1] = struct.pack(VERDICT_FORMAT, letter, number, crashes)
+  outcomes[#outcomes + 1] = struct.pack(OUTCOME_FORMAT, letter, number, crashes)
 end
 
 local function is_poison(id, record) return blame_of(suspicion(id, record)) > bearable end
@@ -67,13 +67,13 @@ local ALL_DOUBT = 15
 
 local function suspect(id, record)
   local packed = suspicion(id, record)
-  local probation = STEP * math.max(probation_of(packed), 1)
+  local window = STEP * math.max(window_of(packed), 1)
   local died_again = record.crashes > 1
-  local matters = record.crashes > QUICK or died_again and probation <= BUDGET
+  local matters = record.crashes > QUICK or died_again and window <= BUDGET
   return {
     started = record.started,
     due = record.due,
-    apart = matters and probation or 0,
+    apart = matters and window or 0,
     is_alone = died_again and doubt_of(packed) == ALL_DOUBT,
   }
 end
@@ -174,7 +174,7 @@ local function run_unknown(id, message, ticket)
   count(ENQUEUED, message.priority)
 end
 
-local function judge(id, claim, kind)
+local function decide(id, claim, kind)
   local generation, ticket, _, priority, attempt, enqueued, expires = struct.unpack(CLAIM_FORMAT, claim)
   local record = read(id)
   if not record and generation == 0 and redis.call('EXISTS', withdrawn_key(id)) == 1 then
@@ -218,7 +218,7 @@ for _, id in ipairs(read_ahead(ids)) do
   else
     put_all()
     local kind = claims:sub(kind_offset, kind_offset + kind_length - 1)
-    judge(id, claims:sub(offset, kind_offset - 1), kind)
+    decide(id, claims:sub(offset, kind_offset - 1), kind)
   end
   offset = kind_offset + kind_length
 end
@@ -229,4 +229,4 @@ if #claimed > 0 then
 end
 redis.call('SET', LATEST_TOKEN, string.format('%.0f', latest_token))
 count_up()
-return table.concat(verdicts)
+return table.concat(outcomes)

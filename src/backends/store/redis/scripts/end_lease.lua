@@ -3,11 +3,11 @@
 -- it is.
 -- ARGV: the task that is to start alone, or ''; in one string of each task: id, token, crashes, suspicion,
 -- due.
-local SENTENCE_FORMAT = '>c16I8I4I4I8'
+local CONSEQUENCE_FORMAT = '>c16I8I4I4I8'
 -- Milliseconds in which other tasks let it have a worker of its own: as `retry::PATIENCE`.
 local PATIENCE = 750
 local alone = ARGV[1]
-local sentences = ARGV[2]
+local consequences = ARGV[2]
 
 -- What is held for the dead worker comes back no later than its task may start.
 local function hasten(id, record)
@@ -18,8 +18,8 @@ local function hasten(id, record)
 end
 
 local offset = 1
-while offset <= #sentences do
-  local id, token, crashes, packed, due, following = struct.unpack(SENTENCE_FORMAT, sentences, offset)
+while offset <= #consequences do
+  local id, token, crashes, packed, due, following = struct.unpack(CONSEQUENCE_FORMAT, consequences, offset)
   local record = read(id)
   if record and record.state == RUNNING and record.token == token and not is_lease_over(record) then
     record.crashes = crashes

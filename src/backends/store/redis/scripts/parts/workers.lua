@@ -24,12 +24,12 @@ local function suspicion(id, record)
   return tonumber(redis.call('GET', suspicion_key(id))) or 0
 end
 
--- A suspicion is one number, as `retry::Suspicion` packs it: eight bits of probation, four of doubt and the
+-- A suspicion is one number, as `retry::Suspicion` packs it: eight bits of window, four of doubt and the
 -- rest of blame begin at these.
-local PROBATION = 256
+local WINDOW = 256
 local DOUBT = 65536
 local BLAME = 1048576
-local function probation_of(packed) return math.floor(packed / PROBATION) % (DOUBT / PROBATION) end
+local function window_of(packed) return math.floor(packed / WINDOW) % (DOUBT / WINDOW) end
 local function doubt_of(packed) return math.floor(packed / DOUBT) % (BLAME / DOUBT) end
 local function blame_of(packed) return math.floor(packed / BLAME) end
 
