@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use clawpool_backends::store::{self, Claim, Store, Verdict};
+use clawpool_backends::store::{self, Claim, ClaimOutcome, Store};
 use clawpool_core::{
     config::Config,
     task::{State, Timestamp},
@@ -48,8 +48,8 @@ async fn starts_again(system: System) {
         enqueued_at: waits.enqueued_at,
         expires_at: Timestamp::from_millis(waits.enqueued_at.as_millis() + 300_000),
     };
-    let verdict = opened(&system.config).await.claim(worker, &[claim], false).await.unwrap()[0];
-    assert!(matches!(verdict, Verdict::Run { .. }), "{verdict:?}");
+    let outcome = opened(&system.config).await.claim(worker, &[claim], false).await.unwrap()[0];
+    assert!(matches!(outcome, ClaimOutcome::Run { .. }), "{outcome:?}");
     api.post("v1/queues/critical.p1/resume", &json!({})).await;
     let runs = api.task(id).await;
     assert_eq!((runs.state, runs.worker), (State::Running, Some(worker)));

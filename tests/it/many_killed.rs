@@ -177,7 +177,7 @@ fn waits(ledger: &Ledger) -> Vec<Duration> {
     waits
 }
 
-/// RabbitMQ delivers again at once, before anybody has buried the worker; its lease would end long after this test.
+/// RabbitMQ delivers again at once, before the worker's lease is ended; by itself it would end long after this test.
 #[tokio::test]
 async fn recovery_from_killed_supervised_workers_on_rabbitmq_lanes() {
     let settings = Servers::shared().settings().with("worker.lease = \"300s\"");

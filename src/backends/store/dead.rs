@@ -10,7 +10,7 @@ use clawpool_core::task::{DeadReason, Failure, KindPattern, Message, Priority, T
 pub trait DeadStore: Send + Sync + 'static {
     /// Adds letters for messages that the broker gave up, and marks their records dead. A task that is final, running or
     /// at a later generation is left alone.
-    async fn condemn(&self, letters: &[DeadLetter]) -> Result<(), StoreError>;
+    async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError>;
 
     /// Latest first.
     async fn dead(

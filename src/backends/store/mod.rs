@@ -33,8 +33,8 @@ pub use probe::takes_writes;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use served::Served;
 pub use tasks::{
-    Admission, Admitted, Cancelled, Claim, Claimed, End, Outline, Record, RecordFilter, Settlement, TaskStore, Verdict,
-    Withdrawal, Withdrawn,
+    Admission, Admitted, Cancelled, Claim, ClaimOutcome, Claimed, End, Record, RecordFilter, Settlement, TaskStore,
+    UnfinishedTask, Withdrawal, Withdrawn,
 };
 pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
 

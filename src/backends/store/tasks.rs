@@ -25,22 +25,22 @@ pub trait TaskStore: Send + Sync + 'static {
     /// id can be admitted again, and then its messages run.
     async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
 
-    /// Somebody repeats a task that waits on its queue, and will answer for it: from now on nobody withdraws it. False where
+    /// A task that waits on its queue was enqueued once more and accepted, so it is not withdrawn any more. False where
     /// none waits.
-    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError>;
+    async fn confirm(&self, id: TaskId) -> Result<bool, StoreError>;
 
     /// Asks to run delivered messages, each exactly once. One answer each, in order.
     ///
     /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
     /// - final, at a later generation, or withdrawn: `Drop`.
-    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::bury`
+    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::end_lease`
     ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
-    ///   owner is buried if nobody has done so, the claim passes over, the old owner is told (`Orders::lost`), and the
-    ///   answer is `Run`, or `Poison` when the task bears too much of the blame (`retry::judge`).
+    ///   owner's lease is ended if that was not done, the claim passes over, the old owner is told (`Orders::lost`), and the
+    ///   answer is `Run`, or `Poison` when the task bears too much of the blame (`retry::share_blame`).
     /// - running since the same worker claimed it with the same `ticket`: the same answer again.
     /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`): `Held`, and
     ///   nothing changes. So a poison task is found, and its bystanders are not taken for poison themselves.
-    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError>;
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError>;
 
     /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
     /// which case nothing changed and the message must be acknowledged all the same.
@@ -67,16 +67,16 @@ pub trait TaskStore: Send + Sync + 'static {
 
     /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether the schedule set
     /// has its message. Looks at about `limit` records, so that a page may be empty and still go on.
-    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError>;
+    async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError>;
 
     /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has met and set aside.
     /// A task whose record was set aside is one that nobody knows. Forgets those in `told` first.
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError>;
 }
 
-/// What a survey says of a task.
+/// What the walk over unfinished tasks says of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outline {
+pub struct UnfinishedTask {
     pub id: TaskId,
     pub state: State,
     pub priority: Priority,
@@ -145,7 +145,7 @@ pub struct Claim {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ClaimOutcome {
     /// Start it. `crashes` workers died while they ran it.
     Run { token: u64, crashes: u32 },
     /// It took too many workers down: dead-letter it with this token.

@@ -20,14 +20,10 @@ pub trait WorkerStore: Send + Sync + 'static {
     /// Tells a worker to finish what it runs and leave. False when there is no such worker.
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
 
-    /// Ends a worker's lease now: its supervisor saw it die. Its claims pass to whoever asks next; answers their tasks.
-    /// Each has seen one more crash, and `retry::judge` says when it may start again: what the schedule set holds of them
-    /// is due then, and no later.
-    async fn bury(&self, worker: WorkerId) -> Result<Vec<TaskId>, StoreError> {
-        self.end_lease(worker, None).await
-    }
-
-    /// The same by who may know whose futures the worker was polling as it ended by its own doing (`retry::judge`).
+    /// Ends the lease of a worker that died, and answers the tasks that it ran: another worker can claim them. Each has
+    /// seen one more crash, and `retry::share_blame` says when it may start again: what the schedule set holds of it is due
+    /// then, and no later. `polled`: the tasks whose futures the worker was polling as it ended by its own doing, where
+    /// that is known.
     async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError>;
 
     /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next beat

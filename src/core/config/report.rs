@@ -40,7 +40,7 @@ impl Report {
 
     /// A value that breaks a rule of its own.
     pub(super) fn refuse(&mut self, key: &Key, value: impl Display, rule: impl Into<String>, fix: impl Into<String>) {
-        self.judge("CP-1006", &[key], value, rule, fix);
+        self.add_broken("CP-1006", &[key], value, rule, fix);
     }
 
     /// A value that does not go with others; `keys` starts with the one at fault.
@@ -51,11 +51,11 @@ impl Report {
         rule: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.judge("CP-1007", keys, value, rule, fix);
+        self.add_broken("CP-1007", keys, value, rule, fix);
     }
 
-    /// Adds a broken rule, unless one of the values it judges could not be read.
-    pub(super) fn judge(
+    /// Adds a broken rule, unless one of the values that it speaks of could not be read.
+    pub(super) fn add_broken(
         &mut self,
         code: &'static str,
         keys: &[&Key],

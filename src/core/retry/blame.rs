@@ -22,7 +22,7 @@ use std::{
 };
 
 use self::polled::Polled;
-pub use self::polled::{WATCHED, judge};
+pub use self::polled::{WATCHED, share_blame};
 use crate::task::{TaskId, Timestamp};
 
 /// Everybody has been started again by then, in the usual case.
@@ -35,7 +35,7 @@ const RISE: Duration = Duration::from_millis(750);
 const QUICK: u32 = 5;
 const BATCHES: usize = 2;
 
-/// Probations are counted in these, from one to this many.
+/// Windows are counted in these, from one to this many.
 const STEP: Duration = Duration::from_millis(250);
 const LONGEST: u8 = 120;
 
@@ -58,7 +58,7 @@ pub struct Suspicion {
     /// How far the search for a poison task has closed in on it: who starts first, and nothing else.
     doubt: u8,
     /// Steps after its start in which it is the first one to be suspected.
-    probation: u8,
+    window: u8,
     polled: Polled,
 }
 
@@ -72,7 +72,7 @@ pub struct Member {
 
 /// What comes of a death for one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sentence {
+pub struct Consequence {
     pub suspicion: Suspicion,
     /// It may start again so long after its worker's death.
     pub wait: Duration,
@@ -100,8 +100,8 @@ impl Suspicion {
         WHOLE * most.saturating_sub(1)
     }
 
-    fn probation(self) -> Duration {
-        STEP * u32::from(self.probation.max(1))
+    fn window(self) -> Duration {
+        STEP * u32::from(self.window.max(1))
     }
 
     /// The search has closed in on it alone.
@@ -110,25 +110,25 @@ impl Suspicion {
     }
 
     /// How far from others it begins in the same worker. Zero: it does not matter. After one death all start at once, and
-    /// at first they do so also where their probation is longer than they may wait.
+    /// at first they do so also where their window is longer than they may wait.
     pub fn apart(self) -> Duration {
-        let probation = self.probation();
-        let matters = self.crashes > QUICK || self.crashes > 1 && probation <= BUDGET;
-        if matters { probation } else { Duration::ZERO }
+        let window = self.window();
+        let matters = self.crashes > QUICK || self.crashes > 1 && window <= BUDGET;
+        if matters { window } else { Duration::ZERO }
     }
 
-    /// One number for a store, beside the crashes: eight bits of what was seen, eight of probation, four of doubt, the
+    /// One number for a store, beside the crashes: eight bits of what was seen, eight of window, four of doubt, the
     /// rest blame.
     pub fn packed(self) -> u32 {
         u32::from(self.polled.packed())
-            | u32::from(self.probation) << 8
+            | u32::from(self.window) << 8
             | u32::from(self.doubt.min(ALONE)) << 16
             | self.blame.min(0xfff) << 20
     }
 
     pub const fn unpacked(crashes: u32, number: u32) -> Self {
-        let (probation, doubt) = ((number >> 8) as u8, (number >> 16) as u8 & ALONE);
-        Self { crashes, blame: number >> 20, doubt, probation, polled: Polled::unpacked(number as u8) }
+        let (window, doubt) = ((number >> 8) as u8, (number >> 16) as u8 & ALONE);
+        Self { crashes, blame: number >> 20, doubt, window, polled: Polled::unpacked(number as u8) }
     }
 }
 
@@ -153,18 +153,18 @@ pub fn hold(suspicion: Suspicion, due: Timestamp, now: Timestamp, there: &[Suspe
     there.iter().filter(meets).map(wait).max().filter(|wait| !wait.is_zero())
 }
 
-/// One sentence for each task of a dead worker, of which nobody knows more than when it started.
-fn search(group: &[Member]) -> Vec<Sentence> {
-    let Some(inquest) = Inquest::of(group) else {
+/// One consequence for each task of a dead worker, of which nobody knows more than when it started.
+fn search(group: &[Member]) -> Vec<Consequence> {
+    let Some(test) = GroupTest::of(group) else {
         let share = WHOLE / group.len().max(1) as u32;
-        let alike = |member: &Member| member.sentence(member.suspicion, share, Duration::ZERO);
+        let alike = |member: &Member| member.consequence(member.suspicion, share, Duration::ZERO);
         return group.iter().map(alike).collect();
     };
-    group.iter().map(|member| inquest.sentence(member)).collect()
+    group.iter().map(|member| test.consequence(member)).collect()
 }
 
 /// What a death tells of tasks that died before.
-struct Inquest {
+struct GroupTest {
     /// Some had only just started: then it was one of them. Else it was one of those who died most often, or a new one.
     young: bool,
     /// How many died before, and how many did not.
@@ -180,7 +180,7 @@ struct Inquest {
     most: u32,
 }
 
-impl Inquest {
+impl GroupTest {
     fn of(group: &[Member]) -> Option<Self> {
         let known = || group.iter().filter(|member| member.is_known());
         let most = known().map(|member| member.suspicion.crashes).max()?;
@@ -190,7 +190,7 @@ impl Inquest {
         let doubted = |member: &&Member| !young || member.suspicion.doubt + 1 >= doubt;
         let suspects: Vec<&Member> = blamed.iter().copied().filter(doubted).collect();
         let took = suspects.iter().map(|member| member.age).min().unwrap_or_default();
-        let before = suspects.iter().map(|member| member.suspicion.probation / 2).max().unwrap_or_default();
+        let before = suspects.iter().map(|member| member.suspicion.window / 2).max().unwrap_or_default();
         let apart = STEP * u32::from(steps(took * 2).max(before));
         let within = (BUDGET.as_millis() / apart.as_millis()) as usize;
         let least = if most >= QUICK { BATCHES } else { 1 };
@@ -210,7 +210,7 @@ impl Inquest {
         suspects.iter().enumerate().map(|(rank, member)| (member.id, rank)).collect()
     }
 
-    fn sentence(&self, member: &Member) -> Sentence {
+    fn consequence(&self, member: &Member) -> Consequence {
         let certain = self.young || self.new == 0;
         let share = match (member.is_known(), certain) {
             (true, true) => WHOLE / self.known,
@@ -218,7 +218,7 @@ impl Inquest {
             (false, true) => 0,
             (false, false) => WHOLE / 2 / self.new,
         };
-        let mut after = Suspicion { probation: steps(self.apart), ..member.suspicion };
+        let mut after = Suspicion { window: steps(self.apart), ..member.suspicion };
         let rank = self.ranks.get(&member.id);
         if rank.is_some() {
             let size = self.ranks.len().ilog2() as u8;
@@ -227,7 +227,7 @@ impl Inquest {
             // It has lived through what another one has not.
             after.doubt = 0;
         }
-        member.sentence(after, share, rank.map_or(self.rest(), |rank| self.wait(*rank)))
+        member.consequence(after, share, rank.map_or(self.rest(), |rank| self.wait(*rank)))
     }
 
     fn wait(&self, rank: usize) -> Duration {
@@ -259,7 +259,7 @@ impl Member {
     }
 
     fn is_young(&self) -> bool {
-        self.age <= self.suspicion.probation()
+        self.age <= self.suspicion.window()
     }
 
     fn may_have(&self, young: bool, most: u32) -> bool {
@@ -272,9 +272,9 @@ impl Member {
         hasher.finish()
     }
 
-    const fn sentence(&self, after: Suspicion, share: u32, wait: Duration) -> Sentence {
+    const fn consequence(&self, after: Suspicion, share: u32, wait: Duration) -> Consequence {
         let (crashes, blame) = (after.crashes.saturating_add(1), after.blame.saturating_add(share));
-        Sentence { suspicion: Suspicion { crashes, blame, ..after }, wait }
+        Consequence { suspicion: Suspicion { crashes, blame, ..after }, wait }
     }
 }
 

@@ -127,7 +127,7 @@ impl Place {
             return Err(Rejection::taken(id));
         }
         let vouched = !never_ran(&record) || self.confirmed.contains(id);
-        if !vouched && !self.store.vouch(id).await.map_err(silent)? {
+        if !vouched && !self.store.confirm(id).await.map_err(silent)? {
             return Err(Rejection::withdrawn(id));
         }
         if self.is_lost(&record).await? {

@@ -12,7 +12,7 @@ use super::{
 };
 use clawpool_backends::{
     broker::{Broker, Delivery, Receipt},
-    store::{Claim, Claimed, DeadLetter, Scheduled, Store, StoreError, Verdict},
+    store::{Claim, ClaimOutcome, Claimed, DeadLetter, Scheduled, Store, StoreError},
 };
 use clawpool_core::{
     retry::Backoff,
@@ -49,7 +49,7 @@ struct Left {
 const AGAIN: Duration = Duration::from_millis(250);
 
 /// What became of one delivery: its queue, and the job to start if there is one.
-pub(super) type Ruling = (Queue, Option<Job>);
+pub(super) type ClaimAnswer = (Queue, Option<Job>);
 
 impl Left {
     /// It is not its time. The set keeps the message until then; only with that may the broker forget it.
@@ -60,45 +60,45 @@ impl Left {
 }
 
 impl Claimer {
-    /// One ruling for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
+    /// One answer for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
     /// leaves meanwhile.
-    pub async fn rule(self, deliveries: Vec<Delivery>) -> Vec<Ruling> {
-        let mut rulings: Vec<Ruling> = Vec::with_capacity(deliveries.len());
+    pub async fn claim_all(self, deliveries: Vec<Delivery>) -> Vec<ClaimAnswer> {
+        let mut answers: Vec<ClaimAnswer> = Vec::with_capacity(deliveries.len());
         let mut asked = Vec::with_capacity(deliveries.len());
         let mut strange = Vec::new();
         for delivery in deliveries {
             match delivery.message.task() {
                 Ok(task) if self.hands_on(&task) => {
-                    rulings.push((delivery.receipt.queue, None));
+                    answers.push((delivery.receipt.queue, None));
                     strange.push((task, delivery));
                 }
                 Ok(task) => asked.push((Arc::new(task), delivery)),
                 Err(error) => {
-                    rulings.push((delivery.receipt.queue, None));
-                    self.condemn(delivery, &error.to_string()).await;
+                    answers.push((delivery.receipt.queue, None));
+                    self.dead_letter(delivery, &error.to_string()).await;
                 }
             }
         }
         self.hand_on(strange).await;
         if asked.is_empty() {
-            return rulings;
+            return answers;
         }
         let claims: Vec<Claim> = asked.iter().map(|(task, _)| claim(task)).collect();
         match self.claim(&claims).await {
-            Some(verdicts) => {
+            Some(outcomes) => {
                 let mut left = Left::default();
-                for ((task, delivery), verdict) in asked.into_iter().zip(verdicts) {
-                    rulings.push((delivery.receipt.queue, self.apply(task, delivery, verdict, &mut left).await));
+                for ((task, delivery), outcome) in asked.into_iter().zip(outcomes) {
+                    answers.push((delivery.receipt.queue, self.apply(task, delivery, outcome, &mut left).await));
                 }
                 self.leave(left).await;
             }
             None => {
-                rulings.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
+                answers.extend(asked.iter().map(|(_, delivery)| (delivery.receipt.queue, None)));
                 let receipts = asked.into_iter().map(|(_, delivery)| delivery.receipt).collect();
                 receipts::give_back(&*self.broker, receipts).await;
             }
         }
-        rulings
+        answers
     }
 
     /// Messages of tasks that still run here. This worker was taken for dead, or a message came twice: a second run beside
@@ -110,12 +110,12 @@ impl Claimer {
     }
 
     /// `None` when the worker leaves before the store has answered.
-    async fn claim(&self, claims: &[Claim]) -> Option<Vec<Verdict>> {
+    async fn claim(&self, claims: &[Claim]) -> Option<Vec<ClaimOutcome>> {
         let (mut waits, mut told) = (BACKOFF.waits(), false);
         loop {
             let takeover = self.vitals.sound_for(self.lease);
             let error = match self.store.claim(self.worker, claims, takeover).await {
-                Ok(verdicts) => return Some(verdicts),
+                Ok(outcomes) => return Some(outcomes),
                 Err(error) => error,
             };
             if !std::mem::replace(&mut told, true) {
@@ -125,28 +125,28 @@ impl Claimer {
         }
     }
 
-    async fn apply(&self, task: Arc<Task>, delivery: Delivery, verdict: Verdict, left: &mut Left) -> Option<Job> {
+    async fn apply(&self, task: Arc<Task>, delivery: Delivery, outcome: ClaimOutcome, left: &mut Left) -> Option<Job> {
         let job = |token, crashes| {
             let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
             Job::new(Arc::clone(&task), delivery.clone(), claimed, crashes)
         };
-        match verdict {
-            Verdict::Run { token, crashes } if task.expires_at <= Timestamp::now() => {
+        match outcome {
+            ClaimOutcome::Run { token, crashes } if task.expires_at <= Timestamp::now() => {
                 let failure = Failure::new(ErrorClass::Timeout, task.lateness());
                 self.end(job(token, crashes), DeadReason::Expired, failure).await;
                 None
             }
-            Verdict::Run { token, crashes } => Some(job(token, crashes)),
-            Verdict::Poison { token, crashes } => {
+            ClaimOutcome::Run { token, crashes } => Some(job(token, crashes)),
+            ClaimOutcome::Poison { token, crashes } => {
                 let failure = Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
                 self.end(job(token, crashes), DeadReason::Poison, failure).await;
                 None
             }
-            Verdict::Drop => {
+            ClaimOutcome::Drop => {
                 left.done.push(delivery.receipt);
                 None
             }
-            Verdict::Held { retry_in } => {
+            ClaimOutcome::Held { retry_in } => {
                 left.put_off(delivery, retry_in);
                 None
             }
@@ -181,7 +181,7 @@ impl Claimer {
     }
 
     /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
-    pub(super) async fn condemn(&self, delivery: Delivery, why: &str) {
+    pub(super) async fn dead_letter(&self, delivery: Delivery, why: &str) {
         let letter = DeadLetter {
             kind: "unreadable".into(),
             tenant: None,
@@ -191,7 +191,7 @@ impl Claimer {
             died_at: Timestamp::now(),
             message: delivery.message.clone(),
         };
-        match self.store.condemn(&[letter]).await {
+        match self.store.add_dead_letters(&[letter]).await {
             Ok(()) => receipts::acknowledge(&*self.broker, vec![delivery.receipt]).await,
             Err(error) => self.give_back(vec![delivery.receipt], &error).await,
         }

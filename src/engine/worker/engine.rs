@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     Arbiter, WorkerError,
     claim::Claimer,
-    filling::Ruled,
+    demand::ClaimedBatch,
     job::{Job, Stop},
     lease::Vitals,
     line::Line,
@@ -70,7 +70,7 @@ pub(super) struct Engine {
 
 pub(super) enum Event {
     Fetched(Queue, Vec<Delivery>),
-    Ruled(Ruled),
+    Claimed(ClaimedBatch),
     Finished { slot: usize, job: Arc<Job>, result: Result<Payload, Failure> },
 }
 
@@ -88,7 +88,7 @@ impl Engine {
                 self.ready[queue.index()].extend(batch.into_iter().map(|delivery| (delivery, now)));
             }
             Event::Fetched(_, batch) => self.give_back(batch.into_iter().map(|delivery| delivery.receipt).collect()),
-            Event::Ruled(ruled) => self.on_ruled(ruled),
+            Event::Claimed(batch) => self.on_claimed(batch),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
                 // A hung job was settled before; its slot counts as lost, and the task may run in another one by now.

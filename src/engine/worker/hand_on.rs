@@ -12,7 +12,7 @@ use clawpool_core::{
 const BACKOFF: Backoff = Backoff::millis::<200, 5_000>().jitter(0.25);
 
 impl Claimer {
-    /// Whether the task is for another worker. What has expired is not: any worker can bury it.
+    /// Whether the task is for another worker. What has expired is not: any worker can dead-letter it.
     pub(super) fn hands_on(&self, task: &Task) -> bool {
         task.expires_at > Timestamp::now() && self.registry.find(&task.kind).is_none()
     }
@@ -35,7 +35,7 @@ impl Claimer {
                     entries.push(entry);
                     receipts.push(delivery.receipt);
                 }
-                Err(error) => self.condemn(delivery, &error.to_string()).await,
+                Err(error) => self.dead_letter(delivery, &error.to_string()).await,
             }
         }
         let held = self.hold(&entries, receipts).await;
@@ -46,7 +46,7 @@ impl Claimer {
 fn entry(mut task: Task, now: Timestamp) -> Result<Scheduled, clawpool_core::task::CodecError> {
     let wait = BACKOFF.wait(task.handed_on, &mut rand::rng());
     task.handed_on = task.handed_on.saturating_add(1);
-    // It comes once more when it expires, to be buried.
+    // It comes once more when it expires, and then becomes a dead letter.
     let at = (now + wait).min(task.expires_at);
     Ok(Scheduled { message: task.to_message()?, at })
 }

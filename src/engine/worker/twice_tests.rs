@@ -22,7 +22,7 @@ use clawpool_backends::{
         conformance::{eventually, guarded, message},
         redis::RedisBroker,
     },
-    store::{Claimed, TaskStore, Verdict, WorkerStore, redis::RedisStore},
+    store::{ClaimOutcome, Claimed, TaskStore, WorkerStore, redis::RedisStore},
 };
 use clawpool_core::{
     config::Config,
@@ -40,11 +40,11 @@ async fn fetched(consumer: &mut dyn Consumer) -> Delivery {
 async fn claimed(store: &RedisStore, worker: WorkerId, delivery: Delivery) -> Job {
     let task = Arc::new(delivery.message.task().unwrap());
     match store.claim(worker, &[claim(&task)], false).await.unwrap()[0] {
-        Verdict::Run { token, crashes } => {
+        ClaimOutcome::Run { token, crashes } => {
             let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
             Job::new(task, delivery, claimed, crashes)
         }
-        verdict => panic!("{verdict:?}"),
+        outcome => panic!("{outcome:?}"),
     }
 }
 
@@ -57,7 +57,7 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();
     let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
     let first = claimed(&store, worker, fetched(&mut *consumer).await).await;
-    assert_eq!(store.bury(worker).await.unwrap(), [message.id]);
+    assert_eq!(store.end_lease(worker, None).await.unwrap(), [message.id]);
     assert_eq!(broker.reclaim(worker).await.unwrap(), 1);
     let second = claimed(&store, worker, fetched(&mut *consumer).await).await;
     drop(consumer);
@@ -113,7 +113,7 @@ async fn inv_2_a_later_claim_of_a_task_ends_the_earlier_run_and_does_not_start()
     engine.running.insert(id, (0, Arc::clone(&first)));
     engine.claiming = 1;
     engine.others_claiming = 1;
-    engine.on_event(Event::Ruled(super::filling::tests::ruled(vec![(Queue::P4, Some(job(&delivery, 1)))])));
+    engine.on_event(Event::Claimed(super::demand::tests::claimed_batch(vec![(Queue::P4, Some(job(&delivery, 1)))])));
     assert_eq!(first.stopped(), Some(Stop::Lost));
     assert_eq!(engine.line.waiting(Queue::P4), 0);
     engine.running.clear();

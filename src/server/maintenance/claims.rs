@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use clawpool_backends::store::{Outline, Question};
+use clawpool_backends::store::{Question, UnfinishedTask};
 use clawpool_core::task::{State, TaskId, WorkerId};
 
 /// Watched at a time.
@@ -30,7 +30,7 @@ struct Run {
 }
 
 impl Claims {
-    pub(super) fn meet(&mut self, outline: &Outline, living: &[WorkerId]) {
+    pub(super) fn meet(&mut self, outline: &UnfinishedTask, living: &[WorkerId]) {
         let Some(worker) = outline.worker.filter(|worker| living.contains(worker)) else { return };
         if outline.state != State::Running || self.known.len() >= MOST && !self.known.contains_key(&outline.id) {
             return;
@@ -71,8 +71,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(15);
 
-    fn outline(worker: WorkerId, token: u64) -> Outline {
-        Outline {
+    fn outline(worker: WorkerId, token: u64) -> UnfinishedTask {
+        UnfinishedTask {
             id: TaskId::new(),
             state: State::Running,
             priority: Priority::P4,
@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    fn walk(claims: &mut Claims, outlines: &[&Outline], living: &[WorkerId]) -> usize {
+    fn walk(claims: &mut Claims, outlines: &[&UnfinishedTask], living: &[WorkerId]) -> usize {
         outlines.iter().for_each(|outline| claims.meet(outline, living));
         claims.walked();
         claims.questions(LONG).len()
@@ -101,7 +101,7 @@ mod tests {
             tokio::time::advance(LONG / 3).await;
         }
         assert_eq!(asked, [0, 0, 0, 1, 0, 0, 1, 0, 0, 1]);
-        let again = Outline { token: 2, ..task };
+        let again = UnfinishedTask { token: 2, ..task };
         assert_eq!(walk(&mut claims, &[&again], &[alive]), 0, "another claim is another question");
         assert_eq!(walk(&mut claims, &[], &[alive]), 0);
         assert!(claims.known.is_empty());
@@ -110,8 +110,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_are_asked_about_in_turn() {
         let (mut claims, alive) = (Claims::default(), WorkerId::new());
-        let tasks: Vec<Outline> = (0..QUESTIONS as u64 + 7).map(|token| outline(alive, token)).collect();
-        let tasks: Vec<&Outline> = tasks.iter().collect();
+        let tasks: Vec<UnfinishedTask> = (0..QUESTIONS as u64 + 7).map(|token| outline(alive, token)).collect();
+        let tasks: Vec<&UnfinishedTask> = tasks.iter().collect();
         walk(&mut claims, &tasks, &[alive]);
         tokio::time::advance(LONG).await;
         assert_eq!(walk(&mut claims, &tasks, &[alive]), QUESTIONS);

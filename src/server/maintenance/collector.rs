@@ -46,7 +46,7 @@ async fn round(store: &dyn Store, broker: &dyn Broker) -> usize {
     let letters: Vec<DeadLetter> = condemned.iter().map(letter).collect();
     let receipts: Vec<Receipt> = condemned.into_iter().map(|condemned| condemned.delivery.receipt).collect();
     let taken = receipts.len();
-    let settled = match store.condemn(&letters).await {
+    let settled = match store.add_dead_letters(&letters).await {
         Ok(()) => broker.ack(receipts).await,
         Err(error) => {
             tracing::warn!(code = error.code(), %error, taken, "given-up messages wait for the store");

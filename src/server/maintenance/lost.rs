@@ -93,7 +93,7 @@ impl Search<'_> {
         let living = living(self.store).await?;
         let mut cursor = None;
         loop {
-            let page = self.store.survey(cursor.as_deref(), PAGE).await?;
+            let page = self.store.unfinished(cursor.as_deref(), PAGE).await?;
             for outline in &page.items {
                 self.suspects.meet(outline, &living);
                 self.claims.meet(outline, &living);

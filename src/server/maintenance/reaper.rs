@@ -46,9 +46,9 @@ pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationTok
 async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
     let worker = silence.worker;
     if silence.alive
-        && let Err(error) = store.bury(worker).await
+        && let Err(error) = store.end_lease(worker, None).await
     {
-        tracing::warn!(code = error.code(), %error, %worker, "a dead worker could not be buried yet");
+        tracing::warn!(code = error.code(), %error, %worker, "the lease of a dead worker could not be ended yet");
         return;
     }
     match broker.reclaim(worker).await {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use clawpool_backends::{
     broker::{Depth, Missing},
-    store::{Outline, QueueTotals},
+    store::{QueueTotals, UnfinishedTask},
 };
 use clawpool_core::task::{Queue, State, TaskId, WorkerId};
 
@@ -63,7 +63,7 @@ pub(super) enum Doubt {
 
 impl Suspects {
     /// Whether the walk may have met a task without a message; remembers it.
-    pub(super) fn meet(&mut self, outline: &Outline, living: &[WorkerId]) {
+    pub(super) fn meet(&mut self, outline: &UnfinishedTask, living: &[WorkerId]) {
         let orphaned = outline.worker.is_none_or(|worker| !living.contains(&worker));
         let suspicious = !outline.scheduled && (outline.state != State::Running || orphaned);
         let missing = Missing { id: outline.id, generation: outline.generation, priority: outline.priority };

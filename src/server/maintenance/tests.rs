@@ -12,7 +12,7 @@ use clawpool_backends::{
     backend::redis::{link::Link, packed, testing::server::on_shared},
     broker::{Found, rabbitmq::testing::Rabbit},
     store::{
-        Claim, Topic, Verdict,
+        Claim, ClaimOutcome, Topic,
         conformance::{eventually, guarded},
     },
 };
@@ -153,11 +153,11 @@ async fn a_running_task_whose_worker_is_nowhere_waits_again() {
         enqueued_at: message.enqueued_at,
         expires_at: message.expires_at,
     };
-    let verdict = pool.store.claim(gone, std::slice::from_ref(&claim), false).await.unwrap()[0];
-    assert!(matches!(verdict, Verdict::Run { .. }), "{verdict:?}");
+    let outcome = pool.store.claim(gone, std::slice::from_ref(&claim), false).await.unwrap()[0];
+    assert!(matches!(outcome, ClaimOutcome::Run { .. }), "{outcome:?}");
     searched(&pool, async |_| pool.ready(Queue::P4).await == 1).await;
-    let verdict = pool.store.claim(WorkerId::new(), &[claim], false).await.unwrap()[0];
-    assert!(matches!(verdict, Verdict::Run { crashes: 1, .. }), "{verdict:?}");
+    let outcome = pool.store.claim(WorkerId::new(), &[claim], false).await.unwrap()[0];
+    assert!(matches!(outcome, ClaimOutcome::Run { crashes: 1, .. }), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Dead letters: burying one, reading a page, requeueing and discarding one.
+//! Dead letters: adding one, reading a page, requeueing and discarding one.
 
 use std::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::{
 };
 
 const PAGES: usize = 20;
-const OPERATIONS: [&str; 4] = ["bury", "page of 100", "requeue", "discard"];
+const OPERATIONS: [&str; 4] = ["dead-letter", "page of 100", "requeue", "discard"];
 
 pub fn join(plan: &mut Plan, site: &Site, lane: Lane) {
     let sizes = sizes(site, [1, 10_000, 100_000], [1, 1000, 10_000], [1, 10, 20]);
@@ -40,7 +40,7 @@ async fn die(site: Site, lane: Lane, size: usize, next: usize) -> Result<Vec<Fig
     let mut left = size;
     while left > 0 {
         let batch = left.min(BATCH);
-        store.condemn(&records::letters(batch)?).await?;
+        store.add_dead_letters(&records::letters(batch)?).await?;
         left -= batch;
     }
     let costs = operate(&*store, next).await?;
@@ -55,9 +55,9 @@ async fn operate(store: &dyn Store, count: usize) -> Result<[f64; 4]> {
     let letters = records::letters(count)?;
     let started = Instant::now();
     for chunk in letters.chunks(BATCH) {
-        store.condemn(chunk).await?;
+        store.add_dead_letters(chunk).await?;
     }
-    let bury = cost(started, count);
+    let add = cost(started, count);
     let started = Instant::now();
     for _ in 0..PAGES {
         let page = store.dead(&DeadFilter::default(), None, 100).await?;
@@ -76,5 +76,5 @@ async fn operate(store: &dyn Store, count: usize) -> Result<[f64; 4]> {
     for chunk in never.chunks(BATCH) {
         ensure!(store.discard(chunk).await? == chunk.len() as u64, "letters were not there");
     }
-    Ok([bury, page, requeue, cost(started, never.len())])
+    Ok([add, page, requeue, cost(started, never.len())])
 }

@@ -13,7 +13,7 @@ const OLDEST: (u32, u32) = (6, 2);
 pub(crate) async fn check(link: &Link) -> Result<(), Trouble> {
     let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| Trouble::of(&error))?;
     let text = |field: &str| info.get::<String>(field).unwrap_or_default();
-    judge(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
+    check_settings(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
     let settings: Result<HashMap<String, String>, _> = link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
     // A hosted Redis may not tell its settings.
     let fsync = settings.ok().and_then(|mut settings| settings.remove("appendfsync"));
@@ -38,7 +38,7 @@ fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
     }
 }
 
-fn judge(version: &str, policy: &str, memory: &str) -> Result<(), Trouble> {
+fn check_settings(version: &str, policy: &str, memory: &str) -> Result<(), Trouble> {
     let refuse = |reason| Err(Trouble::Refused(reason));
     if !at_least(version, OLDEST) {
         return refuse(format!("its version is {version:?}; use 6.2 or later"));
@@ -80,14 +80,14 @@ mod tests {
 
     #[test]
     fn refuses_what_would_lose_tasks_and_names_the_fix() {
-        assert!(judge("7.0.15", "noeviction", "1.00G").is_ok());
-        assert!(judge("6.2.0", "noeviction", "0B").is_ok());
+        assert!(check_settings("7.0.15", "noeviction", "1.00G").is_ok());
+        assert!(check_settings("6.2.0", "noeviction", "0B").is_ok());
         for version in ["6.0.16", "5.0.3", "", "x.y"] {
-            let refusal = refusal(judge(version, "noeviction", "0B"));
+            let refusal = refusal(check_settings(version, "noeviction", "0B"));
             assert!(refusal.contains("6.2 or later"), "{refusal}");
         }
         for policy in ["allkeys-lru", "volatile-ttl", "allkeys-random"] {
-            let refusal = refusal(judge("7.2.4", policy, "1.00G"));
+            let refusal = refusal(check_settings("7.2.4", policy, "1.00G"));
             assert!(refusal.contains(policy) && refusal.contains("maxmemory-policy noeviction"), "{refusal}");
         }
     }

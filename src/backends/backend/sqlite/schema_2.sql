@@ -17,6 +17,6 @@ CREATE TABLE notes (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX notes_to_forget ON notes (until) WHERE until IS NOT NULL;
 
--- What each worker runs, for its burial; it serves as well whoever looks for suspects alone.
+-- What each worker runs, for the end of its lease, and for the search for suspects that are to run alone.
 DROP INDEX tasks_with_crashes;
 CREATE INDEX tasks_running ON tasks (owner) WHERE state = 2;

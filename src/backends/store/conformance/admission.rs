@@ -64,7 +64,7 @@ pub async fn a_unique_key_is_free_after_every_end(fixture: &dyn Fixture) {
         let message = &task.message;
         match end {
             0 => assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::Done),
-            1 => store.condemn(&[letter(message, DeadReason::Expired)]).await.unwrap(),
+            1 => store.add_dead_letters(&[letter(message, DeadReason::Expired)]).await.unwrap(),
             _ => {
                 let claimed = start(&*store, worker, message).await;
                 let ends = [completed(), End::Dead(letter(message, DeadReason::Fatal)), End::Cancelled];
@@ -171,9 +171,9 @@ pub async fn a_withdrawn_tasks_late_message_is_dropped(fixture: &dyn Fixture) {
     assert_eq!(store.withdraw(&doubts).await.unwrap(), [Withdrawn::Done; 2], "asked again");
     assert!(store.record(late.id).await.unwrap().is_none());
     assert!(store.records(&RecordFilter::default(), None, 10).await.unwrap().items.is_empty());
-    assert_eq!(claim(&*store, worker, &late).await, Verdict::Drop);
+    assert_eq!(claim(&*store, worker, &late).await, ClaimOutcome::Drop);
     // Nor is it a dead letter when the broker gives its message up.
-    store.condemn(&[letter(&expired, DeadReason::Expired)]).await.unwrap();
+    store.add_dead_letters(&[letter(&expired, DeadReason::Expired)]).await.unwrap();
     assert!(store.dead_letter(expired.id).await.unwrap().is_none());
     // A message that nobody withdrew runs without a record: the store may have lost it.
     start(&*store, worker, &message(Priority::P4)).await;
@@ -189,11 +189,11 @@ pub async fn a_withdrawn_id_can_be_admitted_again_and_runs_once(fixture: &dyn Fi
     assert_eq!(state(&*store, &task.message).await, State::Queued);
     let claimed = start(&*store, worker, &task.message).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
-    assert_eq!(claim(&*store, worker, &task.message).await, Verdict::Drop, "its first message, or its second");
+    assert_eq!(claim(&*store, worker, &task.message).await, ClaimOutcome::Drop, "its first message, or its second");
     assert_eq!(store.admit(&[unique("k")]).await.unwrap(), [Admitted::New], "the key is free");
 }
 
-pub async fn what_began_or_is_vouched_for_is_not_withdrawn(fixture: &dyn Fixture) {
+pub async fn what_began_or_is_confirmed_is_not_withdrawn(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;
     let [running, over, given_back, repeated] = [0; 4].map(|_| message(Priority::P4));
@@ -203,8 +203,8 @@ pub async fn what_began_or_is_vouched_for_is_not_withdrawn(fixture: &dyn Fixture
     assert!(settle(&*store, worker, claimed, completed()).await);
     let claimed = start(&*store, worker, &given_back).await;
     assert!(settle(&*store, worker, claimed, End::Released).await);
-    assert!(store.vouch(repeated.id).await.unwrap());
-    assert!(!store.vouch(running.id).await.unwrap() && !store.vouch(TaskId::new()).await.unwrap());
+    assert!(store.confirm(repeated.id).await.unwrap());
+    assert!(!store.confirm(running.id).await.unwrap() && !store.confirm(TaskId::new()).await.unwrap());
     let answers = store.withdraw(&[&running, &over, &given_back, &repeated].map(in_doubt)).await.unwrap();
     assert_eq!(answers, [Withdrawn::TooLate, Withdrawn::TooLate, Withdrawn::Wanted, Withdrawn::Wanted]);
     for (task, expected) in [(&running, State::Running), (&over, State::Completed), (&repeated, State::Queued)] {

@@ -76,14 +76,14 @@ pub async fn a_task_whose_entry_was_set_aside_is_due_at_no_time(fixture: &dyn Fi
     assert_eq!(listed(&*store, 10).await, []);
     let record = store.record(delayed.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.due_at), (State::Scheduled, None));
-    assert!(store.survey(None, 100).await.unwrap().items.iter().all(|outline| !outline.scheduled));
+    assert!(store.unfinished(None, 100).await.unwrap().items.iter().all(|task| !task.scheduled));
 }
 
 pub async fn an_unreadable_dead_letter_costs_itself_alone(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let letters = [0; 4].map(|_| letter(&message(Priority::P4), DeadReason::Fatal));
     for letter in &letters {
-        store.condemn(std::slice::from_ref(letter)).await.unwrap();
+        store.add_dead_letters(std::slice::from_ref(letter)).await.unwrap();
     }
     let [first, second, third, _] = letters.each_ref().map(|letter| letter.message.id);
     fixture.garble(Garbled::Letter(second)).await;
@@ -146,7 +146,7 @@ pub async fn an_unreadable_heartbeat_costs_itself_alone(fixture: &dyn Fixture) {
     assert_eq!(listed().await, [whole]);
     let found = told(&*store, Thing::Heartbeat).await;
     assert_eq!(found, [Unreadable::new(Thing::Heartbeat, *dead.as_bytes())], "nobody accuses one that lives");
-    assert!(matches!(claim(&*store, whole, &message).await, Verdict::Held { .. }));
+    assert!(matches!(claim(&*store, whole, &message).await, ClaimOutcome::Held { .. }));
     beat(&*store, alive).await;
     let mut both = [whole, alive];
     both.sort_unstable();

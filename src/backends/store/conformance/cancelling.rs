@@ -17,7 +17,7 @@ pub async fn waiting_tasks_end_at_once(fixture: &dyn Fixture) {
         let record = store.record(message.id).await.unwrap().unwrap();
         assert_eq!(record.state, State::Cancelled);
         assert!(record.finished_at.is_some());
-        assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop, "its message is still on its way");
+        assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop, "its message is still on its way");
     }
     assert!(store.scheduled(None, 10).await.unwrap().items.is_empty());
 }
@@ -33,7 +33,7 @@ pub async fn a_running_task_is_signalled_through_its_worker(fixture: &dyn Fixtur
     assert_eq!(beat(&*store, owner).await.cancel, [message.id]);
     assert!(settle(&*store, owner, claimed, End::Cancelled).await);
     assert_eq!(state(&*store, &message).await, State::Cancelled);
-    assert_eq!(claim(&*store, other, &message).await, Verdict::Drop);
+    assert_eq!(claim(&*store, other, &message).await, ClaimOutcome::Drop);
 }
 
 pub async fn finished_and_unknown_tasks_stay_as_they_are(fixture: &dyn Fixture) {
@@ -65,9 +65,9 @@ pub async fn a_signalled_task_never_starts_again(fixture: &dyn Fixture) {
         match way {
             0 => assert!(settle(&*store, owner, claimed, retry(&message, Timestamp::now())).await),
             1 => assert!(settle(&*store, owner, claimed, End::Released).await),
-            _ => drop(store.bury(owner).await.unwrap()),
+            _ => drop(store.end_lease(owner, None).await.unwrap()),
         }
-        assert_eq!(claim(&*store, heir, &message).await, Verdict::Drop, "way {way}");
+        assert_eq!(claim(&*store, heir, &message).await, ClaimOutcome::Drop, "way {way}");
         assert_eq!(state(&*store, &message).await, State::Cancelled, "way {way}");
     }
     assert!(store.scheduled(None, 10).await.unwrap().items.is_empty());

@@ -9,8 +9,8 @@ pub async fn runs_queued_and_unknown_tasks(fixture: &dyn Fixture) {
     let worker = worker(&*store).await;
     let known = admit(&*store, Priority::P2).await;
     let unknown = message(Priority::P0);
-    let verdicts = store.claim(worker, &[claim_of(&known), claim_of(&unknown)], false).await.unwrap();
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Run { crashes: 0, .. })), "{verdicts:?}");
+    let outcomes = store.claim(worker, &[claim_of(&known), claim_of(&unknown)], false).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: 0, .. })), "{outcomes:?}");
     for message in [known, unknown] {
         let record = store.record(message.id).await.unwrap().unwrap();
         assert_eq!((record.state, record.worker), (State::Running, Some(worker)));
@@ -30,9 +30,9 @@ pub async fn inv_2_one_of_many_claims_runs(fixture: &dyn Fixture) {
         racing.push(tokio::spawn(async move {
             let worker = worker(&*store).await;
             match claim(&*store, worker, &message).await {
-                Verdict::Run { token, .. } => settle(&*store, worker, claimed(&message, token), completed()).await,
-                Verdict::Held { .. } | Verdict::Drop => false,
-                verdict => panic!("{verdict:?}"),
+                ClaimOutcome::Run { token, .. } => settle(&*store, worker, claimed(&message, token), completed()).await,
+                ClaimOutcome::Held { .. } | ClaimOutcome::Drop => false,
+                outcome => panic!("{outcome:?}"),
             }
         }));
     }
@@ -49,14 +49,14 @@ pub async fn older_generations_are_dropped_newer_ones_run(fixture: &dyn Fixture)
     let first = admit(&*store, Priority::P4).await;
     let old = start(&*store, worker, &first).await;
     assert!(settle(&*store, worker, old, retry(&first, Timestamp::now() + HOUR)).await);
-    assert_eq!(claim(&*store, worker, &first).await, Verdict::Drop, "a later generation is scheduled");
+    assert_eq!(claim(&*store, worker, &first).await, ClaimOutcome::Drop, "a later generation is scheduled");
     // Newer than the record: the store was set back, the broker was not.
     let newest = next_generation(&next_generation(&first, 1), 2);
     let claimed = start(&*store, worker, &newest).await;
     assert!(claimed.token > old.token);
     let record = store.record(first.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.generation), (State::Running, 2));
-    assert_eq!(claim(&*store, worker, &first).await, Verdict::Drop, "a later generation runs");
+    assert_eq!(claim(&*store, worker, &first).await, ClaimOutcome::Drop, "a later generation runs");
     assert!(settle(&*store, worker, claimed, completed()).await);
 }
 
@@ -67,9 +67,9 @@ pub async fn a_scheduled_task_may_be_claimed_once(fixture: &dyn Fixture) {
     store.admit(&[Admission { at: Some(Timestamp::now()), ..admission(&message) }]).await.unwrap();
     // The promoter published it and died before it could say so.
     let claimed = start(&*store, worker, &message).await;
-    assert!(matches!(claim(&*store, worker, &message).await, Verdict::Held { .. }));
+    assert!(matches!(claim(&*store, worker, &message).await, ClaimOutcome::Held { .. }));
     assert!(settle(&*store, worker, claimed, completed()).await);
-    assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop);
+    assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop);
 }
 
 pub async fn is_held_while_its_owner_beats(fixture: &dyn Fixture) {
@@ -79,22 +79,22 @@ pub async fn is_held_while_its_owner_beats(fixture: &dyn Fixture) {
     let claimed = start(&*store, owner, &message).await;
     for takeover in [false, true] {
         beat(&*store, owner).await;
-        let verdict = store.claim(other, &[claim_of(&message)], takeover).await.unwrap()[0];
-        match verdict {
-            Verdict::Held { retry_in } => assert!(retry_in > Duration::ZERO),
-            verdict => panic!("{verdict:?}"),
+        let outcome = store.claim(other, &[claim_of(&message)], takeover).await.unwrap()[0];
+        match outcome {
+            ClaimOutcome::Held { retry_in } => assert!(retry_in > Duration::ZERO),
+            outcome => panic!("{outcome:?}"),
         }
     }
     assert!(settle(&*store, owner, claimed, completed()).await, "the owner keeps its right");
 }
 
-pub async fn inv_3_a_buried_workers_task_passes_and_counts_a_crash(fixture: &dyn Fixture) {
+pub async fn inv_3_a_dead_workers_task_passes_and_counts_a_crash(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (dead, heir) = (worker(&*store).await, worker(&*store).await);
     let message = admit(&*store, Priority::P1).await;
     let old = start(&*store, dead, &message).await;
-    store.bury(dead).await.unwrap();
-    let Verdict::Run { token, crashes: 1 } = claim(&*store, heir, &message).await else {
+    store.end_lease(dead, None).await.unwrap();
+    let ClaimOutcome::Run { token, crashes: 1 } = claim(&*store, heir, &message).await else {
         panic!("the task passes to the heir, with one crash");
     };
     assert!(token > old.token);
@@ -110,19 +110,19 @@ pub async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
     for expected in 0..3 {
         let doomed = worker(&*store).await;
         match claim(&*store, doomed, &message).await {
-            Verdict::Run { crashes, .. } => assert_eq!(crashes, expected),
-            verdict => panic!("{verdict:?} after {expected} crashes"),
+            ClaimOutcome::Run { crashes, .. } => assert_eq!(crashes, expected),
+            outcome => panic!("{outcome:?} after {expected} crashes"),
         }
-        store.bury(doomed).await.unwrap();
+        store.end_lease(doomed, None).await.unwrap();
         store.forget(doomed).await.unwrap();
     }
-    let judge = worker(&*store).await;
-    let Verdict::Poison { token, crashes: 3 } = claim(&*store, judge, &message).await else {
+    let last = worker(&*store).await;
+    let ClaimOutcome::Poison { token, crashes: 3 } = claim(&*store, last, &message).await else {
         panic!("three crashes are poison");
     };
     let end = End::Dead(DeadLetter { crashes: 3, ..letter(&message, DeadReason::Poison) });
-    assert!(settle(&*store, judge, claimed(&message, token), end).await);
-    assert_eq!(claim(&*store, judge, &message).await, Verdict::Drop);
+    assert!(settle(&*store, last, claimed(&message, token), end).await);
+    assert_eq!(claim(&*store, last, &message).await, ClaimOutcome::Drop);
     assert_eq!(store.dead_letter(message.id).await.unwrap().unwrap().crashes, 3);
 }
 
@@ -134,18 +134,18 @@ pub async fn the_tasks_of_a_dead_worker_start_again_at_once(fixture: &dyn Fixtur
     let claims: Vec<Claim> = messages.iter().map(claim_of).collect();
     let (doomed, heir) = (worker(&*store).await, worker(&*store).await);
     let starts = async |worker, crashes| {
-        let verdicts = store.claim(worker, &claims, false).await.unwrap();
-        verdicts
+        let outcomes = store.claim(worker, &claims, false).await.unwrap();
+        outcomes
             .iter()
-            .filter(|verdict| matches!(verdict, Verdict::Run { crashes: seen, .. } if *seen == crashes))
+            .filter(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: seen, .. } if *seen == crashes))
             .count()
     };
     assert_eq!(starts(doomed, 0).await, messages.len());
-    assert_eq!(store.bury(doomed).await.unwrap().len(), messages.len());
-    let buried = Instant::now();
+    assert_eq!(store.end_lease(doomed, None).await.unwrap().len(), messages.len());
+    let ended = Instant::now();
     // A claim that is repeated is answered as before.
     eventually(async || starts(heir, 1).await == messages.len()).await;
-    assert!(buried.elapsed() < PATIENCE, "{:?}", buried.elapsed());
+    assert!(ended.elapsed() < PATIENCE, "{:?}", ended.elapsed());
 }
 
 /// A poison task among many: workers run what they are given and die as soon as it is started, by its hand.
@@ -175,21 +175,23 @@ pub async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_
     let polled = [poison.id, TaskId::new()];
     for (crashes, polled) in [(0, None), (1, Some(&polled[..]))] {
         let doomed = worker(&*store).await;
-        assert!(matches!(claim(&*store, doomed, poison).await, Verdict::Run { crashes: seen, .. } if seen == crashes));
+        assert!(
+            matches!(claim(&*store, doomed, poison).await, ClaimOutcome::Run { crashes: seen, .. } if seen == crashes)
+        );
         eventually(async || {
-            let verdicts = store.claim(doomed, &others, false).await.unwrap();
-            verdicts.iter().all(|verdict| matches!(verdict, Verdict::Run { .. }))
+            let outcomes = store.claim(doomed, &others, false).await.unwrap();
+            outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { .. }))
         })
         .await;
         assert_eq!(store.end_lease(doomed, polled).await.unwrap().len(), messages.len());
     }
     let (doomed, beside) = (worker(&*store).await, worker(&*store).await);
     start(&*store, doomed, poison).await;
-    let verdicts = store.claim(beside, &others, false).await.unwrap();
-    assert!(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Run { crashes: 2, .. })), "{verdicts:?}");
+    let outcomes = store.claim(beside, &others, false).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: 2, .. })), "{outcomes:?}");
     store.end_lease(doomed, Some(&polled)).await.unwrap();
-    let verdict = claim(&*store, beside, poison).await;
-    assert!(matches!(verdict, Verdict::Poison { crashes: 3, .. }), "{verdict:?}");
+    let outcome = claim(&*store, beside, poison).await;
+    assert!(matches!(outcome, ClaimOutcome::Poison { crashes: 3, .. }), "{outcome:?}");
 }
 
 /// Far beyond what is promised (3 s): the machine may be busy.
@@ -226,23 +228,23 @@ impl Trial {
         let due = |wait: &Option<(Instant, Instant)>| wait.is_some_and(|(at, _)| at <= now);
         let asked: Vec<usize> = (0..self.waits.len()).filter(|index| due(&self.waits[*index])).collect();
         let claims: Vec<Claim> = asked.iter().map(|index| claim_of(&self.messages[*index])).collect();
-        let verdicts = store.claim(worker, &claims, false).await.unwrap();
+        let outcomes = store.claim(worker, &claims, false).await.unwrap();
         let mut dies = false;
-        for (index, verdict) in asked.into_iter().zip(verdicts) {
+        for (index, outcome) in asked.into_iter().zip(outcomes) {
             let Some((_, since)) = self.waits[index] else { continue };
-            self.waits[index] = match verdict {
-                Verdict::Held { retry_in } => Some((now + retry_in, since)),
-                Verdict::Run { .. } => {
+            self.waits[index] = match outcome {
+                ClaimOutcome::Held { retry_in } => Some((now + retry_in, since)),
+                ClaimOutcome::Run { .. } => {
                     dies |= index == 0;
                     self.longest_wait = self.longest_wait.max(since.elapsed());
                     None
                 }
-                Verdict::Poison { .. } => {
+                ClaimOutcome::Poison { .. } => {
                     assert_eq!(index, 0, "INV-3: an innocent task was taken for poison after {} deaths", self.deaths);
                     self.found = true;
                     None
                 }
-                Verdict::Drop => panic!("{index} has ended"),
+                ClaimOutcome::Drop => panic!("{index} has ended"),
             };
         }
         if dies {
@@ -253,7 +255,7 @@ impl Trial {
 
     async fn die(&mut self, store: &dyn Store, worker: WorkerId) {
         (self.worker, self.deaths) = (None, self.deaths + 1);
-        let ran = store.bury(worker).await.unwrap();
+        let ran = store.end_lease(worker, None).await.unwrap();
         store.forget(worker).await.unwrap();
         let now = Instant::now();
         for (message, wait) in self.messages.iter().zip(&mut self.waits) {
@@ -272,7 +274,7 @@ async fn crowd(store: &dyn Store, count: usize) -> Vec<Message> {
 }
 
 /// Its redelivery may come before anybody knows of the death, and is held for the rest of the lease.
-pub async fn a_burial_brings_forward_what_is_held(fixture: &dyn Fixture) {
+pub async fn the_end_of_a_lease_brings_forward_what_is_held(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let fence = lead(&*store).await;
     let (doomed, other) = (worker(&*store).await, worker(&*store).await);
@@ -280,7 +282,7 @@ pub async fn a_burial_brings_forward_what_is_held(fixture: &dyn Fixture) {
     let unconcerned = admit(&*store, Priority::P4).await;
     for message in [&before, &after] {
         start(&*store, doomed, message).await;
-        assert!(matches!(claim(&*store, other, message).await, Verdict::Held { .. }));
+        assert!(matches!(claim(&*store, other, message).await, ClaimOutcome::Held { .. }));
     }
     start(&*store, other, &unconcerned).await;
     let held = |message: &Message| Scheduled { message: message.clone(), at: Timestamp::now() + HOUR };
@@ -290,7 +292,7 @@ pub async fn a_burial_brings_forward_what_is_held(fixture: &dyn Fixture) {
         let (store, next) = (store.clone(), Some(Timestamp::now() + HOUR / 2));
         tokio::spawn(async move { store.wait_due(next).await })
     };
-    store.bury(doomed).await.unwrap();
+    store.end_lease(doomed, None).await.unwrap();
     waiting.await.unwrap().unwrap();
     store.schedule(&[held(&after)]).await.unwrap();
     let mut due = Vec::new();
@@ -314,7 +316,7 @@ pub async fn a_dead_workers_tasks_are_shown_as_queued(fixture: &dyn Fixture) {
     let doomed = worker(&*store).await;
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, doomed, &message).await;
-    store.bury(doomed).await.unwrap();
+    store.end_lease(doomed, None).await.unwrap();
     let record = store.record(message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.worker, record.crashes), (State::Queued, None, 1));
     assert_eq!(record.due_at, None);
@@ -335,10 +337,13 @@ pub async fn a_claim_asked_again_is_answered_alike(fixture: &dyn Fixture) {
     let claims = [claim_of(&known), claim_of(&unknown)];
     let first = store.claim(worker, &claims, false).await.unwrap();
     assert_eq!(store.claim(worker, &claims, false).await.unwrap(), first, "the answer was lost");
-    assert!(matches!(claim(&*store, worker, &known).await, Verdict::Held { .. }), "another message of the same task");
-    let Verdict::Run { token, .. } = first[0] else { panic!("{first:?}") };
+    assert!(
+        matches!(claim(&*store, worker, &known).await, ClaimOutcome::Held { .. }),
+        "another message of the same task"
+    );
+    let ClaimOutcome::Run { token, .. } = first[0] else { panic!("{first:?}") };
     assert!(settle(&*store, worker, claimed(&known, token), completed()).await);
-    assert_eq!(store.claim(worker, &claims, false).await.unwrap()[0], Verdict::Drop);
+    assert_eq!(store.claim(worker, &claims, false).await.unwrap()[0], ClaimOutcome::Drop);
 }
 
 pub async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture) {
@@ -347,13 +352,13 @@ pub async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture)
     store.beat(&beat_of(silent, SHORT)).await.unwrap();
     let message = admit(&*store, Priority::P1).await;
     let old = start(&*store, silent, &message).await;
-    let verdict = loop {
+    let outcome = loop {
         match claim(&*store, heir, &message).await {
-            Verdict::Held { retry_in } => tokio::time::sleep(retry_in).await,
-            verdict => break verdict,
+            ClaimOutcome::Held { retry_in } => tokio::time::sleep(retry_in).await,
+            outcome => break outcome,
         }
     };
-    assert!(matches!(verdict, Verdict::Run { crashes: 1, .. }), "{verdict:?}");
+    assert!(matches!(outcome, ClaimOutcome::Run { crashes: 1, .. }), "{outcome:?}");
     assert!(!settle(&*store, silent, old, completed()).await);
 }
 
@@ -363,9 +368,9 @@ pub async fn takeover_needs_one_and_a_half_silent_heartbeats(fixture: &dyn Fixtu
     let message = admit(&*store, Priority::P1).await;
     start(&*store, silent, &message).await;
     tokio::time::sleep(HEARTBEAT.mul_f64(1.6)).await;
-    assert!(matches!(claim(&*store, heir, &message).await, Verdict::Held { .. }), "its lease has not ended");
-    let verdict = store.claim(heir, &[claim_of(&message)], true).await.unwrap()[0];
-    assert!(matches!(verdict, Verdict::Run { crashes: 1, .. }), "{verdict:?}");
+    assert!(matches!(claim(&*store, heir, &message).await, ClaimOutcome::Held { .. }), "its lease has not ended");
+    let outcome = store.claim(heir, &[claim_of(&message)], true).await.unwrap()[0];
+    assert!(matches!(outcome, ClaimOutcome::Run { crashes: 1, .. }), "{outcome:?}");
     assert_eq!(beat(&*store, silent).await.lost, [message.id]);
 }
 
@@ -375,7 +380,7 @@ pub async fn the_old_owner_is_told_what_it_lost(fixture: &dyn Fixture) {
     let (lost, kept) = (admit(&*store, Priority::P1).await, admit(&*store, Priority::P1).await);
     start(&*store, zombie, &lost).await;
     let keeps = start(&*store, zombie, &kept).await;
-    store.bury(zombie).await.unwrap();
+    store.end_lease(zombie, None).await.unwrap();
     start(&*other, heir, &lost).await;
     assert_eq!(beat(&*store, zombie).await.lost, [lost.id]);
     assert_eq!(beat(&*store, zombie).await.lost, [], "told once");

@@ -82,7 +82,7 @@ pub async fn inv_1_totals_balance(fixture: &dyn Fixture) {
         assert!(settle(&*store, worker, claimed, end.clone()).await);
         assert!(!settle(&*store, worker, claimed, end).await, "counted once");
     }
-    store.condemn(&[letter(&messages[4], DeadReason::Expired)]).await.unwrap();
+    store.add_dead_letters(&[letter(&messages[4], DeadReason::Expired)]).await.unwrap();
     store.cancel(messages[5].id).await.unwrap();
     let totals = store.totals().await.unwrap();
     assert_eq!(totals.len(), Queue::ALL.len());
@@ -99,7 +99,7 @@ pub async fn another_handle_sees_every_write(fixture: &dyn Fixture) {
         let message = admit(&*store, Priority::P1).await;
         let claimed = start(&*store, worker, &message).await;
         assert!(settle(&*store, worker, claimed, completed()).await);
-        assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, Verdict::Drop);
+        assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, ClaimOutcome::Drop);
     }
 }
 

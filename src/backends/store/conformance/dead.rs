@@ -6,12 +6,12 @@ const fn taken(taken: u64) -> Requeued {
     Requeued { taken, kept: 0 }
 }
 
-pub async fn condemn_marks_and_lists(fixture: &dyn Fixture) {
+pub async fn dead_letters_are_marked_and_listed(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (known, unknown) = (admit(&*store, Priority::P4).await, message(Priority::P1));
     let letters = [letter(&known, DeadReason::Expired), letter(&unknown, DeadReason::Undeliverable)];
     for _ in 0..2 {
-        store.condemn(&letters).await.unwrap();
+        store.add_dead_letters(&letters).await.unwrap();
     }
     for letter in &letters {
         let record = store.record(letter.message.id).await.unwrap().unwrap();
@@ -23,15 +23,15 @@ pub async fn condemn_marks_and_lists(fixture: &dyn Fixture) {
     assert!(store.dead_letter(TaskId::new()).await.unwrap().is_none());
 }
 
-pub async fn condemn_leaves_final_running_and_later_tasks_alone(fixture: &dyn Fixture) {
+pub async fn a_dead_letter_leaves_final_running_and_later_tasks_alone(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;
     let [done, running, later, cancelled] = [0; 4].map(|_| message(Priority::P4));
     let claims = [claim_of(&done), claim_of(&running), claim_of(&later)];
-    let verdicts = store.claim(worker, &claims, false).await.unwrap();
-    let tokens = verdicts.into_iter().map(|verdict| match verdict {
-        Verdict::Run { token, .. } => token,
-        verdict => panic!("{verdict:?}"),
+    let outcomes = store.claim(worker, &claims, false).await.unwrap();
+    let tokens = outcomes.into_iter().map(|outcome| match outcome {
+        ClaimOutcome::Run { token, .. } => token,
+        outcome => panic!("{outcome:?}"),
     });
     let tokens: Vec<_> = tokens.collect();
     assert!(settle(&*store, worker, claimed(&done, tokens[0]), completed()).await);
@@ -40,7 +40,7 @@ pub async fn condemn_leaves_final_running_and_later_tasks_alone(fixture: &dyn Fi
     store.admit(&[admission(&cancelled)]).await.unwrap();
     store.cancel(cancelled.id).await.unwrap();
     let letters = [&done, &running, &later, &cancelled].map(|message| letter(message, DeadReason::Expired));
-    store.condemn(&letters).await.unwrap();
+    store.add_dead_letters(&letters).await.unwrap();
     let states = [(done, State::Completed), (running, State::Running), (later, State::Scheduled)];
     for (message, expected) in states.into_iter().chain([(cancelled, State::Cancelled)]) {
         assert_eq!(state(&*store, &message).await, expected);
@@ -65,7 +65,7 @@ pub async fn filters_by_everything(fixture: &dyn Fixture) {
         row("voice.call", Some("acme"), DeadReason::Fatal, Priority::P0, base + 20),
         row("emailer", Some("zeta"), DeadReason::Poison, Priority::P4, base + 30),
     ];
-    store.condemn(&letters).await.unwrap();
+    store.add_dead_letters(&letters).await.unwrap();
     let plain = DeadFilter::default;
     let kind = |kind: &str| DeadFilter { kind: kind.parse().ok(), ..plain() };
     let cases = [
@@ -98,7 +98,7 @@ pub async fn pages_latest_first(fixture: &dyn Fixture) {
             ..letter(&message(Priority::P4), if index % 2 == 0 { DeadReason::Fatal } else { DeadReason::Expired })
         })
         .collect();
-    store.condemn(&letters).await.unwrap();
+    store.add_dead_letters(&letters).await.unwrap();
     for (filter, count) in
         [(DeadFilter::default(), 25), (DeadFilter { reason: Some(DeadReason::Fatal), ..DeadFilter::default() }, 13)]
     {
@@ -122,7 +122,7 @@ pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (fence, worker) = (lead(&*store).await, worker(&*store).await);
     let message = admit(&*store, Priority::P4).await;
-    store.condemn(&[letter(&message, DeadReason::Expired)]).await.unwrap();
+    store.add_dead_letters(&[letter(&message, DeadReason::Expired)]).await.unwrap();
     let next = next_generation(&message, 0);
     assert_eq!(store.requeue(std::slice::from_ref(&next)).await.unwrap(), taken(1));
     assert!(store.dead_letter(message.id).await.unwrap().is_none());
@@ -131,7 +131,7 @@ pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
     let due = store.due(fence, 10).await.unwrap();
     assert!(due.messages == [next.clone()], "due now");
     store.promoted(fence, &[(next.id, next.generation)]).await.unwrap();
-    assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop, "the message it died with");
+    assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop, "the message it died with");
     let claimed = start(&*store, worker, &next).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
     assert_eq!(state(&*store, &message).await, State::Completed);
@@ -140,7 +140,7 @@ pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
 pub async fn requeue_counts_only_letters_that_are_there(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let (dead, alive) = (admit(&*store, Priority::P4).await, admit(&*store, Priority::P4).await);
-    store.condemn(&[letter(&dead, DeadReason::Expired)]).await.unwrap();
+    store.add_dead_letters(&[letter(&dead, DeadReason::Expired)]).await.unwrap();
     let messages = [next_generation(&dead, 0), next_generation(&alive, 0), message(Priority::P4)];
     assert_eq!(store.requeue(&messages).await.unwrap(), taken(1));
     assert_eq!(store.requeue(&messages).await.unwrap(), taken(0), "it is taken out once");
@@ -151,13 +151,13 @@ pub async fn requeue_counts_only_letters_that_are_there(fixture: &dyn Fixture) {
 pub async fn discard_keeps_the_record(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let message = admit(&*store, Priority::P4).await;
-    store.condemn(&[letter(&message, DeadReason::Expired)]).await.unwrap();
+    store.add_dead_letters(&[letter(&message, DeadReason::Expired)]).await.unwrap();
     assert_eq!(store.discard(&[message.id, TaskId::new()]).await.unwrap(), 1);
     assert_eq!(store.discard(&[message.id]).await.unwrap(), 0);
     assert!(store.dead_letter(message.id).await.unwrap().is_none());
     assert!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.is_empty());
     assert_eq!(state(&*store, &message).await, State::Dead);
-    assert_eq!(claim(&*store, WorkerId::new(), &message).await, Verdict::Drop);
+    assert_eq!(claim(&*store, WorkerId::new(), &message).await, ClaimOutcome::Drop);
     assert_eq!(store.requeue(&[next_generation(&message, 0)]).await.unwrap(), taken(0));
 }
 
@@ -167,7 +167,10 @@ pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn
     let with_key = |key: &str| message_with(Priority::P4, |task| task.unique_key = Some(key.into()));
     let mut dead = ["hourly"; 4].map(with_key).to_vec();
     dead.push(with_key("daily"));
-    store.condemn(&dead.iter().map(|message| letter(message, DeadReason::Expired)).collect::<Vec<_>>()).await.unwrap();
+    store
+        .add_dead_letters(&dead.iter().map(|message| letter(message, DeadReason::Expired)).collect::<Vec<_>>())
+        .await
+        .unwrap();
     let next: Vec<_> = dead.iter().map(|message| next_generation(message, 0)).collect();
     assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 2, kept: 3 });
     assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "letters that wait count alone");

@@ -19,7 +19,7 @@ pub mod notes;
 pub mod sample;
 pub mod schedule;
 pub mod settling;
-pub mod survey;
+pub mod unreadable;
 pub mod waiting;
 pub mod workers;
 
@@ -94,18 +94,18 @@ macro_rules! suite {
             admission::a_record_remembers_the_token_that_enqueued_it,
             admission::a_withdrawn_tasks_late_message_is_dropped,
             admission::a_withdrawn_id_can_be_admitted_again_and_runs_once,
-            admission::what_began_or_is_vouched_for_is_not_withdrawn,
+            admission::what_began_or_is_confirmed_is_not_withdrawn,
             claiming::runs_queued_and_unknown_tasks,
             claiming::inv_2_one_of_many_claims_runs,
             claiming::older_generations_are_dropped_newer_ones_run,
             claiming::a_scheduled_task_may_be_claimed_once,
             claiming::is_held_while_its_owner_beats,
-            claiming::inv_3_a_buried_workers_task_passes_and_counts_a_crash,
+            claiming::inv_3_a_dead_workers_task_passes_and_counts_a_crash,
             claiming::inv_3_the_third_crash_is_poison,
             claiming::the_tasks_of_a_dead_worker_start_again_at_once,
             claiming::inv_3_a_poison_task_is_found_among_many_and_no_innocent_dies,
             claiming::inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_once,
-            claiming::a_burial_brings_forward_what_is_held,
+            claiming::the_end_of_a_lease_brings_forward_what_is_held,
             claiming::a_dead_workers_tasks_are_shown_as_queued,
             claiming::a_claim_asked_again_is_answered_alike,
             claiming::a_silent_workers_task_passes_after_its_lease,
@@ -138,8 +138,8 @@ macro_rules! suite {
             schedule::wait_due_wakes_for_an_earlier_entry,
             schedule::wait_due_returns_at_its_time,
             schedule::pages_through_all_entries,
-            dead::condemn_marks_and_lists,
-            dead::condemn_leaves_final_running_and_later_tasks_alone,
+            dead::dead_letters_are_marked_and_listed,
+            dead::a_dead_letter_leaves_final_running_and_later_tasks_alone,
             dead::filters_by_everything,
             dead::pages_latest_first,
             dead::requeue_schedules_the_next_generation,
@@ -148,8 +148,8 @@ macro_rules! suite {
             dead::discard_keeps_the_record,
             workers::beats_register_and_renew,
             workers::drain_is_ordered_with_every_beat,
-            workers::bury_ends_a_lease_and_a_beat_renews_it,
-            workers::bury_answers_what_the_worker_ran,
+            workers::a_lease_ends_at_once_and_a_beat_renews_it,
+            workers::the_end_of_a_lease_answers_what_the_worker_ran,
             workers::forget_removes,
             workers::progress_shows_in_the_record,
             workers::a_worker_is_asked_about_claims_that_still_are_its_own,
@@ -163,10 +163,10 @@ macro_rules! suite {
             control::a_probe_is_answered,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
-            survey::an_unreadable_record_costs_its_own_task_alone,
-            survey::a_batch_goes_on_beside_an_unreadable_record,
-            survey::a_task_whose_record_was_set_aside_can_be_enqueued_again,
-            survey::a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read,
+            unreadable::an_unreadable_record_costs_its_own_task_alone,
+            unreadable::a_batch_goes_on_beside_an_unreadable_record,
+            unreadable::a_task_whose_record_was_set_aside_can_be_enqueued_again,
+            unreadable::a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read,
             aside::an_unreadable_entry_of_the_schedule_set_costs_itself_alone,
             aside::an_unreadable_entry_that_is_not_due_costs_itself_alone,
             aside::a_task_whose_entry_was_set_aside_is_due_at_no_time,
@@ -221,15 +221,15 @@ fn claim_of(message: &Message) -> Claim {
     }
 }
 
-async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> Verdict {
+async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> ClaimOutcome {
     store.claim(worker, &[claim_of(message)], false).await.unwrap()[0]
 }
 
 /// Claims and expects to run.
 async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Claimed {
     match claim(store, worker, message).await {
-        Verdict::Run { token, .. } | Verdict::Poison { token, .. } => claimed(message, token),
-        verdict => panic!("{verdict:?}"),
+        ClaimOutcome::Run { token, .. } | ClaimOutcome::Poison { token, .. } => claimed(message, token),
+        outcome => panic!("{outcome:?}"),
     }
 }
 

@@ -10,8 +10,8 @@ pub async fn inv_5_a_completed_task_does_not_run_again(fixture: &dyn Fixture) {
     // `keep` is shorter than the dedupe window, which holds all the same.
     let end = End::Completed { result: Payload::encode(&42).unwrap(), keep: Duration::ZERO };
     assert!(settle(&*store, worker, claimed, end).await);
-    assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop);
-    assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, Verdict::Drop);
+    assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop);
+    assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, ClaimOutcome::Drop);
     let record = store.record(message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.worker), (State::Completed, None));
     assert_eq!(record.result.unwrap().decode::<i32>().unwrap(), 42);
@@ -23,7 +23,7 @@ pub async fn inv_2_a_lost_claim_settles_nothing(fixture: &dyn Fixture) {
     let (zombie, heir) = (worker(&*store).await, worker(&*store).await);
     let message = admit(&*store, Priority::P3).await;
     let old = start(&*store, zombie, &message).await;
-    store.bury(zombie).await.unwrap();
+    store.end_lease(zombie, None).await.unwrap();
     let new = start(&*store, heir, &message).await;
     let at = Timestamp::now();
     let ends = [
@@ -79,7 +79,7 @@ pub async fn a_dead_task_has_its_letter(fixture: &dyn Fixture) {
     let record = store.record(message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.failure), (State::Dead, Some(failure())));
     assert_eq!(store.dead_letter(message.id).await.unwrap(), Some(letter));
-    assert_eq!(claim(&*store, worker, &message).await, Verdict::Drop);
+    assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop);
 }
 
 pub async fn inv_8_released_costs_no_attempt(fixture: &dyn Fixture) {
@@ -95,7 +95,7 @@ pub async fn inv_8_released_costs_no_attempt(fixture: &dyn Fixture) {
         store.forget(leaving).await.unwrap();
     }
     let worker = worker(&*store).await;
-    assert!(matches!(claim(&*store, worker, &message).await, Verdict::Run { crashes: 0, .. }));
+    assert!(matches!(claim(&*store, worker, &message).await, ClaimOutcome::Run { crashes: 0, .. }));
 }
 
 pub async fn a_token_is_never_given_twice(fixture: &dyn Fixture) {

@@ -31,7 +31,7 @@ pub async fn wakes_for_every_end(fixture: &dyn Fixture) {
                 State::Cancelled
             }
             1 => {
-                store.condemn(&[letter(&message, DeadReason::Expired)]).await.unwrap();
+                store.add_dead_letters(&[letter(&message, DeadReason::Expired)]).await.unwrap();
                 State::Dead
             }
             2 => {

@@ -35,13 +35,13 @@ pub async fn drain_is_ordered_with_every_beat(fixture: &dyn Fixture) {
     }
 }
 
-pub async fn bury_ends_a_lease_and_a_beat_renews_it(fixture: &dyn Fixture) {
+pub async fn a_lease_ends_at_once_and_a_beat_renews_it(fixture: &dyn Fixture) {
     let (store, supervisor) = (fixture.store().await, fixture.store().await);
     let worker = worker(&*store).await;
-    supervisor.bury(worker).await.unwrap();
+    supervisor.end_lease(worker, None).await.unwrap();
     assert!(!info(&*store, worker).await.expect("it is not forgotten").alive);
-    supervisor.bury(WorkerId::new()).await.unwrap();
-    assert_eq!(store.workers().await.unwrap().len(), 1, "burying a stranger registers nobody");
+    supervisor.end_lease(WorkerId::new(), None).await.unwrap();
+    assert_eq!(store.workers().await.unwrap().len(), 1, "the end of an unknown lease registers no worker");
     beat(&*store, worker).await;
     assert!(info(&*store, worker).await.unwrap().alive);
 }
@@ -114,7 +114,7 @@ pub async fn pauses_reach_workers(fixture: &dyn Fixture) {
     assert_eq!(beat(&*store, worker).await.paused, [Queue::P4]);
 }
 
-pub async fn bury_answers_what_the_worker_ran(fixture: &dyn Fixture) {
+pub async fn the_end_of_a_lease_answers_what_the_worker_ran(fixture: &dyn Fixture) {
     let (store, supervisor) = (fixture.store().await, fixture.store().await);
     let (dead, heir) = (worker(&*store).await, worker(&*store).await);
     let [done, first, second, other] = [(); 4].map(|()| message(Priority::P2));
@@ -126,12 +126,12 @@ pub async fn bury_answers_what_the_worker_ran(fixture: &dyn Fixture) {
     start(&*store, dead, &first).await;
     start(&*store, dead, &second).await;
     start(&*store, heir, &other).await;
-    let mut ran = supervisor.bury(dead).await.unwrap();
+    let mut ran = supervisor.end_lease(dead, None).await.unwrap();
     ran.sort();
     let mut expected = [first.id, second.id];
     expected.sort();
     assert_eq!(ran, expected);
     start(&*store, heir, &first).await;
-    assert_eq!(supervisor.bury(dead).await.unwrap(), [second.id], "the other one has passed on");
-    assert_eq!(supervisor.bury(WorkerId::new()).await.unwrap(), []);
+    assert_eq!(supervisor.end_lease(dead, None).await.unwrap(), [second.id], "the other one has passed on");
+    assert_eq!(supervisor.end_lease(WorkerId::new(), None).await.unwrap(), []);
 }

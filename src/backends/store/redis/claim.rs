@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::{BATCH, RedisStore, burial::Dead, corrupt, millis, scripts};
-use crate::store::{Claim, StoreError, Verdict};
+use super::{BATCH, RedisStore, corrupt, lease_end::Dead, millis, scripts};
+use crate::store::{Claim, ClaimOutcome, StoreError};
 use clawpool_core::task::WorkerId;
 
 impl RedisStore {
@@ -14,34 +14,34 @@ impl RedisStore {
         worker: WorkerId,
         claims: &[Claim],
         takeover: bool,
-    ) -> Result<Vec<Verdict>, StoreError> {
-        let mut verdicts = Vec::with_capacity(claims.len());
+    ) -> Result<Vec<ClaimOutcome>, StoreError> {
+        let mut outcomes = Vec::with_capacity(claims.len());
         for chunk in claims.chunks(BATCH) {
-            verdicts.extend(self.claim_chunk(worker, chunk, takeover).await?);
+            outcomes.extend(self.claim_chunk(worker, chunk, takeover).await?);
         }
-        Ok(verdicts)
+        Ok(outcomes)
     }
 
-    /// Whose owner is dead and not buried yet is asked for again once it is.
+    /// A claim whose owner is dead is asked for again when the owner's lease has been ended.
     async fn claim_chunk(
         &self,
         worker: WorkerId,
         claims: &[Claim],
         takeover: bool,
-    ) -> Result<Vec<Verdict>, StoreError> {
-        let mut verdicts = self.ask(worker, claims, takeover).await?;
-        while let Some(orphan) = verdicts.iter().position(Option::is_none) {
-            self.bury_dead(Dead::OwnerOf(claims[orphan].id), None).await?;
-            let left: Vec<usize> = (orphan..claims.len()).filter(|index| verdicts[*index].is_none()).collect();
+    ) -> Result<Vec<ClaimOutcome>, StoreError> {
+        let mut outcomes = self.ask(worker, claims, takeover).await?;
+        while let Some(orphan) = outcomes.iter().position(Option::is_none) {
+            self.end_lease_of(Dead::OwnerOf(claims[orphan].id), None).await?;
+            let left: Vec<usize> = (orphan..claims.len()).filter(|index| outcomes[*index].is_none()).collect();
             let again: Vec<Claim> = left.iter().map(|index| claims[*index].clone()).collect();
             let answers = self.ask(worker, &again, takeover).await?;
             for (index, answer) in left.into_iter().zip(answers) {
-                verdicts[index] = answer;
+                outcomes[index] = answer;
             }
             // It changed hands between the two.
-            verdicts[orphan].get_or_insert(Verdict::Held { retry_in: Duration::from_millis(250) });
+            outcomes[orphan].get_or_insert(ClaimOutcome::Held { retry_in: Duration::from_millis(250) });
         }
-        Ok(verdicts.into_iter().flatten().collect())
+        Ok(outcomes.into_iter().flatten().collect())
     }
 
     async fn ask(
@@ -49,7 +49,7 @@ impl RedisStore {
         worker: WorkerId,
         claims: &[Claim],
         takeover: bool,
-    ) -> Result<Vec<Option<Verdict>>, StoreError> {
+    ) -> Result<Vec<Option<ClaimOutcome>>, StoreError> {
         let mut call = self.call(&scripts::CLAIM);
         call.arg(worker.as_bytes()).arg(u8::from(takeover));
         call.arg(millis(self.quiet)).arg(self.bearable).arg(self.remembered());
@@ -57,10 +57,10 @@ impl RedisStore {
         let packed: Vec<u8> = claims.iter().flat_map(pack).collect();
         call.arg(ids).arg(packed);
         let answers: Bytes = self.run(&call).await?;
-        if answers.len() != claims.len() * VERDICT {
-            return Err(corrupt(format_args!("{} bytes of verdicts for {} claims", answers.len(), claims.len())));
+        if answers.len() != claims.len() * OUTCOME_WIDTH {
+            return Err(corrupt(format_args!("{} bytes of outcomes for {} claims", answers.len(), claims.len())));
         }
-        answers.chunks_exact(VERDICT).map(verdict).collect()
+        answers.chunks_exact(OUTCOME_WIDTH).map(outcome).collect()
     }
 }
 
@@ -81,17 +81,17 @@ fn pack(claim: &Claim) -> Vec<u8> {
 }
 
 /// Letter, number and crashes of one answer.
-const VERDICT: usize = 13;
+const OUTCOME_WIDTH: usize = 13;
 
-/// `None` for the task of a dead worker that nobody has buried yet.
-fn verdict(mut answer: &[u8]) -> Result<Option<Verdict>, StoreError> {
+/// `None` for the task of a dead worker whose lease is still to be ended.
+fn outcome(mut answer: &[u8]) -> Result<Option<ClaimOutcome>, StoreError> {
     let (letter, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
     Ok(Some(match letter {
-        b'R' => Verdict::Run { token: number, crashes },
-        b'P' => Verdict::Poison { token: number, crashes },
-        b'D' => Verdict::Drop,
-        b'H' => Verdict::Held { retry_in: Duration::from_millis(number) },
+        b'R' => ClaimOutcome::Run { token: number, crashes },
+        b'P' => ClaimOutcome::Poison { token: number, crashes },
+        b'D' => ClaimOutcome::Drop,
+        b'H' => ClaimOutcome::Held { retry_in: Duration::from_millis(number) },
         b'O' => return Ok(None),
-        other => return Err(corrupt(format_args!("{other:?} is no verdict"))),
+        other => return Err(corrupt(format_args!("{other:?} is no outcome"))),
     }))
 }

@@ -56,9 +56,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<DeadLetter, StoreError> {
 
 #[async_trait]
 impl DeadStore for RedisStore {
-    async fn condemn(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+    async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
         for chunk in letters.chunks(BATCH) {
-            let mut call = self.call(&scripts::CONDEMN);
+            let mut call = self.call(&scripts::ADD_DEAD_LETTERS);
             call.arg(millis(self.results.dead));
             for letter in chunk {
                 let message = &letter.message;

@@ -7,7 +7,6 @@
 
 mod admit;
 mod aside;
-mod burial;
 mod claim;
 mod control;
 mod cursor;
@@ -17,13 +16,14 @@ mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod journal;
+mod lease_end;
 mod notes;
 mod record;
+mod records;
 mod schedule;
 mod scripts;
 mod settle;
 mod subscription;
-mod survey;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -18,19 +18,20 @@ pub(super) const PARTS: &[&str] = &[
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(PARTS));
 
 scripts! { LIBRARY:
+    ADD_DEAD_LETTERS = "scripts/add_dead_letters.lua";
     ADMIT = "scripts/admit.lua";
     APPEND = "scripts/append.lua";
     ASK = "scripts/ask.lua";
     BEAT = "scripts/beat.lua";
-    BURY = "scripts/bury.lua";
     CANCEL = "scripts/cancel.lua";
     CLAIM = "scripts/claim.lua";
-    CONDEMN = "scripts/condemn.lua";
+    CONFIRM = "scripts/confirm.lua";
+    DEAD_CLAIMS = "scripts/dead_claims.lua";
     DISCARD = "scripts/discard.lua";
     DUE = "scripts/due.lua";
     EARLIEST = "scripts/earliest.lua";
+    END_LEASE = "scripts/end_lease.lua";
     FORGET = "scripts/forget.lua";
-    INQUEST = "scripts/inquest.lua";
     LEAD = "scripts/lead.lua";
     LIVING = "scripts/living.lua";
     MARK_WORKER = "scripts/mark_worker.lua";
@@ -44,11 +45,10 @@ scripts! { LIBRARY:
     SCHEDULE = "scripts/schedule.lua";
     SET_ASIDE = "scripts/set_aside.lua";
     SETTLE = "scripts/settle.lua";
-    SURVEY = "scripts/survey.lua";
     TAKE_TOKENS = "scripts/take_tokens.lua";
     TOTALS = "scripts/totals.lua";
+    UNFINISHED = "scripts/unfinished.lua";
     UNREADABLE = "scripts/unreadable.lua";
-    VOUCH = "scripts/vouch.lua";
     WATCH = "scripts/watch.lua";
     WITHDRAW = "scripts/withdraw.lua";
     WORKERS = "scripts/workers.lua";

@@ -9,8 +9,8 @@ use super::{RedisStore, record, scripts};
 use crate::{
     backend::Unreadable,
     store::{
-        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Verdict, Withdrawal, Withdrawn,
+        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement, StoreError,
+        TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
 use clawpool_core::task::{State, TaskId, WorkerId};
@@ -25,13 +25,13 @@ impl TaskStore for RedisStore {
         self.withdraw_all(tasks).await
     }
 
-    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
-        let mut call = self.call(&scripts::VOUCH);
+    async fn confirm(&self, id: TaskId) -> Result<bool, StoreError> {
+        let mut call = self.call(&scripts::CONFIRM);
         call.arg(id.as_bytes());
         self.run(&call).await
     }
 
-    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError> {
         self.claim_all(worker, claims, takeover).await
     }
 
@@ -78,8 +78,8 @@ impl TaskStore for RedisStore {
         self.list_records(filter, cursor, limit).await
     }
 
-    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
-        self.survey_step(cursor, limit).await
+    async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError> {
+        self.walk_unfinished(cursor, limit).await
     }
 
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{BATCH, RedisStore, burial::Dead, corrupt, millis, scripts};
+use super::{BATCH, RedisStore, corrupt, lease_end::Dead, millis, scripts};
 use crate::{
     backend::Thing,
     store::{Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore},
@@ -46,7 +46,7 @@ impl WorkerStore for RedisStore {
     }
 
     async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
-        self.bury_dead(Dead::Seen(worker), polled).await
+        self.end_lease_of(Dead::Seen(worker), polled).await
     }
 
     async fn ask(&self, questions: &[Question]) -> Result<(), StoreError> {

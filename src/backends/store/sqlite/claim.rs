@@ -5,14 +5,14 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
-    Rules, burial, entries,
+    Rules, entries, lease_end,
     life::{self, Ending, Known},
     orders::{self, Order},
     tally::Tally,
 };
 use crate::{
     backend::sqlite::{self, Write},
-    store::{Claim, Verdict},
+    store::{Claim, ClaimOutcome},
 };
 use clawpool_core::{
     retry::{self, Suspect, Suspicion},
@@ -29,24 +29,24 @@ pub(super) fn claim(
     rules: &Rules,
     by: &Claimant,
     claims: &[Claim],
-) -> rusqlite::Result<Vec<Verdict>> {
+) -> rusqlite::Result<Vec<ClaimOutcome>> {
     let mut tally = Tally::default();
-    let mut verdicts = Vec::with_capacity(claims.len());
+    let mut outcomes = Vec::with_capacity(claims.len());
     let (mut plain, token) = (write.sql.prepare_cached(PLAIN)?, write.now.as_millis());
     for claim in claims {
         let parameters = params![claim.id, claim.generation, by.worker, write.now, claim.ticket, token];
-        verdicts.push(if plain.execute(parameters)? == 1 {
-            Verdict::Run { token, crashes: 0 }
+        outcomes.push(if plain.execute(parameters)? == 1 {
+            ClaimOutcome::Run { token, crashes: 0 }
         } else {
-            judge(write, rules, by, claim, &mut tally)?
+            decide(write, rules, by, claim, &mut tally)?
         });
     }
     tally.write(write)?;
-    Ok(verdicts)
+    Ok(outcomes)
 }
 
 /// The usual case in one statement: the task waits on its queue, and no worker died with it. Tokens need only rise, and the
-/// time does; where it does not (a clock that was set back, twice in one millisecond), `judge` counts on from the last one.
+/// time does; where it does not (a clock that was set back, twice in one millisecond), `decide` counts on from the last one.
 const PLAIN: &str = "UPDATE tasks SET state = 2, token = ?6, owner = ?3, started_at = ?4, ticket = ?5
                      WHERE id = ?1 AND generation = ?2 AND state = 1 AND crashes = 0 AND token < ?6";
 
@@ -64,14 +64,14 @@ fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) 
     };
     let mut query = write.sql.prepare_cached(query)?;
     let there: Vec<Suspect> = query.query_map([by.worker], suspect)?.collect::<rusqlite::Result<_>>()?;
-    Ok(retry::hold(suspicion, due, write.now, &there, burial::somebody_waits_alone(write)?))
+    Ok(retry::hold(suspicion, due, write.now, &there, lease_end::a_task_waits_alone(write)?))
 }
 
 /// No task of a dead worker waits for longer.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Runs a task that nobody remembers (a restored broker, an emptied store).
-fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> rusqlite::Result<Verdict> {
+fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> rusqlite::Result<ClaimOutcome> {
     // It counts as enqueued, so that the totals balance.
     tally.of(claim.priority.queue()).enqueued += 1;
     let insert = "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
@@ -88,23 +88,23 @@ fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> 
         write.now,
         claim.ticket,
     ])?;
-    Ok(Verdict::Run { token: 1, crashes: 0 })
+    Ok(ClaimOutcome::Run { token: 1, crashes: 0 })
 }
 
-fn judge(
+fn decide(
     write: &mut Write<'_>,
     rules: &Rules,
     by: &Claimant,
     claim: &Claim,
     tally: &mut Tally,
-) -> rusqlite::Result<Verdict> {
+) -> rusqlite::Result<ClaimOutcome> {
     let Some(known) = life::known(write, claim.id)? else { return adopt(write, by, claim, tally) };
     if known.generation < claim.generation {
         // The store was set back and the broker was not: the message knows better.
         return take(write, by, claim, &known, false);
     }
     if known.generation > claim.generation || known.state.is_final() {
-        return Ok(Verdict::Drop);
+        return Ok(ClaimOutcome::Drop);
     }
     if known.state != State::Running {
         entries::remove(write.sql, claim.id, claim.generation)?;
@@ -115,12 +115,12 @@ fn judge(
         return Ok(run(rules, known.token, known.suspicion));
     }
     if let Some(retry_in) = held(write, rules, by, &known)? {
-        return Ok(Verdict::Held { retry_in });
+        return Ok(ClaimOutcome::Held { retry_in });
     }
     let known = match known.again_at {
         Some(_) => known,
         None => {
-            mourn(write, rules, &known)?;
+            end_owners_lease(write, rules, &known)?;
             life::known(write, claim.id)?.unwrap_or(known)
         }
     };
@@ -128,16 +128,16 @@ fn judge(
     let over = known.signalled || known.suspicion.is_poison(rules.crashes);
     match known.again_at.filter(|_| !over) {
         Some(due) => match wait(write, by, known.suspicion, due)? {
-            Some(retry_in) => Ok(Verdict::Held { retry_in }),
+            Some(retry_in) => Ok(ClaimOutcome::Held { retry_in }),
             None => pass(write, rules, by, claim, &known, tally),
         },
         None => pass(write, rules, by, claim, &known, tally),
     }
 }
 
-/// Buries an owner that nobody has buried yet.
-fn mourn(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusqlite::Result<()> {
-    known.owner.map_or(Ok(()), |owner| burial::bury(write, rules, owner, None))
+/// Ends the lease of an owner that is dead, if that was not done before.
+fn end_owners_lease(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusqlite::Result<()> {
+    known.owner.map_or(Ok(()), |owner| lease_end::free_tasks(write, rules, owner, None))
 }
 
 /// How long the owner of a running task may keep it without another beat; `None` when it has lost it.
@@ -161,32 +161,32 @@ fn pass(
     claim: &Claim,
     known: &Known,
     tally: &mut Tally,
-) -> rusqlite::Result<Verdict> {
+) -> rusqlite::Result<ClaimOutcome> {
     if let Some(owner) = known.owner {
         orders::give(write, owner, claim.id, Order::Lost)?;
     }
     if known.signalled {
         life::cancel(write, claim.id, known, rules, &Ending::default())?;
         tally.of(claim.priority.queue()).cancelled += 1;
-        return Ok(Verdict::Drop);
+        return Ok(ClaimOutcome::Drop);
     }
     match take(write, by, claim, known, true)? {
-        Verdict::Run { token, .. } => Ok(run(rules, token, known.suspicion)),
-        verdict => Ok(verdict),
+        ClaimOutcome::Run { token, .. } => Ok(run(rules, token, known.suspicion)),
+        outcome => Ok(outcome),
     }
 }
 
-fn run(rules: &Rules, token: u64, suspicion: Suspicion) -> Verdict {
+fn run(rules: &Rules, token: u64, suspicion: Suspicion) -> ClaimOutcome {
     let crashes = suspicion.crashes;
     if suspicion.is_poison(rules.crashes) {
-        Verdict::Poison { token, crashes }
+        ClaimOutcome::Poison { token, crashes }
     } else {
-        Verdict::Run { token, crashes }
+        ClaimOutcome::Run { token, crashes }
     }
 }
 
 /// `again`: after its owner's death.
-fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, again: bool) -> rusqlite::Result<Verdict> {
+fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, again: bool) -> rusqlite::Result<ClaimOutcome> {
     let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, owner = ?4, started_at = ?5, ticket = ?7,
                   attempt = iif(generation < ?2, ?6, attempt), again_at = iif(?8, min(again_at, ?5), NULL),
                   finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE id = ?1";
@@ -194,5 +194,5 @@ fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, again: b
     let parameters =
         params![claim.id, claim.generation, token, by.worker, write.now, claim.attempt, claim.ticket, again];
     write.sql.prepare_cached(update)?.execute(parameters)?;
-    Ok(Verdict::Run { token, crashes: known.suspicion.crashes })
+    Ok(ClaimOutcome::Run { token, crashes: known.suspicion.crashes })
 }

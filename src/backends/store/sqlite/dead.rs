@@ -10,9 +10,9 @@ use clawpool_core::task::{Message, State, Task, TaskId};
 
 #[async_trait]
 impl DeadStore for super::SqliteStore {
-    async fn condemn(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
+    async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
         let (rules, letters) = (self.rules, letters.to_vec());
-        Ok(self.database.write(move |write| condemn(write, &rules, &letters)).await?)
+        Ok(self.database.write(move |write| add(write, &rules, &letters)).await?)
     }
 
     async fn dead(
@@ -43,7 +43,7 @@ impl DeadStore for super::SqliteStore {
     }
 }
 
-fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusqlite::Result<()> {
+fn add(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusqlite::Result<()> {
     let mut tally = Tally::default();
     for letter in letters {
         let message = &letter.message;
@@ -54,7 +54,7 @@ fn condemn(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusq
         let waits = life::known(write, message.id)?
             .filter(|known| known.state < State::Running && known.generation <= message.generation);
         if let Some(known) = waits {
-            settle::bury(write, rules, &known, letter)?;
+            settle::add_dead_letter(write, rules, &known, letter)?;
             tally.of(message.priority.queue()).dead += 1;
         }
     }

@@ -6,7 +6,6 @@
 
 mod admission;
 mod aside;
-mod burial;
 mod candidates;
 mod claim;
 mod control;
@@ -16,6 +15,7 @@ mod error;
 mod forget;
 mod journal;
 mod leaders;
+mod lease_end;
 mod letters;
 mod life;
 mod notes;

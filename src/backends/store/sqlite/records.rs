@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::withdrawal::KNOWN;
 use crate::{
     backend::sqlite::{Sifted, readable, sift},
-    store::{Outline, Page, Record, RecordFilter, StoreError},
+    store::{Page, Record, RecordFilter, StoreError, UnfinishedTask},
 };
 use clawpool_core::task::{KindPattern, State, TaskId, Timestamp};
 
@@ -60,19 +60,23 @@ pub(super) fn list(
     Ok(sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string())))
 }
 
-/// What a survey shows of the tasks after one.
-pub(super) fn survey(sql: &Connection, after: Option<TaskId>, limit: usize) -> rusqlite::Result<Sifted<Vec<Outline>>> {
+/// Unfinished tasks after one.
+pub(super) fn unfinished(
+    sql: &Connection,
+    after: Option<TaskId>,
+    limit: usize,
+) -> rusqlite::Result<Sifted<Vec<UnfinishedTask>>> {
     let query =
         "SELECT id, state, priority, generation, attempt, enqueued_at, owner, token, EXISTS (SELECT 1 FROM schedule
                  WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
                  FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut query = sql.prepare_cached(query)?;
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
-    sift(query.query_map(params![after, limit], |row| readable(row, "id", outline))?)
+    sift(query.query_map(params![after, limit], |row| readable(row, "id", unfinished_task))?)
 }
 
-fn outline(row: &Row<'_>) -> rusqlite::Result<Outline> {
-    Ok(Outline {
+fn unfinished_task(row: &Row<'_>) -> rusqlite::Result<UnfinishedTask> {
+    Ok(UnfinishedTask {
         id: row.get("id")?,
         state: row.get("state")?,
         priority: row.get("priority")?,

@@ -61,7 +61,7 @@ fn record(write: &mut Write<'_>, rules: &Rules, id: TaskId, known: &Known, end: 
             Ok(State::Completed)
         }
         End::Dead(letter) => {
-            bury(write, rules, known, letter)?;
+            add_dead_letter(write, rules, known, letter)?;
             Ok(State::Dead)
         }
         End::Retry { failure, .. } if known.signalled => {
@@ -85,7 +85,12 @@ fn record(write: &mut Write<'_>, rules: &Rules, id: TaskId, known: &Known, end: 
 }
 
 /// Makes the record and the letter of a task that died.
-pub(super) fn bury(write: &mut Write<'_>, rules: &Rules, known: &Known, letter: &DeadLetter) -> rusqlite::Result<()> {
+pub(super) fn add_dead_letter(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    known: &Known,
+    letter: &DeadLetter,
+) -> rusqlite::Result<()> {
     let failed = u32::from(matches!(letter.reason, DeadReason::Exhausted | DeadReason::Fatal));
     let ending = Ending { failure: Some(&letter.failure), failed, ..Ending::default() };
     let forget_at = write.now + rules.remember(rules.keep_dead);

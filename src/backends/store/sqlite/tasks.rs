@@ -11,8 +11,8 @@ use super::{
 use crate::{
     backend::{Thing, Unreadable},
     store::{
-        Admission, Admitted, Cancelled, Claim, Outline, Page, Record, RecordFilter, Settlement, StoreError, TaskStore,
-        Verdict, Withdrawal, Withdrawn,
+        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement, StoreError,
+        TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
 use clawpool_core::task::{TaskId, WorkerId};
@@ -29,11 +29,11 @@ impl TaskStore for SqliteStore {
         Ok(self.database.write(move |write| withdrawal::withdraw(write, &rules, &tasks)).await?)
     }
 
-    async fn vouch(&self, id: TaskId) -> Result<bool, StoreError> {
-        Ok(self.database.write(move |write| withdrawal::vouch(write, id)).await?)
+    async fn confirm(&self, id: TaskId) -> Result<bool, StoreError> {
+        Ok(self.database.write(move |write| withdrawal::confirm(write, id)).await?)
     }
 
-    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<Verdict>, StoreError> {
+    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError> {
         let (rules, by, claims) = (self.rules, Claimant { worker, takeover }, claims.to_vec());
         Ok(self.database.write(move |write| claim::claim(write, &rules, &by, &claims)).await?)
     }
@@ -78,11 +78,11 @@ impl TaskStore for SqliteStore {
         self.read_around(Thing::Record, move |sql| records::list(sql, &filter, after, limit)).await
     }
 
-    async fn survey(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+    async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError> {
         let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
-        let mut items = self.read_around(Thing::Record, move |sql| records::survey(sql, after, limit)).await?;
+        let mut items = self.read_around(Thing::Record, move |sql| records::unfinished(sql, after, limit)).await?;
         let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());
-        items.retain(|outline| !outline.state.is_final());
+        items.retain(|task| !task.state.is_final());
         Ok(Page { items, next: last })
     }
 

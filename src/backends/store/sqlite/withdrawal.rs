@@ -26,7 +26,7 @@ pub(super) fn withdraw(write: &mut Write<'_>, rules: &Rules, tasks: &[Withdrawal
 struct Found {
     /// On its queue or for its first time in the schedule set.
     waits: bool,
-    /// Not 0: it was with a worker before, or somebody vouched for it.
+    /// Not 0: it was with a worker before, or its task was enqueued once more.
     ticket: u32,
     priority: Priority,
     unique_key: Option<String>,
@@ -69,7 +69,7 @@ fn remember(write: &Write<'_>, id: TaskId, forget_at: Timestamp) -> rusqlite::Re
     write.sql.prepare_cached(replace)?.execute(params![id, write.now, forget_at]).map(drop)
 }
 
-pub(super) fn vouch(write: &Write<'_>, id: TaskId) -> rusqlite::Result<bool> {
+pub(super) fn confirm(write: &Write<'_>, id: TaskId) -> rusqlite::Result<bool> {
     let update = "UPDATE tasks SET ticket = 1 WHERE id = ?1 AND state = 1";
     Ok(write.sql.prepare_cached(update)?.execute([id])? == 1)
 }

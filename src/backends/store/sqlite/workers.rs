@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{burial, control, forget, orders, records};
+use super::{control, forget, lease_end, orders, records};
 use crate::{
     backend::{
         Thing,
@@ -38,8 +38,8 @@ impl WorkerStore for super::SqliteStore {
         let (rules, polled) = (self.rules, polled.map(<[_]>::to_vec));
         let work = move |write: &mut Write<'_>| {
             write.sql.prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?.execute([worker])?;
-            burial::bury(write, &rules, worker, polled.as_deref())?;
-            burial::ran(write, worker)
+            lease_end::free_tasks(write, &rules, worker, polled.as_deref())?;
+            lease_end::ran(write, worker)
         };
         Ok(self.database.write(work).await?)
     }

@@ -56,7 +56,7 @@ fn http(key: &Key, http: &Http, report: &mut Report) {
     };
     if let Some(problem) = problem {
         let fix = "write http://host:port/path or https://…";
-        report.judge("CP-1012", &[&key.name("url")], secret::redact(&http.url), problem, fix);
+        report.add_broken("CP-1012", &[&key.name("url")], secret::redact(&http.url), problem, fix);
     }
     for (name, value) in &http.headers {
         if HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value).is_err() {

@@ -12,7 +12,7 @@ pub(super) fn check(rules: &[Rule], report: &mut Report) {
             let shown = report.original(&earlier_key);
             let text = format!("{shown} matches every task that it matches, so it never decides");
             let fix = format!("move it before {shown}, or take it out");
-            report.judge("CP-1011", &[&key, &earlier_key], rule.priority, text, fix);
+            report.add_broken("CP-1011", &[&key, &earlier_key], rule.priority, text, fix);
         }
     }
 }

@@ -48,7 +48,7 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
         },
     };
     let fix = format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
-    report.judge("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
+    report.add_broken("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
 }
 
 /// A letter that ends the user and password, or the host, earlier than was meant: `amqp://user:pa#ss@host` names the host
@@ -68,7 +68,7 @@ fn known_password(key: &str, url: &str, report: &mut Report) {
     if known && !is_here(&parsed) {
         let rule = "a well-known password is none, and this server is not on this machine alone";
         let fix = "give the server a random password, as `clawpool init` makes them";
-        report.judge("CP-1010", &[&Key::from(key)], secret::redact(url), rule, fix);
+        report.add_broken("CP-1010", &[&Key::from(key)], secret::redact(url), rule, fix);
     }
 }
 
@@ -82,7 +82,7 @@ fn encryption(url: &str, report: &mut Report) {
     if url.starts_with("amqps://") && !cfg!(feature = "amqp-tls") {
         let rule = "this program was built without TLS for RabbitMQ";
         let fix = "build it with `--features amqp-tls`, or use amqp://";
-        report.judge("CP-1012", &[&Key::from("rabbitmq.url")], secret::redact(url), rule, fix);
+        report.add_broken("CP-1012", &[&Key::from("rabbitmq.url")], secret::redact(url), rule, fix);
     }
 }
 
@@ -110,7 +110,7 @@ fn api(api: &Api, report: &mut Report) {
     if !api.listen.ip().is_loopback() && api.tokens.is_empty() {
         let rule = "an address beyond this machine needs tokens, or anybody could run tasks";
         let fix = "add [[api.tokens]] with name, secret and scopes, or listen on 127.0.0.1";
-        report.judge("CP-1010", &[&Key::from("api.listen"), &tokens], api.listen, rule, fix);
+        report.add_broken("CP-1010", &[&Key::from("api.listen"), &tokens], api.listen, rule, fix);
     }
     for (index, token) in api.tokens.iter().enumerate() {
         let key = tokens.index(index);
@@ -122,11 +122,11 @@ fn api(api: &Api, report: &mut Report) {
         let secret = token.secret.expose_secret();
         if let Some(problem) = weakness(secret).filter(|_| !secret::is_reference(secret)) {
             let fix = "use 16 random characters or more, for example from `openssl rand -hex 24`";
-            report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, problem, fix);
+            report.add_broken("CP-1010", &[&key.name("secret")], secret::HIDDEN, problem, fix);
         }
         if earlier.iter().any(|other| other.secret.expose_secret() == secret) {
             let rule = "another token has the same secret";
-            report.judge("CP-1010", &[&key.name("secret")], secret::HIDDEN, rule, "give each its own");
+            report.add_broken("CP-1010", &[&key.name("secret")], secret::HIDDEN, rule, "give each its own");
         }
         if token.scopes.is_empty() {
             let fix = "name some of enqueue, priority, read and admin";

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::{BUDGET, Inquest, Member, STEP, Sentence, Suspicion, WHOLE, search};
+use super::{BUDGET, Consequence, GroupTest, Member, STEP, Suspicion, WHOLE, search};
 use crate::task::TaskId;
 
 /// Being polled tells nothing of a task that is polled for so long at a time, or for so long in all and then most of the
@@ -53,9 +53,9 @@ impl Polled {
     }
 }
 
-/// One sentence for each task that a dead worker ran. `polled`: whose futures were being polled, of those that died before;
+/// One consequence for each task that a dead worker ran. `polled`: whose futures were being polled, of those that died before;
 /// none where nobody could see it, or the worker was killed by somebody else.
-pub fn judge(group: &[Member], polled: Option<&[TaskId]>) -> Vec<Sentence> {
+pub fn share_blame(group: &[Member], polled: Option<&[TaskId]>) -> Vec<Consequence> {
     let Some(polled) = polled else { return search(group) };
     let seen: Vec<Member> = group.iter().map(|member| member.seen(polled.contains(&member.id))).collect();
     let suspects: Vec<&Member> = seen.iter().filter(|member| member.is_always_polled()).collect();
@@ -63,19 +63,19 @@ pub fn judge(group: &[Member], polled: Option<&[TaskId]>) -> Vec<Sentence> {
     if count == 0 {
         return search(&seen);
     }
-    let inquest = Inquest::of_polled(suspects);
-    let wait = inquest.rest_of_polled();
+    let test = GroupTest::of_polled(suspects);
+    let wait = test.rest_of_polled();
     // One that began together with others may have been polled because of that.
     let began_apart = seen.iter().all(|member| member.is_always_polled() || !member.is_known() || member.age >= STEP);
-    let sentence = |member: &Member| match (member.is_always_polled(), count) {
-        (true, 1) if began_apart => inquest.sentence(member).with_the_first(),
-        (true, _) => inquest.sentence(member),
+    let consequence = |member: &Member| match (member.is_always_polled(), count) {
+        (true, 1) if began_apart => test.consequence(member).with_the_first(),
+        (true, _) => test.consequence(member),
         (false, _) => member.cleared(wait),
     };
-    seen.iter().map(sentence).collect()
+    seen.iter().map(consequence).collect()
 }
 
-impl Inquest {
+impl GroupTest {
     /// The next death tells them apart however long it takes, if only they do not begin at the same moment.
     fn of_polled(suspects: Vec<&Member>) -> Self {
         let count = suspects.len();
@@ -111,12 +111,12 @@ impl Member {
     }
 
     /// It was another one.
-    const fn cleared(&self, wait: Duration) -> Sentence {
-        self.sentence(Suspicion { doubt: 0, ..self.suspicion }, 0, wait)
+    const fn cleared(&self, wait: Duration) -> Consequence {
+        self.consequence(Suspicion { doubt: 0, ..self.suspicion }, 0, wait)
     }
 }
 
-impl Sentence {
+impl Consequence {
     /// Seen for the second time: then the death before the first of them, at which nobody could be seen, is its own.
     fn with_the_first(mut self) -> Self {
         let times = u32::from(self.suspicion.polled.times);

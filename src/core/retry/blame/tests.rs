@@ -49,7 +49,7 @@ struct World {
 }
 
 #[derive(Debug)]
-struct Verdict {
+struct Summary {
     deaths: u32,
     poison: usize,
     innocent: usize,
@@ -77,7 +77,7 @@ impl World {
         self.actors.shuffle(&mut self.rng);
     }
 
-    fn run(mut self) -> Verdict {
+    fn run(mut self) -> Summary {
         while self.actors.iter().any(|actor| !actor.over) && self.now < 3_600_000 && self.deaths < 40 {
             self.start();
             self.now += TICK;
@@ -87,7 +87,7 @@ impl World {
             let dead = |actor: &&Actor| actor.suspicion.is_poison(LIMIT) && actor.kills_after.is_some() == poison;
             self.actors.iter().filter(dead).count()
         };
-        Verdict { deaths: self.deaths, poison: count(true), innocent: count(false), longest_wait: self.longest_wait }
+        Summary { deaths: self.deaths, poison: count(true), innocent: count(false), longest_wait: self.longest_wait }
     }
 
     fn start(&mut self) {
@@ -169,16 +169,16 @@ impl World {
         let polled = group.iter().zip(&members).filter(|(actor, member)| polled(actor, member.age));
         let polled: Vec<TaskId> = polled.map(|(actor, _)| actor.id).collect();
         let polled = self.seen.then_some(&polled[..]);
-        for (actor, sentence) in group.into_iter().zip(judge(&members, polled)) {
-            actor.suspicion = sentence.suspicion;
-            actor.due = now + sentence.wait.as_millis() as u64;
+        for (actor, consequence) in group.into_iter().zip(share_blame(&members, polled)) {
+            actor.suspicion = consequence.suspicion;
+            actor.due = now + consequence.wait.as_millis() as u64;
             (actor.running, actor.fell) = (None, Some(now));
             actor.over = actor.suspicion.is_poison(LIMIT);
         }
     }
 }
 
-fn world(workers: usize, poisons: &[u64], seed: u64) -> Verdict {
+fn world(workers: usize, poisons: &[u64], seed: u64) -> Summary {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut world = World::new(workers, 600 / workers, 50 + rng.next_u64() % 600, seed);
     world.add(500, None, 60_000);
@@ -195,11 +195,11 @@ fn inv_3_one_poison_task_among_five_hundred_is_found_and_no_innocent_dies() {
         [(1, 20, 12, 3_500), (5, 20, 10, 3_500), (1, 900, 24, 5_000), (5, 900, 18, 5_000), (5, 3_000, 18, 10_000)]
     {
         for seed in 0..2 {
-            let verdict = world(workers, &[after], seed);
-            println!("{workers} workers, kills after {after} ms: {verdict:?}");
-            assert_eq!((verdict.poison, verdict.innocent), (1, 0), "{workers} workers, {after} ms: {verdict:?}");
-            assert!(verdict.deaths <= deaths, "{workers} workers, {after} ms: {verdict:?}");
-            assert!(verdict.longest_wait <= wait, "{workers} workers, {after} ms: {verdict:?}");
+            let summary = world(workers, &[after], seed);
+            println!("{workers} workers, kills after {after} ms: {summary:?}");
+            assert_eq!((summary.poison, summary.innocent), (1, 0), "{workers} workers, {after} ms: {summary:?}");
+            assert!(summary.deaths <= deaths, "{workers} workers, {after} ms: {summary:?}");
+            assert!(summary.longest_wait <= wait, "{workers} workers, {after} ms: {summary:?}");
         }
     }
 }
@@ -207,14 +207,14 @@ fn inv_3_one_poison_task_among_five_hundred_is_found_and_no_innocent_dies() {
 #[test]
 fn inv_3_no_innocent_dies_of_several_poison_tasks() {
     for (workers, poisons) in [(1, &[20, 20][..]), (5, &[20, 20]), (5, &[100, 3_000]), (5, &[20; 8])] {
-        let verdict = world(workers, poisons, 1);
-        println!("{workers} workers, kill after {poisons:?} ms: {verdict:?}");
-        assert_eq!(verdict.innocent, 0, "{workers} workers, {poisons:?} ms: {verdict:?}");
+        let summary = world(workers, poisons, 1);
+        println!("{workers} workers, kill after {poisons:?} ms: {summary:?}");
+        assert_eq!(summary.innocent, 0, "{workers} workers, {poisons:?} ms: {summary:?}");
     }
 }
 
 /// Workers whose supervisor sees who is being polled.
-fn seen(workers: usize, seed: u64, chance: u32, others: &[(usize, Polls, Option<u64>)]) -> Verdict {
+fn seen(workers: usize, seed: u64, chance: u32, others: &[(usize, Polls, Option<u64>)]) -> Summary {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut world = World::new(workers, 600 / workers, 50 + rng.next_u64() % 600, seed);
     world.seen = true;
@@ -231,10 +231,10 @@ fn inv_3_a_task_that_kills_in_its_poll_is_found_at_its_third_death() {
     for (workers, after) in [(1, 20), (5, 20), (1, 900), (5, 3_000)] {
         for (chance, deaths) in [(0, 3), (2, 4), (10, 5)] {
             for seed in 0..3 {
-                let verdict = seen(workers, seed, chance, &[(1, Polls::Killing, Some(after))]);
-                println!("{workers} workers, kills after {after} ms, {chance}/1000 polled beside it: {verdict:?}");
-                assert_eq!((verdict.poison, verdict.innocent), (1, 0), "{workers}, {after} ms, {chance}: {verdict:?}");
-                assert!(verdict.deaths <= deaths, "{workers}, {after} ms, {chance}: {verdict:?}");
+                let summary = seen(workers, seed, chance, &[(1, Polls::Killing, Some(after))]);
+                println!("{workers} workers, kills after {after} ms, {chance}/1000 polled beside it: {summary:?}");
+                assert_eq!((summary.poison, summary.innocent), (1, 0), "{workers}, {after} ms, {chance}: {summary:?}");
+                assert!(summary.deaths <= deaths, "{workers}, {after} ms, {chance}: {summary:?}");
             }
         }
     }
@@ -248,10 +248,10 @@ fn inv_3_no_innocent_dies_of_being_polled_while_another_one_kills() {
     {
         for seed in [0, 5, 7] {
             let others = [(1, Polls::Rarely(0), Some(after)), (busy, Polls::Always(WATCHED.as_millis() as u64), None)];
-            let verdict = seen(workers, seed, chance, &others);
-            println!("{workers} workers, kills after {after} ms, {chance}/1000 and {busy} polled: {verdict:?}");
-            assert_eq!((verdict.poison, verdict.innocent), (1, 0), "{workers}, {after} ms, {chance}: {verdict:?}");
-            assert!(verdict.deaths <= 30, "{workers}, {after} ms, {chance}: {verdict:?}");
+            let summary = seen(workers, seed, chance, &others);
+            println!("{workers} workers, kills after {after} ms, {chance}/1000 and {busy} polled: {summary:?}");
+            assert_eq!((summary.poison, summary.innocent), (1, 0), "{workers}, {after} ms, {chance}: {summary:?}");
+            assert!(summary.deaths <= 30, "{workers}, {after} ms, {chance}: {summary:?}");
         }
     }
 }
@@ -265,9 +265,9 @@ fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
     for age in [5, 5_000] {
         let mut suspicion = Suspicion::default();
         for death in 1..=3 {
-            let [sentence] = judge(&[member(age, suspicion)], None)[..] else { panic!("one for one") };
-            suspicion = sentence.suspicion;
-            assert_eq!((suspicion.crashes, sentence.wait), (death, Duration::ZERO));
+            let [consequence] = share_blame(&[member(age, suspicion)], None)[..] else { panic!("one for one") };
+            suspicion = consequence.suspicion;
+            assert_eq!((suspicion.crashes, consequence.wait), (death, Duration::ZERO));
             assert_eq!(suspicion.is_poison(LIMIT), death == 3);
         }
     }
@@ -278,11 +278,11 @@ fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
 fn inv_3_many_tasks_killed_again_and_again_start_again_at_once() {
     let mut group: Vec<Member> = (0..12).map(|_| member(6_000, Suspicion::default())).collect();
     for _ in 0..QUICK {
-        let sentences = judge(&group, None);
-        for (member, sentence) in group.iter_mut().zip(sentences) {
-            assert_eq!(sentence.wait, Duration::ZERO);
-            assert!(!sentence.suspicion.is_poison(LIMIT));
-            member.suspicion = sentence.suspicion;
+        let consequences = share_blame(&group, None);
+        for (member, consequence) in group.iter_mut().zip(consequences) {
+            assert_eq!(consequence.wait, Duration::ZERO);
+            assert!(!consequence.suspicion.is_poison(LIMIT));
+            member.suspicion = consequence.suspicion;
         }
     }
 }
@@ -291,8 +291,8 @@ fn inv_3_many_tasks_killed_again_and_again_start_again_at_once() {
 fn a_suspicion_keeps_in_a_record() {
     for suspicion in [
         Suspicion::default(),
-        Suspicion { crashes: 3, blame: 140, doubt: 15, probation: 120, polled: Polled::unpacked(3) },
-        Suspicion { crashes: 255, blame: 4095, doubt: 1, probation: 255, polled: Polled::unpacked(30) },
+        Suspicion { crashes: 3, blame: 140, doubt: 15, window: 120, polled: Polled::unpacked(3) },
+        Suspicion { crashes: 255, blame: 4095, doubt: 1, window: 255, polled: Polled::unpacked(30) },
     ] {
         assert_eq!(Suspicion::unpacked(suspicion.crashes, suspicion.packed()), suspicion);
     }

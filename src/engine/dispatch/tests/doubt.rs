@@ -13,7 +13,7 @@ use clawpool_backends::{
             proxy::{Mode, Proxy},
         },
     },
-    store::{Claim, Store, Verdict, conformance::beat_of},
+    store::{Claim, ClaimOutcome, Store, conformance::beat_of},
 };
 use clawpool_core::{
     config::Config,
@@ -89,8 +89,8 @@ async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Option
         enqueued_at: task.enqueued_at,
         expires_at: task.expires_at,
     };
-    let verdict = store.claim(worker, &[claim], false).await.unwrap()[0];
-    matches!(verdict, Verdict::Run { .. }).then_some(message.id)
+    let outcome = store.claim(worker, &[claim], false).await.unwrap()[0];
+    matches!(outcome, ClaimOutcome::Run { .. }).then_some(message.id)
 }
 
 fn says_nothing_was_taken(refused: &Rejection) -> bool {

@@ -7,10 +7,10 @@ use clawpool_backends::{
     backend::Unreadable,
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
-        Admission, Admitted, Beat, Cancelled, Claim, ControlStore, DeadFilter, DeadLetter, DeadStore, Due, Entry,
-        Fence, JournalStore, NoteStore, Orders, Outline, Page, Question, QueueTotals, Record, RecordFilter, Requeued,
-        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Verdict, Withdrawal,
-        Withdrawn, WorkerInfo, WorkerStore,
+        Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter, DeadStore,
+        Due, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Record, RecordFilter,
+        Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic,
+        UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
@@ -69,14 +69,14 @@ impl Broker for Down {
 down!(TaskStore, StoreError, no_store {
     admit(&[Admission]) -> Vec<Admitted>;
     withdraw(&[Withdrawal]) -> Vec<Withdrawn>;
-    vouch(TaskId) -> bool;
-    claim(WorkerId, &[Claim], bool) -> Vec<Verdict>;
+    confirm(TaskId) -> bool;
+    claim(WorkerId, &[Claim], bool) -> Vec<ClaimOutcome>;
     settle(WorkerId, &[Settlement]) -> Vec<bool>;
     cancel(TaskId) -> Cancelled;
     record(TaskId) -> Option<Record>;
     wait(TaskId, Duration) -> Option<Record>;
     records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
-    survey(Option<&str>, usize) -> Page<Outline>;
+    unfinished(Option<&str>, usize) -> Page<UnfinishedTask>;
     unreadable(&[Unreadable]) -> Vec<Unreadable>;
 });
 
@@ -90,7 +90,7 @@ down!(ScheduleStore, StoreError, no_store {
 });
 
 down!(DeadStore, StoreError, no_store {
-    condemn(&[DeadLetter]) -> ();
+    add_dead_letters(&[DeadLetter]) -> ();
     dead(&DeadFilter, Option<&str>, usize) -> Page<DeadLetter>;
     dead_letter(TaskId) -> Option<DeadLetter>;
     requeue(&[Message]) -> Requeued;

@@ -7,7 +7,7 @@ use super::Server;
 use clawpool_backends::{
     backend::sqlite::Database,
     broker::sqlite::SqliteBroker,
-    store::{Beat, Claim, Claimed, DeadLetter, End, Orders, Settlement, Store, Verdict, sqlite::SqliteStore},
+    store::{Beat, Claim, ClaimOutcome, Claimed, DeadLetter, End, Orders, Settlement, Store, sqlite::SqliteStore},
 };
 use clawpool_core::{
     config::{Config, Synchronous},
@@ -105,8 +105,8 @@ impl Pool {
             expires_at: Timestamp::now() + HOUR,
         };
         match self.store.claim(self.worker, &[claim], false).await.unwrap()[0] {
-            Verdict::Run { token, .. } => Claimed { id, queue: record.priority.queue(), token },
-            verdict => panic!("{verdict:?}"),
+            ClaimOutcome::Run { token, .. } => Claimed { id, queue: record.priority.queue(), token },
+            outcome => panic!("{outcome:?}"),
         }
     }
 

@@ -10,7 +10,7 @@ pub struct Life {
     /// Deaths in which it was the only task.
     pub alone: u32,
     pub owner: usize,
-    pub buried: bool,
+    pub lease_over: bool,
     pub signalled: bool,
     pub letter: bool,
 }
@@ -18,18 +18,18 @@ pub struct Life {
 impl Life {
     pub fn new(state: State, message: &Message) -> Self {
         let (attempt, crashes, alone, owner) = (0, 0, 0, 0);
-        let (buried, signalled, letter) = (false, false, false);
-        Self { state, message: message.clone(), attempt, crashes, alone, owner, buried, signalled, letter }
+        let (lease_over, signalled, letter) = (false, false, false);
+        Self { state, message: message.clone(), attempt, crashes, alone, owner, lease_over, signalled, letter }
     }
 
-    /// Its owner died, and nobody has buried it.
+    /// Its owner died, and the lease of that is not over for the store.
     pub fn is_orphan(&self, alive: &[bool; WORKERS]) -> bool {
-        self.state == State::Running && !self.buried && !alive[self.owner]
+        self.state == State::Running && !self.lease_over && !alive[self.owner]
     }
 
-    /// Its owner is buried, with so many tasks.
+    /// The lease of its owner was ended, with so many tasks.
     pub fn fall(&mut self, with: usize) {
-        (self.crashes, self.buried) = (self.crashes + 1, true);
+        (self.crashes, self.lease_over) = (self.crashes + 1, true);
         self.alone += u32::from(with == 1);
     }
 
@@ -52,7 +52,7 @@ impl Life {
     }
 
     pub fn taken(&mut self, worker: usize) {
-        (self.state, self.owner, self.buried) = (State::Running, worker, false);
+        (self.state, self.owner, self.lease_over) = (State::Running, worker, false);
     }
 
     pub fn settle(&mut self, end: Ending) {

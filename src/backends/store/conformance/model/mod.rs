@@ -36,13 +36,13 @@ enum Step {
         task: usize,
     },
     Promote,
-    Bury {
+    EndLease {
         worker: usize,
     },
     Beat {
         worker: usize,
     },
-    Condemn {
+    DeadLetter {
         task: usize,
     },
     Requeue {
@@ -71,9 +71,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(task, end, stale)| Step::Settle { task, end, stale }),
         1 => task.clone().prop_map(|task| Step::Cancel { task }),
         3 => Just(Step::Promote),
-        2 => worker.clone().prop_map(|worker| Step::Bury { worker }),
+        2 => worker.clone().prop_map(|worker| Step::EndLease { worker }),
         2 => worker.prop_map(|worker| Step::Beat { worker }),
-        1 => task.clone().prop_map(|task| Step::Condemn { task }),
+        1 => task.clone().prop_map(|task| Step::DeadLetter { task }),
         2 => task.prop_map(|task| Step::Requeue { task }),
     ]
 }

@@ -41,8 +41,8 @@ impl<'a> World<'a> {
             Step::Settle { task, end, stale } => self.settle(task, end, stale).await?,
             Step::Cancel { task } => self.cancel(task).await?,
             Step::Promote => self.promote().await?,
-            Step::Bury { worker } => {
-                self.store.bury(self.workers[worker]).await.unwrap();
+            Step::EndLease { worker } => {
+                self.store.end_lease(self.workers[worker], None).await.unwrap();
                 self.alive[worker] = false;
                 self.fall(worker);
             }
@@ -50,7 +50,7 @@ impl<'a> World<'a> {
                 beat(self.store, self.workers[worker]).await;
                 self.alive[worker] = true;
             }
-            Step::Condemn { task } => self.condemn(task).await,
+            Step::DeadLetter { task } => self.dead_letter(task).await,
             Step::Requeue { task } => self.requeue(task).await?,
         }
         self.compare(step).await
@@ -80,11 +80,11 @@ impl<'a> World<'a> {
             self.fall(life.owner);
         }
         let mut life = self.lives[task].clone().unwrap_or_else(|| Life::new(State::Queued, message));
-        let verdict = claim(self.store, self.workers[worker], message).await;
+        let outcome = claim(self.store, self.workers[worker], message).await;
         let expected = life.claim(message.generation, &self.alive);
-        match verdict {
-            Verdict::Run { token, crashes } | Verdict::Poison { token, crashes } => {
-                let poison = matches!(verdict, Verdict::Poison { .. });
+        match outcome {
+            ClaimOutcome::Run { token, crashes } | ClaimOutcome::Poison { token, crashes } => {
+                let poison = matches!(outcome, ClaimOutcome::Poison { .. });
                 match (expected, poison) {
                     ("again", true) => prop_assert!(life.crashes >= 3, "{:?}", life),
                     ("again", false) => prop_assert!(life.alone < 3, "{:?}", life),
@@ -95,18 +95,18 @@ impl<'a> World<'a> {
                 self.tokens[task].push(token);
                 life.taken(worker);
             }
-            Verdict::Drop => prop_assert_eq!(expected, "drop"),
+            ClaimOutcome::Drop => prop_assert_eq!(expected, "drop"),
             // How long a suspect must wait depends on the time; that nothing changes does not.
-            Verdict::Held { .. } if expected == "again" => prop_assert!(life.alone < 3, "{:?}", life),
-            Verdict::Held { .. } => prop_assert_eq!(expected, "held"),
+            ClaimOutcome::Held { .. } if expected == "again" => prop_assert!(life.alone < 3, "{:?}", life),
+            ClaimOutcome::Held { .. } => prop_assert_eq!(expected, "held"),
         }
         self.lives[task] = Some(life);
         Ok(())
     }
 
-    /// A worker is buried, with all that it runs.
+    /// A worker's lease is ended, with all that it runs.
     fn fall(&mut self, worker: usize) {
-        let mine = |life: &&mut Life| life.state == State::Running && life.owner == worker && !life.buried;
+        let mine = |life: &&mut Life| life.state == State::Running && life.owner == worker && !life.lease_over;
         let fallen: Vec<&mut Life> = self.lives.iter_mut().flatten().filter(mine).collect();
         let count = fallen.len();
         fallen.into_iter().for_each(|life| life.fall(count));
@@ -170,9 +170,9 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    async fn condemn(&mut self, task: usize) {
+    async fn dead_letter(&mut self, task: usize) {
         let Some(life) = &mut self.lives[task] else { return };
-        self.store.condemn(&[letter(&life.message, DeadReason::Expired)]).await.unwrap();
+        self.store.add_dead_letters(&[letter(&life.message, DeadReason::Expired)]).await.unwrap();
         if matches!(life.state, State::Queued | State::Scheduled) {
             life.state = State::Dead;
             life.letter = true;

@@ -8,8 +8,8 @@
 --   R run, with this token; P the same of a task that is poison
 --   D drop the message: the task is over, or goes on with another message
 --   H held by another worker: ask again after so many milliseconds
---   O owned by a dead worker that nobody has buried yet
-local VERDICT_FORMAT = '>c1I8I4'
+--   O owned by a dead worker whose lease is still to be ended
+local OUTCOME_FORMAT = '>c1I8I4'
 local CLAIM_FORMAT = '>I4I4I2BI4I8I8'
 local CLAIM_WIDTH = 31
 -- The same without what the usual step does not need, and with the numbers packed.
@@ -23,9 +23,9 @@ local kept = ARGV[5]
 local ids = ARGV[6]
 local claims = ARGV[7]
 
-local verdicts = {}
+local outcomes = {}
 local function say(letter, number, crashes)
-  verdicts[#verdicts + 1] = struct.pack(VERDICT_FORMAT, letter, number, crashes)
+  outcomes[#outcomes + 1] = struct.pack(OUTCOME_FORMAT, letter, number, crashes)
 end
 
 local function is_poison(id, record) return blame_of(suspicion(id, record)) > bearable end
@@ -67,13 +67,13 @@ local ALL_DOUBT = 15
 
 local function suspect(id, record)
   local packed = suspicion(id, record)
-  local probation = STEP * math.max(probation_of(packed), 1)
+  local window = STEP * math.max(window_of(packed), 1)
   local died_again = record.crashes > 1
-  local matters = record.crashes > QUICK or died_again and probation <= BUDGET
+  local matters = record.crashes > QUICK or died_again and window <= BUDGET
   return {
     started = record.started,
     due = record.due,
-    apart = matters and probation or 0,
+    apart = matters and window or 0,
     is_alone = died_again and doubt_of(packed) == ALL_DOUBT,
   }
 end
@@ -92,15 +92,15 @@ local function suspects_here()
   return found_suspects
 end
 
-local function somebody_waits_alone()
+local function a_task_waits_alone()
   local id = redis.call('GET', STARTS_ALONE)
   local record = id and read(id)
-  return record and is_buried(record)
+  return record and is_lease_over(record)
 end
 
 -- Milliseconds that a dead worker's task has yet to wait before it may start here.
 local function hold(id, record)
-  -- A burial makes it due no earlier than a millisecond after its start, which may be now.
+  -- The end of a lease makes it due no earlier than a millisecond after its start, which may be now.
   if record.due > now + 1 then return record.due - now end
   local this = suspect(id, record)
   local here = suspects_here()
@@ -108,7 +108,7 @@ local function hold(id, record)
   if overdue < PATIENCE then
     if this.is_alone then
       if #here > 0 then return STEP / 2 end
-    elseif #here == 0 and somebody_waits_alone() then
+    elseif #here == 0 and a_task_waits_alone() then
       return STEP / 2
     end
   end
@@ -141,7 +141,7 @@ local function contend(id, record, ticket)
   if record.worker == me and record.ticket == ticket then return say_run(id, record, record.token) end
   local left = lease_against_me(record.worker)
   if left > 0 then return say('H', left, 0) end
-  if not is_buried(record) then return say('O', 0, 0) end
+  if not is_lease_over(record) then return say('O', 0, 0) end
   if record.cancel_asked then
     order(record.worker, 'l', id)
     finish(id, record, CANCELLED, kept)
@@ -159,7 +159,7 @@ end
 -- The store was set back and the broker was not: the message knows better.
 local function catch_up(id, record, generation, attempt, ticket)
   if record.state == RUNNING then order(record.worker, 'l', id) end
-  if record.state == DEAD then dig_up(id) end
+  if record.state == DEAD then remove_dead_letter(id) end
   tell(record, { progress = '', result = '' })
   record.state = QUEUED
   record.finished = 0
@@ -174,7 +174,7 @@ local function run_unknown(id, message, ticket)
   count(ENQUEUED, message.priority)
 end
 
-local function judge(id, claim, kind)
+local function decide(id, claim, kind)
   local generation, ticket, _, priority, attempt, enqueued, expires = struct.unpack(CLAIM_FORMAT, claim)
   local record = read(id)
   if not record and generation == 0 and redis.call('EXISTS', withdrawn_key(id)) == 1 then
@@ -218,7 +218,7 @@ for _, id in ipairs(read_ahead(ids)) do
   else
     put_all()
     local kind = claims:sub(kind_offset, kind_offset + kind_length - 1)
-    judge(id, claims:sub(offset, kind_offset - 1), kind)
+    decide(id, claims:sub(offset, kind_offset - 1), kind)
   end
   offset = kind_offset + kind_length
 end
@@ -229,4 +229,4 @@ if #claimed > 0 then
 end
 redis.call('SET', LATEST_TOKEN, string.format('%.0f', latest_token))
 count_up()
-return table.concat(verdicts)
+return table.concat(outcomes)

@@ -10,7 +10,7 @@ for i = 1, #ARGV, FIELDS do
     unpack(ARGV, i, i + FIELDS - 1)
   if unique_key ~= '' and holder(unique_key) then
     if redis.call('ZSCORE', DEAD_TASKS, id) then kept = kept + 1 end
-  elseif dig_up(id) then
+  elseif remove_dead_letter(id) then
     taken = taken + 1
     if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
     local record = fresh({

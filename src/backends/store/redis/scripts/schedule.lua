@@ -8,7 +8,7 @@ local function orphaned(id, named)
   local record = read(id)
   if not record or record.state ~= RUNNING or entry_of(id, record) ~= named then return nil end
   if lease_left(record.worker) > 0 then return nil end
-  return is_buried(record) and math.max(record.due, now) or now
+  return is_lease_over(record) and math.max(record.due, now) or now
 end
 
 for i = 1, #ARGV, 3 do

@@ -37,7 +37,7 @@ end
 -- Dead. The attempt has failed ('1'), or else the task's time was over or its workers died ('0').
 function ends.D(id, record, letter, died, failure, failed)
   record.attempt = record.attempt + tonumber(failed)
-  bury(id, died, letter, dead_kept)
+  add_dead_letter(id, died, letter, dead_kept)
   finish(id, record, DEAD, dead_kept, { failure = failure })
 end
 

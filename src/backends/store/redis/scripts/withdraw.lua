@@ -12,7 +12,7 @@ local function withdraw(id, record)
   count(ENQUEUED, record.priority, -1)
 end
 
-local function judge(id, till)
+local function decide(id, till)
   local record = read(id)
   if record then
     local is_waiting = record.state == QUEUED or record.state == SCHEDULED
@@ -28,7 +28,7 @@ end
 
 local answer = {}
 for i = 2, #ARGV, 2 do
-  answer[#answer + 1] = judge(ARGV[i], ARGV[i + 1])
+  answer[#answer + 1] = decide(ARGV[i], ARGV[i + 1])
 end
 count_up()
 return table.concat(answer)

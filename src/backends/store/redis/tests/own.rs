@@ -11,7 +11,7 @@ use super::{
 use crate::{
     backend::redis::{link::Link, testing::server::Server},
     store::{
-        Admission, Admitted, Claim, Claimed, ControlStore, End, Settlement, StoreError, TaskStore, Verdict,
+        Admission, Admitted, Claim, ClaimOutcome, Claimed, ControlStore, End, Settlement, StoreError, TaskStore,
         WorkerStore, conformance::message,
     },
 };
@@ -120,7 +120,7 @@ async fn inv_3_a_record_counts_crashes_as_earlier_versions_read_them() {
     for died in 1..=2 {
         let worker = WorkerId::new();
         claim(&store, worker, &task).await;
-        assert_eq!(store.bury(worker).await.unwrap(), [task.message.id]);
+        assert_eq!(store.end_lease(worker, None).await.unwrap(), [task.message.id]);
         assert_eq!(crashes().await, died);
     }
 }
@@ -142,10 +142,10 @@ async fn the_short_way_writes_the_record_of_the_long_way() {
     };
     store.admit(&tasks).await.unwrap();
     let worker = WorkerId::new();
-    let verdicts = store.claim(worker, &tasks.each_ref().map(claim_of), false).await.unwrap();
-    let tokens = [0, 1].map(|index| match verdicts[index] {
-        Verdict::Run { token, .. } => token,
-        verdict => panic!("{verdict:?}"),
+    let outcomes = store.claim(worker, &tasks.each_ref().map(claim_of), false).await.unwrap();
+    let tokens = [0, 1].map(|index| match outcomes[index] {
+        ClaimOutcome::Run { token, .. } => token,
+        outcome => panic!("{outcome:?}"),
     });
     let [plain, running] = records().await;
     assert_eq!(as_keyed(&plain, tokens[1]), running);
@@ -188,8 +188,8 @@ pub(super) fn admission(key: &str) -> Admission {
 pub(super) async fn claim(store: &RedisStore, worker: WorkerId, task: &Admission) -> Claimed {
     let message = &task.message;
     match store.claim(worker, &[claim_of(task)], false).await.unwrap()[0] {
-        Verdict::Run { token, .. } => Claimed { id: message.id, queue: message.priority.queue(), token },
-        verdict => panic!("{verdict:?}"),
+        ClaimOutcome::Run { token, .. } => Claimed { id: message.id, queue: message.priority.queue(), token },
+        outcome => panic!("{outcome:?}"),
     }
 }
 

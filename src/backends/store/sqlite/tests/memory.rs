@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::{
-    Admission, Admitted, Claim, Claimed, End, Settlement, TaskStore, Verdict, WorkerStore, conformance::message,
+    Admission, Admitted, Claim, ClaimOutcome, Claimed, End, Settlement, TaskStore, WorkerStore, conformance::message,
 };
 use clawpool_core::task::{Message, Payload, Priority, State, Timestamp, WorkerId};
 
@@ -39,7 +39,7 @@ async fn a_finished_task_is_forgotten_when_its_time_is_over() {
     let (store, _file) = store(|config| config.results.dedupe = Duration::ZERO).await;
     let (message, worker) = (message(Priority::P4), WorkerId::new());
     store.admit(&[admission(&message)]).await.unwrap();
-    let Verdict::Run { token, .. } = store.claim(worker, &[claim_of(&message)], false).await.unwrap()[0] else {
+    let ClaimOutcome::Run { token, .. } = store.claim(worker, &[claim_of(&message)], false).await.unwrap()[0] else {
         panic!("it runs");
     };
     let claimed = Claimed { id: message.id, queue: message.priority.queue(), token };
@@ -60,7 +60,7 @@ async fn a_cancelled_task_is_remembered_until_its_message_has_expired() {
     for _ in 0..3 {
         store.admit(&[admission(&crate::store::conformance::message(Priority::P4))]).await.unwrap();
     }
-    assert_eq!(store.claim(WorkerId::new(), &[claim_of(&message)], false).await.unwrap(), [Verdict::Drop]);
+    assert_eq!(store.claim(WorkerId::new(), &[claim_of(&message)], false).await.unwrap(), [ClaimOutcome::Drop]);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn an_old_letter_goes_with_a_heartbeat() {
         crashes: 0,
         died_at: Timestamp::now(),
     };
-    crate::store::DeadStore::condemn(&store, &[letter]).await.unwrap();
+    crate::store::DeadStore::add_dead_letters(&store, &[letter]).await.unwrap();
     assert_eq!(store.record(message.id).await.unwrap().unwrap().state, State::Dead);
     store.beat(&crate::store::conformance::beat_of(WorkerId::new(), Duration::ZERO)).await.unwrap();
     assert_eq!(rows(&store, "dead").await, 0);

@@ -40,7 +40,7 @@ end
 
 -- Old letters go as new ones come, so many at a time.
 local LETTERS_FORGOTTEN = 10
-local function bury(id, died, letter, retention)
+local function add_dead_letter(id, died, letter, retention)
   redis.call('ZADD', DEAD_TASKS, died, id)
   redis.call('HSET', DEAD_LETTERS, id, letter)
   local old = redis.call('ZRANGEBYSCORE', DEAD_TASKS, '-inf', now - retention, 'LIMIT', 0, LETTERS_FORGOTTEN)
@@ -51,7 +51,7 @@ local function bury(id, died, letter, retention)
 end
 
 -- Takes a letter out; answers whether there was one.
-local function dig_up(id)
+local function remove_dead_letter(id)
   redis.call('HDEL', DEAD_LETTERS, id)
   return redis.call('ZREM', DEAD_TASKS, id) == 1
 end

@@ -13,7 +13,7 @@ local function lease_left(worker)
   return (tonumber(redis.call('HGET', worker_key(worker), 'l')) or 0) - now
 end
 
--- A week: so long the claims of a worker are kept that nobody buries or forgets, and suspicions as well.
+-- A week: so long the claims of a worker are kept whose lease is never ended, and suspicions as well.
 local CLAIMS_KEPT = 604800000
 local SUSPICIONS_KEPT = CLAIMS_KEPT
 
@@ -24,17 +24,17 @@ local function suspicion(id, record)
   return tonumber(redis.call('GET', suspicion_key(id))) or 0
 end
 
--- A suspicion is one number, as `retry::Suspicion` packs it: eight bits of probation, four of doubt and the
+-- A suspicion is one number, as `retry::Suspicion` packs it: eight bits of window, four of doubt and the
 -- rest of blame begin at these.
-local PROBATION = 256
+local WINDOW = 256
 local DOUBT = 65536
 local BLAME = 1048576
-local function probation_of(packed) return math.floor(packed / PROBATION) % (DOUBT / PROBATION) end
+local function window_of(packed) return math.floor(packed / WINDOW) % (DOUBT / WINDOW) end
 local function doubt_of(packed) return math.floor(packed / DOUBT) % (BLAME / DOUBT) end
 local function blame_of(packed) return math.floor(packed / BLAME) end
 
 -- A task of a dead worker: it is known who answers for the death, and when it may start again.
-local function is_buried(record) return record.state == RUNNING and record.due > record.started end
+local function is_lease_over(record) return record.state == RUNNING and record.due > record.started end
 
 local function is_run_by(record, worker) return record.state == RUNNING and record.worker == worker end
 

@@ -6,7 +6,7 @@ use redis::cmd;
 use super::{RedisStore, aside::is_of_another_type, corrupt, error::failure, record, scripts};
 use crate::{
     backend::{Thing, redis::packed},
-    store::{Outline, Page, Record, StoreError},
+    store::{Page, Record, StoreError, UnfinishedTask},
 };
 use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
 
@@ -46,20 +46,26 @@ impl RedisStore {
     }
 
     /// One step of the walk over all keys.
-    pub(super) async fn survey_step(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Outline>, StoreError> {
+    pub(super) async fn walk_unfinished(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<UnfinishedTask>, StoreError> {
         let at: u64 = cursor.map_or(Ok(0), |text| text.parse().map_err(|_| StoreError::BadCursor(text.to_owned())))?;
         let prefix = record::key(self.link.base(), TaskId::from_bytes([0; 16]));
-        let mut call = self.call(&scripts::SURVEY);
+        let mut call = self.call(&scripts::UNFINISHED);
         call.arg(at).arg(limit.max(1)).arg(record::pattern(&prefix[..prefix.len() - 16]));
         let (next, rows): (u64, Vec<Row>) = self.run(&call).await?;
-        let items = rows.into_iter().map(|row| outline(row).ok_or_else(|| corrupt("a row of no task")));
+        let items = rows.into_iter().map(|row| unfinished_task(row).ok_or_else(|| corrupt("a row of no task")));
         Ok(Page { items: items.collect::<Result<_, _>>()?, next: (next > 0).then(|| next.to_string()) })
     }
 }
 
-fn outline((id, state, priority, generation, attempt, enqueued, worker, token, scheduled): Row) -> Option<Outline> {
+fn unfinished_task(
+    (id, state, priority, generation, attempt, enqueued, worker, token, scheduled): Row,
+) -> Option<UnfinishedTask> {
     let worker: [u8; 16] = worker[..].try_into().ok()?;
-    Some(Outline {
+    Some(UnfinishedTask {
         id: TaskId::from_bytes(id[..].try_into().ok()?),
         state: record::state(&state).ok()?,
         priority: Priority::from_index(priority)?,

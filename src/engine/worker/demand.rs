@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    claim::Ruling,
+    claim::ClaimAnswer,
     engine::{Engine, Event},
     job::{Job, Stop},
     stop::Phase,
@@ -18,9 +18,9 @@ use clawpool_core::task::Queue;
 const CLAIMS: usize = 8;
 
 /// The answer to a batch of claims.
-pub(super) struct Ruled {
+pub(super) struct ClaimedBatch {
     number: u64,
-    rulings: Vec<Ruling>,
+    answers: Vec<ClaimAnswer>,
     critical: bool,
     took: Duration,
 }
@@ -44,16 +44,16 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_ruled(&mut self, ruled: Ruled) {
+    pub(super) fn on_claimed(&mut self, batch: ClaimedBatch) {
         self.claiming -= 1;
-        self.claims.end(ruled.number);
-        self.others_claiming -= usize::from(!ruled.critical);
-        if ruled.critical
+        self.claims.end(batch.number);
+        self.others_claiming -= usize::from(!batch.critical);
+        if batch.critical
             && let Some(throttle) = &mut self.throttle
         {
-            throttle.answered(ruled.took);
+            throttle.answered(batch.took);
         }
-        for (queue, job) in ruled.rulings {
+        for (queue, job) in batch.answers {
             match job {
                 // Its claim was under way when the pause came.
                 Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
@@ -94,10 +94,10 @@ impl Engine {
         let (claimer, events) = (self.claimer.clone(), self.events.clone());
         tokio::spawn(async move {
             let since = Instant::now();
-            let rulings = claimer.rule(batch).await;
-            let ruled = Ruled { number, rulings, critical, took: since.elapsed() };
+            let answers = claimer.claim_all(batch).await;
+            let claimed = ClaimedBatch { number, answers, critical, took: since.elapsed() };
             // Fails only after the engine has ended, which it does not while a claim is under way.
-            let _ = events.send(Event::Ruled(ruled)).await;
+            let _ = events.send(Event::Claimed(claimed)).await;
         });
     }
 
@@ -167,8 +167,8 @@ pub(super) mod tests {
         task::{Priority, WorkerId},
     };
 
-    pub fn ruled(rulings: Vec<Ruling>) -> Ruled {
-        Ruled { number: 0, rulings, critical: false, took: Duration::ZERO }
+    pub fn claimed_batch(answers: Vec<ClaimAnswer>) -> ClaimedBatch {
+        ClaimedBatch { number: 0, answers, critical: false, took: Duration::ZERO }
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Burying: a worker is dead, and who answers for it is written into the records of what it ran.
+//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it ran.
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -12,8 +12,8 @@ use clawpool_core::{
     task::{TaskId, Timestamp, WorkerId},
 };
 
-/// Takes what a dead worker ran away from it, unless that was done before.
-pub(super) fn bury(
+/// Makes the tasks of a dead worker ready to be claimed by another one, unless that was done before.
+pub(super) fn free_tasks(
     write: &mut Write<'_>,
     rules: &Rules,
     worker: WorkerId,
@@ -23,10 +23,10 @@ pub(super) fn bury(
     let beat = write.sql.prepare_cached(query)?.query_row([worker], |row| row.get(0)).optional()?;
     let died = retry::died_at(write.now, beat.unwrap_or(write.now), rules.quiet());
     let group = group(write, worker, died)?;
-    for (member, sentence) in group.iter().zip(retry::judge(&group, polled)) {
-        let again_at = write.now + sentence.wait;
+    for (member, consequence) in group.iter().zip(retry::share_blame(&group, polled)) {
+        let again_at = write.now + consequence.wait;
         let update = "UPDATE tasks SET crashes = ?2, suspicion = ?3, again_at = max(?4, started_at + 1) WHERE id = ?1";
-        let suspicion = sentence.suspicion;
+        let suspicion = consequence.suspicion;
         let parameters = params![member.id, suspicion.crashes, suspicion.packed(), again_at];
         write.sql.prepare_cached(update)?.execute(parameters)?;
         // What is held for the dead worker comes back then.
@@ -63,13 +63,13 @@ fn records<T>(
     Ok(records)
 }
 
-/// Everything that the worker ran.
+/// All tasks that the worker ran.
 pub(super) fn ran(write: &Write<'_>, worker: WorkerId) -> rusqlite::Result<Vec<TaskId>> {
     records(write, "SELECT id FROM tasks WHERE state = 2 AND owner = ?1", worker, |row| row.get(0))
 }
 
 /// Whether a task that is to start alone has waited for that since a short time.
-pub(super) fn somebody_waits_alone(write: &Write<'_>) -> rusqlite::Result<bool> {
+pub(super) fn a_task_waits_alone(write: &Write<'_>) -> rusqlite::Result<bool> {
     let query = "SELECT crashes, suspicion FROM tasks WHERE state = 2 AND again_at > started_at
                  AND again_at BETWEEN ?1 AND ?2";
     let since = write.now.as_millis().saturating_sub(retry::PATIENCE.as_millis() as u64);

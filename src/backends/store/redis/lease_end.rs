@@ -1,4 +1,4 @@
-//! Burying: a worker is dead, and who answers for it is written into the records of what it ran.
+//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it ran.
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -9,16 +9,16 @@ use clawpool_core::{
     task::{TaskId, Timestamp, WorkerId},
 };
 
-/// Whose death it is.
+/// The worker that died.
 #[derive(Clone, Copy)]
 pub(super) enum Dead {
     /// Its supervisor saw it end: its lease ends with it.
     Seen(WorkerId),
-    /// The owner of this task, of which nobody has heard for too long.
+    /// The owner of this task, which has been silent for too long.
     OwnerOf(TaskId),
 }
 
-/// A task as `scripts/inquest.lua` tells it.
+/// A task as `scripts/dead_claims.lua` tells it.
 struct Row {
     id: TaskId,
     token: u64,
@@ -31,8 +31,8 @@ const ROW: usize = 41;
 
 impl RedisStore {
     /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
-    pub(super) async fn bury_dead(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
-        let mut call = self.call(&scripts::INQUEST);
+    pub(super) async fn end_lease_of(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+        let mut call = self.call(&scripts::DEAD_CLAIMS);
         match dead {
             Dead::Seen(worker) => call.arg(worker.as_bytes()).arg("").arg("1"),
             Dead::OwnerOf(task) => call.arg("").arg(task.as_bytes()).arg("0"),
@@ -43,20 +43,20 @@ impl RedisStore {
         let died = retry::died_at(now, Timestamp::from_millis(beat), self.quiet);
         let new: Vec<&Row> = rows.iter().filter(|row| !row.known).collect();
         let member = |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
-        let sentences = retry::judge(&new.iter().map(member).collect::<Vec<_>>(), polled);
+        let consequences = retry::share_blame(&new.iter().map(member).collect::<Vec<_>>(), polled);
         let (mut alone, mut list) = (None, Vec::with_capacity(ROW * new.len()));
-        for (row, sentence) in new.into_iter().zip(sentences) {
-            if sentence.suspicion.is_alone() && sentence.wait.is_zero() {
+        for (row, consequence) in new.into_iter().zip(consequences) {
+            if consequence.suspicion.is_alone() && consequence.wait.is_zero() {
                 alone = Some(row.id);
             }
             list.put_slice(row.id.as_bytes());
             list.put_u64(row.token);
-            list.put_u32(sentence.suspicion.crashes);
-            list.put_u32(sentence.suspicion.packed());
-            list.put_u64((now + sentence.wait).as_millis());
+            list.put_u32(consequence.suspicion.crashes);
+            list.put_u32(consequence.suspicion.packed());
+            list.put_u64((now + consequence.wait).as_millis());
         }
         if !list.is_empty() {
-            let mut call = self.call(&scripts::BURY);
+            let mut call = self.call(&scripts::END_LEASE);
             call.arg(alone.as_ref().map_or(&[][..], |id| id.as_bytes())).arg(list);
             self.run::<()>(&call).await?;
         }

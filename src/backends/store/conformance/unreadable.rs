@@ -30,16 +30,16 @@ pub async fn a_batch_goes_on_beside_an_unreadable_record(fixture: &dyn Fixture) 
     let worker = worker(&*store).await;
     let messages = [admit(&*store, Priority::P0).await, admit(&*store, Priority::P0).await];
     fixture.garble(Garbled::Record(messages[0].id)).await;
-    let verdicts = store.claim(worker, &messages.each_ref().map(claim_of), false).await.unwrap();
-    let tokens = [0, 1].map(|index| match verdicts[index] {
-        Verdict::Run { token, .. } => token,
-        verdict => panic!("{verdict:?}"),
+    let outcomes = store.claim(worker, &messages.each_ref().map(claim_of), false).await.unwrap();
+    let tokens = [0, 1].map(|index| match outcomes[index] {
+        ClaimOutcome::Run { token, .. } => token,
+        outcome => panic!("{outcome:?}"),
     });
     assert_eq!(unreadable(&*store).await, [messages[0].id]);
     fixture.garble(Garbled::Record(messages[0].id)).await;
     let ends = [0, 1].map(|index| Settlement { claimed: claimed(&messages[index], tokens[index]), end: completed() });
     assert_eq!(store.settle(worker, &ends).await.unwrap(), [false, true], "nobody knows any more who had it");
-    assert_eq!(store.bury(worker).await.unwrap(), []);
+    assert_eq!(store.end_lease(worker, None).await.unwrap(), []);
     assert_eq!(store.cancel(messages[0].id).await.unwrap(), Cancelled::Unknown);
 }
 
@@ -54,7 +54,7 @@ pub async fn a_task_whose_record_was_set_aside_can_be_enqueued_again(fixture: &d
     assert_eq!(state(&*store, &message).await, State::Queued);
 }
 
-pub async fn a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read(fixture: &dyn Fixture) {
+pub async fn a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;
     let [waits, garbled, runs, over] =
@@ -68,16 +68,16 @@ pub async fn a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read(
     fixture.garble(Garbled::Record(garbled.1.id)).await;
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
-        let page = store.survey(cursor.as_deref(), 2).await.unwrap();
+        let page = store.unfinished(cursor.as_deref(), 2).await.unwrap();
         seen.extend(page.items);
         cursor = page.next;
         if cursor.is_none() {
             break;
         }
     }
-    seen.sort_by_key(|outline| outline.id);
+    seen.sort_by_key(|task| task.id);
     seen.dedup();
-    let outline = |message: &Message, state, worker: Option<WorkerId>, scheduled| Outline {
+    let task = |message: &Message, state, worker: Option<WorkerId>, scheduled| UnfinishedTask {
         id: message.id,
         state,
         priority: message.priority,
@@ -89,12 +89,12 @@ pub async fn a_survey_shows_what_is_not_over_and_sets_aside_what_it_cannot_read(
         scheduled,
     };
     let expected = [
-        outline(&waits.1, State::Queued, None, false),
-        outline(&runs.1, State::Running, Some(worker), false),
-        outline(&delayed, State::Scheduled, None, true),
+        task(&waits.1, State::Queued, None, false),
+        task(&runs.1, State::Running, Some(worker), false),
+        task(&delayed, State::Scheduled, None, true),
     ];
     let mut expected = expected.to_vec();
-    expected.sort_by_key(|outline| outline.id);
+    expected.sort_by_key(|task| task.id);
     assert_eq!(seen, expected);
     assert_eq!(unreadable(&*store).await, [garbled.1.id]);
 }

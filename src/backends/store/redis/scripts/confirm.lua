@@ -1,4 +1,4 @@
--- Somebody repeats a task and answers for it, so it is not to be withdrawn.
+-- A task was enqueued once more and accepted, so it is not to be withdrawn.
 -- ARGV: id. Answers 1, or nil where it does not wait on its queue.
 local id = ARGV[1]
 local record = read(id)

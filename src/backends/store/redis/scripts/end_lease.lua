@@ -1,12 +1,13 @@
--- A worker is dead: writes into the records of what it ran who answers for that, and when each may start
--- again. A task that changed hands meanwhile, or was buried, stays as it is.
+-- Ends the lease of a dead worker: writes into the record of each task that it ran its share of the blame, and
+-- when it may start again. A task that another worker has meanwhile, or whose record says so already, stays as
+-- it is.
 -- ARGV: the task that is to start alone, or ''; in one string of each task: id, token, crashes, suspicion,
 -- due.
-local SENTENCE_FORMAT = '>c16I8I4I4I8'
+local CONSEQUENCE_FORMAT = '>c16I8I4I4I8'
 -- Milliseconds in which other tasks let it have a worker of its own: as `retry::PATIENCE`.
 local PATIENCE = 750
 local alone = ARGV[1]
-local sentences = ARGV[2]
+local consequences = ARGV[2]
 
 -- What is held for the dead worker comes back no later than its task may start.
 local function hasten(id, record)
@@ -17,10 +18,10 @@ local function hasten(id, record)
 end
 
 local offset = 1
-while offset <= #sentences do
-  local id, token, crashes, packed, due, following = struct.unpack(SENTENCE_FORMAT, sentences, offset)
+while offset <= #consequences do
+  local id, token, crashes, packed, due, following = struct.unpack(CONSEQUENCE_FORMAT, consequences, offset)
   local record = read(id)
-  if record and record.state == RUNNING and record.token == token and not is_buried(record) then
+  if record and record.state == RUNNING and record.token == token and not is_lease_over(record) then
     record.crashes = crashes
     record.due = math.max(due, record.started + 1)
     write(id, record)

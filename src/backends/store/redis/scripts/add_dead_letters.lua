@@ -29,7 +29,7 @@ for i = 2, #ARGV, FIELDS do
   local is_waiting = record and not FINAL[record.state] and record.state ~= RUNNING
   if is_waiting and record.generation <= tonumber(generation) then
     leave(entry_of(id, record))
-    bury(id, died, letter, retention)
+    add_dead_letter(id, died, letter, retention)
     record.generation = tonumber(generation)
     finish(id, record, DEAD, retention, { failure = failure })
   end

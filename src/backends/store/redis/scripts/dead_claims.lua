@@ -25,7 +25,7 @@ local rows = {}
 for _, id in ipairs(ids) do
   local record = read(id)
   if record and is_run_by(record, worker) then
-    local is_known = is_buried(record) and YES or NO
+    local is_known = is_lease_over(record) and YES or NO
     rows[#rows + 1] = struct.pack(
       ROW_FORMAT,
       id,
