@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use sysinfo::{MemoryRefreshKind, System};
 
 use super::{Driver, DriverError, Member, MemberId};
-use crate::supervise::Children;
+use crate::supervise::Supervisor;
 use clawpool_core::{scaling::Headroom, task::WorkerId};
 use clawpool_engine::process::Shutdown;
 
@@ -13,62 +13,62 @@ const GUESS: u64 = 64 << 20;
 /// Spec S14: what the workers leave to the machine; a fifth of a small one.
 const RESERVE: u64 = 2 << 30;
 
-/// Starts and stops the workers that a [`Children`] keeps.
+/// Starts and stops the workers that a [`Supervisor`] keeps.
 pub struct Processes {
-    children: Children,
+    supervisor: Supervisor,
     shutdown: Shutdown,
 }
 
 impl Processes {
-    pub fn new(children: Children, shutdown: &Shutdown) -> Self {
-        Self { children, shutdown: shutdown.clone() }
+    pub fn new(supervisor: Supervisor, shutdown: &Shutdown) -> Self {
+        Self { supervisor, shutdown: shutdown.clone() }
     }
 
     /// Keeps the workers, and returns when this process was told to end and all of them have left.
     pub async fn run(&self) {
-        self.children.keep(&self.shutdown).await;
+        self.supervisor.run(&self.shutdown).await;
     }
 }
 
 #[async_trait]
 impl Driver for Processes {
     async fn members(&self) -> Result<Vec<Member>, DriverError> {
-        let member = |member: crate::supervise::Member| Member {
+        let member = |member: crate::supervise::ReplicaStatus| Member {
             id: MemberId(member.worker.to_string()),
             worker: Some(member.worker),
             host: None,
             draining: member.draining,
         };
-        Ok(self.children.members().into_iter().map(member).collect())
+        Ok(self.supervisor.replicas().into_iter().map(member).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
-        self.children.start(count as usize);
+        self.supervisor.start(count as usize);
         Ok(())
     }
 
     async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.children.drain(&workers(members));
+        self.supervisor.drain(&workers(members));
         Ok(())
     }
 
     async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.children.replace(&workers(members));
+        self.supervisor.replace(&workers(members));
         Ok(())
     }
 
     fn complaint(&self) -> Option<String> {
-        let (count, why) = self.children.waiting()?;
-        let pool = &self.children.pool().name;
+        let (count, why) = self.supervisor.waiting()?;
+        let pool = &self.supervisor.pool().name;
         Some(format!("{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"))
     }
 
     fn waiting(&self) -> u32 {
-        self.children.waiting().map_or(0, |(count, _)| count)
+        self.supervisor.waiting().map_or(0, |(count, _)| count)
     }
 
     fn has_ended(&self, worker: WorkerId) -> bool {
-        self.children.has_ended(worker)
+        self.supervisor.has_ended(worker)
     }
 
     fn headroom(&self) -> Option<Headroom> {
@@ -82,11 +82,11 @@ impl Driver for Processes {
 impl Processes {
     /// The mean of the pool's workers; what the configuration allows, until one has said.
     fn per_worker(&self) -> u64 {
-        let seen = self.children.seen().unwrap_or_default();
+        let seen = self.supervisor.seen().unwrap_or_default();
         let taken: Vec<u64> = seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
         match u64::try_from(taken.len()) {
             Ok(count @ 1..) => taken.iter().sum::<u64>() / count,
-            _ => self.children.pool().recycle.max_memory.unwrap_or(GUESS),
+            _ => self.supervisor.pool().recycle.max_memory.unwrap_or(GUESS),
         }
     }
 }

@@ -28,11 +28,11 @@ use clawpool_core::{
     task::{Message, Queue, TaskId, Timestamp},
 };
 
-/// Stands for the store and the broker: tells the test what was done to whom, and lets it say who beats.
-struct Office {
+/// A store and a broker. Tells the test what was done for which worker; the test says which workers beat.
+struct FakeServers {
     done: mpsc::UnboundedSender<(&'static str, WorkerId)>,
-    /// One permit for each look at the registry, so that the test is the clock.
-    looks: Semaphore,
+    /// One permit for each reading of the registry, so that the test is the clock.
+    snapshots: Semaphore,
     known: Mutex<HashSet<WorkerId>>,
     silent: Mutex<HashSet<WorkerId>>,
     beats: Mutex<u64>,
@@ -44,7 +44,7 @@ struct Office {
     said: Mutex<HashMap<WorkerId, (u64, u64)>>,
     journal: Mutex<Vec<Entry>>,
     notes: Mutex<HashSet<String>>,
-    /// It can be read and not written, and how often somebody tried.
+    /// It can be read and not written, and how often a write was tried.
     full: AtomicBool,
     refused: AtomicUsize,
     /// The same for the journal alone.
@@ -52,13 +52,13 @@ struct Office {
 }
 
 #[async_trait]
-impl WorkerStore for Office {
+impl WorkerStore for FakeServers {
     async fn beat(&self, _: &Beat) -> Result<Orders, StoreError> {
         Ok(Orders::default())
     }
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
-        self.looks.acquire().await.unwrap().forget();
+        self.snapshots.acquire().await.unwrap().forget();
         let mut beats = self.beats.lock().unwrap();
         *beats += 1;
         let silent = self.silent.lock().unwrap();
@@ -81,7 +81,7 @@ impl WorkerStore for Office {
 
     async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
         self.polled.lock().unwrap().push(polled.map(<[_]>::to_vec));
-        self.done.send(("bury", worker)).unwrap();
+        self.done.send(("end_lease", worker)).unwrap();
         Ok(self.claimed.lock().unwrap().clone())
     }
 
@@ -96,7 +96,7 @@ impl WorkerStore for Office {
 }
 
 #[async_trait]
-impl JournalStore for Office {
+impl JournalStore for FakeServers {
     async fn append(&self, _: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
         if self.full.load(Ordering::SeqCst) {
             self.refusals.fetch_add(1, Ordering::SeqCst);
@@ -112,7 +112,7 @@ impl JournalStore for Office {
 }
 
 #[async_trait]
-impl NoteStore for Office {
+impl NoteStore for FakeServers {
     async fn put_note(&self, _: Option<Fence>, name: &str, _: Bytes, _: Option<Duration>) -> Result<(), StoreError> {
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
@@ -158,7 +158,7 @@ pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
 }
 
 #[async_trait]
-impl Broker for Office {
+impl Broker for FakeServers {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
         messages.iter().map(|_| Ok(())).collect()
     }
@@ -203,13 +203,13 @@ impl Consumer for Nothing {
 }
 
 /// A pool of shell scripts.
-struct Stage {
-    office: Arc<Office>,
+struct TestPool {
+    servers: Arc<FakeServers>,
     done: mpsc::UnboundedReceiver<(&'static str, WorkerId)>,
     starts: BufReader<pipe::Receiver>,
     shutdown: Shutdown,
-    children: Arc<Children>,
-    kept: JoinHandle<Vec<Left>>,
+    supervisor: Arc<Supervisor>,
+    running: JoinHandle<Vec<StoppedWorker>>,
     _folder: tempfile::TempDir,
 }
 
@@ -222,8 +222,8 @@ fn fifo(folder: &tempfile::TempDir, name: &str) -> (PathBuf, pipe::OpenOptions) 
     (path, pipe::OpenOptions::new())
 }
 
-fn pool(workers: usize, program: &str) -> Pool {
-    Pool {
+fn pool(workers: usize, program: &str) -> PoolSpec {
+    PoolSpec {
         name: "test".into(),
         program: program.into(),
         args: vec![],
@@ -237,21 +237,21 @@ fn pool(workers: usize, program: &str) -> Pool {
     }
 }
 
-impl Stage {
+impl TestPool {
     fn new(workers: usize, script: &str) -> Self {
         Self::with(script, pool(workers, "sh"))
     }
 
-    fn with(script: &str, mut pool: Pool) -> Self {
+    fn with(script: &str, mut pool: PoolSpec) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, mut options) = fifo(&folder, "starts");
         let starts = BufReader::new(options.read_write(true).open_receiver(&path).unwrap());
         pool.args = vec!["-c".into(), script.into()];
         pool.env = vec![("STARTS".into(), path.into()), ("FOLDER".into(), folder.path().into())];
         let (sender, done) = mpsc::unbounded_channel();
-        let office = Arc::new(Office {
+        let servers = Arc::new(FakeServers {
             done: sender,
-            looks: Semaphore::new(0),
+            snapshots: Semaphore::new(0),
             known: Mutex::default(),
             silent: Mutex::default(),
             beats: Mutex::new(1),
@@ -264,23 +264,23 @@ impl Stage {
             refused: AtomicUsize::new(0),
             refusals: AtomicUsize::new(0),
         });
-        let children = Arc::new(Children::new(pool, office.clone(), office.clone()));
+        let supervisor = Arc::new(Supervisor::new(pool, servers.clone(), servers.clone()));
         let shutdown = Shutdown::new();
-        let (keeper, until) = (children.clone(), shutdown.clone());
-        let kept = tokio::spawn(async move { keeper.keep(&until).await });
-        Self { office, done, starts, shutdown, children, kept, _folder: folder }
+        let (keeper, until) = (supervisor.clone(), shutdown.clone());
+        let running = tokio::spawn(async move { keeper.run(&until).await });
+        Self { servers, done, starts, shutdown, supervisor, running, _folder: folder }
     }
 
-    /// Lets the supervisor look at the registry for as long as this is polled.
-    async fn look(office: Arc<Office>) -> Infallible {
+    /// Lets the supervisor read the registry for as long as this is polled.
+    async fn snapshot(servers: Arc<FakeServers>) -> Infallible {
         loop {
-            office.looks.add_permits(1);
+            servers.snapshots.add_permits(1);
             sleep(Duration::from_millis(5)).await;
         }
     }
 
     fn entries(&self, topic: Topic) -> Vec<Entry> {
-        let journal = self.office.journal.lock().unwrap();
+        let journal = self.servers.journal.lock().unwrap();
         journal.iter().filter(|entry| entry.topic == topic).cloned().collect()
     }
 
@@ -288,9 +288,9 @@ impl Stage {
         self.entries(Topic::Alert).iter().map(|entry| entry.body["event"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Waits until the members are as `wanted`.
-    async fn until(&self, wanted: impl Fn(&[Member]) -> bool) {
-        while !wanted(&self.children.members()) {
+    /// Waits until the replicas are as `wanted`.
+    async fn until(&self, wanted: impl Fn(&[ReplicaStatus]) -> bool) {
+        while !wanted(&self.supervisor.replicas()) {
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -302,25 +302,25 @@ impl Stage {
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(words[2], "test");
         let worker = words[0].parse().unwrap();
-        self.office.known.lock().unwrap().insert(worker);
+        self.servers.known.lock().unwrap().insert(worker);
         (worker, words[1].to_owned())
     }
 
-    async fn buried(&mut self) -> WorkerId {
+    async fn cleaned_up(&mut self) -> WorkerId {
         let (mut steps, mut who) = (vec![], HashSet::new());
         for _ in 0..3 {
             let (step, worker) = self.done.recv().await.unwrap();
             steps.push(step);
             who.insert(worker);
         }
-        assert_eq!(steps, ["bury", "reclaim", "forget"]);
+        assert_eq!(steps, ["end_lease", "reclaim", "forget"]);
         assert_eq!(who.len(), 1);
         who.into_iter().next().unwrap()
     }
 
-    async fn end(self) -> Vec<Left> {
+    async fn end(self) -> Vec<StoppedWorker> {
         self.shutdown.drain.cancel();
-        self.kept.await.unwrap()
+        self.running.await.unwrap()
     }
 }
 
@@ -329,15 +329,15 @@ fn signal(name: &str, pid: &str) {
 }
 
 #[tokio::test]
-async fn a_killed_worker_is_buried_and_replaced_and_the_others_live() {
-    let mut stage = Stage::new(3, WORKER);
-    let (victim, pid) = stage.started().await;
-    let others = [stage.started().await.0, stage.started().await.0];
+async fn a_killed_worker_is_cleaned_up_and_replaced_and_the_others_live() {
+    let mut test = TestPool::new(3, WORKER);
+    let (killed, pid) = test.started().await;
+    let others = [test.started().await.0, test.started().await.0];
     signal("-KILL", &pid);
-    assert_eq!(stage.buried().await, victim);
-    let replacement = stage.started().await.0;
-    assert_ne!(replacement, victim, "a new incarnation has a new id");
-    let left = stage.end().await;
+    assert_eq!(test.cleaned_up().await, killed);
+    let replacement = test.started().await.0;
+    assert_ne!(replacement, killed, "a new incarnation has a new id");
+    let left = test.end().await;
     assert!(left.iter().all(|left| left.clean), "{left:?}");
     let ids: HashSet<_> = left.iter().map(|left| left.worker).collect();
     assert_eq!(ids, HashSet::from([others[0], others[1], replacement]));
@@ -345,115 +345,115 @@ async fn a_killed_worker_is_buried_and_replaced_and_the_others_live() {
 
 #[tokio::test]
 async fn a_stopped_worker_is_found_hanging_and_replaced() {
-    let mut stage = Stage::new(2, WORKER);
-    let (victim, pid) = stage.started().await;
-    let healthy = stage.started().await.0;
-    stage.office.silent.lock().unwrap().insert(victim);
+    let mut test = TestPool::new(2, WORKER);
+    let (killed, pid) = test.started().await;
+    let healthy = test.started().await.0;
+    test.servers.silent.lock().unwrap().insert(killed);
     signal("-STOP", &pid);
-    // Until the burial; the replacement is not to be judged before the test knows it.
-    let look = Stage::look(stage.office.clone());
+    // Until the clean-up; the replacement must not be checked before the test knows it.
+    let snapshot = TestPool::snapshot(test.servers.clone());
     tokio::select! {
-        buried = stage.buried() => assert_eq!(buried, victim),
-        never = look => match never {},
+        cleaned = test.cleaned_up() => assert_eq!(cleaned, killed),
+        never = snapshot => match never {},
     }
-    let replacement = stage.started().await.0;
-    let ids: HashSet<_> = stage.end().await.iter().map(|left| left.worker).collect();
+    let replacement = test.started().await.0;
+    let ids: HashSet<_> = test.end().await.iter().map(|left| left.worker).collect();
     assert_eq!(ids, HashSet::from([healthy, replacement]));
 }
 
-/// Everybody is silent because nobody can write.
+/// All workers are silent because none can write.
 #[tokio::test]
-async fn a_store_that_takes_no_writes_accuses_nobody() {
-    let mut stage = Stage::new(2, WORKER);
-    let workers = [stage.started().await.0, stage.started().await.0];
-    stage.office.full.store(true, Ordering::SeqCst);
-    stage.office.silent.lock().unwrap().extend(workers);
-    let look = tokio::spawn(Stage::look(stage.office.clone()));
+async fn a_store_that_takes_no_writes_makes_no_worker_look_dead() {
+    let mut test = TestPool::new(2, WORKER);
+    let workers = [test.started().await.0, test.started().await.0];
+    test.servers.full.store(true, Ordering::SeqCst);
+    test.servers.silent.lock().unwrap().extend(workers);
+    let snapshot = tokio::spawn(TestPool::snapshot(test.servers.clone()));
     // Each refusal is a quarter of a lease after the one before.
-    while stage.office.refused.load(Ordering::SeqCst) < 12 {
+    while test.servers.refused.load(Ordering::SeqCst) < 12 {
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(stage.done.try_recv().is_err(), "somebody was taken for dead");
-    stage.office.full.store(false, Ordering::SeqCst);
-    let buried = HashSet::from([stage.buried().await, stage.buried().await]);
-    assert_eq!(buried, HashSet::from(workers), "now it is their own silence");
-    look.abort();
-    stage.shutdown.now.cancel();
-    stage.end().await;
+    assert!(test.done.try_recv().is_err(), "a worker was taken for dead");
+    test.servers.full.store(false, Ordering::SeqCst);
+    let cleaned = HashSet::from([test.cleaned_up().await, test.cleaned_up().await]);
+    assert_eq!(cleaned, HashSet::from(workers), "now it is their own silence");
+    snapshot.abort();
+    test.shutdown.now.cancel();
+    test.end().await;
 }
 
 /// It may be what keeps the others from writing.
 #[tokio::test]
 async fn a_worker_that_its_system_stopped_ends_although_the_store_takes_no_writes() {
-    let mut stage = Stage::new(2, WORKER);
-    let (stopped, pid) = stage.started().await;
-    let other = stage.started().await.0;
-    stage.office.full.store(true, Ordering::SeqCst);
-    stage.office.silent.lock().unwrap().extend([stopped, other]);
+    let mut test = TestPool::new(2, WORKER);
+    let (stopped, pid) = test.started().await;
+    let other = test.started().await.0;
+    test.servers.full.store(true, Ordering::SeqCst);
+    test.servers.silent.lock().unwrap().extend([stopped, other]);
     signal("-STOP", &pid);
-    let look = tokio::spawn(Stage::look(stage.office.clone()));
-    assert_eq!(stage.buried().await, stopped);
-    stage.office.full.store(false, Ordering::SeqCst);
-    stage.office.silent.lock().unwrap().clear();
-    look.abort();
-    stage.started().await;
-    let children = stage.children.clone();
-    assert!(children.has_ended(stopped) && !children.has_ended(other));
-    let left = stage.end().await;
+    let snapshot = tokio::spawn(TestPool::snapshot(test.servers.clone()));
+    assert_eq!(test.cleaned_up().await, stopped);
+    test.servers.full.store(false, Ordering::SeqCst);
+    test.servers.silent.lock().unwrap().clear();
+    snapshot.abort();
+    test.started().await;
+    let supervisor = test.supervisor.clone();
+    assert!(supervisor.has_ended(stopped) && !supervisor.has_ended(other));
+    let left = test.end().await;
     assert!(left.iter().any(|left| left.worker == other && left.clean), "{left:?}");
-    assert!(children.has_ended(other));
+    assert!(supervisor.has_ended(other));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_dies_at_once_does_not_storm() {
-    let mut stage = Stage::new(1, "exit 3");
+    let mut test = TestPool::new(1, "exit 3");
     let start = Instant::now();
     for _ in 0..5 {
-        stage.buried().await;
+        test.cleaned_up().await;
     }
     // Half of 500 ms at least after one restart at once; then the breaker, twice.
     assert!(start.elapsed() >= Duration::from_secs(600), "{:?}", start.elapsed());
-    assert!(stage.events().iter().all(|event| event == "restart_breaker"), "{:?}", stage.events());
-    let crashes = stage.entries(Topic::Crash);
+    assert!(test.events().iter().all(|event| event == "restart_breaker"), "{:?}", test.events());
+    let crashes = test.entries(Topic::Crash);
     assert!(crashes.len() >= 4 && crashes[0].body["type"] == "exception", "{crashes:?}");
-    stage.end().await;
+    test.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_cannot_start_does_not_hold_up_shutdown() {
-    let stage = Stage::new(1, WORKER);
-    let children = Children::new(pool(2, "no-such-program"), stage.office.clone(), stage.office.clone());
+    let test = TestPool::new(1, WORKER);
+    let supervisor = Supervisor::new(pool(2, "no-such-program"), test.servers.clone(), test.servers.clone());
     let shutdown = Shutdown::new();
-    let (left, ()) = tokio::join!(children.keep(&shutdown), async {
+    let (left, ()) = tokio::join!(supervisor.run(&shutdown), async {
         sleep(Duration::from_secs(600)).await;
         shutdown.drain.cancel();
     });
     assert!(left.is_empty());
-    let events: HashSet<_> = stage.events().into_iter().collect();
+    let events: HashSet<_> = test.events().into_iter().collect();
     assert_eq!(events, HashSet::from(["cannot_start".to_owned(), "restart_breaker".to_owned()]));
-    assert!(stage.events().len() <= 20, "people are not flooded");
-    stage.end().await;
+    assert!(test.events().len() <= 20, "people are not flooded");
+    test.end().await;
 }
 
 /// Ignores the end of its input.
 const DEAF: &str = "echo $CLAWPOOL_WORKER_ID $$ $CLAWPOOL_POOL > $STARTS; sleep 1000; :";
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_outlasts_its_grace_is_killed_and_buried() {
-    let mut stage = Stage::new(1, DEAF);
-    let worker = stage.started().await.0;
-    stage.shutdown.drain.cancel();
-    assert_eq!(stage.buried().await, worker);
-    let left = stage.end().await;
+async fn a_worker_that_outlasts_its_grace_is_killed_and_cleaned_up() {
+    let mut test = TestPool::new(1, DEAF);
+    let worker = test.started().await.0;
+    test.shutdown.drain.cancel();
+    assert_eq!(test.cleaned_up().await, worker);
+    let left = test.end().await;
     assert!(left[0].killed && !left[0].clean && left[0].how.contains("SIGKILL"), "{left:?}");
 }
 
 #[tokio::test]
 async fn the_second_signal_kills_at_once() {
-    let mut stage = Stage::new(1, DEAF);
-    stage.started().await;
-    stage.shutdown.now.cancel();
-    assert!(stage.kept.await.unwrap()[0].killed);
+    let mut test = TestPool::new(1, DEAF);
+    test.started().await;
+    test.shutdown.now.cancel();
+    assert!(test.running.await.unwrap()[0].killed);
 }
 
 /// Starts a program as `exec` does, outside its own process group.
@@ -469,36 +469,36 @@ async fn the_programs_of_a_killed_worker_end_with_it() {
     let (path, mut options) = fifo(&folder, "held");
     let mut held = BufReader::new(options.read_write(false).open_receiver(&path).unwrap());
     let script = PARENT.replace("$FOLDER", &folder.path().display().to_string());
-    let mut stage = Stage::new(1, &script);
-    let (worker, pid) = stage.started().await;
+    let mut test = TestPool::new(1, &script);
+    let (worker, pid) = test.started().await;
     held.read_line(&mut String::new()).await.unwrap();
     signal("-KILL", &pid);
-    assert_eq!(stage.buried().await, worker);
-    // The replacement's own program may hold the pipe; without a replacement nobody does.
-    stage.started().await;
-    stage.shutdown.now.cancel();
-    stage.end().await;
+    assert_eq!(test.cleaned_up().await, worker);
+    // The replacement's own program may hold the pipe; without a replacement no process does.
+    test.started().await;
+    test.shutdown.now.cancel();
+    test.end().await;
     held.read_to_end(&mut Vec::new()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
-    let mut stage = Stage::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
-    let (worker, pid) = stage.started().await;
+    let mut test = TestPool::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
+    let (worker, pid) = test.started().await;
     let task = TaskId::new();
-    stage.office.claimed.lock().unwrap().push(task);
+    test.servers.claimed.lock().unwrap().push(task);
     signal("-SEGV", &pid);
-    stage.buried().await;
-    stage.started().await;
-    while stage.entries(Topic::Crash).is_empty() {
+    test.cleaned_up().await;
+    test.started().await;
+    while test.entries(Topic::Crash).is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    let entry = stage.entries(Topic::Crash).remove(0);
+    let entry = test.entries(Topic::Crash).remove(0);
     let report: CrashReport = serde_json::from_value(entry.body).unwrap();
     assert_eq!((report.worker, report.pid.to_string(), entry.subject), (worker, pid, "test".into()));
     assert_eq!((report.cause, report.severity, report.tasks), (Cause::Segfault, Severity::High, vec![task]));
     assert!(report.exit.contains("SIGSEGV") && report.log == ["the last words"], "{} {:?}", report.exit, report.log);
-    stage.end().await;
+    test.end().await;
 }
 
 /// Kills from outside are no task's doing.
@@ -507,12 +507,12 @@ async fn the_store_learns_what_a_worker_was_polling_as_it_crashed() {
     let task = TaskId::new();
     let script = format!("touch $CLAWPOOL_POLLING/{task}; {WORKER}");
     for (name, polled) in [("-ABRT", Some(vec![task])), ("-KILL", None)] {
-        let mut stage = Stage::new(1, &script);
-        let (worker, pid) = stage.started().await;
+        let mut test = TestPool::new(1, &script);
+        let (worker, pid) = test.started().await;
         signal(name, &pid);
-        assert_eq!(stage.buried().await, worker);
-        assert_eq!(*stage.office.polled.lock().unwrap(), [polled], "{name}");
-        stage.end().await;
+        assert_eq!(test.cleaned_up().await, worker);
+        assert_eq!(*test.servers.polled.lock().unwrap(), [polled], "{name}");
+        test.end().await;
     }
 }
 
@@ -520,56 +520,56 @@ async fn the_store_learns_what_a_worker_was_polling_as_it_crashed() {
 async fn a_pool_grows_and_shrinks_and_a_busy_worker_is_let_finish() {
     // Goes on for as long as the test holds its pipe, whatever is asked of it.
     let busy = "echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; cat; read line < $FOLDER/work; exit 0";
-    let mut stage = Stage::with(busy, Pool { grace: Duration::from_secs(60), ..pool(1, "sh") });
-    let (path, mut options) = fifo(&stage._folder, "work");
-    let first = stage.started().await.0;
-    stage.children.start(2);
-    let others = [stage.started().await.0, stage.started().await.0];
-    stage.until(|members| members.len() == 3 && members.iter().all(|member| member.up && !member.draining)).await;
-    stage.children.drain(&[first]);
-    stage.until(|members| members.iter().any(|member| member.worker == first && member.draining)).await;
+    let mut test = TestPool::with(busy, PoolSpec { grace: Duration::from_secs(60), ..pool(1, "sh") });
+    let (path, mut options) = fifo(&test._folder, "work");
+    let first = test.started().await.0;
+    test.supervisor.start(2);
+    let others = [test.started().await.0, test.started().await.0];
+    test.until(|replicas| replicas.len() == 3 && replicas.iter().all(|replica| replica.up && !replica.draining)).await;
+    test.supervisor.drain(&[first]);
+    test.until(|replicas| replicas.iter().any(|replica| replica.worker == first && replica.draining)).await;
     sleep(Duration::from_millis(100)).await;
-    assert_eq!(stage.children.members().len(), 3, "it still works");
+    assert_eq!(test.supervisor.replicas().len(), 3, "it still works");
     let mut work = options.read_write(true).open_sender(&path).unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut work, b"done\n").await.unwrap();
-    stage.until(|members| members.len() == 2).await;
-    let left: HashSet<_> = stage.children.members().iter().map(|member| member.worker).collect();
-    assert_eq!(left, HashSet::from(others), "and nobody came after it");
-    assert!(stage.done.try_recv().is_err(), "nobody was buried");
-    stage.shutdown.now.cancel();
-    stage.end().await;
+    test.until(|replicas| replicas.len() == 2).await;
+    let left: HashSet<_> = test.supervisor.replicas().iter().map(|replica| replica.worker).collect();
+    assert_eq!(left, HashSet::from(others), "and it was not replaced");
+    assert!(test.done.try_recv().is_err(), "no clean-up was needed");
+    test.shutdown.now.cancel();
+    test.end().await;
 }
 
 #[tokio::test]
 async fn an_emergency_replaces_workers_at_once() {
-    let mut stage = Stage::new(2, DEAF);
-    let old = [stage.started().await.0, stage.started().await.0];
-    stage.children.replace(&old);
-    let new = [stage.started().await.0, stage.started().await.0];
+    let mut test = TestPool::new(2, DEAF);
+    let old = [test.started().await.0, test.started().await.0];
+    test.supervisor.replace(&old);
+    let new = [test.started().await.0, test.started().await.0];
     assert!(new.iter().all(|worker| !old.contains(worker)));
-    stage.shutdown.now.cancel();
-    stage.end().await;
+    test.shutdown.now.cancel();
+    test.end().await;
 }
 
-/// A worker that outgrew a limit leaves, and another one is there at once.
+/// A worker that exceeded a limit leaves, and another one is there at once.
 async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &str) {
-    let mut stage = Stage::with(WORKER, Pool { recycle, ..pool(1, "sh") });
-    let old = stage.started().await.0;
-    stage.office.said.lock().unwrap().insert(old, said);
-    let look = Stage::look(stage.office.clone());
+    let mut test = TestPool::with(WORKER, PoolSpec { recycle, ..pool(1, "sh") });
+    let old = test.started().await.0;
+    test.servers.said.lock().unwrap().insert(old, said);
+    let snapshot = TestPool::snapshot(test.servers.clone());
     let new = tokio::select! {
-        new = stage.started() => new.0,
-        never = look => match never {},
+        new = test.started() => new.0,
+        never = snapshot => match never {},
     };
     assert_ne!(old, new);
-    stage.until(|members| members.len() == 1 && members[0].worker == new).await;
-    while stage.events().is_empty() {
+    test.until(|replicas| replicas.len() == 1 && replicas[0].worker == new).await;
+    while test.events().is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    let notice = stage.entries(Topic::Alert).remove(0).body;
+    let notice = test.entries(Topic::Alert).remove(0).body;
     assert!(notice["event"] == event && notice["text"].as_str().unwrap().contains(reason), "{notice}");
-    assert!(stage.entries(Topic::Crash).is_empty());
-    stage.end().await;
+    assert!(test.entries(Topic::Crash).is_empty());
+    test.end().await;
 }
 
 #[tokio::test]
@@ -583,62 +583,62 @@ async fn a_worker_that_leaks_is_replaced() {
         .await;
 }
 
-/// And nobody waits for it meanwhile: the successor has long started.
+/// Its successor does not wait for that.
 #[tokio::test]
-async fn what_people_must_know_is_written_as_soon_as_the_store_takes_it() {
-    let mut stage = Stage::with(WORKER, pool(1, "sh"));
-    let (_, pid) = stage.started().await;
-    stage.office.full.store(true, Ordering::SeqCst);
+async fn a_crash_report_is_written_as_soon_as_the_store_takes_it() {
+    let mut test = TestPool::with(WORKER, pool(1, "sh"));
+    let (_, pid) = test.started().await;
+    test.servers.full.store(true, Ordering::SeqCst);
     signal("-KILL", &pid);
-    stage.buried().await;
-    stage.started().await;
-    assert!(stage.office.journal.lock().unwrap().is_empty());
-    stage.office.full.store(false, Ordering::SeqCst);
-    while stage.office.journal.lock().unwrap().is_empty() {
+    test.cleaned_up().await;
+    test.started().await;
+    assert!(test.servers.journal.lock().unwrap().is_empty());
+    test.servers.full.store(false, Ordering::SeqCst);
+    while test.servers.journal.lock().unwrap().is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(stage.office.journal.lock().unwrap()[0].topic, Topic::Crash);
-    stage.end().await;
+    assert_eq!(test.servers.journal.lock().unwrap()[0].topic, Topic::Crash);
+    test.end().await;
 }
 
 /// Alerts as well as reports, each once, in their order.
 #[tokio::test]
 async fn alerts_of_an_outage_are_written_as_soon_as_the_store_takes_them() {
     let restart = Restart { policy: RestartPolicy::Manual, ..Restart::default() };
-    let mut stage = Stage::with(WORKER, Pool { restart, ..pool(1, "sh") });
-    let (_, pid) = stage.started().await;
-    stage.office.full.store(true, Ordering::SeqCst);
+    let mut test = TestPool::with(WORKER, PoolSpec { restart, ..pool(1, "sh") });
+    let (_, pid) = test.started().await;
+    test.servers.full.store(true, Ordering::SeqCst);
     signal("-KILL", &pid);
-    stage.buried().await;
-    stage.until(|members| members.iter().all(|member| !member.up)).await;
-    while stage.office.refusals.load(Ordering::SeqCst) < 3 {
+    test.cleaned_up().await;
+    test.until(|replicas| replicas.iter().all(|replica| !replica.up)).await;
+    while test.servers.refusals.load(Ordering::SeqCst) < 3 {
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(stage.office.journal.lock().unwrap().is_empty());
-    stage.office.full.store(false, Ordering::SeqCst);
-    while stage.events() != ["restart_held"] {
+    assert!(test.servers.journal.lock().unwrap().is_empty());
+    test.servers.full.store(false, Ordering::SeqCst);
+    while test.events() != ["restart_held"] {
         sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(stage.entries(Topic::Crash).len(), 1);
-    stage.end().await;
+    assert_eq!(test.entries(Topic::Crash).len(), 1);
+    test.end().await;
 }
 
 #[tokio::test]
 async fn a_manual_pool_waits_for_its_operator() {
     let restart = Restart { policy: RestartPolicy::Manual, ..Restart::default() };
-    let mut stage = Stage::with(WORKER, Pool { restart, ..pool(1, "sh") });
-    let (_, pid) = stage.started().await;
+    let mut test = TestPool::with(WORKER, PoolSpec { restart, ..pool(1, "sh") });
+    let (_, pid) = test.started().await;
     signal("-KILL", &pid);
-    stage.buried().await;
-    while stage.events() != ["restart_held"] {
+    test.cleaned_up().await;
+    while test.events() != ["restart_held"] {
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(stage.children.members().iter().all(|member| !member.up));
-    stage.office.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
-    let look = Stage::look(stage.office.clone());
+    assert!(test.supervisor.replicas().iter().all(|replica| !replica.up));
+    test.servers.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
+    let snapshot = TestPool::snapshot(test.servers.clone());
     tokio::select! {
-        started = stage.started() => drop(started),
-        never = look => match never {},
+        started = test.started() => drop(started),
+        never = snapshot => match never {},
     }
-    stage.end().await;
+    test.end().await;
 }

@@ -1,10 +1,10 @@
-//! What the supervisor writes into the journal.
+//! The supervisor's alerts and crash reports, on their way into the journal.
 
 use std::{io, sync::PoisonError, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::children::Children;
+use super::supervisor::Supervisor;
 use clawpool_backends::store::Entry;
 use clawpool_engine::alert::{Alert, Event, Level};
 
@@ -15,7 +15,7 @@ pub const RESTART: &str = "workers/restart/";
 const QUIET: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 
-impl Children {
+impl Supervisor {
     pub(super) async fn cannot_start(&self, error: &io::Error) {
         let program = self.pool.program.display();
         let text = format!("{program} cannot be started ({error}): check the pool's command");
@@ -27,7 +27,7 @@ impl Children {
         self.alert(Event::Shortage, &text).await;
     }
 
-    /// Logs, and tells people, unless they were told of the same fault a moment ago.
+    /// Logs the event. Writes an alert too, unless the same event had one a moment ago.
     pub(super) async fn alert(&self, event: Event, text: &str) {
         let (pool, code) = (&self.pool.name, event.code());
         match event.level() {
@@ -42,7 +42,7 @@ impl Children {
 
     fn is_news(&self, event: Event) -> bool {
         let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.alerted.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = told.get(&event).is_none_or(|last| now.duration_since(*last) >= QUIET);
         if is_news {
             told.insert(event, now);
@@ -52,7 +52,7 @@ impl Children {
 
     pub(super) async fn journal(&self, entry: Entry) {
         self.outbox.post(entry);
-        // A store that takes none now keeps nobody: the entry is written when it does.
+        // A store that takes no writes now does not hold this up: the outbox writes the entry later.
         let _ = timeout(PATIENCE, self.outbox.tried()).await;
     }
 }
