@@ -22,7 +22,7 @@ mod times;
 
 pub use bearer::Bearer;
 pub use classify::{By, Classified, Classifier};
-pub use find::{FindError, find, living};
+pub use find::{FindError, find, live_workers};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
 

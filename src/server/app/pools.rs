@@ -8,7 +8,7 @@ use super::error::{AppError, asked_for};
 use crate::{
     autoscale::{
         Plan,
-        control::{Autoscaler, Kept},
+        control::{Autoscaler, ManagedPool},
         driver::{Driver, Processes, open},
     },
     supervise::{PoolSpec, Recycle, Supervisor},
@@ -55,7 +55,7 @@ impl Pools {
             };
             let driver = open(pool, config.worker.grace, local)
                 .map_err(|error| AppError::unfit(format_args!("{}: {error}", error.code())))?;
-            pools.push(Kept { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
+            pools.push(ManagedPool { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
         }
         Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sysinfo::{MemoryRefreshKind, System};
 
-use super::{Driver, DriverError, Member, MemberId};
+use super::{Driver, DriverError, Replica, ReplicaId};
 use crate::supervise::Supervisor;
 use clawpool_core::{scaling::Headroom, task::WorkerId};
 use clawpool_engine::process::Shutdown;
@@ -32,14 +32,14 @@ impl Processes {
 
 #[async_trait]
 impl Driver for Processes {
-    async fn members(&self) -> Result<Vec<Member>, DriverError> {
-        let member = |member: crate::supervise::ReplicaStatus| Member {
-            id: MemberId(member.worker.to_string()),
-            worker: Some(member.worker),
+    async fn replicas(&self) -> Result<Vec<Replica>, DriverError> {
+        let replica = |replica: crate::supervise::ReplicaStatus| Replica {
+            id: ReplicaId(replica.worker.to_string()),
+            worker: Some(replica.worker),
             host: None,
-            draining: member.draining,
+            draining: replica.draining,
         };
-        Ok(self.supervisor.replicas().into_iter().map(member).collect())
+        Ok(self.supervisor.replicas().into_iter().map(replica).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
@@ -47,17 +47,17 @@ impl Driver for Processes {
         Ok(())
     }
 
-    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.supervisor.drain(&workers(members));
+    async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
+        self.supervisor.drain(&workers(replicas));
         Ok(())
     }
 
-    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.supervisor.replace(&workers(members));
+    async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
+        self.supervisor.replace(&workers(replicas));
         Ok(())
     }
 
-    fn complaint(&self) -> Option<String> {
+    fn problem(&self) -> Option<String> {
         let (count, why) = self.supervisor.waiting()?;
         let pool = &self.supervisor.pool().name;
         Some(format!("{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"))
@@ -91,7 +91,7 @@ impl Processes {
     }
 }
 
-/// A name that is none of this driver's names nobody, as does a worker's that has left.
-fn workers(members: &[MemberId]) -> Vec<WorkerId> {
-    members.iter().filter_map(|member| member.0.parse().ok()).collect()
+/// The worker ids of these replicas. Names of other drivers are left out.
+fn workers(replicas: &[ReplicaId]) -> Vec<WorkerId> {
+    replicas.iter().filter_map(|replica| replica.0.parse().ok()).collect()
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Scaler, Site};
+use super::{Scaler, SimulatedPool};
 use crate::autoscale::forecast::Forecaster;
 use clawpool_core::{
     config::{Autoscale, ForecastMode},
@@ -8,7 +8,7 @@ use clawpool_core::{
 };
 
 /// The autoscaler's own planner and forecaster, fed as the live ones are.
-pub struct Ours {
+pub struct OwnScaler {
     name: String,
     settings: Autoscale,
     planner: Planner,
@@ -27,12 +27,12 @@ struct Errors {
     days: f64,
 }
 
-impl Ours {
-    pub fn new(name: impl Into<String>, settings: &Autoscale, site: &Site) -> Self {
+impl OwnScaler {
+    pub fn new(name: impl Into<String>, settings: &Autoscale, model: &SimulatedPool) -> Self {
         let forecast = &settings.forecast;
         Self {
             name: name.into(),
-            planner: Planner::new(settings, site.slots),
+            planner: Planner::new(settings, model.slots),
             forecaster: (forecast.mode != ForecastMode::Off).then(|| Forecaster::new(forecast)),
             step: (0.0, 0),
             step_ends: forecast.step,
@@ -58,7 +58,7 @@ impl Ours {
     }
 }
 
-impl Scaler for Ours {
+impl Scaler for OwnScaler {
     fn name(&self) -> &str {
         &self.name
     }

@@ -4,36 +4,36 @@ use clawpool_core::{
 };
 use clawpool_engine::client::{Cause, Manual};
 
-/// What is to be done with a pool, after policies and operators have spoken.
+/// The size that a pool should have, after policies and operators' requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Order {
+pub(super) struct DesiredSize {
     pub(super) wanted: u32,
     pub(super) cause: Cause,
     /// The emergency.
     pub(super) replace: bool,
 }
 
-/// What the operators and the leader before want.
+/// What operators and the former leader asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct SizeRequests {
     pub(super) manual: Option<Manual>,
     pub(super) paused: bool,
-    /// The size that the leader before had reached.
+    /// The size that the former leader had reached.
     pub(super) inherited: Option<u32>,
 }
 
-impl Order {
+impl DesiredSize {
     /// An operator's size goes before a pause, that before the policies; none of them goes beyond the pool's bounds or
     /// the machine's memory, and while too little is known none shrinks.
-    pub(super) fn new(settings: &Autoscale, decision: &Decision, wishes: Wanted) -> Self {
+    pub(super) fn new(settings: &Autoscale, decision: &Decision, requests: SizeRequests) -> Self {
         let reading = &decision.reading;
         let room = reading.headroom.map_or(u32::MAX, |headroom| reading.size.saturating_add(headroom.workers()));
         let within = |size: u32| size.clamp(settings.min, settings.max).min(room.max(reading.size));
-        let inherited = wishes.inherited.map(within);
-        let (wanted, cause) = match (wishes.manual, inherited) {
+        let inherited = requests.inherited.map(within);
+        let (wanted, cause) = match (requests.manual, inherited) {
             (Some(manual), _) => (within(manual.size), Cause::Manual),
             (None, Some(before)) if before > decision.wanted.max(reading.size) => (before, Cause::Takeover),
-            _ if wishes.paused => (reading.size, Cause::Paused),
+            _ if requests.paused => (reading.size, Cause::Paused),
             _ => (decision.wanted, Cause::Policies),
         };
         let blind = reading.queues.is_none() || reading.workers.is_none();

@@ -10,17 +10,17 @@ use clawpool_engine::alert::{Alert, Event, Level};
 /// Kept while the store takes none; the oldest go first.
 const MOST: usize = 200;
 
-/// Several processes see the same server fail, and it may fail again and again: people are told this often at most.
+/// Several processes see the same server fail, and it may fail again and again: one alert in this time.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Alerts on their way into the journal. What the store does not take stays here and is tried again.
-pub struct Notices {
+pub struct PendingAlerts {
     store: Arc<dyn Store>,
     unsaved: Mutex<VecDeque<Entry>>,
     saving: tokio::sync::Mutex<()>,
 }
 
-impl Notices {
+impl PendingAlerts {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, unsaved: Mutex::default(), saving: tokio::sync::Mutex::default() }
     }
@@ -59,13 +59,13 @@ impl Notices {
     }
 
     async fn write(&self, entry: &Entry) -> Result<(), StoreError> {
-        if self.was_told(entry).await? {
+        if self.was_written(entry).await? {
             return Ok(());
         }
         self.store.append(None, std::slice::from_ref(entry)).await
     }
 
-    async fn was_told(&self, entry: &Entry) -> Result<bool, StoreError> {
+    async fn was_written(&self, entry: &Entry) -> Result<bool, StoreError> {
         let latest = self.store.journal(Topic::Alert, Some(&entry.subject), None, 20).await?;
         let lately = |told: &Entry| entry.at.since(told.at) < QUIET;
         Ok(latest.items.iter().any(|told| lately(told) && is_same(told, entry)))
@@ -77,7 +77,7 @@ impl Notices {
     }
 }
 
-/// Whether somebody who knows of the one need not hear of the other. A server's trouble has many words.
+/// Whether two alerts say the same. The texts of a server's trouble vary.
 fn is_same(told: &Entry, news: &Entry) -> bool {
     let read = |entry: &Entry| serde_json::from_value::<Alert>(entry.body.clone()).ok();
     match (read(told), read(news)) {

@@ -12,7 +12,7 @@ use clawpool_core::{
 use clawpool_engine::client::ForecastStatus;
 
 /// The forecast of one pool's arrivals, and the samples it learns from.
-pub(super) struct Outlook {
+pub(super) struct ForecastState {
     settings: Forecasting,
     forecaster: Forecaster,
     samples: VecDeque<f32>,
@@ -32,13 +32,13 @@ struct Samples {
     rates: VecDeque<f32>,
 }
 
-impl Outlook {
-    /// `None` when the forecast is off. `kept`: what [`Outlook::packed`] gave before.
+impl ForecastState {
+    /// `None` when the forecast is off. `kept`: what [`ForecastState::packed`] gave before.
     pub(super) fn new(settings: &Forecasting, kept: Option<&[u8]>, now: Timestamp) -> Option<Self> {
         if settings.mode == ForecastMode::Off {
             return None;
         }
-        let mut outlook = Self {
+        let mut forecast = Self {
             settings: settings.clone(),
             forecaster: Forecaster::new(settings),
             samples: VecDeque::new(),
@@ -49,12 +49,12 @@ impl Outlook {
         };
         let kept = kept.and_then(|bytes| rmp_serde::from_slice::<Samples>(bytes).ok());
         if let Some(kept) = kept.filter(|kept| u128::from(kept.step_ms) == settings.step.as_millis()) {
-            outlook.learn(kept, now);
+            forecast.learn(kept, now);
         }
-        Some(outlook)
+        Some(forecast)
     }
 
-    /// Seasons stand still while nobody watches: the steps that were missed are taken to have gone as a season before.
+    /// Fills the steps that no autoscaler watched: they are taken to have gone as a season before.
     fn learn(&mut self, kept: Samples, now: Timestamp) {
         let missed = now.since(kept.until).as_millis() / u128::from(kept.step_ms.max(1));
         let most = self.settings.history.as_millis() / u128::from(kept.step_ms.max(1));
@@ -71,8 +71,8 @@ impl Outlook {
         }
     }
 
-    /// True when a step has ended, and the samples are worth keeping again.
-    pub(super) fn look(&mut self, now: Duration, arrivals: Option<f64>) -> bool {
+    /// True when a step has ended, and the samples should be stored again.
+    pub(super) fn observe_rate(&mut self, now: Duration, arrivals: Option<f64>) -> bool {
         let since = self.last.replace(now).unwrap_or_else(|| {
             self.began = now;
             now
@@ -111,7 +111,7 @@ impl Outlook {
         rmp_serde::to_vec(&samples).unwrap_or_default().into()
     }
 
-    /// While it only watches, also a forecast that is not trusted is shown.
+    /// In `watch` mode a forecast is shown also while it is not trusted.
     pub(super) fn ahead(&self) -> Option<Ahead> {
         let peak = match self.settings.mode {
             ForecastMode::On => self.forecaster.trusted_peak(),

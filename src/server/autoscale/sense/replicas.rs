@@ -1,4 +1,4 @@
-use crate::autoscale::driver::{Member, MemberId};
+use crate::autoscale::driver::{Replica, ReplicaId};
 use clawpool_backends::store::WorkerInfo;
 use clawpool_core::{
     scaling::{Gauge, Workers},
@@ -8,20 +8,20 @@ use clawpool_core::{
 /// The workers that are there to stay: those of the driver, and those that registered for the pool without it (what a
 /// former leader started, or a person).
 #[derive(Clone, Debug, Default)]
-pub struct Crew {
-    pub hands: Vec<Hand>,
+pub struct Replicas {
+    pub staying: Vec<ReplicaState>,
     /// Those that are leaving.
     pub draining: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Hand {
+pub struct ReplicaState {
     /// The driver's, if it is one of its own.
-    pub member: Option<MemberId>,
+    pub replica: Option<ReplicaId>,
     /// Under which it has registered.
     pub worker: Option<WorkerId>,
     pub started_at: Option<Timestamp>,
-    /// Its heart beats.
+    /// It sends heartbeats.
     pub alive: bool,
     pub running: u32,
     pub slots: u32,
@@ -31,57 +31,57 @@ pub struct Hand {
     pub memory: Option<f64>,
 }
 
-impl Crew {
+impl Replicas {
     /// `memory`: bytes that one worker may use, where there is a limit.
-    pub(super) fn new(pool: &str, members: &[Member], workers: &[WorkerInfo], memory: Option<u64>) -> Self {
+    pub(super) fn new(pool: &str, driven: &[Replica], workers: &[WorkerInfo], memory: Option<u64>) -> Self {
         let ours: Vec<&WorkerInfo> = workers.iter().filter(|worker| worker.beat.pool == pool).collect();
-        let mut crew = Self::default();
-        for member in members {
-            let info = ours.iter().find(|worker| is_same(member, worker)).copied();
-            if member.draining {
-                crew.draining += 1;
+        let mut found = Self::default();
+        for replica in driven {
+            let info = ours.iter().find(|worker| is_same(replica, worker)).copied();
+            if replica.draining {
+                found.draining += 1;
             } else {
-                crew.hands.push(Hand::new(Some(&member.id), info, memory));
+                found.staying.push(ReplicaState::new(Some(&replica.id), info, memory));
             }
         }
-        let alone = |worker: &&&WorkerInfo| !members.iter().any(|member| is_same(member, worker));
-        for worker in ours.iter().filter(|worker| worker.alive).filter(alone) {
+        let unmanaged = |worker: &&&WorkerInfo| !driven.iter().any(|replica| is_same(replica, worker));
+        for worker in ours.iter().filter(|worker| worker.alive).filter(unmanaged) {
             if worker.beat.draining {
-                crew.draining += 1;
+                found.draining += 1;
             } else {
-                crew.hands.push(Hand::new(None, Some(worker), memory));
+                found.staying.push(ReplicaState::new(None, Some(worker), memory));
             }
         }
-        crew
+        found
     }
 
     pub fn size(&self) -> u32 {
-        self.hands.len() as u32
+        self.staying.len() as u32
     }
 
-    pub(super) fn foreign(&self) -> u32 {
-        self.hands.iter().filter(|hand| hand.member.is_none()).count() as u32
+    pub(super) fn unmanaged(&self) -> u32 {
+        self.staying.iter().filter(|replica| replica.replica.is_none()).count() as u32
     }
 
     pub(super) fn workers(&self) -> Workers {
-        let started = self.hands.iter().filter(|hand| hand.worker.is_some());
-        let alive = || self.hands.iter().filter(|hand| hand.alive);
+        let started = self.staying.iter().filter(|replica| replica.worker.is_some());
+        let alive = || self.staying.iter().filter(|replica| replica.alive);
         Workers {
             started: started.count() as u32,
             healthy: alive().count() as u32,
-            cpu: gauge(alive().filter_map(|hand| hand.cpu)),
-            memory: gauge(alive().filter_map(|hand| hand.memory)),
-            busy: gauge(alive().map(Hand::busy)),
+            cpu: gauge(alive().filter_map(|replica| replica.cpu)),
+            memory: gauge(alive().filter_map(|replica| replica.memory)),
+            busy: gauge(alive().map(ReplicaState::busy)),
         }
     }
 }
 
-impl Hand {
-    fn new(member: Option<&MemberId>, info: Option<&WorkerInfo>, memory: Option<u64>) -> Self {
+impl ReplicaState {
+    fn new(replica: Option<&ReplicaId>, info: Option<&WorkerInfo>, memory: Option<u64>) -> Self {
         let beat = info.map(|info| &info.beat);
         let usage = beat.and_then(|beat| beat.usage);
         Self {
-            member: member.cloned(),
+            replica: replica.cloned(),
             worker: beat.map(|beat| beat.worker),
             started_at: beat.map(|beat| beat.started_at),
             alive: info.is_some_and(|info| info.alive),
@@ -97,8 +97,8 @@ impl Hand {
     }
 }
 
-fn is_same(member: &Member, worker: &WorkerInfo) -> bool {
-    member.worker == Some(worker.beat.worker) || member.host.as_deref() == Some(worker.beat.host.as_str())
+fn is_same(replica: &Replica, worker: &WorkerInfo) -> bool {
+    replica.worker == Some(worker.beat.worker) || replica.host.as_deref() == Some(worker.beat.host.as_str())
 }
 
 fn gauge(values: impl Iterator<Item = f64>) -> Gauge {

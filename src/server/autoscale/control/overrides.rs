@@ -12,25 +12,25 @@ const SIZE: &str = "autoscale/wish/size/";
 
 /// What operators asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct Overrides {
     all_paused: bool,
     paused: Vec<String>,
     manual: BTreeMap<String, Manual>,
 }
 
-impl Wishes {
+impl Overrides {
     pub async fn read<S: NoteStore + ?Sized>(store: &S) -> Result<Self, StoreError> {
-        let mut wishes = Self::default();
+        let mut overrides = Self::default();
         for (name, value) in store.notes(ALL).await? {
             if name == PAUSE_ALL {
-                wishes.all_paused = true;
+                overrides.all_paused = true;
             } else if let Some(pool) = name.strip_prefix(PAUSE) {
-                wishes.paused.push(pool.to_owned());
+                overrides.paused.push(pool.to_owned());
             } else if let (Some(pool), Ok(manual)) = (name.strip_prefix(SIZE), serde_json::from_slice(&value)) {
-                wishes.manual.insert(pool.to_owned(), manual);
+                overrides.manual.insert(pool.to_owned(), manual);
             }
         }
-        Ok(wishes)
+        Ok(overrides)
     }
 
     pub const fn all_paused(&self) -> bool {

@@ -12,7 +12,7 @@ fn day(hour: f64) -> f64 {
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let trace = hours(6, day);
-    let run = || simulate(&trace, &site(), &mut Ours::new("ours", &Autoscale::default(), &site()));
+    let run = || simulate(&trace, &model(), &mut OwnScaler::new("ours", &Autoscale::default(), &model()));
     assert_eq!(serde_json::to_value(run()).unwrap(), serde_json::to_value(run()).unwrap());
     assert_eq!(run().samples, run().samples);
 }
@@ -21,8 +21,8 @@ fn the_same_seed_gives_the_same_run() {
 #[test]
 fn a_plain_day_is_met_near_the_best_cost() {
     let trace = hours(48, day);
-    let ours = simulate(&trace, &site(), &mut Ours::new("ours", &Autoscale::default(), &site()));
-    let best = simulate(&trace, &site(), &mut Clairvoyant::new(&trace, &site(), 1, 100));
+    let ours = simulate(&trace, &model(), &mut OwnScaler::new("ours", &Autoscale::default(), &model()));
+    let best = simulate(&trace, &model(), &mut Clairvoyant::new(&trace, &model(), 1, 100));
     assert!(ours.sla_miss_rate < 0.001, "{}", ours.sla_miss_rate);
     assert!(ours.worker_hours < 1.25 * best.worker_hours, "{} {}", ours.worker_hours, best.worker_hours);
     assert!((0.6..0.8).contains(&ours.utilisation), "{}", ours.utilisation);
@@ -51,7 +51,7 @@ fn the_hpa_follows_its_documented_algorithm() {
 
 #[test]
 fn the_plot_shows_every_outcome() {
-    let plot = svg("a < b", &[simulate(&hours(2, day), &site(), &mut Fixed(3))]);
+    let plot = svg("a < b", &[simulate(&hours(2, day), &model(), &mut Fixed(3))]);
     assert!(plot.contains("<title>a &lt; b</title>") && plot.contains("fixed: load"));
     assert!(plot.ends_with("</svg>\n") && plot.matches("<path").count() == 4);
 }
@@ -99,7 +99,7 @@ fn watching_changes_nothing() {
     watch.forecast.mode = ForecastMode::Watch;
     off.forecast.mode = ForecastMode::Off;
     let trace = hours(60, day);
-    let run = |settings: &Autoscale| simulate(&trace, &site(), &mut Ours::new("ours", settings, &site()));
+    let run = |settings: &Autoscale| simulate(&trace, &model(), &mut OwnScaler::new("ours", settings, &model()));
     let (watched, without) = (run(&watch), run(&off));
     assert_eq!((watched.worker_hours, watched.changes), (without.worker_hours, without.changes));
     assert!(watched.forecast_error.is_some() && without.forecast_error.is_none());

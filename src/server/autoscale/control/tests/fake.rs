@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::autoscale::driver::{Driver, DriverError, Member, MemberId};
+use crate::autoscale::driver::{Driver, DriverError, Replica, ReplicaId};
 use clawpool_backends::{
     broker::{Broker, BrokerError, Condemned, Consumer, Depth, Receipt},
     store::{
@@ -18,9 +18,9 @@ use clawpool_backends::{
 };
 use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
 
-/// Broker, store and driver of one pool in one: what is started is at work at once.
+/// Broker, store and driver of one pool in one. A started worker works at once.
 #[derive(Default)]
-pub(super) struct World(Mutex<State>);
+pub(super) struct FakeCluster(Mutex<State>);
 
 #[derive(Default)]
 pub(super) struct State {
@@ -32,14 +32,14 @@ pub(super) struct State {
     pub(super) driver_away: bool,
     pub(super) driver_refuses: bool,
     /// Worker, tasks running, and whether it was told to leave.
-    pub(super) members: BTreeMap<u8, (u32, bool)>,
+    pub(super) replicas: BTreeMap<u8, (u32, bool)>,
     /// Workers that the driver did not start.
-    pub(super) foreign: Vec<WorkerInfo>,
+    pub(super) unmanaged: Vec<WorkerInfo>,
     /// Of these the driver knows that they are dead.
     pub(super) ended: Vec<WorkerId>,
-    /// Members that die while the registry is read, and who comes up in their places.
+    /// Replicas that die while the registry is read, and their successors.
     pub(super) succeeding: Vec<(u8, u8)>,
-    pub(super) sent_home: Vec<WorkerId>,
+    pub(super) drained: Vec<WorkerId>,
     pub(super) replaced: usize,
     pub(super) healthy: bool,
     pub(super) journal: Vec<Entry>,
@@ -75,7 +75,7 @@ pub(super) fn worker(number: u8, running: u32, alive: bool) -> WorkerInfo {
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive }
 }
 
-impl World {
+impl FakeCluster {
     pub(super) fn new() -> Self {
         Self(Mutex::new(State { healthy: true, ..State::default() }))
     }
@@ -84,9 +84,9 @@ impl World {
         self.0.lock().unwrap()
     }
 
-    /// Members that stay.
+    /// Replicas that stay.
     pub(super) fn size(&self) -> usize {
-        self.state().members.values().filter(|(_, draining)| !draining).count()
+        self.state().replicas.values().filter(|(_, draining)| !draining).count()
     }
 
     pub(super) fn changes(&self) -> Vec<clawpool_engine::client::Change> {
@@ -120,7 +120,7 @@ impl World {
 }
 
 #[async_trait]
-impl ControlStore for World {
+impl ControlStore for FakeCluster {
     async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
         let mut state = self.answer()?;
         let now = Instant::now();
@@ -163,7 +163,7 @@ impl ControlStore for World {
 }
 
 #[async_trait]
-impl WorkerStore for World {
+impl WorkerStore for FakeCluster {
     async fn beat(&self, _: &Beat) -> Result<Orders, StoreError> {
         Ok(Orders::default())
     }
@@ -171,19 +171,19 @@ impl WorkerStore for World {
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
         let mut state = self.answer()?;
         for (dead, successor) in std::mem::take(&mut state.succeeding) {
-            state.members.remove(&dead);
-            state.members.insert(successor, (0, false));
+            state.replicas.remove(&dead);
+            state.replicas.insert(successor, (0, false));
         }
-        let own = state.members.iter().map(|(number, (running, draining))| {
+        let own = state.replicas.iter().map(|(number, (running, draining))| {
             let mut worker = worker(*number, *running, state.healthy);
             worker.beat.draining = *draining;
             worker
         });
-        Ok(own.chain(state.foreign.clone()).collect())
+        Ok(own.chain(state.unmanaged.clone()).collect())
     }
 
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
-        self.answer()?.sent_home.push(worker);
+        self.answer()?.drained.push(worker);
         Ok(true)
     }
 
@@ -201,7 +201,7 @@ impl WorkerStore for World {
 }
 
 #[async_trait]
-impl JournalStore for World {
+impl JournalStore for FakeCluster {
     async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
         self.led(fence)?.journal.extend(entries.iter().cloned());
         Ok(())
@@ -213,7 +213,7 @@ impl JournalStore for World {
 }
 
 #[async_trait]
-impl NoteStore for World {
+impl NoteStore for FakeCluster {
     async fn put_note(
         &self,
         fence: Option<Fence>,
@@ -242,7 +242,7 @@ impl NoteStore for World {
 }
 
 #[async_trait]
-impl Broker for World {
+impl Broker for FakeCluster {
     async fn publish(&self, _: Vec<Message>) -> Vec<Result<(), BrokerError>> {
         vec![]
     }
@@ -277,19 +277,19 @@ impl Broker for World {
 }
 
 #[async_trait]
-impl Driver for World {
-    async fn members(&self) -> Result<Vec<Member>, DriverError> {
+impl Driver for FakeCluster {
+    async fn replicas(&self) -> Result<Vec<Replica>, DriverError> {
         let state = self.state();
         if state.driver_away {
             return Err(DriverError::Unavailable { driver: "test", reason: "away".into() });
         }
-        let member = |(number, (_, draining)): (&u8, &(u32, bool))| Member {
-            id: MemberId(number.to_string()),
+        let replica = |(number, (_, draining)): (&u8, &(u32, bool))| Replica {
+            id: ReplicaId(number.to_string()),
             worker: Some(id(*number)),
             host: None,
             draining: *draining,
         };
-        Ok(state.members.iter().map(member).collect())
+        Ok(state.replicas.iter().map(replica).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
@@ -300,21 +300,21 @@ impl Driver for World {
         for _ in 0..count {
             state.next += 1;
             let number = state.next;
-            state.members.insert(number, (0, false));
+            state.replicas.insert(number, (0, false));
         }
         Ok(())
     }
 
-    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
+    async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let mut state = self.state();
-        for member in members {
-            state.members.get_mut(&member.0.parse().unwrap()).unwrap().1 = true;
+        for replica in replicas {
+            state.replicas.get_mut(&replica.0.parse().unwrap()).unwrap().1 = true;
         }
         Ok(())
     }
 
-    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.state().replaced += members.len();
+    async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
+        self.state().replaced += replicas.len();
         Ok(())
     }
 

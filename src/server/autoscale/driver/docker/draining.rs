@@ -16,44 +16,44 @@ use super::{
 };
 use crate::autoscale::driver::DriverError;
 
-/// In the name of a container that was told to leave. A name is all that the engine lets one change, survives this
+/// In the name of a container that was told to leave. The name is all that can be changed on a container; it outlives this
 /// process and shows in every listing.
-pub(super) const MARK: &str = "-draining-";
+pub(super) const MARKER: &str = "-draining-";
 
 /// What a worker needs after its grace, to give back what it could not finish.
-const GIVING_BACK: Duration = Duration::from_secs(15);
+const STOP_MARGIN: Duration = Duration::from_secs(15);
 
-/// Containers on their way out: each is waited for, then removed.
-pub(super) struct Leaving {
+/// Containers that were told to leave: each is waited for, then removed.
+pub(super) struct Draining {
     engine: Engine,
     grace: Duration,
-    followed: Followed,
+    awaited: Awaited,
 }
 
 #[derive(Clone, Default)]
-struct Followed(Arc<Mutex<HashSet<String>>>);
+struct Awaited(Arc<Mutex<HashSet<String>>>);
 
-impl Followed {
+impl Awaited {
     fn with<T>(&self, act: impl FnOnce(&mut HashSet<String>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 pub(super) fn is_marked(name: &str) -> bool {
-    name.contains(MARK)
+    name.contains(MARKER)
 }
 
-impl Leaving {
+impl Draining {
     pub(super) fn new(engine: Engine, grace: Duration) -> Self {
-        Self { engine, grace, followed: Followed::default() }
+        Self { engine, grace, awaited: Awaited::default() }
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
-        self.followed.with(|ids| ids.contains(id))
+        self.awaited.with(|ids| ids.contains(id))
     }
 
     /// Signals the container, once: a worker takes a second signal for impatience.
-    pub(super) async fn send_away(&self, container: &Container) -> Result<(), DriverError> {
+    pub(super) async fn drain(&self, container: &Container) -> Result<(), DriverError> {
         if self.has(&container.id) {
             return Ok(());
         }
@@ -73,7 +73,7 @@ impl Leaving {
 
     async fn mark(&self, container: &Container) {
         let stem = container.name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_']);
-        let name = format!("{stem}{MARK}{}", container.host());
+        let name = format!("{stem}{MARKER}{}", container.host());
         let options = RenameContainerOptionsBuilder::default().name(&name).build();
         let Ok(docker) = self.engine.docker().await else { return };
         if let Err(error) = docker.rename_container(&container.id, options).await
@@ -85,14 +85,14 @@ impl Leaving {
 
     /// Waits for its end in the background and removes it; what has not ended by its grace is killed.
     pub(super) fn follow(&self, id: &str) {
-        if !self.followed.with(|ids| ids.insert(id.to_owned())) {
+        if !self.awaited.with(|ids| ids.insert(id.to_owned())) {
             return;
         }
-        let (engine, followed, id) = (self.engine.clone(), self.followed.clone(), id.to_owned());
-        let patience = self.grace + GIVING_BACK;
+        let (engine, awaited, id) = (self.engine.clone(), self.awaited.clone(), id.to_owned());
+        let patience = self.grace + STOP_MARGIN;
         tokio::spawn(async move {
             let removed = match timeout(patience, ended(&engine, &id)).await {
-                // The engine went away, perhaps to come back: the next look at the members begins anew.
+                // The engine went away, perhaps to come back: the next listing of the replicas begins anew.
                 Ok(Err(error)) => Err(error),
                 Ok(Ok(())) => engine.remove(&id).await,
                 Err(_) => {
@@ -103,7 +103,7 @@ impl Leaving {
             if let Err(error) = removed {
                 tracing::warn!(container = id, %error, "a draining container is not removed yet");
             }
-            followed.with(|ids| ids.remove(&id));
+            awaited.with(|ids| ids.remove(&id));
         });
     }
 }

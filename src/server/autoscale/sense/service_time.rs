@@ -10,15 +10,15 @@ const FIRST: f64 = 10.0;
 
 /// How long a task runs, from what workers say they have done.
 #[derive(Default)]
-pub(super) struct Service {
+pub(super) struct ServiceTime {
     seen: HashMap<WorkerId, Done>,
     tasks: f64,
     run: f64,
     last: Duration,
 }
 
-impl Service {
-    pub(super) fn look<'a>(&mut self, now: Duration, workers: impl Iterator<Item = &'a WorkerInfo>) {
+impl ServiceTime {
+    pub(super) fn observe<'a>(&mut self, now: Duration, workers: impl Iterator<Item = &'a WorkerInfo>) {
         let fade = 0.5_f64.powf(now.saturating_sub(self.last).as_secs_f64() / HALF_LIFE);
         (self.tasks, self.run, self.last) = (self.tasks * fade, self.run * fade, now);
         let before = std::mem::take(&mut self.seen);

@@ -13,14 +13,14 @@ use super::{
 use crate::autoscale::driver::DriverError;
 
 /// Everything that makes a new container like its sibling.
-pub(super) struct Copy {
+pub(super) struct ContainerTemplate {
     /// `project-service-`, with compose's own separator.
     pub(super) stem: String,
     pub(super) body: ContainerCreateBody,
     pub(super) networks: Vec<(String, EndpointSettings)>,
 }
 
-impl Copy {
+impl ContainerTemplate {
     pub(super) async fn of(engine: &Engine, id: &str) -> Result<Self, DriverError> {
         let sibling = engine.find(id).await?;
         let mut sibling = sibling.ok_or_else(|| engine.refused(format!("container {id} left while it was copied")))?;
@@ -117,7 +117,7 @@ async fn pinned(engine: &Engine, sibling: &ContainerInspectResponse) -> Option<b
 fn stem(name: &str, number: &str) -> String {
     match name.strip_suffix(number).filter(|stem| !number.is_empty() && stem.ends_with(['-', '_'])) {
         Some(stem) => stem.to_owned(),
-        None => match name.split_once(super::leaving::MARK) {
+        None => match name.split_once(super::draining::MARKER) {
             Some((stem, _)) => format!("{stem}-"),
             None => format!("{name}-"),
         },
