@@ -100,7 +100,7 @@ pub(super) async fn scale(
     Ok(Json(Overrides::scale(&*api.store, &pool, size, keep).await?))
 }
 
-/// Overrides for a pool that nobody keeps would wait in silence.
+/// Overrides for an unknown pool would wait in silence.
 async fn kept(api: &Api, name: &Name) -> Result<PoolStatus, ApiError> {
     let pool: String = name.parse("pool")?;
     let known: Vec<PoolStatus> = pools(api).await?.into_iter().filter(|status| !status.dry_run).collect();

@@ -20,7 +20,7 @@ use clawpool_backends::{
 use clawpool_core::{config::Config, task::WorkerId};
 use clawpool_engine::{
     dispatch::Producer,
-    process::{Shutdown, work_begins},
+    process::{Shutdown, notify_ready},
 };
 
 /// A dispatcher, connected to its servers and listening.
@@ -51,7 +51,7 @@ impl Dispatcher {
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
         let Self { config, broker, store, producer, entrance, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
-        work_begins();
+        notify_ready();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.

@@ -30,7 +30,7 @@ use clawpool_engine::{
 };
 
 /// Who may publish to the broker could put messages on any queue: a priority of their own is no more than that.
-const RIGHTS: Rights = Rights { priority: true, bearer: None };
+const RIGHTS: Rights = Rights { priority: true, token: None };
 /// When to try again what was busy and did not say.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often trouble is told while it lasts.

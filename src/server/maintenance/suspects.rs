@@ -37,7 +37,7 @@ pub(super) struct Suspect {
     pub(super) enqueued_at: clawpool_core::task::Timestamp,
 }
 
-/// What a queue snapshots like now.
+/// What a queue holds now.
 #[derive(Clone, Copy)]
 pub(super) struct QueueSnapshot {
     pub(super) depth: Depth,

@@ -20,7 +20,7 @@ use super::{
 };
 use clawpool_backends::store::WorkerInfo;
 use clawpool_core::task::{TaskId, WorkerId};
-use clawpool_engine::process::{POLLING_ENV, POOL_ENV, Shutdown, Standstill, Tree, WORKER_ENV, describe};
+use clawpool_engine::process::{POLLING_ENV, POOL_ENV, Shutdown, StopMonitor, Tree, WORKER_ENV, describe};
 
 /// One worker process.
 pub(super) struct Child {
@@ -157,14 +157,14 @@ async fn watch_child(
     mut snapshots: watch::Receiver<Snapshot>,
     seen: &mut Option<WorkerInfo>,
 ) -> Option<Reason> {
-    let (mut monitor, mut standstill) = (HeartbeatMonitor::new(pool.lease), Standstill::new(pid, pool.lease));
+    let (mut heartbeats, mut stops) = (HeartbeatMonitor::new(pool.lease), StopMonitor::new(pid, pool.lease));
     while snapshots.changed().await.is_ok() {
         let snapshot = snapshots.borrow_and_update().clone();
         if let Some(info) = snapshot.as_ref().and_then(|snapshot| snapshot.get(&worker)) {
             *seen = Some(info.clone());
         }
         let now = Instant::now();
-        if standstill.lasts(snapshot.is_some(), now) || monitor.hangs(worker, &snapshot, now) {
+        if stops.lasts(snapshot.is_some(), now) || heartbeats.hangs(worker, &snapshot, now) {
             return None;
         }
         if let Some(reason) = seen.as_ref().and_then(|info| pool.recycle.reason(info)) {

@@ -13,7 +13,7 @@ use std::{
 use tempfile::TempDir;
 
 use clawpool_core::{retry::WATCHED, task::TaskId};
-use clawpool_engine::process::{is_own_doing, signal};
+use clawpool_engine::process::{is_self_inflicted, signal};
 
 /// The supervisor's side, for one worker.
 pub(super) struct Polling(Option<TempDir>);
@@ -31,7 +31,7 @@ impl Polling {
 
     /// To be called as soon as the worker has ended. `None`: it was killed from outside, or it is unknown.
     pub(super) fn tasks_at_exit(&self, status: ExitStatus) -> Option<Vec<TaskId>> {
-        if !is_own_doing(status.code(), signal(status)) {
+        if !is_self_inflicted(status.code(), signal(status)) {
             return None;
         }
         let marks = fs::read_dir(self.folder()?).inspect_err(|error| {

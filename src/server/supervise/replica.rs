@@ -20,7 +20,7 @@ use super::{
 use clawpool_core::task::{TaskId, Timestamp, WorkerId};
 use clawpool_engine::{
     alert::Event,
-    process::{Mark, SOON, Shutdown, end_marked_aside, is_shortage, signal},
+    process::{Mark, SHORTAGE_RETRY, Shutdown, end_marked_aside, is_shortage, signal},
 };
 
 /// Time to give a dead worker's tasks back. What is left then is done by the reaper, after the lease.
@@ -58,7 +58,7 @@ impl Supervisor {
                 Ok(child) => child,
                 Err(error) if is_shortage(&error) => {
                     self.short_of(&error).await;
-                    replica.next_start = NextStart::After(SOON, WaitReason::Policy);
+                    replica.next_start = NextStart::After(SHORTAGE_RETRY, WaitReason::Policy);
                     continue;
                 }
                 Err(error) => {

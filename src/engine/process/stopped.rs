@@ -3,15 +3,15 @@ use std::time::Duration;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 use tokio::time::Instant;
 
-/// A process that its system has stopped (SIGSTOP). Asked while the registry says nothing: the process may be what holds
-/// the store's lock, and then nobody else would ever get on.
-pub struct Standstill {
+/// A process that its system has stopped (SIGSTOP). Asked while the registry says nothing: the process may hold the
+/// store's lock, and then all others would wait for ever.
+pub struct StopMonitor {
     pid: u32,
     lease: Duration,
     since: Option<Instant>,
 }
 
-impl Standstill {
+impl StopMonitor {
     pub const fn new(pid: u32, lease: Duration) -> Self {
         Self { pid, lease, since: None }
     }

@@ -1,6 +1,6 @@
 use std::process::ExitStatus;
 
-use super::{Life, Stop};
+use super::{Run, Stop};
 use crate::reply::{self, ErrorReply};
 use clawpool_core::{
     config,
@@ -9,8 +9,8 @@ use clawpool_core::{
 use clawpool_engine::process::{describe, signal};
 
 /// What the program's end means for its task.
-pub(super) fn judge(spec: &config::Exec, life: Life, output: &[u8], notes: &str) -> Result<Payload, Failure> {
-    let status = life.status.map_err(|error| {
+pub(super) fn of(spec: &config::Exec, run: Run, output: &[u8], notes: &str) -> Result<Payload, Failure> {
+    let status = run.status.map_err(|error| {
         Failure::new(ErrorClass::Resource, format!("the program's end could not be observed: {error}{notes}"))
     })?;
     if status.success() {
@@ -18,11 +18,11 @@ pub(super) fn judge(spec: &config::Exec, life: Life, output: &[u8], notes: &str)
         return reply::result(output);
     }
     let how = describe(status);
-    if let Some(stop) = life.stopped {
+    if let Some(stop) = run.stopped {
         let message = match stop {
             Stop::Deadline => format!("the program ran past its deadline and was stopped ({how}){notes}"),
             Stop::Cancelled => format!("the program was told to stop before it was done ({how}){notes}"),
-            Stop::Flood => format!("the program was killed for its flood of output ({how}){notes}"),
+            Stop::TooMuchOutput => format!("the program was killed for too much output ({how}){notes}"),
         };
         return Err(Failure::new(ErrorClass::Timeout, message));
     }

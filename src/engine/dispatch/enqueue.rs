@@ -7,9 +7,9 @@ use futures::future::join_all;
 
 use super::{
     Accepted, Rejection,
-    bearer::is_strangers,
     confirmed::Confirmed,
     find::{FindError, find},
+    token::is_of_another_token,
 };
 use clawpool_backends::{
     broker::{Broker, BrokerError, Found},
@@ -19,29 +19,29 @@ use clawpool_core::task::{Message, State, TaskId};
 
 type Answer = Result<Accepted, Rejection>;
 
-pub(super) struct Place {
+pub(super) struct Enqueuer {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     confirmed: Confirmed,
 }
 
-impl Place {
+impl Enqueuer {
     pub(super) fn new(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
         Self { broker, store, confirmed: Confirmed::default() }
     }
 
-    /// Places what passed the checks, and answers all in order.
-    pub(super) async fn all(&self, checked: Vec<Result<Admission, Rejection>>) -> Vec<Answer> {
+    /// Enqueues the tasks that passed the checks, and answers all in order.
+    pub(super) async fn enqueue_all(&self, checked: Vec<Result<Admission, Rejection>>) -> Vec<Answer> {
         let mut good = Vec::with_capacity(checked.len());
         let checked: Vec<_> = checked.into_iter().map(|check| check.map(|admission| good.push(admission))).collect();
-        let mut placed = self.place(good).await.into_iter();
+        let mut enqueued = self.enqueue(good).await.into_iter();
         let answers = checked
             .into_iter()
-            .map(|check| check.and_then(|()| placed.next().unwrap_or_else(|| Err(unanswered().into()))));
+            .map(|check| check.and_then(|()| enqueued.next().unwrap_or_else(|| Err(unanswered().into()))));
         answers.collect()
     }
 
-    async fn place(&self, admissions: Vec<Admission>) -> Vec<Answer> {
+    async fn enqueue(&self, admissions: Vec<Admission>) -> Vec<Answer> {
         if admissions.is_empty() {
             return Vec::new();
         }
@@ -83,8 +83,8 @@ impl Place {
         refused.into_iter().filter_map(|(id, answer)| Some((id, answer.err()?))).collect()
     }
 
-    /// Takes back tasks that no queue took, or perhaps took, and answers for them. Whoever is told that nothing was taken
-    /// may send the same again without an id: then nothing of the first may run, however late its message turns up.
+    /// Takes back tasks that no queue took, or perhaps took, and answers for them. A
+    /// producer that is told "nothing was taken" may send the same again without an id: then nothing of the first may run, however late its message turns up.
     async fn withdraw(
         &self,
         admissions: &[Admission],
@@ -96,13 +96,13 @@ impl Place {
         let failed = admissions.iter().filter_map(|task| Some((task, refused.get(&task.message.id)?.clone())));
         let failed: Vec<(&Admission, BrokerError)> = failed.collect();
         let withdrawals: Vec<Withdrawal> = failed.iter().map(|(task, error)| withdrawal(task, error)).collect();
-        let fates = self.store.withdraw(&withdrawals).await.unwrap_or_else(|error| {
+        let outcomes = self.store.withdraw(&withdrawals).await.unwrap_or_else(|error| {
             tracing::warn!(code = error.code(), %error, tasks = withdrawals.len(), "refused tasks left records behind");
             vec![Withdrawn::Wanted; withdrawals.len()]
         });
-        let answers = failed.into_iter().zip(fates).map(|((task, error), fate)| {
+        let answers = failed.into_iter().zip(outcomes).map(|((task, error), outcome)| {
             let id = task.message.id;
-            let answer = match fate {
+            let answer = match outcome {
                 Withdrawn::Done => Err(error.into()),
                 Withdrawn::TooLate => Ok(accepted(task)),
                 Withdrawn::Wanted => Err(Rejection::in_doubt(id, error.code(), error)),
@@ -123,7 +123,7 @@ impl Place {
         let Some(record) = self.store.record(id).await.map_err(silent)? else {
             return self.anew(admission, id).await;
         };
-        if id == admission.message.id && is_strangers(&record, admission) {
+        if id == admission.message.id && is_of_another_token(&record, admission) {
             return Err(Rejection::taken(id));
         }
         let vouched = !never_ran(&record) || self.confirmed.contains(id);
@@ -157,7 +157,7 @@ impl Place {
         })?;
         Ok(match found {
             Some(Found::Gone) => true,
-            // Where nobody can look, an empty queue says enough, or that it was long ago.
+            // Where the broker cannot look, the message is taken for lost when the queue is empty or it was long ago.
             Some(Found::Unknown) if self.confirmed.is_fresh(record.id) => {
                 let depth = self.broker.depth(record.priority.queue()).await;
                 depth.map_err(|error| Rejection::in_doubt(id, error.code(), error))?.ready == 0

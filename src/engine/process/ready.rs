@@ -6,13 +6,13 @@ type Tell = Box<dyn Fn() + Send + Sync>;
 
 static TELL: OnceLock<Tell> = OnceLock::new();
 
-/// Has `tell` called by [`work_begins`]. The first call alone counts.
-pub fn when_work_begins(tell: impl Fn() + Send + Sync + 'static) {
+/// Has `tell` called by [`notify_ready`]. The first call alone counts.
+pub fn on_ready(tell: impl Fn() + Send + Sync + 'static) {
     let _ = TELL.set(Box::new(tell));
 }
 
 /// The servers answer, the ports are taken: nothing is left that could refuse this process its work.
-pub fn work_begins() {
+pub fn notify_ready() {
     if let Some(tell) = TELL.get() {
         tell();
     }
@@ -28,15 +28,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_asked_first_is_told() {
-        work_begins();
+    fn the_first_callback_is_called() {
+        notify_ready();
         let told = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&told);
-        when_work_begins(move || {
+        on_ready(move || {
             counted.fetch_add(1, Ordering::SeqCst);
         });
-        when_work_begins(|| unreachable!("the second is not heard"));
-        work_begins();
+        on_ready(|| unreachable!("the second is not heard"));
+        notify_ready();
         assert_eq!(told.load(Ordering::SeqCst), 1);
     }
 }

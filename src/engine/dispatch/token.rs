@@ -1,4 +1,4 @@
-//! Whoever shows a token: what the token holds its tasks to.
+//! The producer's token, and what it allows its tasks.
 
 use super::{Fault, Rejection};
 use clawpool_backends::store::{Admission, Record};
@@ -6,20 +6,20 @@ use clawpool_core::task::NewTask;
 
 /// The name of a token, which its tasks keep, and the tenants that it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bearer {
+pub struct ProducerToken {
     pub name: String,
     /// Only for these; for any and for none when empty.
     pub tenants: Vec<String>,
 }
 
-impl Bearer {
-    /// Whether tasks of this tenant are any of its business.
+impl ProducerToken {
+    /// Whether the token is for tasks of this tenant.
     pub fn is_for(&self, tenant: Option<&str>) -> bool {
         self.tenants.is_empty() || tenant.is_some_and(|tenant| self.tenants.iter().any(|own| own == tenant))
     }
 
-    /// Names the task's tenant where there is but one to choose; refuses one of somebody else's.
-    pub(super) fn settle_tenant(&self, task: &mut NewTask) -> Result<(), Rejection> {
+    /// Names the task's tenant where the token has only one; refuses one that the token is not for.
+    pub(super) fn assign_tenant(&self, task: &mut NewTask) -> Result<(), Rejection> {
         if let (None, [only]) = (&task.tenant, self.tenants.as_slice()) {
             task.tenant = Some(only.clone());
         }
@@ -33,9 +33,9 @@ impl Bearer {
     }
 }
 
-/// Whether a task that repeats the id of another one is somebody else's: it must not be told of it, nor speak for it.
+/// Whether a known task belongs to another token than the one that repeats its id, which then must not learn of it.
 /// What came without a token (over AMQP, or in an earlier version) is told apart by its tenant alone.
-pub(super) fn is_strangers(record: &Record, admission: &Admission) -> bool {
+pub(super) fn is_of_another_token(record: &Record, admission: &Admission) -> bool {
     match (&admission.enqueued_by, &record.enqueued_by) {
         (Some(token), Some(other)) => token != other,
         (Some(_), None) => admission.tenant != record.tenant,

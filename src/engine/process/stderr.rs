@@ -1,17 +1,17 @@
-//! Standard error of a supervised worker. Its supervisor reads it through a pipe, and Rust's `eprintln!` panics when nobody
-//! does: a handler must not fail because the supervisor has died.
+//! Standard error of a supervised worker. Its supervisor reads it through a pipe, and Rust's `eprintln!` panics when it
+//! is closed: a handler must not fail because the supervisor has died.
 //!
 //! Guarantees: lines reach the supervisor for as long as it lives, a crash's last ones as well; after that they go nowhere.
 //! Never does: stand between the two. On Windows there is nothing to do: workers end with their supervisor.
 
 #[cfg(unix)]
-pub use unix::Outlet;
+pub use unix::SupervisedStderr;
 
 #[cfg(windows)]
-pub struct Outlet;
+pub struct SupervisedStderr;
 
 #[cfg(windows)]
-impl Outlet {
+impl SupervisedStderr {
     pub const fn hold() -> Self {
         Self
     }
@@ -23,16 +23,16 @@ impl Outlet {
 mod unix {
     use std::{fs, fs::File, io, os::unix, thread, time::Duration};
 
-    /// Between two looks at who the parent is. What is written meanwhile has room in the pipe.
+    /// Between two checks of the parent's id. What is written meanwhile has room in the pipe.
     const PAUSE: Duration = Duration::from_millis(100);
 
-    pub struct Outlet {
+    pub struct SupervisedStderr {
         supervisor: u32,
         /// With a reader of our own the pipe does not break in the moment before the supervisor's end is noticed.
         reader: Option<File>,
     }
 
-    impl Outlet {
+    impl SupervisedStderr {
         /// When the process starts.
         pub fn hold() -> Self {
             Self { supervisor: unix::process::parent_id(), reader: read_end() }
@@ -53,7 +53,7 @@ mod unix {
             if let Err(error) = silence() {
                 tracing::warn!(%error, "standard error may be closed");
             }
-            // Whoever found the pipe full goes on.
+            // A thread that found the pipe full goes on.
             if let Some(mut reader) = self.reader {
                 let _ = io::copy(&mut reader, &mut io::sink());
             }
@@ -85,19 +85,19 @@ mod unix {
         #[test]
         fn probe() {
             let Ok(report) = std::env::var("CLAWPOOL_TEST_OUTLET") else { return };
-            let outlet = Outlet::hold();
+            let stderr = SupervisedStderr::hold();
             eprintln!("up");
             io::stdin().read_line(&mut String::new()).unwrap();
-            outlet.outlive_supervisor();
+            stderr.outlive_supervisor();
             for _ in 0..10_000 {
-                eprintln!("nobody reads this any more");
+                eprintln!("no process reads this any more");
             }
             File::options().write(true).open(report).unwrap().write_all(b"well").unwrap();
         }
 
         /// A shell between the test and the probe, which is the probe's supervisor and dies.
         fn supervisor(folder: &std::path::Path) -> Child {
-            let script = r#"exec 4<&0; "$0" --exact process::outlet::unix::tests::probe --nocapture <&4 & wait"#;
+            let script = r#"exec 4<&0; "$0" --exact process::stderr::unix::tests::probe --nocapture <&4 & wait"#;
             let mut command = Command::new("sh");
             command.args(["-c", script]).arg(std::env::current_exe().unwrap());
             command.env("CLAWPOOL_TEST_OUTLET", folder.join("report"));

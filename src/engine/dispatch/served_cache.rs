@@ -7,8 +7,9 @@ use tokio::time::{Instant, timeout};
 
 use clawpool_backends::store::{Served, Store};
 
-/// Knows who serves what, for warnings: the registry is read while somebody enqueues, and every few seconds at most.
-pub(super) struct Lookout {
+/// Which queues and kinds live workers serve, for warnings. The registry is read when tasks come, and every few seconds at
+/// most.
+pub(super) struct ServedCache {
     store: Arc<dyn Store>,
     seen: Mutex<Option<(Instant, Arc<Served>)>>,
     asking: tokio::sync::Mutex<()>,
@@ -18,12 +19,12 @@ const FRESH: Duration = Duration::from_secs(3);
 /// A warning is not worth a longer wait.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-impl Lookout {
+impl ServedCache {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, seen: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// Who serves what, as of a moment ago. `None` while the store does not say.
+    /// What is served, as of a moment ago. `None` while the store does not answer.
     pub(super) async fn served(&self) -> Option<Arc<Served>> {
         if let Some((at, served)) = self.seen()
             && at.elapsed() < FRESH
