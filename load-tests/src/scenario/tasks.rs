@@ -17,7 +17,7 @@ use crate::{raw::BODY, worker::NOOP};
 pub const BATCH: usize = 1000;
 /// How long servers may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-pub const RIGHTS: Rights = Rights { priority: true, bearer: None };
+pub const RIGHTS: Rights = Rights { priority: true, token: None };
 
 /// A task that does nothing, with a payload of two hundred bytes.
 pub fn noop(priority: Priority) -> Result<NewTask> {

@@ -44,7 +44,8 @@ pub trait ControlStore: Send + Sync + 'static {
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Promotes due tasks, reaps dead workers, collects what the broker gave up.
-    Steward,
+    #[serde(rename = "steward")]
+    Maintenance,
     /// Decides how large the pools are.
     Autoscaler,
 }
@@ -52,7 +53,7 @@ pub enum Role {
 impl Role {
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Steward => "steward",
+            Self::Maintenance => "steward",
             Self::Autoscaler => "autoscaler",
         }
     }

@@ -1,4 +1,4 @@
-//! What a person should know.
+//! Events that an operator should know of.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub enum Event {
     RestartHeld,
     /// A worker died, and the pool's policy replaces none.
     NotReplaced,
-    /// A worker did not beat for a lease, and was killed.
+    /// A worker sent no heartbeat for a lease, and was killed.
     Hung,
     /// No worker of the pool was healthy; all are replaced.
     Emergency,
@@ -54,7 +54,7 @@ pub enum Event {
     NoHandler,
 }
 
-/// From what is only worth knowing to what somebody should look at now.
+/// From what is only worth knowing to what needs attention now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {

@@ -1,6 +1,6 @@
-//! What a person should know: each event with its level and its code, and its way into the journal.
+//! Events that an operator should know of, each with its level and its code, and their way into the journal.
 //!
-//! Guarantees: events are written in order, as soon as the store takes them. Never does: send anything to anybody.
+//! Guarantees: events are written in order, as soon as the store takes them. Never does: send messages to people.
 
 mod event;
 mod outbox;

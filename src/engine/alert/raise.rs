@@ -5,13 +5,13 @@ use tokio::time::timeout;
 use super::Alert;
 use clawpool_backends::store::{Store, StoreError, Topic};
 
-/// A worker's own alert: its siblings have the same trouble, and people want to hear of it once.
+/// A worker's own alert: other workers have the same trouble, and one alert is enough.
 const QUIET: Duration = Duration::from_secs(600);
 /// Entries of the journal in which it is looked for.
 const LOOK: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Tells people, unless somebody told them the same of this subject within the last ten minutes.
+/// Writes the alert, unless the same one was written for this subject within the last ten minutes.
 pub async fn raise(store: &dyn Store, subject: &str, alert: &Alert) {
     match timeout(PATIENCE, append(store, subject, alert)).await {
         Ok(Ok(())) => {}

@@ -6,7 +6,7 @@ use clawpool_core::{
     task::{Timestamp, WorkerId},
 };
 
-/// What an autoscaler last saw and decided: a note for whoever asks.
+/// What an autoscaler last saw and decided, kept as a note.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PoolStatus {
     pub pool: String,
@@ -43,7 +43,7 @@ impl PoolStatus {
     pub const DRY_NOTES: &'static str = "autoscale/trial/";
 }
 
-/// Whose word the wanted size is.
+/// What decided the wanted size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
@@ -52,7 +52,7 @@ pub enum Cause {
     Manual,
     /// An operator asked to leave the size alone.
     Paused,
-    /// The size that the leader before had reached.
+    /// The size that the former leader had reached.
     Takeover,
     /// Too little is known to shrink.
     Unknown,
@@ -65,7 +65,7 @@ pub struct Counts {
     pub grown: u64,
     pub shrunk: u64,
     pub replaced: u64,
-    /// Workers started and sent home by them.
+    /// Workers started and drained by them.
     pub started: u64,
     pub drained: u64,
 }

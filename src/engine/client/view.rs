@@ -203,7 +203,7 @@ pub struct ScalingView {
     pub change: Change,
 }
 
-/// What somebody should know, and what to do about it.
+/// An event that an operator should know of, and what to do about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlertView {
     pub at: Timestamp,

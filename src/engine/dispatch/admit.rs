@@ -1,4 +1,4 @@
-use super::{By, Classified, Classifier, Explanation, Fault, Rejection, Rights, check, times::Times};
+use super::{Classified, Classifier, DecidedBy, Explanation, Fault, Rejection, Rights, check, times::Times};
 use clawpool_backends::store::Admission;
 use clawpool_core::{
     config::{Class, Config},
@@ -6,18 +6,18 @@ use clawpool_core::{
 };
 
 /// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
-pub(super) struct Door {
+pub(super) struct AdmissionControl {
     config: Config,
     classifier: Classifier,
 }
 
-/// What the door decided about a task.
+/// What the checks and the rules decided about a task.
 struct Decision {
     classified: Classified,
     times: Times,
 }
 
-impl Door {
+impl AdmissionControl {
     pub(super) fn new(config: &Config) -> Self {
         Self { config: config.clone(), classifier: Classifier::new(&config.rules, &config.classes) }
     }
@@ -40,7 +40,7 @@ impl Door {
         Ok(Explanation {
             priority: classified.priority,
             queue: classified.priority.queue(),
-            rule: if let By::Rule(index) = classified.by { Some(index) } else { None },
+            rule: if let DecidedBy::Rule(index) = classified.by { Some(index) } else { None },
             because: self.because(classified.by),
             due_at: times.start,
             expires_at: times.expires_at(class.ttl, now),
@@ -57,9 +57,9 @@ impl Door {
     }
 
     /// Which rule decided; a shipped one by its kinds, since it stands in no file of the user's.
-    fn because(&self, by: By) -> String {
+    fn because(&self, by: DecidedBy) -> String {
         match by {
-            By::Rule(index) if self.config.rules[index].is_shipped() => {
+            DecidedBy::Rule(index) if self.config.rules[index].is_shipped() => {
                 let kinds: Vec<&str> = self.config.rules[index].kinds.iter().map(KindPattern::as_str).collect();
                 format!("the shipped rule for {} is the first that matches", kinds.join(", "))
             }
@@ -69,8 +69,8 @@ impl Door {
 
     fn decide(&self, new: &mut NewTask, rights: &Rights, now: Timestamp) -> Result<Decision, Rejection> {
         check::fields(new, &self.config.limits, &self.config.retry)?;
-        if let Some(bearer) = &rights.bearer {
-            bearer.settle_tenant(new)?;
+        if let Some(token) = &rights.token {
+            token.assign_tenant(new)?;
         }
         if let Some(priority) = new.priority
             && !rights.priority
@@ -90,7 +90,7 @@ impl Door {
         Task {
             version: Task::VERSION,
             id: new.id.unwrap_or_else(TaskId::new),
-            enqueued_by: rights.bearer.as_ref().map(|bearer| bearer.name.clone()),
+            enqueued_by: rights.token.as_ref().map(|token| token.name.clone()),
             kind: new.kind,
             payload: new.payload,
             priority: classified.priority,

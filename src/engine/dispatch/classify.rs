@@ -18,19 +18,19 @@ pub struct Classifier {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Classified {
     pub priority: Priority,
-    pub by: By,
+    pub by: DecidedBy,
 }
 
-/// Who decided a task's priority.
+/// What decided a task's priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum DecidedBy {
     Producer,
     /// A row of the table, counted from 0.
     Rule(usize),
     Default,
 }
 
-impl fmt::Display for By {
+impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Producer => f.write_str("the task asks for it"),
@@ -59,15 +59,15 @@ impl Classifier {
         Self { rules: rules.iter().map(Row::new).collect(), default: classes.default }
     }
 
-    /// An explicit priority wins (whether the producer may set it is checked at the door), else the first rule that
+    /// An explicit priority wins (whether the producer may set it is checked before), else the first rule that
     /// matches, else the default. `due_in` is how long until the task's own deadline, if it has one.
     pub fn classify(&self, task: &NewTask, due_in: Option<Duration>) -> Classified {
         if let Some(priority) = task.priority {
-            return Classified { priority, by: By::Producer };
+            return Classified { priority, by: DecidedBy::Producer };
         }
         match self.rules.iter().position(|row| row.matches(task, due_in)) {
-            Some(index) => Classified { priority: self.rules[index].priority, by: By::Rule(index) },
-            None => Classified { priority: self.default, by: By::Default },
+            Some(index) => Classified { priority: self.rules[index].priority, by: DecidedBy::Rule(index) },
+            None => Classified { priority: self.default, by: DecidedBy::Default },
         }
     }
 }

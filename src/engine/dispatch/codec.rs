@@ -1,4 +1,4 @@
-//! Reads the new tasks out of a message that anybody may have sent: JSON or MessagePack, one task or an array of them.
+//! Reads the new tasks out of an untrusted message: JSON or MessagePack, one task or an array of them.
 
 use bytes::Bytes;
 

@@ -23,16 +23,16 @@ pub async fn find(store: &dyn Store, broker: &dyn Broker, record: &Record) -> Re
     if !matches!(record.state, State::Queued | State::Running) {
         return Ok(None);
     }
-    let living = living(store).await?;
-    if record.state == State::Running && record.worker.is_some_and(|worker| living.contains(&worker)) {
+    let live = live_workers(store).await?;
+    if record.state == State::Running && record.worker.is_some_and(|worker| live.contains(&worker)) {
         return Ok(None);
     }
     let missing = Missing { id: record.id, generation: record.generation, priority: record.priority };
-    Ok(broker.restore(&[missing], &living).await?.pop())
+    Ok(broker.restore(&[missing], &live).await?.pop())
 }
 
 /// The workers that are heard from.
-pub async fn living(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
+pub async fn live_workers(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
     let workers = store.workers().await?;
     Ok(workers.into_iter().filter(|worker| worker.alive).map(|worker| worker.beat.worker).collect())
 }

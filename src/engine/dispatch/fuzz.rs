@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Classifier, Rejection,
-    classify::By,
+    classify::DecidedBy,
     codec::{self, Format},
 };
 use clawpool_core::{
@@ -61,7 +61,7 @@ pub fn pattern(bytes: &[u8]) {
     let (pattern, kind) = text.split_once('\n').unwrap_or((&text, "email.send"));
     let Ok(rule) = serde_json::from_value::<Rule>(json!({"kinds": [pattern], "priority": "P0"})) else { return };
     let table = Classifier::new(&[rule], &Classes::default());
-    let matched = table.classify(&NewTask::new(kind, Payload::null()), None).by == By::Rule(0);
+    let matched = table.classify(&NewTask::new(kind, Payload::null()), None).by == DecidedBy::Rule(0);
     match pattern.split_once('*') {
         None => assert_eq!(matched, kind == pattern, "{pattern:?} {kind:?}"),
         Some((first, "")) => assert_eq!(matched, kind.starts_with(first), "{pattern:?} {kind:?}"),

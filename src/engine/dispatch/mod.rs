@@ -1,4 +1,4 @@
-//! The door: classifies, admits and places new tasks, whichever entrance they came through.
+//! Takes new tasks: checks, classifies and enqueues them, whether they came over HTTP, AMQP or from Rust.
 //!
 //! Guarantees: a task is answered with its id only when its record and its message are durable (INV-1); each task of a
 //! batch has its own answer, and a bad one costs the others nothing; a full or silent queue is answered with busy and a
@@ -6,25 +6,25 @@
 //! accepted.
 
 mod admit;
-mod bearer;
 mod check;
 mod classify;
 pub mod codec;
 mod confirmed;
-mod find;
 #[cfg(any(test, feature = "fuzzing"))]
+mod enqueue;
+mod find;
 pub mod fuzz;
-mod lookout;
-mod place;
 mod producer;
 mod rejection;
+mod served_cache;
 mod times;
+mod token;
 
-pub use bearer::Bearer;
-pub use classify::{By, Classified, Classifier};
-pub use find::{FindError, find, living};
+pub use classify::{Classified, Classifier, DecidedBy};
+pub use find::{FindError, find, live_workers};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
+pub use token::ProducerToken;
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;

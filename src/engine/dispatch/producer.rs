@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::{Bearer, Rejection, admit::Door, lookout::Lookout, place::Place};
+use super::{ProducerToken, Rejection, admit::AdmissionControl, enqueue::Enqueuer, served_cache::ServedCache};
 use clawpool_backends::{
     broker::{self, Broker, BrokerError},
     store::{self, Store, StoreError},
@@ -12,21 +12,21 @@ use clawpool_core::{
     task::{NewTask, Priority, Queue, TaskId, Timestamp, span},
 };
 
-/// Takes new tasks. Cheap to clone; every entrance holds one.
+/// Takes new tasks. Cheap to clone.
 #[derive(Clone)]
 pub struct Producer {
-    door: Arc<Door>,
-    place: Arc<Place>,
-    lookout: Arc<Lookout>,
+    control: Arc<AdmissionControl>,
+    enqueuer: Arc<Enqueuer>,
+    served_cache: Arc<ServedCache>,
 }
 
-/// What a producer may ask for beyond adding tasks, and who it is.
+/// What a producer may ask for beyond adding tasks, and its token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     /// Choose a task's priority.
     pub priority: bool,
-    /// Whose token it showed; nobody's where none is asked for.
-    pub bearer: Option<Arc<Bearer>>,
+    /// The token that it showed; none where none is needed.
+    pub token: Option<Arc<ProducerToken>>,
 }
 
 /// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
@@ -90,8 +90,12 @@ pub enum ProducerError {
 
 impl Producer {
     pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
-        let lookout = Arc::new(Lookout::new(Arc::clone(&store)));
-        Self { door: Arc::new(Door::new(config)), place: Arc::new(Place::new(broker, store)), lookout }
+        let served_cache = Arc::new(ServedCache::new(Arc::clone(&store)));
+        Self {
+            control: Arc::new(AdmissionControl::new(config)),
+            enqueuer: Arc::new(Enqueuer::new(broker, store)),
+            served_cache,
+        }
     }
 
     /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
@@ -104,8 +108,8 @@ impl Producer {
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
-        let checked = tasks.into_iter().map(|task| self.door.admit(task, &rights, now)).collect();
-        let (mut answers, served) = tokio::join!(self.place.all(checked), self.lookout.served());
+        let checked = tasks.into_iter().map(|task| self.control.admit(task, &rights, now)).collect();
+        let (mut answers, served) = tokio::join!(self.enqueuer.enqueue_all(checked), self.served_cache.served());
         for (answer, kind) in answers.iter_mut().zip(kinds) {
             if let (Ok(accepted), Some(served)) = (answer, &served) {
                 accepted.warnings = served.warnings(accepted.queue, &kind);
@@ -116,8 +120,8 @@ impl Producer {
 
     /// Says what `enqueue` would do with a task.
     pub async fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
-        let explanation = self.door.explain(task, rights, Timestamp::now())?;
-        let served = self.lookout.served().await;
+        let explanation = self.control.explain(task, rights, Timestamp::now())?;
+        let served = self.served_cache.served().await;
         let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));
         Ok(Explanation { warnings: warnings.unwrap_or_default(), ..explanation })
     }

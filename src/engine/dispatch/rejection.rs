@@ -25,7 +25,7 @@ pub struct Rejection {
     pub fault: Fault,
 }
 
-/// Whose move it is after a rejection.
+/// What can be done after a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The task breaks a rule: the producer must change it (HTTP 400).
@@ -134,7 +134,7 @@ impl From<StoreError> for Rejection {
 mod tests {
     use super::*;
 
-    /// Whoever answers adds it once, from the field.
+    /// The answer adds it once, from the field.
     #[test]
     fn the_text_of_a_busy_server_leaves_the_time_to_its_field() {
         let rejection = Rejection::busy("CP-1203", "the queue is full", Duration::from_secs(5));

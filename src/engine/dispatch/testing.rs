@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::dispatch::{Accepted, Producer, Rejection, Rights, admit::Door};
+use crate::dispatch::{Accepted, Producer, Rejection, Rights, admit::AdmissionControl};
 use clawpool_backends::{
     broker::{self, Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{self, Store},
@@ -16,9 +16,9 @@ use clawpool_core::{
     task::{Message, NewTask, Payload, Priority, Queue, TaskId, Timestamp, WorkerId},
 };
 
-pub const NO_RIGHTS: Rights = Rights { priority: false, bearer: None };
+pub const NO_RIGHTS: Rights = Rights { priority: false, token: None };
 
-/// A pool of its own, gone with the folder or under a prefix that nobody else uses.
+/// A pool of its own, gone with the folder or under a prefix of its own.
 pub struct Pool {
     pub config: Config,
     pub broker: Arc<dyn Broker>,
@@ -67,8 +67,8 @@ impl Pool {
     }
 
     pub async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
-        let door = Door::new(&self.config);
-        let admission = door.admit(task, rights, Timestamp::now()).unwrap();
+        let control = AdmissionControl::new(&self.config);
+        let admission = control.admit(task, rights, Timestamp::now()).unwrap();
         self.store.admit(std::slice::from_ref(&admission)).await.unwrap();
         admission.message.id
     }
@@ -138,7 +138,7 @@ pub fn redis() -> Config {
         ..Config::default()
     };
     config.redis.url = url.into();
-    config.redis.prefix = format!("door-{}", TaskId::new());
+    config.redis.prefix = format!("dispatch-{}", TaskId::new());
     config
 }
 

@@ -14,7 +14,7 @@ use clawpool_core::task::WorkerId;
 
 /// Runs `work` whenever `who` leads `role`, until `stop` fires and the work has ended; then gives the role up.
 ///
-/// The token that `work` gets fires at `stop` and as soon as leadership is lost: another one leads, or no renewal has
+/// The token that `work` gets fires at `stop` and as soon as leadership is lost: another process leads, or no renewal has
 /// succeeded for a whole lease by the monotonic clock. Its fence keeps a work that ends late from writing.
 pub async fn lead_while<S, W, Fut>(
     store: &S,
@@ -28,38 +28,38 @@ pub async fn lead_while<S, W, Fut>(
     W: Fn(Fence, CancellationToken) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let (standing, _) = watch::channel(Standing::Unknown);
-    lead_and_tell(store, role, who, lease, stop, &standing, work).await;
+    let (leadership, _) = watch::channel(Leadership::Unknown);
+    lead_and_report(store, role, who, lease, stop, &leadership, work).await;
 }
 
-/// What a candidate knows of who leads.
+/// What a candidate knows of the leadership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Leadership {
     /// The store has not answered yet, or not for a whole lease.
     Unknown,
-    Leads,
-    /// The store says that somebody else does. Told again with each answer.
-    Follows,
+    Leader,
+    /// The store says that another process leads. Told again with each answer.
+    Follower,
 }
 
-/// The same, and tells meanwhile how this process stands.
-pub async fn lead_and_tell<S, W, Fut>(
+/// The same, and reports meanwhile whether this process leads.
+pub async fn lead_and_report<S, W, Fut>(
     store: &S,
     role: Role,
     who: WorkerId,
     lease: Duration,
     stop: &CancellationToken,
-    standing: &watch::Sender<Standing>,
+    leadership: &watch::Sender<Leadership>,
     work: W,
 ) where
     S: ControlStore + ?Sized,
     W: Fn(Fence, CancellationToken) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let candidate = Candidate { store, role, who, lease, standing };
-    while let Some(reign) = stop.run_until_cancelled(candidate.elected()).await {
-        tracing::info!(role = role.name(), fence = reign.fence.number, "leads");
-        candidate.rule(reign, stop, &work).await;
+    let candidate = Candidate { store, role, who, lease, leadership };
+    while let Some(term) = stop.run_until_cancelled(candidate.elected()).await {
+        tracing::info!(role = role.name(), fence = term.fence.number, "leads");
+        candidate.serve(term, stop, &work).await;
         // Also keeps a work that returns at once from spinning.
         let _ = stop.run_until_cancelled(sleep(candidate.pause())).await;
     }
@@ -70,11 +70,12 @@ struct Candidate<'a, S: ?Sized> {
     role: Role,
     who: WorkerId,
     lease: Duration,
-    standing: &'a watch::Sender<Standing>,
+    leadership: &'a watch::Sender<Leadership>,
 }
 
+/// From winning the lease to losing or resigning it.
 #[derive(Clone, Copy)]
-struct Reign {
+struct Term {
     fence: Fence,
     /// Before the request that took or renewed the lease was sent, so never later than the store's own beginning of it.
     since: Instant,
@@ -86,17 +87,17 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
         self.lease.mul_f64(rand::rng().random_range(0.3..0.4))
     }
 
-    async fn elected(&self) -> Reign {
+    async fn elected(&self) -> Term {
         let mut silent = false;
         loop {
             let since = Instant::now();
             match self.store.lead(self.role, self.who, self.lease).await {
                 Ok(Some(fence)) => {
-                    self.standing.send_replace(Standing::Leads);
-                    return Reign { fence, since };
+                    self.leadership.send_replace(Leadership::Leader);
+                    return Term { fence, since };
                 }
                 Ok(None) => {
-                    self.standing.send_replace(Standing::Follows);
+                    self.leadership.send_replace(Leadership::Follower);
                     silent = false;
                 }
                 Err(error) => {
@@ -113,33 +114,33 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
         }
     }
 
-    async fn rule<W, Fut>(&self, reign: Reign, stop: &CancellationToken, work: &W)
+    async fn serve<W, Fut>(&self, term: Term, stop: &CancellationToken, work: &W)
     where
         W: Fn(Fence, CancellationToken) -> Fut,
         Fut: Future<Output = ()>,
     {
         let token = stop.child_token();
-        let mut work = pin!(work(reign.fence, token.clone()));
+        let mut work = pin!(work(term.fence, token.clone()));
         tokio::select! {
             () = &mut work => {
-                if let Err(error) = self.store.resign(reign.fence).await {
+                if let Err(error) = self.store.resign(term.fence).await {
                     tracing::warn!(role = self.role.name(), %error, "cannot resign; the next leader waits for the lease to end");
                 }
             }
-            () = self.lost(reign) => {
-                self.standing.send_replace(Standing::Unknown);
-                tracing::warn!(role = self.role.name(), fence = reign.fence.number, "leads no longer");
+            () = self.lost(term) => {
+                self.leadership.send_replace(Leadership::Unknown);
+                tracing::warn!(role = self.role.name(), fence = term.fence.number, "leads no longer");
                 token.cancel();
                 work.await;
             }
         }
     }
 
-    /// Renews the lease again and again; returns when it may belong to somebody else.
-    async fn lost(&self, mut reign: Reign) {
+    /// Renews the lease again and again; returns when it may belong to another process.
+    async fn lost(&self, mut term: Term) {
         let mut pause = self.pause();
         loop {
-            let end = reign.since + self.lease;
+            let end = term.since + self.lease;
             let asked = tokio::time::sleep_until(end.min(Instant::now() + pause));
             asked.await;
             let since = Instant::now();
@@ -147,8 +148,8 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
                 return;
             }
             pause = match timeout_at(end, self.store.lead(self.role, self.who, self.lease)).await {
-                Ok(Ok(Some(fence))) if fence == reign.fence => {
-                    reign.since = since;
+                Ok(Ok(Some(fence))) if fence == term.fence => {
+                    term.since = since;
                     self.pause()
                 }
                 Ok(Ok(_)) | Err(_) => return,
@@ -179,14 +180,14 @@ mod tests {
 
     /// One role's lease by the paused clock, and a switch that makes the store unreachable.
     #[derive(Default)]
-    struct Throne {
+    struct FakeLease {
         held: Mutex<Option<(WorkerId, u64, Instant)>>,
         number: Mutex<u64>,
         away: AtomicBool,
     }
 
     #[async_trait]
-    impl ControlStore for Throne {
+    impl ControlStore for FakeLease {
         async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
             if self.away.load(Ordering::SeqCst) {
                 return Err(StoreError::Unavailable { store: "test", reason: "away".into() });
@@ -240,33 +241,33 @@ mod tests {
         task: tokio::task::JoinHandle<()>,
     }
 
-    /// Reports the fence at the beginning of each reign and 0 at its end; `reigning` counts those that go on.
-    fn stand(throne: &Arc<Throne>, news: mpsc::UnboundedSender<u64>, reigning: Arc<AtomicU32>) -> Candidate {
-        let (stop, throne) = (CancellationToken::new(), throne.clone());
+    /// Reports the fence at the beginning of each term and 0 at its end; `leading` counts the terms that go on.
+    fn spawn_candidate(lease: &Arc<FakeLease>, news: mpsc::UnboundedSender<u64>, leading: Arc<AtomicU32>) -> Candidate {
+        let (stop, lease) = (CancellationToken::new(), lease.clone());
         let until = stop.clone();
         let task = tokio::spawn(async move {
             let work = |fence: Fence, token: CancellationToken| {
-                let (news, reigning) = (news.clone(), reigning.clone());
+                let (news, leading) = (news.clone(), leading.clone());
                 async move {
-                    assert_eq!(reigning.fetch_add(1, Ordering::SeqCst), 0, "two leaders at once");
+                    assert_eq!(leading.fetch_add(1, Ordering::SeqCst), 0, "two leaders at once");
                     news.send(fence.number).unwrap();
                     token.cancelled().await;
-                    reigning.fetch_sub(1, Ordering::SeqCst);
+                    leading.fetch_sub(1, Ordering::SeqCst);
                     news.send(0).unwrap();
                 }
             };
-            lead_while(throne.as_ref(), Role::Steward, WorkerId::new(), LEASE, &until, work).await;
+            lead_while(lease.as_ref(), Role::Maintenance, WorkerId::new(), LEASE, &until, work).await;
         });
         Candidate { stop, task }
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_leads_at_a_time_and_a_successor_follows_at_once() {
-        let (throne, reigning) = (Arc::<Throne>::default(), Arc::default());
+        let (lease, leading) = (Arc::<FakeLease>::default(), Arc::default());
         let (news, mut heard) = mpsc::unbounded_channel();
-        let first = stand(&throne, news.clone(), Arc::clone(&reigning));
+        let first = spawn_candidate(&lease, news.clone(), Arc::clone(&leading));
         assert_eq!(heard.recv().await, Some(1));
-        let second = stand(&throne, news, reigning);
+        let second = spawn_candidate(&lease, news, leading);
         sleep(LEASE * 100).await;
         assert!(heard.try_recv().is_err(), "renewals keep the leader");
         first.stop.cancel();
@@ -274,19 +275,19 @@ mod tests {
         assert_eq!((heard.recv().await, heard.recv().await), (Some(0), Some(2)));
         second.stop.cancel();
         second.task.await.unwrap();
-        assert!(throne.held.lock().unwrap().is_none(), "resigned");
+        assert!(lease.held.lock().unwrap().is_none(), "resigned");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_leader_cut_off_stops_before_its_lease_ends_and_comes_back_with_a_new_fence() {
-        let throne = Arc::<Throne>::default();
+        let lease = Arc::<FakeLease>::default();
         let (news, mut heard) = mpsc::unbounded_channel();
-        let leader = stand(&throne, news, Arc::default());
+        let leader = spawn_candidate(&lease, news, Arc::default());
         assert_eq!(heard.recv().await, Some(1));
-        throne.away.store(true, Ordering::SeqCst);
+        lease.away.store(true, Ordering::SeqCst);
         assert_eq!(heard.recv().await, Some(0));
-        assert!(throne.held.lock().unwrap().unwrap().2 >= Instant::now());
-        throne.away.store(false, Ordering::SeqCst);
+        assert!(lease.held.lock().unwrap().unwrap().2 >= Instant::now());
+        lease.away.store(false, Ordering::SeqCst);
         assert_eq!(heard.recv().await, Some(2));
         leader.stop.cancel();
         leader.task.await.unwrap();
@@ -294,14 +295,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_short_outage_costs_no_leadership() {
-        let throne = Arc::<Throne>::default();
+        let lease = Arc::<FakeLease>::default();
         let (news, mut heard) = mpsc::unbounded_channel();
-        let leader = stand(&throne, news, Arc::default());
+        let leader = spawn_candidate(&lease, news, Arc::default());
         assert_eq!(heard.recv().await, Some(1));
         for _ in 0..20 {
-            throne.away.store(true, Ordering::SeqCst);
+            lease.away.store(true, Ordering::SeqCst);
             sleep(LEASE / 3).await;
-            throne.away.store(false, Ordering::SeqCst);
+            lease.away.store(false, Ordering::SeqCst);
             sleep(LEASE).await;
         }
         assert!(heard.try_recv().is_err());
@@ -310,12 +311,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deposed_leader_stops() {
-        let throne = Arc::<Throne>::default();
+    async fn a_replaced_leader_stops() {
+        let lease = Arc::<FakeLease>::default();
         let (news, mut heard) = mpsc::unbounded_channel();
-        let leader = stand(&throne, news, Arc::default());
+        let leader = spawn_candidate(&lease, news, Arc::default());
         assert_eq!(heard.recv().await, Some(1));
-        *throne.held.lock().unwrap() = Some((WorkerId::new(), 9, Instant::now() + LEASE * 10));
+        *lease.held.lock().unwrap() = Some((WorkerId::new(), 9, Instant::now() + LEASE * 10));
         assert_eq!(heard.recv().await, Some(0));
         leader.stop.cancel();
         leader.task.await.unwrap();

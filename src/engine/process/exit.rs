@@ -24,7 +24,7 @@ pub const fn signal(_: ExitStatus) -> Option<i32> {
 
 /// Whether a process ended by what it did itself. A kill from outside, its own ways to stop and a panic of its main thread
 /// are no task's doing.
-pub fn is_own_doing(code: Option<i32>, signal: Option<i32>) -> bool {
+pub fn is_self_inflicted(code: Option<i32>, signal: Option<i32>) -> bool {
     // A shell that ran the program says its signal so.
     let signal = signal.or_else(|| code.filter(|code| (129..=159).contains(code)).map(|code| code - 128));
     match (signal, code.map(i32::cast_unsigned)) {
@@ -102,7 +102,7 @@ mod tests {
             windows(0xC000_00FD),
             windows(0xC000_0409),
         ] {
-            assert!(is_own_doing(code, signal), "{code:?} {signal:?}");
+            assert!(is_self_inflicted(code, signal), "{code:?} {signal:?}");
         }
         for (code, signal) in [
             (None, Some(9)),
@@ -119,7 +119,7 @@ mod tests {
             windows(0xC000_013A),
             windows(u32::MAX),
         ] {
-            assert!(!is_own_doing(code, signal), "{code:?} {signal:?}");
+            assert!(!is_self_inflicted(code, signal), "{code:?} {signal:?}");
         }
     }
 

@@ -4,28 +4,28 @@
 //! Guarantees: a child ends with all its descendants, also when this process is killed; the same calls on Unix and on
 //! Windows. Never does: know tasks, queues or stores, or end a process that it did not start.
 
-mod beginning;
 mod exit;
 mod guard;
 mod limits;
 mod orphans;
-mod outlet;
 mod polling;
+mod ready;
 mod shortage;
 mod shutdown;
-mod standstill;
+mod stderr;
+mod stopped;
 mod tree;
 
-pub use beginning::{when_work_begins, work_begins};
-pub use exit::{describe, is_own_doing, signal};
+pub use exit::{describe, is_self_inflicted, signal};
 pub use guard::{guard_if_asked, owner, watch};
 pub use limits::Limits;
 pub use orphans::{Mark, end_marked_aside};
-pub use outlet::Outlet;
 pub use polling::{POLLING_ENV, polling_folder};
-pub use shortage::{SOON, is_shortage};
-pub use shutdown::{Shutdown, order_stop, stdin_closed};
-pub use standstill::Standstill;
+pub use ready::{notify_ready, on_ready};
+pub use shortage::{SHORTAGE_RETRY, is_shortage};
+pub use shutdown::{Shutdown, request_stop, stdin_closed};
+pub use stderr::SupervisedStderr;
+pub use stopped::StopMonitor;
 pub use tree::Tree;
 
 /// Tells a supervised worker the id under which its supervisor knows it; it must register as that.

@@ -1,5 +1,5 @@
 //! What a killed worker leaves running. The programs of its `exec` tasks have groups of their own, so that each can be
-//! ended by itself; when the worker is killed, nobody ends them. They, and all that they start, carry marks in their
+//! ended by itself; when the worker is killed, they go on. They, and all that they start, carry marks in their
 //! environment, by which they are found, whatever group or session they moved to.
 
 use std::{collections::HashSet, ffi::OsString};

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 /// Until the next try. Nothing is wrong with the program, so it is soon, and every time alike.
-pub const SOON: Duration = Duration::from_secs(1);
+pub const SHORTAGE_RETRY: Duration = Duration::from_secs(1);
 
 /// Whether a program was not started because files, memory or processes ran out.
 pub fn is_shortage(error: &io::Error) -> bool {

@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-/// Two stages of ending, for everybody in the process to watch.
+/// The two stages of ending, which every part of the process can watch.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     /// Take nothing new, finish what runs, leave.
@@ -34,7 +34,7 @@ impl Shutdown {
         tokio::spawn(async move {
             let first = tokio::select! {
                 signal = signals.recv() => signal,
-                () = ORDERED.cancelled() => "the service manager",
+                () = REQUESTED.cancelled() => "the service manager",
             };
             tracing::info!(signal = first, "finishing what runs; once more to leave at once");
             drain.cancel();
@@ -46,11 +46,11 @@ impl Shutdown {
     }
 }
 
-static ORDERED: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+static REQUESTED: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
 
 /// What the first signal does, for a service manager that does not send signals: Windows'.
-pub fn order_stop() {
-    ORDERED.cancel();
+pub fn request_stop() {
+    REQUESTED.cancel();
 }
 
 /// Waits until standard input ends: how a supervised worker learns, on every system, that it should finish and leave, or
@@ -92,7 +92,7 @@ mod platform {
     pub(super) struct Signals {
         terminate: Signal,
         interrupt: Signal,
-        /// `None`: whoever started this process wants it to outlive its terminal.
+        /// `None`: this process was started to outlive its terminal.
         hangup: Option<Signal>,
     }
 
@@ -212,9 +212,9 @@ mod tests {
 
     /// An order of the test's own process, as with signals.
     #[tokio::test]
-    async fn an_order_means_drain() {
+    async fn a_request_means_drain() {
         let shutdown = Shutdown::on_signals().unwrap();
-        order_stop();
+        request_stop();
         shutdown.drain.cancelled().await;
         assert!(!shutdown.now.is_cancelled());
     }

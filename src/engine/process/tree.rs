@@ -19,7 +19,7 @@ static TREES: AtomicUsize = AtomicUsize::new(0);
 pub struct Tree {
     child: Box<dyn ChildWrapper>,
     pid: u32,
-    /// Reaped: its numbers may belong to somebody else by now and must not be signalled any more.
+    /// Reaped: its numbers may belong to other processes by now and must not be signalled any more.
     over: bool,
 }
 
@@ -78,7 +78,7 @@ impl Tree {
         }
     }
 
-    /// Ends the tree now; `wait` reaps it. Nobody left to kill is no error.
+    /// Ends the tree now; `wait` reaps it. No process left to kill is no error.
     pub fn kill(&mut self) {
         if !self.over {
             let _ = self.child.start_kill();

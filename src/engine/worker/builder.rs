@@ -1,7 +1,7 @@
 use std::{future::Future, path::Path, sync::Arc};
 
 use super::{Context, Function, Handler, Registry, WorkerError, run};
-use crate::process::{Outlet, POOL_ENV, Shutdown, WORKER_ENV, stdin_closed};
+use crate::process::{POOL_ENV, Shutdown, SupervisedStderr, WORKER_ENV, stdin_closed};
 use clawpool_core::{
     config::Config,
     task::{BadPattern, Failure, WorkerId},
@@ -103,10 +103,10 @@ fn listen() -> std::io::Result<Shutdown> {
     let shutdown = Shutdown::on_signals()?;
     if std::env::var_os(WORKER_ENV).is_some() {
         // A supervisor holds the other end of standard input: when it goes, so does this worker.
-        let (drain, outlet) = (shutdown.drain.clone(), Outlet::hold());
+        let (drain, stderr) = (shutdown.drain.clone(), SupervisedStderr::hold());
         tokio::spawn(async move {
             stdin_closed().await;
-            outlet.outlive_supervisor();
+            stderr.outlive_supervisor();
             drain.cancel();
         });
     }

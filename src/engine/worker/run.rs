@@ -1,5 +1,5 @@
 use super::{Registry, WorkerError, engine::alarm, parts::Parts, stop::Phase};
-use crate::process::{Shutdown, work_begins};
+use crate::process::{Shutdown, notify_ready};
 use clawpool_core::{config::Config, task::WorkerId};
 
 /// Runs one worker until it is told to stop, or a handler hangs.
@@ -12,7 +12,7 @@ pub(super) async fn run(
 ) -> Result<(), WorkerError> {
     let mut parts = Parts::assemble(&config, registry, id, pool, &shutdown.drain).await?;
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
-    work_begins();
+    notify_ready();
     work(&mut parts, &shutdown).await;
     let failed = parts.dismantle(&shutdown).await;
     tracing::info!(%id, "the worker has left");

@@ -15,7 +15,7 @@ use clawpool_engine::{
         Cause, PoolStatus, Scale,
         view::{AutoscalerView, ScalingView},
     },
-    process::{Shutdown, work_begins},
+    process::{Shutdown, notify_ready},
 };
 use clawpool_server::app::{AppError, Pools};
 
@@ -79,7 +79,7 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
     let shutdown = Shutdown::on_signals()?;
     let (broker, store) = servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
     let pools = Pools::new(&role::worker_program(globals)?, &config, broker, store, &shutdown)?;
-    work_begins();
+    notify_ready();
     if dry_run {
         pools.watch(&shutdown).await?
     } else {

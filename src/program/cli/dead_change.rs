@@ -50,7 +50,7 @@ impl Change {
     async fn send(&self, path: &str, done: &str, globals: &Globals) -> Result<(), Failure> {
         let answer: CountView = globals.client()?.post(path, &self.selection()?).await?;
         globals.output().show(&answer, |answer| counts(answer, done))?;
-        // Somebody named letters that are not there.
+        // The ids of dead letters that are not there.
         let missing = (self.ids.len() as u64).saturating_sub(answer.count + answer.kept);
         if missing > 0 {
             return Err(Failure::failed(format!("{missing} of {} are not among the dead letters", self.ids.len())));

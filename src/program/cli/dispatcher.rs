@@ -4,7 +4,7 @@ use super::{Globals, failure::Failure, role};
 use clawpool_engine::process::Shutdown;
 use clawpool_server::app;
 
-/// Run a dispatcher: HTTP and AMQP entrances, and the steward of due and dead tasks
+/// Run a dispatcher: HTTP and AMQP entrances, and the maintenance of due and dead tasks
 ///
 /// Any number may run on one cluster; one of them leads, and another takes over when it dies.
 #[derive(Debug, Args)]

@@ -155,7 +155,7 @@ impl EnqueueFile {
         Ok(())
     }
 
-    /// What was taken before it went wrong must be known to whoever starts again.
+    /// What was taken before it went wrong must be known when it is started again.
     fn unfinished(&self, mut failure: Failure) -> Failure {
         self.progress.finish_and_clear();
         if self.summary.accepted > 0 {

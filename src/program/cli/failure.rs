@@ -94,7 +94,7 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// Shows what others wrote and does not obey it. Standard error may be closed as well, and there is nobody left to tell.
+/// Shows what others wrote and does not obey it. Standard error may be closed as well, and then nothing can be said.
 pub(super) fn eprint_line(text: &str) {
     use io::Write;
     let _ = writeln!(io::stderr(), "{}", Keep::Lines.visible(text));

@@ -11,7 +11,7 @@ use super::{
 use clawpool_backends::store::{self, StoreError, WorkerInfo};
 use clawpool_core::config::Config;
 use clawpool_engine::client::view::{HealthView, Status};
-use clawpool_server::autoscale::control::{host, present};
+use clawpool_server::autoscale::control::{host, live_autoscalers};
 
 /// A probe gives up after some seconds itself; this comes before it.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -67,7 +67,7 @@ async fn heard(config: &Config) -> Result<Here, StoreError> {
     let here = |worker: &WorkerInfo| worker.alive && worker.beat.host == host;
     let workers = store.workers().await?.into_iter().filter(here).map(|worker| worker.beat.worker.to_string());
     let workers = workers.collect();
-    let autoscalers = present(&*store, &host).await?;
+    let autoscalers = live_autoscalers(&*store, &host).await?;
     Ok(Here { host, workers, autoscalers })
 }
 

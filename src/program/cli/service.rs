@@ -169,7 +169,7 @@ impl Install {
         });
         let settings = globals.set.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
         let command: Vec<String> = [role].into_iter().chain(settings).chain(self.args).collect();
-        // The service would fail on it later, with nobody there to see.
+        // The service would fail on it later, unseen.
         Cli::try_parse_from([&["clawpool".to_owned()], &*command].concat()).map_err(|error| {
             let said = error.render().to_string();
             Failure::usage(said.trim().strip_prefix("error: ").unwrap_or(&said).to_owned())

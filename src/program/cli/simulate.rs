@@ -17,7 +17,9 @@ use clawpool_core::{
     config::{Autoscale, ForecastMode},
     scaling::Reading,
 };
-use clawpool_server::autoscale::simulate::{Clairvoyant, Hpa, Ours, Outcome, Scaler, Site, Trace, simulate, svg};
+use clawpool_server::autoscale::simulate::{
+    Clairvoyant, Hpa, Outcome, OwnScaler, Scaler, SimulatedPool, Trace, simulate, svg,
+};
 
 /// Try autoscaling policies on recorded load, in virtual time
 ///
@@ -70,7 +72,7 @@ impl Simulate {
     pub(super) fn run(&self, globals: &Globals) -> Result<(), Failure> {
         let config = load(globals)?;
         let trace = Trace::read(&self.trace).map_err(|error| Failure::new(Exit::Usage, error))?;
-        let site = Site {
+        let model = SimulatedPool {
             scale: self.scale,
             service: self.service,
             slots: self.slots.unwrap_or(config.worker.slots),
@@ -85,9 +87,9 @@ impl Simulate {
                 "the trace has {count} gaps, the longest of {longest}; load goes straight across them"
             ));
         }
-        let mut scalers = self.policies(globals, &config.autoscale, &site)?;
-        scalers.extend(rivals(&trace, &site, &config.autoscale));
-        let outcomes = run(&trace, &site, scalers);
+        let mut scalers = self.policies(globals, &config.autoscale, &model)?;
+        scalers.extend(rivals(&trace, &model, &config.autoscale));
+        let outcomes = run(&trace, &model, scalers);
         if let Some(path) = &self.svg {
             let title = format!("{} × {}", name(&self.trace), self.scale);
             fs::write(path, svg(&title, &outcomes))
@@ -96,27 +98,32 @@ impl Simulate {
         globals.output().show(&outcomes, |outcomes| listing(outcomes))
     }
 
-    fn policies(&self, globals: &Globals, own: &Autoscale, site: &Site) -> Result<Vec<Box<dyn Scaler>>, Failure> {
+    fn policies(
+        &self,
+        globals: &Globals,
+        own: &Autoscale,
+        model: &SimulatedPool,
+    ) -> Result<Vec<Box<dyn Scaler>>, Failure> {
         if self.policy.is_empty() {
-            return Ok(vec![Box::new(Ours::new("clawpool", own, site))]);
+            return Ok(vec![Box::new(OwnScaler::new("clawpool", own, model))]);
         }
         let tried = self.policy.iter().map(|path| {
             let config = load(&Globals { config: Some(path.clone()), ..globals.clone() })?;
-            Ok(Box::new(Ours::new(name(path), &config.autoscale, site)) as Box<dyn Scaler>)
+            Ok(Box::new(OwnScaler::new(name(path), &config.autoscale, model)) as Box<dyn Scaler>)
         });
         tried.collect()
     }
 }
 
 /// One after the other, with a bar on a terminal: months of load take a while.
-fn run(trace: &Trace, site: &Site, scalers: Vec<Box<dyn Scaler>>) -> Vec<Outcome> {
+fn run(trace: &Trace, model: &SimulatedPool, scalers: Vec<Box<dyn Scaler>>) -> Vec<Outcome> {
     let style = ProgressStyle::with_template("{bar:40} {percent}% {msg} {elapsed}");
     let bar = ProgressBar::new(trace.length().as_secs().saturating_mul(scalers.len() as u64));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let rivals = (0..).zip(scalers).map(|(place, scaler)| {
         bar.set_message(scaler.name().to_owned());
         let begins = place * trace.length().as_secs();
-        simulate(trace, site, &mut Watched { scaler, bar: &bar, begins })
+        simulate(trace, model, &mut Watched { scaler, bar: &bar, begins })
     });
     let outcomes = rivals.collect();
     bar.finish_and_clear();
@@ -158,14 +165,14 @@ fn name(path: &Path) -> String {
 }
 
 /// What every policy is held against, within the same bounds.
-fn rivals(trace: &Trace, site: &Site, own: &Autoscale) -> [Box<dyn Scaler>; 3] {
+fn rivals(trace: &Trace, model: &SimulatedPool, own: &Autoscale) -> [Box<dyn Scaler>; 3] {
     let mut plain = Autoscale { min: own.min, max: own.max, ..Autoscale::default() };
     plain.target.enabled = false;
     plain.forecast.mode = ForecastMode::Off;
     [
-        Box::new(Ours::new("plain-table", &plain, site)),
+        Box::new(OwnScaler::new("plain-table", &plain, model)),
         Box::new(Hpa::new(own.min, own.max, own.target.busy)),
-        Box::new(Clairvoyant::new(trace, site, own.min, own.max)),
+        Box::new(Clairvoyant::new(trace, model, own.min, own.max)),
     ]
 }
 

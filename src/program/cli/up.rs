@@ -58,7 +58,7 @@ impl Up {
     }
 }
 
-/// Without a wish one worker a core, two at least, so that a crash never leaves nobody at work; up to four a core.
+/// Without a number one worker a core, two at least, so that one is at work after a crash; up to four a core.
 fn default_pool(workers: Option<u32>) -> config::Pool {
     let cores = std::thread::available_parallelism().map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
     let (min, max) = (cores.clamp(2, 8), cores.saturating_mul(4).clamp(2, 32));

@@ -42,7 +42,7 @@ pub(super) async fn list(
 
 /// Alerts that this process could not write yet.
 fn unsaved(api: &Api, pool: Option<&str>) -> Vec<Entry> {
-    let unsaved = api.health.as_ref().map(|health| health.notices().unsaved()).unwrap_or_default();
+    let unsaved = api.health.as_ref().map(|health| health.alerts().unsaved()).unwrap_or_default();
     unsaved.into_iter().filter(|entry| pool.is_none_or(|pool| pool == entry.subject)).collect()
 }
 

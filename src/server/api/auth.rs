@@ -12,25 +12,25 @@ use subtle::ConstantTimeEq;
 use super::{Api, error::ApiError, headers, server::Peer};
 use clawpool_backends::store::Record;
 use clawpool_core::config::{Scope, Token};
-use clawpool_engine::dispatch::{Bearer, Rights};
+use clawpool_engine::dispatch::{ProducerToken, Rights};
 
-/// Who asks, and what they may do.
+/// The caller of a request, and what it may do.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     scopes: Arc<[Scope]>,
-    /// Nobody's where no tokens are configured.
-    bearer: Option<Arc<Bearer>>,
+    /// None where no tokens are configured.
+    token: Option<Arc<ProducerToken>>,
 }
 
 impl Caller {
-    fn anybody() -> Self {
+    fn everyone() -> Self {
         let scopes = [Scope::Enqueue, Scope::Priority, Scope::Read, Scope::Admin];
-        Self { scopes: scopes.into(), bearer: None }
+        Self { scopes: scopes.into(), token: None }
     }
 
     fn of(token: &Token) -> Self {
-        let bearer = Bearer { name: token.name.clone(), tenants: token.tenants.clone() };
-        Self { scopes: token.scopes.as_slice().into(), bearer: Some(Arc::new(bearer)) }
+        let own = ProducerToken { name: token.name.clone(), tenants: token.tenants.clone() };
+        Self { scopes: token.scopes.as_slice().into(), token: Some(Arc::new(own)) }
     }
 
     pub(super) fn may(&self, scope: Scope) -> bool {
@@ -56,18 +56,18 @@ impl Caller {
     }
 
     pub(super) fn rights(&self) -> Rights {
-        Rights { priority: self.may(Scope::Priority), bearer: self.bearer.clone() }
+        Rights { priority: self.may(Scope::Priority), token: self.token.clone() }
     }
 
     /// Whether the caller may know of this task: it is of one of its tenants and, for who may only enqueue, its own.
     pub(super) fn sees(&self, record: &Record) -> bool {
-        let Some(bearer) = &self.bearer else { return true };
+        let Some(token) = &self.token else { return true };
         let looks = self.may(Scope::Read) || self.may(Scope::Admin);
-        bearer.is_for(record.tenant.as_deref()) && (looks || record.enqueued_by.as_ref() == Some(&bearer.name))
+        token.is_for(record.tenant.as_deref()) && (looks || record.enqueued_by.as_ref() == Some(&token.name))
     }
 
     pub(super) fn is_for(&self, tenant: Option<&str>) -> bool {
-        self.bearer.as_ref().is_none_or(|bearer| bearer.is_for(tenant))
+        self.token.as_ref().is_none_or(|token| token.is_for(tenant))
     }
 
     /// The tenant of a listing: the one asked for, or the only one that the token is for.
@@ -85,11 +85,11 @@ impl Caller {
     }
 
     fn tenants(&self) -> &[String] {
-        self.bearer.as_ref().map_or(&[], |bearer| &bearer.tenants)
+        self.token.as_ref().map_or(&[], |token| &token.tenants)
     }
 }
 
-/// The tokens, each with who shows it.
+/// The tokens, each with its caller.
 pub(super) struct Tokens(Vec<(SecretString, Caller)>);
 
 impl Tokens {
@@ -110,7 +110,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::unauthorised("nobody said who asks"))
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::unauthorised("the caller is unknown"))
     }
 }
 
@@ -122,8 +122,8 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, nex
         Ok(()) if api.tokens.0.is_empty() => local(&request),
         // Probes carry no token, and learn nothing here that they must not.
         Ok(()) if request.uri().path() == "/health" => return next.run(request).await,
-        Ok(()) => match bearer(&api.tokens, request.headers()) {
-            Err(Refused::Guess(error)) => {
+        Ok(()) => match authenticate(&api.tokens, request.headers()) {
+            Err(Refused::Unknown(error)) => {
                 slow(&api, request.extensions().get()).await;
                 Err(error)
             }
@@ -134,7 +134,7 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, nex
     match caller {
         Ok(caller) => {
             if let Some(Peer { activity, .. }) = request.extensions().get() {
-                activity.become_known();
+                activity.mark_authenticated();
             }
             request.extensions_mut().insert(caller);
             next.run(request).await
@@ -143,10 +143,10 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, nex
     }
 }
 
-/// Whoever tries one token after the other is answered late.
+/// Wrong tokens from one address are answered later and later.
 async fn slow(api: &Api, peer: Option<&Peer>) {
     let Some(Peer { address, activity }) = peer else { return };
-    let wait = api.guesses.note(*address);
+    let wait = api.wrong_tokens.note(*address);
     if !wait.is_zero() {
         activity.wait_idle(wait).await;
     }
@@ -155,11 +155,11 @@ async fn slow(api: &Api, peer: Option<&Peer>) {
 enum Refused {
     /// No token, or nothing like one.
     Missing(ApiError),
-    /// A token that nobody knows.
-    Guess(ApiError),
+    /// An unknown token.
+    Unknown(ApiError),
 }
 
-fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused> {
+fn authenticate(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused> {
     let missing = |message| Refused::Missing(ApiError::unauthorised(message));
     let value = headers
         .get(header::AUTHORIZATION)
@@ -170,10 +170,10 @@ fn bearer(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused> {
         _ => return Err(missing("the Authorization header must read: Bearer TOKEN")),
     };
     let known = tokens.find(given).cloned();
-    known.ok_or_else(|| Refused::Guess(ApiError::unauthorised("this token is not known here")))
+    known.ok_or_else(|| Refused::Unknown(ApiError::unauthorised("this token is not known here")))
 }
 
-/// Without tokens everybody on this machine may do everything, but not every web page that its browser shows: a page
+/// Without tokens every program on this machine may do everything, but not every web page that its browser shows: a page
 /// of another origin names itself in `Origin`, and one that had its own name point to this machine in `Host`.
 fn local(request: &Request) -> Result<Caller, ApiError> {
     let header = |name: HeaderName| {
@@ -201,7 +201,7 @@ fn local(request: &Request) -> Result<Caller, ApiError> {
         let message = format!("requests from web pages are refused (Sec-Fetch-Site: {site:?}): configure api.tokens");
         return Err(ApiError::forbidden(message));
     }
-    Ok(Caller::anybody())
+    Ok(Caller::everyone())
 }
 
 /// Whether no name service had a say in where this host is.

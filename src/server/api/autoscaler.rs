@@ -9,7 +9,7 @@ use super::{
     error::ApiError,
     query::{Name, Params},
 };
-use crate::autoscale::control::Wishes;
+use crate::autoscale::control::Overrides;
 use clawpool_backends::store::{Page, StoreError, Topic};
 use clawpool_core::config::Scope;
 use clawpool_engine::client::{
@@ -19,8 +19,8 @@ use clawpool_engine::client::{
 
 pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<AutoscalerView>, ApiError> {
     caller.needs(&[Scope::Read])?;
-    let wishes = Wishes::read(&*api.store).await?;
-    Ok(Json(AutoscalerView { paused: wishes.all_paused(), items: pools(&api).await? }))
+    let overrides = Overrides::read(&*api.store).await?;
+    Ok(Json(AutoscalerView { paused: overrides.all_paused(), items: pools(&api).await? }))
 }
 
 /// Every pool that an autoscaler has lately kept, and what dry runs would do with it.
@@ -55,27 +55,27 @@ pub(super) async fn history(
 
 pub(super) async fn pause_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    Wishes::pause(&*api.store, None).await?;
+    Overrides::pause(&*api.store, None).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 pub(super) async fn resume_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    Wishes::resume(&*api.store, None).await?;
+    Overrides::resume(&*api.store, None).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 pub(super) async fn pause(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let pool = kept(&api, &name).await?.pool;
-    Wishes::pause(&*api.store, Some(&pool)).await?;
+    Overrides::pause(&*api.store, Some(&pool)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 pub(super) async fn resume(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let pool = kept(&api, &name).await?.pool;
-    Wishes::resume(&*api.store, Some(&pool)).await?;
+    Overrides::resume(&*api.store, Some(&pool)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -97,10 +97,10 @@ pub(super) async fn scale(
     if keep.is_zero() {
         return Err(ApiError::field("for", "for is 0s: write how long the size holds, for example 1h"));
     }
-    Ok(Json(Wishes::scale(&*api.store, &pool, size, keep).await?))
+    Ok(Json(Overrides::scale(&*api.store, &pool, size, keep).await?))
 }
 
-/// Wishes for a pool that nobody keeps would wait in silence.
+/// Overrides for an unknown pool would wait in silence.
 async fn kept(api: &Api, name: &Name) -> Result<PoolStatus, ApiError> {
     let pool: String = name.parse("pool")?;
     let known: Vec<PoolStatus> = pools(api).await?.into_iter().filter(|status| !status.dry_run).collect();

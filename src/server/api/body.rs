@@ -37,10 +37,10 @@ pub(super) struct Body {
 
 /// No body is longer, whatever the limits of the configuration multiply to.
 const LONGEST: usize = 64 << 20;
-/// Longer bodies have a room of their own, so that they keep nobody's single tasks out.
+/// Longer bodies have a room of their own, so that they do not hold up single tasks.
 const SHORT: usize = 1 << 20;
 /// How long a body waits for others to be done.
-const TURN: Duration = Duration::from_secs(5);
+const MEMORY_WAIT: Duration = Duration::from_secs(5);
 /// A body that is not whole by then holds memory for nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// In each such span a body must be whole, or grow by this much.
@@ -54,14 +54,14 @@ pub(super) fn longest(limits: &Limits) -> usize {
 }
 
 /// Memory for the bodies that are there together, in KiB.
-pub(super) struct Room {
+pub(super) struct BodyMemory {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
 }
 
 type Share = OwnedSemaphorePermit;
 
-impl Room {
+impl BodyMemory {
     pub(super) fn new() -> Self {
         let room = |bytes: usize| Arc::new(Semaphore::new(bytes >> 10));
         Self { short: room(64 * SHORT), long: room(2 * LONGEST) }
@@ -72,7 +72,7 @@ impl Room {
     async fn share(&self, length: usize) -> Result<Share, ApiError> {
         let room = if length <= SHORT { &self.short } else { &self.long };
         let share = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);
-        match timeout(TURN, Arc::clone(room).acquire_many_owned(share)).await {
+        match timeout(MEMORY_WAIT, Arc::clone(room).acquire_many_owned(share)).await {
             Ok(Ok(share)) => Ok(share),
             _ => Err(ApiError::busy("CP-1403", "too many long requests at once: send this one again")),
         }
@@ -89,7 +89,7 @@ impl Unread {
             return Err(ApiError::too_large(limit));
         }
         // One that does not say how long it will be is taken for a short one until it is longer.
-        let mut share = api.room.share(announced.unwrap_or(SHORT).min(limit)).await?;
+        let mut share = api.body_memory.share(announced.unwrap_or(SHORT).min(limit)).await?;
         let mut pieces = self.0.into_body().into_data_stream();
         let (mut body, mut pace) = (Pieces::default(), Pace::new());
         while let Some(piece) = pace.next(&mut pieces, body.length()).await? {
@@ -98,7 +98,7 @@ impl Unread {
                 return Err(ApiError::too_large(limit));
             }
             if announced.is_none() && body.length() <= SHORT && length > SHORT {
-                share = api.room.share(limit).await?;
+                share = api.body_memory.share(limit).await?;
             }
             body.add(piece);
         }

@@ -1,7 +1,7 @@
-//! The connections of the door, and what each is doing.
+//! The open HTTP connections, and what each is doing.
 //!
 //! Guarantees: there are never more than the system's limit of open files leaves room for, with a part of it kept for
-//! workers and their pipes; when the door is full, the connection that has asked for nothing for longest makes room, those
+//! workers and their pipes; when there is no room, the connection that has asked for nothing for longest makes room, those
 //! that never showed anything of worth first; one that asks for nothing is closed in time. Never does: cut a request that
 //! is being answered.
 
@@ -19,13 +19,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-/// Whoever has not been let in may take so long to ask, a request's head included.
-const STRANGER: Duration = Duration::from_secs(10);
+/// How long a connection without a known token may take to send a request's head.
+const UNAUTHENTICATED: Duration = Duration::from_secs(10);
 /// Clients keep connections for their next request; most keep them for a minute or so.
 const IDLE: Duration = Duration::from_secs(75);
 /// When all are at work, how soon to look again for one that has become idle.
 const LOOK: Duration = Duration::from_millis(100);
-/// A door that stays full is told of this often.
+/// How often a full house is logged.
 const QUIET: Duration = Duration::from_secs(60);
 
 pub(super) struct Connections {
@@ -33,7 +33,7 @@ pub(super) struct Connections {
     open: Mutex<HashMap<u64, Arc<Activity>>>,
     opened: AtomicU64,
     closed: Notify,
-    told: Mutex<Option<Instant>>,
+    last_warning: Mutex<Option<Instant>>,
 }
 
 impl Connections {
@@ -45,38 +45,39 @@ impl Connections {
             open: Mutex::default(),
             opened: AtomicU64::new(0),
             closed: Notify::new(),
-            told: Mutex::default(),
+            last_warning: Mutex::default(),
         })
     }
 
     /// Waits until another connection may come, and takes its place.
-    pub(super) async fn place(self: &Arc<Self>) -> Place {
+    pub(super) async fn acquire(self: &Arc<Self>) -> Permit {
         loop {
-            if let Some(place) = self.try_place() {
-                return place;
+            if let Some(permit) = self.try_acquire() {
+                return permit;
             }
             if !self.make_room() {
-                self.tell();
+                self.warn();
             }
             // Closed, or time to look again.
             let _ = timeout(LOOK, self.closed.notified()).await;
         }
     }
 
-    fn try_place(self: &Arc<Self>) -> Option<Place> {
+    fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
         let mut open = self.open();
         if open.len() >= self.most {
             return None;
         }
         let (number, activity) = (self.opened.fetch_add(1, Relaxed), Arc::new(Activity::new()));
         open.insert(number, Arc::clone(&activity));
-        Some(Place { number, activity, connections: Arc::clone(self) })
+        Some(Permit { number, activity, connections: Arc::clone(self) })
     }
 
     /// Has the connection closed that has been idle for longest; false when none is idle.
     pub(super) fn make_room(&self) -> bool {
         let open = self.open();
-        let idle = open.values().filter_map(|activity| Some((activity.is_known(), activity.idle_since()?, activity)));
+        let idle =
+            open.values().filter_map(|activity| Some((activity.is_authenticated(), activity.idle_since()?, activity)));
         match idle.min_by_key(|(known, since, _)| (*known, *since)) {
             Some((_, _, longest)) => {
                 longest.close.notify_one();
@@ -86,11 +87,11 @@ impl Connections {
         }
     }
 
-    fn tell(&self) {
+    fn warn(&self) {
         let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|last| now.duration_since(last) >= QUIET) {
-            *told = Some(now);
+        let mut last_warning = self.last_warning.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_warning.is_none_or(|last| now.duration_since(last) >= QUIET) {
+            *last_warning = Some(now);
             let fix = "raise the limit of open files (LimitNOFILE, ulimit -n) and api.connections, or add dispatchers";
             tracing::warn!(connections = self.most, "every connection is at work, so new ones wait: {fix}");
         }
@@ -101,14 +102,14 @@ impl Connections {
     }
 }
 
-/// One connection's place at the door, until it is dropped.
-pub(super) struct Place {
+/// Lets one connection stay open, until it is dropped.
+pub(super) struct Permit {
     number: u64,
     pub(super) activity: Arc<Activity>,
     connections: Arc<Connections>,
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.connections.open().remove(&self.number);
         self.connections.closed.notify_one();
@@ -123,7 +124,7 @@ pub(super) struct Activity {
     /// Milliseconds of its life when the last one was answered.
     idle_since: AtomicU64,
     /// It has made a request that was let in.
-    known: AtomicBool,
+    authenticated: AtomicBool,
     close: Notify,
 }
 
@@ -133,7 +134,7 @@ impl Activity {
             born: Instant::now(),
             busy: AtomicU32::new(0),
             idle_since: AtomicU64::new(0),
-            known: AtomicBool::new(false),
+            authenticated: AtomicBool::new(false),
             close: Notify::new(),
         }
     }
@@ -144,20 +145,20 @@ impl Activity {
         Busy(Arc::clone(self))
     }
 
-    /// Waits, and counts as idle meanwhile: whoever is made to wait takes no place from anybody.
+    /// Waits, and counts as idle meanwhile: a delayed answer holds no permit against others.
     pub(super) async fn wait_idle(&self, span: Duration) {
         self.end();
         // Also for a request that is given up meanwhile: its own guard counts it out once more.
-        let _again = Again(self);
+        let _again = CountedIdle(self);
         sleep(span).await;
     }
 
-    pub(super) fn become_known(&self) {
-        self.known.store(true, Relaxed);
+    pub(super) fn mark_authenticated(&self) {
+        self.authenticated.store(true, Relaxed);
     }
 
-    fn is_known(&self) -> bool {
-        self.known.load(Relaxed)
+    fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Relaxed)
     }
 
     fn end(&self) {
@@ -171,7 +172,7 @@ impl Activity {
         idle.then(|| self.born + Duration::from_millis(self.idle_since.load(Relaxed)))
     }
 
-    /// Returns when the connection should be closed: it was idle for too long, or somebody needs its place.
+    /// Returns when the connection should be closed: it was idle for too long, or its permit is needed.
     pub(super) async fn outdated(&self) {
         tokio::select! {
             () = self.idle_for_too_long() => {}
@@ -181,11 +182,11 @@ impl Activity {
 
     async fn idle_for_too_long(&self) {
         loop {
-            let most = if self.is_known() { IDLE } else { STRANGER };
+            let most = if self.is_authenticated() { IDLE } else { UNAUTHENTICATED };
             match self.idle_since().map(|since| since + most) {
                 Some(end) if end <= Instant::now() => return,
                 Some(end) => sleep_until(end).await,
-                None => sleep(STRANGER).await,
+                None => sleep(UNAUTHENTICATED).await,
             }
         }
     }
@@ -201,9 +202,9 @@ impl Drop for Busy {
 }
 
 /// A request that counts as idle until this is dropped.
-struct Again<'a>(&'a Activity);
+struct CountedIdle<'a>(&'a Activity);
 
-impl Drop for Again<'_> {
+impl Drop for CountedIdle<'_> {
     fn drop(&mut self) {
         self.0.busy.fetch_add(1, Relaxed);
     }
@@ -242,26 +243,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn strangers_are_closed_before_the_known_and_the_busy_never() {
+    async fn unauthenticated_connections_are_closed_first_and_busy_ones_never() {
         let connections = connections(3);
-        let [busy, known, stranger] = [connections.place().await, connections.place().await, connections.place().await];
+        let [busy, known, unknown] =
+            [connections.acquire().await, connections.acquire().await, connections.acquire().await];
         let _answering = busy.activity.begin();
-        known.activity.become_known();
+        known.activity.mark_authenticated();
         sleep(Duration::from_secs(1)).await;
-        drop(stranger.activity.begin());
+        drop(unknown.activity.begin());
         let newcomer = tokio::spawn({
             let connections = Arc::clone(&connections);
-            async move { connections.place().await }
+            async move { connections.acquire().await }
         });
-        stranger.activity.outdated().await;
+        unknown.activity.outdated().await;
         assert!(!newcomer.is_finished());
-        drop(stranger);
+        drop(unknown);
         let newcomer = newcomer.await.unwrap();
         let _too = newcomer.activity.begin();
         assert!(connections.make_room(), "the known one is next");
         known.activity.outdated().await;
         drop(known);
-        let third = connections.place().await;
+        let third = connections.acquire().await;
         let _three = third.activity.begin();
         assert!(!connections.make_room(), "all are at work");
     }
@@ -269,20 +271,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_idle_are_closed_in_time_and_the_busy_are_not() {
         let connections = connections(2);
-        let (start, stranger) = (Instant::now(), connections.place().await);
-        stranger.activity.outdated().await;
-        assert_eq!(start.elapsed(), STRANGER);
-        // Whoever is made to wait counts as idle, and once only, also when it is given up.
-        let given_up = connections.place().await;
+        let (start, unknown) = (Instant::now(), connections.acquire().await);
+        unknown.activity.outdated().await;
+        assert_eq!(start.elapsed(), UNAUTHENTICATED);
+        // A delayed answer counts as idle, and once only, also when it is given up.
+        let given_up = connections.acquire().await;
         let answering = given_up.activity.begin();
         assert!(timeout(Duration::from_secs(1), given_up.activity.wait_idle(IDLE)).await.is_err());
         assert!(given_up.activity.idle_since().is_none());
         drop(answering);
         assert!(given_up.activity.idle_since().is_some());
         drop(given_up);
-        let known = connections.place().await;
+        let known = connections.acquire().await;
         let answering = known.activity.begin();
-        known.activity.become_known();
+        known.activity.mark_authenticated();
         assert!(timeout(Duration::from_secs(600), known.activity.outdated()).await.is_err());
         let start = Instant::now();
         drop(answering);

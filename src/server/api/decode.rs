@@ -1,4 +1,4 @@
-//! Reads values from bytes that anybody may have sent: every fault names its place, none costs more than its bytes.
+//! Reads values from untrusted bytes: every fault names its place, none costs more than its bytes.
 
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ pub(super) fn value<T: DeserializeOwned>(bytes: &[u8], format: Format, limits: &
         Format::Json => (json(bytes, limits)?, bytes.trim_ascii_start().starts_with(b"{")),
         Format::MessagePack => (packed(bytes, limits)?, !document::is_array(bytes)),
     };
-    // Serde reads a struct from an array of its fields as well; nobody means that.
+    // Serde reads a struct from an array of its fields as well; that is never meant.
     if object {
         Ok(value)
     } else {
@@ -58,7 +58,7 @@ fn packed<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, ApiEr
     })
 }
 
-/// The door's own code for it: this only comes before the door where a parser has a limit of its own. A path as deep as
+/// The code that `dispatch` has for it: this only comes first where a parser has a limit of its own. A path as deep as
 /// the value is no help; its first step is.
 fn too_deep(path: &str, limits: &Limits) -> ApiError {
     let field = path.split(['.', '[']).next().filter(|step| !step.is_empty()).unwrap_or("payload");

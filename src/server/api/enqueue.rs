@@ -62,7 +62,7 @@ pub(super) async fn explain(
 
 async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
     let answer = api.producer.enqueue(vec![task], caller.rights()).await.pop();
-    let accepted = answer.ok_or_else(|| ApiError::internal("the door gave no answer"))??;
+    let accepted = answer.ok_or_else(|| ApiError::internal("the producer gave no answer"))??;
     let mut view = accepted_view(accepted);
     if let Some(wait) = wait {
         // The task of a known unique key may be another token's.
@@ -117,7 +117,7 @@ async fn place(api: &Api, caller: &Caller, decoded: Vec<Result<NewTask, ApiError
     let mut answers = api.producer.enqueue(tasks, caller.rights()).await.into_iter();
     let mut next = || match answers.next() {
         Some(answer) => answer.map_err(ApiError::from),
-        None => Err(ApiError::internal("the door gave no answer")),
+        None => Err(ApiError::internal("the producer gave no answer")),
     };
     faults.into_iter().map(|fault| fault.map_or_else(&mut next, Err)).collect()
 }

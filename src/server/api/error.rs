@@ -24,7 +24,7 @@ pub(super) struct ApiError {
     id: Option<TaskId>,
 }
 
-/// What a client is told to wait when nobody knows better.
+/// What a client is told to wait when nothing better is known.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl ApiError {

@@ -1,4 +1,4 @@
-//! Query strings, as anybody may send them.
+//! Query strings, as untrusted clients send them.
 
 use axum::{extract::FromRequestParts, http::Request};
 use futures::FutureExt;

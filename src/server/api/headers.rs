@@ -1,4 +1,4 @@
-//! What every request must keep before anybody looks at what it asks for.
+//! Rules that every request must keep, checked before its route.
 
 use axum::http::{HeaderMap, HeaderName, Method, Uri, header};
 

@@ -66,7 +66,7 @@ fn note_pool(status: &PoolStatus) {
 
 /// What the living workers of a pool say of themselves, together.
 #[derive(Clone, Copy, Default)]
-struct Crew {
+struct WorkerCounts {
     workers: f64,
     slots: f64,
     running: f64,
@@ -75,27 +75,27 @@ struct Crew {
 }
 
 /// Pools that had workers since this process began: one whose workers have all left shows nought, not its last figures.
-static POOLS: Mutex<BTreeMap<String, Crew>> = Mutex::new(BTreeMap::new());
+static POOLS: Mutex<BTreeMap<String, WorkerCounts>> = Mutex::new(BTreeMap::new());
 
 #[allow(clippy::cast_precision_loss)]
 fn note_workers(workers: &[WorkerInfo]) {
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    pools.values_mut().for_each(|crew| *crew = Crew::default());
+    pools.values_mut().for_each(|counts| *counts = WorkerCounts::default());
     for beat in workers.iter().filter(|worker| worker.alive).map(|worker| &worker.beat) {
-        let crew = pools.entry(beat.pool.clone()).or_default();
-        crew.workers += 1.0;
-        crew.slots += f64::from(beat.slots);
-        crew.running += beat.running.iter().copied().map(f64::from).sum::<f64>();
+        let counts = pools.entry(beat.pool.clone()).or_default();
+        counts.workers += 1.0;
+        counts.slots += f64::from(beat.slots);
+        counts.running += beat.running.iter().copied().map(f64::from).sum::<f64>();
         let usage = beat.usage.unwrap_or_default();
-        crew.cpu += f64::from(usage.cpu) / 100.0;
-        crew.memory += usage.memory as f64;
+        counts.cpu += f64::from(usage.cpu) / 100.0;
+        counts.memory += usage.memory as f64;
     }
-    for (pool, crew) in &*pools {
+    for (pool, counts) in &*pools {
         let pool = [("pool", pool.clone())];
-        metrics::gauge!("clawpool_workers", &pool).set(crew.workers);
-        metrics::gauge!("clawpool_worker_slots", &pool).set(crew.slots);
-        metrics::gauge!("clawpool_worker_tasks", &pool).set(crew.running);
-        metrics::gauge!("clawpool_worker_cpu_cores", &pool).set(crew.cpu);
-        metrics::gauge!("clawpool_worker_memory_bytes", &pool).set(crew.memory);
+        metrics::gauge!("clawpool_workers", &pool).set(counts.workers);
+        metrics::gauge!("clawpool_worker_slots", &pool).set(counts.slots);
+        metrics::gauge!("clawpool_worker_tasks", &pool).set(counts.running);
+        metrics::gauge!("clawpool_worker_cpu_cores", &pool).set(counts.cpu);
+        metrics::gauge!("clawpool_worker_memory_bytes", &pool).set(counts.memory);
     }
 }

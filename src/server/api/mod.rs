@@ -1,8 +1,8 @@
-//! HTTP: the door for producers and the operator's window. JSON throughout; tasks may come as MessagePack.
+//! HTTP, for producers and operators. JSON throughout; tasks may come as MessagePack.
 //!
 //! Guarantees: a task is answered with its id only when it is durable; whatever the bytes, the answer is a status with
 //! `{code, message, field}`, never a panic and never a 500 for a client's mistake; a server in trouble says 503 and when to
-//! come back. Never does: decide anything about tasks, which is for the door, the store and the workers.
+//! come back. Never does: decide anything about tasks, which is for `dispatch`, the store and the workers.
 
 mod alerts;
 mod auth;
@@ -16,7 +16,6 @@ mod enqueue;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
-mod guesses;
 mod headers;
 mod health;
 mod metrics;
@@ -28,6 +27,7 @@ mod starting;
 mod tasks;
 mod timing;
 mod workers;
+mod wrong_tokens;
 
 #[cfg(test)]
 mod tests;
@@ -54,12 +54,12 @@ pub struct Api {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     config: Arc<Config>,
-    /// What is wrong, where somebody looks.
+    /// What is wrong, where it is watched.
     health: Option<Arc<Health>>,
     /// Names this process in `/health`.
     instance: WorkerId,
-    room: body::Room,
-    guesses: guesses::Guesses,
+    body_memory: body::BodyMemory,
+    wrong_tokens: wrong_tokens::WrongTokens,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
     tokens: auth::Tokens,
@@ -77,14 +77,14 @@ impl Api {
             config,
             health: None,
             instance: WorkerId::new(),
-            room: body::Room::new(),
-            guesses: guesses::Guesses::default(),
+            body_memory: body::BodyMemory::new(),
+            wrong_tokens: wrong_tokens::WrongTokens::default(),
             closing,
             tokens,
         }
     }
 
-    /// Shows what somebody else watches.
+    /// Shows in `/health` what this finds.
     #[must_use]
     pub fn with_health(self, health: Arc<Health>) -> Self {
         Self { health: Some(health), ..self }

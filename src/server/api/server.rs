@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::connections::{Activity, Connections, Place};
+use super::connections::{Activity, Connections, Permit};
 
 /// A client that stops in the middle of its request must not keep the server from stopping.
 const GRACE: Duration = Duration::from_secs(10);
@@ -50,8 +50,8 @@ pub(super) async fn serve(
     let accepting = async {
         loop {
             let (stream, address) = accept(&listener, &connections).await;
-            let place = connections.place().await;
-            let attending = attend(stream, address, routes.clone(), place, shutdown.clone());
+            let permit = connections.acquire().await;
+            let attending = attend(stream, address, routes.clone(), permit, shutdown.clone());
             tracker.spawn(now.clone().run_until_cancelled_owned(attending));
         }
     };
@@ -65,7 +65,7 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// The next connection. A system that has no file left for it is asked again, and somebody idle makes room.
+/// The next connection. A system that has no file left for it is asked again, and an idle connection is closed.
 async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr) {
     const PAUSE: Duration = Duration::from_secs(1);
     loop {
@@ -89,10 +89,10 @@ fn is_its_own(error: &io::Error) -> bool {
 
 type Routes = TowerToHyperService<Router>;
 
-async fn attend(stream: TcpStream, address: IpAddr, routes: Routes, place: Place, shutdown: CancellationToken) {
-    // An answer is small and somebody waits for it: it must not wait for more to fill the packet.
+async fn attend(stream: TcpStream, address: IpAddr, routes: Routes, permit: Permit, shutdown: CancellationToken) {
+    // An answer is small and the client waits for it: it must not wait for more to fill the packet.
     drop(stream.set_nodelay(true));
-    let activity = Arc::clone(&place.activity);
+    let activity = Arc::clone(&permit.activity);
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (routes, peer) = (routes.clone(), peer.clone());

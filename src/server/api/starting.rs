@@ -32,7 +32,7 @@ pub struct Awaited {
 /// Requests under way get this long once the servers are there.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Answers until `over`, then gives the listener back: whoever has not been accepted by then finds everything there.
+/// Answers until `over`, then gives the listener back: connections that come later find everything there.
 pub async fn starting(
     listener: TcpListener,
     awaited: watch::Receiver<Awaited>,

@@ -104,7 +104,7 @@ pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name)
         Some(Found::Restored) => return Ok(Json(record)),
         Some(Found::Gone) => "its message is gone: enqueue it again with the same id".to_owned(),
         Some(Found::Unknown) => format!(
-            "nobody can look for its message on queue {}: if that was purged, enqueue the task again with the same id",
+            "the broker cannot look for its message on queue {}: if that was purged, enqueue the task again with the same id",
             record.priority.queue()
         ),
         Some(Found::There) => "its message waits on its queue: it starts when its turn comes".to_owned(),

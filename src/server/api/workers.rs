@@ -13,7 +13,7 @@ use crate::supervise::{CrashReport, RESTART};
 use clawpool_backends::store::{Page, Topic, WorkerInfo};
 use clawpool_core::config::Scope;
 
-/// A wish that nobody has heeded by then is forgotten: it must not surprise anybody later.
+/// A request that no supervisor has taken by then is forgotten: it must not come as a surprise later.
 const ASKED: Duration = Duration::from_secs(60);
 
 pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Page<WorkerInfo>>, ApiError> {

@@ -20,7 +20,7 @@ use clawpool_backends::{
 use clawpool_core::{config::Config, task::WorkerId};
 use clawpool_engine::{
     dispatch::Producer,
-    process::{Shutdown, work_begins},
+    process::{Shutdown, notify_ready},
 };
 
 /// A dispatcher, connected to its servers and listening.
@@ -47,11 +47,11 @@ impl Dispatcher {
         Ok(Self { config, broker, store, producer, ingress, listener })
     }
 
-    /// Serves until `stop`; requests under way are answered first. An end that nobody asked for is a failure.
+    /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
         let Self { config, broker, store, producer, ingress, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
-        work_begins();
+        notify_ready();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
@@ -60,7 +60,7 @@ impl Dispatcher {
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
-            whole(stop, maintenance::steward(&*store, &*broker, health.notices(), doubt, WorkerId::new(), stop)),
+            whole(stop, maintenance::run(&*store, &*broker, health.alerts(), doubt, WorkerId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")
@@ -77,7 +77,7 @@ async fn whole<T>(stop: &CancellationToken, part: impl Future<Output = T>) -> T 
 /// Servers that are there answer sooner, also on a busy machine. Until then a request waits.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Connects, and tells whoever asks meanwhile what it waits for.
+/// Connects, and answers requests meanwhile with the server that it waits for.
 async fn connected(
     listener: TcpListener,
     config: &Config,
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_end_that_nobody_asked_for_is_a_failure_and_ends_the_other_parts() {
+    async fn an_end_that_was_not_asked_for_is_a_failure_and_ends_the_other_parts() {
         let asked = CancellationToken::new();
         let stop = asked.child_token();
         tokio::join!(whole(&stop, async {}), whole(&stop, stop.cancelled()));

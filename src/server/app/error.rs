@@ -25,11 +25,11 @@ impl AppError {
     }
 }
 
-/// Whoever started a program must not take an end that nobody asked for as a good one.
+/// An end that was not asked for is an error, so that the caller does not take it for a clean one.
 pub(super) fn asked_for(asked: &CancellationToken, what: &str) -> Result<(), AppError> {
     if asked.is_cancelled() {
         return Ok(());
     }
-    let text = format!("{what} has ended though nobody asked it to: start it again, and see its log");
+    let text = format!("{what} has ended without being asked to: start it again, and see its log");
     Err(AppError::Failed(text))
 }

@@ -1,4 +1,4 @@
-//! The roles as a program runs them, put together: a dispatcher, and whoever keeps the pools.
+//! The roles as a program runs them, put together: a dispatcher, and the autoscaler with its pools.
 //!
 //! Guarantees: a role that has lost one of its parts ends; it never looks alive without it. Never does: read arguments or
 //! print, so that any program may run a role.

@@ -1,4 +1,4 @@
-//! The configuration's pools, their drivers, and who keeps them.
+//! The configuration's pools, their drivers, and the autoscaler that keeps them.
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
@@ -8,10 +8,10 @@ use super::error::{AppError, asked_for};
 use crate::{
     autoscale::{
         Plan,
-        control::{Autoscaler, Kept},
+        control::{Autoscaler, ManagedPool},
         driver::{Driver, Processes, open},
     },
-    supervise::{Children, Pool, Recycle},
+    supervise::{PoolSpec, Recycle, Supervisor},
 };
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
@@ -48,14 +48,14 @@ impl Pools {
         for pool in &config.pools {
             let local = || -> Arc<dyn Driver> {
                 let template = template(worker, config, pool);
-                let children = Children::new(template, store.clone(), broker.clone());
-                let own = Arc::new(Processes::new(children, shutdown));
+                let supervisor = Supervisor::new(template, store.clone(), broker.clone());
+                let own = Arc::new(Processes::new(supervisor, shutdown));
                 processes.push(Arc::clone(&own));
                 own
             };
             let driver = open(pool, config.worker.grace, local)
                 .map_err(|error| AppError::unfit(format_args!("{}: {error}", error.code())))?;
-            pools.push(Kept { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
+            pools.push(ManagedPool { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
         }
         Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })
     }
@@ -75,7 +75,7 @@ impl Pools {
 }
 
 /// What to start for a pool.
-fn template(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> Pool {
+fn template(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> PoolSpec {
     let mut command = pool.command.iter();
     let (program, args) = match command.next() {
         Some(program) => (program.into(), command.map(OsString::from).collect()),
@@ -83,7 +83,7 @@ fn template(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> Poo
     };
     let recycle = Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) };
     let limits = Limits { memory: pool.limits.memory.map(|size| size.as_u64()), processes: pool.limits.processes };
-    Pool {
+    PoolSpec {
         name: pool.name.clone(),
         program,
         args,

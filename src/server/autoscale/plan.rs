@@ -5,7 +5,7 @@ use clawpool_core::{
     task::Queue,
 };
 
-/// One pool, as it is to be kept.
+/// How one pool is to be kept.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub pool: String,
@@ -13,7 +13,7 @@ pub struct Plan {
     pub slots: u16,
     pub queues: Vec<Queue>,
     pub settings: Autoscale,
-    /// Of the workers: what is silent for so long is dead.
+    /// The workers' lease: one that is silent for so long is dead.
     pub lease: Duration,
     /// Bytes that one worker may use, where there is a limit.
     pub memory: Option<u64>,

@@ -7,10 +7,10 @@ use clawpool_core::task::Queue;
 
 const NOTE: &str = "health/lost";
 
-/// A leader that has gone leaves no trouble behind for longer.
+/// How long the findings of a leader that has gone are shown.
 const KEPT: Duration = Duration::from_mins(10);
 
-/// Tasks of a queue whose messages are gone: found by the process that leads, shown by every one.
+/// Tasks of a queue whose messages are gone: found by the leader, shown by every dispatcher.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     pub queue: Queue,
@@ -20,7 +20,7 @@ pub struct Lost {
 impl Lost {
     pub(super) async fn read<S: NoteStore + ?Sized>(store: &S) -> Result<Vec<Self>, StoreError> {
         let note = store.note(NOTE).await?;
-        // Another version's is as good as none.
+        // A note of another version is ignored.
         Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
     }
 

@@ -1,10 +1,10 @@
-//! What is wrong with the servers and the tasks: one look every few seconds finds it, `/health` shows it, an alert tells it.
+//! What is wrong with the servers and the tasks. A check every few seconds finds it, `/health` and an alert tell it.
 //!
 //! Guarantees: to ask what is wrong costs the servers nothing; an alert that the store does not take is kept, shown and
 //! written as soon as it can be. Never does: touch a task or a worker.
 
 mod lost;
-mod notices;
+mod pending_alerts;
 
 use std::{
     fmt::Display,
@@ -15,21 +15,21 @@ use std::{
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::{lost::Lost, notices::Notices};
+pub use self::{lost::Lost, pending_alerts::PendingAlerts};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::task::Timestamp;
 use clawpool_engine::alert::{Alert, Event};
 
-/// Between two looks.
+/// Between two checks.
 const ROUND: Duration = Duration::from_secs(2);
 
-/// A server that has not answered by then is as good as away.
+/// A server that has not answered by then counts as down.
 const PATIENCE: Duration = Duration::from_secs(4);
 
 pub struct Health {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
-    notices: Notices,
+    alerts: PendingAlerts,
     troubles: Mutex<Vec<Trouble>>,
 }
 
@@ -41,36 +41,36 @@ pub struct Trouble {
     pub subject: String,
     pub text: String,
     pub since: Timestamp,
-    /// It was there at the look before as well, and people were told.
+    /// It was there at the check before as well, and an alert was raised.
     lasting: bool,
 }
 
 impl Health {
     pub fn new(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
-        Self { broker, notices: Notices::new(Arc::clone(&store)), store, troubles: Mutex::default() }
+        Self { broker, alerts: PendingAlerts::new(Arc::clone(&store)), store, troubles: Mutex::default() }
     }
 
-    /// As of the last look.
+    /// As of the last check.
     pub fn troubles(&self) -> Vec<Trouble> {
         self.lock().clone()
     }
 
-    pub const fn notices(&self) -> &Notices {
-        &self.notices
+    pub const fn alerts(&self) -> &PendingAlerts {
+        &self.alerts
     }
 
-    /// Looks again and again, until `stop`.
+    /// Checks again and again, until `stop`.
     pub async fn watch(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            self.look().await;
+            self.check().await;
             stop.run_until_cancelled(sleep(ROUND)).await;
         }
     }
 
-    /// Looks once, and tells what is new.
-    pub async fn look(&self) {
+    /// Checks once, and raises alerts for what is new.
+    pub async fn check(&self) {
         self.find().await;
-        self.notices.save().await;
+        self.alerts.save().await;
     }
 
     async fn find(&self) {
@@ -89,13 +89,13 @@ impl Health {
         *self.lock() = troubles;
     }
 
-    /// People are told of what is still there at the second look: a server that only starts anew is no news.
+    /// An alert is raised for what is still there at the second check: a server that only restarts is no news.
     fn trouble(&self, (event, subject, text): (Event, String, String), before: &[Trouble]) -> Trouble {
         let now = Trouble { event, subject, text, since: Timestamp::now(), lasting: false };
         let Some(known) = before.iter().find(|before| before.is(&now)) else { return now };
         // What is lost was told when it was found.
         if !known.lasting && event != Event::TasksLost {
-            self.notices.add(&Alert::new(event, &now.text), &now.subject);
+            self.alerts.add(&Alert::new(event, &now.text), &now.subject);
         }
         Trouble { since: known.since, lasting: true, ..now }
     }

@@ -31,7 +31,7 @@ use clawpool_engine::{
 };
 
 /// A client that may publish to the broker could publish to any task queue, so it may choose a priority too.
-const RIGHTS: Rights = Rights { priority: true, bearer: None };
+const RIGHTS: Rights = Rights { priority: true, token: None };
 /// When to try a busy task again, if the answer does not say.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often an error is logged while it lasts.

@@ -1,4 +1,4 @@
-//! Tasks that run, by their records, at workers that live: those workers are asked whether they do.
+//! Tasks that run on a live worker, by their records: the worker is asked whether it runs them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use clawpool_backends::store::{Question, UnfinishedTask};
 use clawpool_core::task::{State, TaskId, WorkerId};
 
-/// Watched at a time.
-const MOST: usize = 10_000;
+/// Tasks watched at a time.
+const MAX_WATCHED: usize = 10_000;
 
 /// Questions after one walk.
 const QUESTIONS: usize = 500;
@@ -19,8 +19,8 @@ const QUESTIONS: usize = 500;
 #[derive(Default)]
 pub(super) struct Claims {
     known: HashMap<TaskId, Run>,
-    /// Met in the present walk.
-    met: HashSet<TaskId>,
+    /// Seen in the present walk.
+    observed: HashSet<TaskId>,
 }
 
 struct Run {
@@ -30,22 +30,22 @@ struct Run {
 }
 
 impl Claims {
-    pub(super) fn meet(&mut self, outline: &UnfinishedTask, living: &[WorkerId]) {
-        let Some(worker) = outline.worker.filter(|worker| living.contains(worker)) else { return };
-        if outline.state != State::Running || self.known.len() >= MOST && !self.known.contains_key(&outline.id) {
+    pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[WorkerId]) {
+        let Some(worker) = outline.worker.filter(|worker| live.contains(worker)) else { return };
+        if outline.state != State::Running || self.known.len() >= MAX_WATCHED && !self.known.contains_key(&outline.id) {
             return;
         }
-        self.met.insert(outline.id);
+        self.observed.insert(outline.id);
         let question = Question { worker, task: outline.id, token: outline.token };
         if self.known.get(&outline.id).is_none_or(|run| run.question != question) {
             self.known.insert(outline.id, Run { question, since: Instant::now(), asked: None });
         }
     }
 
-    /// The walk has met everything: who was not met does not run any more.
-    pub(super) fn walked(&mut self) {
-        let met = std::mem::take(&mut self.met);
-        self.known.retain(|id, _| met.contains(id));
+    /// The walk has seen every record: a task that it did not see does not run any more.
+    pub(super) fn finish_walk(&mut self) {
+        let observed = std::mem::take(&mut self.observed);
+        self.known.retain(|id, _| observed.contains(id));
     }
 
     /// About those that have run for `long`, and were not asked about for as long: the ones that have waited longest.
@@ -85,14 +85,14 @@ mod tests {
         }
     }
 
-    fn walk(claims: &mut Claims, outlines: &[&UnfinishedTask], living: &[WorkerId]) -> usize {
-        outlines.iter().for_each(|outline| claims.meet(outline, living));
-        claims.walked();
+    fn walk(claims: &mut Claims, outlines: &[&UnfinishedTask], live: &[WorkerId]) -> usize {
+        outlines.iter().for_each(|outline| claims.observe(outline, live));
+        claims.finish_walk();
         claims.questions(LONG).len()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_runs_a_task_for_long_is_asked_now_and_then() {
+    async fn a_worker_that_runs_a_task_for_long_is_asked_now_and_then() {
         let (mut claims, alive) = (Claims::default(), WorkerId::new());
         let (task, orphan) = (outline(alive, 1), outline(WorkerId::new(), 1));
         let mut asked = Vec::new();

@@ -13,11 +13,11 @@ use clawpool_core::task::{DeadReason, ErrorClass, Failure, Timestamp, WorkerId};
 const ROUND: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
 
-/// Holds swept messages for whichever process leads, so that the next leader finds what a dead one held.
+/// Holds swept messages for the leader, so that the next one finds what a dead one held.
 const COLLECTOR: WorkerId = WorkerId::from_bytes([0; 16]);
 
-/// Brings what the broker itself gave up (expired on its queue, delivery limit) to the dead letters, until `stop`, so that
-/// nothing is dropped in silence. For the leader alone.
+/// Brings messages that the broker itself gave up (expired on their queue, delivery limit) to the dead letters, until
+/// `stop`, so that nothing is dropped in silence. For the leader alone.
 pub async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     if let Err(error) = broker.reclaim(COLLECTOR).await {
         tracing::debug!(code = error.code(), %error, "what an earlier leader held will be seen later");

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     claims::Claims,
-    suspects::{Doubt, Look, Suspects},
+    suspects::{Doubt, QueueSnapshot, Suspects},
 };
-use crate::health::{Lost, Notices};
+use crate::health::{Lost, PendingAlerts};
 use clawpool_backends::{
     backend::{Thing, Unreadable},
     broker::{Broker, Found, Missing},
@@ -22,7 +22,7 @@ use clawpool_backends::{
 use clawpool_core::task::{Queue, State, TaskId, WorkerId};
 use clawpool_engine::{
     alert::{Alert, Event},
-    dispatch::living,
+    dispatch::live_workers,
 };
 
 pub(super) struct Pace {
@@ -53,17 +53,17 @@ const SHORT: u64 = 1_000;
 const NAMED: usize = 5;
 
 /// Walks over all unfinished tasks again and again, until `stop`. What the broker still has is put back; of what is gone
-/// people are told.
+/// an alert tells.
 pub(super) async fn search(
     store: &dyn Store,
     broker: &dyn Broker,
-    notices: &Notices,
+    alerts: &PendingAlerts,
     pace: Pace,
     stop: &CancellationToken,
 ) {
     let (suspects, claims) = (Suspects::default(), Claims::default());
     let (lost, inherited) = (HashMap::new(), Some(Instant::now()));
-    let mut search = Search { store, broker, notices, pace, suspects, claims, lost, inherited };
+    let mut search = Search { store, broker, alerts, pace, suspects, claims, lost, inherited };
     while !stop.is_cancelled() {
         let began = Instant::now();
         if let Err(error) = search.round(stop).await {
@@ -76,13 +76,13 @@ pub(super) async fn search(
 struct Search<'a> {
     store: &'a dyn Store,
     broker: &'a dyn Broker,
-    notices: &'a Notices,
+    alerts: &'a PendingAlerts,
     pace: Pace,
     suspects: Suspects,
     claims: Claims,
-    /// Those that people were told of.
+    /// Tasks that were already reported as lost.
     lost: HashMap<TaskId, Queue>,
-    /// What the leader before found is shown until this one, since then, has found out for itself.
+    /// Since when the former leader's findings are shown, until this leader has its own.
     inherited: Option<Instant>,
 }
 
@@ -90,13 +90,13 @@ type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
 impl Search<'_> {
     async fn round(&mut self, stop: &CancellationToken) -> Result<(), Trouble> {
-        let living = living(self.store).await?;
+        let live = live_workers(self.store).await?;
         let mut cursor = None;
         loop {
             let page = self.store.unfinished(cursor.as_deref(), PAGE).await?;
             for outline in &page.items {
-                self.suspects.meet(outline, &living);
-                self.claims.meet(outline, &living);
+                self.suspects.observe(outline, &live);
+                self.claims.observe(outline, &live);
             }
             cursor = page.next;
             if cursor.is_none() {
@@ -106,15 +106,15 @@ impl Search<'_> {
                 return Ok(());
             }
         }
-        self.suspects.walked();
-        self.claims.walked();
-        self.ask().await?;
-        self.judge(&living).await?;
-        self.tell_unreadable().await
+        self.suspects.finish_walk();
+        self.claims.finish_walk();
+        self.ask_workers().await?;
+        self.check_suspects(&live).await?;
+        self.report_unreadable().await
     }
 
-    /// Workers that live, whether they run what their records say.
-    async fn ask(&mut self) -> Result<(), Trouble> {
+    /// Asks live workers whether they run what the records say.
+    async fn ask_workers(&mut self) -> Result<(), Trouble> {
         let questions = self.claims.questions(self.pace.plausible);
         if !questions.is_empty() {
             self.store.ask(&questions).await?;
@@ -122,18 +122,18 @@ impl Search<'_> {
         Ok(())
     }
 
-    async fn judge(&mut self, living: &[WorkerId]) -> Result<(), Trouble> {
-        let looks = self.looks().await?;
-        let short = looks.iter().map(|(_, look)| look.depth.ready).sum::<u64>() <= SHORT;
+    async fn check_suspects(&mut self, live: &[WorkerId]) -> Result<(), Trouble> {
+        let snapshots = self.queue_snapshots().await?;
+        let short = snapshots.iter().map(|(_, snapshot)| snapshot.depth.ready).sum::<u64>() <= SHORT;
         let mut doubted = Vec::new();
-        for (queue, look) in looks {
-            self.suspects.look(queue, look);
-            doubted.extend(self.suspects.doubted(queue, look, short, self.pace.plausible));
+        for (queue, snapshot) in snapshots {
+            self.suspects.observe_queue(queue, snapshot);
+            doubted.extend(self.suspects.doubted(queue, snapshot, short, self.pace.plausible));
         }
         doubted.truncate(QUESTIONS);
         let (mut restored, mut lost) = (Vec::new(), HashMap::new());
         let asked: Vec<Missing> = doubted.iter().map(|(missing, ..)| *missing).collect();
-        let found = self.broker.restore(&asked, living).await?;
+        let found = self.broker.restore(&asked, live).await?;
         for ((missing, state, doubt), found) in doubted.into_iter().zip(found) {
             let queue = missing.priority.queue();
             match (found, state) {
@@ -141,34 +141,34 @@ impl Search<'_> {
                 (Found::Unknown, _) if doubt == Doubt::Sure => _ = lost.insert(missing.id, queue),
                 (Found::Unknown, _) => {}
                 (found, _) => {
-                    self.suspects.clear(missing.id);
+                    self.suspects.forget(missing.id);
                     restored.extend((found == Found::Restored).then_some((missing.id, queue)));
                 }
             }
         }
-        self.tell(&restored, lost).await
+        self.report(&restored, lost).await
     }
 
-    /// At the queues of all suspects.
-    async fn looks(&self) -> Result<Vec<(Queue, Look)>, Trouble> {
+    /// Of the queues of all suspects.
+    async fn queue_snapshots(&self) -> Result<Vec<(Queue, QueueSnapshot)>, Trouble> {
         let queues = self.suspects.queues();
         if queues.is_empty() {
             return Ok(Vec::new());
         }
         let totals = self.store.totals().await?;
-        let mut looks = Vec::new();
+        let mut snapshots = Vec::new();
         for queue in queues {
-            // One server's trouble keeps no other queue from its turn.
+            // One server's trouble does not hold up the other queues.
             let Ok(depth) = self.broker.depth(queue).await else { continue };
-            looks.push((queue, Look::new(depth, &totals.get(queue.index()).copied().unwrap_or_default())));
+            snapshots.push((queue, QueueSnapshot::new(depth, &totals.get(queue.index()).copied().unwrap_or_default())));
         }
-        Ok(looks)
+        Ok(snapshots)
     }
 
-    async fn tell(&mut self, restored: &[(TaskId, Queue)], lost: HashMap<TaskId, Queue>) -> Result<(), Trouble> {
+    async fn report(&mut self, restored: &[(TaskId, Queue)], lost: HashMap<TaskId, Queue>) -> Result<(), Trouble> {
         for (queue, names) in by_queue(restored.iter().copied()) {
             let text = format!("{} had fallen out of queue {queue}: their messages were put back", named(&names));
-            self.notices.add(&Alert::new(Event::TasksRestored, text), queue.name());
+            self.alerts.add(&Alert::new(Event::TasksRestored, text), queue.name());
         }
         let news = lost.iter().filter(|(id, _)| !self.lost.contains_key(id)).map(|(id, queue)| (*id, *queue));
         for (queue, names) in by_queue(news) {
@@ -176,7 +176,7 @@ impl Search<'_> {
                 "{} of queue {queue} cannot start: their messages are gone. Enqueue them again with the same ids, or cancel them",
                 named(&names)
             );
-            self.notices.add(&Alert::new(Event::TasksLost, text), queue.name());
+            self.alerts.add(&Alert::new(Event::TasksLost, text), queue.name());
         }
         let outdated = self.inherited.take_if(|since| since.elapsed() >= self.pace.plausible * 2).is_some();
         if outdated || !(lost.is_empty() && self.lost.is_empty()) {
@@ -185,11 +185,11 @@ impl Search<'_> {
             Lost::write(self.store, &counts).await?;
         }
         self.lost = lost;
-        self.notices.save().await;
+        self.alerts.save().await;
         Ok(())
     }
 
-    async fn tell_unreadable(&self) -> Result<(), Trouble> {
+    async fn report_unreadable(&self) -> Result<(), Trouble> {
         let found = self.store.unreadable(&[]).await?;
         if found.is_empty() {
             return Ok(());
@@ -204,9 +204,9 @@ impl Search<'_> {
                 listed(&names),
                 Event::Unreadable.code()
             );
-            self.notices.add(&Alert::new(Event::Unreadable, text), "store");
+            self.alerts.add(&Alert::new(Event::Unreadable, text), "store");
         }
-        self.notices.save().await;
+        self.alerts.save().await;
         self.store.unreadable(&found).await?;
         Ok(())
     }

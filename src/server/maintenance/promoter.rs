@@ -17,16 +17,16 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Moves due tasks to their queues until `stop`. For the leader alone; a fence that is out of date ends it.
 pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
-    let mut trouble = Trouble::default();
+    let mut outage = Outage::default();
     while !stop.is_cancelled() {
         match round(store, broker, fence, stop).await {
             Ok(None) => {
-                trouble.ended();
+                outage.ended();
                 continue;
             }
-            Ok(Some((tasks, error))) => trouble.tell(error.code(), &error, tasks),
+            Ok(Some((tasks, error))) => outage.report(error.code(), &error, tasks),
             Err(StoreError::Fenced { .. }) => return,
-            Err(error) => trouble.tell(error.code(), &error, 0),
+            Err(error) => outage.report(error.code(), &error, 0),
         }
         stop.run_until_cancelled(time::sleep(PAUSE)).await;
     }
@@ -35,11 +35,11 @@ pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop:
 /// An outage is told at its beginning, at its end, and when it becomes another one: it may last for hours, with thousands
 /// of tasks.
 #[derive(Default)]
-struct Trouble(Option<&'static str>);
+struct Outage(Option<&'static str>);
 
-impl Trouble {
-    /// `tasks` is zero where nobody knows how many.
-    fn tell(&mut self, code: &'static str, error: &dyn Display, tasks: usize) {
+impl Outage {
+    /// `tasks` is zero where the number is unknown.
+    fn report(&mut self, code: &'static str, error: &dyn Display, tasks: usize) {
         if self.0.replace(code) != Some(code) {
             tracing::warn!(code, %error, tasks, "due tasks stay in the schedule set until they can be put on their queues");
         }

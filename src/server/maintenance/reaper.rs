@@ -12,23 +12,23 @@ use clawpool_core::task::WorkerId;
 /// How often the leader looks for workers that have fallen silent.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// A silent worker stays listed this long: should it wake up, take a message and die before its next beat, that message
-/// goes back too.
-const MEMORY: Duration = Duration::from_secs(30);
+/// A silent worker stays listed this long: should it resume, take a message and die before its next heartbeat, that
+/// message goes back too.
+const LISTED: Duration = Duration::from_secs(30);
 
 /// Returns the tasks of dead workers to their queues, until `stop`. For the leader alone.
 ///
 /// Silence is judged by this process's own monotonic clock and only over a time in which the store answered and took writes
-/// throughout: an outage of the store, a full one, or a step of a clock, makes nobody look dead.
+/// throughout: an outage of the store, a full one, or a step of a clock, makes no worker look dead.
 pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
-    let mut watch = Watch::default();
+    let mut watch = HeartbeatWatch::default();
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         match store.workers().await {
             Ok(workers) => {
                 if let Some(lease) = watch.doubted(&workers, Instant::now())
                     && !takes_writes(store, "steward", lease).await
                 {
-                    watch = Watch::default();
+                    watch = HeartbeatWatch::default();
                     continue;
                 }
                 for silence in watch.silent(&workers, Instant::now()) {
@@ -37,7 +37,7 @@ pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationTok
             }
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "workers cannot be watched");
-                watch = Watch::default();
+                watch = HeartbeatWatch::default();
             }
         }
     }
@@ -59,7 +59,7 @@ async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
             return;
         }
     }
-    if silence.lasted >= MEMORY
+    if silence.lasted >= LISTED
         && let Err(error) = store.forget(worker).await
     {
         tracing::warn!(code = error.code(), %error, %worker, "a dead worker stays listed for now");
@@ -75,11 +75,11 @@ struct Silence {
     alive: bool,
 }
 
-/// When each worker's count of beats was last seen to change.
+/// When each worker's count of heartbeats was last seen to change.
 #[derive(Default)]
-struct Watch(HashMap<WorkerId, (u64, Instant)>);
+struct HeartbeatWatch(HashMap<WorkerId, (u64, Instant)>);
 
-impl Watch {
+impl HeartbeatWatch {
     /// The shortest lease of those that have been silent for half of it.
     fn doubted(&self, workers: &[WorkerInfo], now: Instant) -> Option<Duration> {
         let silent = |info: &&WorkerInfo| {
@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_been_silent_for_half_a_lease_is_doubted() {
+    fn a_worker_silent_for_half_a_lease_is_doubted() {
         let (quiet, start) = (WorkerId::new(), Instant::now());
-        let mut watch = Watch::default();
-        let doubted = |watch: &Watch, beats, millis| {
+        let mut watch = HeartbeatWatch::default();
+        let doubted = |watch: &HeartbeatWatch, beats, millis| {
             watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
         };
         assert_eq!(doubted(&watch, 7, 0), None);
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn only_a_whole_lease_of_observed_silence_is_death() {
         let (quiet, lively, start) = (WorkerId::new(), WorkerId::new(), Instant::now());
-        let mut watch = Watch::default();
+        let mut watch = HeartbeatWatch::default();
         for tenth in 0..30 {
             let now = start + Duration::from_millis(tenth * 100);
             assert_eq!(watch.silent(&[worker(quiet, 7), worker(lively, tenth)], now), []);
@@ -163,6 +163,10 @@ mod tests {
         let now = start + Duration::from_secs(3);
         let silence = Silence { worker: quiet, lasted: Duration::from_secs(3), alive: true };
         assert_eq!(watch.silent(&[worker(quiet, 7), worker(lively, 30)], now), [silence]);
-        assert_eq!(Watch::default().silent(&[worker(quiet, 7)], now), [], "a new observer starts from nothing");
+        assert_eq!(
+            HeartbeatWatch::default().silent(&[worker(quiet, 7)], now),
+            [],
+            "a new observer starts from nothing"
+        );
     }
 }

@@ -13,8 +13,8 @@ use clawpool_backends::{
 };
 use clawpool_core::task::{Queue, State, TaskId, WorkerId};
 
-/// Watched at a time. Where more tasks wait, those whose messages are gone are met again when the others have run.
-const MOST: usize = 10_000;
+/// Tasks watched at a time. Where more tasks wait, those whose messages are gone are met again when the others have run.
+const MAX_WATCHED: usize = 10_000;
 
 /// Tasks that may be with workers, or counted late: a queue must have moved on by so many more than were before one.
 const SLACK: u64 = 2_000;
@@ -22,9 +22,9 @@ const SLACK: u64 = 2_000;
 #[derive(Default)]
 pub(super) struct Suspects {
     known: HashMap<TaskId, Suspect>,
-    /// Met in the present walk.
-    met: HashSet<TaskId>,
-    /// Since when each queue was empty at every look.
+    /// Seen in the present walk.
+    observed: HashSet<TaskId>,
+    /// Since when each queue was empty at every reading.
     dry: [Option<Instant>; Queue::ALL.len()],
 }
 
@@ -32,19 +32,19 @@ pub(super) struct Suspect {
     pub(super) missing: Missing,
     pub(super) state: State,
     since: Instant,
-    /// Messages on its queue, and tasks that had ended there, when it was first looked at.
+    /// Messages on its queue, and tasks that had ended there, when it was first read.
     seen: Option<(u64, u64)>,
     pub(super) enqueued_at: clawpool_core::task::Timestamp,
 }
 
-/// What a queue looks like now.
+/// What a queue holds now.
 #[derive(Clone, Copy)]
-pub(super) struct Look {
+pub(super) struct QueueSnapshot {
     pub(super) depth: Depth,
     pub(super) ended: u64,
 }
 
-impl Look {
+impl QueueSnapshot {
     pub(super) const fn new(depth: Depth, totals: &QueueTotals) -> Self {
         Self { depth, ended: totals.completed + totals.dead + totals.retried }
     }
@@ -62,15 +62,15 @@ pub(super) enum Doubt {
 }
 
 impl Suspects {
-    /// Whether the walk may have met a task without a message; remembers it.
-    pub(super) fn meet(&mut self, outline: &UnfinishedTask, living: &[WorkerId]) {
-        let orphaned = outline.worker.is_none_or(|worker| !living.contains(&worker));
+    /// Remembers a task that may be without a message.
+    pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[WorkerId]) {
+        let orphaned = outline.worker.is_none_or(|worker| !live.contains(&worker));
         let suspicious = !outline.scheduled && (outline.state != State::Running || orphaned);
         let missing = Missing { id: outline.id, generation: outline.generation, priority: outline.priority };
-        if !suspicious || self.known.len() >= MOST && !self.known.contains_key(&outline.id) {
+        if !suspicious || self.known.len() >= MAX_WATCHED && !self.known.contains_key(&outline.id) {
             return;
         }
-        self.met.insert(outline.id);
+        self.observed.insert(outline.id);
         let is_same = |known: &Suspect| known.missing == missing && known.state == outline.state;
         if !self.known.get(&outline.id).is_some_and(is_same) {
             let (state, enqueued_at) = (outline.state, outline.enqueued_at);
@@ -78,21 +78,21 @@ impl Suspects {
         }
     }
 
-    /// The walk has met everything: who was not met is well.
-    pub(super) fn walked(&mut self) {
-        let met = std::mem::take(&mut self.met);
-        self.known.retain(|id, _| met.contains(id));
+    /// The walk has seen every record: a task that it did not see is no suspect any more.
+    pub(super) fn finish_walk(&mut self) {
+        let observed = std::mem::take(&mut self.observed);
+        self.known.retain(|id, _| observed.contains(id));
     }
 
     pub(super) fn queues(&self) -> HashSet<Queue> {
         self.known.values().map(|suspect| suspect.missing.priority.queue()).collect()
     }
 
-    pub(super) fn look(&mut self, queue: Queue, look: Look) {
+    pub(super) fn observe_queue(&mut self, queue: Queue, snapshot: QueueSnapshot) {
         let dry = &mut self.dry[queue.index()];
-        *dry = (look.depth.ready == 0).then(|| dry.unwrap_or_else(Instant::now));
+        *dry = (snapshot.depth.ready == 0).then(|| dry.unwrap_or_else(Instant::now));
         for suspect in self.known.values_mut().filter(|suspect| suspect.missing.priority.queue() == queue) {
-            suspect.seen.get_or_insert((look.depth.ready, look.ended));
+            suspect.seen.get_or_insert((snapshot.depth.ready, snapshot.ended));
         }
     }
 
@@ -101,7 +101,7 @@ impl Suspects {
     pub(super) fn doubted(
         &self,
         queue: Queue,
-        look: Look,
+        snapshot: QueueSnapshot,
         short: bool,
         plausible: Duration,
     ) -> Vec<(Missing, State, Doubt)> {
@@ -111,8 +111,8 @@ impl Suspects {
         let doubt = |known: &Suspect| {
             // On a queue of two priorities the lower one may be passed by for as long as it takes.
             let passed = queue != Queue::High
-                && known.seen.is_some_and(|(ahead, ended)| look.ended.saturating_sub(ended) > ahead + SLACK);
-            let younger = look.depth.oldest.is_some_and(|oldest| oldest > known.enqueued_at);
+                && known.seen.is_some_and(|(ahead, ended)| snapshot.ended.saturating_sub(ended) > ahead + SLACK);
+            let younger = snapshot.depth.oldest.is_some_and(|oldest| oldest > known.enqueued_at);
             match (known.state, dry || passed) {
                 (State::Scheduled, _) | (_, true) => Doubt::Sure,
                 (_, false) if younger || short => Doubt::Some,
@@ -123,8 +123,8 @@ impl Suspects {
         doubted.filter(|(.., doubt)| *doubt != Doubt::None).collect()
     }
 
-    /// It was found, or put back: it has as long again.
-    pub(super) fn clear(&mut self, id: TaskId) {
+    /// Its message was found, or put back.
+    pub(super) fn forget(&mut self, id: TaskId) {
         self.known.remove(&id);
     }
 }

@@ -1,4 +1,4 @@
-//! Messages that vanish behind everybody's back, on each kind of server.
+//! Messages that vanish unnoticed, on each kind of server.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn searched(pool: &Pool, mut wanted: impl AsyncFnMut(&Health) -> bool) {
         eventually(async || wanted(&health).await).await;
         stop.cancel();
     };
-    let searching = search(&*pool.store, &*pool.broker, health.notices(), pace, &stop);
+    let searching = search(&*pool.store, &*pool.broker, health.alerts(), pace, &stop);
     guarded(async { tokio::join!(searching, watched) }).await;
 }
 
@@ -71,11 +71,11 @@ async fn what_fell_out_of_a_redis_list_is_put_back_and_what_lost_its_body_is_tol
         let () = link.send(cmd("LREM").arg(&list).arg(0).arg(entry(*id))).await.unwrap();
     }
     let () = link.send(cmd("HDEL").arg(&bodies).arg(entry(ids[2]))).await.unwrap();
-    // At once, for whoever asks: by its id.
+    // At once, when it is asked for by its id.
     let record = pool.store.record(ids[0]).await.unwrap().unwrap();
     assert_eq!(find(&*pool.store, &*pool.broker, &record).await.unwrap(), Some(Found::Restored));
     searched(&pool, async |health| {
-        health.look().await;
+        health.check().await;
         alerts(&pool).await.len() >= 2 && health.troubles().len() == 1
     })
     .await;
@@ -84,7 +84,7 @@ async fn what_fell_out_of_a_redis_list_is_put_back_and_what_lost_its_body_is_tol
     assert_eq!(events, ["tasks_lost", "tasks_restored"], "each is told once");
     assert!(pool.one(with_id(ids[2])).await.unwrap().duplicate);
     searched(&pool, async |health| {
-        health.look().await;
+        health.check().await;
         health.troubles().is_empty()
     })
     .await;
@@ -104,7 +104,7 @@ async fn tasks_of_a_purged_rabbitmq_queue_are_told_and_repetitions_bring_them_ba
     let purged = rabbit.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
     assert_eq!(purged, 3);
     searched(&pool, async |health| {
-        health.look().await;
+        health.check().await;
         health.troubles().iter().any(|trouble| trouble.text.starts_with("3 tasks"))
     })
     .await;
@@ -121,12 +121,12 @@ async fn tasks_of_a_purged_rabbitmq_queue_are_told_and_repetitions_bring_them_ba
 }
 
 #[tokio::test]
-async fn a_long_queue_makes_nobody_suspect() {
+async fn a_long_queue_makes_no_task_suspect() {
     let (pool, _rabbit) = cluster(Priority::P4).await;
     accepted(&pool, 50).await;
     let mut looks = 0;
     searched(&pool, async |health| {
-        health.look().await;
+        health.check().await;
         looks += 1;
         looks > 30
     })
@@ -136,7 +136,7 @@ async fn a_long_queue_makes_nobody_suspect() {
 }
 
 #[tokio::test]
-async fn a_running_task_whose_worker_is_nowhere_waits_again() {
+async fn a_running_task_whose_worker_is_unknown_waits_again() {
     let pool = Pool::open(config(vec![rule(Priority::P4)])).await;
     let id = accepted(&pool, 1).await[0];
     let gone = WorkerId::new();
@@ -169,7 +169,7 @@ async fn an_unreadable_record_is_told_and_its_task_can_be_enqueued_again_at_once
     let () = link.send(cmd("SET").arg(key).arg("what is this?")).await.unwrap();
     searched(&pool, async |_| alerts(&pool).await == ["unreadable"]).await;
     assert!(pool.store.unreadable(&[]).await.unwrap().is_empty());
-    assert!(!pool.one(with_id(ids[0])).await.unwrap().duplicate, "nobody remembers it");
+    assert!(!pool.one(with_id(ids[0])).await.unwrap().duplicate, "it is forgotten");
     assert_eq!(pool.ready(Queue::P0).await, 2, "its message was there all the time");
 }
 

@@ -1,4 +1,4 @@
-//! Tells people of tasks that wait for nobody: their queue has no worker, or no worker of it has a handler for their kind.
+//! Raises alerts about tasks that no worker serves: their queue has no worker, or none with a handler for their kind.
 //! For the leader alone.
 
 use std::{collections::HashMap, time::Duration};
@@ -13,43 +13,43 @@ use clawpool_backends::{
 use clawpool_core::task::Queue;
 use clawpool_engine::alert::{Alert, Event};
 
-/// Between two looks. A queue counts as left when it was so twice: a restart is none of anybody's business.
-const ROUND: Duration = Duration::from_secs(5);
-/// People are told of the same again after this.
+/// Between two checks. A queue counts as unserved when it was so twice: a restart is no reason for an alert.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// The same alert is repeated after this.
 const QUIET: Duration = Duration::from_secs(3600);
 
 pub(super) async fn watch(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     let mut watch = Watch::default();
-    while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
-        if let Err(error) = watch.look(store, broker).await {
-            tracing::debug!(code = error.code(), %error, "whether every task has somebody is seen later");
+    while stop.run_until_cancelled(time::sleep(INTERVAL)).await.is_some() {
+        if let Err(error) = watch.check(store, broker).await {
+            tracing::debug!(code = error.code(), %error, "whether every task is served is checked later");
         }
     }
 }
 
 #[derive(Default)]
 struct Watch {
-    /// Queues with tasks and without a worker at the last look.
-    left: Vec<Queue>,
-    /// What people were told of, by queue and kind, and when; forgotten when it is over.
-    told: HashMap<(Queue, Option<String>), Instant>,
+    /// Queues with tasks and without a worker at the last check.
+    unserved: Vec<Queue>,
+    /// When each alert was raised, by queue and kind; forgotten when it is over.
+    alerted: HashMap<(Queue, Option<String>), Instant>,
 }
 
 impl Watch {
-    async fn look(&mut self, store: &dyn Store, broker: &dyn Broker) -> Result<(), StoreError> {
+    async fn check(&mut self, store: &dyn Store, broker: &dyn Broker) -> Result<(), StoreError> {
         let served = Served::by(&store.workers().await?);
-        let left = waiting(&served, broker).await;
-        let twice = left.iter().filter(|queue| self.left.contains(queue)).map(|queue| (*queue, None));
+        let unserved = waiting(&served, broker).await;
+        let twice = unserved.iter().filter(|queue| self.unserved.contains(queue)).map(|queue| (*queue, None));
         let kinds = Queue::ALL.into_iter().flat_map(|queue| {
             served.unhandled(queue).map(move |kind| (queue, Some(kind.to_owned()))).collect::<Vec<_>>()
         });
         let faults: Vec<_> = twice.chain(kinds).collect();
-        self.left = left;
-        self.told.retain(|fault, at| faults.contains(fault) && at.elapsed() < QUIET);
-        let news: Vec<_> = faults.into_iter().filter(|fault| !self.told.contains_key(fault)).collect();
+        self.unserved = unserved;
+        self.alerted.retain(|fault, at| faults.contains(fault) && at.elapsed() < QUIET);
+        let news: Vec<_> = faults.into_iter().filter(|fault| !self.alerted.contains_key(fault)).collect();
         if !news.is_empty() {
             store.append(None, &news.iter().map(alert).collect::<Vec<_>>()).await?;
-            self.told.extend(news.into_iter().map(|fault| (fault, Instant::now())));
+            self.alerted.extend(news.into_iter().map(|fault| (fault, Instant::now())));
         }
         Ok(())
     }

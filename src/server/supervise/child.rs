@@ -11,18 +11,18 @@ use tokio::{
 };
 
 use super::{
-    Pool,
-    beats::{Look, Pulse},
-    place::Orders,
+    PoolSpec,
+    heartbeats::{HeartbeatMonitor, Snapshot},
     polling::Polling,
     recycle::Reason,
+    replica::Controls,
     tail::Tail,
 };
 use clawpool_backends::store::WorkerInfo;
 use clawpool_core::task::{TaskId, WorkerId};
-use clawpool_engine::process::{POLLING_ENV, POOL_ENV, Shutdown, Standstill, Tree, WORKER_ENV, describe};
+use clawpool_engine::process::{POLLING_ENV, POOL_ENV, Shutdown, StopMonitor, Tree, WORKER_ENV, describe};
 
-/// One incarnation of a worker process.
+/// One worker process.
 pub(super) struct Child {
     pub(super) worker: WorkerId,
     pub(super) tail: Tail,
@@ -36,41 +36,41 @@ pub(super) struct Child {
     pub(super) seen: Option<WorkerInfo>,
 }
 
-/// Why a worker's life was not simply to go on.
-pub(super) enum Turn {
-    /// It ended, and nobody had asked it to.
-    Died(Fate),
-    /// It has outgrown one of its limits.
-    Overgrown(Reason),
-    /// It was told to leave: it alone, or everybody.
-    Dismissed,
+/// Why the supervisor stops waiting for a worker.
+pub(super) enum ChildEvent {
+    /// It ended without having been told to.
+    Exited(ChildExit),
+    /// It has exceeded one of its limits.
+    OverLimit(Reason),
+    /// It was told to leave: this worker alone, or all of them.
+    Draining,
     /// It was to be replaced at once, and is dead.
     Replaced,
 }
 
-pub(super) struct Fate {
+pub(super) struct ChildExit {
     pub(super) status: io::Result<ExitStatus>,
     /// No heartbeat for too long: it was killed.
     pub(super) hung: bool,
     pub(super) lived: Duration,
-    /// Whose futures it was polling, of the tasks that died before; see [`Polling::at_the_end`].
+    /// Whose futures it was polling, of the tasks that died before; see [`Polling::tasks_at_exit`].
     pub(super) polled: Option<Vec<TaskId>>,
 }
 
-impl Fate {
+impl ChildExit {
     /// It finished what it ran and left in good order.
-    pub(super) fn is_leave(&self) -> bool {
+    pub(super) fn is_clean(&self) -> bool {
         !self.hung && self.status.as_ref().is_ok_and(ExitStatus::success)
     }
 
     pub(super) fn describe(&self) -> String {
-        let ended = ended(&self.status);
+        let ended = describe_end(&self.status);
         if self.hung { format!("hung without a heartbeat for a lease and was killed ({ended})") } else { ended }
     }
 }
 
 impl Child {
-    pub(super) fn spawn(pool: &Pool, worker: WorkerId) -> io::Result<Self> {
+    pub(super) fn spawn(pool: &PoolSpec, worker: WorkerId) -> io::Result<Self> {
         let mut command = Command::new(&pool.program);
         command.args(&pool.args).envs(pool.env.iter().cloned());
         command.env(WORKER_ENV, worker.to_string()).env(POOL_ENV, &pool.name);
@@ -87,85 +87,90 @@ impl Child {
         self.tree.pid()
     }
 
-    /// Until something happens to it.
+    /// Waits until it ends, hangs, exceeds a limit or is told to leave.
     pub(super) async fn live(
         &mut self,
-        pool: &Pool,
-        looks: watch::Receiver<Look>,
-        orders: &Orders,
+        pool: &PoolSpec,
+        snapshots: watch::Receiver<Snapshot>,
+        controls: &Controls,
         shutdown: &Shutdown,
-    ) -> Turn {
+    ) -> ChildEvent {
         let pid = self.pid();
         let hung = tokio::select! {
-            status = self.tree.wait() => return Turn::Died(self.fate(status, false)),
-            () = shutdown.drain.cancelled() => return Turn::Dismissed,
-            () = orders.leave.cancelled() => return Turn::Dismissed,
-            () = orders.replace.notified() => false,
-            verdict = watch_over(self.worker, pid, pool, looks, &mut self.seen) => match verdict {
-                Some(reason) => return Turn::Overgrown(reason),
+            status = self.tree.wait() => return ChildEvent::Exited(self.exit(status, false)),
+            () = shutdown.drain.cancelled() => return ChildEvent::Draining,
+            () = controls.leave.cancelled() => return ChildEvent::Draining,
+            () = controls.replace.notified() => false,
+            found = watch_child(self.worker, pid, pool, snapshots, &mut self.seen) => match found {
+                Some(reason) => return ChildEvent::OverLimit(reason),
                 None => true,
             },
         };
         self.tree.kill();
         let status = self.tree.wait().await;
-        if hung { Turn::Died(self.fate(status, true)) } else { Turn::Replaced }
+        if hung { ChildEvent::Exited(self.exit(status, true)) } else { ChildEvent::Replaced }
     }
 
     /// Lets it finish what it runs, for as long as `patience`; then kills it. Answers its end, and whether it was killed.
-    pub(super) async fn leave(&mut self, orders: &Orders, shutdown: &Shutdown, patience: Duration) -> (Fate, bool) {
+    pub(super) async fn leave(
+        &mut self,
+        controls: &Controls,
+        shutdown: &Shutdown,
+        patience: Duration,
+    ) -> (ChildExit, bool) {
         drop(self.stdin.take());
         let gone = async {
             tokio::select! {
                 status = timeout(patience, self.tree.wait()) => status.ok(),
                 () = shutdown.now.cancelled() => None,
-                () = orders.replace.notified() => None,
+                () = controls.replace.notified() => None,
             }
         };
         match gone.await {
-            Some(status) => (self.fate(status, false), false),
+            Some(status) => (self.exit(status, false), false),
             None => {
                 self.tree.kill();
                 let status = self.tree.wait().await;
-                (self.fate(status, false), true)
+                (self.exit(status, false), true)
             }
         }
     }
 
-    fn fate(&self, status: io::Result<ExitStatus>, hung: bool) -> Fate {
-        let polled = status.as_ref().ok().and_then(|status| self.polling.at_the_end(*status));
-        Fate { status, hung, lived: self.born.elapsed(), polled }
+    fn exit(&self, status: io::Result<ExitStatus>, hung: bool) -> ChildExit {
+        let polled = status.as_ref().ok().and_then(|status| self.polling.tasks_at_exit(*status));
+        ChildExit { status, hung, lived: self.born.elapsed(), polled }
     }
 }
 
-pub(super) fn ended(status: &io::Result<ExitStatus>) -> String {
+pub(super) fn describe_end(status: &io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => describe(*status),
         Err(error) => format!("its end could not be observed: {error}"),
     }
 }
 
-/// Returns when the worker hangs (`None`) or has outgrown a limit, and says which.
-async fn watch_over(
+/// Returns when the worker hangs (`None`) or has exceeded a limit, and says which.
+async fn watch_child(
     worker: WorkerId,
     pid: u32,
-    pool: &Pool,
-    mut looks: watch::Receiver<Look>,
+    pool: &PoolSpec,
+    mut snapshots: watch::Receiver<Snapshot>,
     seen: &mut Option<WorkerInfo>,
 ) -> Option<Reason> {
-    let (mut pulse, mut standstill) = (Pulse::new(pool.lease), Standstill::new(pid, pool.lease));
-    while looks.changed().await.is_ok() {
-        let look = looks.borrow_and_update().clone();
-        if let Some(info) = look.as_ref().and_then(|look| look.get(&worker)) {
+    let (mut heartbeats, mut stops) = (HeartbeatMonitor::new(pool.lease), StopMonitor::new(pid, pool.lease));
+    while snapshots.changed().await.is_ok() {
+        let snapshot = snapshots.borrow_and_update().clone();
+        if let Some(info) = snapshot.as_ref().and_then(|snapshot| snapshot.get(&worker)) {
             *seen = Some(info.clone());
         }
         let now = Instant::now();
-        if standstill.lasts(look.is_some(), now) || pulse.hangs(worker, &look, now) {
+        if stops.lasts(snapshot.is_some(), now) || heartbeats.hangs(worker, &snapshot, now) {
             return None;
         }
         if let Some(reason) = seen.as_ref().and_then(|info| pool.recycle.reason(info)) {
             return Some(reason);
         }
     }
-    // Nobody looks any more, so nobody can tell.
+    // No snapshots come any more, so nothing is known.
     std::future::pending().await
 }

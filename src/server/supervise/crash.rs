@@ -43,7 +43,7 @@ pub enum Cause {
     WatchdogTimeout,
     /// Something that it needs (a library) is missing.
     ServiceFailure,
-    /// Somebody killed it.
+    /// It was killed from outside.
     ExternalTermination,
     Unknown,
 }

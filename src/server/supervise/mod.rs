@@ -4,20 +4,20 @@
 //! without waiting for it, and the worker is replaced without ever storming. Never does: touch tasks, or end a process it
 //! did not start.
 
-mod beats;
+mod alerts;
 mod child;
-mod children;
 mod crash;
-mod journal;
-mod place;
+mod heartbeats;
 mod polling;
 mod recycle;
+mod replica;
+mod replicas;
 mod restart;
-mod roster;
+mod supervisor;
 mod tail;
 
-pub use children::{Children, Left, Pool};
+pub use alerts::RESTART;
 pub use crash::{Cause, CrashReport, Severity};
-pub use journal::RESTART;
 pub use recycle::Recycle;
-pub use roster::Member;
+pub use replicas::ReplicaStatus;
+pub use supervisor::{PoolSpec, StoppedWorker, Supervisor};

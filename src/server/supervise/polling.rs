@@ -1,4 +1,4 @@
-//! Whose futures a worker was polling as it died.
+//! Which tasks' futures a worker was polling as it died.
 //!
 //! A worker leaves a mark while it polls a task that a worker died with before: an empty file of the task's name, in a
 //! folder that its supervisor made for it alone. The file outlives whatever ends the worker, and the folder goes with
@@ -13,13 +13,13 @@ use std::{
 use tempfile::TempDir;
 
 use clawpool_core::{retry::WATCHED, task::TaskId};
-use clawpool_engine::process::{is_own_doing, signal};
+use clawpool_engine::process::{is_self_inflicted, signal};
 
 /// The supervisor's side, for one worker.
 pub(super) struct Polling(Option<TempDir>);
 
 impl Polling {
-    /// Without a folder nobody can tell: a task that kills workers is then searched for among all that they ran.
+    /// Without a folder it is unknown: a task that kills workers is then searched for among all that they ran.
     pub(super) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("clawpool-polling-").tempdir();
         Self(folder.inspect_err(|error| tracing::warn!(%error, "no folder for a worker's marks")).ok())
@@ -29,13 +29,13 @@ impl Polling {
         self.0.as_ref().map(TempDir::path)
     }
 
-    /// To be called as soon as the worker has ended. `None`: somebody else ended it, or nobody can tell.
-    pub(super) fn at_the_end(&self, status: ExitStatus) -> Option<Vec<TaskId>> {
-        if !is_own_doing(status.code(), signal(status)) {
+    /// To be called as soon as the worker has ended. `None`: it was killed from outside, or it is unknown.
+    pub(super) fn tasks_at_exit(&self, status: ExitStatus) -> Option<Vec<TaskId>> {
+        if !is_self_inflicted(status.code(), signal(status)) {
             return None;
         }
         let marks = fs::read_dir(self.folder()?).inspect_err(|error| {
-            tracing::warn!(%error, "nobody can tell what the worker was polling");
+            tracing::warn!(%error, "it is unknown what the worker was polling");
         });
         Some(marks.ok()?.flatten().filter(is_fresh).filter_map(|mark| task(&mark)).collect())
     }
@@ -69,18 +69,18 @@ mod tests {
         File::create(folder.join(fresh.to_string())).unwrap();
         let long = File::create(folder.join(old.to_string())).unwrap();
         long.set_modified(SystemTime::now() - 2 * WATCHED).unwrap();
-        File::create(folder.join("nobody's")).unwrap();
-        assert_eq!(polling.at_the_end(ExitStatus::from_raw(ABORTED)), Some(vec![fresh]));
-        assert_eq!(polling.at_the_end(ExitStatus::from_raw(KILLED)), None, "it was no task's doing");
+        File::create(folder.join("no task")).unwrap();
+        assert_eq!(polling.tasks_at_exit(ExitStatus::from_raw(ABORTED)), Some(vec![fresh]));
+        assert_eq!(polling.tasks_at_exit(ExitStatus::from_raw(KILLED)), None, "it was no task's doing");
         drop(polling);
         assert!(!folder.exists());
     }
 
     #[test]
-    fn without_its_folder_nobody_can_tell() {
+    fn without_its_folder_it_is_unknown() {
         let polling = Polling::new();
         fs::remove_dir(polling.folder().unwrap()).unwrap();
-        assert_eq!(polling.at_the_end(ExitStatus::from_raw(ABORTED)), None);
-        assert_eq!(Polling(None).at_the_end(ExitStatus::from_raw(ABORTED)), None);
+        assert_eq!(polling.tasks_at_exit(ExitStatus::from_raw(ABORTED)), None);
+        assert_eq!(Polling(None).tasks_at_exit(ExitStatus::from_raw(ABORTED)), None);
     }
 }

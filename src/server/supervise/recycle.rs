@@ -3,7 +3,7 @@ use bytesize::ByteSize;
 use clawpool_backends::store::WorkerInfo;
 use clawpool_engine::alert::Event;
 
-/// When a worker that is well is replaced all the same: it drains, and another one starts beside it.
+/// When a healthy worker is replaced: it drains, and another one starts beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recycle {
     pub max_tasks: Option<u64>,
@@ -11,7 +11,7 @@ pub struct Recycle {
     pub max_memory: Option<u64>,
 }
 
-/// Why a worker that is well is replaced.
+/// Why a healthy worker is replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reason {
     pub(super) event: Event,

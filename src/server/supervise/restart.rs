@@ -1,4 +1,4 @@
-//! When the worker of a place is started again. Pure: the time is handed in, and only its differences count.
+//! When the worker of a replica is started again. Pure: the time is handed in, and only its differences count.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,7 +10,7 @@ use clawpool_core::{
     retry::Backoff,
 };
 
-/// The history of one place: one worker after the other.
+/// The starts and faults of one replica.
 #[derive(Clone, Debug)]
 pub(super) struct Restarts {
     rule: Restart,
@@ -18,11 +18,11 @@ pub(super) struct Restarts {
     /// The starts that its limits still count.
     starts: VecDeque<Instant>,
     faults: VecDeque<Instant>,
-    /// The breaker has opened, and no life since was well.
+    /// The breaker has opened, and no worker since was healthy.
     tripped: bool,
 }
 
-/// How a life ended.
+/// How a worker ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Death {
     /// `None`: the program could not be started.
@@ -34,15 +34,15 @@ pub(super) struct Death {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    After(Duration, Why),
-    /// Until somebody says so.
+pub(super) enum NextStart {
+    After(Duration, WaitReason),
+    /// Until an operator asks for it.
     Held,
     Never,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum WaitReason {
     Policy,
     /// Its limits are used up.
     Limit,
@@ -51,7 +51,7 @@ pub(super) enum Why {
 }
 
 impl Restarts {
-    /// A life as long as this was a good one.
+    /// A worker that ran for so long was healthy.
     const WELL: Duration = Duration::from_secs(60);
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -59,34 +59,35 @@ impl Restarts {
         Self { rule, short_lives: 0, starts: VecDeque::new(), faults: VecDeque::new(), tripped: false }
     }
 
-    pub(super) fn after(&mut self, death: Death, now: Instant, rng: &mut impl Rng) -> Verdict {
+    pub(super) fn after(&mut self, death: Death, now: Instant, rng: &mut impl Rng) -> NextStart {
         match self.rule.policy {
-            RestartPolicy::None => return Verdict::Never,
-            RestartPolicy::Manual => return Verdict::Held,
+            RestartPolicy::None => return NextStart::Never,
+            RestartPolicy::Manual => return NextStart::Held,
             _ => {}
         }
         if death.lived.is_some_and(|lived| lived >= Self::WELL) {
             self.short_lives = 0;
             self.tripped = false;
         }
-        let open = self.judge(death, now);
+        let open = self.count_fault(death, now);
         let waits = [
-            (self.backoff(death, rng), Why::Policy),
-            (self.until_allowed(now), Why::Limit),
-            (open.unwrap_or_default(), Why::Breaker),
+            (self.backoff(death, rng), WaitReason::Policy),
+            (self.until_allowed(now), WaitReason::Limit),
+            (open.unwrap_or_default(), WaitReason::Breaker),
         ];
-        let (wait, why) = waits.into_iter().fold((Duration::ZERO, Why::Policy), |a, b| if b.0 > a.0 { b } else { a });
+        let (wait, why) =
+            waits.into_iter().fold((Duration::ZERO, WaitReason::Policy), |a, b| if b.0 > a.0 { b } else { a });
         self.starts.push_back(now + wait);
-        Verdict::After(wait, why)
+        NextStart::After(wait, why)
     }
 
-    /// Forgets everything, as after somebody has mended the program.
-    pub(super) fn pardon(&mut self) {
+    /// Forgets everything, as after the program was repaired.
+    pub(super) fn reset(&mut self) {
         *self = Self::new(self.rule.clone());
     }
 
     /// Counts a fault; answers how long the breaker is open when this one has opened it.
-    fn judge(&mut self, death: Death, now: Instant) -> Option<Duration> {
+    fn count_fault(&mut self, death: Death, now: Instant) -> Option<Duration> {
         let short = death.lived.is_none_or(|lived| lived < Self::WELL);
         if death.busy || (death.registered && !short) {
             return None;
@@ -105,7 +106,7 @@ impl Restarts {
 
     fn backoff(&mut self, death: Death, rng: &mut impl Rng) -> Duration {
         let (initial, max) = (self.rule.initial(), self.rule.max());
-        // Trying at once what just proved impossible would help nobody.
+        // What just proved impossible is not tried at once.
         let free = self.rule.policy == RestartPolicy::Immediate && death.lived.is_some();
         let step = match self.rule.policy {
             // What it ran waits for its successor.
@@ -130,8 +131,8 @@ impl Restarts {
         let limits = [Some((self.rule.limit, window)), hour.map(|limit| (limit, Self::HOUR))];
         let free_at = |(limit, span): (u32, Duration)| {
             // The start that must be out of the window before there is room for one more.
-            let place = self.starts.len().checked_sub(limit as usize)?;
-            Some((*self.starts.get(place)? + span).saturating_duration_since(now))
+            let at = self.starts.len().checked_sub(limit as usize)?;
+            Some((*self.starts.get(at)? + span).saturating_duration_since(now))
         };
         limits.into_iter().flatten().filter_map(free_at).max().unwrap_or_default()
     }

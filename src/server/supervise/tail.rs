@@ -65,7 +65,7 @@ async fn follow(stderr: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String
 }
 
 fn pass_on(line: &mut Vec<u8>, out: &mut Lines<std::io::Stderr>, lines: &Mutex<VecDeque<String>>) {
-    // Nobody may be listening; the child's work does not depend on it.
+    // Standard error may be closed; the child's work does not depend on it.
     let _ = out.write(line);
     let text = String::from_utf8_lossy(&line[..line.len().min(LENGTH)]).trim_end().to_owned();
     let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 #[cfg(windows)]
 pub use windows::{layer, report};
 
-/// Says what nobody else could be told any more.
+/// Writes what could not be said anywhere else.
 #[cfg(not(windows))]
 pub fn report(_: &str, message: &str) {
     tracing::error!("{message}");
@@ -33,7 +33,7 @@ mod windows {
         Some(layer.with_writer(move || Line(Arc::clone(&log))).with_filter(LevelFilter::ERROR).boxed())
     }
 
-    /// Says what nobody else could be told any more.
+    /// Writes what could not be said anywhere else.
     pub fn report(source: &str, message: &str) {
         tracing::error!("{message}");
         if !tracing::dispatcher::has_been_set()

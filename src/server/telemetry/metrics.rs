@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 /// Upper bounds of the duration buckets, in seconds: fine around the promises for P0 and P1 (spec S1).
 const BUCKETS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0];
 
-/// Observations between two tidyings; keeps memory small when nobody reads the metrics.
+/// Observations between two tidyings; keeps memory small when the metrics are not read.
 const TIDY_EVERY: u32 = 1024;
 
 /// This process's metrics.
@@ -39,7 +39,7 @@ impl Metrics {
         self.handle.render()
     }
 
-    /// To be called now and then by whoever records durations: folds what was recorded into its buckets.
+    /// To be called now and then by code that records durations: folds what was recorded into its buckets.
     pub fn tidy(&self) {
         if self.noted.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
             self.handle.run_upkeep();

@@ -61,9 +61,9 @@ pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp)
     command
 }
 
-/// Why the program did not start. A missing or unusable program stays so until somebody mends the configuration; whatever
-/// else there was (a machine short of processes or memory, a process that could not be bound to its tree) is nobody's
-/// setting and may be better the next time.
+/// Why the program did not start. A missing or unusable program stays so until the configuration is corrected; whatever
+/// else there was (a machine short of processes or memory, a process that could not be bound to its tree) is not its fault
+/// and may be better the next time.
 pub(super) fn refused(spec: &config::Exec, error: &io::Error) -> Failure {
     let program = spec.command.first().map(String::as_str).unwrap_or_default();
     let place = spec.dir.as_ref().map(|dir| format!(" in {}", dir.display())).unwrap_or_default();
@@ -81,7 +81,7 @@ fn class(error: &io::Error) -> ErrorClass {
         // Windows says so too of a program that a scanner or an installer holds at the moment.
         io::ErrorKind::PermissionDenied if cfg!(windows) => ErrorClass::FileSystem,
         io::ErrorKind::PermissionDenied => ErrorClass::Configuration,
-        // Somebody is still writing it.
+        // The file is still being written.
         io::ErrorKind::ExecutableFileBusy => ErrorClass::FileSystem,
         _ if error.raw_os_error().is_some_and(is_no_program) => ErrorClass::Configuration,
         _ => ErrorClass::Resource,

@@ -1,11 +1,11 @@
 //! Runs a program for each task.
 
 mod command;
+mod outcome;
 mod pipes;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
-mod verdict;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) use pipes::read_notes;
@@ -37,8 +37,8 @@ pub struct Exec {
     lease: Duration,
 }
 
-/// What the program's life came to.
-struct Life {
+/// What the program's run came to.
+struct Run {
     status: io::Result<ExitStatus>,
     /// Why it was told to stop, if it was.
     stopped: Option<Stop>,
@@ -48,7 +48,7 @@ struct Life {
 enum Stop {
     Deadline,
     Cancelled,
-    Flood,
+    TooMuchOutput,
 }
 
 /// How long what is still in the pipes after the program's end is waited for.
@@ -64,24 +64,24 @@ impl Exec {
     }
 
     /// Until the program has ended, by itself or because it had to.
-    async fn watch(&self, tree: &mut Tree, context: &Context, flooded: &CancellationToken) -> Life {
+    async fn watch(&self, tree: &mut Tree, context: &Context, flooded: &CancellationToken) -> Run {
         let stop = tokio::select! {
-            status = tree.wait() => return Life { status, stopped: None },
-            () = flooded.cancelled() => Stop::Flood,
+            status = tree.wait() => return Run { status, stopped: None },
+            () = flooded.cancelled() => Stop::TooMuchOutput,
             () = sleep_until(context.deadline()) => Stop::Deadline,
             // The worker fires it at the deadline, too.
             () = context.cancelled().cancelled() => {
                 if context.time_left().is_zero() { Stop::Deadline } else { Stop::Cancelled }
             }
         };
-        if stop != Stop::Flood {
+        if stop != Stop::TooMuchOutput {
             tree.terminate();
             if let Ok(status) = timeout(self.stop_grace, tree.wait()).await {
-                return Life { status, stopped: Some(stop) };
+                return Run { status, stopped: Some(stop) };
             }
         }
         tree.kill();
-        Life { status: tree.wait().await, stopped: Some(stop) }
+        Run { status: tree.wait().await, stopped: Some(stop) }
     }
 }
 
@@ -101,13 +101,13 @@ impl Handler for Exec {
         let output = AbortOnDropHandle::new(tokio::spawn(output));
         let notes = AbortOnDropHandle::new(tokio::spawn(pipes::notes(tree.stderr(), context.clone())));
 
-        let life = self.watch(&mut tree, &context, &flooded).await;
+        let run = self.watch(&mut tree, &context, &flooded).await;
         drop(feeder);
-        let (output, notes) = last_words(&context, life.stopped, output, notes).await;
+        let (output, notes) = last_words(&context, run.stopped, output, notes).await;
         if output.len() > self.limit {
             return Err(self.flood(&notes));
         }
-        verdict::judge(&self.spec, life, &output, &notes)
+        outcome::of(&self.spec, run, &output, &notes)
     }
 }
 

@@ -42,7 +42,7 @@ async fn the_task_goes_in_and_the_result_comes_out() {
 }
 
 #[tokio::test]
-async fn silence_is_null_and_unread_input_blocks_nobody() {
+async fn silence_is_null_and_unread_input_blocks_nothing() {
     let attempt = Attempt::new(&"x".repeat(1 << 20));
     assert!(shell("exec <&-; sleep 0").run(attempt.context.clone()).await.unwrap().is_null());
     assert!(shell(":").run(attempt.context).await.unwrap().is_null());
@@ -147,7 +147,7 @@ fn fifo(folder: &tempfile::TempDir) -> (std::path::PathBuf, tokio::net::unix::pi
     (path, end)
 }
 
-/// Returns when nobody holds the other end any more.
+/// Returns when no process holds the other end any more.
 async fn all_gone(mut end: tokio::net::unix::pipe::Receiver) {
     use tokio::io::AsyncReadExt;
     end.read_to_end(&mut Vec::new()).await.unwrap();

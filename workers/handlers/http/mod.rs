@@ -44,7 +44,7 @@ impl Http {
         let client = Client::builder()
             .connect_timeout(spec.connect_timeout)
             .default_headers(headers(spec)?)
-            // A redirected POST arrives as a GET, or with our headers at somebody else's server.
+            // A redirected POST arrives as a GET, or with our headers at another server.
             .redirect(redirect::Policy::none())
             .build()?;
         let name = format!("{}{}", url.origin().ascii_serialization(), url.path());

@@ -135,7 +135,7 @@ async fn inv10_messages_hide_what_the_address_may_hold() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_connection_failure() {
+async fn an_absent_server_is_a_connection_failure() {
     let Service { listener, handler } = Service::start().await;
     drop(listener);
     let fault = handler.run(Attempt::new(&1).context).await.unwrap_err();

@@ -5,17 +5,17 @@ use super::*;
 pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
     let (store, other) = (fixture.store().await, fixture.store().await);
     let (one, two) = (WorkerId::new(), WorkerId::new());
-    let fence = store.lead(Role::Steward, one, HOUR).await.unwrap().expect("nobody leads yet");
-    assert_eq!(other.lead(Role::Steward, two, HOUR).await.unwrap(), None);
-    assert_eq!(store.lead(Role::Steward, one, HOUR).await.unwrap(), Some(fence), "renewing keeps the fence");
+    let fence = store.lead(Role::Maintenance, one, HOUR).await.unwrap().expect("nobody leads yet");
+    assert_eq!(other.lead(Role::Maintenance, two, HOUR).await.unwrap(), None);
+    assert_eq!(store.lead(Role::Maintenance, one, HOUR).await.unwrap(), Some(fence), "renewing keeps the fence");
     // Of many at once, one leads.
     store.resign(fence).await.unwrap();
     let mut racing = Vec::new();
     for _ in 0..8 {
         let store = fixture.store().await;
-        racing.push(tokio::spawn(
-            async move { store.lead(Role::Steward, WorkerId::new(), HOUR).await.unwrap().is_some() },
-        ));
+        racing.push(tokio::spawn(async move {
+            store.lead(Role::Maintenance, WorkerId::new(), HOUR).await.unwrap().is_some()
+        }));
     }
     let mut leaders = 0;
     for racer in racing {
@@ -26,17 +26,21 @@ pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
 
 pub async fn leadership_passes_when_the_lease_ends(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let old = store.lead(Role::Steward, WorkerId::new(), SHORT).await.unwrap().unwrap();
+    let old = store.lead(Role::Maintenance, WorkerId::new(), SHORT).await.unwrap().unwrap();
     let heir = WorkerId::new();
     let new = loop {
-        match store.lead(Role::Steward, heir, HOUR).await.unwrap() {
+        match store.lead(Role::Maintenance, heir, HOUR).await.unwrap() {
             Some(fence) => break fence,
             None => tokio::time::sleep(SHORT / 3).await,
         }
     };
     assert!(new.number > old.number);
     store.resign(old).await.unwrap();
-    assert_eq!(store.lead(Role::Steward, heir, HOUR).await.unwrap(), Some(new), "the old leader cannot resign for it");
+    assert_eq!(
+        store.lead(Role::Maintenance, heir, HOUR).await.unwrap(),
+        Some(new),
+        "the old leader cannot resign for it"
+    );
 }
 
 pub async fn resigning_passes_leadership_at_once(fixture: &dyn Fixture) {

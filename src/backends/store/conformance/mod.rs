@@ -310,7 +310,7 @@ async fn state(store: &dyn Store, message: &Message) -> State {
 
 /// Leadership for an hour.
 async fn lead(store: &dyn Store) -> Fence {
-    store.lead(Role::Steward, WorkerId::new(), HOUR).await.unwrap().expect("nobody else leads")
+    store.lead(Role::Maintenance, WorkerId::new(), HOUR).await.unwrap().expect("nobody else leads")
 }
 
 /// Two reigns, the later one second.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::dispatch::testing::{NO_RIGHTS, Pool, email, keyed, redis, sqlite};
-use crate::dispatch::{Accepted, Bearer, Fault, Rights};
+use crate::dispatch::{Accepted, Fault, ProducerToken, Rights};
 use clawpool_backends::{
     broker::BrokerError,
     store::{Cancelled, RecordFilter},
@@ -109,7 +109,7 @@ async fn refusals_of_the_broker_say_when_to_come_back(config: Config) {
     let error = BrokerError::Unavailable { broker, reason: reason() };
     let refused = pool.refusing(error).enqueue(vec![keyed("k")], NO_RIGHTS).await.remove(0).unwrap_err();
     assert!(refused.is_retryable() && refused.id == Some(holder), "{refused}");
-    assert!(pool.store.record(holder).await.unwrap().is_some(), "somebody else's record was withdrawn");
+    assert!(pool.store.record(holder).await.unwrap().is_some(), "another task's record was withdrawn");
 }
 
 async fn of_many_at_once_with_one_key_one_is_added(config: Config) {
@@ -123,7 +123,7 @@ async fn of_many_at_once_with_one_key_one_is_added(config: Config) {
 /// Rights of a token, for these tenants alone.
 fn token(name: &str, tenants: &[&str]) -> Rights {
     let tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
-    Rights { priority: false, bearer: Some(Arc::new(Bearer { name: name.to_owned(), tenants })) }
+    Rights { priority: false, token: Some(Arc::new(ProducerToken { name: name.to_owned(), tenants })) }
 }
 
 async fn unique_keys_count_within_the_tenant_or_the_token(config: Config) {
@@ -149,13 +149,13 @@ async fn unique_keys_count_within_the_tenant_or_the_token(config: Config) {
     assert_eq!((record.tenant.as_deref(), record.enqueued_by.as_deref()), (Some("acme"), Some("shop")));
 }
 
-async fn a_strangers_id_is_refused_and_its_task_left_alone(config: Config) {
+async fn a_others_id_is_refused_and_its_task_left_alone(config: Config) {
     let pool = Pool::open(config).await;
     let task = NewTask { id: Some(TaskId::new()), ..email() };
-    // As after the death of its dispatcher: whoever repeats it speaks for it.
+    // As after the death of its dispatcher: a repetition takes its place.
     pool.record_only_by(task.clone(), &token("shop", &[])).await;
-    let stranger = NewTask { payload: Payload::encode("mine").unwrap(), ..task.clone() };
-    let refused = pool.producer.enqueue(vec![stranger], token("other", &[])).await.remove(0).unwrap_err();
+    let other = NewTask { payload: Payload::encode("mine").unwrap(), ..task.clone() };
+    let refused = pool.producer.enqueue(vec![other], token("other", &[])).await.remove(0).unwrap_err();
     assert_eq!((refused.code, refused.fault, refused.field.as_deref()), ("CP-1126", Fault::Forbidden, Some("id")));
     assert_eq!(pool.ready(Queue::P4).await, 0);
     let again = pool.producer.enqueue(vec![task], token("shop", &[])).await.remove(0).unwrap();
@@ -213,7 +213,7 @@ macro_rules! suite {
             refusals_of_the_broker_say_when_to_come_back,
             of_many_at_once_with_one_key_one_is_added,
             unique_keys_count_within_the_tenant_or_the_token,
-            a_strangers_id_is_refused_and_its_task_left_alone,
+            a_others_id_is_refused_and_its_task_left_alone,
             a_token_enqueues_for_its_tenants_alone,
         );)*
     };

@@ -1,5 +1,5 @@
+mod admission;
 mod classify;
-mod door;
 mod doubt;
 mod enqueue;
 mod properties;
@@ -7,7 +7,7 @@ mod properties;
 use std::time::Duration;
 
 use super::{
-    admit::Door,
+    admit::AdmissionControl,
     testing::{config, rule, task},
     *,
 };
@@ -18,10 +18,10 @@ use clawpool_core::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
-const ALL: Rights = Rights { priority: true, bearer: None };
+const ALL: Rights = Rights { priority: true, token: None };
 
 fn admit(task: NewTask) -> Result<Admission, Rejection> {
-    Door::new(&Config::default()).admit(task, &Rights::default(), NOW)
+    AdmissionControl::new(&Config::default()).admit(task, &Rights::default(), NOW)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -29,5 +29,5 @@ fn seconds(count: u64) -> Duration {
 }
 
 fn explain(config: &Config, task: &NewTask) -> Explanation {
-    Door::new(config).explain(task, &ALL, NOW).unwrap()
+    AdmissionControl::new(config).explain(task, &ALL, NOW).unwrap()
 }

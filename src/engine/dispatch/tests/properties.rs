@@ -43,10 +43,10 @@ proptest! {
     /// Any task is either refused or becomes one that keeps every promise the envelope makes.
     #[test]
     fn what_passes_the_door_is_sound(new in new_task(), rules in rules(), may in any::<bool>()) {
-        let door = Door::new(&config(rules));
-        let rights = Rights { priority: may, bearer: None };
-        let explained = door.explain(&new, &rights, NOW);
-        match door.admit(new.clone(), &rights, NOW) {
+        let control = AdmissionControl::new(&config(rules));
+        let rights = Rights { priority: may, token: None };
+        let explained = control.explain(&new, &rights, NOW);
+        match control.admit(new.clone(), &rights, NOW) {
             Err(rejection) => prop_assert_eq!(explained.unwrap_err(), rejection),
             Ok(admission) => {
                 let (task, explained) = (admission.message.task().unwrap(), explained.unwrap());
@@ -67,8 +67,8 @@ proptest! {
         let due = Some(Duration::from_secs(20));
         let default = Config::default().classes;
         let alone = |rule: &Rule| Classifier::new(std::slice::from_ref(rule), &default).classify(&new, due);
-        let first = rules.iter().position(|rule| alone(rule).by == By::Rule(0));
-        let expected = first.map_or(By::Default, By::Rule);
+        let first = rules.iter().position(|rule| alone(rule).by == DecidedBy::Rule(0));
+        let expected = first.map_or(DecidedBy::Default, DecidedBy::Rule);
         prop_assert_eq!(Classifier::new(&rules, &default).classify(&new, due).by, expected);
     }
 

@@ -16,7 +16,7 @@ pub(super) struct Report {
     pub dead: BTreeMap<DeadReason, usize>,
     /// Work that was done twice because its worker died between doing and saying so: at least once, never less.
     pub repeated: usize,
-    /// Handlers that ran for a task that nobody enqueued.
+    /// Handlers that ran for a task that was not enqueued.
     pub unasked: usize,
     /// Tasks that ended otherwise than they should.
     pub surprises: Vec<String>,

@@ -97,7 +97,7 @@ async fn refused_lines_are_counted_and_nothing_is_hidden() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_at_once() {
+async fn an_absent_dispatcher_is_said_at_once() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(FOUR.as_bytes()).unwrap();

@@ -19,7 +19,7 @@ use super::{
     control::fault,
     said::{STEP, Said},
 };
-use clawpool_server::supervise;
+use clawpool_engine::process;
 
 struct Job {
     name: String,
@@ -64,7 +64,7 @@ fn serve(job: Job) -> windows_service::Result<()> {
         move |control| match control {
             ServiceControl::Stop | ServiceControl::Shutdown | ServiceControl::Preshutdown => {
                 let _ = said.say(ServiceState::StopPending, patience, 0);
-                supervise::order_stop();
+                process::request_stop();
                 ServiceControlHandlerResult::NoError
             }
             ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
@@ -74,7 +74,7 @@ fn serve(job: Job) -> windows_service::Result<()> {
     let _ = said.handle.set(handle);
     said.say(ServiceState::StartPending, STEP * 3, 0)?;
     let begun = Arc::clone(&said);
-    supervise::when_work_begins(move || {
+    process::on_ready(move || {
         let _ = begun.say(ServiceState::Running, Duration::ZERO, 0);
     });
     let starting = Arc::clone(&said);

@@ -68,7 +68,7 @@ async fn every_route_asks_for_its_scope_and_no_other_opens_it() {
 }
 
 #[tokio::test]
-async fn strangers_get_nothing_but_health() {
+async fn requests_without_a_token_get_nothing_but_health() {
     let server = Server::cut_off(guarded()).await;
     let ask = async |method: &Method, path: &str, header: Option<&str>| {
         let mut request = server.request(method.clone(), path);

@@ -32,7 +32,7 @@ async fn status(stream: &mut BufReader<TcpStream>) -> String {
     line.trim_end().to_owned()
 }
 
-/// A small task: 503 of the store that is away, and no other, means that it passed the door.
+/// A small task: 503 of the store that is away, and no other, means that it was let in.
 async fn is_let_in(server: &Server) -> bool {
     let request = server.request(Method::POST, "/v1/tasks").bearer_auth("one-enqueue-token");
     let request = request.header("content-type", "application/json").body(r#"{"kind":"a"}"#);

@@ -34,25 +34,25 @@ async fn status(server: &Server) -> Value {
 async fn a_redis_that_takes_no_writes_is_told_and_the_alert_is_written_when_it_does() {
     let redis = Redis::start(&[]).await;
     let server = on(&redis).await;
-    server.health.look().await;
+    server.health.check().await;
     assert_eq!(status(&server).await["status"], "healthy");
     let limit = async |bytes: &str| {
         let answer: Option<String> = redis.ask("CONFIG", &["SET", "maxmemory", bytes]).await;
         assert_eq!(answer.as_deref(), Some("OK"));
     };
     limit("1").await;
-    server.health.look().await;
-    server.health.look().await;
+    server.health.check().await;
+    server.health.check().await;
     let body = status(&server).await;
     assert_eq!((&body["status"], &body["services"]["store"]), (&json!("degraded"), &json!("up")), "{body}");
     assert!(body["reasons"][0]["text"].as_str().is_some_and(|text| text.contains("OOM")), "{body}");
     assert_eq!(body["reasons"][0]["code"], "CP-1620");
-    assert_eq!(server.health.notices().unsaved().len(), 1, "Redis takes no alert either");
+    assert_eq!(server.health.alerts().unsaved().len(), 1, "Redis takes no alert either");
     assert_eq!(events(&server).await, ["store_trouble"], "the dispatcher that knows it shows it");
     limit("0").await;
-    server.health.look().await;
+    server.health.check().await;
     assert_eq!(status(&server).await["status"], "healthy");
-    assert!(server.health.notices().unsaved().is_empty());
+    assert!(server.health.alerts().unsaved().is_empty());
     assert_eq!(events(&server).await, ["store_trouble"], "it is in the journal");
     server.stop().await;
 }
@@ -62,16 +62,16 @@ async fn a_redis_that_is_gone_is_told_by_an_alert_that_outlives_its_absence() {
     let mut redis = Redis::start(&[]).await;
     let server = on(&redis).await;
     redis.kill();
-    server.health.look().await;
-    server.health.look().await;
+    server.health.check().await;
+    server.health.check().await;
     let body = status(&server).await;
     assert_eq!(body["status"], "unhealthy", "{body}");
     assert_eq!(body["reasons"][0]["event"], "store_trouble", "{body}");
     assert_eq!(events(&server).await, ["store_trouble"], "shown, though nothing can be asked of the store");
     redis.start_again().await;
     eventually(async || {
-        server.health.look().await;
-        status(&server).await["status"] == "healthy" && server.health.notices().unsaved().is_empty()
+        server.health.check().await;
+        status(&server).await["status"] == "healthy" && server.health.alerts().unsaved().is_empty()
     })
     .await;
     assert_eq!(events(&server).await, ["store_trouble"]);
@@ -89,13 +89,13 @@ async fn a_file_without_room_is_told() {
         refused += u32::from(status == 503);
         assert!(status == 503 || status == 201, "{body}");
     }
-    pool.health.look().await;
+    pool.health.check().await;
     let body = status(&pool).await;
     assert_eq!(body["status"], "degraded", "{body}");
     assert!(body["reasons"][0]["text"].as_str().is_some_and(|text| text.contains("no space is left")), "{body}");
     let task = json!({"kind": "email.send", "payload": "x".repeat(50_000)});
     assert_eq!(pool.post_json("/v1/tasks", task.to_string()).await.0, 503);
-    pool.health.look().await;
+    pool.health.check().await;
     assert_eq!(events(&pool).await, ["store_trouble"]);
     pool.stop().await;
 }

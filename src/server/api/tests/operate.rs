@@ -50,8 +50,11 @@ async fn a_requeued_task_starts_as_new_and_remembers() {
     assert_eq!((status.as_u16(), count), (200, json!({"count": 1})));
     let record = pool.store.record(id).await.unwrap().unwrap();
     assert_eq!((record.state.name(), record.attempt, record.crashes, record.generation), ("scheduled", 0, 0, 1));
-    let fence =
-        pool.store.lead(clawpool_backends::store::Role::Steward, WorkerId::new(), std::time::Duration::from_secs(60));
+    let fence = pool.store.lead(
+        clawpool_backends::store::Role::Maintenance,
+        WorkerId::new(),
+        std::time::Duration::from_secs(60),
+    );
     let due = pool.store.due(fence.await.unwrap().unwrap(), 10).await.unwrap();
     let task = due.messages[0].task().unwrap();
     assert!(task.expires_at > clawpool_core::task::Timestamp::now(), "a new time to live");

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Memory, keeper::Keeper, presence::stay_present};
+use super::{AutoscalerStore, heartbeat::send_heartbeats, pool_controller::PoolController};
 use crate::autoscale::{
     Plan,
     driver::{Driver, DriverError},
@@ -14,60 +14,59 @@ use clawpool_backends::{
     store::{Fence, Role},
 };
 use clawpool_core::task::WorkerId;
-use clawpool_engine::leadership::{Standing, lead_and_tell};
+use clawpool_engine::leadership::{Leadership, lead_and_report};
 
-/// How long a leader that died keeps the others waiting.
+/// How long the others wait after a leader has died.
 const LEASE: Duration = Duration::from_secs(5);
 
-/// A pool and what runs its workers.
-pub struct Kept {
+/// A pool and the driver that runs its workers.
+pub struct ManagedPool {
     pub plan: Plan,
     pub driver: Arc<dyn Driver>,
     /// The workers are children of this process: they leave when another process leads.
     pub own: bool,
 }
 
-/// Keeps every pool of a configuration. Any number of processes may; one of them acts.
+/// Keeps every pool of a configuration at its size. Any number of processes may run one; the leader acts.
 pub struct Autoscaler<S: ?Sized> {
-    pub pools: Vec<Kept>,
+    pub pools: Vec<ManagedPool>,
     pub broker: Arc<dyn Broker>,
     pub store: Arc<S>,
     pub me: WorkerId,
 }
 
-impl<S: Memory + ?Sized> Autoscaler<S> {
+impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
     /// Returns when `stop` fires. What becomes of the workers then is for their drivers.
     pub async fn run(&self, stop: &CancellationToken) {
-        let (standing, seen) = watch::channel(Standing::Unknown);
-        let reign = |fence: Fence, leading: CancellationToken| async move {
-            self.keep(Some(fence), &leading).await;
+        let (leadership, seen) = watch::channel(Leadership::Unknown);
+        let work = |fence: Fence, leading: CancellationToken| async move {
+            self.control(Some(fence), &leading).await;
         };
-        let leading = lead_and_tell(&*self.store, Role::Autoscaler, self.me, LEASE, stop, &standing, reign);
-        let yielding = stop.run_until_cancelled(self.make_way(seen));
-        let present = stop.run_until_cancelled(stay_present(&*self.store, self.me));
-        tokio::join!(leading, yielding, present);
+        let leading = lead_and_report(&*self.store, Role::Autoscaler, self.me, LEASE, stop, &leadership, work);
+        let yielding = stop.run_until_cancelled(self.drain_when_following(seen));
+        let heartbeats = stop.run_until_cancelled(send_heartbeats(&*self.store, self.me));
+        tokio::join!(leading, yielding, heartbeats);
     }
 
-    /// Decides and writes down, and changes nothing. Whoever leads goes on meanwhile.
+    /// Decides and records its decisions, and changes nothing. The leader goes on meanwhile.
     pub async fn watch(&self, stop: &CancellationToken) {
-        self.keep(None, stop).await;
+        self.control(None, stop).await;
     }
 
-    async fn keep(&self, fence: Option<Fence>, stop: &CancellationToken) {
-        let keepers = self
-            .pools
-            .iter()
-            .map(|kept| Keeper::new(&kept.plan, &*kept.driver, &*self.broker, &*self.store, self.me, fence).keep(stop));
-        join_all(keepers).await;
+    async fn control(&self, fence: Option<Fence>, stop: &CancellationToken) {
+        let controllers = self.pools.iter().map(|pool| {
+            PoolController::new(&pool.plan, &*pool.driver, &*self.broker, &*self.store, self.me, fence).run(stop)
+        });
+        join_all(controllers).await;
     }
 
-    /// The children of a process that stopped leading stay while nobody else is known to lead: the store may be away,
-    /// and work goes on. Once somebody else leads, they finish what they run and leave.
-    async fn make_way(&self, mut seen: watch::Receiver<Standing>) {
-        while seen.wait_for(|standing| *standing == Standing::Follows).await.is_ok() {
-            for kept in self.pools.iter().filter(|kept| kept.own) {
-                if let Err(error) = send_home(&*kept.driver).await {
-                    tracing::warn!(pool = kept.plan.pool, %error, "workers stay although another process leads");
+    /// The children of a process that stopped leading stay while no other leader is known: the store may be away,
+    /// and work goes on. Once another process leads, they finish what they run and leave.
+    async fn drain_when_following(&self, mut seen: watch::Receiver<Leadership>) {
+        while seen.wait_for(|leadership| *leadership == Leadership::Follower).await.is_ok() {
+            for pool in self.pools.iter().filter(|pool| pool.own) {
+                if let Err(error) = drain_all(&*pool.driver).await {
+                    tracing::warn!(pool = pool.plan.pool, %error, "workers stay although another process leads");
                 }
             }
             if seen.changed().await.is_err() {
@@ -77,8 +76,8 @@ impl<S: Memory + ?Sized> Autoscaler<S> {
     }
 }
 
-async fn send_home(driver: &dyn Driver) -> Result<(), DriverError> {
-    let staying = driver.members().await?.into_iter().filter(|member| !member.draining).map(|member| member.id);
+async fn drain_all(driver: &dyn Driver) -> Result<(), DriverError> {
+    let staying = driver.replicas().await?.into_iter().filter(|replica| !replica.draining).map(|replica| replica.id);
     let staying: Vec<_> = staying.collect();
     if staying.is_empty() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The Driver seam: starts and stops the workers of one pool. One implementation for processes of this machine, one for
 //! containers of a compose service, one for a Kubernetes deployment.
 //!
-//! Guarantees: a drained member takes nothing new, finishes what it runs and is not replaced; a member that ends by itself
+//! Guarantees: a drained replica takes nothing new, finishes what it runs and is not replaced; a replica that ends by itself
 //! is (by the driver's own restart policy, or by the engine's). Never does: decide how many there should be, or which go.
 
 #[cfg(feature = "docker")]
@@ -23,29 +23,29 @@ pub use process::Processes;
 
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
-    /// Everybody this driver runs for the pool, at this moment.
-    async fn members(&self) -> Result<Vec<Member>, DriverError>;
+    /// All replicas that this driver runs for the pool, at this moment.
+    async fn replicas(&self) -> Result<Vec<Replica>, DriverError>;
 
     /// Starts this many more. Returns when they are on their way, not when they work.
     async fn start(&self, count: u32) -> Result<(), DriverError>;
 
-    /// Lets these members finish what they run and leave. Returns when they have been told.
-    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError>;
+    /// Lets these replicas finish what they run and leave. Returns when they have been told.
+    async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError>;
 
-    /// The emergency: ends these members now and starts as many anew.
-    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError>;
+    /// The emergency: ends these replicas now and starts as many anew.
+    async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError>;
 
-    /// What keeps members from working, as they were last seen, and how to mend it.
-    fn complaint(&self) -> Option<String> {
+    /// What keeps replicas from working, as last seen, and how to mend it.
+    fn problem(&self) -> Option<String> {
         None
     }
 
-    /// Members for which nothing runs: they wait for their start, longer than a start takes.
+    /// Replicas for which nothing runs: they wait for their start, longer than a start takes.
     fn waiting(&self) -> u32 {
         0
     }
 
-    /// Whether this worker was a member and is known to be dead. The registry may still show it alive.
+    /// Whether this worker was one of the pool's and is known to be dead. The registry may still show it alive.
     fn has_ended(&self, _: WorkerId) -> bool {
         false
     }
@@ -58,17 +58,17 @@ pub trait Driver: Send + Sync + 'static {
 
 /// A driver's own name for a worker: its worker id, its container, its pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct MemberId(pub String);
+pub struct ReplicaId(pub String);
 
-impl fmt::Display for MemberId {
+impl fmt::Display for ReplicaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub id: MemberId,
+pub struct Replica {
+    pub id: ReplicaId,
     /// Under which it registers or will register, where the driver knows it.
     pub worker: Option<WorkerId>,
     /// The host name under which it registers, where the driver knows that instead: a container's, a pod's.

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use sysinfo::{MemoryRefreshKind, System};
 
-use super::{Driver, DriverError, Member, MemberId};
-use crate::supervise::Children;
+use super::{Driver, DriverError, Replica, ReplicaId};
+use crate::supervise::Supervisor;
 use clawpool_core::{scaling::Headroom, task::WorkerId};
 use clawpool_engine::process::Shutdown;
 
@@ -13,62 +13,62 @@ const GUESS: u64 = 64 << 20;
 /// Spec S14: what the workers leave to the machine; a fifth of a small one.
 const RESERVE: u64 = 2 << 30;
 
-/// Starts and stops the workers that a [`Children`] keeps.
+/// Starts and stops the workers that a [`Supervisor`] keeps.
 pub struct Processes {
-    children: Children,
+    supervisor: Supervisor,
     shutdown: Shutdown,
 }
 
 impl Processes {
-    pub fn new(children: Children, shutdown: &Shutdown) -> Self {
-        Self { children, shutdown: shutdown.clone() }
+    pub fn new(supervisor: Supervisor, shutdown: &Shutdown) -> Self {
+        Self { supervisor, shutdown: shutdown.clone() }
     }
 
     /// Keeps the workers, and returns when this process was told to end and all of them have left.
     pub async fn run(&self) {
-        self.children.keep(&self.shutdown).await;
+        self.supervisor.run(&self.shutdown).await;
     }
 }
 
 #[async_trait]
 impl Driver for Processes {
-    async fn members(&self) -> Result<Vec<Member>, DriverError> {
-        let member = |member: crate::supervise::Member| Member {
-            id: MemberId(member.worker.to_string()),
-            worker: Some(member.worker),
+    async fn replicas(&self) -> Result<Vec<Replica>, DriverError> {
+        let replica = |replica: crate::supervise::ReplicaStatus| Replica {
+            id: ReplicaId(replica.worker.to_string()),
+            worker: Some(replica.worker),
             host: None,
-            draining: member.draining,
+            draining: replica.draining,
         };
-        Ok(self.children.members().into_iter().map(member).collect())
+        Ok(self.supervisor.replicas().into_iter().map(replica).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
-        self.children.start(count as usize);
+        self.supervisor.start(count as usize);
         Ok(())
     }
 
-    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.children.drain(&workers(members));
+    async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
+        self.supervisor.drain(&workers(replicas));
         Ok(())
     }
 
-    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        self.children.replace(&workers(members));
+    async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
+        self.supervisor.replace(&workers(replicas));
         Ok(())
     }
 
-    fn complaint(&self) -> Option<String> {
-        let (count, why) = self.children.waiting()?;
-        let pool = &self.children.pool().name;
+    fn problem(&self) -> Option<String> {
+        let (count, why) = self.supervisor.waiting()?;
+        let pool = &self.supervisor.pool().name;
         Some(format!("{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"))
     }
 
     fn waiting(&self) -> u32 {
-        self.children.waiting().map_or(0, |(count, _)| count)
+        self.supervisor.waiting().map_or(0, |(count, _)| count)
     }
 
     fn has_ended(&self, worker: WorkerId) -> bool {
-        self.children.has_ended(worker)
+        self.supervisor.has_ended(worker)
     }
 
     fn headroom(&self) -> Option<Headroom> {
@@ -82,16 +82,16 @@ impl Driver for Processes {
 impl Processes {
     /// The mean of the pool's workers; what the configuration allows, until one has said.
     fn per_worker(&self) -> u64 {
-        let seen = self.children.seen().unwrap_or_default();
+        let seen = self.supervisor.seen().unwrap_or_default();
         let taken: Vec<u64> = seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
         match u64::try_from(taken.len()) {
             Ok(count @ 1..) => taken.iter().sum::<u64>() / count,
-            _ => self.children.pool().recycle.max_memory.unwrap_or(GUESS),
+            _ => self.supervisor.pool().recycle.max_memory.unwrap_or(GUESS),
         }
     }
 }
 
-/// A name that is none of this driver's names nobody, as does a worker's that has left.
-fn workers(members: &[MemberId]) -> Vec<WorkerId> {
-    members.iter().filter_map(|member| member.0.parse().ok()).collect()
+/// The worker ids of these replicas. Names of other drivers are left out.
+fn workers(replicas: &[ReplicaId]) -> Vec<WorkerId> {
+    replicas.iter().filter_map(|replica| replica.0.parse().ok()).collect()
 }

@@ -7,10 +7,10 @@ pub(super) struct Arrivals {
     /// The rate is taken over the last while; a shorter one would follow every burst.
     window: Duration,
     counters: Option<Vec<u64>>,
-    /// Tasks of this pool since the first look.
+    /// Tasks of this pool since the first reading.
     count: f64,
     seen: VecDeque<(Duration, f64)>,
-    /// What the store says itself, until two looks can be compared.
+    /// What the store says itself, until two readings can be compared.
     hint: f64,
 }
 
@@ -20,7 +20,7 @@ impl Arrivals {
     }
 
     /// `shares`: of each queue, the pool's part. New attempts of tasks that failed arrive like new tasks.
-    pub(super) fn look(&mut self, now: Duration, totals: &[QueueTotals], shares: &[f64]) {
+    pub(super) fn observe(&mut self, now: Duration, totals: &[QueueTotals], shares: &[f64]) {
         let counters: Vec<u64> = totals.iter().map(|totals| totals.enqueued + totals.retried).collect();
         self.hint = totals.iter().zip(shares).map(|(totals, share)| totals.enqueue_rate * share).sum();
         let before = self.counters.replace(counters.clone());
@@ -29,7 +29,7 @@ impl Arrivals {
                 let moved = before.iter().zip(&counters).zip(shares);
                 self.count += moved.map(|((before, after), share)| (after - before) as f64 * share).sum::<f64>();
             }
-            // The first look, or a store that began anew.
+            // The first reading, or a store that began anew.
             None => self.seen.clear(),
         }
         self.seen.push_back((now, self.count));
@@ -38,7 +38,7 @@ impl Arrivals {
         }
     }
 
-    /// Tasks a second; absent before the first look, and when the last one is long ago.
+    /// Tasks a second; absent before the first reading, and when the last one is long ago.
     pub(super) fn rate(&self, now: Duration) -> Option<f64> {
         let ((first, before), (last, after)) = (self.seen.front()?, self.seen.back()?);
         let span = last.saturating_sub(*first).as_secs_f64();

@@ -9,7 +9,7 @@ use clawpool_backends::{
 };
 use clawpool_core::task::{Queue, Timestamp, WorkerId};
 
-/// Beyond this, no answer is taken for silence.
+/// A server that has not answered by then counts as silent.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What broker and store said when they were last asked.
@@ -23,8 +23,8 @@ pub struct Facts {
     pub totals: Option<Vec<QueueTotals>>,
     /// Of all pools.
     pub workers: Option<Vec<WorkerInfo>>,
-    /// Who did not answer, and why.
-    pub silence: Option<String>,
+    /// Which server did not answer, and why.
+    pub unanswered: Option<String>,
 }
 
 impl Facts {
@@ -32,8 +32,9 @@ impl Facts {
     where
         S: ControlStore + WorkerStore + ?Sized,
     {
-        let depths = join_all(queues.iter().map(|queue| heard(broker.depth(*queue))));
-        let (depths, totals, workers) = tokio::join!(depths, heard(store.totals()), heard(store.workers()));
+        let depths = join_all(queues.iter().map(|queue| answer_within_patience(broker.depth(*queue))));
+        let (depths, totals, workers) =
+            tokio::join!(depths, answer_within_patience(store.totals()), answer_within_patience(store.workers()));
         let depths: Result<Vec<Depth>, String> = depths.into_iter().collect();
         let broker = depths.as_ref().err().map(|reason| format!("the broker: {reason}"));
         let store = totals.as_ref().err().or(workers.as_ref().err()).map(|reason| format!("the store: {reason}"));
@@ -42,20 +43,20 @@ impl Facts {
             depths: depths.ok(),
             totals: totals.ok(),
             workers: workers.ok(),
-            silence: broker.into_iter().chain(store).reduce(|broker, store| format!("{broker}; {store}")),
+            unanswered: broker.into_iter().chain(store).reduce(|broker, store| format!("{broker}; {store}")),
         }
     }
 
-    /// The registry shows a worker until it is buried, or its lease is over: one that has ended would be counted beside
-    /// its successor, and the pool made smaller for it.
-    pub fn leave_out(&mut self, has_ended: impl Fn(WorkerId) -> bool) {
+    /// The registry shows a worker that has ended until its lease is ended. It would be counted beside its successor, and
+    /// the pool made smaller for it.
+    pub fn remove_ended(&mut self, has_ended: impl Fn(WorkerId) -> bool) {
         if let Some(workers) = &mut self.workers {
             workers.retain(|worker| !has_ended(worker.beat.worker));
         }
     }
 }
 
-async fn heard<T, E: Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+async fn answer_within_patience<T, E: Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
     match timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {PATIENCE:?}")),

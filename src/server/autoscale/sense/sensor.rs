@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::{Crew, Facts, arrivals::Arrivals, service::Service};
-use crate::autoscale::{Plan, driver::Member};
+use super::{Facts, Replicas, arrivals::Arrivals, service_time::ServiceTime};
+use crate::autoscale::{Plan, driver::Replica};
 use clawpool_backends::{broker::Depth, store::WorkerInfo};
 use clawpool_core::{
     scaling::{Queues, Reading},
@@ -12,17 +12,17 @@ use clawpool_core::{
 pub struct Sensor {
     plan: Plan,
     arrivals: Arrivals,
-    service: Service,
+    service: ServiceTime,
     /// When the oldest task's wait was last known, and what it was.
     oldest: Option<(Duration, Duration)>,
     /// Of every queue, the part that falls to this pool.
     shares: [f64; Queue::ALL.len()],
     /// Workers that the driver did not start, as last known.
-    foreign: u32,
+    unmanaged: u32,
     /// Since when the store has answered every time.
-    heard_since: Option<Duration>,
+    answering_since: Option<Duration>,
     /// Since when no worker of the pool has been alive.
-    deserted_since: Option<Duration>,
+    all_dead_since: Option<Duration>,
 }
 
 impl Sensor {
@@ -30,58 +30,59 @@ impl Sensor {
         Self {
             plan: plan.clone(),
             arrivals: Arrivals::new(plan.settings.target.sensed()),
-            service: Service::default(),
+            service: ServiceTime::default(),
             oldest: None,
             shares: Queue::ALL.map(|queue| if plan.queues.contains(&queue) { 1.0 } else { 0.0 }),
-            foreign: 0,
-            heard_since: None,
-            deserted_since: None,
+            unmanaged: 0,
+            answering_since: None,
+            all_dead_since: None,
         }
     }
 
-    /// The store took no writes, or nobody looked for too long: what the registry says of lives is not known.
-    pub const fn distrust(&mut self) {
-        self.heard_since = None;
-        self.deserted_since = None;
+    /// The store took no writes, or the last reading is too old: the registry does not say which workers live.
+    pub const fn forget_liveness(&mut self) {
+        self.answering_since = None;
+        self.all_dead_since = None;
     }
 
     /// `now` is monotonic.
-    pub fn read(&mut self, now: Duration, facts: &Facts, members: &[Member]) -> (Reading, Crew) {
+    pub fn read(&mut self, now: Duration, facts: &Facts, replicas: &[Replica]) -> (Reading, Replicas) {
         let workers = self.living(now, facts.workers.as_deref());
         let workers = workers.as_deref();
-        let crew = Crew::new(&self.plan.pool, members, workers.unwrap_or_default(), self.plan.memory);
+        let replicas = Replicas::new(&self.plan.pool, replicas, workers.unwrap_or_default(), self.plan.memory);
         if let Some(workers) = workers {
-            self.foreign = crew.foreign();
-            self.shares = self.shares(&crew, workers);
-            self.service.look(now, workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool));
+            self.unmanaged = replicas.unmanaged();
+            self.shares = self.shares(&replicas, workers);
+            self.service
+                .observe(now, workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool));
         }
         if let Some(totals) = &facts.totals {
-            self.arrivals.look(now, totals, &self.shares);
+            self.arrivals.observe(now, totals, &self.shares);
         }
-        let unseen = if workers.is_none() { self.foreign } else { 0 };
+        let unseen = if workers.is_none() { self.unmanaged } else { 0 };
         let reading = Reading {
-            size: crew.size() + unseen,
+            size: replicas.size() + unseen,
             queues: self.demand(now, facts, workers.unwrap_or_default()),
-            workers: workers.map(|_| crew.workers()),
+            workers: workers.map(|_| replicas.workers()),
             ..Reading::default()
         };
-        (reading, crew)
+        (reading, replicas)
     }
 
-    /// While the store was away nobody could beat, and leases ended: until a whole lease has been heard, nobody is taken
-    /// for dead. Looks that are far apart say little of what was between them; there, leases that are all over at once
-    /// count when they still are a lease later.
+    /// While the store was away no worker could beat, and leases ended: until the store has answered for a whole lease, no
+    /// worker is taken for dead. Readings that are far apart say little of what was between them: there, leases that are
+    /// all over at once count only when they still are a lease later.
     fn living(&mut self, now: Duration, workers: Option<&[WorkerInfo]>) -> Option<Vec<WorkerInfo>> {
         let Some(workers) = workers else {
-            self.distrust();
+            self.forget_liveness();
             return None;
         };
         let ours = || workers.iter().filter(|worker| worker.beat.pool == self.plan.pool);
-        let deserted = ours().next().is_some() && !ours().any(|worker| worker.alive);
-        self.deserted_since = deserted.then(|| self.deserted_since.unwrap_or(now));
-        let mut since = *self.heard_since.get_or_insert(now);
+        let all_dead = ours().next().is_some() && !ours().any(|worker| worker.alive);
+        self.all_dead_since = all_dead.then(|| self.all_dead_since.unwrap_or(now));
+        let mut since = *self.answering_since.get_or_insert(now);
         if self.plan.settings.every > self.plan.lease / 2 {
-            since = since.max(self.deserted_since.unwrap_or_default());
+            since = since.max(self.all_dead_since.unwrap_or_default());
         }
         let patient = now.saturating_sub(since) < self.plan.lease;
         let judged = workers.iter().cloned().map(|worker| WorkerInfo { alive: worker.alive || patient, ..worker });
@@ -90,8 +91,8 @@ impl Sensor {
 
     /// Two pools that serve one queue divide it by the slots that they have at work. A pool without any yet counts as
     /// one worker, so that it begins.
-    fn shares(&self, crew: &Crew, workers: &[WorkerInfo]) -> [f64; Queue::ALL.len()] {
-        let own = crew.hands.iter().map(|hand| hand.slots).sum::<u32>().max(self.plan.slots.into());
+    fn shares(&self, replicas: &Replicas, workers: &[WorkerInfo]) -> [f64; Queue::ALL.len()] {
+        let own = replicas.staying.iter().map(|replica| replica.slots).sum::<u32>().max(self.plan.slots.into());
         let stays = |worker: &&WorkerInfo| worker.alive && !worker.beat.draining && worker.beat.pool != self.plan.pool;
         Queue::ALL.map(|queue| {
             let others = workers.iter().filter(stays).filter(|worker| worker.beat.queues.contains(&queue));

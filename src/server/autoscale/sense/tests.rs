@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::autoscale::{
     Plan,
-    driver::{Member, MemberId},
+    driver::{Replica, ReplicaId},
 };
 use clawpool_backends::{
     broker::Depth,
@@ -40,9 +40,9 @@ fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive: true }
 }
 
-fn member(number: u8) -> Member {
+fn replica(number: u8) -> Replica {
     let worker = WorkerId::from_bytes([number; 16]);
-    Member { id: MemberId(worker.to_string()), worker: Some(worker), host: None, draining: false }
+    Replica { id: ReplicaId(worker.to_string()), worker: Some(worker), host: None, draining: false }
 }
 
 fn facts(ready: u64, enqueued: u64, workers: Vec<WorkerInfo>) -> Facts {
@@ -53,7 +53,7 @@ fn facts(ready: u64, enqueued: u64, workers: Vec<WorkerInfo>) -> Facts {
         depths: Some(vec![Depth { ready, oldest: None }]),
         totals: Some(totals),
         workers: Some(workers),
-        silence: None,
+        unanswered: None,
     }
 }
 
@@ -70,7 +70,7 @@ fn sensor() -> Sensor {
 fn arrivals_are_counted_over_half_a_minute_whatever_the_clock_says() {
     let mut sensor = sensor();
     let mut rate = |at, enqueued| sensor.read(secs(at), &facts(0, enqueued, vec![]), &[]).0.queues.unwrap().arrivals;
-    assert_eq!(rate(0, 1_000), 7.0, "the store's own word until there are two looks");
+    assert_eq!(rate(0, 1_000), 7.0, "the store's own word until there are two readings");
     assert_eq!(rate(10, 1_100), 10.0);
     assert_eq!(rate(20, 1_400), 20.0);
     for at in 3..20 {
@@ -88,7 +88,7 @@ fn what_is_not_said_is_absent() {
     assert_eq!(sensor.read(secs(1), &silent, &[]).0.queues, None);
     sensor.read(secs(2), &facts(5, 0, vec![worker(1, "main", 2)]), &[]);
     let silent = Facts { workers: None, totals: None, ..facts(5, 0, vec![]) };
-    let (reading, _) = sensor.read(secs(3), &silent, &[member(7)]);
+    let (reading, _) = sensor.read(secs(3), &silent, &[replica(7)]);
     assert_eq!((reading.workers, reading.size), (None, 2), "who was there is not taken for gone");
     assert!(reading.queues.is_some_and(|queues| queues.ready == 5), "what the broker says is known");
     assert_eq!(sensor.read(secs(90), &silent, &[]).0.queues, None, "and its rates are not for ever");
@@ -101,10 +101,10 @@ fn workers_that_leave_are_not_counted_and_those_of_others_are() {
     let mut dead = worker(4, "main", 5);
     dead.alive = false;
     let known = vec![worker(1, "main", 0), worker(2, "main", 3), leaving, dead, worker(5, "other", 1)];
-    let told = Member { draining: true, ..member(2) };
-    let (reading, crew) = sensor().read(secs(0), &facts(0, 0, known), &[told, member(6)]);
+    let told = Replica { draining: true, ..replica(2) };
+    let (reading, replicas) = sensor().read(secs(0), &facts(0, 0, known), &[told, replica(6)]);
     let workers = reading.workers.unwrap();
-    assert_eq!((reading.size, crew.draining), (2, 2), "{crew:?}");
+    assert_eq!((reading.size, replicas.draining), (2, 2), "{replicas:?}");
     assert_eq!((workers.started, workers.healthy), (1, 1), "the driver's new one has not come up yet");
 }
 
@@ -112,16 +112,16 @@ fn workers_that_leave_are_not_counted_and_those_of_others_are() {
 fn a_silent_worker_of_the_driver_is_started_and_not_healthy() {
     let mut silent = worker(1, "main", 1);
     silent.alive = false;
-    let (reading, _) = sensor().read(secs(0), &facts(0, 0, vec![silent]), &[member(1)]);
+    let (reading, _) = sensor().read(secs(0), &facts(0, 0, vec![silent]), &[replica(1)]);
     let workers = reading.workers.unwrap();
     assert_eq!((reading.size, workers.started, workers.healthy, workers.busy.reporting), (1, 1, 0, 0));
 }
 
 #[test]
 fn a_container_is_known_by_its_host() {
-    let container = Member { id: MemberId("c1".into()), worker: None, host: Some("host-1".into()), draining: false };
-    let (reading, crew) = sensor().read(secs(0), &facts(0, 0, vec![worker(1, "main", 4)]), &[container]);
-    assert_eq!((reading.size, crew.hands[0].running), (1, 4));
+    let container = Replica { id: ReplicaId("c1".into()), worker: None, host: Some("host-1".into()), draining: false };
+    let (reading, replicas) = sensor().read(secs(0), &facts(0, 0, vec![worker(1, "main", 4)]), &[container]);
+    assert_eq!((reading.size, replicas.staying[0].running), (1, 4));
 }
 
 #[test]
@@ -174,11 +174,12 @@ fn a_stepped_clock_makes_no_task_old() {
 }
 
 #[test]
-fn after_the_stores_silence_nobody_is_taken_for_dead_before_a_lease_has_passed() {
+fn after_the_stores_silence_no_worker_is_taken_for_dead_before_a_lease_has_passed() {
     let mut sensor = Sensor::new(&Plan { lease: secs(3), ..plan() });
     let dead = || facts(0, 0, vec![WorkerInfo { alive: false, ..worker(1, "main", 1) }]);
     let silent = Facts { workers: None, ..dead() };
-    let mut healthy = |at, facts: &Facts| sensor.read(secs(at), facts, &[member(1)]).0.workers.map(|seen| seen.healthy);
+    let mut healthy =
+        |at, facts: &Facts| sensor.read(secs(at), facts, &[replica(1)]).0.workers.map(|seen| seen.healthy);
     assert_eq!((healthy(0, &dead()), healthy(2, &dead()), healthy(3, &dead())), (Some(1), Some(1), Some(0)));
     assert_eq!((healthy(4, &silent), healthy(5, &dead()), healthy(8, &dead())), (None, Some(1), Some(0)));
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Scaler, Site, Trace};
+use super::{Scaler, SimulatedPool, Trace};
 use clawpool_core::scaling::Reading;
 
 /// Knows the trace: at every minute it has the workers that keep the coming load at the upper end of the band aimed at.
@@ -15,14 +15,14 @@ const BUSY: f64 = 0.8;
 const MINUTE: Duration = Duration::from_secs(60);
 
 impl Clairvoyant {
-    pub fn new(trace: &Trace, site: &Site, min: u32, max: u32) -> Self {
-        let rates: Vec<f64> = trace.rates(Duration::from_secs(1), site.scale).collect();
-        let ahead = usize::try_from((site.start + MINUTE).as_secs()).unwrap_or_default();
+    pub fn new(trace: &Trace, model: &SimulatedPool, min: u32, max: u32) -> Self {
+        let rates: Vec<f64> = trace.rates(Duration::from_secs(1), model.scale).collect();
+        let ahead = usize::try_from((model.start + MINUTE).as_secs()).unwrap_or_default();
         let plan = (0..rates.len()).step_by(60).map(|from| {
             // Workers ordered now come up after their start, and stay for this minute at least.
             let until = (from + ahead).min(rates.len());
             let most = rates[from..until].iter().copied().fold(0.0, f64::max);
-            site.workers(most, BUSY).clamp(min, max)
+            model.workers(most, BUSY).clamp(min, max)
         });
         Self { plan: plan.collect(), every: MINUTE }
     }

@@ -26,7 +26,7 @@ impl Chance {
     }
 }
 
-/// Every tick's arrivals, drawn once so that all rivals see the same.
+/// Every tick's arrivals, drawn once so that all scalers see the same.
 pub(super) fn arrivals(rates: impl Iterator<Item = f64>, tick: Duration, seed: u64) -> Vec<u64> {
     let mut chance = Chance::new(seed);
     rates.map(|rate| chance.arrivals(rate * tick.as_secs_f64())).collect()

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Scaler, Site, pool::Pool};
+use super::{Scaler, SimulatedPool, pool::Pool};
 use clawpool_core::task::span;
 
 /// Points of the curves.
@@ -50,7 +50,7 @@ pub struct Sample {
 }
 
 pub(super) struct Measure {
-    site: Site,
+    model: SimulatedPool,
     tick: Duration,
     per_sample: usize,
     ticks: usize,
@@ -69,9 +69,9 @@ pub(super) struct Measure {
 }
 
 impl Measure {
-    pub(super) fn new(site: &Site, tick: Duration, ticks: usize) -> Self {
+    pub(super) fn new(model: &SimulatedPool, tick: Duration, ticks: usize) -> Self {
         Self {
-            site: *site,
+            model: *model,
             tick,
             per_sample: ticks.div_ceil(SAMPLES).max(1),
             ticks: 0,
@@ -125,8 +125,8 @@ impl Measure {
         self.in_sample += arrivals;
         let Some(sample) = self.samples.last_mut() else { return };
         let seconds = ((self.ticks - 1) % self.per_sample + 1) as f64 * self.tick.as_secs_f64();
-        let busy = self.in_sample as f64 / seconds * self.site.service.as_secs_f64();
-        sample.load = busy / f64::from(self.site.slots.max(1));
+        let busy = self.in_sample as f64 / seconds * self.model.service.as_secs_f64();
+        sample.load = busy / f64::from(self.model.slots.max(1));
         sample.wanted = sample.wanted.max(pool.size());
         sample.running = sample.running.max(pool.started);
         sample.waiting = sample.waiting.max(pool.ready);
@@ -136,9 +136,9 @@ impl Measure {
         // What still waits has waited at least this long.
         let oldest = pool.oldest(self.ticks as u64);
         self.waited((oldest.as_secs_f64() / self.tick.as_secs_f64()) as u64, pool.ready);
-        let allowed = (self.site.sla.as_secs_f64() / self.tick.as_secs_f64()) as usize;
+        let allowed = (self.model.sla.as_secs_f64() / self.tick.as_secs_f64()) as usize;
         let misses: u64 = self.waits.iter().skip(allowed + 1).sum();
-        let slot_ticks = self.worker_ticks as f64 * f64::from(self.site.slots.max(1));
+        let slot_ticks = self.worker_ticks as f64 * f64::from(self.model.slots.max(1));
         let errors = scaler.forecast_error();
         Outcome {
             scaler: scaler.name().to_owned(),

@@ -1,13 +1,13 @@
-//! Runs the autoscaler's own policies against recorded load, in virtual time, and says what it cost and who had to wait.
+//! Runs the autoscaler's own policies against recorded load, in virtual time, and says what it cost and how long tasks waited.
 //!
-//! Guarantees: the same trace, settings and seed give the same answer; every rival sees the same arrivals. Never does:
+//! Guarantees: the same trace, settings and seed give the same answer; every scaler sees the same arrivals. Never does:
 //! sleep, or touch a queue or a worker.
 
 mod clairvoyant;
 mod hpa;
 mod load;
 mod measure;
-mod ours;
+mod own;
 mod plot;
 mod pool;
 mod run;
@@ -19,7 +19,7 @@ mod tests;
 pub use clairvoyant::Clairvoyant;
 pub use hpa::Hpa;
 pub use measure::{Outcome, Sample};
-pub use ours::Ours;
+pub use own::OwnScaler;
 pub use plot::svg;
-pub use run::{Scaler, Site, simulate};
+pub use run::{Scaler, SimulatedPool, simulate};
 pub use trace::{Gaps, Trace, TraceError};

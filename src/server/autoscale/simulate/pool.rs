@@ -1,12 +1,12 @@
 use std::{collections::VecDeque, time::Duration};
 
-use super::{Site, load::Chance};
+use super::{SimulatedPool, load::Chance};
 
-/// A queue and workers with slots: who arrives waits for a free slot, first come first served.
+/// A queue and workers with slots: a task waits for a free slot, first come first served.
 ///
 /// Tasks go to the least loaded worker, so running tasks lie evenly over the workers and only draining ones are told apart.
 pub(super) struct Pool {
-    site: Site,
+    model: SimulatedPool,
     tick: Duration,
     chance: Chance,
     /// Ticks and how many of their arrivals still wait.
@@ -23,11 +23,11 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(site: &Site, tick: Duration, started: u32) -> Self {
+    pub(super) fn new(model: &SimulatedPool, tick: Duration, started: u32) -> Self {
         Self {
-            site: *site,
+            model: *model,
             tick,
-            chance: Chance::new(site.seed.wrapping_add(1)),
+            chance: Chance::new(model.seed.wrapping_add(1)),
             queue: VecDeque::new(),
             ready: 0,
             running: 0,
@@ -48,7 +48,7 @@ impl Pool {
     }
 
     pub(super) fn slots(&self) -> u64 {
-        u64::from(self.started) * u64::from(self.site.slots)
+        u64::from(self.started) * u64::from(self.model.slots)
     }
 
     pub(super) fn draining_tasks(&self) -> u64 {
@@ -64,7 +64,7 @@ impl Pool {
         while self.starting.pop_front_if(|up| *up <= now).is_some() {
             self.started += 1;
         }
-        let probability = (self.tick.as_secs_f64() / self.site.service.as_secs_f64()).min(1.0);
+        let probability = (self.tick.as_secs_f64() / self.model.service.as_secs_f64()).min(1.0);
         self.running -= self.chance.ended(self.running, probability);
         for tasks in &mut self.draining {
             *tasks -= self.chance.ended(*tasks, probability);
@@ -95,7 +95,7 @@ impl Pool {
 
     pub(super) fn resize(&mut self, now: u64, wanted: u32) {
         let size = self.size();
-        let ticks = (self.site.start.as_secs_f64() / self.tick.as_secs_f64()).ceil() as u64;
+        let ticks = (self.model.start.as_secs_f64() / self.tick.as_secs_f64()).ceil() as u64;
         for _ in size..wanted {
             self.starting.push_back(now + ticks);
         }

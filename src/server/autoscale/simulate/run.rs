@@ -5,7 +5,7 @@ use clawpool_core::scaling::{Gauge, Queues, Reading, Workers};
 
 /// What the simulated pool is like.
 #[derive(Clone, Copy, Debug)]
-pub struct Site {
+pub struct SimulatedPool {
     /// The trace's load, times this.
     pub scale: f64,
     /// Mean run time of a task.
@@ -41,7 +41,7 @@ pub trait Scaler {
 
 const SENSED: Duration = Duration::from_secs(30);
 
-impl Site {
+impl SimulatedPool {
     /// Short enough that few tasks begin and end within one.
     pub(super) fn tick(&self) -> Duration {
         self.service.clamp(Duration::from_millis(100), Duration::from_secs(1))
@@ -54,19 +54,19 @@ impl Site {
 }
 
 /// Runs one scaler against the trace, from the size that its first load needs.
-pub fn simulate(trace: &Trace, site: &Site, scaler: &mut dyn Scaler) -> Outcome {
-    let tick = site.tick();
-    let arrivals = load::arrivals(trace.rates(tick, site.scale), tick, site.seed);
-    let first = trace.rates(tick, site.scale).next().unwrap_or_default();
-    let mut pool = Pool::new(site, tick, site.workers(first, 0.7).max(1));
-    let mut measure = Measure::new(site, tick, arrivals.len());
+pub fn simulate(trace: &Trace, model: &SimulatedPool, scaler: &mut dyn Scaler) -> Outcome {
+    let tick = model.tick();
+    let arrivals = load::arrivals(trace.rates(tick, model.scale), tick, model.seed);
+    let first = trace.rates(tick, model.scale).next().unwrap_or_default();
+    let mut pool = Pool::new(model, tick, model.workers(first, 0.7).max(1));
+    let mut measure = Measure::new(model, tick, arrivals.len());
     let mut window = Window::new(scaler.sensed(), tick);
     let every = ticks(scaler.every(), tick);
     for (now, arrivals) in (0_u64..).zip(arrivals) {
         pool.step(now, arrivals);
         window.push(arrivals, pool.running, pool.slots());
         if now % every == 0 {
-            let reading = read(&pool, &window, site, now);
+            let reading = read(&pool, &window, model, now);
             let wanted = scaler.decide(tick.mul_f64(now as f64), &reading);
             measure.change(reading.size, wanted);
             pool.resize(now, wanted);
@@ -80,7 +80,7 @@ fn ticks(span: Duration, tick: Duration) -> u64 {
     ((span.as_secs_f64() / tick.as_secs_f64()).round() as u64).max(1)
 }
 
-fn read(pool: &Pool, window: &Window, site: &Site, now: u64) -> Reading {
+fn read(pool: &Pool, window: &Window, model: &SimulatedPool, now: u64) -> Reading {
     let busy = Gauge { mean: window.busy() * 100.0, reporting: pool.started };
     Reading {
         size: pool.size(),
@@ -89,7 +89,7 @@ fn read(pool: &Pool, window: &Window, site: &Site, now: u64) -> Reading {
             in_flight: pool.running + pool.draining_tasks(),
             oldest: pool.oldest(now),
             arrivals: window.rate(),
-            service: Some(site.service),
+            service: Some(model.service),
         }),
         // A worker's processor is taken to be as busy as its slots, and nothing fails.
         workers: Some(Workers {

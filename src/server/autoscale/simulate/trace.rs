@@ -69,7 +69,7 @@ impl Trace {
         Ok(Self { points, interval, length: last - first + interval })
     }
 
-    /// Rows that are further apart than one and a half intervals. Nobody knows what came in between: the load is taken to go
+    /// Rows that are further apart than one and a half intervals. What came in between is unknown: the load is taken to go
     /// straight from the last known rate to the next, neither nothing nor a peak.
     pub fn gaps(&self) -> Option<Gaps> {
         let distances = self.points.windows(2).map(|pair| pair[1].0 - pair[0].0);

@@ -16,14 +16,14 @@ fn rule(policy: RestartPolicy) -> Restart {
     Restart { policy, ..Restart::default() }
 }
 
-/// Lets a place die like this again and again for so long, and answers when its workers started.
+/// Lets a replica die like this again and again for so long, and answers when its workers started.
 fn starts(rule: Restart, death: Death, span: Duration, seed: u64) -> Vec<Duration> {
     let (mut restarts, mut rng, begin) = (Restarts::new(rule), SmallRng::seed_from_u64(seed), Instant::now());
     let (mut now, mut starts) = (begin, vec![]);
     while now.duration_since(begin) < span {
         match restarts.after(death, now, &mut rng) {
-            Verdict::After(wait, _) => now += wait,
-            Verdict::Held | Verdict::Never => break,
+            NextStart::After(wait, _) => now += wait,
+            NextStart::Held | NextStart::Never => break,
         }
         starts.push(now.duration_since(begin));
         now += death.lived.unwrap_or_default();
@@ -38,8 +38,8 @@ fn immediate_is_at_once_first_then_longer_and_longer_and_from_the_beginning_afte
     let mut restarts = Restarts::new(Restart { limit: 100, breaker, ..rule(RestartPolicy::Immediate) });
     let mut now = Instant::now();
     let mut die = |lived, now| match restarts.after(Death { lived: Some(lived), ..IDLE }, now, &mut rng) {
-        Verdict::After(wait, Why::Policy) => wait,
-        verdict => panic!("{verdict:?}"),
+        NextStart::After(wait, WaitReason::Policy) => wait,
+        decision => panic!("{decision:?}"),
     };
     assert_eq!(die(secs(1), now), Duration::ZERO);
     for ceiling in [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000] {
@@ -58,12 +58,16 @@ fn inv_7_three_faults_open_the_breaker_and_one_more_opens_it_again() {
         let (mut rng, mut now) = (SmallRng::seed_from_u64(2), Instant::now());
         let mut whys = vec![];
         for _ in 0..5 {
-            let Verdict::After(wait, why) = restarts.after(death, now, &mut rng) else { panic!() };
-            assert!(why != Why::Breaker || wait == secs(300));
+            let NextStart::After(wait, why) = restarts.after(death, now, &mut rng) else { panic!() };
+            assert!(why != WaitReason::Breaker || wait == secs(300));
             now += wait;
             whys.push(why);
         }
-        assert_eq!(whys, [Why::Policy, Why::Policy, Why::Breaker, Why::Breaker, Why::Breaker], "{death:?}");
+        assert_eq!(
+            whys,
+            [WaitReason::Policy, WaitReason::Policy, WaitReason::Breaker, WaitReason::Breaker, WaitReason::Breaker],
+            "{death:?}"
+        );
     }
 }
 
@@ -76,8 +80,11 @@ fn a_good_life_closes_the_breaker() {
     }
     now += secs(400);
     let well = Death { lived: Some(secs(60)), ..IDLE };
-    assert_eq!(restarts.after(well, now, &mut rng), Verdict::After(Duration::ZERO, Why::Policy));
-    assert!(matches!(restarts.after(IDLE, now, &mut rng), Verdict::After(_, Why::Policy)), "faults count anew");
+    assert_eq!(restarts.after(well, now, &mut rng), NextStart::After(Duration::ZERO, WaitReason::Policy));
+    assert!(
+        matches!(restarts.after(IDLE, now, &mut rng), NextStart::After(_, WaitReason::Policy)),
+        "faults count anew"
+    );
 }
 
 #[test]
@@ -86,34 +93,34 @@ fn a_death_at_work_is_charged_to_the_tasks_and_counts_for_the_limits_alone() {
     let (mut rng, now) = (SmallRng::seed_from_u64(4), Instant::now());
     let whys: Vec<_> = (0..11)
         .map(|_| match restarts.after(BUSY, now, &mut rng) {
-            Verdict::After(_, why) => why,
-            verdict => panic!("{verdict:?}"),
+            NextStart::After(_, why) => why,
+            decision => panic!("{decision:?}"),
         })
         .collect();
-    assert!(whys[..10].iter().all(|why| *why == Why::Policy), "{whys:?}");
-    assert_eq!(whys[10], Why::Limit);
+    assert!(whys[..10].iter().all(|why| *why == WaitReason::Policy), "{whys:?}");
+    assert_eq!(whys[10], WaitReason::Limit);
 }
 
-/// What it ran waits for its successor, whoever kills it again and again.
+/// What it ran waits for its successor, however often it is killed.
 #[test]
 fn a_worker_that_dies_at_work_is_replaced_at_once_every_time() {
     let mut restarts = Restarts::new(rule(RestartPolicy::Immediate));
     let (mut rng, mut now) = (SmallRng::seed_from_u64(7), Instant::now());
     for death in 0..30 {
         let wait = restarts.after(BUSY, now, &mut rng);
-        assert_eq!(wait, Verdict::After(Duration::ZERO, Why::Policy), "death {death}");
+        assert_eq!(wait, NextStart::After(Duration::ZERO, WaitReason::Policy), "death {death}");
         now += secs(2);
     }
     let idle = restarts.after(IDLE, now, &mut rng);
-    assert!(matches!(idle, Verdict::After(_, Why::Limit)), "a storm ends all the same: {idle:?}");
+    assert!(matches!(idle, NextStart::After(_, WaitReason::Limit)), "a storm ends all the same: {idle:?}");
 }
 
 #[test]
 fn none_and_manual_never_start_by_themselves() {
     let mut rng = SmallRng::seed_from_u64(5);
     let mut after = |policy| Restarts::new(rule(policy)).after(BUSY, Instant::now(), &mut rng);
-    assert_eq!(after(RestartPolicy::None), Verdict::Never);
-    assert_eq!(after(RestartPolicy::Manual), Verdict::Held);
+    assert_eq!(after(RestartPolicy::None), NextStart::Never);
+    assert_eq!(after(RestartPolicy::Manual), NextStart::Held);
 }
 
 #[test]
@@ -121,11 +128,13 @@ fn delayed_waits_the_same_each_time_and_exponential_from_the_first_death_on() {
     let mut rng = SmallRng::seed_from_u64(6);
     let mut delayed = Restarts::new(Restart { initial: Some(secs(10)), ..rule(RestartPolicy::Delayed) });
     for _ in 0..5 {
-        assert_eq!(delayed.after(BUSY, Instant::now(), &mut rng), Verdict::After(secs(10), Why::Policy));
+        assert_eq!(delayed.after(BUSY, Instant::now(), &mut rng), NextStart::After(secs(10), WaitReason::Policy));
     }
     let mut exponential = Restarts::new(rule(RestartPolicy::Exponential));
     for ceiling in [5, 10, 20, 40] {
-        let Verdict::After(wait, Why::Policy) = exponential.after(BUSY, Instant::now(), &mut rng) else { panic!() };
+        let NextStart::After(wait, WaitReason::Policy) = exponential.after(BUSY, Instant::now(), &mut rng) else {
+            panic!()
+        };
         assert!(wait >= secs(ceiling) / 2 && wait <= secs(ceiling), "{wait:?} of {ceiling}");
     }
 }
@@ -161,7 +170,7 @@ proptest! {
         let (mut restarts, mut rng) = (Restarts::new(rule.clone()), SmallRng::seed_from_u64(seed));
         let (mut now, mut starts) = (Instant::now(), vec![]);
         for death in deaths {
-            let Verdict::After(wait, _) = restarts.after(death, now, &mut rng) else { break };
+            let NextStart::After(wait, _) = restarts.after(death, now, &mut rng) else { break };
             now += wait;
             starts.push(now);
             now += death.lived.unwrap_or_default();
@@ -182,7 +191,7 @@ proptest! {
         let (mut restarts, mut rng) = (Restarts::new(rule), SmallRng::seed_from_u64(seed));
         let mut now = Instant::now();
         for death in deaths {
-            let Verdict::After(wait, _) = restarts.after(death, now, &mut rng) else { panic!() };
+            let NextStart::After(wait, _) = restarts.after(death, now, &mut rng) else { panic!() };
             prop_assert!(wait <= longest);
             now += wait + death.lived.unwrap_or_default();
         }

@@ -113,9 +113,9 @@ async fn leadership_survives_a_killed_server() {
     let mut server = Server::start(&[]).await;
     let store = RedisStore::open(&server.config(Config::default())).await.unwrap();
     let who = WorkerId::new();
-    let fence = store.lead(Role::Steward, who, HOUR).await.unwrap().unwrap();
+    let fence = store.lead(Role::Maintenance, who, HOUR).await.unwrap().unwrap();
     server.kill();
     server.start_again().await;
-    assert_eq!(store.lead(Role::Steward, who, HOUR).await.unwrap(), Some(fence));
+    assert_eq!(store.lead(Role::Maintenance, who, HOUR).await.unwrap(), Some(fence));
     assert!(store.workers().await.unwrap().is_empty());
 }

@@ -68,7 +68,7 @@ async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
     stage.write("DEL", &key(":w:"), &[]).await;
     assert!(stage.store.workers().await.unwrap().is_empty(), "nothing is left of it");
     stage.write("HSET", b":l:steward", &["h", "nobody", "n", "many", "u", "soon"]).await;
-    assert!(stage.store.lead(Role::Steward, worker, LEASE).await.unwrap().is_some());
+    assert!(stage.store.lead(Role::Maintenance, worker, LEASE).await.unwrap().is_some());
 }
 
 #[tokio::test]

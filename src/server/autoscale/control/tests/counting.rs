@@ -1,44 +1,44 @@
-//! Nobody is counted twice: a pool that looks larger than it is would be made smaller.
+//! No replica is counted twice: a pool that looks larger than it is would be made smaller.
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::keeper::Keeper,
-    keeping::{fence, plan},
-    world::*,
+    super::pool_controller::PoolController,
+    fake::*,
+    reconciling::{fence, plan},
     *,
 };
 
 /// A pool at its largest, with work for all of them.
-async fn full(world: &World, plan: &Plan) -> clawpool_backends::store::Fence {
-    let fence = fence(world).await;
-    world.state().ready = 3_000;
-    look(world, plan, fence).await;
-    assert_eq!(world.size(), 6);
+async fn full(cluster: &FakeCluster, plan: &Plan) -> clawpool_backends::store::Fence {
+    let fence = fence(cluster).await;
+    cluster.state().ready = 3_000;
+    pass(cluster, plan, fence).await;
+    assert_eq!(cluster.size(), 6);
     fence
 }
 
-async fn look(world: &World, plan: &Plan, fence: clawpool_backends::store::Fence) {
+async fn pass(cluster: &FakeCluster, plan: &Plan, fence: clawpool_backends::store::Fence) {
     let me = WorkerId::from_bytes([99; 16]);
-    Keeper::new(plan, world, world, world, me, Some(fence)).step(&CancellationToken::new()).await;
+    PoolController::new(plan, cluster, cluster, cluster, me, Some(fence)).reconcile(&CancellationToken::new()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_the_dead_are_not_counted_beside_their_successors() {
-    let (world, plan) = (World::new(), plan());
-    let fence = full(&world, &plan).await;
-    // Three were killed, and others are in their places; the registry has not heard of it, or takes nobody for dead.
-    world.state().foreign = vec![worker(101, 9, true), worker(102, 9, true), worker(103, 9, true)];
-    world.state().ended = vec![id(101), id(102), id(103)];
-    look(&world, &plan, fence).await;
-    assert_eq!((world.status().current, world.size()), (6, 6), "nobody is sent home for the dead");
+    let (cluster, plan) = (FakeCluster::new(), plan());
+    let fence = full(&cluster, &plan).await;
+    // Three were killed and replaced; the registry still shows them, or takes no worker for dead.
+    cluster.state().unmanaged = vec![worker(101, 9, true), worker(102, 9, true), worker(103, 9, true)];
+    cluster.state().ended = vec![id(101), id(102), id(103)];
+    pass(&cluster, &plan, fence).await;
+    assert_eq!((cluster.status().current, cluster.size()), (6, 6), "no worker is drained for the dead ones");
 }
 
 #[tokio::test(start_paused = true)]
-async fn inv_7_a_place_whose_worker_changes_while_the_registry_is_read_is_counted_once() {
-    let (world, plan) = (World::new(), plan());
-    let fence = full(&world, &plan).await;
-    world.state().succeeding = vec![(4, 7), (5, 8), (6, 9)];
-    look(&world, &plan, fence).await;
-    assert_eq!((world.status().current, world.size()), (6, 6));
+async fn inv_7_a_replica_whose_worker_changes_while_the_registry_is_read_is_counted_once() {
+    let (cluster, plan) = (FakeCluster::new(), plan());
+    let fence = full(&cluster, &plan).await;
+    cluster.state().succeeding = vec![(4, 7), (5, 8), (6, 9)];
+    pass(&cluster, &plan, fence).await;
+    assert_eq!((cluster.status().current, cluster.size()), (6, 6));
 }

@@ -3,16 +3,16 @@ use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{keeping::plan, world::World, *};
+use super::{fake::FakeCluster, reconciling::plan, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// An autoscaler whose store may be cut off or shared, with a driver of its own.
-fn stand(shared: &Arc<World>, own: &Arc<World>) -> (CancellationToken, JoinHandle<()>) {
+fn start_autoscaler(shared: &Arc<FakeCluster>, own: &Arc<FakeCluster>) -> (CancellationToken, JoinHandle<()>) {
     let stop = CancellationToken::new();
     let until = stop.clone();
     let autoscaler = Autoscaler {
-        pools: vec![Kept { plan: plan(), driver: own.clone(), own: true }],
+        pools: vec![ManagedPool { plan: plan(), driver: own.clone(), own: true }],
         broker: shared.clone(),
         store: shared.clone(),
         me: WorkerId::new(),
@@ -22,19 +22,19 @@ fn stand(shared: &Arc<World>, own: &Arc<World>) -> (CancellationToken, JoinHandl
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
-    let (store, one, two) = (Arc::new(World::new()), Arc::new(World::new()), Arc::new(World::new()));
-    let (stop, first) = stand(&store, &one);
+    let (store, one, two) = (Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()));
+    let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
-    let (also, second) = stand(&store, &two);
+    let (also, second) = start_autoscaler(&store, &two);
     sleep(60 * SECOND).await;
     assert_eq!((one.size(), two.size()), (1, 0));
-    assert_eq!(present(&*store, &host()).await.unwrap().len(), 2, "who waits is there too");
-    // As kill -9 does: nobody resigns.
+    assert_eq!(live_autoscalers(&*store, &host()).await.unwrap().len(), 2, "the one that waits counts too");
+    // As kill -9 does: it does not resign.
     first.abort();
     sleep(10 * SECOND).await;
     assert_eq!(two.size(), 1);
     sleep(10 * SECOND).await;
-    assert_eq!(present(&*store, &host()).await.unwrap().len(), 1, "the dead are not");
+    assert_eq!(live_autoscalers(&*store, &host()).await.unwrap().len(), 1, "the dead one does not");
     drop(stop);
     also.cancel();
     second.await.unwrap();
@@ -42,13 +42,13 @@ async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_children_stay_while_the_store_is_away_and_leave_once_another_leads() {
-    let (store, one) = (Arc::new(World::new()), Arc::new(World::new()));
-    let (stop, first) = stand(&store, &one);
+    let (store, one) = (Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()));
+    let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
     assert_eq!(one.size(), 1);
     store.state().store_away = true;
     sleep(60 * SECOND).await;
-    assert_eq!(one.size(), 1, "nobody is known to lead");
+    assert_eq!(one.size(), 1, "no leader is known");
     store.state().store_away = false;
     store.state().leader = Some((WorkerId::new(), 99, tokio::time::Instant::now() + 100 * SECOND));
     sleep(10 * SECOND).await;

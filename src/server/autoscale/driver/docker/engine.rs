@@ -50,7 +50,7 @@ impl Engine {
     pub(super) async fn remove(&self, id: &str) -> Result<(), DriverError> {
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.docker().await?.remove_container(id, Some(options)).await {
-            // Somebody else is at it: 409 says that its removal is under way.
+            // 409 says that its removal is under way.
             Err(error) if is_missing(&error) || is_conflict(&error) => Ok(()),
             removed => removed.map_err(|error| self.failed("remove a container", error)),
         }

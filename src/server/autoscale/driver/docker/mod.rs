@@ -1,14 +1,14 @@
 //! The pool as containers of one compose service, through the engine's socket.
 //!
 //! Guarantees: a new container has the configuration of its siblings (image, command, environment, limits, mounts,
-//! networks, labels), so compose counts it as its own; whichever compose or this driver made, all are alike. A drained
+//! networks, labels), so compose counts it as its own; those of compose and of this driver are alike. A drained
 //! container gets its stop signal at once, its grace, and is removed when it has ended; the mark of that is its name, so
 //! the next autoscaler sees it too. Never does: pull or build images, touch another service, signal a container twice.
 
-mod copy;
+mod draining;
 mod engine;
-mod leaving;
 mod service;
+mod template;
 
 #[cfg(test)]
 mod tests;
@@ -20,8 +20,8 @@ use std::{
 
 use async_trait::async_trait;
 
-use self::{copy::Copy, engine::Engine, leaving::Leaving, service::Service};
-use super::{Driver, DriverError, Member, MemberId};
+use self::{draining::Draining, engine::Engine, service::Service, template::ContainerTemplate};
+use super::{Driver, DriverError, Replica, ReplicaId};
 
 const NAME: &str = "docker";
 
@@ -31,8 +31,8 @@ const TRIES: u32 = 5;
 pub struct Docker {
     engine: Engine,
     service: Service,
-    leaving: Leaving,
-    complaint: Mutex<Option<String>>,
+    draining: Draining,
+    problem: Mutex<Option<String>>,
 }
 
 impl Docker {
@@ -46,30 +46,32 @@ impl Docker {
     fn at(pool: &str, service: &str, host: Option<String>, project: Option<String>, grace: Duration) -> Self {
         let engine = Engine::new(pool, host);
         let service = Service::new(service, project);
-        Self { leaving: Leaving::new(engine.clone(), grace), engine, service, complaint: Mutex::default() }
+        Self { draining: Draining::new(engine.clone(), grace), engine, service, problem: Mutex::default() }
     }
 
-    async fn copy(&self, siblings: &[service::Container]) -> Result<Copy, DriverError> {
+    async fn template(&self, siblings: &[service::Container]) -> Result<ContainerTemplate, DriverError> {
         // The newest: compose has changed the service since the others were made, or will replace them all alike.
         let sibling = siblings.iter().max_by_key(|container| (!container.draining, container.created));
-        let sibling = sibling.ok_or_else(|| self.engine.refused(self.service.nobody()))?;
-        Copy::of(&self.engine, &sibling.id).await
+        let sibling = sibling.ok_or_else(|| self.engine.refused(self.service.no_container()))?;
+        ContainerTemplate::of(&self.engine, &sibling.id).await
     }
 
-    async fn start_one(&self, copy: &Copy, number: u32) -> Result<(), DriverError> {
+    async fn start_one(&self, template: &ContainerTemplate, number: u32) -> Result<(), DriverError> {
         for attempt in 0..TRIES {
-            match copy.create(&self.engine, number.saturating_add(attempt)).await? {
-                Some(id) => return copy.start(&self.engine, &id).await,
+            match template.create(&self.engine, number.saturating_add(attempt)).await? {
+                Some(id) => return template.start(&self.engine, &id).await,
                 None => continue,
             }
         }
-        Err(self.engine.refused(format!("the names from {} on are taken: remove those containers", copy.name(number))))
+        Err(self
+            .engine
+            .refused(format!("the names from {} on are taken: remove those containers", template.name(number))))
     }
 
-    async fn start_copies(&self, copy: &Copy, count: u32) -> Result<(), DriverError> {
+    async fn start_containers(&self, template: &ContainerTemplate, count: u32) -> Result<(), DriverError> {
         for _ in 0..count {
             let number = self.service.containers(&self.engine).await?.iter().map(|container| container.number).max();
-            self.start_one(copy, number.unwrap_or(0).saturating_add(1)).await?;
+            self.start_one(template, number.unwrap_or(0).saturating_add(1)).await?;
         }
         Ok(())
     }
@@ -77,54 +79,54 @@ impl Docker {
 
 #[async_trait]
 impl Driver for Docker {
-    async fn members(&self) -> Result<Vec<Member>, DriverError> {
+    async fn replicas(&self) -> Result<Vec<Replica>, DriverError> {
         let containers = self.service.containers(&self.engine).await?;
         for container in containers.iter().filter(|container| container.draining) {
-            self.leaving.follow(&container.id);
+            self.draining.follow(&container.id);
         }
-        let complaint = self.service.complaint(&self.engine, &containers).await?;
-        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = complaint;
+        let problem = self.service.problem(&self.engine, &containers).await?;
+        *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
         let alive = containers.into_iter().filter(|container| container.alive);
         Ok(alive
-            .map(|container| Member {
-                draining: container.draining || self.leaving.has(&container.id),
+            .map(|container| Replica {
+                draining: container.draining || self.draining.has(&container.id),
                 host: Some(container.host().to_owned()),
                 worker: None,
-                id: MemberId(container.id),
+                id: ReplicaId(container.id),
             })
             .collect())
     }
 
-    fn complaint(&self) -> Option<String> {
-        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
         let siblings = self.service.containers(&self.engine).await?;
-        let copy = self.copy(&siblings).await?;
-        self.start_copies(&copy, count).await
+        let template = self.template(&siblings).await?;
+        self.start_containers(&template, count).await
     }
 
-    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
+    async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let containers = self.service.containers(&self.engine).await?;
-        let told = containers.iter().filter(|container| members.iter().any(|member| member.0 == container.id));
+        let told = containers.iter().filter(|container| replicas.iter().any(|replica| replica.0 == container.id));
         for container in told.filter(|container| container.alive && !container.draining) {
-            self.leaving.send_away(container).await?;
+            self.draining.drain(container).await?;
         }
         Ok(())
     }
 
-    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
+    async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let containers = self.service.containers(&self.engine).await?;
         let ended: Vec<_> =
-            containers.iter().filter(|container| members.iter().any(|member| member.0 == container.id)).collect();
+            containers.iter().filter(|container| replicas.iter().any(|replica| replica.0 == container.id)).collect();
         let Some(first) = ended.first() else { return Ok(()) };
-        let copy = Copy::of(&self.engine, &first.id).await?;
+        let template = ContainerTemplate::of(&self.engine, &first.id).await?;
         let mut anew = 0;
         for container in &ended {
             self.engine.remove(&container.id).await?;
             anew += u32::from(!container.draining);
         }
-        self.start_copies(&copy, anew).await
+        self.start_containers(&template, anew).await
     }
 }

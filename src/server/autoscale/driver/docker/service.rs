@@ -6,7 +6,7 @@ use bollard::{
 };
 use tokio::sync::OnceCell;
 
-use super::{engine::Engine, leaving};
+use super::{draining, engine::Engine};
 use crate::autoscale::driver::DriverError;
 use clawpool_core::task::Timestamp;
 
@@ -15,7 +15,7 @@ const SERVICE: &str = "com.docker.compose.service";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 pub(super) const NUMBER: &str = "com.docker.compose.container-number";
 
-/// A container that the engine has started again so often does not get well by it.
+/// A container that the engine has restarted so often does not recover by it.
 const RESTARTS: i64 = 3;
 
 /// Within which compose starts what it has made.
@@ -51,7 +51,7 @@ impl Service {
         Self { name: name.to_owned(), project: OnceCell::new_with(project) }
     }
 
-    pub(super) fn nobody(&self) -> String {
+    pub(super) fn no_container(&self) -> String {
         let Self { name, project } = self;
         let project = project.get().map_or("?", String::as_str);
         format!(
@@ -81,7 +81,7 @@ impl Service {
 
     /// Of containers that end again and again. With an init process in between, as compose's `init: true` has it, the engine
     /// starts also those whose image lacks the program.
-    pub(super) async fn complaint(
+    pub(super) async fn problem(
         &self,
         engine: &Engine,
         containers: &[Container],
@@ -135,7 +135,7 @@ fn container(summary: ContainerSummary) -> Option<Container> {
     let name = summary.names.unwrap_or_default().into_iter().next().unwrap_or_default();
     let name = name.trim_start_matches('/').to_owned();
     let alive = matches!(summary.state, Some(State::RUNNING | State::RESTARTING | State::PAUSED | State::STOPPING));
-    let draining = leaving::is_marked(&name);
+    let draining = draining::is_marked(&name);
     let restarting = summary.state == Some(State::RESTARTING);
     Some(Container {
         id: summary.id?,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bollard::models::ContainerInspectResponse;
 
-use super::{copy::Copy, *};
+use super::{template::ContainerTemplate, *};
 
 /// What engines answer about a container of compose, shortened.
 fn sibling() -> ContainerInspectResponse {
@@ -24,15 +24,15 @@ fn sibling() -> ContainerInspectResponse {
 
 #[test]
 fn a_copy_has_everything_but_what_is_its_siblings_own() {
-    let copy = Copy::from(&sibling()).unwrap();
-    assert_eq!(copy.name(7), "shop-llm-7");
-    let (body, limits) = (&copy.body, copy.body.host_config.as_ref().unwrap());
+    let template = ContainerTemplate::from(&sibling()).unwrap();
+    assert_eq!(template.name(7), "shop-llm-7");
+    let (body, limits) = (&template.body, copy.body.host_config.as_ref().unwrap());
     assert_eq!(body.hostname, None, "each container names its own host");
     assert_eq!(body.env.as_deref(), Some(&["A=b".to_owned()][..]));
     assert_eq!((body.stop_timeout, body.user.as_deref()), (Some(90), Some("10001")));
     assert_eq!((limits.memory, limits.readonly_rootfs), (Some(4_294_967_296), Some(true)));
     assert!(!body.labels.as_ref().unwrap().contains_key("com.docker.compose.replace"));
-    let (network, endpoint) = &copy.networks[0];
+    let (network, endpoint) = &template.networks[0];
     assert_eq!(network, "shop_servers");
     assert_eq!(endpoint.aliases.as_deref(), Some(&["llm".to_owned()][..]));
     assert_eq!((&endpoint.ip_address, &endpoint.mac_address), (&None, &None));
@@ -42,7 +42,7 @@ fn a_copy_has_everything_but_what_is_its_siblings_own() {
 fn a_host_name_of_the_compose_file_stays() {
     let mut sibling = sibling();
     sibling.config.as_mut().unwrap().hostname = Some("voice".to_owned());
-    assert_eq!(Copy::from(&sibling).unwrap().body.hostname.as_deref(), Some("voice"));
+    assert_eq!(ContainerTemplate::from(&sibling).unwrap().body.hostname.as_deref(), Some("voice"));
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn copies_of_a_draining_container_and_of_old_compose_are_named_like_the_others()
     for (name, expected) in [("/shop-llm-draining-0123456789ab", "shop-llm-9"), ("/shop_llm_2", "shop_llm_9")] {
         let mut sibling = sibling();
         sibling.name = Some(name.to_owned());
-        assert_eq!(Copy::from(&sibling).unwrap().name(9), expected);
+        assert_eq!(ContainerTemplate::from(&sibling).unwrap().name(9), expected);
     }
 }
 
@@ -60,7 +60,7 @@ async fn an_unreachable_socket_is_named_with_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let host = format!("unix://{}/docker.sock", folder.path().display());
     let docker = Docker::at("llm", "llm", Some(host.clone()), Some("shop".to_owned()), Duration::from_secs(1));
-    let error = docker.members().await.unwrap_err();
+    let error = docker.replicas().await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     for part in [host.as_str(), "start the engine", "DOCKER_HOST"] {
         assert!(error.to_string().contains(part), "{part}: {error}");
@@ -73,27 +73,27 @@ async fn an_unreachable_socket_is_named_with_the_fix() {
 async fn containers_come_leave_and_are_replaced() {
     let (host, project) = (std::env::var("DOCKER_HOST").ok(), std::env::var("CLAWPOOL_TEST_PROJECT").ok());
     let docker = Docker::at("general", "general", host, project, Duration::from_secs(30));
-    let before = docker.members().await.unwrap();
+    let before = docker.replicas().await.unwrap();
     docker.start(2).await.unwrap();
-    let grown = docker.members().await.unwrap();
+    let grown = docker.replicas().await.unwrap();
     assert_eq!(grown.len(), before.len() + 2);
-    assert!(grown.iter().all(|member| !member.draining && member.host.as_ref().unwrap().len() == 12));
+    assert!(grown.iter().all(|replica| !replica.draining && replica.host.as_ref().unwrap().len() == 12));
 
-    let new: Vec<MemberId> =
-        grown.iter().filter(|member| !before.contains(member)).map(|member| member.id.clone()).collect();
+    let new: Vec<ReplicaId> =
+        grown.iter().filter(|replica| !before.contains(replica)).map(|replica| replica.id.clone()).collect();
     docker.replace(&new[..1]).await.unwrap();
-    let replaced = docker.members().await.unwrap();
+    let replaced = docker.replicas().await.unwrap();
     assert_eq!(replaced.len(), grown.len());
-    assert!(replaced.iter().all(|member| member.id != new[0]));
+    assert!(replaced.iter().all(|replica| replica.id != new[0]));
 
-    let leaving: Vec<MemberId> =
-        replaced.iter().filter(|member| !before.contains(member)).map(|member| member.id.clone()).collect();
-    docker.drain(&leaving).await.unwrap();
-    docker.drain(&leaving).await.unwrap();
+    let draining: Vec<ReplicaId> =
+        replaced.iter().filter(|replica| !before.contains(replica)).map(|replica| replica.id.clone()).collect();
+    docker.drain(&draining).await.unwrap();
+    docker.drain(&draining).await.unwrap();
     loop {
-        let members = docker.members().await.unwrap();
-        assert!(members.iter().all(|member| member.draining == leaving.contains(&member.id)), "{members:?}");
-        if members.len() == before.len() {
+        let replicas = docker.replicas().await.unwrap();
+        assert!(replicas.iter().all(|replica| replica.draining == draining.contains(&replica.id)), "{replicas:?}");
+        if replicas.len() == before.len() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

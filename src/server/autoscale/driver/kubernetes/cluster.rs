@@ -5,7 +5,7 @@ use tokio::sync::OnceCell;
 use super::NAME;
 use crate::autoscale::driver::{DriverError, causes};
 
-/// What is needed in the namespace; in the message of whoever lacks it.
+/// What is needed in the namespace; shown when it is refused.
 const RIGHTS: &str = "deployments: get; deployments/scale: get, update; pods: list, patch, delete";
 
 /// One namespace of the cluster that this program runs in, or that KUBECONFIG names.

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: sizes change through the scale subresource alone, so the Deployment stays in charge of how its pods look
 //! and of replacing those that die; pods that are to go are marked with the lowest deletion cost before the size falls; a
-//! size that somebody else changed meanwhile is read again, not overwritten. Never does: force the choice. Kubernetes
+//! size that changed meanwhile is read again, not overwritten. Never does: force the choice. Kubernetes
 //! removes pods that are not ready before it looks at the cost, and calls the cost itself best effort.
 
 mod cluster;
@@ -19,7 +19,7 @@ use self::{
     cluster::{Cluster, is_conflict, is_missing},
     pods::{Costs, name},
 };
-use super::{Driver, DriverError, Member, MemberId};
+use super::{Driver, DriverError, Replica, ReplicaId};
 
 const NAME: &str = "kubernetes";
 
@@ -32,12 +32,12 @@ pub struct Kubernetes {
 }
 
 /// The Deployment's pods that are not finished, and how many it wants.
-struct Crew {
+struct DeploymentPods {
     wanted: usize,
     pods: Vec<Pod>,
 }
 
-impl Crew {
+impl DeploymentPods {
     /// It has been told to leave, or is the next to be. A mark without a size that fell is a choice that Kubernetes did
     /// not follow: it took another pod.
     fn is_leaving(&self, pod: &Pod) -> bool {
@@ -52,7 +52,7 @@ impl Kubernetes {
         Self { cluster: Cluster::new(pool, namespace), deployment: deployment.to_owned() }
     }
 
-    async fn crew(&self) -> Result<Crew, DriverError> {
+    async fn deployment_pods(&self) -> Result<DeploymentPods, DriverError> {
         let found = self.cluster.api::<Deployment>().await?.get(&self.deployment).await;
         let spec = found.map_err(|error| self.cluster.failed("get deployment", &self.deployment, error))?.spec;
         let spec = spec.unwrap_or_default();
@@ -62,7 +62,7 @@ impl Kubernetes {
         let listed = self.cluster.api::<Pod>().await?.list(&ListParams::default().labels_from(&selector)).await;
         let listed = listed.map_err(|error| self.cluster.failed("list pods of", &self.deployment, error))?;
         let wanted = usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
-        Ok(Crew { wanted, pods: listed.items.into_iter().filter(pods::is_alive).collect() })
+        Ok(DeploymentPods { wanted, pods: listed.items.into_iter().filter(pods::is_alive).collect() })
     }
 
     /// Changes the size by what it is at this moment.
@@ -85,15 +85,15 @@ impl Kubernetes {
 
 #[async_trait]
 impl Driver for Kubernetes {
-    async fn members(&self) -> Result<Vec<Member>, DriverError> {
-        let crew = self.crew().await?;
-        let member = |pod: &Pod| Member {
-            id: MemberId(name(pod).to_owned()),
+    async fn replicas(&self) -> Result<Vec<Replica>, DriverError> {
+        let deployment = self.deployment_pods().await?;
+        let replica = |pod: &Pod| Replica {
+            id: ReplicaId(name(pod).to_owned()),
             worker: None,
             host: Some(name(pod).to_owned()),
-            draining: crew.is_leaving(pod),
+            draining: deployment.is_leaving(pod),
         };
-        Ok(crew.pods.iter().map(member).collect())
+        Ok(deployment.pods.iter().map(replica).collect())
     }
 
     async fn start(&self, count: u32) -> Result<(), DriverError> {
@@ -101,27 +101,27 @@ impl Driver for Kubernetes {
         self.resize(|replicas| replicas.saturating_add(count)).await
     }
 
-    async fn drain(&self, members: &[MemberId]) -> Result<(), DriverError> {
-        let crew = self.crew().await?;
-        let is_told = |pod: &&Pod| !crew.is_leaving(pod) && members.iter().any(|member| member.0 == name(pod));
-        let told = crew.pods.iter().filter(is_told).count();
+    async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
+        let deployment = self.deployment_pods().await?;
+        let is_told = |pod: &&Pod| !deployment.is_leaving(pod) && replicas.iter().any(|replica| replica.0 == name(pod));
+        let told = deployment.pods.iter().filter(is_told).count();
         if told == 0 {
             return Ok(());
         }
         let costs = Costs { cluster: &self.cluster, pods: self.cluster.api().await? };
-        for pod in crew.pods.iter().filter(|pod| !pods::is_ending(pod)) {
-            costs.set(pod, crew.is_leaving(pod) || is_told(&pod)).await?;
+        for pod in deployment.pods.iter().filter(|pod| !pods::is_ending(pod)) {
+            costs.set(pod, deployment.is_leaving(pod) || is_told(&pod)).await?;
         }
         self.resize(|replicas| replicas.saturating_sub(i32::try_from(told).unwrap_or(i32::MAX))).await
     }
 
     /// The Deployment itself starts as many anew.
-    async fn replace(&self, members: &[MemberId]) -> Result<(), DriverError> {
+    async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let pods = self.cluster.api::<Pod>().await?;
-        for member in members {
-            match pods.delete(&member.0, &DeleteParams::default().grace_period(0)).await {
+        for replica in replicas {
+            match pods.delete(&replica.0, &DeleteParams::default().grace_period(0)).await {
                 Err(error) if is_missing(&error) => {}
-                Err(error) => return Err(self.cluster.failed("delete pod", &member.0, error)),
+                Err(error) => return Err(self.cluster.failed("delete pod", &replica.0, error)),
                 Ok(_) => {}
             }
         }

@@ -29,7 +29,7 @@ pub(super) fn is_marked(pod: &Pod) -> bool {
     annotations.and_then(|annotations| annotations.get(COST)).is_some_and(|cost| cost == LEAVES_FIRST)
 }
 
-/// The marks that say who leaves first.
+/// The deletion costs that say which pods leave first.
 pub(super) struct Costs<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) pods: Api<Pod>,

@@ -23,7 +23,7 @@ struct Pool {
     /// Name, cost, ending.
     pods: BTreeMap<String, (i64, bool)>,
     /// Others that write the scale between a reading and the next writing.
-    rivals: Vec<i64>,
+    other_writers: Vec<i64>,
     forbidden: bool,
 }
 
@@ -75,7 +75,7 @@ async fn deployment(State(pool): State<Shared>, Path(name): Path<String>) -> Res
 async fn read_scale(State(pool): State<Shared>) -> Json<Value> {
     let mut pool = pool.lock().unwrap();
     let answer = pool.scale();
-    if let Some(replicas) = pool.rivals.pop() {
+    if let Some(replicas) = pool.other_writers.pop() {
         pool.replicas = replicas;
         pool.version += 1;
         pool.settle();
@@ -144,19 +144,19 @@ fn pool(names: &[&str]) -> Shared {
 }
 
 async fn draining(driver: &Kubernetes) -> Vec<String> {
-    let members = driver.members().await.unwrap();
-    members.into_iter().filter(|member| member.draining).map(|member| member.host.unwrap()).collect()
+    let replicas = driver.replicas().await.unwrap();
+    replicas.into_iter().filter(|replica| replica.draining).map(|replica| replica.host.unwrap()).collect()
 }
 
 #[tokio::test]
 async fn the_chosen_pods_leave_and_no_others() {
     let pool = pool(&["a", "b", "c", "d"]);
     let driver = driver(&pool, "llm").await;
-    assert_eq!(driver.members().await.unwrap().len(), 4);
-    driver.drain(&[MemberId("c".into()), MemberId("b".into())]).await.unwrap();
+    assert_eq!(driver.replicas().await.unwrap().len(), 4);
+    driver.drain(&[ReplicaId("c".into()), ReplicaId("b".into())]).await.unwrap();
     assert_eq!(draining(&driver).await, ["b", "c"]);
     assert_eq!(pool.lock().unwrap().replicas, 2);
-    driver.drain(&[MemberId("c".into())]).await.unwrap();
+    driver.drain(&[ReplicaId("c".into())]).await.unwrap();
     assert_eq!(pool.lock().unwrap().replicas, 2, "told twice, counted once");
 }
 
@@ -164,10 +164,10 @@ async fn the_chosen_pods_leave_and_no_others() {
 async fn growing_adds_to_the_size_that_holds_now() {
     let pool = pool(&["a", "b"]);
     let driver = driver(&pool, "llm").await;
-    pool.lock().unwrap().rivals = vec![5];
+    pool.lock().unwrap().other_writers = vec![5];
     driver.start(3).await.unwrap();
-    assert_eq!(pool.lock().unwrap().replicas, 8, "somebody else's 5 between reading and writing, and 3");
-    assert_eq!(driver.members().await.unwrap().len(), 8);
+    assert_eq!(pool.lock().unwrap().replicas, 8, "another writer's 5 between reading and writing, and 3");
+    assert_eq!(driver.replicas().await.unwrap().len(), 8);
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn a_mark_that_was_not_followed_does_not_compete_with_the_next_choice() {
     pool.lock().unwrap().pods.insert("a".into(), (-1000, false));
     let driver = driver(&pool, "llm").await;
     assert_eq!(draining(&driver).await, [""; 0]);
-    driver.drain(&[MemberId("c".into())]).await.unwrap();
+    driver.drain(&[ReplicaId("c".into())]).await.unwrap();
     assert_eq!(draining(&driver).await, ["c"]);
 }
 
@@ -184,19 +184,19 @@ async fn a_mark_that_was_not_followed_does_not_compete_with_the_next_choice() {
 async fn replacing_deletes_and_the_deployment_starts_anew() {
     let pool = pool(&["a", "b"]);
     let driver = driver(&pool, "llm").await;
-    driver.replace(&[MemberId("a".into())]).await.unwrap();
-    let members = driver.members().await.unwrap();
-    assert_eq!(members.len(), 2);
-    assert!(members.iter().all(|member| member.id.0 != "a"));
+    driver.replace(&[ReplicaId("a".into())]).await.unwrap();
+    let replicas = driver.replicas().await.unwrap();
+    assert_eq!(replicas.len(), 2);
+    assert!(replicas.iter().all(|replica| replica.id.0 != "a"));
 }
 
 #[tokio::test]
 async fn refusals_name_the_fix() {
     let pool = pool(&["a"]);
-    let missing = driver(&pool, "lml").await.members().await.unwrap_err();
+    let missing = driver(&pool, "lml").await.replicas().await.unwrap_err();
     assert!(!missing.is_retryable());
     assert!(missing.to_string().contains("\"lml\"") && missing.to_string().contains("create it"), "{missing}");
     pool.lock().unwrap().forbidden = true;
-    let forbidden = driver(&pool, "llm").await.members().await.unwrap_err();
+    let forbidden = driver(&pool, "llm").await.replicas().await.unwrap_err();
     assert!(forbidden.to_string().contains("deployments/scale: get, update"), "{forbidden}");
 }

@@ -1,5 +1,5 @@
 mod queueing;
-mod rivals;
+mod scalers;
 mod shapes;
 mod traces;
 
@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::*;
 use clawpool_core::{config::Autoscale, scaling::Reading};
 
-fn site() -> Site {
+fn model() -> SimulatedPool {
     let second = Duration::from_secs(1);
-    Site { scale: 1.0, service: 5 * second, slots: 10, start: 5 * second, sla: 30 * second, seed: 1 }
+    SimulatedPool { scale: 1.0, service: 5 * second, slots: 10, start: 5 * second, sla: 30 * second, seed: 1 }
 }
 
 /// Hours of five-minute intervals with this many arrivals a second.

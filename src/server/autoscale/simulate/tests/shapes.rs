@@ -38,7 +38,7 @@ fn shape(name: &str) -> Trace {
 }
 
 /// Notes what a scaler decides, and from which size.
-struct Noted<'a>(Ours, &'a mut Vec<(Duration, u32, u32)>);
+struct Noted<'a>(OwnScaler, &'a mut Vec<(Duration, u32, u32)>);
 
 impl Scaler for Noted<'_> {
     fn name(&self) -> &str {
@@ -69,9 +69,9 @@ struct Run {
 
 fn run(trace: &Trace) -> Run {
     let mut decisions = Vec::new();
-    let ours = Ours::new("ours", &Autoscale::default(), &site());
-    let ours = simulate(trace, &site(), &mut Noted(ours, &mut decisions));
-    let best = simulate(trace, &site(), &mut Clairvoyant::new(trace, &site(), 1, 100));
+    let ours = OwnScaler::new("ours", &Autoscale::default(), &model());
+    let ours = simulate(trace, &model(), &mut Noted(ours, &mut decisions));
+    let best = simulate(trace, &model(), &mut Clairvoyant::new(trace, &model(), 1, 100));
     Run { ours, best, decisions }
 }
 
@@ -79,7 +79,7 @@ fn plain_table(trace: &Trace) -> Outcome {
     let mut settings = Autoscale::default();
     settings.target.enabled = false;
     settings.forecast.mode = clawpool_core::config::ForecastMode::Off;
-    simulate(trace, &site(), &mut Ours::new("plain", &settings, &site()))
+    simulate(trace, &model(), &mut OwnScaler::new("plain", &settings, &model()))
 }
 
 /// Bounds and pace, whatever the load.
@@ -145,7 +145,7 @@ fn a_small_pool_between_two_sizes_stays_at_the_larger_one() {
     for step in 1..=24_u32 {
         let rate = f64::from(step) / 4.0;
         let trace = minutes(hours * 60, |minute| rate * (0.9 + 0.2 * noise(minute)));
-        let ours = simulate(&trace, &site(), &mut Ours::new("ours", &Autoscale::default(), &site()));
+        let ours = simulate(&trace, &model(), &mut OwnScaler::new("ours", &Autoscale::default(), &model()));
         println!("{rate} a second: {} changes", ours.changes);
         assert!(ours.changes <= u64::from(hours) * 9, "{rate} a second: {} changes in {hours} hours", ours.changes);
         assert_eq!(ours.sla_misses, 0, "{rate} a second");

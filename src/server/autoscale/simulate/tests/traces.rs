@@ -60,7 +60,7 @@ fn a_minute_and_an_hour_are_intervals_like_any_other() {
             .map(|index| format!("{},{}\n", index * interval, f64::from(interval) * wave(middle(index))));
         let trace = Trace::parse(&rows.collect::<String>()).unwrap();
         assert_eq!((trace.length(), trace.gaps()), (Duration::from_secs(2 * 86_400), None));
-        simulate(&trace, &site(), &mut Ours::new("ours", &Autoscale::default(), &site()))
+        simulate(&trace, &model(), &mut OwnScaler::new("ours", &Autoscale::default(), &model()))
     };
     let (minute, hour) = (recorded(60), recorded(3600));
     for outcome in [&minute, &hour] {

@@ -1,0 +1,58 @@
+//! The supervisor's alerts and crash reports, on their way into the journal.
+
+use std::{io, sync::PoisonError, time::Duration};
+
+use tokio::time::{Instant, timeout};
+
+use super::supervisor::Supervisor;
+use clawpool_backends::store::Entry;
+use clawpool_engine::alert::{Alert, Event, Level};
+
+/// Starts the name of the note by which an operator asks for a restart of what is down in a pool.
+pub const RESTART: &str = "workers/restart/";
+
+/// People are told of the same fault this often at most: all workers of a pool may fail for the same reason.
+const QUIET: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    pub(super) async fn cannot_start(&self, error: &io::Error) {
+        let program = self.pool.program.display();
+        let text = format!("{program} cannot be started ({error}): check the pool's command");
+        self.alert(Event::CannotStart, &text).await;
+    }
+
+    pub(super) async fn short_of(&self, error: &io::Error) {
+        let text = format!("no worker can be started at this moment ({error}); trying again every second");
+        self.alert(Event::Shortage, &text).await;
+    }
+
+    /// Logs the event. Writes an alert too, unless the same event had one a moment ago.
+    pub(super) async fn alert(&self, event: Event, text: &str) {
+        let (pool, code) = (&self.pool.name, event.code());
+        match event.level() {
+            Level::Info => tracing::info!(pool, code, "{text}"),
+            Level::Warning => tracing::warn!(pool, code, "{text}"),
+            Level::Error | Level::Critical => tracing::error!(pool, code, "{text}"),
+        }
+        if event.level() < Level::Error || self.is_news(event) {
+            self.journal(Alert::new(event, text).entry(pool)).await;
+        }
+    }
+
+    fn is_news(&self, event: Event) -> bool {
+        let now = Instant::now();
+        let mut told = self.alerted.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.get(&event).is_none_or(|last| now.duration_since(*last) >= QUIET);
+        if is_news {
+            told.insert(event, now);
+        }
+        is_news
+    }
+
+    pub(super) async fn journal(&self, entry: Entry) {
+        self.outbox.post(entry);
+        // A store that takes no writes now does not hold this up: the outbox writes the entry later.
+        let _ = timeout(PATIENCE, self.outbox.tried()).await;
+    }
+}
