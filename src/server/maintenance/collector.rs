@@ -13,7 +13,7 @@ use clawpool_core::task::{DeadReason, ErrorClass, Failure, Timestamp, WorkerId};
 const ROUND: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
 
-/// Holds swept messages for the leader, so that the next one finds what a dead one held.
+/// Holds dead-lettered messages for the process that leads, so that the next leader finds what a dead one held.
 const COLLECTOR: WorkerId = WorkerId::from_bytes([0; 16]);
 
 /// Brings messages that the broker itself gave up (expired on their queue, delivery limit) to the dead letters, until
@@ -24,7 +24,7 @@ pub async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &Cancellation
     }
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         while !stop.is_cancelled() && round(store, broker).await == BATCH {}
-        // What a sweep took whose answer was lost.
+        // Messages that were taken in an answer that was lost.
         if let Err(error) = broker.reconcile(COLLECTOR).await {
             tracing::debug!(code = error.code(), %error, "what is held for the collector is not known");
         }
@@ -33,18 +33,18 @@ pub async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &Cancellation
 
 /// Returns how many it took.
 async fn round(store: &dyn Store, broker: &dyn Broker) -> usize {
-    let condemned = match broker.take_dead_lettered(COLLECTOR, BATCH).await {
-        Ok(condemned) => condemned,
+    let dead_lettered = match broker.take_dead_lettered(COLLECTOR, BATCH).await {
+        Ok(dead_lettered) => dead_lettered,
         Err(error) => {
             tracing::debug!(code = error.code(), %error, "given-up messages wait for the broker");
             return 0;
         }
     };
-    if condemned.is_empty() {
+    if dead_lettered.is_empty() {
         return 0;
     }
-    let letters: Vec<DeadLetter> = condemned.iter().map(letter).collect();
-    let receipts: Vec<Receipt> = condemned.into_iter().map(|condemned| condemned.delivery.receipt).collect();
+    let letters: Vec<DeadLetter> = dead_lettered.iter().map(letter).collect();
+    let receipts: Vec<Receipt> = dead_lettered.into_iter().map(|message| message.delivery.receipt).collect();
     let taken = receipts.len();
     let settled = match store.add_dead_letters(&letters).await {
         Ok(()) => broker.ack(receipts).await,
@@ -59,10 +59,10 @@ async fn round(store: &dyn Store, broker: &dyn Broker) -> usize {
     taken
 }
 
-fn letter(condemned: &DeadLettered) -> DeadLetter {
-    let message = &condemned.delivery.message;
+fn letter(dead_lettered: &DeadLettered) -> DeadLetter {
+    let message = &dead_lettered.delivery.message;
     let task = message.task().ok();
-    let why = match (condemned.reason, &task) {
+    let why = match (dead_lettered.reason, &task) {
         (DeadReason::Expired, Some(task)) => task.lateness(),
         (reason, _) => format!("the broker gave it up: {reason}"),
     };
@@ -71,7 +71,7 @@ fn letter(condemned: &DeadLettered) -> DeadLetter {
         message: message.clone(),
         kind,
         tenant,
-        reason: condemned.reason,
+        reason: dead_lettered.reason,
         failure: Failure::new(ErrorClass::Timeout, why),
         crashes: 0,
         died_at: Timestamp::now(),

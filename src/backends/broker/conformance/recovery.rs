@@ -229,7 +229,7 @@ pub async fn the_deliveries_of_a_lost_answer_return(fixture: &dyn Fixture) {
         own.pause().await.unwrap();
         let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
-        // A handle of its own takes them in the worker's name, and goes with what it was told.
+        // A handle of its own takes them for the worker, and is dropped with what it knows.
         let lost = fixture.broker().await;
         let mut consumer = lost.consume(worker, queue).await.unwrap();
         let taken = collect(consumer.as_mut(), 3).await;

@@ -4,7 +4,7 @@
 //! Guarantees: `Ok` from a publish means that the server confirmed a persistent, routed message; connections,
 //! channels, queues and consumers come back by themselves after any loss, with jittered backoff; what this
 //! process held on a lost channel is delivered again by the server, and late acknowledgements of it are
-//! ignored. Never does: wait for a blocked server, acknowledge what it was not told to, or delete a queue.
+//! ignored. Never does: wait for a blocked server, acknowledge a delivery without `ack`, or delete a queue.
 
 mod channels;
 mod connect;

@@ -96,8 +96,8 @@ impl Publisher {
     async fn send_batch(&self, messages: Vec<OutgoingMessage>, deadline: Instant) -> Vec<PublishOutcome> {
         let count = messages.len();
         let (reply, outcomes) = oneshot::channel();
-        let handed = self.batches.send(Batch { messages, deadline, reply }).await;
-        match (handed, outcomes.await) {
+        let sent = self.batches.send(Batch { messages, deadline, reply }).await;
+        match (sent, outcomes.await) {
             (Ok(()), Ok(outcomes)) => outcomes,
             _ => vec![PublishOutcome::unconfirmed("the publisher has stopped"); count],
         }

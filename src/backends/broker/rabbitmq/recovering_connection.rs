@@ -88,7 +88,7 @@ impl RecoveringConnection {
         }
     }
 
-    /// Something failed on the connection: the supervisor checks it, in case that no event has told it.
+    /// Something failed on the connection: the supervisor checks it, in case that there was no event.
     pub(super) fn recheck(&self) {
         self.recheck.notify_one();
     }

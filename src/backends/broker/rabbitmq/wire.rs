@@ -1,4 +1,4 @@
-//! A [`Message`] as an AMQP message: the encoded task is the body; the fields that brokers look at are
+//! A [`Message`] as an AMQP message: the encoded task is the body; the fields that brokers read are
 //! headers, so that passing a message on does not decode the task. A message without them is read from its
 //! body.
 

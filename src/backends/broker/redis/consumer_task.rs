@@ -191,7 +191,7 @@ impl ConsumerTask {
         Ok(true)
     }
 
-    /// Without a connection that waits for the bell, the task fetches once in `PULSE`. False when the
+    /// Without a connection that waits for the bell, the task fetches once in every `PULSE`. False when the
     /// consumer was paused or dropped.
     async fn poll_later(&mut self, error: &BrokerError) -> bool {
         tracing::debug!(queue = %self.queue, %error, "no connection waits for work; this worker fetches every {PULSE:?}");

@@ -50,7 +50,7 @@ impl Shared {
         Ok(deliveries)
     }
 
-    /// What a worker's in-flight sets hold beyond what this process knows of.
+    /// What a worker's in-flight sets hold beyond what this process knows.
     pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         let _take = self.held.take();
         let mut lost = self.deliveries(worker, call).await?;

@@ -91,7 +91,7 @@ impl Broker for SqliteBroker {
     }
 
     async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
-        // Looks before it writes: mostly there is nothing.
+        // Reads before it writes: mostly nothing has expired.
         let expired = self.database.read(|sql| queue::expired(sql, Timestamp::now())).await?;
         if expired.is_empty() {
             return Ok(Vec::new());

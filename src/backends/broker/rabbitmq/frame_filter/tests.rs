@@ -107,14 +107,14 @@ fn a_body_over_the_limit_is_withheld_and_marked() {
         header(0, b""),
         frame(3, b"12345"),
     ];
-    let mut told = header(ID | forged, &[short(b"id"), short(b"5")].concat());
-    told[SIZE..FLAGS].fill(0);
+    let mut marked = header(ID | forged, &[short(b"id"), short(b"5")].concat());
+    marked[SIZE..FLAGS].fill(0);
     let mut bare = header(forged, &short(b"5"));
     bare[SIZE..FLAGS].fill(0);
     for size in [1, 3, 1000] {
         let whole = all.concat();
         let chunks: Vec<&[u8]> = whole.chunks(size).collect();
-        assert_eq!(filtered_with(4, &chunks), [&told[..], &other, &bare].concat());
+        assert_eq!(filtered_with(4, &chunks), [&marked[..], &other, &bare].concat());
         let honest = [header(ID, &short(b"id")), all[1..].concat()].concat();
         assert_eq!(filtered_with(5, &chunks), honest);
     }
