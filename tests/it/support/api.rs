@@ -16,6 +16,7 @@ pub struct Api {
 
 impl Api {
     pub fn new(url: impl Into<String>) -> Self {
+        clawpool_backends::install_tls();
         Self { http: Client::builder().no_proxy().build().unwrap(), url: url.into() }
     }
 
