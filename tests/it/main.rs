@@ -24,6 +24,7 @@ mod shipped_rules;
 mod silent_links;
 mod support;
 mod unserved;
+mod upgrade;
 mod values;
 mod wishes;
 

@@ -23,6 +23,17 @@ impl System {
         Self::embedded_by(workers, settings, clawpool).await
     }
 
+    /// The same on a file that is there already. The settings bring the workers.
+    pub async fn embedded_on(database: &Path, settings: Settings) -> Self {
+        let program = |config: &Path| {
+            let data = config.with_file_name("data");
+            std::fs::create_dir(&data).unwrap();
+            std::fs::copy(database, data.join("clawpool.db")).unwrap();
+            clawpool(config)
+        };
+        Self::embedded_by(1, settings, program).await
+    }
+
     /// The same in processes that may open so many files each.
     #[cfg(unix)]
     pub async fn embedded_with_files(files: usize, workers: usize, settings: Settings) -> Self {

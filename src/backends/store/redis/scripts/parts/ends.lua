@@ -29,13 +29,23 @@ local function finish(id, record, state, kept, news)
   count_end(state, record.priority)
 end
 
--- The task that has the key and is not over, or nil.
-local function holder(unique_key)
-  local other = redis.call('GET', holder_key(unique_key))
+local function unfinished_holder(key)
+  local other = redis.call('GET', holder_key(key))
   if not other then return nil end
   -- An error: it is no record, so nobody has the key.
   local state = redis.pcall('GETRANGE', task_key(other), STATE_OFFSET - 1, STATE_OFFSET - 1)
   return STATES[state] and not FINAL[state] and other or nil
+end
+
+-- The task that has the key and is not over, or nil. A tenant's task of the version before has it without the
+-- tenant.
+local function holder(unique_key)
+  local other = unfinished_holder(unique_key)
+  if other then return other end
+  local tenant, key = unique_key:match('^tenant\31([^\31]+)\31(.+)$')
+  other = key and unfinished_holder(key)
+  local record = other and read(other)
+  return record and unpack_tail(record.tail).whose == tenant and other or nil
 end
 
 -- Old letters go as new ones come, so many at a time.
