@@ -10,9 +10,9 @@ mod check;
 mod classify;
 pub mod codec;
 mod confirmed;
-#[cfg(any(test, feature = "fuzzing"))]
 mod enqueue;
 mod find;
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod producer;
 mod rejection;
