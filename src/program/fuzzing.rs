@@ -1,8 +1,9 @@
-//! Every decoder of untrusted bytes, for fuzzers (`tests/fuzz/run`) and for the test that replays what they found.
+//! Every decoder of untrusted bytes, for fuzzers (`tests/fuzz/run`) and for the test that replays what they
+//! found.
 //!
-//! A decoder takes any bytes. It returns when the bytes were read or refused as they must be, and panics when they were not:
-//! when a refusal does not say what is wrong, or when what was read comes out differently after it was written again.
-//! That memory and time stay in proportion to the bytes is watched by the fuzzer.
+//! A decoder takes any bytes. It returns when the bytes were read or refused as they must be, and panics when
+//! they were not: when a refusal does not say what is wrong, or when what was read comes out differently
+//! after it was written again. That memory and time stay in proportion to the bytes is watched by the fuzzer.
 
 use crate::cli;
 use clawpool_backends::{broker, store};
@@ -50,7 +51,8 @@ mod tests {
 
     use super::*;
 
-    /// What fuzzers kept: small inputs that between them reach every branch they found, and those that once failed.
+    /// What fuzzers kept: small inputs that between them reach every branch they found, and those that once
+    /// failed.
     #[test]
     fn the_doors_hold_against_everything_that_was_found_before() {
         for (name, decoder) in DECODERS {

@@ -1,8 +1,8 @@
 //! What a worker can run: the handlers that ship with Clawpool, and those that the configuration names.
 //!
-//! Guarantees: a handler that floods its output, hangs or leaves programs behind costs its own attempt alone; a program
-//! gets no variable of the worker's that its configuration did not name (INV-10). Never does: retry. A failure goes to the
-//! retry table with its class.
+//! Guarantees: a handler that floods its output, hangs or leaves programs behind costs its own attempt alone;
+//! a program gets no variable of the worker's that its configuration did not name (INV-10). Never does:
+//! retry. A failure goes to the retry table with its class.
 
 mod exec;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -25,7 +25,8 @@ pub use http::Http;
 /// A kind, or a pattern of kinds, and what runs it.
 pub type Entry = (String, Arc<dyn Handler>);
 
-/// One for each kind that ships, in their order. Add a handler here, in its own file, and its kind to [`SHIPPED_KINDS`].
+/// One for each kind that ships, in their order. Add a handler here, in its own file, and its kind to
+/// [`SHIPPED_KINDS`].
 fn shipped() -> Vec<Entry> {
     let handlers: [Arc<dyn Handler>; SHIPPED_KINDS.len()] = [Arc::new(noop::Noop), Arc::new(sleep::Sleep)];
     SHIPPED_KINDS.map(str::to_owned).into_iter().zip(handlers).collect()

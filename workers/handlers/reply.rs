@@ -1,7 +1,7 @@
 //! What programs and web services answer.
 //!
-//! Guarantees: an answer that says "done" is done, whatever its text; of an error document each field that can be read
-//! is used, whatever stands beside it. Never does: fail an attempt because of an answer's form.
+//! Guarantees: an answer that says "done" is done, whatever its text; of an error document each field that
+//! can be read is used, whatever stands beside it. Never does: fail an attempt because of an answer's form.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::retry_after;
 use clawpool_core::task::{ErrorClass, Failure, Payload, Timestamp, without_mark};
 
-/// The result: the JSON document; null for silence; other text as it is, without its last line's end; other bytes as
-/// they are.
+/// The result: the JSON document; null for silence; other text as it is, without its last line's end; other
+/// bytes as they are.
 pub(super) fn result(body: &[u8]) -> Result<Payload, Failure> {
     let body = without_mark(body);
     if body.trim_ascii().is_empty() {
@@ -32,7 +32,8 @@ pub(super) fn excerpt(body: &[u8]) -> String {
     format!("\"{}\"{}", start.escape_ascii(), if body.len() > SHOWN { "…" } else { "" })
 }
 
-/// `{"error": {"class": "rate_limit", "message": "…", "retry_after": "2s"}}`: a handler's own words on why it failed.
+/// `{"error": {"class": "rate_limit", "message": "…", "retry_after": "2s"}}`: a handler's own words on why it
+/// failed.
 #[derive(Deserialize)]
 pub(super) struct ErrorReply {
     /// Values rather than types: services have error documents of the same shape with words of their own.

@@ -57,7 +57,7 @@ fn name(signal: Signal) -> &'static str {
 async fn recover(site: Site, lane: Lane, signal: Signal) -> Result<Vec<Figure>> {
     let pool = site.pool(lane, "")?;
     let ledger = Ledger::new(&pool)?;
-    // The steward returns dead workers' tasks.
+    // The leader returns dead workers' tasks.
     let (dispatcher, _) = Process::dispatcher(&pool).await?;
     let producer = tasks::producer(&pool.config).await?;
     let (mut victim, mut other) = (ledger.worker(&pool)?, ledger.worker(&pool)?);

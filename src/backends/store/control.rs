@@ -78,3 +78,18 @@ pub struct QueueTotals {
     pub enqueue_rate: f64,
     pub finish_rate: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Leases and journals of earlier versions have these names.
+    #[test]
+    fn roles_keep_their_stored_names() {
+        for (role, name) in [(Role::Maintenance, "steward"), (Role::Autoscaler, "autoscaler")] {
+            assert_eq!(role.name(), name);
+            assert_eq!(serde_json::to_value(role).unwrap(), name);
+            assert_eq!(serde_json::from_value::<Role>(name.into()).unwrap(), role);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Entries on their way to the journal.
 //!
-//! Guarantees: they are written in order, as soon as the store takes them, however long it takes none. Never does: make
-//! the caller wait, or keep more than a thousand of them.
+//! Guarantees: they are written in order, as soon as the store takes them, however long it takes none. Never
+//! does: make the caller wait, or keep more than a thousand of them.
 
 use std::{
     collections::VecDeque,

@@ -1,6 +1,7 @@
 //! The HTTP API as its callers see it: the shapes of its answers, and a client that asks for them.
 //!
-//! Guarantees: an older server's answer is read, with what it does not say left out. Never does: know how a server works.
+//! Guarantees: an older server's answer is read, with what it does not say left out. Never does: know how a
+//! server works.
 
 #[cfg(feature = "client")]
 mod error;

@@ -20,7 +20,8 @@ impl Scale {
     }
 }
 
-/// Which dead letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a field out.
+/// Which dead letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a
+/// field out.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {

@@ -29,7 +29,8 @@ pub(super) fn fields(task: &NewTask, limits: &Limits, retry: &RetryTable) -> Res
     result_ttl(task.result_ttl, limits.result_ttl)
 }
 
-/// An id of all zeros is a variable that was never set; taking it would answer every later task with the first one.
+/// An id of all zeros is a variable that was never set; taking it would answer every later task with the
+/// first one.
 fn id(id: Option<TaskId>) -> Result<(), Rejection> {
     if id.is_some_and(|id| *id.as_bytes() == [0; 16]) {
         return Err(Rejection::invalid("CP-1118", "id", "the id is all zeros: send a UUID of its own, or none"));
@@ -139,7 +140,8 @@ pub(super) fn span(
     }
 }
 
-/// The shape of a W3C `traceparent`: version, trace id, parent id and flags in lower-case hex, neither id all zeros.
+/// The shape of a W3C `traceparent`: version, trace id, parent id and flags in lower-case hex, neither id all
+/// zeros.
 fn trace(trace: Option<&str>) -> Result<(), Rejection> {
     let Some(trace) = trace else { return Ok(()) };
     let parts: Vec<&str> = trace.split('-').collect();

@@ -59,8 +59,8 @@ impl Classifier {
         Self { rules: rules.iter().map(Row::new).collect(), default: classes.default }
     }
 
-    /// An explicit priority wins (whether the producer may set it is checked before), else the first rule that
-    /// matches, else the default. `due_in` is how long until the task's own deadline, if it has one.
+    /// An explicit priority wins (whether the producer may set it is checked before), else the first rule
+    /// that matches, else the default. `due_in` is how long until the task's own deadline, if it has one.
     pub fn classify(&self, task: &NewTask, due_in: Option<Duration>) -> Classified {
         if let Some(priority) = task.priority {
             return Classified { priority, by: DecidedBy::Producer };

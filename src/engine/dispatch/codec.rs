@@ -9,7 +9,8 @@ use clawpool_core::{
     task::{document::Parts, without_mark},
 };
 
-/// The format by what the producer says, else by the first byte: JSON's brackets are numbers in MessagePack, and no task.
+/// The format by what the producer says, else by the first byte: JSON's brackets are numbers in MessagePack,
+/// and no task.
 pub fn format(content_type: Option<&str>, body: &[u8]) -> Format {
     let named = content_type.unwrap_or_default().to_ascii_lowercase();
     match without_mark(body).trim_ascii_start().first() {

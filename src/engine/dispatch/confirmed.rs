@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use clawpool_core::task::TaskId;
 
-/// The ids of the latest tasks whose messages this process saw confirmed, and when. Only saves work: forgetting one costs
-/// a surplus message when the task is enqueued again.
+/// The ids of the latest tasks whose messages this process saw confirmed, and when. Only saves work:
+/// forgetting one costs a surplus message when the task is enqueued again.
 #[derive(Default)]
 pub(super) struct Confirmed(Mutex<Latest>);
 

@@ -1,5 +1,6 @@
-//! Admit, publish, and on failure withdraw: the order in which an accepted task becomes durable. A task that is refused
-//! never runs; where that cannot be promised, the answer says so and names the id with which repeating is safe.
+//! Admit, publish, and on failure withdraw: the order in which an accepted task becomes durable. A task that
+//! is refused never runs; where that cannot be promised, the answer says so and names the id with which
+//! repeating is safe.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -83,8 +84,9 @@ impl Enqueuer {
         refused.into_iter().filter_map(|(id, answer)| Some((id, answer.err()?))).collect()
     }
 
-    /// Takes back tasks that no queue took, or perhaps took, and answers for them. A
-    /// producer that is told "nothing was taken" may send the same again without an id: then nothing of the first may run, however late its message turns up.
+    /// Takes back tasks that no queue took, or perhaps took, and answers for them. A producer that is told
+    /// "nothing was taken" may send the same again without an id: then nothing of the first may run, however
+    /// late its message turns up.
     async fn withdraw(
         &self,
         admissions: &[Admission],
@@ -114,10 +116,10 @@ impl Enqueuer {
 
     /// Answers a task whose id or unique key is known already.
     ///
-    /// The record alone does not prove a message: its dispatcher may have died between admit and publish, may be about to
-    /// withdraw it, or its queue was purged since. So unless this process saw the message confirmed, a task that never ran
-    /// is kept from being withdrawn; and one whose message is not found is published once more before it is answered for.
-    /// A surplus message is dropped at its claim (INV-1).
+    /// The record alone does not prove a message: its dispatcher may have died between admit and publish, may
+    /// be about to withdraw it, or its queue was purged since. So unless this process saw the message
+    /// confirmed, a task that never ran is kept from being withdrawn; and one whose message is not found is
+    /// published once more before it is answered for. A surplus message is dropped at its claim (INV-1).
     async fn duplicate(&self, admission: &Admission, id: TaskId) -> Answer {
         let silent = |error: StoreError| Rejection::in_doubt(id, error.code(), error);
         let Some(record) = self.store.record(id).await.map_err(silent)? else {
@@ -157,7 +159,8 @@ impl Enqueuer {
         })?;
         Ok(match found {
             Some(Found::Gone) => true,
-            // Where the broker cannot look, the message is taken for lost when the queue is empty or it was long ago.
+            // Where the broker cannot look, the message is taken for lost when the queue is empty or it was
+            // long ago.
             Some(Found::Unknown) if self.confirmed.is_fresh(record.id) => {
                 let depth = self.broker.depth(record.priority.queue()).await;
                 depth.map_err(|error| Rejection::in_doubt(id, error.code(), error))?.ready == 0
@@ -167,7 +170,8 @@ impl Enqueuer {
         })
     }
 
-    /// Its record was withdrawn at this moment, or could not be read and was set aside: then it is like any other new task.
+    /// Its record was withdrawn at this moment, or could not be read and was set aside: then it is like any
+    /// other new task.
     async fn anew(&self, admission: &Admission, id: TaskId) -> Answer {
         if id != admission.message.id {
             return Err(Rejection::withdrawn(id));
@@ -205,7 +209,8 @@ fn never_ran(record: &Record) -> bool {
     record.state == State::Queued && record.generation == 0 && record.attempt == 0 && record.started_at.is_none()
 }
 
-/// The message of a known task, made from the one that repeats it. It queues behind the first, if there is a first.
+/// The message of a known task, made from the one that repeats it. It queues behind the first, if there is a
+/// first.
 fn revived(admission: &Admission, record: &Record) -> Result<Message, Rejection> {
     let mut task = admission.message.task().map_err(|error| Rejection::internal("CP-1120", error))?;
     task.id = record.id;

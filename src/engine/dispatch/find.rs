@@ -14,8 +14,8 @@ pub enum FindError {
     Broker(#[from] BrokerError),
 }
 
-/// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker runs it, or the
-/// schedule set has it.
+/// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker
+/// runs it, or the schedule set has it.
 pub async fn find(store: &dyn Store, broker: &dyn Broker, record: &Record) -> Result<Option<Found>, FindError> {
     if record.state == State::Scheduled && record.due_at.is_none() {
         return Ok(Some(Found::Gone));

@@ -61,7 +61,8 @@ pub struct Explanation {
     pub sla: Duration,
     #[serde(with = "span")]
     pub timeout: Duration,
-    /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run again.
+    /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run
+    /// again.
     #[serde(with = "span")]
     pub result_ttl: Duration,
     /// None: the retry table decides by the class of error.

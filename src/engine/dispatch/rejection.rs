@@ -75,7 +75,8 @@ impl Rejection {
         Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
     }
 
-    /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that gave none.
+    /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that
+    /// gave none.
     pub(crate) fn in_doubt(id: TaskId, code: &'static str, error: impl Display) -> Self {
         let message =
             format!("{error}; whether task {id} was taken is not known: send it again with this id, and it runs once");

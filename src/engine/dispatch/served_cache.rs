@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout};
 
 use clawpool_backends::store::{Served, Store};
 
-/// Which queues and kinds live workers serve, for warnings. The registry is read when tasks come, and every few seconds at
-/// most.
+/// Which queues and kinds live workers serve, for warnings. The registry is read when tasks come, and every
+/// few seconds at most.
 pub(super) struct ServedCache {
     store: Arc<dyn Store>,
     seen: Mutex<Option<(Instant, Arc<Served>)>>,

@@ -33,8 +33,8 @@ impl ProducerToken {
     }
 }
 
-/// Whether a known task belongs to another token than the one that repeats its id, which then must not learn of it.
-/// What came without a token (over AMQP, or in an earlier version) is told apart by its tenant alone.
+/// Whether a known task belongs to another token than the one that repeats its id, which then must not learn
+/// of it. What came without a token (over AMQP, or in an earlier version) is told apart by its tenant alone.
 pub(super) fn is_of_another_token(record: &Record, admission: &Admission) -> bool {
     match (&admission.enqueued_by, &record.enqueued_by) {
         (Some(token), Some(other)) => token != other,

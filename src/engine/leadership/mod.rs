@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 use clawpool_backends::store::{ControlStore, Fence, Role};
 use clawpool_core::task::WorkerId;
 
-/// Runs `work` whenever `who` leads `role`, until `stop` fires and the work has ended; then gives the role up.
+/// Runs `work` whenever `who` leads `role`, until `stop` fires and the work has ended; then gives the role
+/// up.
 ///
-/// The token that `work` gets fires at `stop` and as soon as leadership is lost: another process leads, or no renewal has
-/// succeeded for a whole lease by the monotonic clock. Its fence keeps a work that ends late from writing.
+/// The token that `work` gets fires at `stop` and as soon as leadership is lost: another process leads, or no
+/// renewal has succeeded for a whole lease by the monotonic clock. Its fence keeps a work that ends late from
+/// writing.
 pub async fn lead_while<S, W, Fut>(
     store: &S,
     role: Role,
@@ -77,7 +79,8 @@ struct Candidate<'a, S: ?Sized> {
 #[derive(Clone, Copy)]
 struct Term {
     fence: Fence,
-    /// Before the request that took or renewed the lease was sent, so never later than the store's own beginning of it.
+    /// Before the request that took or renewed the lease was sent, so never later than the store's own
+    /// beginning of it.
     since: Instant,
 }
 
@@ -241,7 +244,8 @@ mod tests {
         task: tokio::task::JoinHandle<()>,
     }
 
-    /// Reports the fence at the beginning of each term and 0 at its end; `leading` counts the terms that go on.
+    /// Reports the fence at the beginning of each term and 0 at its end; `leading` counts the terms that go
+    /// on.
     fn spawn_candidate(lease: &Arc<FakeLease>, news: mpsc::UnboundedSender<u64>, leading: Arc<AtomicU32>) -> Candidate {
         let (stop, lease) = (CancellationToken::new(), lease.clone());
         let until = stop.clone();

@@ -22,8 +22,8 @@ pub const fn signal(_: ExitStatus) -> Option<i32> {
     None
 }
 
-/// Whether a process ended by what it did itself. A kill from outside, its own ways to stop and a panic of its main thread
-/// are no task's doing.
+/// Whether a process ended by what it did itself. A kill from outside, its own ways to stop and a panic of
+/// its main thread are no task's doing.
 pub fn is_self_inflicted(code: Option<i32>, signal: Option<i32>) -> bool {
     // A shell that ran the program says its signal so.
     let signal = signal.or_else(|| code.filter(|code| (129..=159).contains(code)).map(|code| code - 128));

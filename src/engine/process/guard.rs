@@ -1,9 +1,10 @@
-//! A second, tiny process beside each worker that runs programs. It ends them when the worker cannot do so itself.
+//! A second, tiny process beside each worker that runs programs. It ends them when the worker cannot do so
+//! itself.
 //!
-//! Guarantees: when the worker is killed, by whatever signal, everything that its programs started and that still carries
-//! their mark is killed within a second; when the worker is stopped for longer than its lease, so that others take its
-//! tasks over, its programs are killed, too. Never does: end a program of a worker that works; wake while none runs.
-//! On Windows a job object does this, so there is no guard.
+//! Guarantees: when the worker is killed, by whatever signal, everything that its programs started and that
+//! still carries their mark is killed within a second; when the worker is stopped for longer than its lease,
+//! so that others take its tasks over, its programs are killed, too. Never does: end a program of a worker
+//! that works; wake while none runs. On Windows a job object does this, so there is no guard.
 
 use std::sync::LazyLock;
 
@@ -12,8 +13,8 @@ use clawpool_core::task::WorkerId;
 
 pub use platform::{guard_if_asked, watch};
 
-/// By this the guard finds the programs of this process. A supervised worker's own id, by which its supervisor finds
-/// them as well.
+/// By this the guard finds the programs of this process. A supervised worker's own id, by which its
+/// supervisor finds them as well.
 pub fn owner() -> &'static str {
     static OWNER: LazyLock<String> =
         LazyLock::new(|| std::env::var(WORKER_ENV).unwrap_or_else(|_| WorkerId::new().to_string()));
@@ -105,8 +106,8 @@ mod platform {
     #[must_use]
     pub struct Watch(());
 
-    /// To be called before a program starts. `lease` is the worker's: others may run its tasks when it was silent for so
-    /// long.
+    /// To be called before a program starts. `lease` is the worker's: others may run its tasks when it was
+    /// silent for so long.
     pub fn watch(lease: Duration) -> Watch {
         *PROGRAMS.running() += 1;
         let able = ABLE.load(Ordering::Relaxed);

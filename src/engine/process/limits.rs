@@ -1,5 +1,6 @@
-//! What the system holds a worker and everything it starts to. Windows does, in a job object of its own around the one
-//! that ends the tree; elsewhere units and containers have such limits, and a configuration that asks for them is refused.
+//! What the system holds a worker and everything it starts to. Windows does, in a job object of its own
+//! around the one that ends the tree; elsewhere units and containers have such limits, and a configuration
+//! that asks for them is refused.
 
 /// Of one tree of processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +35,8 @@ mod windows {
 
     use super::Limits;
 
-    /// Puts the process into its job while it is still suspended: `JobObject` resumes it later. One that cannot be put
-    /// there does not run, because the tree is killed when it is dropped.
+    /// Puts the process into its job while it is still suspended: `JobObject` resumes it later. One that
+    /// cannot be put there does not run, because the tree is killed when it is dropped.
     #[derive(Debug)]
     pub(super) struct Limited(pub(super) Limits);
 

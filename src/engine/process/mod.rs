@@ -1,8 +1,8 @@
-//! Processes of the operating system: a child with everything that it starts, how it ended, what holds it to a limit, and
-//! when this process itself is told to end.
+//! Processes of the operating system: a child with everything that it starts, how it ended, what holds it to
+//! a limit, and when this process itself is told to end.
 //!
-//! Guarantees: a child ends with all its descendants, also when this process is killed; the same calls on Unix and on
-//! Windows. Never does: know tasks, queues or stores, or end a process that it did not start.
+//! Guarantees: a child ends with all its descendants, also when this process is killed; the same calls on
+//! Unix and on Windows. Never does: know tasks, queues or stores, or end a process that it did not start.
 
 mod exit;
 mod guard;

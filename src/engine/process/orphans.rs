@@ -1,6 +1,6 @@
-//! What a killed worker leaves running. The programs of its `exec` tasks have groups of their own, so that each can be
-//! ended by itself; when the worker is killed, they go on. They, and all that they start, carry marks in their
-//! environment, by which they are found, whatever group or session they moved to.
+//! What a killed worker leaves running. The programs of its `exec` tasks have groups of their own, so that
+//! each can be ended by itself; when the worker is killed, they go on. They, and all that they start, carry
+//! marks in their environment, by which they are found, whatever group or session they moved to.
 
 use std::{collections::HashSet, ffi::OsString};
 
@@ -25,8 +25,8 @@ impl Mark {
     }
 }
 
-/// Kills every process that carries all the marks, and returns how many there were. Reads the whole list of processes:
-/// for rare moments.
+/// Kills every process that carries all the marks, and returns how many there were. Reads the whole list of
+/// processes: for rare moments.
 pub fn end_marked(marks: &[Mark]) -> usize {
     let mut ended = HashSet::new();
     for _ in 0..LOOKS {

@@ -25,8 +25,8 @@ impl Shutdown {
         Self { drain: now.child_token(), now }
     }
 
-    /// Fires `drain` at the first SIGTERM, SIGINT or SIGHUP (its terminal is gone; not under `nohup`) (Windows: Ctrl-C, Ctrl-Break, window closed, system going down) and
-    /// `now` at the second.
+    /// Fires `drain` at the first SIGTERM, SIGINT or SIGHUP (its terminal is gone; not under `nohup`)
+    /// (Windows: Ctrl-C, Ctrl-Break, window closed, system going down) and `now` at the second.
     pub fn on_signals() -> io::Result<Self> {
         let mut signals = platform::Signals::listen()?;
         let shutdown = Self::new();
@@ -53,10 +53,12 @@ pub fn request_stop() {
     REQUESTED.cancel();
 }
 
-/// Waits until standard input ends: how a supervised worker learns, on every system, that it should finish and leave, or
-/// that its supervisor is gone. For supervised processes alone; a service's input may be closed from the start.
+/// Waits until standard input ends: how a supervised worker learns, on every system, that it should finish
+/// and leave, or that its supervisor is gone. For supervised processes alone; a service's input may be closed
+/// from the start.
 ///
-/// A plain thread reads, because a read of the runtime's own cannot be called off and would hold up the process's end.
+/// A plain thread reads, because a read of the runtime's own cannot be called off and would hold up the
+/// process's end.
 pub async fn stdin_closed() {
     let (gone, closed) = oneshot::channel::<()>();
     let reader = thread::Builder::new().name("stdin".into()).spawn(move || {

@@ -1,8 +1,9 @@
-//! Standard error of a supervised worker. Its supervisor reads it through a pipe, and Rust's `eprintln!` panics when it
-//! is closed: a handler must not fail because the supervisor has died.
+//! Standard error of a supervised worker. Its supervisor reads it through a pipe, and Rust's `eprintln!`
+//! panics when it is closed: a handler must not fail because the supervisor has died.
 //!
-//! Guarantees: lines reach the supervisor for as long as it lives, a crash's last ones as well; after that they go nowhere.
-//! Never does: stand between the two. On Windows there is nothing to do: workers end with their supervisor.
+//! Guarantees: lines reach the supervisor for as long as it lives, a crash's last ones as well; after that
+//! they go nowhere. Never does: stand between the two. On Windows there is nothing to do: workers end with
+//! their supervisor.
 
 #[cfg(unix)]
 pub use unix::SupervisedStderr;
@@ -28,7 +29,8 @@ mod unix {
 
     pub struct SupervisedStderr {
         supervisor: u32,
-        /// With a reader of our own the pipe does not break in the moment before the supervisor's end is noticed.
+        /// With a reader of our own the pipe does not break in the moment before the supervisor's end is
+        /// noticed.
         reader: Option<File>,
     }
 
@@ -38,7 +40,8 @@ mod unix {
             Self { supervisor: unix::process::parent_id(), reader: read_end() }
         }
 
-        /// When standard input has ended: the supervisor is dead, or it still listens while this worker drains.
+        /// When standard input has ended: the supervisor is dead, or it still listens while this worker
+        /// drains.
         pub fn outlive_supervisor(self) {
             let watch = thread::Builder::new().name("stderr".into()).spawn(move || self.outlive());
             if let Err(error) = watch {

@@ -3,8 +3,8 @@ use std::time::Duration;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
 use tokio::time::Instant;
 
-/// A process that its system has stopped (SIGSTOP). Asked while the registry says nothing: the process may hold the
-/// store's lock, and then all others would wait for ever.
+/// A process that its system has stopped (SIGSTOP). Asked while the registry says nothing: the process may
+/// hold the store's lock, and then all others would wait for ever.
 pub struct StopMonitor {
     pid: u32,
     lease: Duration,
@@ -16,7 +16,8 @@ impl StopMonitor {
         Self { pid, lease, since: None }
     }
 
-    /// Whether it has stood still for a whole lease, in looks without the registry that came one after the other.
+    /// Whether it has stood still for a whole lease, in looks without the registry that came one after the
+    /// other.
     pub fn lasts(&mut self, registry_answers: bool, now: Instant) -> bool {
         let stands = !registry_answers && is_stopped(self.pid);
         self.since = stands.then(|| self.since.unwrap_or(now));

@@ -14,7 +14,8 @@ use super::Limits;
 /// Trees of this process.
 static TREES: AtomicUsize = AtomicUsize::new(0);
 
-/// Killed as a whole when dropped. A descendant that leaves the process group on purpose (setsid) leaves the tree as well.
+/// Killed as a whole when dropped. A descendant that leaves the process group on purpose (setsid) leaves the
+/// tree as well.
 #[derive(Debug)]
 pub struct Tree {
     child: Box<dyn ChildWrapper>,
@@ -60,18 +61,20 @@ impl Tree {
         self.child.stderr().take()
     }
 
-    /// Waits until the first process of the tree ends, then ends and reaps whatever it left running. Dropping the future
-    /// loses nothing: call it again.
+    /// Waits until the first process of the tree ends, then ends and reaps whatever it left running. Dropping
+    /// the future loses nothing: call it again.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.inner_mut().wait().await?;
         self.kill();
-        // The group's other members have another parent and are reaped by it; on Windows this waits for the whole job.
+        // The group's other members have another parent and are reaped by it; on Windows this waits for the
+        // whole job.
         self.child.wait().await?;
         self.over = true;
         Ok(status)
     }
 
-    /// Asks the tree to end: SIGTERM. Windows knows no such request for programs without a window, so it kills there.
+    /// Asks the tree to end: SIGTERM. Windows knows no such request for programs without a window, so it
+    /// kills there.
     pub fn terminate(&mut self) {
         if !self.over {
             platform::terminate(self.child.as_mut());

@@ -13,8 +13,8 @@ use clawpool_engine::{alert::Level, client::view::AlertView};
 
 /// What somebody should know of the pools, latest first: programs that cannot start, hangs, leaks
 ///
-/// Below the table: what to do about each. `clawpool workers crashes` has the crashes themselves, `clawpool autoscaler
-/// history` the changes of size.
+/// Below the table: what to do about each. `clawpool workers crashes` has the crashes themselves, `clawpool
+/// autoscaler history` the changes of size.
 #[derive(Debug, Args)]
 pub struct Alerts {
     /// Of this pool alone

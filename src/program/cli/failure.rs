@@ -94,7 +94,8 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// Shows what others wrote and does not obey it. Standard error may be closed as well, and then nothing can be said.
+/// Shows what others wrote and does not obey it. Standard error may be closed as well, and then nothing can
+/// be said.
 pub(super) fn eprint_line(text: &str) {
     use io::Write;
     let _ = writeln!(io::stderr(), "{}", Keep::Lines.visible(text));

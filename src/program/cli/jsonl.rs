@@ -69,7 +69,8 @@ impl Lines {
     }
 }
 
-/// A line as a task object with an id, so that a batch whose answer was lost can be sent again and adds nothing twice.
+/// A line as a task object with an id, so that a batch whose answer was lost can be sent again and adds
+/// nothing twice.
 pub(super) fn task(line: &[u8]) -> Result<String, String> {
     #[derive(Deserialize)]
     struct Known {

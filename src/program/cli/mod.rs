@@ -1,9 +1,9 @@
 //! The operator's commands, one file each.
 //!
-//! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard error; the exit
-//! code says what happened; a closed pipe ends a command in silence. Never does: work on the pool behind the server's
-//! back. Commands ask it over HTTP; only `health --here` asks the store, and `simulate`, `config`, `service`, `init`,
-//! `explain` and `completions` do without either.
+//! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard
+//! error; the exit code says what happened; a closed pipe ends a command in silence. Never does: work on the
+//! pool behind the server's back. Commands ask it over HTTP; only `health --here` asks the store, and
+//! `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
 
 mod alerts;
 mod autoscaler;

@@ -11,8 +11,8 @@ use super::failure::Failure;
 use clawpool_core::task::Timestamp;
 use clawpool_server::telemetry::{Keep, Lines, steers};
 
-/// Standard output. What handlers, payloads and programs wrote is shown, and does not steer the terminal: a JSON document
-/// has escapes in its place, and stays the same document.
+/// Standard output. What handlers, payloads and programs wrote is shown, and does not steer the terminal: a
+/// JSON document has escapes in its place, and stays the same document.
 pub struct Output {
     json: bool,
 }

@@ -1,4 +1,5 @@
-//! What the long-running commands share: the configuration with its log, and the program that their pools run.
+//! What the long-running commands share: the configuration with its log, and the program that their pools
+//! run.
 
 use std::fmt::Display;
 
@@ -21,8 +22,8 @@ pub(super) fn unfit(error: impl Display) -> Failure {
     Failure::new(Exit::Configuration, error)
 }
 
-/// This program as a worker. It reads the same configuration file; what this process changed reaches it through its
-/// environment.
+/// This program as a worker. It reads the same configuration file; what this process changed reaches it
+/// through its environment.
 pub(super) fn worker_program(globals: &Globals) -> Result<WorkerProgram, Failure> {
     let changes = globals.set.iter().filter_map(|change| as_variable(change));
     let mut env: Vec<_> = changes.map(|(name, value)| (name.into(), value.into())).collect();

@@ -17,8 +17,8 @@ use clawpool_server::telemetry;
 
 /// Run Clawpool as a service of this machine: systemd on Linux, the service manager on Windows
 ///
-/// The service starts with the machine and again after a crash, runs as an account with no rights but its own folder's,
-/// and drains when it is stopped. Changing services needs administrator rights.
+/// The service starts with the machine and again after a crash, runs as an account with no rights but its own
+/// folder's, and drains when it is stopped. Changing services needs administrator rights.
 #[derive(Debug, Args)]
 pub struct Service {
     #[command(subcommand)]
@@ -58,8 +58,8 @@ struct Install {
     /// Its name; clawpool, or clawpool-ROLE, by default
     #[arg(long, value_parser = check_name)]
     name: Option<String>,
-    /// Run as this account in place of one of its own. Windows: LocalService, NetworkService, or DOMAIN\user with its
-    /// password in CLAWPOOL_SERVICE_PASSWORD
+    /// Run as this account in place of one of its own. Windows: LocalService, NetworkService, or DOMAIN\user
+    /// with its password in CLAWPOOL_SERVICE_PASSWORD
     #[arg(long)]
     account: Option<String>,
     /// Linux: the folder for the unit

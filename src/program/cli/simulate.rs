@@ -23,9 +23,9 @@ use clawpool_server::autoscale::simulate::{
 
 /// Try autoscaling policies on recorded load, in virtual time
 ///
-/// Each policy file is a configuration with a section [autoscale]; without one, the configuration's own is tried. Beside
-/// them: the plain table of policies, a Kubernetes HPA, and a schedule that knows the future. Where rows are missing in the
-/// trace, its load goes straight from the last known rate to the next.
+/// Each policy file is a configuration with a section [autoscale]; without one, the configuration's own is
+/// tried. Beside them: the plain table of policies, a Kubernetes HPA, and a schedule that knows the future.
+/// Where rows are missing in the trace, its load goes straight from the last known rate to the next.
 #[derive(Debug, Args)]
 pub struct Simulate {
     /// Recorded load: lines of timestamp,requests in that interval

@@ -9,8 +9,8 @@ use clawpool_server::app::{Dispatcher, Pools};
 
 /// Run everything on this machine: dispatcher and worker processes, on one SQLite file
 ///
-/// Ctrl-C drains: nothing new is taken, running tasks finish, then everything leaves. A second Ctrl-C leaves at once;
-/// nothing is lost then either.
+/// Ctrl-C drains: nothing new is taken, running tasks finish, then everything leaves. A second Ctrl-C leaves
+/// at once; nothing is lost then either.
 #[derive(Debug, Args)]
 pub struct Up {
     /// The folder for the data; made when missing, in place of embedded.data

@@ -1,8 +1,8 @@
 //! Clawpool as a service of the operating system: systemd on Linux, the service control manager on Windows.
 //!
-//! Guarantees: a service runs with the least rights that serve, starts with the machine and again after a crash, and
-//! drains when it is told to stop; what cannot be installed as a whole is not installed at all. Never does: touch a
-//! service that is not Clawpool's, or remove data.
+//! Guarantees: a service runs with the least rights that serve, starts with the machine and again after a
+//! crash, and drains when it is told to stop; what cannot be installed as a whole is not installed at all.
+//! Never does: touch a service that is not Clawpool's, or remove data.
 
 mod error;
 mod plan;

@@ -10,7 +10,8 @@ use clawpool_engine::{
     client::view::AlertView,
 };
 
-/// Latest first. A page may have fewer entries than asked for and still go on: `level` is looked at after the limit.
+/// Latest first. A page may have fewer entries than asked for and still go on: `level` is looked at after the
+/// limit.
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,

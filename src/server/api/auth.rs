@@ -59,7 +59,8 @@ impl Caller {
         Rights { priority: self.may(Scope::Priority), token: self.token.clone() }
     }
 
-    /// Whether the caller may know of this task: it is of one of its tenants and, for who may only enqueue, its own.
+    /// Whether the caller may know of this task: it is of one of its tenants and, for who may only enqueue,
+    /// its own.
     pub(super) fn sees(&self, record: &Record) -> bool {
         let Some(token) = &self.token else { return true };
         let looks = self.may(Scope::Read) || self.may(Scope::Admin);
@@ -114,7 +115,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Lets a request in: with a known token or, where no tokens are configured, from this machine's own programs.
+/// Lets a request in: with a known token or, where no tokens are configured, from this machine's own
+/// programs.
 pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let checked = headers::check(request.method(), request.uri(), request.headers());
     let caller = match checked {
@@ -173,8 +175,9 @@ fn authenticate(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused>
     known.ok_or_else(|| Refused::Unknown(ApiError::unauthorised("this token is not known here")))
 }
 
-/// Without tokens every program on this machine may do everything, but not every web page that its browser shows: a page
-/// of another origin names itself in `Origin`, and one that had its own name point to this machine in `Host`.
+/// Without tokens every program on this machine may do everything, but not every web page that its browser
+/// shows: a page of another origin names itself in `Origin`, and one that had its own name point to this
+/// machine in `Host`.
 fn local(request: &Request) -> Result<Caller, ApiError> {
     let header = |name: HeaderName| {
         request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())

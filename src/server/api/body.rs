@@ -67,8 +67,8 @@ impl BodyMemory {
         Self { short: room(64 * SHORT), long: room(2 * LONGEST) }
     }
 
-    /// Room for a body of this length. Until there is some, the body stays with its sender, which is soon stopped by the
-    /// network: it has to send nothing twice, as after a refusal.
+    /// Room for a body of this length. Until there is some, the body stays with its sender, which is soon
+    /// stopped by the network: it has to send nothing twice, as after a refusal.
     async fn share(&self, length: usize) -> Result<Share, ApiError> {
         let room = if length <= SHORT { &self.short } else { &self.long };
         let share = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX);

@@ -1,9 +1,9 @@
 //! The open HTTP connections, and what each is doing.
 //!
-//! Guarantees: there are never more than the system's limit of open files leaves room for, with a part of it kept for
-//! workers and their pipes; when there is no room, the connection that has asked for nothing for longest makes room, those
-//! that never showed anything of worth first; one that asks for nothing is closed in time. Never does: cut a request that
-//! is being answered.
+//! Guarantees: there are never more than the system's limit of open files leaves room for, with a part of it
+//! kept for workers and their pipes; when there is no room, the connection that has asked for nothing for
+//! longest makes room, those that never showed anything of worth first; one that asks for nothing is closed
+//! in time. Never does: cut a request that is being answered.
 
 use std::{
     collections::HashMap,
@@ -210,7 +210,8 @@ impl Drop for CountedIdle<'_> {
     }
 }
 
-/// Of so many files, those that connections may take: a worker needs some for its pipes, a store some for its file.
+/// Of so many files, those that connections may take: a worker needs some for its pipes, a store some for its
+/// file.
 fn share(files: usize) -> usize {
     const KEPT: usize = 256;
     files - KEPT.max(files / 4).min(files / 2)

@@ -56,8 +56,8 @@ pub(super) async fn show(
     Ok(Json(DeadDetail::from(&letter)))
 }
 
-/// Every matching letter, whole, one JSON object a line. A store that fails on the way breaks the connection off, so
-/// that half an export is not taken for all of it.
+/// Every matching letter, whole, one JSON object a line. A store that fails on the way breaks the connection
+/// off, so that half an export is not taken for all of it.
 pub(super) async fn export(
     State(api): State<Arc<Api>>,
     caller: Caller,

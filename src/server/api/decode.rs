@@ -58,8 +58,8 @@ fn packed<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, ApiEr
     })
 }
 
-/// The code that `dispatch` has for it: this only comes first where a parser has a limit of its own. A path as deep as
-/// the value is no help; its first step is.
+/// The code that `dispatch` has for it: this only comes first where a parser has a limit of its own. A path
+/// as deep as the value is no help; its first step is.
 fn too_deep(path: &str, limits: &Limits) -> ApiError {
     let field = path.split(['.', '[']).next().filter(|step| !step.is_empty()).unwrap_or("payload");
     let message = format!("{field} is nested deeper than limits.depth, {}: flatten it", limits.depth);

@@ -77,12 +77,12 @@ async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) 
     Ok((status, Json(view)).into_response())
 }
 
-/// Bytes of a batch that are decoded and placed together: a long one is in memory once, and not five times. A thousand
-/// tasks of the usual size are one such group.
+/// Bytes of a batch that are decoded and placed together: a long one is in memory once, and not five times. A
+/// thousand tasks of the usual size are one such group.
 const GROUP: usize = 4 << 20;
 
-/// Each task is answered in its place, whatever became of its neighbours. When every one of them may be taken later,
-/// the request as a whole is: 503 always means that nothing was taken.
+/// Each task is answered in its place, whatever became of its neighbours. When every one of them may be taken
+/// later, the request as a whole is: 503 always means that nothing was taken.
 async fn batch(api: &Api, caller: &Caller, parts: &[&[u8]], format: Format) -> Result<Json<Vec<BatchLine>>, ApiError> {
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {

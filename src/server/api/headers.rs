@@ -20,7 +20,8 @@ pub(super) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(
         let message = format!("the request is for {named}, and its Host header names another: send one of them");
         return Err(ApiError::malformed(message));
     }
-    // Web pages may send forms to other sites, and plain text, but neither JSON nor MessagePack without being asked first.
+    // Web pages may send forms to other sites, and plain text, but neither JSON nor MessagePack without being
+    // asked first.
     if !method.is_safe() {
         body::format(headers)?;
     }

@@ -16,10 +16,11 @@ use clawpool_engine::client::view::{HealthView, ReasonView, Status};
 /// A probe gives up after some seconds itself; this comes before it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Whether tasks can be taken: 503 when the broker or the store does not answer; degraded, with the reasons, when
-/// some tasks are taken and others are not, or what was taken is in trouble.
+/// Whether tasks can be taken: 503 when the broker or the store does not answer; degraded, with the reasons,
+/// when some tasks are taken and others are not, or what was taken is in trouble.
 pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
-    // Where callers are told apart, those who did not say who they are learn no addresses from a server's errors.
+    // Where callers are told apart, those who did not say who they are learn no addresses from a server's
+    // errors.
     let reasons = api.config.api.tokens.is_empty();
     let depths = join_all(Queue::ALL.map(|queue| state(api.broker.depth(queue), reasons)));
     let (depths, store) = tokio::join!(depths, state(api.store.paused(), reasons));

@@ -74,7 +74,8 @@ struct WorkerCounts {
     memory: f64,
 }
 
-/// Pools that had workers since this process began: one whose workers have all left shows nought, not its last figures.
+/// Pools that had workers since this process began: one whose workers have all left shows nought, not its
+/// last figures.
 static POOLS: Mutex<BTreeMap<String, WorkerCounts>> = Mutex::new(BTreeMap::new());
 
 #[allow(clippy::cast_precision_loss)]

@@ -1,8 +1,9 @@
 //! HTTP, for producers and operators. JSON throughout; tasks may come as MessagePack.
 //!
-//! Guarantees: a task is answered with its id only when it is durable; whatever the bytes, the answer is a status with
-//! `{code, message, field}`, never a panic and never a 500 for a client's mistake; a server in trouble says 503 and when to
-//! come back. Never does: decide anything about tasks, which is for `dispatch`, the store and the workers.
+//! Guarantees: a task is answered with its id only when it is durable; whatever the bytes, the answer is a
+//! status with `{code, message, field}`, never a panic and never a 500 for a client's mistake; a server in
+//! trouble says 503 and when to come back. Never does: decide anything about tasks, which is for `dispatch`,
+//! the store and the workers.
 
 mod alerts;
 mod auth;

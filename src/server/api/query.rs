@@ -9,7 +9,8 @@ use serde::{Deserialize, de::IntoDeserializer};
 use super::error::ApiError;
 use clawpool_core::task::Timestamp;
 
-/// The parameters of a request, taken one by one, so that a wrong one is named and an unknown one is not overlooked.
+/// The parameters of a request, taken one by one, so that a wrong one is named and an unknown one is not
+/// overlooked.
 pub(super) struct Params(VecDeque<(String, String)>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Params {

@@ -93,8 +93,8 @@ async fn set_paused(api: &Api, caller: &Caller, name: &Name, paused: bool) -> Re
     view.map(Json).ok_or_else(|| ApiError::internal("a queue is missing from the listing"))
 }
 
-/// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the time to. Those
-/// that have not said so then.
+/// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the
+/// time to. Those that have not said so then.
 async fn unconfirmed(api: &Api, queue: Queue) -> Result<Vec<WorkerId>, ApiError> {
     let patience = Instant::now() + api.config.worker.lease;
     loop {

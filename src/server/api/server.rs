@@ -65,7 +65,8 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// The next connection. A system that has no file left for it is asked again, and an idle connection is closed.
+/// The next connection. A system that has no file left for it is asked again, and an idle connection is
+/// closed.
 async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr) {
     const PAUSE: Duration = Duration::from_secs(1);
     loop {

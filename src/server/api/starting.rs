@@ -1,4 +1,5 @@
-//! What a dispatcher answers while the servers that it needs are away: 503 to everything, and which server it waits for.
+//! What a dispatcher answers while the servers that it needs are away: 503 to everything, and which server it
+//! waits for.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -6,7 +6,8 @@ use axum::{
     response::Response,
 };
 
-/// Notes how long each request took, by route and not by address: the number of series must not grow with the tasks.
+/// Notes how long each request took, by route and not by address: the number of series must not grow with the
+/// tasks.
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     // A method that HTTP does not know is the client's own word, and no label.

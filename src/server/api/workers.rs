@@ -49,7 +49,8 @@ pub(super) async fn crashes(
     Ok(Json(Page { items: reports.collect(), next: page.next }))
 }
 
-/// Asks the pool's supervisor to start what is down, whatever its policy says. It learns of it with its next look.
+/// Asks the pool's supervisor to start what is down, whatever its policy says. It learns of it with its next
+/// look.
 pub(super) async fn restart(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let pool: String = name.parse("pool")?;

@@ -1,7 +1,8 @@
 //! Wrong tokens, by the address that sends them.
 //!
-//! Guarantees: an address that sends wrong tokens again and again is answered late, and a warning names it and how often; a
-//! right token is never kept waiting, whatever else its address sends. Never does: remember a token.
+//! Guarantees: an address that sends wrong tokens again and again is answered late, and a warning names it
+//! and how often; a right token is never kept waiting, whatever else its address sends. Never does: remember
+//! a token.
 
 use std::{
     collections::HashMap,

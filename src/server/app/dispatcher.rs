@@ -47,7 +47,8 @@ impl Dispatcher {
         Ok(Self { config, broker, store, producer, ingress, listener })
     }
 
-    /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a failure.
+    /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
+    /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
         let Self { config, broker, store, producer, ingress, listener } = self;
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");

@@ -1,7 +1,7 @@
 //! The roles as a program runs them, put together: a dispatcher, and the autoscaler with its pools.
 //!
-//! Guarantees: a role that has lost one of its parts ends; it never looks alive without it. Never does: read arguments or
-//! print, so that any program may run a role.
+//! Guarantees: a role that has lost one of its parts ends; it never looks alive without it. Never does: read
+//! arguments or print, so that any program may run a role.
 
 mod dispatcher;
 mod error;

@@ -1,8 +1,8 @@
 //! The arrival rate of the next minutes, from how it went at this hour and on this weekday before.
 //!
-//! Guarantees: nothing is forecast before two whole seasons were seen; every forecast is later held against what came, and
-//! while it is not clearly better than "the next minutes are like now" it is not trusted. Memory is bounded by the history. Never does:
-//! I/O, or look at a clock.
+//! Guarantees: nothing is forecast before two whole seasons were seen; every forecast is later held against
+//! what came, and while it is not clearly better than "the next minutes are like now" it is not trusted.
+//! Memory is bounded by the history. Never does: I/O, or look at a clock.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,14 +10,15 @@ use augurs_core::{Fit, Predict};
 use augurs_mstl::MSTLModel;
 use clawpool_core::{config::Forecasting, scaling::Accuracy};
 
-/// Fits are costly and seasons change slowly: the level between two fits is followed by the forecast's own error.
+/// Fits are costly and seasons change slowly: the level between two fits is followed by the forecast's own
+/// error.
 const FIT_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// Forecasts whose errors are remembered: a day of five minutes.
 const JUDGED: usize = 288;
 /// Fewer judged forecasts than this say nothing.
 const LEAST_JUDGED: usize = 24;
-/// A forecast has to err less than half as much as none: workers started for nothing cost as well. On recorded load with
-/// forecasts a tenth better than none, they cost hours and saved no task a wait.
+/// A forecast has to err less than half as much as none: workers started for nothing cost as well. On
+/// recorded load with forecasts a tenth better than none, they cost hours and saved no task a wait.
 const WORTH: f64 = 0.5;
 /// How much of the latest surprise the level follows.
 const FOLLOW: f64 = 0.3;
@@ -122,7 +123,8 @@ impl Forecaster {
         }
     }
 
-    /// Decomposes what was seen into seasons and what is left. Without two whole seasons there is nothing to fit.
+    /// Decomposes what was seen into seasons and what is left. Without two whole seasons there is nothing to
+    /// fit.
     fn fit(&mut self) {
         let counts = |season: &usize| season * 2 <= self.samples.len();
         let seasons: Vec<_> = self.settings.seasons.iter().map(|season| self.steps(season.0)).filter(counts).collect();

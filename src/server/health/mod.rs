@@ -1,7 +1,8 @@
-//! What is wrong with the servers and the tasks. A check every few seconds finds it, `/health` and an alert tell it.
+//! What is wrong with the servers and the tasks. A check every few seconds finds it, `/health` and an alert
+//! tell it.
 //!
-//! Guarantees: to ask what is wrong costs the servers nothing; an alert that the store does not take is kept, shown and
-//! written as soon as it can be. Never does: touch a task or a worker.
+//! Guarantees: to ask what is wrong costs the servers nothing; an alert that the store does not take is kept,
+//! shown and written as soon as it can be. Never does: touch a task or a worker.
 
 mod lost;
 mod pending_alerts;
@@ -89,7 +90,8 @@ impl Health {
         *self.lock() = troubles;
     }
 
-    /// An alert is raised for what is still there at the second check: a server that only restarts is no news.
+    /// An alert is raised for what is still there at the second check: a server that only restarts is no
+    /// news.
     fn trouble(&self, (event, subject, text): (Event, String, String), before: &[Trouble]) -> Trouble {
         let now = Trouble { event, subject, text, since: Timestamp::now(), lasting: false };
         let Some(known) = before.iter().find(|before| before.is(&now)) else { return now };

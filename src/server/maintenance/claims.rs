@@ -48,7 +48,8 @@ impl Claims {
         self.known.retain(|id, _| observed.contains(id));
     }
 
-    /// About those that have run for `long`, and were not asked about for as long: the ones that have waited longest.
+    /// About those that have run for `long`, and were not asked about for as long: the ones that have waited
+    /// longest.
     pub(super) fn questions(&mut self, long: Duration) -> Vec<Question> {
         let now = Instant::now();
         let is_due = |since: Instant| now.duration_since(since) >= long;

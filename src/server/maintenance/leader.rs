@@ -14,9 +14,10 @@ use clawpool_engine::leadership::lead_while;
 /// How long the others wait after a leader has died.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the broker gave
-/// up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of processes run it; one leads at a
-/// time. `doubt`: a task that neither waits on its queue nor runs for so long is looked for. Returns when `stop` fires.
+/// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the
+/// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of
+/// processes run it; one leads at a time. `doubt`: a task that neither waits on its queue nor runs for so
+/// long is looked for. Returns when `stop` fires.
 pub async fn run(
     store: &dyn Store,
     broker: &dyn Broker,

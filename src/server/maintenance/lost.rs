@@ -1,5 +1,6 @@
-//! Finds tasks whose messages are gone: a queue was purged, a list or a record was damaged by hand, a server lost its last
-//! writes. For the leader, slowly: some hundred records a second, and no question while nothing is doubtful.
+//! Finds tasks whose messages are gone: a queue was purged, a list or a record was damaged by hand, a server
+//! lost its last writes. For the leader, slowly: some hundred records a second, and no question while nothing
+//! is doubtful.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,7 +30,8 @@ pub(super) struct Pace {
     /// Between two pages of the walk, and between the beginnings of two walks.
     pub(super) page: Duration,
     pub(super) walk: Duration,
-    /// A task may be without a message that can be found for so long, because it is on its way; or run without a doubt.
+    /// A task may be without a message that can be found for so long, because it is on its way; or run
+    /// without a doubt.
     pub(super) plausible: Duration,
 }
 
@@ -52,8 +54,8 @@ const SHORT: u64 = 1_000;
 /// Names in one alert.
 const NAMED: usize = 5;
 
-/// Walks over all unfinished tasks again and again, until `stop`. What the broker still has is put back; of what is gone
-/// an alert tells.
+/// Walks over all unfinished tasks again and again, until `stop`. What the broker still has is put back; of
+/// what is gone an alert tells.
 pub(super) async fn search(
     store: &dyn Store,
     broker: &dyn Broker,

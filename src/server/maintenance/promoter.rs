@@ -32,8 +32,8 @@ pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop:
     }
 }
 
-/// An outage is told at its beginning, at its end, and when it becomes another one: it may last for hours, with thousands
-/// of tasks.
+/// An outage is told at its beginning, at its end, and when it becomes another one: it may last for hours,
+/// with thousands of tasks.
 #[derive(Default)]
 struct Outage(Option<&'static str>);
 

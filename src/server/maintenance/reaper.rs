@@ -12,14 +12,15 @@ use clawpool_core::task::WorkerId;
 /// How often the leader looks for workers that have fallen silent.
 const ROUND: Duration = Duration::from_millis(500);
 
-/// A silent worker stays listed this long: should it resume, take a message and die before its next heartbeat, that
-/// message goes back too.
+/// A silent worker stays listed this long: should it resume, take a message and die before its next
+/// heartbeat, that message goes back too.
 const LISTED: Duration = Duration::from_secs(30);
 
 /// Returns the tasks of dead workers to their queues, until `stop`. For the leader alone.
 ///
-/// Silence is judged by this process's own monotonic clock and only over a time in which the store answered and took writes
-/// throughout: an outage of the store, a full one, or a step of a clock, makes no worker look dead.
+/// Silence is judged by this process's own monotonic clock and only over a time in which the store answered
+/// and took writes throughout: an outage of the store, a full one, or a step of a clock, makes no worker look
+/// dead.
 pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     let mut watch = HeartbeatWatch::default();
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {

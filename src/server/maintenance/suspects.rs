@@ -1,4 +1,5 @@
-//! Tasks that should have a message and may have none: what the walk saw of them, and when that is too long ago.
+//! Tasks that should have a message and may have none: what the walk saw of them, and when that is too long
+//! ago.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,10 +14,12 @@ use clawpool_backends::{
 };
 use clawpool_core::task::{Queue, State, TaskId, WorkerId};
 
-/// Tasks watched at a time. Where more tasks wait, those whose messages are gone are met again when the others have run.
+/// Tasks watched at a time. Where more tasks wait, those whose messages are gone are met again when the
+/// others have run.
 const MAX_WATCHED: usize = 10_000;
 
-/// Tasks that may be with workers, or counted late: a queue must have moved on by so many more than were before one.
+/// Tasks that may be with workers, or counted late: a queue must have moved on by so many more than were
+/// before one.
 const SLACK: u64 = 2_000;
 
 #[derive(Default)]
@@ -96,8 +99,8 @@ impl Suspects {
         }
     }
 
-    /// Those of a queue that were suspects for `plausible`, with how much doubt there is. Where queues are `short`, it costs
-    /// little to ask for every one.
+    /// Those of a queue that were suspects for `plausible`, with how much doubt there is. Where queues are
+    /// `short`, it costs little to ask for every one.
     pub(super) fn doubted(
         &self,
         queue: Queue,

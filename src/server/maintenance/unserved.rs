@@ -1,5 +1,5 @@
-//! Raises alerts about tasks that no worker serves: their queue has no worker, or none with a handler for their kind.
-//! For the leader alone.
+//! Raises alerts about tasks that no worker serves: their queue has no worker, or none with a handler for
+//! their kind. For the leader alone.
 
 use std::{collections::HashMap, time::Duration};
 

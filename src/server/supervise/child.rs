@@ -28,8 +28,8 @@ pub(super) struct Child {
     pub(super) tail: Tail,
     born: Instant,
     tree: Tree,
-    /// Held open for as long as the worker should live; its end tells the worker to finish and leave, also when it ends
-    /// because this process does.
+    /// Held open for as long as the worker should live; its end tells the worker to finish and leave, also
+    /// when it ends because this process does.
     stdin: Option<ChildStdin>,
     polling: Polling,
     /// What the registry showed of it last.
@@ -111,7 +111,8 @@ impl Child {
         if hung { ChildEvent::Exited(self.exit(status, true)) } else { ChildEvent::Replaced }
     }
 
-    /// Lets it finish what it runs, for as long as `patience`; then kills it. Answers its end, and whether it was killed.
+    /// Lets it finish what it runs, for as long as `patience`; then kills it. Answers its end, and whether it
+    /// was killed.
     pub(super) async fn leave(
         &mut self,
         controls: &Controls,

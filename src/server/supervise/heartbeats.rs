@@ -1,5 +1,6 @@
-//! Snapshots of the registry, and which workers have fallen silent. Silence is measured by the supervisor's own
-//! snapshots and its own clock, never by comparing clocks, and only while the supervisor itself could write.
+//! Snapshots of the registry, and which workers have fallen silent. Silence is measured by the supervisor's
+//! own snapshots and its own clock, never by comparing clocks, and only while the supervisor itself could
+//! write.
 
 use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
@@ -11,7 +12,8 @@ use tokio::{
 use clawpool_backends::store::{PoolStore, WorkerInfo, takes_writes};
 use clawpool_core::task::WorkerId;
 
-/// One reading of the registry. `None` when the store did not answer or took no writes: then nothing is known.
+/// One reading of the registry. `None` when the store did not answer or took no writes: then nothing is
+/// known.
 pub(super) type Snapshot = Option<Arc<HashMap<WorkerId, WorkerInfo>>>;
 
 /// Snapshots in one lease.
@@ -43,7 +45,8 @@ pub(super) async fn watch_registry(
     }
 }
 
-/// Which workers have been silent for half a lease. Only for those is the store asked whether it takes writes.
+/// Which workers have been silent for half a lease. Only for those is the store asked whether it takes
+/// writes.
 struct SilenceCheck {
     lease: Duration,
     /// Of each worker, its beats and when they last grew.
@@ -84,8 +87,9 @@ impl HeartbeatMonitor {
         self.beats.is_some()
     }
 
-    /// Whether the worker hangs: a whole lease without a beat, in snapshots that came without a gap. A snapshot that
-    /// failed or came late (the store is away, the machine is too busy for this process too) begins the silence anew.
+    /// Whether the worker hangs: a whole lease without a beat, in snapshots that came without a gap. A
+    /// snapshot that failed or came late (the store is away, the machine is too busy for this process too)
+    /// begins the silence anew.
     pub(super) fn hangs(&mut self, worker: WorkerId, snapshot: &Snapshot, now: Instant) -> bool {
         let late = self.last_snapshot.is_some_and(|last| now.duration_since(last) > self.lease * 3 / 4);
         self.last_snapshot = Some(now);

@@ -1,8 +1,9 @@
 //! Which tasks' futures a worker was polling as it died.
 //!
-//! A worker leaves a mark while it polls a task that a worker died with before: an empty file of the task's name, in a
-//! folder that its supervisor made for it alone. The file outlives whatever ends the worker, and the folder goes with
-//! what the supervisor knows of the worker; after a supervisor that was killed it lies among the system's temporary files.
+//! A worker leaves a mark while it polls a task that a worker died with before: an empty file of the task's
+//! name, in a folder that its supervisor made for it alone. The file outlives whatever ends the worker, and
+//! the folder goes with what the supervisor knows of the worker; after a supervisor that was killed it lies
+//! among the system's temporary files.
 
 use std::{
     fs::{self, DirEntry},
@@ -19,7 +20,8 @@ use clawpool_engine::process::{is_self_inflicted, signal};
 pub(super) struct Polling(Option<TempDir>);
 
 impl Polling {
-    /// Without a folder it is unknown: a task that kills workers is then searched for among all that they ran.
+    /// Without a folder it is unknown: a task that kills workers is then searched for among all that they
+    /// ran.
     pub(super) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("clawpool-polling-").tempdir();
         Self(folder.inspect_err(|error| tracing::warn!(%error, "no folder for a worker's marks")).ok())

@@ -227,8 +227,8 @@ impl Supervisor {
         }
     }
 
-    /// Sends a dead worker's tasks back at once and answers which it had claimed. Its programs are ended first, so that
-    /// none runs twice at a time.
+    /// Sends a dead worker's tasks back at once and answers which it had claimed. Its programs are ended
+    /// first, so that none runs twice at a time.
     async fn clean_up(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Vec<TaskId> {
         let killed = end_marked_aside(vec![Mark::owner(&worker.to_string())]).await;
         if killed > 0 {

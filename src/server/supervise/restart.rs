@@ -1,4 +1,5 @@
-//! When the worker of a replica is started again. Pure: the time is handed in, and only its differences count.
+//! When the worker of a replica is started again. Pure: the time is handed in, and only its differences
+//! count.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -29,7 +30,8 @@ pub(super) struct Death {
     pub lived: Option<Duration>,
     /// It had come so far as to register.
     pub registered: bool,
-    /// It had tasks in flight. They answer for its death (INV-3 ends those that kill workers), so it is no fault.
+    /// It had tasks in flight. They answer for its death (INV-3 ends those that kill workers), so it is no
+    /// fault.
     pub busy: bool,
 }
 
@@ -118,7 +120,8 @@ impl Restarts {
         };
         self.short_lives = self.short_lives.saturating_add(1);
         let Some(step) = step else { return Duration::ZERO };
-        // Half of it at random: workers that fell together do not rise together, and none rises at once for ever.
+        // Half of it at random: workers that fell together do not rise together, and none rises at once for
+        // ever.
         let backoff = Backoff::new(initial, max).map(|backoff| backoff.factor(self.rule.factor).jitter(0.5));
         backoff.map_or(max, |backoff| backoff.wait(step, rng))
     }

@@ -73,7 +73,8 @@ pub struct StoppedWorker {
     pub clean: bool,
 }
 
-/// The workers of one pool. [`Self::run`] does the work; the other methods tell it what is wanted, from anywhere.
+/// The workers of one pool. [`Self::run`] does the work; the other methods tell it what is wanted, from
+/// anywhere.
 pub struct Supervisor {
     pub(super) pool: PoolSpec,
     pub(super) store: Arc<dyn PoolStore>,
@@ -126,7 +127,8 @@ impl Supervisor {
         self.lock_replicas().replicas()
     }
 
-    /// Whether this was one of these workers and its process has ended. The registry may show it for a while yet.
+    /// Whether this was one of these workers and its process has ended. The registry may show it for a while
+    /// yet.
     pub fn has_ended(&self, worker: WorkerId) -> bool {
         self.lock_replicas().has_ended(worker)
     }
@@ -159,8 +161,8 @@ impl Supervisor {
         self.lock_replicas().waiting_controls().iter().for_each(|controls| controls.restart.notify_one());
     }
 
-    /// Runs the workers, replaces those that die or hang, and returns how each ended once `shutdown` has fired. Dropping
-    /// the future kills them all. One call at a time has an effect.
+    /// Runs the workers, replaces those that die or hang, and returns how each ended once `shutdown` has
+    /// fired. Dropping the future kills them all. One call at a time has an effect.
     pub async fn run(&self, shutdown: &Shutdown) -> Vec<StoppedWorker> {
         let left = tokio::select! {
             left = self.run_replicas(shutdown) => left,

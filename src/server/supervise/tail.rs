@@ -1,5 +1,5 @@
-//! A child's log lines: passed on to this process's own standard error, where they steer no terminal, and the last ones
-//! kept for its crash report.
+//! A child's log lines: passed on to this process's own standard error, where they steer no terminal, and the
+//! last ones kept for its crash report.
 
 use std::{
     collections::VecDeque,

@@ -23,7 +23,8 @@ mod windows {
 
     use super::super::pretty::Fields;
 
-    /// Sends every error to the event log. Without a source, or where the system has no event log, it does nothing.
+    /// Sends every error to the event log. Without a source, or where the system has no event log, it does
+    /// nothing.
     pub fn layer<S>(source: Option<&str>) -> Option<Box<dyn Layer<S> + Send + Sync>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,

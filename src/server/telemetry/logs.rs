@@ -33,7 +33,8 @@ pub enum LogError {
 type Filtered = Layered<FilterFn<Harmless>, Layered<EnvFilter, Registry>>;
 type Harmless = fn(&Metadata<'_>) -> bool;
 
-/// Libraries that speak to servers. In their finer lines they write what they send: passwords, tokens, payloads.
+/// Libraries that speak to servers. In their finer lines they write what they send: passwords, tokens,
+/// payloads.
 const SPEAKERS: [&str; 18] = [
     "amq_protocol",
     "amq_protocol_tcp",
@@ -55,8 +56,8 @@ const SPEAKERS: [&str; 18] = [
     "tower_http",
 ];
 
-/// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be looked into
-/// without touching the configuration.
+/// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be
+/// looked into without touching the configuration.
 pub fn start_logs(log: &Log) -> Result<(), LogError> {
     let filter = filter(log, std::env::var("RUST_LOG").ok())?;
     let subscriber = filtered(filter).with(layer(log)?);

@@ -1,8 +1,8 @@
 //! Logs and metrics of every program of the pool.
 //!
-//! Guarantees: logs never go to standard output, which belongs to data; a line for people is one line, whatever is in
-//! it; files are their owner's alone; starting them twice is harmless. Never does:
-//! block the program on a slow reader of metrics, or grow without one.
+//! Guarantees: logs never go to standard output, which belongs to data; a line for people is one line,
+//! whatever is in it; files are their owner's alone; starting them twice is harmless. Never does: block the
+//! program on a slow reader of metrics, or grow without one.
 
 mod event_log;
 mod logs;

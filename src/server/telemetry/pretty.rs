@@ -8,8 +8,8 @@ use tracing_subscriber::{
 
 use super::visible::Line;
 
-/// The fields of a line for people: the message, then `name=value`. Whatever handlers and payloads brought along, it is one
-/// line, and steers no terminal.
+/// The fields of a line for people: the message, then `name=value`. Whatever handlers and payloads brought
+/// along, it is one line, and steers no terminal.
 pub(super) struct Fields;
 
 impl<'a> FormatFields<'a> for Fields {

@@ -1,7 +1,7 @@
 //! A log whose files are bounded in age, size and number.
 //!
-//! Guarantees: no line, written with one call, is cut in two or lost at a change of files; any number of processes may
-//! write to one log. Never does: rename a file, which another process may be writing to.
+//! Guarantees: no line, written with one call, is cut in two or lost at a change of files; any number of
+//! processes may write to one log. Never does: rename a file, which another process may be writing to.
 
 use std::{
     ffi::OsStr,
@@ -19,7 +19,8 @@ struct Part {
     number: u32,
 }
 
-/// Every process finds by itself that a file is full or its day is over, and goes on with the next one: the same for all.
+/// Every process finds by itself that a file is full or its day is over, and goes on with the next one: the
+/// same for all.
 #[derive(Debug)]
 pub(super) struct Rotating {
     log: PathBuf,

@@ -1,9 +1,9 @@
-//! Text that others wrote (handlers, payloads, programs), so written that it can neither steer a terminal nor pass for
-//! another line.
+//! Text that others wrote (handlers, payloads, programs), so written that it can neither steer a terminal nor
+//! pass for another line.
 //!
-//! Guarantees: of control characters, C1 controls and marks that turn the direction of text only the escape is left, as
-//! JSON spells it, so that a JSON document stays the same document. Never does: change anything else, or run where a
-//! parser needs the bytes as they were.
+//! Guarantees: of control characters, C1 controls and marks that turn the direction of text only the escape
+//! is left, as JSON spells it, so that a JSON document stays the same document. Never does: change anything
+//! else, or run where a parser needs the bytes as they were.
 
 use std::{borrow::Cow, fmt, io};
 

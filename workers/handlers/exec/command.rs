@@ -11,8 +11,8 @@ use clawpool_engine::{
     worker::Context,
 };
 
-/// What programs need to find others, their user's files and a place for temporary ones. Everything else must be named in
-/// the configuration (INV-10).
+/// What programs need to find others, their user's files and a place for temporary ones. Everything else must
+/// be named in the configuration (INV-10).
 const BASE: &[&str] = &[
     "PATH",
     "HOME",
@@ -61,9 +61,9 @@ pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp)
     command
 }
 
-/// Why the program did not start. A missing or unusable program stays so until the configuration is corrected; whatever
-/// else there was (a machine short of processes or memory, a process that could not be bound to its tree) is not its fault
-/// and may be better the next time.
+/// Why the program did not start. A missing or unusable program stays so until the configuration is
+/// corrected; whatever else there was (a machine short of processes or memory, a process that could not be
+/// bound to its tree) is not its fault and may be better the next time.
 pub(super) fn refused(spec: &config::Exec, error: &io::Error) -> Failure {
     let program = spec.command.first().map(String::as_str).unwrap_or_default();
     let place = spec.dir.as_ref().map(|dir| format!(" in {}", dir.display())).unwrap_or_default();
@@ -88,7 +88,8 @@ fn class(error: &io::Error) -> ErrorClass {
     }
 }
 
-/// ENOEXEC; of Windows not an executable, one of another machine, one that only administrators start. None has a kind.
+/// ENOEXEC; of Windows not an executable, one of another machine, one that only administrators start. None
+/// has a kind.
 const fn is_no_program(code: i32) -> bool {
     if cfg!(windows) { matches!(code, 193 | 216 | 740) } else { code == 8 }
 }

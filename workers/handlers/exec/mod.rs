@@ -26,8 +26,9 @@ use clawpool_engine::{
     worker::{Context, Handler},
 };
 
-/// The program gets the task as JSON on its standard input and answers on its standard output. Its whole process tree is
-/// gone when the attempt ends, however it ends, and within a second when the worker is killed.
+/// The program gets the task as JSON on its standard input and answers on its standard output. Its whole
+/// process tree is gone when the attempt ends, however it ends, and within a second when the worker is
+/// killed.
 pub struct Exec {
     spec: config::Exec,
     /// Bytes of output.
@@ -111,7 +112,8 @@ impl Handler for Exec {
     }
 }
 
-/// The output and the notes. What left the tree and was to stop, or holds the pipes open after the program's end, is ended.
+/// The output and the notes. What left the tree and was to stop, or holds the pipes open after the program's
+/// end, is ended.
 async fn last_words(
     context: &Context,
     stopped: Option<Stop>,

@@ -34,11 +34,13 @@ pub(super) fn of(spec: &config::Exec, run: Run, output: &[u8], notes: &str) -> R
     })
 }
 
-/// Codes for another try are those of a service that is away for now; everything else the program has to say itself.
+/// Codes for another try are those of a service that is away for now; everything else the program has to say
+/// itself.
 fn class(spec: &config::Exec, status: ExitStatus) -> ErrorClass {
     match (status.code(), signal(status)) {
         (Some(code), _) if spec.retry_codes.contains(&code) => ErrorClass::ServiceUnavailable,
-        // SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: a fault of the program, as a panic is one of a Rust handler.
+        // SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: a fault of the program, as a panic is one of a
+        // Rust handler.
         (None, Some(4..=8 | 10 | 11)) => ErrorClass::Panic,
         // SIGKILL that was not ours: the kernel, short of memory.
         (None, Some(9)) => ErrorClass::Resource,

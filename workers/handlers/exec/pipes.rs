@@ -33,8 +33,8 @@ pub(super) async fn collect(
     output
 }
 
-/// Reads standard error to its end: `progress: …` lines go to operators as they come, the last of the others are
-/// returned, ready to be appended to a message.
+/// Reads standard error to its end: `progress: …` lines go to operators as they come, the last of the others
+/// are returned, ready to be appended to a message.
 pub(super) async fn notes(stderr: Option<impl AsyncRead + Unpin>, context: Context) -> String {
     let Some(mut stderr) = stderr else { return String::new() };
     let mut lines = Lines::default();

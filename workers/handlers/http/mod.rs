@@ -27,7 +27,8 @@ use clawpool_engine::{
     worker::{Context, Handler},
 };
 
-/// The service gets the task as JSON and answers with a status, mapped by the table in `status`, and the result.
+/// The service gets the task as JSON and answers with a status, mapped by the table in `status`, and the
+/// result.
 pub struct Http {
     client: Client,
     url: Url,

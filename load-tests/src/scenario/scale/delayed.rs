@@ -57,7 +57,7 @@ async fn delay(site: Site, lane: Lane, size: usize, next: usize) -> Result<Vec<F
     Ok(vec![figure("add", add), figure("promote", promote)])
 }
 
-/// As the steward does, without the broker between.
+/// As the promoter does, without the broker between.
 async fn promote(store: &dyn Store, fence: Fence, tasks: usize) -> Result<()> {
     let mut promoted = 0;
     while promoted < tasks {

@@ -154,7 +154,8 @@ async fn what_began_before_its_confirm_came_is_accepted(config: Config) {
     .await;
 }
 
-/// Two dispatchers take the same id at once; the one that is refused does not take back what the other answered for.
+/// Two dispatchers take the same id at once; the one that is refused does not take back what the other
+/// answered for.
 async fn what_another_dispatcher_accepted_is_not_withdrawn(config: Config) {
     guarded(async {
         let site = Site::open(config).await;

@@ -71,8 +71,8 @@ async fn a_delayed_task_waits_in_the_schedule_set(config: Config) {
     assert_eq!(pool.ready(Queue::P4).await, 0);
 }
 
-/// INV-1 when a dispatcher dies between record and message: the producer got no answer, tries again, and is not told
-/// that a task is accepted which no queue holds.
+/// INV-1 when a dispatcher dies between record and message: the producer got no answer, tries again, and is
+/// not told that a task is accepted which no queue holds.
 async fn inv_1_a_record_without_a_message_is_mended(config: Config) {
     let pool = Pool::open(config).await;
     let by_id = NewTask { id: Some(TaskId::new()), ..email() };

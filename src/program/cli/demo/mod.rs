@@ -1,5 +1,5 @@
-//! `clawpool demo`: real processes, real work, real crashes, and a ledger kept outside of the system that says at the end
-//! whether anything was lost. Needs nothing but this program.
+//! `clawpool demo`: real processes, real work, real crashes, and a ledger kept outside of the system that
+//! says at the end whether anything was lost. Needs nothing but this program.
 
 mod check;
 mod ledger;
@@ -68,7 +68,8 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     let mut show = Show::new(&plan);
     let mut check = Check::new(site);
     all_at_work(client, Timestamp::default()).await?;
-    // The background queue stands still until some of its tasks have expired. Workers hear of it with a heartbeat.
+    // The background queue stands still until some of its tasks have expired. Workers hear of it with a
+    // heartbeat.
     client.order("v1/queues/background/pause").await?;
     all_at_work(client, Timestamp::now()).await?;
     for batch in plan.tasks.chunks(500) {

@@ -28,8 +28,8 @@ pub(super) const SHORT_LIFE: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub(super) struct Plan {
     pub tasks: Vec<Planned>,
-    /// Runs until it is cancelled. Enqueued when the poison task is dead: a task that two workers died with because of
-    /// that one, and a third because of us, would be taken for poison itself.
+    /// Runs until it is cancelled. Enqueued when the poison task is dead: a task that two workers died with
+    /// because of that one, and a third because of us, would be taken for poison itself.
     pub long: Planned,
 }
 

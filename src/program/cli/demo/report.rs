@@ -14,7 +14,8 @@ pub(super) struct Report {
     pub rows: Vec<Row>,
     pub retried: u64,
     pub dead: BTreeMap<DeadReason, usize>,
-    /// Work that was done twice because its worker died between doing and saying so: at least once, never less.
+    /// Work that was done twice because its worker died between doing and saying so: at least once, never
+    /// less.
     pub repeated: usize,
     /// Handlers that ran for a task that was not enqueued.
     pub unasked: usize,

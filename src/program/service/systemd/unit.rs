@@ -5,8 +5,8 @@ use super::Plan;
 /// How a unit is known to be Clawpool's.
 pub(super) const MARK: &str = "# Written by `clawpool service install`.";
 
-/// What the process may not do. Left out on purpose: MemoryDenyWriteExecute, which ends JavaScript and Python programs
-/// with a just-in-time compiler.
+/// What the process may not do. Left out on purpose: MemoryDenyWriteExecute, which ends JavaScript and Python
+/// programs with a just-in-time compiler.
 const FENCE: &str = "\
 NoNewPrivileges=yes
 CapabilityBoundingSet=

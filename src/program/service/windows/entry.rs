@@ -32,8 +32,9 @@ static JOB: Mutex<Option<Job>> = Mutex::new(None);
 
 define_windows_service!(entrance, service_main);
 
-/// Gives this process to the service manager and returns when the service has stopped. `work` runs in `folder`, the
-/// service's own, on a thread of its own, and returns its exit code when it fails; `supervise::Shutdown` tells it when to end.
+/// Gives this process to the service manager and returns when the service has stopped. `work` runs in
+/// `folder`, the service's own, on a thread of its own, and returns its exit code when it fails;
+/// `supervise::Shutdown` tells it when to end.
 pub fn enter(
     name: &str,
     folder: &Path,

@@ -29,7 +29,8 @@ impl Folder {
         self.path.join("clawpool.toml")
     }
 
-    /// Makes what is missing. Data and a configuration of an earlier installation stay, unless a new one is given.
+    /// Makes what is missing. Data and a configuration of an earlier installation stay, unless a new one is
+    /// given.
     pub(super) fn prepare(&self, plan: &Plan) -> Result<(), ServiceError> {
         let fault = |what: &str, error| ServiceError::from_io(format!("{what} {}", self.path.display()), error);
         let logs = self.path.join("logs");

@@ -1,7 +1,7 @@
 //! A service of the Windows service manager.
 //!
-//! Its folder is `%ProgramData%\Clawpool\NAME`: the configuration, which the service may read and only administrators
-//! may change, and beside it logs and data, which it may write.
+//! Its folder is `%ProgramData%\Clawpool\NAME`: the configuration, which the service may read and only
+//! administrators may change, and beside it logs and data, which it may write.
 
 mod control;
 mod entry;
@@ -93,7 +93,8 @@ fn arguments(plan: &Plan, config: &Path) -> Vec<OsString> {
     entrance.chain([(&plan.name).into(), "--".into(), "--config".into(), config.into()]).chain(command).collect()
 }
 
-/// A virtual account needs no password, exists as long as the service, and has no rights but those it is given here.
+/// A virtual account needs no password, exists as long as the service, and has no rights but those it is
+/// given here.
 fn account(plan: &Plan) -> Option<OsString> {
     let name = match plan.account.as_deref() {
         None => format!("NT SERVICE\\{}", plan.name),

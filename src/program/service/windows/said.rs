@@ -1,5 +1,5 @@
-//! What the service has said of itself to the service manager: first that it starts, then that it runs, that it stops, that
-//! it has stopped. Never goes back, whichever thread speaks last.
+//! What the service has said of itself to the service manager: first that it starts, then that it runs, that
+//! it stops, that it has stopped. Never goes back, whichever thread speaks last.
 
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
@@ -15,8 +15,8 @@ use windows_service::{
 /// Between two signs of life of a service that starts.
 pub(super) const STEP: Duration = Duration::from_secs(1);
 
-/// Who still waits for its servers by then is said to run, because Windows waits for services while it starts itself. The
-/// work begins when they answer.
+/// Who still waits for its servers by then is said to run, because Windows waits for services while it starts
+/// itself. The work begins when they answer.
 const STEPS: u32 = 30;
 
 #[derive(Default)]

@@ -23,8 +23,8 @@ pub(super) struct SizeRequests {
 }
 
 impl DesiredSize {
-    /// An operator's size goes before a pause, that before the policies; none of them goes beyond the pool's bounds or
-    /// the machine's memory, and while too little is known none shrinks.
+    /// An operator's size goes before a pause, that before the policies; none of them goes beyond the pool's
+    /// bounds or the machine's memory, and while too little is known none shrinks.
     pub(super) fn new(settings: &Autoscale, decision: &Decision, requests: SizeRequests) -> Self {
         let reading = &decision.reading;
         let room = reading.headroom.map_or(u32::MAX, |headroom| reading.size.saturating_add(headroom.workers()));

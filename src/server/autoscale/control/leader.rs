@@ -60,8 +60,8 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
         join_all(controllers).await;
     }
 
-    /// The children of a process that stopped leading stay while no other leader is known: the store may be away,
-    /// and work goes on. Once another process leads, they finish what they run and leave.
+    /// The children of a process that stopped leading stay while no other leader is known: the store may be
+    /// away, and work goes on. Once another process leads, they finish what they run and leave.
     async fn drain_when_following(&self, mut seen: watch::Receiver<Leadership>) {
         while seen.wait_for(|leadership| *leadership == Leadership::Follower).await.is_ok() {
             for pool in self.pools.iter().filter(|pool| pool.own) {

@@ -1,9 +1,9 @@
 //! Keeps pools at their sizes: reads each at an interval, decides, and has its driver start or drain workers.
 //!
-//! Guarantees (INV-7): of all processes that do this one acts at a time, and what it writes is refused once another leads;
-//! a pool only shrinks while broker and store both answer, and then by draining, idle workers first; every change is in the
-//! journal with all it was decided from. Never does: end a worker that has a task, the emergency apart; count a worker
-//! that leaves.
+//! Guarantees (INV-7): of all processes that do this one acts at a time, and what it writes is refused once
+//! another leads; a pool only shrinks while broker and store both answer, and then by draining, idle workers
+//! first; every change is in the journal with all it was decided from. Never does: end a worker that has a
+//! task, the emergency apart; count a worker that leaves.
 
 mod desired;
 mod forecast_state;

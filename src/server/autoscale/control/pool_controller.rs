@@ -137,7 +137,8 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
         let now = self.since.elapsed();
         self.notice_delay();
         let mut facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
-        // Only now: a worker that was up when the registry was read is among them, and one that died since is known.
+        // Only now: a worker that was up when the registry was read is among them, and one that died since is
+        // known.
         let replicas = match self.driver.replicas().await {
             Ok(replicas) => replicas,
             Err(error) => return self.hold_size(format!("{}: {error}", error.code())).await,
@@ -162,7 +163,8 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
         self.apply(desired, decision, &replicas, stop).await;
     }
 
-    /// What delayed this process (a suspended or too busy machine) may have delayed the workers' heartbeats too.
+    /// What delayed this process (a suspended or too busy machine) may have delayed the workers' heartbeats
+    /// too.
     fn notice_delay(&mut self) {
         let usual = self.plan.settings.every + self.plan.lease / 2;
         if self.last_pass.replace(Instant::now()).is_some_and(|last| last.elapsed() > usual) {
@@ -204,7 +206,8 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
         }
     }
 
-    /// Writes first: a process that no longer leads learns it there, and starts nothing that the next leader also starts.
+    /// Writes first: a process that no longer leads learns it there, and starts nothing that the next leader
+    /// also starts.
     async fn apply(&mut self, desired: DesiredSize, decision: Decision, replicas: &Replicas, stop: &CancellationToken) {
         let size = decision.reading.size;
         let changes = desired.changes(size);

@@ -1,8 +1,9 @@
-//! The Driver seam: starts and stops the workers of one pool. One implementation for processes of this machine, one for
-//! containers of a compose service, one for a Kubernetes deployment.
+//! The Driver seam: starts and stops the workers of one pool. One implementation for processes of this
+//! machine, one for containers of a compose service, one for a Kubernetes deployment.
 //!
-//! Guarantees: a drained replica takes nothing new, finishes what it runs and is not replaced; a replica that ends by itself
-//! is (by the driver's own restart policy, or by the engine's). Never does: decide how many there should be, or which go.
+//! Guarantees: a drained replica takes nothing new, finishes what it runs and is not replaced; a replica that
+//! ends by itself is (by the driver's own restart policy, or by the engine's). Never does: decide how many
+//! there should be, or which go.
 
 #[cfg(feature = "docker")]
 pub mod docker;
@@ -45,7 +46,8 @@ pub trait Driver: Send + Sync + 'static {
         0
     }
 
-    /// Whether this worker was one of the pool's and is known to be dead. The registry may still show it alive.
+    /// Whether this worker was one of the pool's and is known to be dead. The registry may still show it
+    /// alive.
     fn has_ended(&self, _: WorkerId) -> bool {
         false
     }

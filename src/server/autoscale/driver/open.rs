@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Driver, DriverError};
 use clawpool_core::config::{Pool, PoolDriver};
 
-/// What runs a pool's workers. `local`: the driver of this machine's processes, which only the caller can make.
-/// `grace`: what a running task has to finish in.
+/// What runs a pool's workers. `local`: the driver of this machine's processes, which only the caller can
+/// make. `grace`: what a running task has to finish in.
 pub fn open(
     pool: &Pool,
     grace: Duration,

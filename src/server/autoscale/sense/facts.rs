@@ -47,8 +47,8 @@ impl Facts {
         }
     }
 
-    /// The registry shows a worker that has ended until its lease is ended. It would be counted beside its successor, and
-    /// the pool made smaller for it.
+    /// The registry shows a worker that has ended until its lease is ended. It would be counted beside its
+    /// successor, and the pool made smaller for it.
     pub fn remove_ended(&mut self, has_ended: impl Fn(WorkerId) -> bool) {
         if let Some(workers) = &mut self.workers {
             workers.retain(|worker| !has_ended(worker.beat.worker));

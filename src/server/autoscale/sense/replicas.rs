@@ -5,8 +5,8 @@ use clawpool_core::{
     task::{Timestamp, WorkerId},
 };
 
-/// The workers that are there to stay: those of the driver, and those that registered for the pool without it (what a
-/// former leader started, or a person).
+/// The workers that are there to stay: those of the driver, and those that registered for the pool without it
+/// (what a former leader started, or a person).
 #[derive(Clone, Debug, Default)]
 pub struct Replicas {
     pub staying: Vec<ReplicaState>,

@@ -39,7 +39,8 @@ impl Sensor {
         }
     }
 
-    /// The store took no writes, or the last reading is too old: the registry does not say which workers live.
+    /// The store took no writes, or the last reading is too old: the registry does not say which workers
+    /// live.
     pub const fn forget_liveness(&mut self) {
         self.answering_since = None;
         self.all_dead_since = None;
@@ -69,9 +70,9 @@ impl Sensor {
         (reading, replicas)
     }
 
-    /// While the store was away no worker could beat, and leases ended: until the store has answered for a whole lease, no
-    /// worker is taken for dead. Readings that are far apart say little of what was between them: there, leases that are
-    /// all over at once count only when they still are a lease later.
+    /// While the store was away no worker could beat, and leases ended: until the store has answered for a
+    /// whole lease, no worker is taken for dead. Readings that are far apart say little of what was between
+    /// them: there, leases that are all over at once count only when they still are a lease later.
     fn living(&mut self, now: Duration, workers: Option<&[WorkerInfo]>) -> Option<Vec<WorkerInfo>> {
         let Some(workers) = workers else {
             self.forget_liveness();
@@ -89,8 +90,8 @@ impl Sensor {
         Some(judged.collect())
     }
 
-    /// Two pools that serve one queue divide it by the slots that they have at work. A pool without any yet counts as
-    /// one worker, so that it begins.
+    /// Two pools that serve one queue divide it by the slots that they have at work. A pool without any yet
+    /// counts as one worker, so that it begins.
     fn shares(&self, replicas: &Replicas, workers: &[WorkerInfo]) -> [f64; Queue::ALL.len()] {
         let own = replicas.staying.iter().map(|replica| replica.slots).sum::<u32>().max(self.plan.slots.into());
         let stays = |worker: &&WorkerInfo| worker.alive && !worker.beat.draining && worker.beat.pool != self.plan.pool;
@@ -117,8 +118,9 @@ impl Sensor {
         })
     }
 
-    /// Ages come from the wall clock, and a task that was due later than it was made looks older than its wait. Neither
-    /// can have waited longer than since the queue was last seen empty, or than the oldest had then and since.
+    /// Ages come from the wall clock, and a task that was due later than it was made looks older than its
+    /// wait. Neither can have waited longer than since the queue was last seen empty, or than the oldest had
+    /// then and since.
     fn waited(&mut self, now: Duration, facts: &Facts, depths: &[Depth]) -> Duration {
         let age = depths.iter().filter_map(|depth| depth.oldest).map(|oldest| facts.at.since(oldest)).max();
         let most = self.oldest.map(|(at, waited)| waited.saturating_add(now.saturating_sub(at)));

@@ -3,8 +3,9 @@ use std::time::Duration;
 use super::{Scaler, SimulatedPool, Trace};
 use clawpool_core::scaling::Reading;
 
-/// Knows the trace: at every minute it has the workers that keep the coming load at the upper end of the band aimed at.
-/// Bound by the same least and most workers, and by nothing else. What no autoscaler can do; the measure of those that try.
+/// Knows the trace: at every minute it has the workers that keep the coming load at the upper end of the band
+/// aimed at. Bound by the same least and most workers, and by nothing else. What no autoscaler can do; the
+/// measure of those that try.
 pub struct Clairvoyant {
     plan: Vec<u32>,
     every: Duration,

@@ -3,9 +3,10 @@ use std::{collections::VecDeque, time::Duration};
 use super::Scaler;
 use clawpool_core::scaling::Reading;
 
-/// The Kubernetes Horizontal Pod Autoscaler on processor load, from its documented algorithm and defaults: every 15 s
-/// `ceil(replicas × load / target)`, nothing within 10 % of the target, at most the larger of 4 pods and 100 % more in 15 s,
-/// and down only to the highest recommendation of the last 5 minutes. For comparison only.
+/// The Kubernetes Horizontal Pod Autoscaler on processor load, from its documented algorithm and defaults:
+/// every 15 s `ceil(replicas × load / target)`, nothing within 10 % of the target, at most the larger of 4
+/// pods and 100 % more in 15 s, and down only to the highest recommendation of the last 5 minutes. For
+/// comparison only.
 pub struct Hpa {
     min: u32,
     max: u32,
@@ -32,7 +33,8 @@ impl Hpa {
         } else if ratio < 1.0 {
             (ratio * started).ceil() as u32
         } else {
-            // Pods that are not ready count as idle when scaling up, and then the load must still be beyond the tolerance.
+            // Pods that are not ready count as idle when scaling up, and then the load must still be beyond
+            // the tolerance.
             let ratio = ratio * started / size;
             if ratio > 1.0 + TOLERANCE { (ratio * size).ceil() as u32 } else { reading.size }
         }

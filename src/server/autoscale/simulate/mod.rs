@@ -1,7 +1,8 @@
-//! Runs the autoscaler's own policies against recorded load, in virtual time, and says what it cost and how long tasks waited.
+//! Runs the autoscaler's own policies against recorded load, in virtual time, and says what it cost and how
+//! long tasks waited.
 //!
-//! Guarantees: the same trace, settings and seed give the same answer; every scaler sees the same arrivals. Never does:
-//! sleep, or touch a queue or a worker.
+//! Guarantees: the same trace, settings and seed give the same answer; every scaler sees the same arrivals.
+//! Never does: sleep, or touch a queue or a worker.
 
 mod clairvoyant;
 mod hpa;

@@ -6,7 +6,8 @@ const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 200.0;
 const MARGIN: f64 = 40.0;
 
-/// One panel for each outcome: load, wanted and running workers on the left scale, waiting tasks on the right one.
+/// One panel for each outcome: load, wanted and running workers on the left scale, waiting tasks on the right
+/// one.
 pub fn svg(title: &str, outcomes: &[Outcome]) -> String {
     let panel = HEIGHT + 2.0 * MARGIN;
     let (width, height) = (WIDTH + 2.0 * MARGIN, panel * outcomes.len() as f64);

@@ -4,7 +4,8 @@ use super::{SimulatedPool, load::Chance};
 
 /// A queue and workers with slots: a task waits for a free slot, first come first served.
 ///
-/// Tasks go to the least loaded worker, so running tasks lie evenly over the workers and only draining ones are told apart.
+/// Tasks go to the least loaded worker, so running tasks lie evenly over the workers and only draining ones
+/// are told apart.
 pub(super) struct Pool {
     model: SimulatedPool,
     tick: Duration,

@@ -32,8 +32,8 @@ impl Trace {
         Self::parse(&fs::read_to_string(path).map_err(unreadable)?)
     }
 
-    /// Rows of a time (or a number of seconds) and a count; the first line may be a header, which is words alone. The
-    /// interval is the median distance of two rows.
+    /// Rows of a time (or a number of seconds) and a count; the first line may be a header, which is words
+    /// alone. The interval is the median distance of two rows.
     pub fn parse(text: &str) -> Result<Self, TraceError> {
         let mut rows: Vec<(f64, f64)> = Vec::new();
         let text = text.trim_start_matches('\u{feff}');
@@ -69,8 +69,8 @@ impl Trace {
         Ok(Self { points, interval, length: last - first + interval })
     }
 
-    /// Rows that are further apart than one and a half intervals. What came in between is unknown: the load is taken to go
-    /// straight from the last known rate to the next, neither nothing nor a peak.
+    /// Rows that are further apart than one and a half intervals. What came in between is unknown: the load
+    /// is taken to go straight from the last known rate to the next, neither nothing nor a peak.
     pub fn gaps(&self) -> Option<Gaps> {
         let distances = self.points.windows(2).map(|pair| pair[1].0 - pair[0].0);
         let gaps: Vec<f64> = distances.filter(|distance| *distance > 1.5 * self.interval).collect();
@@ -82,8 +82,8 @@ impl Trace {
         Duration::from_secs_f64(self.length)
     }
 
-    /// Arrivals a second at each tick, `scale` times as many as recorded. Load does not jump at the edge of an interval, so
-    /// it goes straight from one interval's middle to the next.
+    /// Arrivals a second at each tick, `scale` times as many as recorded. Load does not jump at the edge of
+    /// an interval, so it goes straight from one interval's middle to the next.
     pub fn rates(&self, tick: Duration, scale: f64) -> impl Iterator<Item = f64> {
         let tick = tick.as_secs_f64();
         let mut right = 0;

@@ -197,7 +197,8 @@ proptest! {
         }
     }
 
-    /// INV-7: a program that fails at its start is tried a few times and then once for each time the breaker opens.
+    /// INV-7: a program that fails at its start is tried a few times and then once for each time the breaker
+    /// opens.
     #[test]
     fn inv_7_a_fault_at_every_start_is_bounded_by_the_breaker(
         failures in 1_u32..6, open in 1_u64..600, lived in proptest::option::of(0_u64..3), seed: u64,

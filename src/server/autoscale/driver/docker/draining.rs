@@ -16,8 +16,8 @@ use super::{
 };
 use crate::autoscale::driver::DriverError;
 
-/// In the name of a container that was told to leave. The name is all that can be changed on a container; it outlives this
-/// process and shows in every listing.
+/// In the name of a container that was told to leave. The name is all that can be changed on a container; it
+/// outlives this process and shows in every listing.
 pub(super) const MARKER: &str = "-draining-";
 
 /// What a worker needs after its grace, to give back what it could not finish.

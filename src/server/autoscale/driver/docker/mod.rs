@@ -1,9 +1,10 @@
 //! The pool as containers of one compose service, through the engine's socket.
 //!
-//! Guarantees: a new container has the configuration of its siblings (image, command, environment, limits, mounts,
-//! networks, labels), so compose counts it as its own; those of compose and of this driver are alike. A drained
-//! container gets its stop signal at once, its grace, and is removed when it has ended; the mark of that is its name, so
-//! the next autoscaler sees it too. Never does: pull or build images, touch another service, signal a container twice.
+//! Guarantees: a new container has the configuration of its siblings (image, command, environment, limits,
+//! mounts, networks, labels), so compose counts it as its own; those of compose and of this driver are alike.
+//! A drained container gets its stop signal at once, its grace, and is removed when it has ended; the mark of
+//! that is its name, so the next autoscaler sees it too. Never does: pull or build images, touch another
+//! service, signal a container twice.
 
 mod draining;
 mod engine;
@@ -36,8 +37,9 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// The engine of DOCKER_HOST, or this system's usual one; the project of COMPOSE_PROJECT_NAME, or of the container
-    /// that this program runs in. `grace` is what a running task has to finish in. Nothing is asked before it is needed.
+    /// The engine of DOCKER_HOST, or this system's usual one; the project of COMPOSE_PROJECT_NAME, or of the
+    /// container that this program runs in. `grace` is what a running task has to finish in. Nothing is asked
+    /// before it is needed.
     pub fn new(pool: &str, service: &str, grace: Duration) -> Self {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Self::at(pool, service, variable("DOCKER_HOST"), variable("COMPOSE_PROJECT_NAME"), grace)
@@ -50,7 +52,8 @@ impl Docker {
     }
 
     async fn template(&self, siblings: &[service::Container]) -> Result<ContainerTemplate, DriverError> {
-        // The newest: compose has changed the service since the others were made, or will replace them all alike.
+        // The newest: compose has changed the service since the others were made, or will replace them all
+        // alike.
         let sibling = siblings.iter().max_by_key(|container| (!container.draining, container.created));
         let sibling = sibling.ok_or_else(|| self.engine.refused(self.service.no_container()))?;
         ContainerTemplate::of(&self.engine, &sibling.id).await

@@ -32,7 +32,8 @@ pub(super) struct Container {
     pub(super) name: String,
     pub(super) number: u32,
     pub(super) created: i64,
-    /// It runs, or is about to. Stopped ones belong to the user: `docker compose stop` leaves them for another day.
+    /// It runs, or is about to. Stopped ones belong to the user: `docker compose stop` leaves them for
+    /// another day.
     pub(super) alive: bool,
     pub(super) draining: bool,
     /// It ended by itself, and the engine is about to start it again.
@@ -79,8 +80,8 @@ impl Service {
         Ok(containers)
     }
 
-    /// Of containers that end again and again. With an init process in between, as compose's `init: true` has it, the engine
-    /// starts also those whose image lacks the program.
+    /// Of containers that end again and again. With an init process in between, as compose's `init: true` has
+    /// it, the engine starts also those whose image lacks the program.
     pub(super) async fn problem(
         &self,
         engine: &Engine,
@@ -110,8 +111,8 @@ fn ends(container: &str, service: &str, often: i64, found: &ContainerInspectResp
     )
 }
 
-/// Compose makes all containers before it starts the first, and waits in between for the health of those that others
-/// need. One that could not be started stays as it was made, and the engine keeps the reason.
+/// Compose makes all containers before it starts the first, and waits in between for the health of those that
+/// others need. One that could not be started stays as it was made, and the engine keeps the reason.
 async fn is_about_to_start(engine: &Engine, container: &Container) -> Result<bool, DriverError> {
     let created = Timestamp::from_millis(container.created.unsigned_abs() * 1000);
     if Timestamp::now().since(created) > PATIENCE {

@@ -97,8 +97,8 @@ impl ContainerTemplate {
     }
 }
 
-/// The sibling's configuration with the image that it runs: the tag may have moved to another one since, and that is
-/// for compose to roll out.
+/// The sibling's configuration with the image that it runs: the tag may have moved to another one since, and
+/// that is for compose to roll out.
 async fn pinned(engine: &Engine, sibling: &ContainerInspectResponse) -> Option<bollard::models::ContainerConfig> {
     let mut config = sibling.config.clone()?;
     let (tag, runs) = (config.image.clone()?, sibling.image.clone()?);

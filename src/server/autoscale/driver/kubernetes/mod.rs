@@ -1,9 +1,10 @@
 //! The pool as the pods of one Deployment.
 //!
-//! Guarantees: sizes change through the scale subresource alone, so the Deployment stays in charge of how its pods look
-//! and of replacing those that die; pods that are to go are marked with the lowest deletion cost before the size falls; a
-//! size that changed meanwhile is read again, not overwritten. Never does: force the choice. Kubernetes
-//! removes pods that are not ready before it looks at the cost, and calls the cost itself best effort.
+//! Guarantees: sizes change through the scale subresource alone, so the Deployment stays in charge of how its
+//! pods look and of replacing those that die; pods that are to go are marked with the lowest deletion cost
+//! before the size falls; a size that changed meanwhile is read again, not overwritten. Never does: force the
+//! choice. Kubernetes removes pods that are not ready before it looks at the cost, and calls the cost itself
+//! best effort.
 
 mod cluster;
 mod pods;
@@ -38,8 +39,8 @@ struct DeploymentPods {
 }
 
 impl DeploymentPods {
-    /// It has been told to leave, or is the next to be. A mark without a size that fell is a choice that Kubernetes did
-    /// not follow: it took another pod.
+    /// It has been told to leave, or is the next to be. A mark without a size that fell is a choice that
+    /// Kubernetes did not follow: it took another pod.
     fn is_leaving(&self, pod: &Pod) -> bool {
         let staying = self.pods.iter().filter(|pod| !pods::is_ending(pod)).count();
         pods::is_ending(pod) || (pods::is_marked(pod) && staying > self.wanted)

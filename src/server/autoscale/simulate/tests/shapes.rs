@@ -137,8 +137,9 @@ fn a_load_that_stays_the_same_leaves_the_pool_as_it_is() {
     }
 }
 
-/// Small pools, where one worker more or less is a large part of it, under every load between two of their sizes, which itself
-/// goes up and down by a tenth. With one settling time for all steps the worst of them changed some twenty times an hour.
+/// Small pools, where one worker more or less is a large part of it, under every load between two of their
+/// sizes, which itself goes up and down by a tenth. With one settling time for all steps the worst of them
+/// changed some twenty times an hour.
 #[test]
 fn a_small_pool_between_two_sizes_stays_at_the_larger_one() {
     let (mut all, hours) = (0, 4);
@@ -168,8 +169,8 @@ fn slow_changes_are_followed_without_swinging() {
 fn after_every_shape_it_is_as_large_as_the_calm_load_needs() {
     for name in SHAPES.into_iter().filter(|name| !["quiet", "flat"].contains(name)) {
         let run = run(&shape(name));
-        // Ten a second, five seconds each, ten slots: five workers' work. 80 per cent of the slots are 6.25 workers, 70 are
-        // 7.1, and chance adds one.
+        // Ten a second, five seconds each, ten slots: five workers' work. 80 per cent of the slots are 6.25
+        // workers, 70 are 7.1, and chance adds one.
         let ends: Vec<u32> = run.decisions[run.decisions.len() - 360..].iter().map(|(_, _, wanted)| *wanted).collect();
         assert!(ends.iter().all(|size| (6..=10).contains(size)), "{name}: {ends:?}");
     }
