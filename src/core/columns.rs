@@ -1,5 +1,5 @@
-//! How Clawpool's types look in a column of SQLite. Here, and not beside the tables, because Rust lets a crate write such
-//! code for its own types alone.
+//! How Clawpool's types look in a column of SQLite. Here, and not beside the tables, because Rust lets a
+//! crate write such code for its own types alone.
 
 use bytes::Bytes;
 use rusqlite::{
@@ -76,7 +76,7 @@ impl FromSql for Payload {
     }
 }
 
-/// As MessagePack: nobody searches in it.
+/// As MessagePack: no query searches in it.
 impl ToSql for Failure {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         packed(self)
@@ -89,7 +89,7 @@ impl FromSql for Failure {
     }
 }
 
-/// A value as MessagePack, for columns that nobody searches.
+/// A value as MessagePack, for columns that no query searches.
 pub fn packed<T: serde::Serialize>(value: &T) -> rusqlite::Result<ToSqlOutput<'static>> {
     rmp_serde::to_vec_named(value)
         .map(ToSqlOutput::from)

@@ -1,8 +1,9 @@
-//! Files and folders that only their owner may read, whatever the umask: they hold payloads, results and addresses.
+//! Files and folders that only their owner may read, whatever the umask: they hold payloads, results and
+//! addresses.
 //!
-//! Guarantees: what is made here is its owner's alone from the first moment. Never does: change a folder that somebody
-//! else has made, or a file's rights that were widened on purpose. On Windows new files inherit the rights of their folder,
-//! which `clawpool service install` closes.
+//! Guarantees: what is made here is its owner's alone from the first moment. Never does: change a folder that
+//! another program else has made, or a file's rights that were widened on purpose. On Windows new files
+//! inherit the rights of their folder, which `clawpool service install` closes.
 
 use std::{
     fs::{DirBuilder, File, OpenOptions},

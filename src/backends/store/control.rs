@@ -10,8 +10,8 @@ use clawpool_core::task::{Queue, WorkerId};
 
 #[async_trait]
 pub trait ControlStore: Send + Sync + 'static {
-    /// Takes or renews leadership of a role for `lease`. `None` while somebody else holds it. Renewing keeps the fence;
-    /// taking it anew raises it.
+    /// Takes or renews leadership of a role for `lease`. `None` while another process holds it. Renewing
+    /// keeps the fence; taking it anew raises it.
     async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError>;
 
     /// Gives leadership up, so that the next one need not wait for the lease to end.
@@ -22,8 +22,8 @@ pub trait ControlStore: Send + Sync + 'static {
 
     async fn paused(&self) -> Result<Vec<Queue>, StoreError>;
 
-    /// Takes up to `want` tokens from a bucket that refills at `per_second` up to `burst`. Returns how many it got, and
-    /// how long until the next one.
+    /// Takes up to `want` tokens from a bucket that refills at `per_second` up to `burst`. Returns how many
+    /// it got, and how long until the next one.
     async fn take_tokens(
         &self,
         bucket: &str,

@@ -1,4 +1,5 @@
-//! Dead letters: tasks that will not run again by themselves, with everything needed to judge them and to run them again.
+//! Dead letters: tasks that will not run again by themselves, with everything needed to judge them and to run
+//! them again.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,8 +9,8 @@ use clawpool_core::task::{DeadReason, Failure, KindPattern, Message, Priority, T
 
 #[async_trait]
 pub trait DeadStore: Send + Sync + 'static {
-    /// Adds letters for messages that the broker gave up, and marks their records dead. A task that is final, running or
-    /// at a later generation is left alone.
+    /// Adds letters for messages that the broker gave up, and marks their records dead. A task that is final,
+    /// running or at a later generation is left alone.
     async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError>;
 
     /// Latest first.
@@ -22,9 +23,9 @@ pub trait DeadStore: Send + Sync + 'static {
 
     async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError>;
 
-    /// Takes letters out and puts `messages` (their next generations, made by the caller) into the schedule set, due now.
-    /// Their records count the attempts of the messages and no crashes.
-    /// A letter whose unique key another unfinished task has stays: one task of a key at a time, of those in one call too.
+    /// Takes letters out and puts `messages` (their next generations, made by the caller) into the schedule
+    /// set, due now. Their records count the attempts of the messages and no crashes. A letter whose unique
+    /// key another unfinished task has stays: one task of a key at a time, of those in one call too.
     async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError>;
 
     /// Deletes letters. Their records stay dead. Returns how many there were.

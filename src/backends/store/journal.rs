@@ -1,5 +1,6 @@
-//! The journal: what happened to the pool that somebody will ask about later. Crashes of workers, decisions of the
-//! autoscaler and alerts are entries of their topics; each topic keeps its latest ones and forgets the rest.
+//! The journal: what happened to the pool that people will ask about later. Crashes of workers, decisions of
+//! the autoscaler and alerts are entries of their topics; each topic keeps its latest ones and forgets the
+//! rest.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,10 @@
-//! The Store seam: remembers everything but the queues themselves. Task records and their fencing tokens, the schedule
-//! set, dead letters, workers and their leases, leadership, pauses, pacing, the journal, notes. One implementation each on Redis and SQLite.
+//! The Store seam: remembers everything but the queues themselves. Task records and their fencing tokens, the
+//! schedule set, dead letters, workers and their leases, leadership, pauses, pacing, the journal, notes. One
+//! implementation each on Redis and SQLite.
 //!
-//! Guarantees: each method is atomic and durable when it returns; an attempt's outcome counts only with the token of the
-//! latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never does: deliver tasks, or
-//! decide policy (what to retry, when, whom to scale).
+//! Guarantees: each method is atomic and durable when it returns; an attempt's outcome counts only with the
+//! token of the latest claim (INV-2); a record, its schedule entry and its dead letter change together. Never
+//! does: deliver tasks, or decide policy (what to retry, when, whom to scale).
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

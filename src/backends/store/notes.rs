@@ -1,5 +1,5 @@
-//! Notes: small named values that processes leave for one another. An operator's wishes (a pause, a size), the state that
-//! a leader shows, the samples that a forecast learns from.
+//! Notes: small named values that processes leave for one another. An operator's wishes (a pause, a size),
+//! the state that a leader shows, the samples that a forecast learns from.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use super::{Fence, StoreError};
 
 #[async_trait]
 pub trait NoteStore: Send + Sync + 'static {
-    /// Writes a note, for `keep` or until it is erased. With a fence, only while it is the latest of its role.
+    /// Writes a note, for `keep` or until it is erased. With a fence, only while it is the latest of its
+    /// role.
     async fn put_note(
         &self,
         fence: Option<Fence>,

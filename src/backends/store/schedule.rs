@@ -1,5 +1,6 @@
-//! The schedule set: messages that are not to be delivered yet. Delays, retries and re-checks wait here, never in a
-//! worker's memory. Entries are keyed by id and generation; a leader promotes the due ones to their queues.
+//! The schedule set: messages that are not to be delivered yet. Delays, retries and re-checks wait here,
+//! never in a worker's memory. Entries are keyed by id and generation; a leader promotes the due ones to
+//! their queues.
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -13,15 +14,16 @@ pub trait ScheduleStore: Send + Sync + 'static {
     /// is held for a worker that is dead by now is due at once.
     async fn schedule(&self, entries: &[Scheduled]) -> Result<(), StoreError>;
 
-    /// Up to `limit` entries that are due, earliest first, without removing them; and when the next one after them is due.
+    /// Up to `limit` entries that are due, earliest first, without removing them; and when the next one after
+    /// them is due.
     async fn due(&self, fence: Fence, limit: usize) -> Result<Due, StoreError>;
 
-    /// Removes entries that are on their queues now; the records still scheduled at that generation become queued. An
-    /// entry that was scheduled again after `due` gave it stays.
+    /// Removes entries that are on their queues now; the records still scheduled at that generation become
+    /// queued. An entry that was scheduled again after `due` gave it stays.
     async fn promoted(&self, fence: Fence, entries: &[(TaskId, u32)]) -> Result<(), StoreError>;
 
-    /// Returns when an entry may be due: at `next`, as soon as an earlier one was added, or after a few seconds, for news may
-    /// get lost. Does not poll.
+    /// Returns when an entry may be due: at `next`, as soon as an earlier one was added, or after a few
+    /// seconds, for news may get lost. Does not poll.
     async fn wait_due(&self, next: Option<Timestamp>) -> Result<(), StoreError>;
 
     /// Makes one task's entry due now. False when it has none.

@@ -1,5 +1,6 @@
-//! Task records: one small record a task, from its acceptance until its result is forgotten. The record, not the message,
-//! says whether a task may run: a worker claims it here before every start and settles it here before it acknowledges.
+//! Task records: one small record a task, from its acceptance until its result is forgotten. The record, not
+//! the message, says whether a task may run: a worker claims it here before every start and settles it here
+//! before it acknowledges.
 
 use std::time::Duration;
 
@@ -16,38 +17,41 @@ use clawpool_core::task::{
 pub trait TaskStore: Send + Sync + 'static {
     /// Records new tasks before they are published. One answer each, in order.
     ///
-    /// A task with `at` goes into the schedule set in the same step. A known id, or a unique key whose task is not
-    /// finished, answers with the task that is there already.
+    /// A task with `at` goes into the schedule set in the same step. A known id, or a unique key whose task
+    /// is not finished, answers with the task that is there already.
     async fn admit(&self, tasks: &[Admission]) -> Result<Vec<Admitted>, StoreError>;
 
-    /// Takes back tasks (and their unique keys) that were admitted and then could not be published. One answer each, in
-    /// order. A message that turns up all the same is dropped at its claim, until the time that the withdrawal names; the
-    /// id can be admitted again, and then its messages run.
+    /// Takes back tasks (and their unique keys) that were admitted and then could not be published. One
+    /// answer each, in order. A message that turns up all the same is dropped at its claim, until the time
+    /// that the withdrawal names; the id can be admitted again, and then its messages run.
     async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError>;
 
-    /// A task that waits on its queue was enqueued once more and accepted, so it is not withdrawn any more. False where
-    /// none waits.
+    /// A task that waits on its queue was enqueued once more and accepted, so it is not withdrawn any more.
+    /// False where none waits.
     async fn confirm(&self, id: TaskId) -> Result<bool, StoreError>;
 
     /// Asks to run delivered messages, each exactly once. One answer each, in order.
     ///
-    /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new token.
+    /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new
+    ///   token.
     /// - final, at a later generation, or withdrawn: `Drop`.
-    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended (`WorkerStore::end_lease`
-    ///   or silence for the lease), or when `takeover` is set and the owner was silent for one and a half heartbeats: the
-    ///   owner's lease is ended if that was not done, the claim passes over, the old owner is told (`Orders::lost`), and the
-    ///   answer is `Run`, or `Poison` when the task bears too much of the blame (`retry::share_blame`).
+    /// - running at this generation: `Held` while its owner beats; when the owner's lease has ended
+    ///   (`WorkerStore::end_lease` or silence for the lease), or when `takeover` is set and the owner was
+    ///   silent for one and a half heartbeats: the owner's lease is ended if that was not done, the claim
+    ///   passes over, the old owner is told (`Orders::lost`), and the answer is `Run`, or `Poison` when the
+    ///   task bears too much of the blame (`retry::share_blame`).
     /// - running since the same worker claimed it with the same `ticket`: the same answer again.
-    /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`): `Held`, and
-    ///   nothing changes. So a poison task is found, and its bystanders are not taken for poison themselves.
+    /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`):
+    ///   `Held`, and nothing changes. So a poison task is found, and its bystanders are not taken for poison
+    ///   themselves.
     async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError>;
 
-    /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the latest, in
-    /// which case nothing changed and the message must be acknowledged all the same.
+    /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the
+    /// latest, in which case nothing changed and the message must be acknowledged all the same.
     async fn settle(&self, worker: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError>;
 
-    /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs. A task that was told
-    /// so never starts again: a retry, a release or a lost worker ends it as cancelled.
+    /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs. A task
+    /// that was told so never starts again: a retry, a release or a lost worker ends it as cancelled.
     async fn cancel(&self, id: TaskId) -> Result<Cancelled, StoreError>;
 
     /// What a dead worker ran is shown as queued until another one takes it.
@@ -56,8 +60,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Waits until the task is final, at most `timeout`, without polling; then its record as it stands.
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError>;
 
-    /// Records in no promised order, each at least once: Redis walks its keys, and may show one twice while their table
-    /// grows or shrinks. `cursor` is the `next` of the page before.
+    /// Records in no promised order, each at least once: Redis walks its keys, and may show one twice while
+    /// their table grows or shrinks. `cursor` is the `next` of the page before.
     async fn records(
         &self,
         filter: &RecordFilter,
@@ -65,12 +69,13 @@ pub trait TaskStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Record>, StoreError>;
 
-    /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether the schedule set
-    /// has its message. Looks at about `limit` records, so that a page may be empty and still go on.
+    /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether
+    /// the schedule set has its message. Looks at about `limit` records, so that a page may be empty and
+    /// still go on.
     async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError>;
 
-    /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has met and set aside.
-    /// A task whose record was set aside is one that nobody knows. Forgets those in `told` first.
+    /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has
+    /// met and set aside. A task whose record was set aside is unknown. Forgets those in `told` first.
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError>;
 }
 
@@ -124,7 +129,7 @@ pub enum Withdrawn {
     Done,
     /// It has begun, or is over: its message was taken after all.
     TooLate,
-    /// It waits, and somebody else answers for it.
+    /// It waits, and was enqueued once more.
     Wanted,
 }
 
@@ -133,8 +138,8 @@ pub enum Withdrawn {
 pub struct Claim {
     pub id: TaskId,
     pub generation: u32,
-    /// Drawn for each delivery and kept while its claim is asked again: an answer may get lost after the claim was made,
-    /// and then nobody would run the task while its worker lives.
+    /// Drawn for each delivery and kept while its claim is asked again: an answer may get lost after the
+    /// claim was made, and then no worker would run the task while its owner lives.
     pub ticket: u32,
     /// For a record that is gone (restored broker, emptied store): enough to write it anew.
     pub kind: String,
@@ -152,7 +157,8 @@ pub enum ClaimOutcome {
     Poison { token: u64, crashes: u32 },
     /// Finished, cancelled or put on its way again: acknowledge the message and forget it.
     Drop,
-    /// Another worker runs it and lives, or this one must not run it beside another: put the message into the schedule set for `retry_in` and acknowledge.
+    /// Another worker runs it and lives, or this one must not run it beside another: put the message into the
+    /// schedule set for `retry_in` and acknowledge.
     Held { retry_in: Duration },
 }
 
@@ -186,7 +192,8 @@ pub enum End {
     },
     Dead(DeadLetter),
     Cancelled,
-    /// Queued again at the same generation; the caller releases the message. Takes the claim back as if it never was.
+    /// Queued again at the same generation; the caller releases the message. Takes the claim back as if it
+    /// never was.
     Released,
 }
 

@@ -1,5 +1,5 @@
-//! Workers and their leases. A worker lives as long as it beats; its beats also bring it its orders, so that nothing has
-//! to be polled for.
+//! Workers and their leases. A worker lives as long as it beats; its beats also bring it its orders, so that
+//! nothing has to be polled for.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ pub trait WorkerStore: Send + Sync + 'static {
     /// Registers a worker, or renews its lease, and collects the orders that wait for it.
     async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError>;
 
-    /// Everybody registered, the living and those whose lease has ended and who are not forgotten yet.
+    /// All that are registered, the living and those whose lease has ended and who are not forgotten yet.
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError>;
 
     /// Tells a worker to finish what it runs and leave. False when there is no such worker.
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
 
-    /// Ends the lease of a worker that died, and answers the tasks that it ran: another worker can claim them. Each has
-    /// seen one more crash, and `retry::share_blame` says when it may start again: what the schedule set holds of it is due
-    /// then, and no later. `polled`: the tasks whose futures the worker was polling as it ended by its own doing, where
-    /// that is known.
+    /// Ends the lease of a worker that died, and answers the tasks that it ran: another worker can claim
+    /// them. Each has seen one more crash, and `retry::share_blame` says when it may start again: what the
+    /// schedule set holds of it is due then, and no later. `polled`: the tasks whose futures the worker was
+    /// polling as it ended by its own doing, where that is known.
     async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError>;
 
-    /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next beat
-    /// (`Orders::asked`), unless the claim has ended or passed on by then.
+    /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next
+    /// beat (`Orders::asked`), unless the claim has ended or passed on by then.
     async fn ask(&self, questions: &[Question]) -> Result<(), StoreError>;
 
     /// Removes a worker from the registry: it left in good order, or all it held has been given back.
@@ -60,7 +60,8 @@ pub struct Beat {
     /// Queues of which it starts nothing, because they are paused. Absent in heartbeats of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Vec<Queue>>,
-    /// Kinds, and prefixes ending in `*`, that it has handlers for. Absent: an older version, which does not say.
+    /// Kinds, and prefixes ending in `*`, that it has handlers for. Absent: an older version, which does not
+    /// say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinds: Option<Vec<String>>,
     /// Kinds of tasks that came to it lately and that it has no handler for, with their queues.
@@ -103,7 +104,7 @@ pub struct Question {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// Running tasks that somebody cancelled.
+    /// Running tasks that were cancelled.
     pub cancel: Vec<TaskId>,
     /// Running tasks that passed to another worker: stop them, their outcomes would be refused.
     pub lost: Vec<TaskId>,

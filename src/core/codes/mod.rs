@@ -1,7 +1,7 @@
 //! Every stable error code: what it means and what to do (`clawpool explain CP-1203`).
 //!
-//! Guarantees: every code that the program can print is here, and every code here is printed somewhere (a test reads the
-//! sources); a code never changes its meaning, and one that is given up is not used again.
+//! Guarantees: every code that the program can print is here, and every code here is printed somewhere (a
+//! test reads the sources); a code never changes its meaning, and one that is given up is not used again.
 
 mod config;
 mod doors;

@@ -16,7 +16,7 @@ pub struct Api {
     pub listen: SocketAddr,
     /// Connections at a time. Fewer where the system allows few open files: some are kept for workers.
     pub connections: u32,
-    /// Who may call, when anybody but local processes can. Empty on loopback: everybody may do everything.
+    /// Who may call, when other than local processes can. Empty on loopback: every caller may do everything.
     pub tokens: Vec<Token>,
 }
 

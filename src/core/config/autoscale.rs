@@ -55,7 +55,8 @@ pub struct Target {
     pub enabled: bool,
     /// Busy slots at most, in per cent: beyond, the pool grows.
     pub busy: f64,
-    /// The pool shrinks only to a size whose slots are this much less busy, in points of per cent, so that it does not swing.
+    /// The pool shrinks only to a size whose slots are this much less busy, in points of per cent, so that it
+    /// does not swing.
     pub slack: f64,
     /// A backlog should be gone after this.
     #[serde(with = "span")]
@@ -65,12 +66,13 @@ pub struct Target {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub wait: Duration,
-    /// The pool shrinks only to the largest size that was needed within this time; a single worker too many stays three
-    /// times as long.
+    /// The pool shrinks only to the largest size that was needed within this time; a single worker too many
+    /// stays three times as long.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub settle: Duration,
-    /// Tracking and the forecast know how many workers are missing, so their own pace is not that of the table.
+    /// Tracking and the forecast know how many workers are missing, so their own pace is not that of the
+    /// table.
     pub per_minute: u32,
     #[serde(with = "span")]
     #[schemars(with = "String")]
@@ -97,7 +99,8 @@ impl Default for Target {
 }
 
 impl Target {
-    /// Rates are taken over this long: half of the time that needs are remembered, so that each is seen whole.
+    /// Rates are taken over this long: half of the time that needs are remembered, so that each is seen
+    /// whole.
     pub fn sensed(&self) -> Duration {
         self.settle / 2
     }

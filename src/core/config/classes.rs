@@ -97,8 +97,8 @@ pub struct QueueLimits {
     pub limit: u64,
     /// Other limits for single queues: `"critical.p0" = 1000`.
     pub limits: BTreeMap<Queue, u64>,
-    /// A task that for so long has no message on its queue, though it waits, is looked for; and a worker that runs a task for
-    /// so long is asked whether it does.
+    /// A task that for so long has no message on its queue, though it waits, is looked for; and a worker that
+    /// runs a task for so long is asked whether it does.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub doubt: Duration,
@@ -123,7 +123,8 @@ pub struct Results {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub ttl: Duration,
-    /// A finished task is remembered at least this long, so that a late redelivery does not run it again (INV-5).
+    /// A finished task is remembered at least this long, so that a late redelivery does not run it again
+    /// (INV-5).
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub dedupe: Duration,

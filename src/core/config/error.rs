@@ -2,7 +2,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// One mistake in a configuration: where it is, what stands there, which rule it breaks and what to write instead.
+/// One mistake in a configuration: where it is, what stands there, which rule it breaks and what to write
+/// instead.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigError {
     pub code: &'static str,

@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::secret::{Masked, masked, redact, redacted_text};
 use crate::task::{KindPattern, span};
 
-/// The kinds that every stock worker runs without a word in its configuration; `workers/handlers` has what runs them.
+/// The kinds that every stock worker runs without a word in its configuration; `workers/handlers` has what
+/// runs them.
 pub const SHIPPED_KINDS: [&str; 2] = ["clawpool.noop", "clawpool.sleep"];
 
 /// A handler that is not Rust code. Exactly one of `exec` and `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HandlerSpec {
-    /// The kind it runs, or a pattern (`email.*`). A kind wins over a pattern, and a pattern over one with fewer letters.
+    /// The kind it runs, or a pattern (`email.*`). A kind wins over a pattern, and a pattern over one with
+    /// fewer letters.
     pub kind: KindPattern,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Exec>,

@@ -14,9 +14,10 @@ use super::{
 };
 
 impl Config {
-    /// The defaults, overridden by the file, by `CLAWPOOL__SECTION__KEY` variables and by `section.key=value` overrides,
-    /// in this order; or every mistake in them (INV-9). Sections merge with the defaults key by key at every level; a
-    /// list replaces the default list, but for the rules, which come before the shipped ones.
+    /// The defaults, overridden by the file, by `CLAWPOOL__SECTION__KEY` variables and by `section.key=value`
+    /// overrides, in this order; or every mistake in them (INV-9). Sections merge with the defaults key by
+    /// key at every level; a list replaces the default list, but for the rules, which come before the shipped
+    /// ones.
     pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Self, ConfigErrors> {
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -101,7 +102,8 @@ fn complete_pools(merged: &mut toml::Table) {
     }
 }
 
-/// The defaults as a table. Addresses are left out, since they print without their passwords; serde fills them in.
+/// The defaults as a table. Addresses are left out, since they print without their passwords; serde fills
+/// them in.
 fn defaults() -> toml::Table {
     let mut table = toml::Table::try_from(Config::default()).unwrap_or_default();
     for server in ["redis", "rabbitmq"] {

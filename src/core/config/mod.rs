@@ -1,8 +1,9 @@
-//! Everything a user can set, typed. `Config::default()` is the shipped configuration; `config/default.toml` is the same,
-//! commented, and a test holds the two equal.
+//! Everything a user can set, typed. `Config::default()` is the shipped configuration; `config/default.toml`
+//! is the same, commented, and a test holds the two equal.
 //!
-//! Guarantees: a loaded configuration is whole and valid, or loading fails with every mistake in one report (INV-9);
-//! secrets never print. Never does: read anything but the file, the environment and the secret files they name.
+//! Guarantees: a loaded configuration is whole and valid, or loading fails with every mistake in one report
+//! (INV-9); secrets never print. Never does: read anything but the file, the environment and the secret files
+//! they name.
 
 mod advice;
 mod api;
@@ -69,7 +70,8 @@ pub struct Config {
     pub pacing: Pacing,
     pub autoscale: Autoscale,
     pub log: Log,
-    /// The classification table; the first rule that matches decides. In a file: rules that come before the shipped ones.
+    /// The classification table; the first rule that matches decides. In a file: rules that come before the
+    /// shipped ones.
     pub rules: Vec<Rule>,
     /// Handlers that are not Rust code: programs and web services.
     pub handlers: Vec<HandlerSpec>,

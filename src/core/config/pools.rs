@@ -32,7 +32,8 @@ pub struct Pool {
     #[serde(default, deserialize_with = "served", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<String>>")]
     pub queues: Option<Vec<Queue>>,
-    /// Kinds (`email.send`) and patterns (`email.*`): the queues on which the rules put such tasks are served as well.
+    /// Kinds (`email.send`) and patterns (`email.*`): the queues on which the rules put such tasks are served
+    /// as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<KindPattern>,
     /// When a worker that died is replaced.

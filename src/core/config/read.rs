@@ -9,8 +9,9 @@ use super::{
     shape::Shape,
 };
 
-/// Reads a table as a configuration and reports every value that does not fit, not only the first: each is put back
-/// to its default (or taken out) and the reading goes on. `None` when even that does not give a configuration.
+/// Reads a table as a configuration and reports every value that does not fit, not only the first: each is
+/// put back to its default (or taken out) and the reading goes on. `None` when even that does not give a
+/// configuration.
 pub(super) fn read(mut table: Table, defaults: &Table, shape: Shape<'_>, report: &mut Report) -> Option<Config> {
     loop {
         let error = match serde_path_to_error::deserialize::<_, Config>(table.clone()) {

@@ -12,7 +12,8 @@ pub(super) struct Report {
     pub(super) origins: BTreeMap<Key, String>,
     /// Places whose values could not be read: rules about them would complain of values that nobody wrote.
     unread: Vec<Key>,
-    /// Elements that were taken out of lists, by their positions in the file, so that later ones keep their numbers.
+    /// Elements that were taken out of lists, by their positions in the file, so that later ones keep their
+    /// numbers.
     removed: BTreeMap<Key, Vec<usize>>,
 }
 

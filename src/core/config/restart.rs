@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::span;
 
-/// When a worker that died is replaced. The figures count for each place of a pool: one worker after the other.
+/// When a worker that died is replaced. The figures count for each place of a pool: one worker after the
+/// other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Restart {
@@ -43,11 +44,12 @@ pub enum RestartPolicy {
     Exponential,
     /// Never again.
     None,
-    /// When somebody says so: `clawpool workers restart`.
+    /// On a command: `clawpool workers restart`.
     Manual,
 }
 
-/// Stops the restarts of a worker that fails at its start: `failures` within `window` keep it down for `open`.
+/// Stops the restarts of a worker that fails at its start: `failures` within `window` keep it down for
+/// `open`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Breaker {

@@ -2,8 +2,8 @@ use super::{Config, Pool, Rule, SHIPPED_KINDS};
 use crate::task::{KindPattern, Queue};
 
 impl Config {
-    /// The queues that a pool serves: those that it names, and all on which the rules can put a task of its kinds. Without
-    /// either, what every worker serves.
+    /// The queues that a pool serves: those that it names, and all on which the rules can put a task of its
+    /// kinds. Without either, what every worker serves.
     pub fn served(&self, pool: &Pool) -> Vec<Queue> {
         if pool.queues.is_none() && pool.kinds.is_empty() {
             return self.worker.queues.clone();

@@ -67,7 +67,7 @@ impl Sources<'_> {
         self.put(&key, value, name.to_owned());
     }
 
-    /// `CLAWPOOL_WORKER_SLOTS` sets nothing: whoever wrote it meant `CLAWPOOL__WORKER__SLOTS`. A variable that the
+    /// `CLAWPOOL_WORKER_SLOTS` sets nothing: its author meant `CLAWPOOL__WORKER__SLOTS`. A variable that the
     /// configuration names itself (`env:NAME`) is its user's own.
     pub(super) fn near_miss(&mut self, name: &str) {
         let Some(words) = name.strip_prefix("CLAWPOOL_") else { return };
@@ -211,7 +211,7 @@ fn trace_value(value: &DeValue<'_>, key: &Key, found: &mut impl FnMut(Key, usize
     }
 }
 
-/// Takes keys out that nobody knows, and reports each with the name it was likely meant to be.
+/// Takes unknown keys out, and reports each with the name it was likely meant to be.
 pub(super) fn refuse_unknown(value: &mut Value, shape: Shape<'_>, key: &Key, report: &mut Report) {
     match value {
         Value::Table(table) if shape.is_table() => {

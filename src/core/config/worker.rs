@@ -13,14 +13,15 @@ pub struct WorkerSettings {
     pub slots: u16,
     /// Of them, kept free for P0 and P1 (INV-4).
     pub reserved: u16,
-    /// While P0 and P1 come and their claims take longer than this, and four times as long as the shortest, the worker's other
-    /// tasks are slowed (INV-4).
+    /// While P0 and P1 come and their claims take longer than this, and four times as long as the shortest,
+    /// the worker's other tasks are slowed (INV-4).
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub urgent_claim: Duration,
     /// The queues it serves.
     pub queues: Vec<Queue>,
-    /// Starvation guard: a queue with ready tasks that was passed over this often gets the next unreserved slot.
+    /// Starvation guard: a queue with ready tasks that was passed over this often gets the next unreserved
+    /// slot.
     pub patience: BTreeMap<Queue, u32>,
     #[serde(with = "span")]
     #[schemars(with = "String")]

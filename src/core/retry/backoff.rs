@@ -35,8 +35,8 @@ impl Backoff {
         Ok(Self { first, max, ..Self::NONE })
     }
 
-    /// Between two numbers of milliseconds, checked when this program is built; half of each wait is left to chance, so
-    /// that those who failed together do not come back in one wave, and none comes back at once.
+    /// Between two numbers of milliseconds, checked when this program is built; half of each wait is left to
+    /// chance, so that those who failed together do not come back in one wave, and none comes back at once.
     pub const fn millis<const FIRST: u64, const MAX: u64>() -> Self {
         const { assert!(0 < FIRST && FIRST <= MAX) };
         let (first, max) = (Duration::from_millis(FIRST), Duration::from_millis(MAX));

@@ -1,17 +1,20 @@
 //! Who answers for a worker's death, and when those start again who ran in it.
 //!
-//! A worker that dies takes all its tasks along, and does not say which of them killed it. So its death is shared out:
-//! one whole for a task that ran alone, a part for each of many. Those who died before share it among themselves; a task
-//! is poison when it bears more than all the deaths but one that it is allowed, by itself with its third. A bystander
-//! of one poison task bears at most half of each death; of several, this keeps it alive as a rule, and is not proved.
+//! A worker that dies takes all its tasks along, and does not say which of them killed it. So its death is
+//! shared out: one whole for a task that ran alone, a part for each of many. Those who died before share it
+//! among themselves; a task is poison when it bears more than all the deaths but one that it is allowed, by
+//! itself with its third. A bystander of one poison task bears at most half of each death; of several, this
+//! keeps it alive as a rule, and is not proved.
 //!
-//! Doubt closes in on the one that kills, as in a group test. After a first death everybody starts again at once. After
-//! another one those who had only just started begin first, in batches so far apart that the next death tells them apart,
-//! and the rest after them: all of it within [`BUDGET`]. The batches become smaller with each death. A task that is alone
-//! in doubt begins in a worker that runs no other one that died before, so that a death is its own. Where a task kills long
-//! after its start, the batches wait for longer, once [`QUICK`] deaths have been seen.
+//! Doubt closes in on the one that kills, as in a group test. After a first death all start again at once.
+//! After another one those who had only just started begin first, in batches so far apart that the next death
+//! tells them apart, and the rest after them: all of it within [`BUDGET`]. The batches become smaller with
+//! each death. A task that is alone in doubt begins in a worker that runs no other one that died before, so
+//! that a death is its own. Where a task kills long after its start, the batches wait for longer, once
+//! [`QUICK`] deaths have been seen.
 //!
-//! Nothing has to be searched for where it was seen whose future was being polled as the worker died: see [`polled`].
+//! Nothing has to be searched for where it was seen whose future was being polled as the worker died: see
+//! [`polled`].
 
 mod polled;
 
@@ -25,7 +28,7 @@ use self::polled::Polled;
 pub use self::polled::{WATCHED, share_blame};
 use crate::task::{TaskId, Timestamp};
 
-/// Everybody has been started again by then, in the usual case.
+/// All have been started again by then, in the usual case.
 const BUDGET: Duration = Duration::from_millis(1500);
 
 /// What a worker needs to start, and somewhat more.
@@ -109,16 +112,16 @@ impl Suspicion {
         self.doubt == ALONE && self.crashes > 1
     }
 
-    /// How far from others it begins in the same worker. Zero: it does not matter. After one death all start at once, and
-    /// at first they do so also where their window is longer than they may wait.
+    /// How far from others it begins in the same worker. Zero: it does not matter. After one death all start
+    /// at once, and at first they do so also where their window is longer than they may wait.
     pub fn apart(self) -> Duration {
         let window = self.window();
         let matters = self.crashes > QUICK || self.crashes > 1 && window <= BUDGET;
         if matters { window } else { Duration::ZERO }
     }
 
-    /// One number for a store, beside the crashes: eight bits of what was seen, eight of window, four of doubt, the
-    /// rest blame.
+    /// One number for a store, beside the crashes: eight bits of what was seen, eight of window, four of
+    /// doubt, the rest blame.
     pub fn packed(self) -> u32 {
         u32::from(self.polled.packed())
             | u32::from(self.window) << 8
@@ -132,13 +135,14 @@ impl Suspicion {
     }
 }
 
-/// When a worker died whose death is told now: at its last beat, where it has been silent for longer than the living are.
+/// When a worker died whose death is told now: at its last beat, where it has been silent for longer than the
+/// living are.
 pub fn died_at(now: Timestamp, beat: Timestamp, quiet: Duration) -> Timestamp {
     if now.since(beat) > quiet { beat } else { now }
 }
 
-/// How long a task that is due has yet to wait before it may start in the worker that asks for it: those who were to
-/// start apart do. `alone` waits for a worker of its own, if somebody does.
+/// How long a task that is due has yet to wait before it may start in the worker that asks for it: those who
+/// were to start apart do. `alone` waits for a worker of its own, if one does.
 pub fn hold(suspicion: Suspicion, due: Timestamp, now: Timestamp, there: &[Suspect], alone: bool) -> Option<Duration> {
     let overdue = now.since(due);
     let unfit = if suspicion.is_alone() { !there.is_empty() } else { alone && there.is_empty() };
@@ -153,7 +157,7 @@ pub fn hold(suspicion: Suspicion, due: Timestamp, now: Timestamp, there: &[Suspe
     there.iter().filter(meets).map(wait).max().filter(|wait| !wait.is_zero())
 }
 
-/// One consequence for each task of a dead worker, of which nobody knows more than when it started.
+/// One consequence for each task of a dead worker, of which no more is known than when it started.
 fn search(group: &[Member]) -> Vec<Consequence> {
     let Some(test) = GroupTest::of(group) else {
         let share = WHOLE / group.len().max(1) as u32;
@@ -165,16 +169,17 @@ fn search(group: &[Member]) -> Vec<Consequence> {
 
 /// What a death tells of tasks that died before.
 struct GroupTest {
-    /// Some had only just started: then it was one of them. Else it was one of those who died most often, or a new one.
+    /// Some had only just started: then it was one of them. Else it was one of those who died most often, or
+    /// a new one.
     young: bool,
     /// How many died before, and how many did not.
     known: u32,
     new: u32,
-    /// Of those who may have done it, the ones that were in the greatest doubt before: they start first, in an order that is
-    /// another one each time.
+    /// Of those who may have done it, the ones that were in the greatest doubt before: they start first, in
+    /// an order that is another one each time.
     ranks: HashMap<TaskId, usize>,
-    /// Between the starts of two batches, so that the next death falls into the time of the one that is to blame:
-    /// twice as long as it took this time.
+    /// Between the starts of two batches, so that the next death falls into the time of the one that is to
+    /// blame: twice as long as it took this time.
     apart: Duration,
     batches: usize,
     most: u32,

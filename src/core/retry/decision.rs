@@ -8,14 +8,15 @@ use crate::task::{DeadReason, FailedAttempt, Failure, Outcome, Task, Timestamp};
 /// The longest Retry-After that is obeyed; a server that asks for more is taken for broken.
 pub const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// Of a task's history, the first failure and this many of the latest are kept, so that no envelope grows without bound.
+/// Of a task's history, the first failure and this many of the latest are kept, so that no envelope grows
+/// without bound.
 const LATEST_ERRORS: usize = 19;
 
 /// What becomes of `task`, whose running attempt ended in `failure`.
 ///
-/// A class without retries is fatal whatever the task wishes. Otherwise the row that the task names, or else that of the
-/// class, gives the waits and, when the task does not say, the number of attempts (INV-3). A task that could start again
-/// only after it has expired is dead now rather than then.
+/// A class without retries is fatal whatever the task wishes. Otherwise the row that the task names, or else
+/// that of the class, gives the waits and, when the task does not say, the number of attempts (INV-3). A task
+/// that could start again only after it has expired is dead now rather than then.
 pub fn decide(table: &Table, task: &Task, failure: Failure, now: Timestamp, rng: &mut impl Rng) -> Outcome {
     let of_class = table.class(failure.class);
     if failure.fatal || of_class.retries == 0 {
@@ -38,7 +39,8 @@ pub fn decide(table: &Table, task: &Task, failure: Failure, now: Timestamp, rng:
     Outcome::Retry { failure, at }
 }
 
-/// The task as it goes on its way again after `failure`: its next attempt, its next generation, its history longer by one.
+/// The task as it goes on its way again after `failure`: its next attempt, its next generation, its history
+/// longer by one.
 pub fn next_message(task: &Task, failure: &Failure, now: Timestamp) -> Task {
     let last = last_message(task, failure, now);
     Task { generation: task.generation.saturating_add(1), handed_on: 0, ..last }

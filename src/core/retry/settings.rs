@@ -23,7 +23,8 @@ pub struct RetryPolicy {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub max: Duration,
-    /// Full jitter: each wait is drawn between zero and its value, so that failed tasks do not come back in one wave.
+    /// Full jitter: each wait is drawn between zero and its value, so that failed tasks do not come back in
+    /// one wave.
     #[serde(default = "yes")]
     pub jitter: bool,
 }

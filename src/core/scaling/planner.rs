@@ -124,7 +124,7 @@ impl Planner {
         Decision { at: now, action, wanted, votes, limits, alert: Some(alert), reading: *reading }
     }
 
-    /// The largest answer, as far as the pace of who asks allows. `None` when nobody asks for more.
+    /// The largest answer, as far as the policy's pace allows. `None` when no policy asks for more.
     fn grown(&mut self, now: Duration, reading: &Reading, answers: &Answers, limits: &mut Vec<Limit>) -> Option<u32> {
         let asks = || answers.grow.iter().filter(|ask| ask.size > reading.size);
         let most = asks().map(|ask| ask.size).max()?;
@@ -166,7 +166,8 @@ impl Planner {
         size
     }
 
-    /// The bounds hold at once, whatever rates and cooldowns say; the machine's memory only ever stops growth.
+    /// The bounds hold at once, whatever rates and cooldowns say; the machine's memory only ever stops
+    /// growth.
     fn bounded(&self, reading: &Reading, wanted: u32, limits: &mut Vec<Limit>) -> u32 {
         let (min, max) = (self.settings.min, self.settings.max);
         let bounded = wanted.clamp(min, max);

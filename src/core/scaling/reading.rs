@@ -44,7 +44,8 @@ pub struct Workers {
 }
 
 impl Queues {
-    /// A rate that was measured wrong (not a number, infinite, below zero) is no rate: what it is part of is not known.
+    /// A rate that was measured wrong (not a number, infinite, below zero) is no rate: what it is part of is
+    /// not known.
     pub(super) fn is_sound(&self) -> bool {
         self.arrivals.is_finite() && self.arrivals >= 0.0
     }

@@ -18,7 +18,7 @@ impl Row {
         if self.policy.add.is_some() { Way::Grow } else { Way::Shrink }
     }
 
-    /// A reading that is missing breaks the run: nobody knows what happened meanwhile.
+    /// A reading that is missing breaks the run: what happened meanwhile is not known.
     pub(super) fn look(&mut self, now: Duration, reading: &Reading) -> Vote {
         let value = reading.of(self.policy.metric, self.way());
         let crossed = value.is_some_and(|value| self.crosses(value));

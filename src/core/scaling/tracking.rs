@@ -3,10 +3,11 @@ use std::{collections::VecDeque, time::Duration};
 use super::{Queues, Reading};
 use crate::config::Target;
 
-/// The size at which the pool keeps up with so many per cent of its slots in use: arrivals and backlog, each times the service
-/// time, over these slots.
+/// The size at which the pool keeps up with so many per cent of its slots in use: arrivals and backlog, each
+/// times the service time, over these slots.
 ///
-/// Before the first task has finished there is no service time; then what is in flight and waiting is what needs slots.
+/// Before the first task has finished there is no service time; then what is in flight and waiting is what
+/// needs slots.
 pub fn needed(queues: &Queues, slots: u16, busy: f64, drain: Duration) -> u32 {
     let per_worker = f64::from(slots.max(1)) * busy / 100.0;
     let concurrent = match queues.service {
@@ -20,9 +21,10 @@ pub fn needed(queues: &Queues, slots: u16, busy: f64, drain: Duration) -> u32 {
     (concurrent / per_worker).ceil() as u32
 }
 
-/// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no reason. And it
-/// shrinks only to a size with some slack, so that chance does not make it grow again at once. A single worker too many stays
-/// longer: the pool lies between two sizes then, and the smaller of them must have been enough for some time.
+/// What the pool needed over the last while: it shrinks to the largest of it, so that one quiet minute is no
+/// reason. And it shrinks only to a size with some slack, so that chance does not make it grow again at once.
+/// A single worker too many stays longer: the pool lies between two sizes then, and the smaller of them must
+/// have been enough for some time.
 pub(super) struct Tracking {
     settle: Duration,
     lately: Highest,
@@ -66,7 +68,8 @@ impl Tracking {
 /// The largest of the needs within a span of time.
 struct Highest {
     span: Duration,
-    /// Times and needs, the needs falling: an entry that a later, larger one follows can never be the largest again.
+    /// Times and needs, the needs falling: an entry that a later, larger one follows can never be the largest
+    /// again.
     needs: VecDeque<(Duration, u32)>,
 }
 

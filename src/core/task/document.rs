@@ -1,5 +1,5 @@
-//! Takes a body of one task or many apart without decoding it, so that a bad task costs its neighbours nothing, depth
-//! costs nothing, and no length is believed that the bytes do not bear out.
+//! Takes a body of one task or many apart without decoding it, so that a bad task costs its neighbours
+//! nothing, depth costs nothing, and no length is believed that the bytes do not bear out.
 
 use std::fmt;
 
@@ -73,7 +73,8 @@ fn json_elements(bytes: &[u8], most: usize) -> Result<Option<Vec<&[u8]>>, Unread
     Ok(elements)
 }
 
-/// Collects the elements of an array, or `None` as soon as there are too many: a body of 64 MiB holds 32 million zeros.
+/// Collects the elements of an array, or `None` as soon as there are too many: a body of 64 MiB holds 32
+/// million zeros.
 struct Elements(usize);
 
 impl<'de> de::Visitor<'de> for Elements {

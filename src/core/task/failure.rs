@@ -101,7 +101,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The longest message kept; the rest is cut, so that a handler's gigabyte of output never reaches the store.
+    /// The longest message kept; the rest is cut, so that a handler's gigabyte of output never reaches the
+    /// store.
     pub const MESSAGE_LIMIT: usize = 4096;
 
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {

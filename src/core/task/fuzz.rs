@@ -36,8 +36,8 @@ pub fn spans(bytes: &[u8]) {
     }
 }
 
-/// The task is the same when it was written and read again. A payload's numbers may be written shorter the first time,
-/// and never change after that.
+/// The task is the same when it was written and read again. A payload's numbers may be written shorter the
+/// first time, and never change after that.
 pub fn outlives(task: &NewTask, again: impl Fn(&NewTask) -> Option<NewTask>) {
     let shown = |task: &NewTask| serde_json::to_string(task).ok();
     // A payload with keys that are no text, which the door refuses after this.

@@ -8,8 +8,8 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct TaskId(Uuid);
 
-/// Names one incarnation of a worker process. A restarted worker is a new one, so nothing the old one still sends
-/// can be mistaken for the new one's (INV-2).
+/// Names one incarnation of a worker process. A restarted worker is a new one, so nothing the old one still
+/// sends can be mistaken for the new one's (INV-2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct WorkerId(Uuid);

@@ -1,7 +1,7 @@
 //! Kinds of tasks, and the patterns that stand for many of them.
 //!
-//! Guarantees: a pattern means the same wherever one is written (rules, handlers, pools, filters, heartbeats), and
-//! whether one covers or meets another is known exactly. Never does: guess.
+//! Guarantees: a pattern means the same wherever one is written (rules, handlers, pools, filters,
+//! heartbeats), and whether one covers or meets another is known exactly. Never does: guess.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize, Serializer};
 
 const STAR: char = '*';
 
-/// The first letter that no kind has: a kind has ASCII letters, digits and `. _ - : /` only.
-pub fn strange_letter(kind: &str) -> Option<char> {
-    kind.chars().find(|&letter| !letter.is_ascii_alphanumeric() && !"._-:/".contains(letter))
+/// The first character that no kind has: a kind has ASCII letters, digits and `. _ - : /` only.
+pub fn strange_character(kind: &str) -> Option<char> {
+    kind.chars().find(|&character| !character.is_ascii_alphanumeric() && !"._-:/".contains(character))
 }
 
-/// A kind (`email.send`), or a pattern with stars (`email.*`), each of which stands for any letters or none: `voice.*`
-/// matches `voice.call` and `voice.`, not `voice`; `*` matches every kind.
+/// A kind (`email.send`), or a pattern with stars (`email.*`), each of which stands for any letters or none:
+/// `voice.*` matches `voice.call` and `voice.`, not `voice`; `*` matches every kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct KindPattern {
@@ -35,7 +35,8 @@ impl KindPattern {
         if self.star.is_none() { Some(&self.text) } else { None }
     }
 
-    /// How many letters it names. Of two patterns that match a kind, the one with more of them is the closer one.
+    /// How many letters it names. Of two patterns that match a kind, the one with more of them is the closer
+    /// one.
     pub fn letters(&self) -> usize {
         self.text.len() - self.text.matches(STAR).count()
     }
@@ -48,12 +49,14 @@ impl KindPattern {
         rest.strip_suffix(last).is_some_and(|rest| in_order(middle, rest))
     }
 
-    /// Whether it matches every kind that `narrow` matches: a star of `narrow` is a letter that only stars match.
+    /// Whether it matches every kind that `narrow` matches: a star of `narrow` is a character that only stars
+    /// match.
     pub fn covers(&self, narrow: &Self) -> bool {
         self.matches(&narrow.text)
     }
 
-    /// Whether some kind matches both: what stands between the first and the last star can always be put side by side.
+    /// Whether some kind matches both: what stands between the first and the last star can always be put side
+    /// by side.
     pub fn meets(&self, other: &Self) -> bool {
         match (self.single(), other.single()) {
             (Some(kind), _) => other.matches(kind),
@@ -87,9 +90,9 @@ pub enum BadPattern {
     #[error("an empty pattern matches no kind: write a kind (\"email.send\") or a pattern (\"email.*\")")]
     Empty,
     #[error(
-        "{text:?} contains {letter:?}: a pattern has what kinds have, ASCII letters, digits and . _ - : /, and stars"
+        "{text:?} contains {character:?}: a pattern has what kinds have, ASCII letters, digits and . _ - : /, and stars"
     )]
-    Letter { text: String, letter: char },
+    Character { text: String, character: char },
 }
 
 impl TryFrom<String> for KindPattern {
@@ -99,8 +102,8 @@ impl TryFrom<String> for KindPattern {
         if text.is_empty() {
             return Err(BadPattern::Empty);
         }
-        if let Some(letter) = text.split(STAR).find_map(strange_letter) {
-            return Err(BadPattern::Letter { text, letter });
+        if let Some(character) = text.split(STAR).find_map(strange_character) {
+            return Err(BadPattern::Character { text, character });
         }
         Ok(Self { star: text.find(STAR), text })
     }

@@ -11,18 +11,19 @@ fn kinds() -> Vec<String> {
     let mut all = vec![String::new()];
     let mut longest = all.clone();
     for _ in 0..5 {
-        longest = longest.iter().flat_map(|kind| ["a", "b", "z"].map(|letter| format!("{kind}{letter}"))).collect();
+        longest =
+            longest.iter().flat_map(|kind| ["a", "b", "z"].map(|character| format!("{kind}{character}"))).collect();
         all.extend_from_slice(&longest);
     }
     all
 }
 
-/// The meaning by itself: a star is no letter or one more.
+/// The meaning by itself: a star is no character or one more.
 fn means(pattern: &[u8], kind: &[u8]) -> bool {
     match (pattern, kind) {
         ([], []) => true,
         ([b'*', rest @ ..], _) => means(rest, kind) || (!kind.is_empty() && means(pattern, &kind[1..])),
-        ([letter, rest @ ..], [first, kind @ ..]) => letter == first && means(rest, kind),
+        ([character, rest @ ..], [first, kind @ ..]) => character == first && means(rest, kind),
         _ => false,
     }
 }
@@ -70,8 +71,8 @@ fn patterns_cover_and_meet_one_another() {
 #[test]
 fn what_no_kind_can_match_is_refused() {
     assert_eq!("".parse::<KindPattern>(), Err(BadPattern::Empty));
-    for (text, letter) in [("[x", '['), ("a?c", '?'), ("{a,b}", '{'), ("a b", ' '), ("é.*", 'é'), ("a\\*", '\\')] {
-        assert_eq!(text.parse::<KindPattern>(), Err(BadPattern::Letter { text: text.to_owned(), letter }));
+    for (text, character) in [("[x", '['), ("a?c", '?'), ("{a,b}", '{'), ("a b", ' '), ("é.*", 'é'), ("a\\*", '\\')] {
+        assert_eq!(text.parse::<KindPattern>(), Err(BadPattern::Character { text: text.to_owned(), character }));
     }
     let read: KindPattern = serde_json::from_str("\"email.*\"").unwrap();
     assert_eq!((serde_json::to_string(&read).unwrap().as_str(), read.letters()), ("\"email.*\"", 6));

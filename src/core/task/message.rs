@@ -8,7 +8,8 @@ use super::{FailedAttempt, Payload, Priority, TaskId, Tier, Timestamp, payload::
 /// The envelope: an accepted task as it travels between dispatcher, broker, worker and schedule set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Of this layout. A reader takes any version: fields it does not know are ignored, missing ones have defaults.
+    /// Of this layout. A reader takes any version: fields it does not know are ignored, missing ones have
+    /// defaults.
     pub version: u8,
     pub id: TaskId,
     /// The name of the token that enqueued it; none where none is asked for.
@@ -44,8 +45,8 @@ pub struct Task {
     pub trace: Option<String>,
     #[serde(with = "span")]
     pub result_ttl: Duration,
-    /// Counts the times the task was put (back) on its way: 0 at first, one more with each retry or requeue. A message
-    /// of an earlier generation than the store's record is a duplicate and is dropped.
+    /// Counts the times the task was put (back) on its way: 0 at first, one more with each retry or requeue.
+    /// A message of an earlier generation than the store's record is a duplicate and is dropped.
     #[serde(default)]
     pub generation: u32,
     /// How often a worker without a handler for its kind has handed it on since its last attempt.
@@ -76,8 +77,9 @@ impl Task {
         rmp_serde::from_slice(bytes).map_err(|error| CodecError::Decode(bytes.len(), error))
     }
 
-    /// The unique key together with what it counts within, so that nobody meets somebody else's keys: the tenant, or the
-    /// token where there is no tenant. Names have no control characters, so no two of these are alike by chance.
+    /// The unique key together with what it counts within, so that no tenant meets the keys of another one:
+    /// the tenant, or the token where there is no tenant. Names have no control characters, so no two of
+    /// these are alike by chance.
     pub fn scoped_key(&self) -> Option<String> {
         let key = self.unique_key.as_ref()?;
         Some(match (&self.tenant, &self.enqueued_by) {

@@ -1,8 +1,9 @@
 //! What a task is, without any I/O: the envelope and its codec, priorities and the queues they travel on,
 //! the states of a task's life, failures and outcomes.
 //!
-//! Guarantees: every value here can be written to MessagePack and read back unchanged, by this version and by older
-//! or newer ones (named fields, unknown ones ignored). Never does: network, disk, clocks other than [`Timestamp::now`].
+//! Guarantees: every value here can be written to MessagePack and read back unchanged, by this version and by
+//! older or newer ones (named fields, unknown ones ignored). Never does: network, disk, clocks other than
+//! [`Timestamp::now`].
 
 pub mod document;
 mod failure;
@@ -31,7 +32,7 @@ mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
 pub use id::{TaskId, WorkerId};
-pub use kind::strange_letter;
+pub use kind::strange_character;
 pub use kind::{BadPattern, KindPattern};
 pub use message::{CodecError, Message, Task};
 pub use new_task::{NewTask, Tier};

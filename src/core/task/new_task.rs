@@ -19,10 +19,12 @@ pub enum Tier {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
-    /// Chosen by the producer to make its enqueue repeatable: a second task with the id is answered, not added.
+    /// Chosen by the producer to make its enqueue repeatable: a second task with the id is answered, not
+    /// added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TaskId>,
-    /// What is to be done, for example `email.send`; picks the handler and, by the classification table, the priority.
+    /// What is to be done, for example `email.send`; picks the handler and, by the classification table, the
+    /// priority.
     pub kind: String,
     #[serde(default)]
     pub payload: Payload,
@@ -40,7 +42,8 @@ pub struct NewTask {
     pub delay: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Dead-lettered as expired when not started this long after it may start. At most one of `ttl` and `expires_at`.
+    /// Dead-lettered as expired when not started this long after it may start. At most one of `ttl` and
+    /// `expires_at`.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,7 +57,8 @@ pub struct NewTask {
     /// How long one attempt may run.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
-    /// While a task with this key is not finished, another one is answered with its id instead of being added.
+    /// While a task with this key is not finished, another one is answered with its id instead of being
+    /// added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
     /// A W3C `traceparent`.

@@ -13,10 +13,12 @@ use super::{
     transcript,
 };
 
-/// Any JSON or MessagePack value, kept as MessagePack bytes: encoded once at the door, decoded once by the handler.
+/// Any JSON or MessagePack value, kept as MessagePack bytes: encoded once at the door, decoded once by the
+/// handler.
 ///
-/// With serde it stands for the value itself, whatever the format: a JSON document reads into it and it writes as
-/// JSON again, each number as it was. Binary strings, which JSON does not know, become arrays of numbers there.
+/// With serde it stands for the value itself, whatever the format: a JSON document reads into it and it
+/// writes as JSON again, each number as it was. Binary strings, which JSON does not know, become arrays of
+/// numbers there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Bytes);
 
@@ -34,7 +36,7 @@ impl Payload {
         rmp_serde::from_slice(&self.0)
     }
 
-    /// MessagePack bytes that somebody encoded before. They are not checked here.
+    /// MessagePack bytes that the caller has encoded. They are not checked here.
     pub fn from_message_pack(bytes: Bytes) -> Self {
         Self(bytes)
     }
@@ -130,7 +132,8 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-/// Writes the MessagePack bytes as one binary string, for envelopes that carry the payload without looking at it.
+/// Writes the MessagePack bytes as one binary string, for envelopes that carry the payload without looking at
+/// it.
 pub(super) mod binary {
     use super::{Bytes, Deserializer, Payload, Serializer};
 

@@ -1,7 +1,8 @@
-//! Proves that a payload is one that every handler reads as its producer sent it, in Rust and through JSON alike.
+//! Proves that a payload is one that every handler reads as its producer sent it, in Rust and through JSON
+//! alike.
 //!
-//! Guarantees: one pass, without decoding; no payload, however deep or wide, costs stack or more than the order of its
-//! bytes. Never does: change a value to make it fit.
+//! Guarantees: one pass, without decoding; no payload, however deep or wide, costs stack or more than the
+//! order of its bytes. Never does: change a value to make it fit.
 
 use super::{
     route::Route,

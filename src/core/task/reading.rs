@@ -1,7 +1,8 @@
-//! Reads a new task out of bytes that anybody may have sent.
+//! Reads a new task out of bytes from outside.
 //!
-//! Guarantees: the payload is cut out and never decoded, so that each of its values arrives as it was sent or is refused
-//! with its place; neither its depth nor a length that it claims costs anything. The same rule at every entrance.
+//! Guarantees: the payload is cut out and never decoded, so that each of its values arrives as it was sent or
+//! is refused with its place; neither its depth nor a length that it claims costs anything. The same rule at
+//! every entrance.
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{error::Category, value::RawValue};
@@ -48,7 +49,7 @@ impl Unread {
 impl NewTask {
     pub fn from_json(bytes: &[u8]) -> Result<Self, Unread> {
         let not_json = |error: serde_json::Error| Unread::Malformed(format!("it is not JSON: {error}"));
-        // Serde reads a struct from an array of its fields as well; nobody means that.
+        // Serde reads a struct from an array of its fields as well; that is never meant.
         if !bytes.trim_ascii_start().starts_with(b"{") {
             serde_json::from_slice::<IgnoredAny>(bytes).map_err(not_json)?;
             return Err(no_object());

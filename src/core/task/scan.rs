@@ -1,5 +1,5 @@
-//! Reads MessagePack without decoding it, and finds single fields. Walks iteratively and allocates nothing, so that no
-//! payload, however deep, costs stack or memory.
+//! Reads MessagePack without decoding it, and finds single fields. Walks iteratively and allocates nothing,
+//! so that no payload, however deep, costs stack or memory.
 
 /// One value, or the head of a container whose items follow.
 #[derive(Clone, Copy, Debug, PartialEq)]

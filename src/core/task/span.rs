@@ -1,4 +1,5 @@
-//! Durations as people write them: `"30s"`, `"1m 30s"`, `"250ms"`, or a number of seconds. For `#[serde(with = "span")]`.
+//! Durations as people write them: `"30s"`, `"1m 30s"`, `"250ms"`, or a number of seconds. For `#[serde(with
+//! = "span")]`.
 
 use std::{fmt, time::Duration};
 

@@ -23,8 +23,9 @@ impl Timestamp {
         self.0
     }
 
-    /// Whether this number, meant as milliseconds, was given in seconds: it would be a moment of the first three years,
-    /// before 3 March 1973, and in seconds one of the next three thousand. Zero is the same in both.
+    /// Whether this number, meant as milliseconds, was given in seconds: it would be a moment of the first
+    /// three years, before 3 March 1973, and in seconds one of the next three thousand. Zero is the same in
+    /// both.
     pub const fn looks_like_seconds(self) -> bool {
         0 < self.0 && self.0 < 100_000_000_000
     }

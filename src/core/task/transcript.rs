@@ -1,8 +1,8 @@
 //! Writes a JSON document as MessagePack.
 //!
-//! Guarantees: an integer of up to 64 bits, a key and a text arrive as they are, and a number with a fraction or an
-//! exponent as the nearest double; what would arrive as another value is refused with its place. Never does: use stack or
-//! believe a depth that the document does not have.
+//! Guarantees: an integer of up to 64 bits, a key and a text arrive as they are, and a number with a fraction
+//! or an exponent as the nearest double; what would arrive as another value is refused with its place. Never
+//! does: use stack or believe a depth that the document does not have.
 
 use std::ops::Range;
 
@@ -47,7 +47,8 @@ struct Scribe<'a> {
     open: Vec<Open>,
 }
 
-/// A container that has not ended. Its head, one byte until its length is known, stands in the output at `head`.
+/// A container that has not ended. Its head, one byte until its length is known, stands in the output at
+/// `head`.
 struct Open {
     head: usize,
     keyed: bool,

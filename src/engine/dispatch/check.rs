@@ -10,7 +10,7 @@ use clawpool_core::{
     task::{
         NewTask, TaskId,
         proof::{self, Unfit},
-        strange_letter,
+        strange_character,
     },
 };
 
@@ -43,7 +43,7 @@ fn kind(kind: &str, limit: u16) -> Result<(), Rejection> {
         return Err(Rejection::invalid("CP-1101", "kind", "a task needs a kind, for example \"email.send\""));
     }
     too_long("kind", kind, limit)?;
-    match strange_letter(kind) {
+    match strange_character(kind) {
         None => Ok(()),
         Some(c) => {
             let message = format!("{kind:?} contains {c:?}: a kind has ASCII letters, digits and . _ - : / only");

@@ -4,14 +4,14 @@ use clawpool_core::{config::WorkerSettings, task::Queue};
 
 /// Decides which queue a free slot serves. Pure: it sees counts, never tasks.
 ///
-/// The most urgent ready queue wins, with two exceptions (INV-4). Reserved slots take P0 and P1 alone, so a flood of
-/// lower work never keeps them waiting for a slot. And a queue that was passed over as often as its patience allows
-/// gets the next unreserved slot, so that none starves.
+/// The most urgent ready queue wins, with two exceptions (INV-4). Reserved slots take P0 and P1 alone, so a
+/// flood of lower work never keeps them waiting for a slot. And a queue that was passed over as often as its
+/// patience allows gets the next unreserved slot, so that none starves.
 #[derive(Debug)]
 pub struct Arbiter {
     slots: usize,
     reserved: usize,
-    /// Tasks that may be claimed beyond the slots: see `Pace::claims`.
+    /// Tasks that may be claimed beyond the slots: see `Throughput::claims`.
     ahead: usize,
     patience: [Option<u32>; Queue::ALL.len()],
     passed: [u32; Queue::ALL.len()],
@@ -35,7 +35,8 @@ impl Arbiter {
         self.slots - self.reserved
     }
 
-    /// A worker that reserves slots claims nothing ahead: the load on the servers would slow its P0 and P1 down.
+    /// A worker that reserves slots claims nothing ahead: the load on the servers would slow its P0 and P1
+    /// down.
     pub const fn set_ahead(&mut self, ahead: usize) {
         self.ahead = if self.reserved > 0 { 0 } else { ahead };
     }
@@ -52,8 +53,8 @@ impl Arbiter {
         free.min((self.slots - self.reserved + self.ahead).saturating_sub(others))
     }
 
-    /// The queue whose task takes the next slot, of those with `ready` tasks; the slot counts as taken. Without `others`,
-    /// a queue that is not P0's or P1's gets it only when its patience is at an end.
+    /// The queue whose task takes the next slot, of those with `ready` tasks; the slot counts as taken.
+    /// Without `others`, a queue that is not P0's or P1's gets it only when its patience is at an end.
     pub fn pick(&mut self, ready: impl Fn(Queue) -> bool, others: bool) -> Option<Queue> {
         let open = |queue: &Queue| ready(*queue) && self.room(*queue) > 0;
         let first = Queue::ALL.into_iter().filter(|queue| others || queue.is_critical()).find(open);
@@ -81,7 +82,8 @@ impl Arbiter {
     }
 }
 
-/// Reserved slots make sense only on a worker that serves P0 or P1, and never take its last slot for other work.
+/// Reserved slots make sense only on a worker that serves P0 or P1, and never take its last slot for other
+/// work.
 fn reserved(settings: &WorkerSettings) -> usize {
     let critical = settings.queues.iter().any(|queue| queue.is_critical());
     let others = settings.queues.iter().any(|queue| !queue.is_critical());

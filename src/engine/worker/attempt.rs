@@ -11,8 +11,8 @@ use super::{
 };
 use clawpool_core::task::{ErrorClass, Failure, Payload};
 
-/// Runs one attempt under its deadline. At the deadline (or when the job is stopped) the handler is told; when it has not
-/// ended `stop_grace` later it is dropped. A panic is a failure like any other.
+/// Runs one attempt under its deadline. At the deadline (or when the job is stopped) the handler is told;
+/// when it has not ended `stop_grace` later it is dropped. A panic is a failure like any other.
 pub(super) async fn run(
     handler: Arc<dyn Handler>,
     job: &Job,

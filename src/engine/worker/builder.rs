@@ -35,8 +35,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// Runs tasks of `kind`, or of every kind that it matches as a [`KindPattern`](clawpool_core::task::KindPattern), with an
-    /// async function of the context and the payload.
+    /// Runs tasks of `kind`, or of every kind that it matches as a
+    /// [`KindPattern`](clawpool_core::task::KindPattern), with an async function of the context and the
+    /// payload.
     #[must_use]
     pub fn handler<F, Fut, T, R>(self, kind: impl Into<String>, function: F) -> Self
     where
@@ -79,8 +80,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// Works until told to stop (SIGTERM, Ctrl-C, the supervisor's closed pipe, `workers drain`), then drains: takes
-    /// nothing new, lets running tasks finish within `worker.grace`, gives the rest back without an attempt.
+    /// Works until told to stop (SIGTERM, Ctrl-C, the supervisor's closed pipe, `workers drain`), then
+    /// drains: takes nothing new, lets running tasks finish within `worker.grace`, gives the rest back
+    /// without an attempt.
     pub async fn run(self) -> Result<(), WorkerError> {
         if let Some(bad) = self.bad_pattern {
             return Err(bad.into());

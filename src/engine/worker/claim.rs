@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Registry,
+    heartbeat::Vitals,
     job::Job,
-    lease::Vitals,
     receipts,
     settle::{Ended, Outcomes},
 };
@@ -60,17 +60,17 @@ impl Left {
 }
 
 impl Claimer {
-    /// One answer for each delivery. Waits while the store does not answer, and gives the deliveries back when the worker
-    /// leaves meanwhile.
+    /// One answer for each delivery. Waits while the store does not answer, and gives the deliveries back
+    /// when the worker leaves meanwhile.
     pub async fn claim_all(self, deliveries: Vec<Delivery>) -> Vec<ClaimAnswer> {
         let mut answers: Vec<ClaimAnswer> = Vec::with_capacity(deliveries.len());
         let mut asked = Vec::with_capacity(deliveries.len());
-        let mut strange = Vec::new();
+        let mut unhandled = Vec::new();
         for delivery in deliveries {
             match delivery.message.task() {
-                Ok(task) if self.hands_on(&task) => {
+                Ok(task) if self.is_unhandled(&task) => {
                     answers.push((delivery.receipt.queue, None));
-                    strange.push((task, delivery));
+                    unhandled.push((task, delivery));
                 }
                 Ok(task) => asked.push((Arc::new(task), delivery)),
                 Err(error) => {
@@ -79,7 +79,7 @@ impl Claimer {
                 }
             }
         }
-        self.hand_on(strange).await;
+        self.put_off_unhandled(unhandled).await;
         if asked.is_empty() {
             return answers;
         }
@@ -101,8 +101,9 @@ impl Claimer {
         answers
     }
 
-    /// Messages of tasks that still run here. This worker was taken for dead, or a message came twice: a second run beside
-    /// the first one must not be. The messages come back when that has ended, or has been told to.
+    /// Messages of tasks that still run here. This worker was taken for dead, or a message came twice: a
+    /// second run beside the first one must not be. The messages come back when that has ended, or has been
+    /// told to.
     pub async fn put_off(self, again: Vec<Delivery>) {
         let mut left = Left::default();
         again.into_iter().for_each(|delivery| left.put_off(delivery, AGAIN));
@@ -159,8 +160,10 @@ impl Claimer {
         receipts::acknowledge(&*self.broker, done).await;
     }
 
-    /// Puts messages whose time it is not into the schedule set, in one step: a dead worker's tasks come many at once.
-    /// Answers which the broker may forget now: all, or none when the set did not take them and they went back.
+    /// Puts messages whose time it is not into the schedule set, in one step: a dead worker's tasks come many
+    /// at once.
+    /// Answers which the broker may forget now: all, or none when the set did not take them and they went
+    /// back.
     pub(super) async fn hold(&self, entries: &[Scheduled], held: Vec<Receipt>) -> Vec<Receipt> {
         if held.is_empty() {
             return held;
@@ -180,7 +183,7 @@ impl Claimer {
         receipts::give_back(&*self.broker, receipts).await;
     }
 
-    /// A body that is no task: nobody can run it, so it goes to the dead letters as it is.
+    /// A body that is no task: no worker can run it, so it goes to the dead letters as it is.
     pub(super) async fn dead_letter(&self, delivery: Delivery, why: &str) {
         let letter = DeadLetter {
             kind: "unreadable".into(),

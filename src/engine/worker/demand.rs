@@ -14,7 +14,8 @@ use super::{
 use clawpool_backends::broker::Delivery;
 use clawpool_core::task::Queue;
 
-/// Calls to the store for other queues than P0 and P1 under way at most: beyond these, claims gather into larger ones.
+/// Calls to the store for other queues than P0 and P1 under way at most: beyond these, claims gather into
+/// larger ones.
 const CLAIMS: usize = 8;
 
 /// The answer to a batch of claims.
@@ -30,8 +31,9 @@ impl Engine {
     pub fn dispatch(&mut self) {
         self.start_all();
         if self.phase == Phase::Working {
-            self.arbiter.set_ahead(self.pace.claims(self.settings.slots.into()));
-            // P0 and P1 have calls to the store of their own, so that they wait for no larger batch of others.
+            self.arbiter.set_ahead(self.throughput.claims(self.settings.slots.into()));
+            // P0 and P1 have calls to the store of their own, so that they wait for no larger batch of
+            // others.
             let (urgent, others) = self.picked();
             for (batch, critical) in [(urgent, true), (others, false)] {
                 let fresh = self.put_off_again(batch);
@@ -40,7 +42,7 @@ impl Engine {
             self.set_demand();
         }
         for queue in Queue::ALL {
-            self.vitals.set_running(queue, self.arbiter.running(queue) - self.line.waiting(queue));
+            self.vitals.set_running(queue, self.arbiter.running(queue) - self.run_queue.waiting(queue));
         }
     }
 
@@ -58,16 +60,16 @@ impl Engine {
                 // Its claim was under way when the pause came.
                 Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
                 Some(job) if self.is_here_already(&job) => self.release(vec![job]),
-                Some(job) => self.line.join(job),
+                Some(job) => self.run_queue.push(job),
                 None => self.arbiter.freed(queue),
             }
         }
     }
 
-    /// Whether the worker has this task already, by an earlier claim. That claim has ended, as this later one shows: the
-    /// worker's lease was over, though the worker lives. So the earlier run is told to stop.
+    /// Whether the worker has this task already, by an earlier claim. That claim has ended, as this later one
+    /// shows: the worker's lease was over, though the worker lives. So the earlier run is told to stop.
     fn is_here_already(&self, job: &Job) -> bool {
-        // A task with which no worker died was not claimed before: the line need not be searched.
+        // A task with which no worker died was not claimed before: the run queue need not be searched.
         let earlier = if job.crashes > 0 { self.here(job.task.id) } else { None };
         earlier.inspect(|earlier| earlier.stop(Stop::Lost)).is_some()
     }
@@ -130,14 +132,15 @@ impl Engine {
         self.others_claiming < CLAIMS && Queue::ALL.iter().any(|queue| !queue.is_critical() && waits(queue))
     }
 
-    /// When the throttle lets others through. None while something else keeps them: the engine would wake for nothing.
-    pub(super) fn next_beat(&self) -> Option<Instant> {
+    /// When the throttle lets others through. None while something else keeps them: the engine would wake for
+    /// nothing.
+    pub(super) fn next_opening(&self) -> Option<Instant> {
         let throttle = self.throttle.as_ref()?;
         if self.settles() && self.others_wait() { throttle.next() } else { None }
     }
 
     fn set_demand(&mut self) {
-        let ahead = self.pace.ahead();
+        let ahead = self.throughput.ahead();
         for (queue, demand) in &self.demand {
             let mut room = self.arbiter.room(*queue) + ahead;
             if !queue.is_critical()
@@ -181,18 +184,18 @@ pub(super) mod tests {
             Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop).await.unwrap();
         let engine = &mut parts.engine;
         engine.ready[Queue::P4.index()].push_back((delivery(Priority::P4), Instant::now()));
-        assert_eq!(engine.next_beat(), None, "nothing is slowed");
+        assert_eq!(engine.next_opening(), None, "nothing is slowed");
         engine.throttle.as_mut().unwrap().arrived(0.0);
-        assert!(engine.next_beat().is_some());
+        assert!(engine.next_opening().is_some());
         engine.others_claiming = CLAIMS;
-        assert_eq!(engine.next_beat(), None, "the answer to a claim wakes it");
+        assert_eq!(engine.next_opening(), None, "the answer to a claim wakes it");
         engine.others_claiming = 0;
         let (full, _kept) = Outcomes::new(1);
         let outcomes = std::mem::replace(&mut engine.outcomes, full);
-        assert_eq!(engine.next_beat(), None, "outcomes wait for the store");
+        assert_eq!(engine.next_opening(), None, "outcomes wait for the store");
         engine.outcomes = outcomes;
         engine.drain();
-        assert_eq!(engine.next_beat(), None, "it takes nothing more");
+        assert_eq!(engine.next_opening(), None, "it takes nothing more");
         parts.dismantle(&Shutdown::default()).await;
     }
 }

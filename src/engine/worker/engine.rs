@@ -12,17 +12,17 @@ use super::{
     Arbiter, WorkerError,
     claim::Claimer,
     demand::ClaimedBatch,
+    heartbeat::Vitals,
     job::{Job, Stop},
-    lease::Vitals,
-    line::Line,
     outcome,
-    pace::Pace,
     questions::{Doubt, UnderWay},
     receipts,
+    run_queue::RunQueue,
     settle::{Ended, Outcomes},
     slots::Slots,
     stop::Phase,
     throttle::Throttle,
+    throughput::Throughput,
 };
 use clawpool_backends::{
     broker::{Broker, Delivery, Receipt},
@@ -49,7 +49,7 @@ pub(super) struct Engine {
     /// Fetched and waiting for a slot, with the time of arrival.
     pub ready: [VecDeque<(Delivery, Instant)>; Queue::ALL.len()],
     /// Claimed and waiting for a slot.
-    pub line: Line,
+    pub run_queue: RunQueue,
     pub running: HashMap<TaskId, (usize, Arc<Job>)>,
     /// Batches of claims under way, and their numbers.
     pub claiming: usize,
@@ -60,11 +60,11 @@ pub(super) struct Engine {
     pub throttle: Option<Throttle>,
     pub events: mpsc::Sender<Event>,
     pub paused: Vec<Queue>,
-    /// What the store counts as running here and nobody here knows of.
+    /// Claims that the store counts as running here and that are not known here.
     pub doubts: Vec<Doubt>,
-    pub pace: Pace,
+    pub throughput: Throughput,
     pub phase: Phase,
-    /// Why it leaves though nobody asked it to.
+    /// Why it leaves without being asked to.
     pub failed: Option<WorkerError>,
 }
 
@@ -82,7 +82,7 @@ impl Engine {
                 if queue.is_critical()
                     && let Some(throttle) = &mut self.throttle
                 {
-                    throttle.arrived(self.pace.per_second());
+                    throttle.arrived(self.throughput.per_second());
                 }
                 let now = Instant::now();
                 self.ready[queue.index()].extend(batch.into_iter().map(|delivery| (delivery, now)));
@@ -91,11 +91,12 @@ impl Engine {
             Event::Claimed(batch) => self.on_claimed(batch),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
-                // A hung job was settled before; its slot counts as lost, and the task may run in another one by now.
+                // A hung job was settled before; its slot counts as lost, and the task may run in another one
+                // by now.
                 if self.running.get(&job.task.id).is_some_and(|(its, _)| *its == slot) {
                     self.running.remove(&job.task.id);
                     self.arbiter.freed(job.queue());
-                    self.pace.finished();
+                    self.throughput.finished();
                     let outcome = outcome::of(&job, result, &self.retries, self.result_limit);
                     self.settle(job, outcome);
                 }
@@ -104,7 +105,7 @@ impl Engine {
     }
 
     pub(super) fn start_all(&mut self) {
-        while let Some(job) = self.line.next(|queue| self.slots.is_open(queue)) {
+        while let Some(job) = self.run_queue.next(|queue| self.slots.is_open(queue)) {
             if job.stopped() == Some(Stop::Cancelled) {
                 self.arbiter.freed(job.queue());
                 self.settle(Arc::new(job), Outcome::Cancelled);
@@ -144,7 +145,7 @@ impl Engine {
 
     /// The claimed task that runs here, or waits for a slot.
     pub(super) fn here(&self, id: TaskId) -> Option<&Job> {
-        self.running.get(&id).map(|(_, job)| &**job).or_else(|| self.line.find(id))
+        self.running.get(&id).map(|(_, job)| &**job).or_else(|| self.run_queue.find(id))
     }
 
     /// When [`Engine::on_time`] has something to do next.
@@ -155,8 +156,8 @@ impl Engine {
             Phase::Working => None,
             Phase::Finishing { until } | Phase::Leaving { until } => Some(until),
         };
-        let line = self.line.oldest().map(|since| since + self.settings.hold);
-        held.chain(line).chain(hung).chain(phase).chain(self.next_beat()).min()
+        let waiting = self.run_queue.oldest().map(|since| since + self.settings.hold);
+        held.chain(waiting).chain(hung).chain(phase).chain(self.next_opening()).min()
     }
 
     pub fn on_time(&mut self) {
@@ -168,7 +169,7 @@ impl Engine {
         });
         let stale = stale.collect();
         self.give_back(stale);
-        self.release_line(hold);
+        self.release_waiting(hold);
         let hung: Vec<TaskId> =
             self.running.values().filter(|(_, job)| self.given_up_at(job) <= now).map(|(_, job)| job.task.id).collect();
         hung.into_iter().for_each(|id| self.abandon(id));
@@ -180,11 +181,12 @@ impl Engine {
     }
 
     pub(super) fn settle(&self, job: Arc<Job>, outcome: Outcome) {
-        // What is given back has not run, as far as anybody counts.
+        // What is given back does not count as run.
         if !matches!(outcome, Outcome::Released) {
             self.vitals.attempt_ended(job.ran());
         }
-        // There is room for every claimed task: see `picked`. A refused outcome would only mean that the task runs again.
+        // There is room for every claimed task: see `picked`. A refused outcome would only mean that the task
+        // runs again.
         if !self.outcomes.try_send(Ended { job, outcome }) {
             tracing::error!("the settler is gone; a task will run again");
         }

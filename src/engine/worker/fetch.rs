@@ -5,7 +5,7 @@ use tokio::{
     time,
 };
 
-use super::{engine::Event, receipts, trouble::Trouble};
+use super::{engine::Event, fetch_errors::FetchErrors, receipts};
 use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, Delivery, Receipt},
     store::Store,
@@ -31,12 +31,13 @@ pub(super) struct Fetcher {
 }
 
 impl Fetcher {
-    /// Runs until the demand channel closes. Trouble with the broker is told, and tried again with backoff.
+    /// Runs until the demand channel closes. An error of the broker is told, and the fetch is tried again
+    /// with backoff.
     pub async fn run(mut self) {
-        let mut trouble = Trouble::new(self.queue, self.pool.clone(), Arc::clone(&self.store));
+        let mut errors = FetchErrors::new(self.queue, self.pool.clone(), Arc::clone(&self.store));
         let mut consumer = None;
         while let Err(error) = self.fetch(&mut consumer).await {
-            let pause = trouble.pause_after(&error).await;
+            let pause = errors.pause_after(&error).await;
             tokio::select! {
                 () = time::sleep(pause) => {}
                 () = closed(&mut self.demand) => return,
@@ -44,7 +45,8 @@ impl Fetcher {
         }
     }
 
-    /// `Ok` when the engine is gone. The consumer outlives an error: it alone knows what it has asked for without an answer.
+    /// `Ok` when the engine is gone. The consumer outlives an error: it alone knows what it has asked for
+    /// without an answer.
     async fn fetch(&mut self, kept: &mut Option<Box<dyn Consumer>>) -> Result<(), BrokerError> {
         let consumer = match kept {
             Some(consumer) => consumer,
@@ -75,7 +77,8 @@ impl Fetcher {
         }
     }
 
-    /// Waits for demand. After `hold` without any, what was fetched ahead goes back. False when the engine is gone.
+    /// Waits for demand. After `hold` without any, what was fetched ahead goes back. False when the engine is
+    /// gone.
     async fn rest(&mut self, consumer: &mut dyn Consumer) -> Result<bool, BrokerError> {
         let wanted = |demand: &usize| *demand > 0;
         if let Ok(waited) = time::timeout(self.hold, self.demand.wait_for(wanted)).await {

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use clawpool_core::task::{ErrorClass, Failure, Payload, Task, TaskId};
 
-/// Runs the tasks of one kind, or of one prefix of kinds. An `Err` is retried or dead-lettered by its class (spec S9).
+/// Runs the tasks of one kind, or of one prefix of kinds. An `Err` is retried or dead-lettered by its class
+/// (spec S9).
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     async fn run(&self, context: Context) -> Result<Payload, Failure>;
@@ -47,8 +48,9 @@ impl Context {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Fires when the handler should stop: cancelled, past its deadline, or the worker must leave. A handler that goes on
-    /// is dropped after the grace of the configuration; one that never yields is abandoned with its worker.
+    /// Fires when the handler should stop: cancelled, past its deadline, or the worker must leave. A handler
+    /// that goes on is dropped after the grace of the configuration; one that never yields is abandoned with
+    /// its worker.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.cancelled
     }
@@ -69,8 +71,8 @@ impl Context {
     }
 }
 
-/// The latest news of each running task, on their way from handlers to the next heartbeat. Holds one line a task, however
-/// often a handler speaks.
+/// The latest news of each running task, on their way from handlers to the next heartbeat. Holds one line a
+/// task, however often a handler speaks.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<Mutex<HashMap<TaskId, String>>>);
 

@@ -30,7 +30,7 @@ pub(super) struct Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Stop {
-    /// Somebody cancelled the task.
+    /// The task was cancelled.
     Cancelled = 1,
     /// The claim passed to another worker; whatever the handler says will be refused.
     Lost = 2,

@@ -8,8 +8,8 @@ use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System};
 use crate::process::Tree;
 use clawpool_backends::store::Usage;
 
-/// What this process and the programs that its tasks started take of the machine. Looks every few seconds at most, and all
-/// looks together take a hundredth of a core at most.
+/// What this process and the programs that its tasks started take of the machine. Looks every few seconds at
+/// most, and all looks together take a hundredth of a core at most.
 pub(super) struct Meter {
     /// Absent where the system does not tell.
     system: Option<System>,

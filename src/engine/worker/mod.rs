@@ -1,13 +1,15 @@
-//! A worker: fetches tasks while it has free slots, claims each at the store, runs its handler, records the outcome and
-//! only then acknowledges.
+//! A worker: fetches tasks while it has free slots, claims each at the store, runs its handler, records the
+//! outcome and only then acknowledges.
 //!
-//! Guarantees: INV-2 to INV-5 and INV-8. A handler that panics, hangs or floods its output costs its own attempt and
-//! nothing else; heartbeats go on whatever handlers do. Never does: keep a task in memory that the broker or the store
-//! does not also hold.
+//! Guarantees: INV-2 to INV-5 and INV-8. A handler that panics, hangs or floods its output costs its own
+//! attempt and nothing else; heartbeats go on whatever handlers do. Never does: keep a task in memory that
+//! the broker or the store does not also hold.
 //!
-//! The parts: [`Fetcher`](fetch::Fetcher)s (one a queue) bring deliveries to the [`Engine`](engine::Engine), which owns
-//! all state; the [`Arbiter`] picks, the [`Throttle`](throttle::Throttle) holds others back while P0 and P1 wait for the store, the [`Claimer`](claim::Claimer) asks the store, claimed tasks wait in the
-//! [`Line`](line::Line) for one of the [`Slots`](slots::Slots), which run handlers, the [`Settler`](settle::Settler) records and acknowledges; the [`LeaseKeeper`](lease::LeaseKeeper) beats.
+//! The parts: [`Fetcher`](fetch::Fetcher)s (one a queue) bring deliveries to the [`Engine`](engine::Engine),
+//! which owns all state; the [`Arbiter`] picks, the [`Throttle`](throttle::Throttle) holds others back while
+//! P0 and P1 wait for the store, the [`Claimer`](claim::Claimer) asks the store, claimed tasks wait in the
+//! [`RunQueue`](run_queue::RunQueue) for one of the [`Slots`](slots::Slots), which run handlers, the
+//! [`Settler`](settle::Settler) records and acknowledges; the [`Heartbeat`](heartbeat::Heartbeat) beats.
 
 mod arbiter;
 mod attempt;
@@ -17,28 +19,28 @@ mod demand;
 mod engine;
 mod error;
 mod fetch;
-mod hand_on;
+mod fetch_errors;
 mod handler;
+mod heartbeat;
 mod job;
-mod lease;
-mod line;
 mod meter;
 mod outcome;
-mod pace;
 mod parts;
 mod questions;
 mod receipts;
 mod reconcile;
 mod registry;
 mod run;
+mod run_queue;
 mod settle;
 mod slots;
 mod stop;
 mod testing;
 mod throttle;
-mod trouble;
+mod throughput;
 #[cfg(test)]
 mod twice_tests;
+mod unhandled;
 mod watch;
 
 pub use arbiter::Arbiter;

@@ -11,14 +11,14 @@ use super::{
     claim::Claimer,
     engine::{Engine, Event},
     fetch::Fetcher,
-    lease::LeaseKeeper,
-    pace::Pace,
+    heartbeat::Heartbeat,
     receipts,
     reconcile::reconcile,
     settle::{Outcomes, Settler},
     slots::Slots,
     stop::Phase,
     throttle::Throttle,
+    throughput::Throughput,
 };
 use crate::process::Shutdown;
 use clawpool_backends::{
@@ -37,7 +37,7 @@ pub(super) struct Parts {
     pub id: WorkerId,
     pub engine: Engine,
     pub events: mpsc::Receiver<Event>,
-    pub lease: LeaseKeeper,
+    pub heartbeat: Heartbeat,
     /// Fires when a fetcher or the settler ends, which none does by itself.
     pub broken: CancellationToken,
     reconciler: AbortOnDropHandle<()>,
@@ -59,7 +59,7 @@ impl Parts {
         let (broker, store) = servers::connect(config, stop).await?;
         let (progress, registry) = (Progress::default(), Arc::new(registry));
         let beat = beat(config, id, pool.clone(), registry.patterns());
-        let (lease, orders) = LeaseKeeper::start(config, beat, progress.clone(), stop).await?;
+        let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
         let (outcomes, ended) = Outcomes::new(1024 + 3 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
@@ -71,13 +71,13 @@ impl Parts {
         let mut engine = Engine {
             arbiter,
             slots: Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events.clone())?,
-            claimer: claimer(config, id, &broker, &store, &lease, &outcomes, registry),
+            claimer: claimer(config, id, &broker, &store, &heartbeat, &outcomes, registry),
             broker: Arc::clone(&broker),
-            vitals: Arc::clone(&lease.vitals),
+            vitals: Arc::clone(&heartbeat.vitals),
             outcomes,
             demand,
             ready: Default::default(),
-            line: Default::default(),
+            run_queue: Default::default(),
             running: Default::default(),
             claiming: 0,
             claims: Default::default(),
@@ -86,7 +86,7 @@ impl Parts {
             events: send_events,
             paused: Vec::new(),
             doubts: Vec::new(),
-            pace: Pace::new(config.worker.hold),
+            throughput: Throughput::new(config.worker.hold),
             phase: Phase::Working,
             failed: None,
             retries,
@@ -97,11 +97,11 @@ impl Parts {
         engine.on_orders(orders);
         let settler = tokio::spawn(telling(broken.clone(), settler.run(ended)));
         let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&broker))));
-        Ok(Self { id, engine, events, lease, broken, reconciler, fetchers, settler, broker })
+        Ok(Self { id, engine, events, heartbeat, broken, reconciler, fetchers, settler, broker })
     }
 
-    /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends. Answers why it
-    /// has, if nobody asked for it.
+    /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends.
+    /// Answers why it has, if it was not asked for.
     pub async fn dismantle(mut self, shutdown: &Shutdown) -> Option<WorkerError> {
         let failed = self.engine.failed.take();
         drop((self.engine, self.reconciler));
@@ -114,7 +114,7 @@ impl Parts {
             }
         }
         receipts::give_back(&*self.broker, late).await;
-        // Outcomes wait for a store that is away, but not against somebody who wants this process gone at once.
+        // Outcomes wait for a store that is away, but not when this process is to be gone at once.
         if !matches!(shutdown.now.run_until_cancelled(self.settler).await, Some(Ok(()))) {
             tracing::error!("not every outcome could be recorded; those tasks will run again");
         }
@@ -122,7 +122,7 @@ impl Parts {
         if let Err(error) = self.broker.reclaim(self.id).await {
             tracing::warn!(code = error.code(), %error, "what is left returns with the lease's end");
         }
-        self.lease.finish().await;
+        self.heartbeat.finish().await;
         failed
     }
 
@@ -137,7 +137,7 @@ fn claimer(
     worker: WorkerId,
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
-    lease: &LeaseKeeper,
+    heartbeat: &Heartbeat,
     outcomes: &Outcomes,
     registry: Arc<Registry>,
 ) -> Claimer {
@@ -146,7 +146,7 @@ fn claimer(
         registry,
         broker: Arc::clone(broker),
         store: Arc::clone(store),
-        vitals: Arc::clone(&lease.vitals),
+        vitals: Arc::clone(&heartbeat.vitals),
         lease: config.worker.lease,
         outcomes: outcomes.clone(),
         stop: CancellationToken::new(),

@@ -1,8 +1,10 @@
-//! Does this worker run a task that the store counts as its own? The leader asks, for records damaged by hand and for claims
-//! that were lost in this process: nobody else would start such a task while this worker lives.
+//! Does this worker run a task that the store counts as its own? The leader asks, for records damaged by hand
+//! and for claims that were lost in this process: no other worker would start such a task while this one
+//! lives.
 //!
-//! Guarantees: what is given back, without an attempt, is neither claimed, run nor settled here at that moment, and a late
-//! outcome of it is refused, for its token is void then. Never does: cost anything while nobody asks.
+//! Guarantees: what is given back, without an attempt, is neither claimed, run nor settled here at that
+//! moment, and a late outcome of it is refused, for its token is void then. Never does: cost anything without
+//! a question.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,7 +13,7 @@ use crate::alert::{Alert, Event, raise};
 use clawpool_backends::store::{Claimed, End, Settlement, Store};
 use clawpool_core::task::WorkerId;
 
-/// Numbers for what sets out, so that whoever waits knows when all of before has ended.
+/// Numbers for calls under way, so that it is known when all before one of them have ended.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
     next: u64,
@@ -19,7 +21,7 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// `count` things set out together; their first number.
+    /// `count` calls begin together; their first number.
     pub fn begin(&mut self, count: u64) -> u64 {
         let number = self.next;
         self.next += count;
@@ -42,7 +44,7 @@ impl UnderWay {
     }
 }
 
-/// A claim that is in nobody's hands here, as far as that is known.
+/// A claim that may be lost: the store has it, and it was not found here yet.
 #[derive(Debug)]
 pub(super) struct Doubt {
     claimed: Claimed,
@@ -58,8 +60,8 @@ enum Wait {
 }
 
 impl Engine {
-    /// Called with every heartbeat: takes in what is asked now, and gives back of what was asked before that which is surely
-    /// in nobody's hands.
+    /// Called with every heartbeat: takes in what is asked now, and gives back of what was asked before what
+    /// is surely lost.
     pub(super) fn answer(&mut self, asked: Vec<Claimed>) {
         if asked.is_empty() && self.doubts.is_empty() {
             return;
@@ -91,7 +93,7 @@ impl Engine {
     fn has(&self, claimed: &Claimed) -> bool {
         let is_it = |job: &Job| job.claimed.token == claimed.token;
         self.running.get(&claimed.id).is_some_and(|(_, job)| is_it(job))
-            || self.line.find(claimed.id).is_some_and(is_it)
+            || self.run_queue.find(claimed.id).is_some_and(is_it)
     }
 }
 
@@ -110,7 +112,7 @@ async fn give_back(store: Arc<dyn Store>, worker: WorkerId, claims: Vec<Claimed>
             }
         }
         // The leader asks again.
-        Err(error) => tracing::debug!(code = error.code(), %error, "claims of nobody wait for the store"),
+        Err(error) => tracing::debug!(code = error.code(), %error, "lost claims wait for the store"),
     }
 }
 

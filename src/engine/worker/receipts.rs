@@ -1,8 +1,8 @@
 //! How this worker lets go of messages: acknowledged, or back on their queues.
 //!
-//! Guarantees: none is lost when the broker does not answer. An acknowledgement that got lost lets the message come
-//! again, and its claim says what became of the task; what could not be given back is found when the broker's count
-//! of what this worker holds is compared. Never does: try again.
+//! Guarantees: none is lost when the broker does not answer. An acknowledgement that got lost lets the
+//! message come again, and its claim says what became of the task; what could not be given back is found when
+//! the broker's count of what this worker holds is compared. Never does: try again.
 
 use clawpool_backends::broker::{Broker, Receipt};
 

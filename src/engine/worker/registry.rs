@@ -3,8 +3,8 @@ use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 use super::Handler;
 use clawpool_core::task::KindPattern;
 
-/// Which handler runs which kind: one for that kind, else the one whose pattern names most letters (`email.*` before
-/// `*`).
+/// Which handler runs which kind: one for that kind, else the one whose pattern names most letters (`email.*`
+/// before `*`).
 #[derive(Clone, Default)]
 pub struct Registry {
     kinds: HashMap<String, Arc<dyn Handler>>,

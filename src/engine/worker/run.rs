@@ -20,14 +20,14 @@ pub(super) async fn run(
 }
 
 async fn work(parts: &mut Parts, shutdown: &Shutdown) {
-    let Parts { engine, events, lease, broken, .. } = parts;
+    let Parts { engine, events, heartbeat, broken, .. } = parts;
     let (mut batch, mut leased) = (Vec::new(), true);
     while !engine.is_done() {
         engine.dispatch();
         let (alarm_at, phase) = (engine.next_alarm(), engine.phase);
         tokio::select! {
             _ = events.recv_many(&mut batch, 256) => batch.drain(..).for_each(|event| engine.on_event(event)),
-            orders = lease.orders.recv(), if leased => match orders {
+            orders = heartbeat.orders.recv(), if leased => match orders {
                 Some(orders) => engine.on_orders(orders),
                 None => {
                     leased = false;
@@ -74,10 +74,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_worker_that_loses_its_lease_keeper_does_not_end_well() {
+    async fn a_worker_whose_heartbeat_thread_ends_does_not_end_well() {
         let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
         let mut parts = parts(&folder, &shutdown).await;
-        parts.lease.orders.close();
+        parts.heartbeat.orders.close();
         assert!(matches!(leaves(parts, &shutdown).await, Some(WorkerError::LeaseLost)));
     }
 

@@ -95,7 +95,8 @@ const BATCH: usize = 256;
 const CALLS: usize = 4;
 
 impl Settler {
-    /// Runs until every sender is gone and everything is settled. An outcome is never given up while the store is away.
+    /// Runs until every sender is gone and everything is settled. An outcome is never given up while the
+    /// store is away.
     pub async fn run(self, mut received: Received) {
         let (mut calls, acks) = (JoinSet::new(), TaskTracker::new());
         loop {
@@ -126,8 +127,9 @@ impl Settler {
         for (ended, accepted) in batch.into_iter().zip(accepted) {
             let receipt = ended.job.delivery.receipt.clone();
             let released = matches!(ended.outcome, Outcome::Released);
-            // Only who ended the task may end its message: what was refused goes back. The message may be the one that
-            // brings the task to its next run, also to this worker. If the task is over, the next claim drops it.
+            // Only who ended the task may end its message: what was refused goes back. The message may be the
+            // one that brings the task to its next run, also to this worker. If the task is over, the next
+            // claim drops it.
             if accepted && !released {
                 done.push(receipt)
             } else {

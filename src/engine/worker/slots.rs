@@ -5,8 +5,8 @@ use tokio::{runtime::Runtime, sync::mpsc};
 use super::{Progress, Registry, attempt, engine::Event, job::Job};
 use clawpool_core::task::{ErrorClass, Failure, Queue};
 
-/// The loops that run handlers, one for each slot, on a runtime of their own: a handler that blocks its thread cannot
-/// keep the engine from fetching, settling or leaving.
+/// The loops that run handlers, one for each slot, on a runtime of their own: a handler that blocks its
+/// thread cannot keep the engine from fetching, settling or leaving.
 pub(super) struct Slots {
     runtime: Option<Runtime>,
     slot: Slot,

@@ -32,7 +32,7 @@ impl Engine {
         self.demand.clear();
         let ready = self.ready.iter_mut().flat_map(std::mem::take).map(|(delivery, _)| delivery.receipt).collect();
         self.give_back(ready);
-        self.release_line(Duration::ZERO);
+        self.release_waiting(Duration::ZERO);
     }
 
     /// Nothing of these queues starts any more; what was fetched or claimed of them goes back.
@@ -41,13 +41,14 @@ impl Engine {
         for queue in self.paused.clone() {
             let ready = std::mem::take(&mut self.ready[queue.index()]);
             self.give_back(ready.into_iter().map(|(delivery, _)| delivery.receipt).collect());
-            let claimed = self.line.leave_of(queue);
+            let claimed = self.run_queue.take_queue(queue);
             self.release(claimed);
         }
         self.vitals.set_paused(&self.paused);
     }
 
-    /// Leaves though nobody asked: whoever started the worker must not take this for its regular end.
+    /// Leaves without being asked: the program that started the worker must not take this for its regular
+    /// end.
     pub fn fail(&mut self, why: WorkerError) {
         tracing::error!(code = why.code(), "{why}");
         self.failed.get_or_insert(why);
@@ -55,12 +56,12 @@ impl Engine {
     }
 
     /// Claims that found no slot for `span` are taken back, as if they never were.
-    pub fn release_line(&mut self, span: Duration) {
-        let late = self.line.leave(span);
+    pub fn release_waiting(&mut self, span: Duration) {
+        let late = self.run_queue.take_older(span);
         self.release(late);
     }
 
-    /// Claimed tasks that do not start here go back, as if nobody had claimed them.
+    /// Claimed tasks that do not start here go back, as if they had not been claimed.
     pub fn release(&mut self, jobs: Vec<Job>) {
         for job in jobs {
             self.arbiter.freed(job.queue());
@@ -69,7 +70,10 @@ impl Engine {
     }
 
     pub fn is_done(&self) -> bool {
-        self.phase != Phase::Working && self.running.is_empty() && self.line.oldest().is_none() && self.claiming == 0
+        self.phase != Phase::Working
+            && self.running.is_empty()
+            && self.run_queue.oldest().is_none()
+            && self.claiming == 0
     }
 
     /// Second phase: what still runs is told to stop.
@@ -85,8 +89,8 @@ impl Engine {
         jobs.into_iter().for_each(|job| self.settle(job, Outcome::Released));
     }
 
-    /// A handler that did not end long after it was told to has lost its thread. Its attempt failed; its slot stays
-    /// taken, and the worker leaves so that a fresh one can replace it.
+    /// A handler that did not end long after it was told to has lost its thread. Its attempt failed; its slot
+    /// stays taken, and the worker leaves so that a fresh one can replace it.
     pub fn abandon(&mut self, id: TaskId) {
         if let Some((_, job)) = self.running.remove(&id) {
             tracing::error!(code = "CP-1502", %id, kind = job.task.kind, "a handler hangs; the worker leaves to be replaced");

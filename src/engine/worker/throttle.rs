@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Slows a worker's other work while its P0 and P1 find the servers busy (INV-4). They share store, disk and processors
-/// with the rest, so a flood of short tasks would keep them waiting though their slots are free.
+/// Slows a worker's other work while its P0 and P1 find the servers busy (INV-4). They share store, disk and
+/// processors with the rest, so a flood of short tasks would keep them waiting though their slots are free.
 ///
-/// The claims of urgent tasks tell: the rate of other claims falls with each slow one and rises while there is none.
-/// Without urgent tasks it rises faster, and in the end nothing is held back. It asks nobody but the
-/// clock.
+/// The claims of urgent tasks tell: the rate of other claims falls with each slow one and rises while there
+/// is none. Without urgent tasks it rises faster, and in the end nothing is held back. It asks the clock
+/// alone.
 #[derive(Debug)]
 pub(super) struct Throttle {
     /// Claims that take less are not slow.
@@ -16,9 +16,9 @@ pub(super) struct Throttle {
     rate: Option<f64>,
     /// No claim was slow since the first urgent task came.
     untried: bool,
-    /// The part of a task that was due at the last beat.
+    /// The part of a task that was due when others were last let through.
     due: f64,
-    beat: Instant,
+    opened: Instant,
     fell: Instant,
     urgent: Instant,
     /// The shortest claims of the last spell and of this one: what the servers need when they are free.
@@ -27,18 +27,21 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Others are claimed this often, many in one call: single calls would cost the servers more than they let through.
-    const BEAT: Duration = Duration::from_millis(20);
+    /// Others are claimed this often, many in one call: single calls would cost the servers more than they
+    /// let through.
+    const INTERVAL: Duration = Duration::from_millis(20);
     /// After a slow claim the rate does not rise for this long, and falls no further for half of it.
     const REST: Duration = Duration::from_millis(100);
     const FALL: f64 = 0.7;
-    /// By what the rate grows in a second while urgent tasks come; before their first slow claim; and without them.
+    /// By what the rate grows in a second while urgent tasks come; before their first slow claim; and without
+    /// them.
     const GROWTH: f64 = 1.2;
     const FIRST_GROWTH: f64 = 6.0;
     const RECOVERY: f64 = 2.5;
     /// So few do no harm.
     const LEAST: f64 = 500.0;
-    /// So many pass at first, whatever was finished before: a worker that had nothing to do must not make others wait for that.
+    /// So many pass at first, whatever was finished before: a worker that had nothing to do must not make
+    /// others wait for that.
     const FIRST: f64 = 4_000.0;
     /// So many are no limit.
     const MOST: f64 = 100_000.0;
@@ -48,11 +51,11 @@ impl Throttle {
     pub fn new(brisk: Duration) -> Self {
         let now = Instant::now();
         let shortest = [Duration::MAX; 2];
-        Self { brisk, rate: None, untried: true, due: 0.0, beat: now, fell: now, urgent: now, shortest, spell: now }
+        Self { brisk, rate: None, untried: true, due: 0.0, opened: now, fell: now, urgent: now, shortest, spell: now }
     }
 
-    /// An urgent task came, while so many others are finished a second. The first one takes three quarters of these away at
-    /// once, since nobody knows yet what it will meet.
+    /// An urgent task came, while so many others are finished a second. The first one takes three quarters of
+    /// these away at once, since it is not known yet what it will meet.
     pub fn arrived(&mut self, others: f64) {
         self.urgent = Instant::now();
         if self.rate.is_none() {
@@ -76,14 +79,14 @@ impl Throttle {
     /// How many others may be claimed now.
     pub fn open(&mut self) -> usize {
         let Some(rate) = self.rate else { return usize::MAX };
-        let elapsed = self.beat.elapsed();
-        if elapsed < Self::BEAT {
+        let elapsed = self.opened.elapsed();
+        if elapsed < Self::INTERVAL {
             return 0;
         }
-        self.beat = Instant::now();
+        self.opened = Instant::now();
         self.grow(rate, elapsed);
         // What was not claimed in time is not made up for.
-        self.due = self.due.fract() + rate * elapsed.min(Self::BEAT * 2).as_secs_f64();
+        self.due = self.due.fract() + rate * elapsed.min(Self::INTERVAL * 2).as_secs_f64();
         self.due as usize
     }
 
@@ -108,7 +111,7 @@ impl Throttle {
 
     /// When [`Throttle::open`] lets the next through.
     pub fn next(&self) -> Option<Instant> {
-        self.rate.map(|_| self.beat + Self::BEAT)
+        self.rate.map(|_| self.opened + Self::INTERVAL)
     }
 }
 

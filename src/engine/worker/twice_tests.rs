@@ -1,5 +1,6 @@
-//! A task that reaches its worker a second time while the first run goes on: the worker could not reach the servers, was
-//! taken for dead, and its tasks went back to their queues, where it found them again before it knew.
+//! A task that reaches its worker a second time while the first run goes on: the worker could not reach the
+//! servers, was taken for dead, and its tasks went back to their queues, where it found them again before it
+//! knew.
 
 use std::sync::Arc;
 
@@ -115,7 +116,7 @@ async fn inv_2_a_later_claim_of_a_task_ends_the_earlier_run_and_does_not_start()
     engine.others_claiming = 1;
     engine.on_event(Event::Claimed(super::demand::tests::claimed_batch(vec![(Queue::P4, Some(job(&delivery, 1)))])));
     assert_eq!(first.stopped(), Some(Stop::Lost));
-    assert_eq!(engine.line.waiting(Queue::P4), 0);
+    assert_eq!(engine.run_queue.waiting(Queue::P4), 0);
     engine.running.clear();
     parts.engine.drain();
     parts.dismantle(&Shutdown::default()).await;

@@ -1,8 +1,8 @@
 //! Marks for the supervisor of what is being polled: should this process die of it, it is known who did it.
 //!
-//! Guarantees: a task that no worker died with costs one comparison a poll; a mark that cannot be left costs a line in
-//! the log. Never does: leave marks of a task that is polled most of the time, which would be found with a mark whoever
-//! killed the worker.
+//! Guarantees: a task that no worker died with costs one comparison a poll; a mark that cannot be left costs
+//! a line in the log. Never does: leave marks of a task that is polled most of the time, which would be found
+//! with a mark whatever killed the worker.
 
 use std::{
     fs::{self, File},

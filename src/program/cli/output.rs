@@ -70,7 +70,7 @@ pub fn fields<const N: usize>(fields: [(&str, Option<String>); N]) -> String {
 /// What others wrote, on one line, and without what would steer the terminal.
 pub fn plain(text: &str, longest: usize) -> String {
     let mut plain: String =
-        text.chars().map(|letter| if steers(letter) { ' ' } else { letter }).take(longest).collect();
+        text.chars().map(|character| if steers(character) { ' ' } else { character }).take(longest).collect();
     if text.chars().nth(longest).is_some() {
         plain.push('…');
     }

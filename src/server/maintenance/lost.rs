@@ -16,7 +16,7 @@ use super::{
 };
 use crate::health::{Lost, PendingAlerts};
 use clawpool_backends::{
-    backend::{Thing, Unreadable},
+    backend::{StoredItem, Unreadable},
     broker::{Broker, Found, Missing},
     store::Store,
 };
@@ -196,7 +196,7 @@ impl Search<'_> {
         if found.is_empty() {
             return Ok(());
         }
-        let mut things: BTreeMap<Thing, Vec<&Unreadable>> = BTreeMap::new();
+        let mut things: BTreeMap<StoredItem, Vec<&Unreadable>> = BTreeMap::new();
         found.iter().for_each(|found| things.entry(found.what).or_default().push(found));
         for (thing, names) in things {
             let text = format!(

@@ -8,9 +8,9 @@
 use std::{borrow::Cow, fmt, io};
 
 /// Whether a character does something other than to stand there.
-pub fn steers(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+pub fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Which characters may stay that would be escaped elsewhere.
@@ -22,12 +22,12 @@ pub enum Keep {
 }
 
 impl Keep {
-    fn escapes(self, letter: char) -> bool {
-        steers(letter) && !(self == Self::Lines && matches!(letter, '\n' | '\t'))
+    fn escapes(self, character: char) -> bool {
+        steers(character) && !(self == Self::Lines && matches!(character, '\n' | '\t'))
     }
 
     pub fn visible(self, text: &str) -> Cow<'_, str> {
-        if !text.chars().any(|letter| self.escapes(letter)) {
+        if !text.chars().any(|character| self.escapes(character)) {
             return Cow::Borrowed(text);
         }
         let mut visible = String::with_capacity(text.len() + 16);
@@ -38,17 +38,17 @@ impl Keep {
 
     fn write(self, text: &str, out: &mut dyn fmt::Write) -> fmt::Result {
         let mut rest = text;
-        while let Some(at) = rest.find(|letter| self.escapes(letter)) {
+        while let Some(at) = rest.find(|character| self.escapes(character)) {
             out.write_str(&rest[..at])?;
-            let letter = rest[at..].chars().next().unwrap_or_default();
-            match letter {
+            let character = rest[at..].chars().next().unwrap_or_default();
+            match character {
                 '\r' if self == Self::Lines && rest[at..].starts_with("\r\n") => out.write_str("\r")?,
                 '\n' => out.write_str("\\n")?,
                 '\r' => out.write_str("\\r")?,
                 '\t' => out.write_str("\\t")?,
-                letter => write!(out, "\\u{:04x}", u32::from(letter))?,
+                character => write!(out, "\\u{:04x}", u32::from(character))?,
             }
-            rest = &rest[at + letter.len_utf8()..];
+            rest = &rest[at + character.len_utf8()..];
         }
         out.write_str(rest)
     }

@@ -22,7 +22,7 @@ impl Library {
             &*layout,
             include_str!("parts/basics.lua"),
             include_str!("parts/names.lua"),
-            include_str!("parts/aside.lua"),
+            include_str!("parts/unreadable.lua"),
             include_str!("parts/messages.lua"),
         ];
         Self::new(&[&shared, parts].concat())
@@ -74,9 +74,9 @@ fn with_values(script: &str) -> String {
 /// capitals.
 fn constant(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.strip_prefix("local ")?.split_once(" = ")?;
-    let is_named = name.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b'_');
+    let is_named = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let text = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    let is_value = value.bytes().all(|letter| letter.is_ascii_digit()) || text.is_some_and(|text| !text.contains('\''));
+    let is_value = value.bytes().all(|byte| byte.is_ascii_digit()) || text.is_some_and(|text| !text.contains('\''));
     (is_named && is_value).then_some((name, value))
 }
 
@@ -112,7 +112,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     let code = text.lines().map(|line| line.split("--").next().unwrap_or_default());
     code.flat_map(|line| {
         let spoken = line.split('\'').step_by(2);
-        let parts = spoken.flat_map(|part| part.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_'));
+        let parts = spoken
+            .flat_map(|part| part.split(|character: char| !character.is_ascii_alphanumeric() && character != '_'));
         let is_field = |word: &&str| {
             let before = &line[..word.as_ptr() as usize - line.as_ptr() as usize];
             before.ends_with(['.', ':']) && !before.ends_with("..")

@@ -13,18 +13,18 @@ use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
+    error::LinkError,
     pulse::{Pulse, Wire, is_doubtful},
     script::Call,
     server,
-    trouble::Trouble,
 };
 use clawpool_core::config;
 
 /// A peer that is gone without a word (its machine lost power) is noticed after this.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// One shared, pipelined connection to Redis that mends itself: a command during an outage fails soon, a command after
-/// it succeeds. One that died in silence is found out by its [`Pulse`]. Cheap to clone.
+/// One shared, pipelined connection to Redis that mends itself: a command during an outage fails soon, a
+/// command after it succeeds. One that died in silence is found out by its [`Pulse`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Link {
     client: Client,
@@ -39,7 +39,7 @@ pub struct Link {
 
 impl Link {
     /// Connects, and refuses a server that would lose tasks.
-    pub async fn open(settings: &config::Redis) -> Result<Self, Trouble> {
+    pub async fn open(settings: &config::Redis) -> Result<Self, LinkError> {
         let client = client(settings)?;
         let options = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(connect_timeout(settings.timeout)))
@@ -49,7 +49,7 @@ impl Link {
             .set_max_delay(Duration::from_millis(200))
             .set_pipeline_buffer_size(1024);
         let manager = ConnectionManager::new_with_config(client.clone(), options.clone());
-        let manager = manager.await.map_err(|error| Trouble::of(&error))?;
+        let manager = manager.await.map_err(|error| LinkError::of(&error))?;
         let ((doubted, doubts), (losses, lost)) = (watch::channel(0), watch::channel(0));
         let (sender, wire) = watch::channel(Wire { number: 1, manager });
         let pulse = Pulse { client: client.clone(), options, wire: sender, doubted: doubts, lost: losses };
@@ -117,8 +117,8 @@ impl Link {
 
 async fn ask<T: FromRedisValue>(manager: &mut ConnectionManager, command: &redis::Cmd) -> Result<T, RedisError> {
     match command.query_async(manager).await {
-        // The manager hands out the failure of an attempt to connect that may be long past. The command was not sent, so
-        // a second try, which awaits a fresh attempt, does nothing twice.
+        // The manager hands out the failure of an attempt to connect that may be long past. The command was
+        // not sent, so a second try, which awaits a fresh attempt, does nothing twice.
         Err(error) if error.is_connection_refusal() => command.query_async(manager).await,
         answer => answer,
     }
@@ -128,10 +128,10 @@ fn connect_timeout(timeout: Duration) -> Duration {
     timeout.min(Duration::from_secs(1))
 }
 
-fn client(settings: &config::Redis) -> Result<Client, Trouble> {
+fn client(settings: &config::Redis) -> Result<Client, LinkError> {
     // The address may hold a password, so it is not repeated here (INV-10).
     let text = "redis.url is not an address of Redis: write redis://host:port/db or rediss://host:port/db";
-    let refused = |_| Trouble::Refused(text.into());
+    let refused = |_| LinkError::Refused(text.into());
     let info = settings.url.expose_secret().into_connection_info().map_err(refused)?;
     let keepalive = TcpKeepalive::new().with_time(SILENCE / 2).with_interval(SILENCE / 4);
     let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
@@ -142,10 +142,10 @@ fn client(settings: &config::Redis) -> Result<Client, Trouble> {
     Client::open(info.set_tcp_settings(tcp).set_redis_settings(redis)).map_err(refused)
 }
 
-fn base(prefix: &str) -> Result<Arc<str>, Trouble> {
+fn base(prefix: &str) -> Result<Arc<str>, LinkError> {
     if prefix.is_empty() || prefix.contains(['{', '}']) {
         let reason = format!("redis.prefix is {prefix:?}: give it at least one character, and no braces");
-        return Err(Trouble::Refused(reason));
+        return Err(LinkError::Refused(reason));
     }
     Ok(format!("{{{prefix}}}").into())
 }

@@ -1,5 +1,6 @@
 //! Redis: one connection that mends itself, scripts, and what its errors mean.
 
+pub(crate) mod error;
 pub(crate) mod layout;
 pub(crate) mod library;
 pub mod link;
@@ -9,4 +10,3 @@ pub(crate) mod script;
 mod server;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
-pub(crate) mod trouble;

@@ -29,7 +29,7 @@ pub(crate) fn pack(message: &Message) -> Vec<u8> {
     value
 }
 
-/// The message of an entry and its value. `None` for bytes that nobody here has written.
+/// The message of an entry and its value. `None` for bytes that this program has not written.
 pub(crate) fn unpack(entry: &[u8], value: &Bytes) -> Option<Message> {
     let (id, generation) = parts(entry)?;
     let mut body = value.clone();

@@ -1,8 +1,9 @@
 //! A link's sign of life: once a second it is asked for an answer, whatever else is sent over it.
 //!
-//! Guarantees: a link that died in silence, or whose server no longer takes writes, is replaced within seconds, so that
-//! new commands find a server that answers; whoever has to wait for longer than a second is told of in the log, once.
-//! Never does: give a link up before another one has answered. A server that only stood still finds what it was sent.
+//! Guarantees: a link that died in silence, or whose server no longer takes writes, is replaced within
+//! seconds, so that new commands find a server that answers; a wait longer than a second is written into the
+//! log, once. Never does: give a link up before another one has answered. A server that only stood still
+//! finds what it was sent.
 
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ const SILENT: &str = "CP-1301";
 /// How often a link is asked for a sign of life, and how long that may take.
 pub(crate) const PULSE: Duration = Duration::from_secs(1);
 
-/// What servers say that do not take writes, or not any more: after a failover behind one address, a new link leads to
-/// the server that does.
+/// What servers say that do not take writes, or not any more: after a failover behind one address, a new link
+/// leads to the server that does.
 const ELSEWHERE: [&str; 5] = ["READONLY", "MASTERDOWN", "LOADING", "NOREPLICAS", "CLUSTERDOWN"];
 
 /// Whether this failure makes a new link worth a try.
@@ -40,7 +41,8 @@ pub(crate) struct Wire {
     pub(crate) manager: ConnectionManager,
 }
 
-/// The task that keeps a link alive. The manager mends connections that end; this replaces those that do not say so.
+/// The task that keeps a link alive. The manager mends connections that end; this replaces those that do not
+/// say so.
 pub(crate) struct Pulse {
     pub(crate) client: Client,
     pub(crate) options: ConnectionManagerConfig,
@@ -51,7 +53,7 @@ pub(crate) struct Pulse {
     pub(crate) lost: watch::Sender<u64>,
 }
 
-enum Trouble {
+enum Cause {
     Silent,
     Doubted,
 }
@@ -59,46 +61,46 @@ enum Trouble {
 impl Pulse {
     pub(crate) async fn keep(mut self) {
         loop {
-            let trouble = self.trouble().await;
+            let cause = self.cause().await;
             let since = Instant::now();
-            self.tell(&trouble);
+            self.tell(&cause);
             let number = self.wire.borrow().number;
             self.replace().await;
-            if let Trouble::Silent = trouble {
+            if let Cause::Silent = cause {
                 tracing::info!(server = %self.address(), waited = ?since.elapsed() + PULSE, "Redis answers again");
             }
-            // A server that takes no writes for long is not asked for a new link with every command; and one that only
-            // stood still may answer what it was asked before.
+            // A server that takes no writes for long is not asked for a new link with every command; and one
+            // that only stood still may answer what it was asked before.
             sleep(PULSE).await;
-            if let Trouble::Silent = trouble {
+            if let Cause::Silent = cause {
                 self.lost.send_replace(number);
             }
         }
     }
 
     /// Returns when the link needs to be replaced.
-    async fn trouble(&mut self) -> Trouble {
+    async fn cause(&mut self) -> Cause {
         let Wire { number, mut manager } = self.wire.borrow().clone();
         loop {
             tokio::select! {
-                Ok(_) = self.doubted.wait_for(|doubted| *doubted >= number) => return Trouble::Doubted,
+                Ok(_) = self.doubted.wait_for(|doubted| *doubted >= number) => return Cause::Doubted,
                 () = sleep(PULSE) => {}
             }
             let answer: Result<RedisResult<Value>, _> = timeout(PULSE, cmd("PING").query_async(&mut manager)).await;
             match answer {
-                Err(_) => return Trouble::Silent,
-                Ok(Err(error)) if error.is_io_error() => return Trouble::Silent,
+                Err(_) => return Cause::Silent,
+                Ok(Err(error)) if error.is_io_error() => return Cause::Silent,
                 // Whatever the server says, it is there.
                 Ok(_) => {}
             }
         }
     }
 
-    fn tell(&self, trouble: &Trouble) {
+    fn tell(&self, cause: &Cause) {
         let server = self.address();
-        match trouble {
-            Trouble::Doubted => tracing::debug!(%server, "a new link to Redis replaces a doubtful one"),
-            Trouble::Silent => {
+        match cause {
+            Cause::Doubted => tracing::debug!(%server, "a new link to Redis replaces a doubtful one"),
+            Cause::Silent => {
                 tracing::warn!(
                     code = SILENT,
                     "Redis does not answer: no sign of life from {server} within {PULSE:?}; all that needs it waits"

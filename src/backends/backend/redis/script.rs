@@ -20,8 +20,8 @@ impl Script {
     }
 }
 
-/// A call of a script. Scripts get one key, the base of all names, and make the others from it: all keys share a hash
-/// slot, so this holds on Redis Cluster too.
+/// A call of a script. Scripts get one key, the base of all names, and make the others from it: all keys
+/// share a hash slot, so this holds on Redis Cluster too.
 pub(crate) struct Call {
     script: &'static Script,
     command: Cmd,

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use redis::{InfoDict, cmd};
 
-use super::{link::Link, trouble::Trouble};
+use super::{error::LinkError, link::Link};
 
 /// LMOVE, GETEX, EXAT and SMISMEMBER came with it.
 const OLDEST: (u32, u32) = (6, 2);
 
 /// Refuses a server that would lose tasks, and warns of one that may.
-pub(crate) async fn check(link: &Link) -> Result<(), Trouble> {
-    let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| Trouble::of(&error))?;
+pub(crate) async fn check(link: &Link) -> Result<(), LinkError> {
+    let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| LinkError::of(&error))?;
     let text = |field: &str| info.get::<String>(field).unwrap_or_default();
     check_settings(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
     let settings: Result<HashMap<String, String>, _> = link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
@@ -38,8 +38,8 @@ fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
     }
 }
 
-fn check_settings(version: &str, policy: &str, memory: &str) -> Result<(), Trouble> {
-    let refuse = |reason| Err(Trouble::Refused(reason));
+fn check_settings(version: &str, policy: &str, memory: &str) -> Result<(), LinkError> {
+    let refuse = |reason| Err(LinkError::Refused(reason));
     if !at_least(version, OLDEST) {
         return refuse(format!("its version is {version:?}; use 6.2 or later"));
     }
@@ -71,9 +71,9 @@ mod tests {
         assert_eq!((weakness("1", Some("always")), weakness("1", None)), (None, None));
     }
 
-    fn refusal(answer: Result<(), Trouble>) -> String {
+    fn refusal(answer: Result<(), LinkError>) -> String {
         match answer {
-            Err(Trouble::Refused(text)) => text,
+            Err(LinkError::Refused(text)) => text,
             other => panic!("{other:?}"),
         }
     }

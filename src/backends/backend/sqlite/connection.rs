@@ -55,7 +55,8 @@ fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection>
     Ok(sql)
 }
 
-/// Several processes may open a new file at once. SQLite then answers some of them "busy" without asking the handler.
+/// Several processes may open a new file at once. SQLite then answers some of them "busy" without asking the
+/// handler.
 fn into_wal(sql: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     loop {
@@ -80,8 +81,8 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 
 fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let mut sql = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    // Every process's writers meet at one lock that is held for a millisecond or less: SQLite's own handler, which soon
-    // sleeps for 100 ms, would leave it free most of the time.
+    // Every process's writers meet at one lock that is held for a millisecond or less: SQLite's own handler,
+    // which soon sleeps for 100 ms, would leave it free most of the time.
     let mut since = Instant::now();
     sql.busy_handler(Some(move |round: i32| {
         if round == 0 {
@@ -98,8 +99,8 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(sql)
 }
 
-/// Makes the tables of a new file, or brings an older version's file up to this one; refuses a file that a later version
-/// or another program has made.
+/// Makes the tables of a new file, or brings an older version's file up to this one; refuses a file that a
+/// later version or another program has made.
 fn migrate(sql: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     let failed = |error| DatabaseError::new(path, &error);
     if version(sql).map_err(failed)? == VERSION {

@@ -38,7 +38,8 @@ const READING: usize = 16;
 const TICK: Duration = Duration::from_secs(1);
 /// How often it says that it still listens.
 const RENEWAL: Duration = Duration::from_secs(30);
-/// The writer and the readers answer by themselves before this, whoever has the file's lock, unless their disk hangs.
+/// The writer and the readers answer by themselves before this, whichever process has the file's lock, unless
+/// their disk hangs.
 const DEADLINE: Duration = PATIENCE.saturating_mul(2).saturating_add(Duration::from_secs(5));
 
 pub struct Database {
@@ -133,7 +134,7 @@ impl Database {
         timeout(DEADLINE, answer).await.map_err(late)?.map_err(|_| self.stopped())?
     }
 
-    /// The same for callers that cannot wait, such as destructors: done soon, and nobody is told.
+    /// The same for callers that cannot wait, such as destructors: done soon, and without an answer.
     pub(crate) fn write_detached<F>(&self, work: F)
     where
         F: FnOnce(&mut Write<'_>) -> rusqlite::Result<()> + Send + 'static,
@@ -173,7 +174,8 @@ impl Database {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A receiver that fires with every later change of the topic, made by whichever process. Look after this returned.
+    /// A receiver that fires with every later change of the topic, made by whichever process. Look after this
+    /// returned.
     pub(crate) async fn listen(self: &Arc<Self>, topic: Topic) -> Result<watch::Receiver<()>, DatabaseError> {
         if !self.bells.is_listening(topic) {
             let bells = self.bells.clone();
@@ -213,8 +215,8 @@ impl Drop for Waiter {
     }
 }
 
-/// Listens for other processes' rings, and makes all who wait look by themselves: every few seconds, and every second
-/// while the doorbell is not heard.
+/// Listens for other processes' rings, and makes all who wait look by themselves: every few seconds, and
+/// every second while the doorbell is not heard.
 pub(crate) struct Attendant {
     pub(crate) database: Weak<Database>,
     pub(crate) bells: Arc<Doorbell>,

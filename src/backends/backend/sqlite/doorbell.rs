@@ -1,9 +1,10 @@
 //! Wakes those who wait for a change of the file, in this process and in others, without polling.
 //!
-//! Each process listens on a UDP port of the loopback and notes it in the file, with what it waits for. After a commit
-//! the writer sends one datagram to each listener that the change concerns. A datagram may be lost, so waiters look again
-//! every few seconds all the same. Each process rings at its own door once a second: while it does not hear that, its
-//! waiters look every second. Datagrams carry no authority: they only make their receiver look.
+//! Each process listens on a UDP port of the loopback and notes it in the file, with what it waits for. After
+//! a commit the writer sends one datagram to each listener that the change concerns. A datagram may be lost,
+//! so waiters look again every few seconds all the same. Each process rings at its own door once a second:
+//! while it does not hear that, its waiters look every second. Datagrams carry no authority: they only make
+//! their receiver look.
 
 use std::{
     collections::HashMap,
@@ -54,7 +55,7 @@ impl Topic {
     }
 }
 
-/// What a transaction has changed that somebody may wait for.
+/// What a transaction has changed that another caller may wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Rings {
     topics: u32,
@@ -190,8 +191,8 @@ impl Doorbell {
         }
     }
 
-    /// Wakes everybody whom a committed transaction concerns. Reads the listeners after the commit: one that registers
-    /// later looks later, and sees the change.
+    /// Wakes all listeners whom a committed transaction concerns. Reads the listeners after the commit: one
+    /// that registers later looks later, and sees the change.
     pub(crate) fn ring(&self, rings: &Rings, sql: &Connection) {
         if rings.topics == 0 {
             return;

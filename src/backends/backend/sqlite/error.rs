@@ -4,7 +4,8 @@ use rusqlite::ErrorCode;
 
 use super::connection::PATIENCE;
 
-/// What went wrong with the file; each seam turns it into its own error. Cloned to every caller whose work shared a transaction.
+/// What went wrong with the file; each seam turns it into its own error. Cloned to every caller whose work
+/// shared a transaction.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{reason}")]
 pub struct DatabaseError {
@@ -20,7 +21,7 @@ pub enum DatabaseErrorKind {
     Blocked,
     /// What is in the file is not what was written.
     Corrupt,
-    /// It will not work before somebody changes something.
+    /// It does not work until the file or its settings are changed.
     Refused,
 }
 
@@ -55,7 +56,8 @@ impl DatabaseError {
         Self { kind, reason }
     }
 
-    /// The same for the first use of a file: a place where none can be made is a wrong setting, and nothing to wait for.
+    /// The same for the first use of a file: a place where none can be made is a wrong setting, and nothing
+    /// to wait for.
     pub(crate) fn at_start(path: &Path, error: &rusqlite::Error) -> Self {
         let this = Self::new(path, error);
         if this.kind == DatabaseErrorKind::Blocked && !path.exists() { Self::refused(this.reason) } else { this }
@@ -69,7 +71,7 @@ impl DatabaseError {
         self.kind == DatabaseErrorKind::Blocked
     }
 
-    /// For those who have waited for the file as long as anybody may.
+    /// For callers that have waited for the file as long as they may.
     pub(crate) fn late(path: &Path) -> Self {
         let path = path.display();
         let reason =

@@ -1,4 +1,5 @@
-//! Whether the writer gets on, for those who wait for it: another process's lock or a slow disk may hold it up.
+//! Whether the writer gets on, for those who wait for it: another process's lock or a slow disk may hold it
+//! up.
 
 use std::{
     path::Path,
@@ -6,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Nobody waits for longer without a word in the log.
+/// A longer wait is written into the log.
 const LONG: Duration = Duration::from_secs(1);
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 -- Version 1. What changes is a step of its own: the next version (connection.rs).
 
--- One record a task. States, in the order of State::ALL: 0 scheduled, 1 queued, 2 running, 3 completed, 4 dead,
--- 5 cancelled; so below 2 waits and above 2 is final.
+-- One record a task. States, in the order of State::ALL: 0 scheduled, 1 queued, 2 running, 3 completed, 4
+-- dead, 5 cancelled; so below 2 waits and above 2 is final.
 CREATE TABLE tasks (
     id          BLOB PRIMARY KEY,
     kind        TEXT NOT NULL,
@@ -121,8 +121,8 @@ CREATE TABLE listeners (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
--- The broker's queues, in the order of `seq`. Priorities say which queue. `owner` has 16 bytes also while nobody holds
--- the message: a row that keeps its size is changed in place, however long its body.
+-- The broker's queues, in the order of `seq`. Priorities say which queue. `owner` has 16 bytes also while no
+-- worker holds the message: a row that keeps its size is changed in place, however long its body.
 CREATE TABLE messages (
     seq         INTEGER PRIMARY KEY,
     priority    INTEGER NOT NULL,

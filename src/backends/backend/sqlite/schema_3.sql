@@ -1,5 +1,5 @@
--- What version 3 changes: a message is written once and deleted once, however long its body. Which of them wait and which
--- are held is in small tables of their own.
+-- What version 3 changes: a message is written once and deleted once, however long its body. Which of them
+-- wait and which are held is in small tables of their own.
 CREATE TABLE waiting (
     priority INTEGER NOT NULL,
     seq      INTEGER NOT NULL,

@@ -1,4 +1,5 @@
--- What version 4 changes: a record tells which token enqueued its task, and a unique key counts within the tenant.
+-- What version 4 changes: a record tells which token enqueued its task, and a unique key counts within the
+-- tenant.
 ALTER TABLE tasks ADD COLUMN enqueued_by TEXT;
 
 UPDATE OR REPLACE unique_keys

@@ -1,4 +1,4 @@
--- What version 5 adds: records that could not be read, as text, for whoever wants to look at them.
+-- What version 5 adds: records that could not be read, as text, so that people can look at them.
 CREATE TABLE set_aside (
     id   BLOB PRIMARY KEY,
     at   INTEGER NOT NULL,

@@ -1,4 +1,5 @@
--- What version 7 changes: whatever cannot be read is set aside, by a letter for what it is (store::Thing) and its name there.
+-- What version 7 changes: whatever cannot be read is set aside, by a code for what it is (StoredItem) and its
+-- name there.
 CREATE TABLE aside (
     what TEXT NOT NULL,
     name BLOB NOT NULL,

@@ -1,6 +1,7 @@
-//! The one thread of a process that writes to the file. Whatever waits when it becomes free goes into one transaction,
-//! so that many callers share one commit (and one flush to disk); each is answered after the commit. Nobody waits without
-//! end: what has stood in the line for too long is refused, undone, and [`Progress`] tells of a writer that is held up.
+//! The one thread of a process that writes to the file. Whatever waits when it becomes free goes into one
+//! transaction, so that many callers share one commit (and one flush to disk); each is answered after the
+//! commit. No caller waits without end: what has stood in the line for too long is refused, undone, and
+//! [`Progress`] tells of a writer that is held up.
 
 use std::{
     path::PathBuf,
@@ -23,8 +24,8 @@ use clawpool_core::task::Timestamp;
 /// Callers that share one transaction at most: it must not keep other processes waiting for long.
 const GROUP: usize = 128;
 
-/// A busy writer leaves the lock alone for so long after each commit while other processes write as well: they sleep
-/// between their tries, and would find it taken again and again.
+/// A busy writer leaves the lock alone for so long after each commit while other processes write as well:
+/// they sleep between their tries, and would find it taken again and again.
 const COURTESY: Duration = Duration::from_micros(200);
 
 /// What a job works with: the transaction, its time, and whom to wake once it is committed.
@@ -35,7 +36,7 @@ pub struct Write<'a> {
 }
 
 pub(crate) trait Job: Send {
-    /// Whether nobody counts on it any more.
+    /// Whether no caller counts on it any more.
     fn is_late(&self) -> bool;
     fn run(&mut self, write: &mut Write<'_>) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, failure: Option<DatabaseError>);
@@ -94,7 +95,7 @@ pub(crate) struct Writer {
     pub(crate) failed: FailedWrite,
 }
 
-/// The last write that found no room, until somebody asks.
+/// The last write that found no room, until a caller asks for it.
 pub(crate) type FailedWrite = std::sync::Arc<std::sync::Mutex<Option<DatabaseError>>>;
 
 impl Writer {
@@ -160,7 +161,8 @@ impl Writer {
         }
     }
 
-    /// Runs all jobs in one transaction. A job that fails is undone alone; an error that ends the transaction fails all.
+    /// Runs all jobs in one transaction. A job that fails is undone alone; an error that ends the transaction
+    /// fails all.
     fn transact(&self, group: &mut [Box<dyn Job>], rings: &mut Rings) -> rusqlite::Result<Vec<Option<DatabaseError>>> {
         self.step("BEGIN IMMEDIATE")?;
         let mut write = Write { sql: &self.sql, now: Timestamp::now(), rings };

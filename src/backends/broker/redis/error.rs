@@ -1,15 +1,15 @@
 use crate::{
-    backend::redis::trouble::{REDIS, Trouble},
+    backend::redis::error::{LinkError, REDIS},
     broker::BrokerError,
 };
 
 /// A message that cannot be read costs itself alone, so the broker as a whole has nothing unreadable.
-impl From<Trouble> for BrokerError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Silent(reason) | Trouble::Unreadable(reason) => Self::Unavailable { broker: REDIS, reason },
-            Trouble::Blocked(reason) => Self::Blocked { broker: REDIS, reason },
-            Trouble::Refused(reason) => Self::Refused { broker: REDIS, reason },
+impl From<LinkError> for BrokerError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Silent(reason) | LinkError::Unreadable(reason) => Self::Unavailable { broker: REDIS, reason },
+            LinkError::Blocked(reason) => Self::Blocked { broker: REDIS, reason },
+            LinkError::Refused(reason) => Self::Refused { broker: REDIS, reason },
         }
     }
 }
@@ -20,8 +20,8 @@ mod tests {
 
     #[test]
     fn only_a_refusal_is_not_retryable() {
-        let passing: [fn(String) -> Trouble; 3] = [Trouble::Silent, Trouble::Blocked, Trouble::Unreadable];
-        assert!(passing.iter().all(|trouble| BrokerError::from(trouble(String::new())).is_retryable()));
-        assert!(!BrokerError::from(Trouble::Refused(String::new())).is_retryable());
+        let passing: [fn(String) -> LinkError; 3] = [LinkError::Silent, LinkError::Blocked, LinkError::Unreadable];
+        assert!(passing.iter().all(|error| BrokerError::from(error(String::new())).is_retryable()));
+        assert!(!BrokerError::from(LinkError::Refused(String::new())).is_retryable());
     }
 }

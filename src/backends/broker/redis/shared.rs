@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     backend::redis::{
+        error::LinkError,
         link::Link,
         packed,
         script::{Call, Script},
-        trouble::Trouble,
     },
     broker::{BrokerError, Delivery, Receipt, unsettled::UnknownDeliveries},
 };
@@ -141,5 +141,5 @@ fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
 }
 
 pub(super) fn failure(error: &RedisError) -> BrokerError {
-    Trouble::of(error).into()
+    LinkError::of(error).into()
 }

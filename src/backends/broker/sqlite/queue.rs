@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 
 use crate::{
     backend::{
-        Thing,
+        StoredItem,
         sqlite::{MESSAGE, Topic, Write, message, part, readable, set_aside},
     },
     broker::{BrokerError, Delivery, Depth, Receipt},
@@ -98,7 +98,7 @@ fn head(
 
 /// Sets aside rows that wait and are no messages.
 fn forget(write: &mut Write<'_>, priority: Priority, rows: &[Value]) -> rusqlite::Result<()> {
-    set_aside(write, Thing::Message, rows)?;
+    set_aside(write, StoredItem::Message, rows)?;
     let mut remove = write.sql.prepare_cached("DELETE FROM waiting WHERE priority = ?1 AND seq = ?2")?;
     let mut changes = Changes::default();
     for seq in rows {

@@ -3,7 +3,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    backend::Thing,
+    backend::StoredItem,
     broker::conformance::{Fixture, message, message_with},
     store::{TaskStore, sqlite::SqliteStore},
 };
@@ -61,7 +61,7 @@ async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     assert_eq!(taken[0].delivery.message, late);
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 0);
     let told = SqliteStore::open(&file.config).await.unwrap().unreadable(&[]).await.unwrap();
-    assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [Thing::Message; 2]);
+    assert_eq!(told.iter().map(|told| told.what).collect::<Vec<_>>(), [StoredItem::Message; 2]);
 }
 
 crate::broker::conformance::suite!(open);

@@ -175,7 +175,7 @@ pub async fn a_withdrawn_tasks_late_message_is_dropped(fixture: &dyn Fixture) {
     // Nor is it a dead letter when the broker gives its message up.
     store.add_dead_letters(&[letter(&expired, DeadReason::Expired)]).await.unwrap();
     assert!(store.dead_letter(expired.id).await.unwrap().is_none());
-    // A message that nobody withdrew runs without a record: the store may have lost it.
+    // A message that was not withdrawn runs without a record: the store may have lost it.
     start(&*store, worker, &message(Priority::P4)).await;
 }
 

@@ -53,7 +53,8 @@ pub async fn finished_and_unknown_tasks_stay_as_they_are(fixture: &dyn Fixture) 
     }
 }
 
-/// However the signalled attempt ends without being finished: it fails, is given back, or takes its worker down.
+/// However the signalled attempt ends without being finished: it fails, is given back, or takes its worker
+/// down.
 pub async fn a_signalled_task_never_starts_again(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let heir = worker(&*store).await;

@@ -126,7 +126,7 @@ pub async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
     assert_eq!(store.dead_letter(message.id).await.unwrap().unwrap().crashes, 3);
 }
 
-/// Whoever kills workers: their tasks do not wait for one another.
+/// Whatever kills the workers, their tasks do not wait for one another.
 pub async fn the_tasks_of_a_dead_worker_start_again_at_once(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     // At four a second they would take 50 s.
@@ -171,7 +171,7 @@ pub async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_
     let store = fixture.store().await;
     let messages = crowd(&*store, 20).await;
     let (poison, others) = (&messages[0], messages[1..].iter().map(claim_of).collect::<Vec<_>>());
-    // Whoever else is named did not run there.
+    // The other tasks that are named did not run there.
     let polled = [poison.id, TaskId::new()];
     for (crashes, polled) in [(0, None), (1, Some(&polled[..]))] {
         let doomed = worker(&*store).await;
@@ -273,7 +273,7 @@ async fn crowd(store: &dyn Store, count: usize) -> Vec<Message> {
     messages
 }
 
-/// Its redelivery may come before anybody knows of the death, and is held for the rest of the lease.
+/// Its redelivery may come before the death is known, and is held for the rest of the lease.
 pub async fn the_end_of_a_lease_brings_forward_what_is_held(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let fence = lead(&*store).await;
@@ -384,5 +384,5 @@ pub async fn the_old_owner_is_told_what_it_lost(fixture: &dyn Fixture) {
     start(&*other, heir, &lost).await;
     assert_eq!(beat(&*store, zombie).await.lost, [lost.id]);
     assert_eq!(beat(&*store, zombie).await.lost, [], "told once");
-    assert!(settle(&*store, zombie, keeps, completed()).await, "what nobody else claimed is still its own");
+    assert!(settle(&*store, zombie, keeps, completed()).await, "what no other worker claimed is still its own");
 }

@@ -5,7 +5,7 @@ use super::*;
 pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
     let (store, other) = (fixture.store().await, fixture.store().await);
     let (one, two) = (WorkerId::new(), WorkerId::new());
-    let fence = store.lead(Role::Maintenance, one, HOUR).await.unwrap().expect("nobody leads yet");
+    let fence = store.lead(Role::Maintenance, one, HOUR).await.unwrap().expect("no process leads yet");
     assert_eq!(other.lead(Role::Maintenance, two, HOUR).await.unwrap(), None);
     assert_eq!(store.lead(Role::Maintenance, one, HOUR).await.unwrap(), Some(fence), "renewing keeps the fence");
     // Of many at once, one leads.

@@ -177,7 +177,7 @@ pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn
     let letters = store.dead(&DeadFilter::default(), None, 10).await.unwrap().items;
     assert_eq!(letters.len(), 3);
     assert_eq!(state(&*store, &letters[0].message).await, State::Dead);
-    // A task of its key is known to whoever enqueues another one.
+    // A task of its key is the answer to a producer that enqueues another one.
     let newcomer = Admission { unique_key: Some("hourly".into()), ..admission(&message(Priority::P4)) };
     let answers = store.admit(std::slice::from_ref(&newcomer)).await.unwrap();
     assert_eq!(answers, [Admitted::Existing(next[0].id)]);

@@ -1,13 +1,12 @@
 //! What every store must do, as named cases. A backend runs them all with one line in its tests:
 //! `crate::store::conformance::suite!(open);`, where `open` is an `async fn(Config) -> impl Fixture`.
 //!
-//! The configuration given to `open` sets heartbeats and limits; the backend adds its own address and a prefix or folder
-//! of its own.
+//! The configuration given to `open` sets heartbeats and limits; the backend adds its own address and a
+//! prefix or folder of its own.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod admission;
-pub mod aside;
 pub mod cancelling;
 pub mod claiming;
 pub mod control;
@@ -20,6 +19,7 @@ pub mod sample;
 pub mod schedule;
 pub mod settling;
 pub mod unreadable;
+pub mod unreadable_records;
 pub mod waiting;
 pub mod workers;
 
@@ -51,7 +51,7 @@ pub enum Garbled {
     Record(TaskId),
     /// In the schedule set, at generation 0.
     Entry(TaskId),
-    Letter(TaskId),
+    DeadLetter(TaskId),
     /// The latest one is a new one.
     Journal(Topic),
     Heartbeat(WorkerId),
@@ -163,16 +163,16 @@ macro_rules! suite {
             control::a_probe_is_answered,
             listing::filters_and_pages_records,
             listing::refuses_a_cursor_of_somewhere_else,
-            unreadable::an_unreadable_record_costs_its_own_task_alone,
-            unreadable::a_batch_goes_on_beside_an_unreadable_record,
-            unreadable::a_task_whose_record_was_set_aside_can_be_enqueued_again,
-            unreadable::a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read,
-            aside::an_unreadable_entry_of_the_schedule_set_costs_itself_alone,
-            aside::an_unreadable_entry_that_is_not_due_costs_itself_alone,
-            aside::a_task_whose_entry_was_set_aside_is_due_at_no_time,
-            aside::an_unreadable_dead_letter_costs_itself_alone,
-            aside::an_unreadable_journal_entry_costs_itself_alone,
-            aside::an_unreadable_heartbeat_costs_itself_alone,
+            unreadable_records::an_unreadable_record_costs_its_own_task_alone,
+            unreadable_records::a_batch_goes_on_beside_an_unreadable_record,
+            unreadable_records::a_task_whose_record_was_set_aside_can_be_enqueued_again,
+            unreadable_records::a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read,
+            unreadable::an_unreadable_entry_of_the_schedule_set_costs_itself_alone,
+            unreadable::an_unreadable_entry_that_is_not_due_costs_itself_alone,
+            unreadable::a_task_whose_entry_was_set_aside_is_due_at_no_time,
+            unreadable::an_unreadable_dead_letter_costs_itself_alone,
+            unreadable::an_unreadable_journal_entry_costs_itself_alone,
+            unreadable::an_unreadable_heartbeat_costs_itself_alone,
             journal::comes_latest_first_and_by_subject,
             journal::pages_through_every_entry,
             journal::keeps_its_latest_entries_and_only_about_so_many,
@@ -310,7 +310,7 @@ async fn state(store: &dyn Store, message: &Message) -> State {
 
 /// Leadership for an hour.
 async fn lead(store: &dyn Store) -> Fence {
-    store.lead(Role::Maintenance, WorkerId::new(), HOUR).await.unwrap().expect("nobody else leads")
+    store.lead(Role::Maintenance, WorkerId::new(), HOUR).await.unwrap().expect("no other process leads")
 }
 
 /// Two reigns, the later one second.

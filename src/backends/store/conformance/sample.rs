@@ -45,7 +45,8 @@ pub fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -> Messa
     task.to_message().unwrap()
 }
 
-/// Waits for something that needs a moment to become true. A case in which it never does is ended by [`guarded`].
+/// Waits for something that needs a moment to become true. A case in which it never does is ended by
+/// [`guarded`].
 pub async fn eventually(mut probe: impl AsyncFnMut() -> bool) {
     while !probe().await {
         tokio::time::sleep(Duration::from_millis(20)).await;

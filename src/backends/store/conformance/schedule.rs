@@ -55,8 +55,8 @@ pub async fn entries_move_to_a_new_time(fixture: &dyn Fixture) {
     assert!(store.record(next.message.id).await.unwrap().is_none(), "records are left as they are");
 }
 
-/// INV-1: a promoted message came to a worker while another one ran its task, so that it is to be looked at again later.
-/// The promoter's late word about the first delivery must not remove that.
+/// INV-1: a promoted message came to a worker while another one ran its task, so that it is to be looked at
+/// again later. The promoter's late word about the first delivery must not remove that.
 pub async fn an_entry_scheduled_again_outlives_promotion(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let fence = lead(&*store).await;

@@ -1,4 +1,5 @@
-//! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step; and taking that back.
+//! Accepting tasks: record, unique key and, for delayed ones, schedule entry in one step; and taking that
+//! back.
 
 use super::{BATCH, MARGIN, RedisStore, corrupt, millis, record, scripts};
 use crate::{
@@ -50,8 +51,8 @@ impl RedisStore {
     }
 }
 
-fn withdrawn(letter: u8) -> Withdrawn {
-    match letter {
+fn withdrawn(code: u8) -> Withdrawn {
+    match code {
         b'd' => Withdrawn::Done,
         b'w' => Withdrawn::Wanted,
         _ => Withdrawn::TooLate,

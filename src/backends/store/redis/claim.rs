@@ -80,13 +80,13 @@ fn pack(claim: &Claim) -> Vec<u8> {
     bytes
 }
 
-/// Letter, number and crashes of one answer.
+/// Code, number and crashes of one answer.
 const OUTCOME_WIDTH: usize = 13;
 
 /// `None` for the task of a dead worker whose lease is still to be ended.
 fn outcome(mut answer: &[u8]) -> Result<Option<ClaimOutcome>, StoreError> {
-    let (letter, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
-    Ok(Some(match letter {
+    let (code, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
+    Ok(Some(match code {
         b'R' => ClaimOutcome::Run { token: number, crashes },
         b'P' => ClaimOutcome::Poison { token: number, crashes },
         b'D' => ClaimOutcome::Drop,

@@ -10,7 +10,7 @@ use super::{RedisStore, error::failure, millis, scripts, workers::queues};
 use crate::store::{ControlStore, Fence, QueueTotals, Role, StoreError};
 use clawpool_core::task::{Queue, WorkerId};
 
-/// Nobody reads it.
+/// It is never read.
 const PROBE_KEPT: Duration = Duration::from_mins(1);
 
 #[async_trait]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::store::StoreError;
 
-/// Where a listing goes on: a number (a score, or the position of Redis's own walk) and the last member returned.
+/// Where a listing goes on: a number (a score, or the position of Redis's own walk) and the last member
+/// returned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cursor {
     pub number: u64,

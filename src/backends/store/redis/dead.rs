@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BATCH, RedisStore, corrupt, cursor::Cursor, error::failure, millis, record, scripts};
 use crate::{
-    backend::{Thing, redis::packed},
+    backend::{StoredItem, redis::packed},
     store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
 };
 use clawpool_core::task::{DeadReason, Failure, Message, TaskId, Timestamp};
@@ -153,13 +153,13 @@ impl RedisStore {
     async fn read_letter(&self, member: &[u8], bytes: &[u8]) -> Result<Option<DeadLetter>, StoreError> {
         let letter = decode(bytes).ok().filter(|letter| letter.message.id.as_bytes()[..] == *member);
         if letter.is_none() {
-            self.set_aside(Thing::Letter, member, bytes).await?;
+            self.set_aside(StoredItem::DeadLetter, member, bytes).await?;
         }
         Ok(letter)
     }
 
-    /// Rows of the schedule set or, latest first, of the dead letters, from a place on. Where that place is gone, some
-    /// rows may lie before it.
+    /// Rows of the schedule set or, latest first, of the dead letters, from a place on. Where that place is
+    /// gone, some rows may lie before it.
     pub(super) async fn page(
         &self,
         set: &str,

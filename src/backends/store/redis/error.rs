@@ -1,21 +1,21 @@
 use redis::RedisError;
 
 use crate::{
-    backend::redis::trouble::{REDIS, Trouble},
+    backend::redis::error::{LinkError, REDIS},
     store::StoreError,
 };
 
-impl From<Trouble> for StoreError {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Silent(reason) => Self::Unavailable { store: REDIS, reason },
-            Trouble::Blocked(reason) => Self::Blocked { store: REDIS, reason },
-            Trouble::Refused(reason) => Self::Refused { store: REDIS, reason },
-            Trouble::Unreadable(reason) => Self::Corrupt { store: REDIS, reason },
+impl From<LinkError> for StoreError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Silent(reason) => Self::Unavailable { store: REDIS, reason },
+            LinkError::Blocked(reason) => Self::Blocked { store: REDIS, reason },
+            LinkError::Refused(reason) => Self::Refused { store: REDIS, reason },
+            LinkError::Unreadable(reason) => Self::Corrupt { store: REDIS, reason },
         }
     }
 }
 
 pub(super) fn failure(error: &RedisError) -> StoreError {
-    Trouble::of(error).into()
+    LinkError::of(error).into()
 }

@@ -1,7 +1,8 @@
 //! News over one subscription: who waits in this process is woken.
 //!
-//! Guarantees: whoever waits hears of what happened, or looks by itself about once a second for as long as no subscription
-//! is proved alive, and once more when there is one again. Never does: ask for news before somebody waits for some.
+//! Guarantees: a caller that waits hears of what happened, or looks by itself about once a second for as long
+//! as no subscription is proved alive, and once more when there is one again. Never does: ask for news before
+//! a caller waits for some.
 
 use std::{
     collections::HashMap,
@@ -43,7 +44,7 @@ impl Listener {
 async fn follow(events: Arc<Events>, link: Link) {
     loop {
         let mut subscription = subscribe(&events, &link).await;
-        // Whatever happened without a subscription went unheard: everybody is to look.
+        // Whatever happened without a subscription went unheard: all callers are to look.
         events.wake_all();
         while let Some(news) = subscription.next().await {
             events.hear(&news);
@@ -51,7 +52,7 @@ async fn follow(events: Arc<Events>, link: Link) {
     }
 }
 
-/// Until there is one, everybody looks by itself.
+/// Until there is one, each caller looks by itself.
 async fn subscribe(events: &Events, link: &Link) -> Subscription {
     let (since, mut told) = (Instant::now(), false);
     let mut opening = pin!(Subscription::persist(link));
@@ -60,7 +61,7 @@ async fn subscribe(events: &Events, link: &Link) -> Subscription {
             break subscription;
         }
         if !std::mem::replace(&mut told, true) {
-            tracing::warn!("no news from Redis: whoever waits for a task's end or a due time looks every {PULSE:?}");
+            tracing::warn!("no news from Redis: waits for a task's end or a due time look every {PULSE:?}");
         }
         events.wake_all();
     };

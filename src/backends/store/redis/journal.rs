@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{BATCH, RedisStore, aside::is_of_another_type, corrupt, error::failure, scripts};
+use super::{BATCH, RedisStore, corrupt, error::failure, scripts, unreadable::is_of_another_type};
 use crate::{
-    backend::{Thing, redis::script::Call},
+    backend::{StoredItem, redis::script::Call},
     store::{Entry, Fence, JournalStore, Page, StoreError, Topic},
 };
 
@@ -40,7 +40,7 @@ impl JournalStore for RedisStore {
             from = format!("({end}");
             for (place, fields) in rows {
                 let Some(entry) = read(&fields) else {
-                    self.set_aside(Thing::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[]).await?;
+                    self.set_aside(StoredItem::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[]).await?;
                     continue;
                 };
                 if subject.is_some_and(|subject| subject != entry.subject) {
@@ -70,9 +70,9 @@ impl RedisStore {
         let mut range = cmd("XREVRANGE");
         range.arg(format!("{}:j:{}", self.link.base(), topic.name())).arg(from).arg("-").arg("COUNT").arg(100);
         match self.link.send(&range).await {
-            // Somebody has put something else in its place.
+            // Another program has put something else in its place.
             Err(error) if is_of_another_type(&error) => {
-                self.set_aside(Thing::Journal, topic.name().as_bytes(), &[]).await.map(|()| Vec::new())
+                self.set_aside(StoredItem::Journal, topic.name().as_bytes(), &[]).await.map(|()| Vec::new())
             }
             rows => rows.map_err(|error| failure(&error)),
         }

@@ -1,4 +1,5 @@
-//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it ran.
+//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it
+//! ran.
 
 use bytes::{Buf, BufMut, Bytes};
 

@@ -1,12 +1,11 @@
-//! The Store in Redis. Each method is one script, so it happens whole or not at all; all its clocks are the server's.
-//! News (a watched task is over, an earlier due time) comes over one subscription for each store.
+//! The Store in Redis. Each method is one script, so it happens whole or not at all; all its clocks are the
+//! server's. News (a watched task is over, an earlier due time) comes over one subscription for each store.
 //!
-//! Guarantees: what a method answered is in Redis, and on disk as its `appendfsync` says; nobody polls while its links
-//! give a sign of life, and nobody waits for a link that gives none; an outage makes calls fail with `Unavailable` and is
-//! over by itself. Never does: keep anything in this process that Redis does not.
+//! Guarantees: what a method answered is in Redis, and on disk as its `appendfsync` says; no caller polls
+//! while its links give a sign of life, and none waits for a link that gives none; an outage makes calls fail
+//! with `Unavailable` and is over by itself. Never does: keep anything in this process that Redis does not.
 
 mod admit;
-mod aside;
 mod claim;
 mod control;
 mod cursor;
@@ -27,6 +26,7 @@ mod subscription;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unreadable;
 mod workers;
 
 use std::{sync::OnceLock, time::Duration};
@@ -47,11 +47,12 @@ use clawpool_core::{
     retry::Suspicion,
 };
 
-/// A queued task's record outlives the task's time to live by this: until then the queue's sweep has found it.
+/// A queued task's record outlives the task's time to live by this: until then the queue's sweep has found
+/// it.
 const MARGIN: Duration = Duration::from_secs(3600);
 
-/// Tasks in one script: as many as one request may bring, so that a batch is one step. The server serves nobody else
-/// for the few milliseconds that this takes.
+/// Tasks in one script: as many as one request may bring, so that a batch is one step. The server serves no
+/// other client for the few milliseconds that this takes.
 const BATCH: usize = 1000;
 
 pub struct RedisStore {

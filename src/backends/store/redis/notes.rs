@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, aside::is_of_another_type, error::failure, journal::fence_args, millis, scripts};
+use super::{RedisStore, error::failure, journal::fence_args, millis, scripts, unreadable::is_of_another_type};
 use crate::{
-    backend::Thing,
+    backend::StoredItem,
     store::{Fence, NoteStore, StoreError},
 };
 
@@ -31,7 +31,7 @@ impl NoteStore for RedisStore {
     async fn note(&self, name: &str) -> Result<Option<Bytes>, StoreError> {
         match self.link.send(cmd("GET").arg(self.note_key(name))).await {
             Err(error) if is_of_another_type(&error) => {
-                self.set_aside(Thing::Note, name.as_bytes(), &[]).await.map(|()| None)
+                self.set_aside(StoredItem::Note, name.as_bytes(), &[]).await.map(|()| None)
             }
             note => note.map_err(|error| failure(&error)),
         }
@@ -41,7 +41,7 @@ impl NoteStore for RedisStore {
         let mut call = self.call(&scripts::NOTES);
         call.arg(prefix);
         let notes: Vec<(Vec<u8>, Bytes)> = self.run(&call).await?;
-        // Nobody here has given a name that is no text, and nobody asks for it.
+        // This program gives no name that is not text, and asks for none.
         Ok(notes.into_iter().filter_map(|(name, note)| Some((String::from_utf8(name).ok()?, note))).collect())
     }
 

@@ -19,7 +19,7 @@ pub(super) fn key(base: &str, id: TaskId) -> Vec<u8> {
     [base.as_bytes(), b":t:", id.as_bytes()].concat()
 }
 
-/// Of a state's letter, as a script answers it.
+/// Of a state's code, as a script answers it.
 pub(super) fn state(text: &str) -> Result<State, StoreError> {
     let state = text.parse().ok().and_then(layout::state_of);
     state.ok_or_else(|| corrupt(format_args!("{text:?} is no state of a task")))
@@ -32,8 +32,8 @@ pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
 /// Parts the two in a record's second value. Neither has control characters.
 const BY: char = '\u{1e}';
 
-/// The tenant and the token that enqueued the task. In one value, which scripts carry without looking at it, so that
-/// both versions' workers keep it.
+/// The tenant and the token that enqueued the task. In one value, which scripts carry without looking at it,
+/// so that both versions' workers keep it.
 pub(super) fn pack_whose<'a>(tenant: Option<&'a str>, enqueued_by: Option<&str>) -> Cow<'a, str> {
     let tenant = tenant.unwrap_or("");
     enqueued_by.map_or(tenant.into(), |token| format!("{tenant}{BY}{token}").into())
@@ -119,7 +119,8 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl RedisStore {
-    /// Walks all keys; `cursor` is where Redis's own walk stands, and the last task returned of its present step.
+    /// Walks all keys; `cursor` is where Redis's own walk stands, and the last task returned of its present
+    /// step.
     pub(super) async fn list_records(
         &self,
         filter: &RecordFilter,
@@ -177,7 +178,7 @@ impl RedisStore {
         Ok(records)
     }
 
-    /// What a dead worker ran waits for another one, as far as anybody can see.
+    /// What a dead worker ran is shown as waiting for another one.
     pub(super) async fn mark_orphans(&self, records: &mut [Record]) -> Result<(), StoreError> {
         let mut owners: Vec<WorkerId> = records.iter().filter_map(owner).collect();
         if owners.is_empty() {

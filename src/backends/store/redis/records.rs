@@ -1,11 +1,12 @@
-//! What is not as it should be: records that cannot be read, and the walk that looks at every unfinished task.
+//! What is not as it should be: records that cannot be read, and the walk that looks at every unfinished
+//! task.
 
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, aside::is_of_another_type, corrupt, error::failure, record, scripts};
+use super::{RedisStore, corrupt, error::failure, record, scripts, unreadable::is_of_another_type};
 use crate::{
-    backend::{Thing, redis::packed},
+    backend::{StoredItem, redis::packed},
     store::{Page, Record, StoreError, UnfinishedTask},
 };
 use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
@@ -20,17 +21,17 @@ impl RedisStore {
             Ok(Some(bytes)) => self.readable(id, bytes).await,
             Ok(None) => Ok(None),
             Err(error) if is_of_another_type(&error) => {
-                self.set_aside(Thing::Record, id.as_bytes(), &[]).await.map(|()| None)
+                self.set_aside(StoredItem::Record, id.as_bytes(), &[]).await.map(|()| None)
             }
             Err(error) => Err(failure(&error)),
         }
     }
 
-    /// The record of these bytes. What cannot be read is set aside, so that it stands in nobody's way.
+    /// The record of these bytes. What cannot be read is set aside, so that it is met once.
     pub async fn readable(&self, id: TaskId, bytes: Bytes) -> Result<Option<Record>, StoreError> {
         match record::decode(id, bytes.clone()) {
             Ok(record) => Ok(Some(record)),
-            Err(_) => self.set_aside(Thing::Record, id.as_bytes(), &bytes).await.map(|()| None),
+            Err(_) => self.set_aside(StoredItem::Record, id.as_bytes(), &bytes).await.map(|()| None),
         }
     }
 

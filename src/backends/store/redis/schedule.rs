@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{BATCH, MARGIN, RedisStore, corrupt, cursor::Cursor, error::failure, millis, scripts};
 use crate::{
     backend::{
-        Thing,
+        StoredItem,
         redis::{packed, script::Call},
     },
     store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
@@ -94,7 +94,7 @@ impl ScheduleStore for RedisStore {
         for (place, value) in &rows {
             match line(place, value) {
                 Some(line) => items.push(line),
-                None => self.set_aside(Thing::Entry, &place.member, &[]).await?,
+                None => self.set_aside(StoredItem::Entry, &place.member, &[]).await?,
             }
         }
         Ok(Page { items, next })
@@ -114,7 +114,8 @@ impl RedisStore {
         self.run(&call).await
     }
 
-    /// An entry of a task that has no record, or a record at another generation: rare, so no index is kept for it.
+    /// An entry of a task that has no record, or a record at another generation: rare, so no index is kept
+    /// for it.
     async fn find_entry(&self, id: TaskId) -> Result<Option<Bytes>, StoreError> {
         let key = format!("{}:s", self.link.base());
         let mut position = 0_u64;

@@ -31,10 +31,10 @@ impl RedisStore {
         Ok(answers)
     }
 
-    /// The end's letter and its four values, as `scripts/settle.lua` reads them.
+    /// The end's code and its four values, as `scripts/settle.lua` reads them.
     fn put_end(&self, all: &mut Vec<u8>, end: &End) -> Result<(), StoreError> {
         let text = |number: u64| number.to_string().into_bytes();
-        let (letter, values) = match end {
+        let (code, values) = match end {
             End::Completed { result, keep } => {
                 let keep = (*keep).max(self.results.dedupe);
                 (b'C', [result.as_message_pack().to_vec(), text(millis(keep)), Vec::new(), Vec::new()])
@@ -51,7 +51,7 @@ impl RedisStore {
             End::Cancelled => (b'X', Default::default()),
             End::Released => (b'L', Default::default()),
         };
-        all.put_u8(letter);
+        all.put_u8(code);
         for value in values {
             // A message has its limit far below this.
             all.put_u32(u32::try_from(value.len()).map_err(corrupt)?);

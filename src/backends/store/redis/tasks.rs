@@ -83,7 +83,7 @@ impl TaskStore for RedisStore {
     }
 
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
-        self.set_aside_untold(told).await
+        self.untold_unreadable(told).await
     }
 }
 
@@ -96,7 +96,7 @@ impl RedisStore {
             // Listening comes before looking, so that an end between the two is not missed.
             end = self.events().end_of(id);
             seen = match self.watch(id).await {
-                // Redis is away, and whoever waits goes on waiting.
+                // Redis is away, and the wait goes on.
                 Err(error) if error.is_retryable() => seen,
                 answer => answer?,
             };

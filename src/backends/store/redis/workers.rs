@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::{BATCH, RedisStore, corrupt, lease_end::Dead, millis, scripts};
 use crate::{
-    backend::Thing,
+    backend::StoredItem,
     store::{Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore},
 };
 use clawpool_core::task::{Priority, Queue, TaskId, Timestamp, WorkerId};
@@ -35,7 +35,7 @@ impl WorkerStore for RedisStore {
                 Some(beat) => workers.push(WorkerInfo { beat, beats, last_beat: Timestamp::from_millis(last), alive }),
                 // Its next beat makes it readable.
                 None if alive => tracing::debug!(?id, "a worker's heartbeat cannot be read"),
-                None => self.set_aside(Thing::Heartbeat, &id, &[]).await?,
+                None => self.set_aside(StoredItem::Heartbeat, &id, &[]).await?,
             }
         }
         Ok(workers)
@@ -75,7 +75,7 @@ impl RedisStore {
     }
 }
 
-/// None for what is no order: nobody here gave it.
+/// None for what is no order of this program.
 fn take(order: &[u8], all: &mut Orders) -> Option<()> {
     let (what, rest) = order.split_first()?;
     let (id, rest) = rest.split_first_chunk()?;

@@ -11,7 +11,8 @@ use crate::{
 };
 use clawpool_core::task::{State, TaskId, Timestamp};
 
-/// A task still queued this long after its expiry has lost its message: its dispatcher died before it published it.
+/// A task still queued this long after its expiry has lost its message: its dispatcher died before it
+/// published it.
 const LOST: Duration = Duration::from_secs(3600);
 
 pub(super) fn admit(write: &mut Write<'_>, tasks: &[Admission]) -> rusqlite::Result<Vec<Admitted>> {

@@ -45,8 +45,9 @@ pub(super) fn claim(
     Ok(outcomes)
 }
 
-/// The usual case in one statement: the task waits on its queue, and no worker died with it. Tokens need only rise, and the
-/// time does; where it does not (a clock that was set back, twice in one millisecond), `decide` counts on from the last one.
+/// The usual case in one statement: the task waits on its queue, and no worker died with it. Tokens need only
+/// rise, and the time does; where it does not (a clock that was set back, twice in one millisecond), `decide`
+/// counts on from the last one.
 const PLAIN: &str = "UPDATE tasks SET state = 2, token = ?6, owner = ?3, started_at = ?4, ticket = ?5
                      WHERE id = ?1 AND generation = ?2 AND state = 1 AND crashes = 0 AND token < ?6";
 
@@ -70,7 +71,7 @@ fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) 
 /// No task of a dead worker waits for longer.
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Runs a task that nobody remembers (a restored broker, an emptied store).
+/// Runs a task that has no record (a restored broker, an emptied store).
 fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> rusqlite::Result<ClaimOutcome> {
     // It counts as enqueued, so that the totals balance.
     tally.of(claim.priority.queue()).enqueued += 1;

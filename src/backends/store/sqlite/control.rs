@@ -48,7 +48,8 @@ impl ControlStore for super::SqliteStore {
         Ok(self.database.write(move |write| take_tokens(write.sql, &bucket, want, &pace)).await?)
     }
 
-    /// A small write may find room where others found none, so what became of those since the last look counts as well.
+    /// A small write may find room where others found none, so what became of those since the last look
+    /// counts as well.
     async fn probe(&self) -> Result<(), StoreError> {
         let failed = self.database.failed_write();
         let put = "REPLACE INTO notes (name, value, until) VALUES ('probe', zeroblob(4096), ?1)";

@@ -3,7 +3,7 @@ use rusqlite::params;
 
 use super::{Rules, admission, entries, letters, life, records, settle, tally::Tally};
 use crate::{
-    backend::{Thing, sqlite::Write},
+    backend::{StoredItem, sqlite::Write},
     store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
 };
 use clawpool_core::task::{Message, State, Task, TaskId};
@@ -22,11 +22,11 @@ impl DeadStore for super::SqliteStore {
         limit: usize,
     ) -> Result<Page<DeadLetter>, StoreError> {
         let (filter, before) = (filter.clone(), cursor.map(records::cursor).transpose()?);
-        self.read_around(Thing::Letter, move |sql| letters::list(sql, &filter, before, limit)).await
+        self.read_around(StoredItem::DeadLetter, move |sql| letters::list(sql, &filter, before, limit)).await
     }
 
     async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError> {
-        self.read_around(Thing::Letter, move |sql| letters::one(sql, id)).await
+        self.read_around(StoredItem::DeadLetter, move |sql| letters::one(sql, id)).await
     }
 
     async fn requeue(&self, messages: &[Message]) -> Result<Requeued, StoreError> {
@@ -61,8 +61,8 @@ fn add(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusqlite
     tally.write(write)
 }
 
-/// Makes a record, queued, where there is none. An older one comes to the message's generation when it waits: the store
-/// was set back and the broker was not.
+/// Makes a record, queued, where there is none. An older one comes to the message's generation when it waits:
+/// the store was set back and the broker was not.
 fn born(
     write: &Write<'_>,
     message: &Message,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use super::{leaders, records};
 use crate::{
     backend::{
-        Thing,
+        StoredItem,
         sqlite::{Sifted, Write, packed, readable, sift, unpacked},
     },
     store::{Entry, Fence, JournalStore, Page, StoreError, Topic},
@@ -29,7 +29,8 @@ impl JournalStore for super::SqliteStore {
         let wrong = |text: &str| StoreError::BadCursor(text.to_owned());
         let before = cursor.map(|text| text.parse::<i64>().map_err(|_| wrong(text))).transpose()?;
         let subject = subject.map(str::to_owned);
-        self.read_around(Thing::Journal, move |sql| list(sql, topic, subject.as_deref(), before, limit.max(1))).await
+        self.read_around(StoredItem::Journal, move |sql| list(sql, topic, subject.as_deref(), before, limit.max(1)))
+            .await
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn resign(write: &Write<'_>, fence: Fence) -> rusqlite::Result<()> {
     write.sql.prepare_cached(update)?.execute(params![fence.role.name(), fence.number]).map(drop)
 }
 
-/// Does `work` unless somebody has taken leadership since.
+/// Does `work` unless another process has taken leadership since.
 pub(super) fn fenced<T>(
     write: &mut Write<'_>,
     fence: Fence,

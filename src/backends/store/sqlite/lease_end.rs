@@ -1,10 +1,11 @@
-//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it ran.
+//! The end of a dead worker's lease: its share of the blame is written into the record of each task that it
+//! ran.
 
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::Rules;
 use crate::backend::{
-    Thing,
+    StoredItem,
     sqlite::{Topic, Write, part, readable, set_aside, suspicion},
 };
 use clawpool_core::{
@@ -59,7 +60,7 @@ fn records<T>(
     let mut query = write.sql.prepare_cached(query)?;
     let rows = query.query_map([worker], |row| readable(row, "id", &read))?;
     let (records, unreadable) = part(rows)?;
-    set_aside(write, Thing::Record, &unreadable)?;
+    set_aside(write, StoredItem::Record, &unreadable)?;
     Ok(records)
 }
 

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Rules, entries};
 use crate::backend::{
-    Thing,
+    StoredItem,
     sqlite::{Write, is_unreadable, set_aside, suspicion},
 };
 use clawpool_core::{
@@ -23,7 +23,7 @@ pub(super) struct Known {
     pub(super) suspicion: Suspicion,
     /// A task of a dead worker: when it may start again.
     pub(super) again_at: Option<Timestamp>,
-    /// Somebody cancelled it while it ran.
+    /// It was cancelled while it ran.
     pub(super) signalled: bool,
     pub(super) owner: Option<clawpool_core::task::WorkerId>,
     pub(super) unique_key: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Known {
 pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
     match read(write, id).optional() {
         Err(error) if is_unreadable(&error) => {
-            set_aside(write, Thing::Record, &[id.as_bytes().to_vec().into()]).map(|()| None)
+            set_aside(write, StoredItem::Record, &[id.as_bytes().to_vec().into()]).map(|()| None)
         }
         known => known,
     }
@@ -93,8 +93,8 @@ pub(super) fn finish(
     Ok(())
 }
 
-/// Ends a task that nobody wants any more. It is remembered until its messages, which may still wait on a queue, have
-/// expired: a cancelled task that was forgotten would run.
+/// Ends a task that is not wanted any more. It is remembered until its messages, which may still wait on a
+/// queue, have expired: a cancelled task that was forgotten would run.
 pub(super) fn cancel(
     write: &mut Write<'_>,
     id: TaskId,

@@ -1,11 +1,11 @@
 //! The store in one SQLite file, shared by all processes of one machine (the embedded profile).
 //!
-//! Guarantees: each method is one transaction, durable as `embedded.synchronous` says when it returns; processes wake one
-//! another through [`doorbell`]; the file's size follows what is remembered, and no statement's cost follows the number of
-//! tasks (listings apart). Never does: hold a transaction open between two calls, or poll.
+//! Guarantees: each method is one transaction, durable as `embedded.synchronous` says when it returns;
+//! processes wake one another through [`doorbell`]; the file's size follows what is remembered, and no
+//! statement's cost follows the number of tasks (listings apart). Never does: hold a transaction open between
+//! two calls, or poll.
 
 mod admission;
-mod aside;
 mod candidates;
 mod claim;
 mod control;
@@ -27,6 +27,7 @@ mod tally;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 mod withdrawal;
 mod workers;
 
@@ -82,7 +83,7 @@ impl Rules {
         self.heartbeat.mul_f64(1.5)
     }
 
-    /// How long a finished task is kept when somebody wants it for `keep`.
+    /// How long a finished task is kept that is wanted for `keep`.
     fn remember(&self, keep: Duration) -> Duration {
         keep.max(self.dedupe)
     }

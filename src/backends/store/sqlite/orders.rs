@@ -10,7 +10,7 @@ use clawpool_core::task::{Priority, TaskId, WorkerId};
 
 #[derive(Clone, Copy)]
 pub(super) enum Order {
-    /// Somebody cancelled the task.
+    /// The task was cancelled.
     Cancel = 0,
     /// Another worker has the task now.
     Lost = 1,
@@ -31,7 +31,8 @@ pub(super) fn ask(write: &Write<'_>, questions: &[Question]) -> rusqlite::Result
     })
 }
 
-/// Takes all that waits for the worker. A question whose claim has ended or passed on need not be answered any more.
+/// Takes all that waits for the worker. A question whose claim has ended or passed on need not be answered
+/// any more.
 pub(super) fn collect(write: &Write<'_>, worker: WorkerId, orders: &mut Orders) -> rusqlite::Result<()> {
     let query = "SELECT task, what, orders.token, priority FROM orders LEFT JOIN tasks
                  ON tasks.id = task AND state = 2 AND owner = worker AND tasks.token = orders.token WHERE worker = ?1";
@@ -40,7 +41,7 @@ pub(super) fn collect(write: &Write<'_>, worker: WorkerId, orders: &mut Orders) 
     let mut any = false;
     while let Some(row) = rows.next()? {
         any = true;
-        // What names no task nobody here has ordered.
+        // What names no task is no order of this program.
         let Ok(task) = row.get(0) else { continue };
         let what: i64 = row.get(1)?;
         if what == Order::Lost as i64 {
@@ -57,7 +58,8 @@ pub(super) fn collect(write: &Write<'_>, worker: WorkerId, orders: &mut Orders) 
     Ok(())
 }
 
-/// Removes what a worker that has gone will not ask for, and what one that nobody knows has not asked for in a day.
+/// Removes what a worker that has gone will not ask for, and what an unknown worker has not asked for in a
+/// day.
 pub(super) fn forget(write: &Write<'_>, worker: WorkerId) -> rusqlite::Result<()> {
     let delete = "DELETE FROM orders WHERE worker = ?1 OR at < ?2 - 86400000";
     write.sql.prepare_cached(delete)?.execute(params![worker, write.now]).map(drop)

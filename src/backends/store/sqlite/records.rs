@@ -11,7 +11,7 @@ use crate::{
 };
 use clawpool_core::task::{KindPattern, State, TaskId, Timestamp};
 
-// What a dead worker ran waits for another one, as far as anybody can see (`orphan`). The record is at the generation of
+// What a dead worker ran is shown as waiting for another one (`orphan`). The record is at the generation of
 // its entry as long as it is scheduled.
 const COLUMNS: &str = "tasks.*, tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM workers
                        WHERE workers.id = owner AND lease_until > :now) AS orphan,

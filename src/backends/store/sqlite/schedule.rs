@@ -6,14 +6,14 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{entries, leaders, records};
 use crate::{
     backend::{
-        Thing,
+        StoredItem,
         sqlite::{MESSAGE, Sifted, Topic, Write, message, readable, set_aside, sift},
     },
     store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
 };
 use clawpool_core::task::{Message, TaskId, Timestamp};
 
-/// The clock may be set while somebody sleeps until an entry is due; so nobody sleeps for longer at once.
+/// The clock may be set during a sleep until an entry is due; so no sleep is longer than this.
 const NAP: Duration = Duration::from_secs(30);
 
 const SOON: Duration = Duration::from_millis(250);
@@ -69,7 +69,7 @@ impl ScheduleStore for super::SqliteStore {
 
     async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError> {
         let after = cursor.map(entry_cursor).transpose()?;
-        self.read_around(Thing::Entry, move |sql| list(sql, after, limit)).await
+        self.read_around(StoredItem::Entry, move |sql| list(sql, after, limit)).await
     }
 }
 
@@ -105,7 +105,7 @@ fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
         }
     }
     drop(rows);
-    set_aside(write, Thing::Entry, &unreadable)?;
+    set_aside(write, StoredItem::Entry, &unreadable)?;
     if next.is_none() && !unreadable.is_empty() {
         next = earliest(write.sql)?;
     }

@@ -9,7 +9,7 @@ use super::{
     records, settle, withdrawal,
 };
 use crate::{
-    backend::{Thing, Unreadable},
+    backend::{StoredItem, Unreadable},
     store::{
         Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement, StoreError,
         TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
@@ -50,7 +50,7 @@ impl TaskStore for SqliteStore {
     }
 
     async fn record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        self.read_around(Thing::Record, move |sql| records::one(sql, id)).await
+        self.read_around(StoredItem::Record, move |sql| records::one(sql, id)).await
     }
 
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError> {
@@ -75,18 +75,18 @@ impl TaskStore for SqliteStore {
         limit: usize,
     ) -> Result<Page<Record>, StoreError> {
         let (filter, after) = (filter.clone(), cursor.map(records::id_cursor).transpose()?);
-        self.read_around(Thing::Record, move |sql| records::list(sql, &filter, after, limit)).await
+        self.read_around(StoredItem::Record, move |sql| records::list(sql, &filter, after, limit)).await
     }
 
     async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError> {
         let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
-        let mut items = self.read_around(Thing::Record, move |sql| records::unfinished(sql, after, limit)).await?;
+        let mut items = self.read_around(StoredItem::Record, move |sql| records::unfinished(sql, after, limit)).await?;
         let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());
         items.retain(|task| !task.state.is_final());
         Ok(Page { items, next: last })
     }
 
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
-        self.set_aside_untold(told).await
+        self.untold_unreadable(told).await
     }
 }

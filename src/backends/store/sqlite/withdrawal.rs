@@ -1,5 +1,6 @@
-//! Taking back tasks that could not be published. Where a message may turn up all the same, its task stays as cancelled
-//! without an end, so that the message is dropped at its claim; nobody sees it, and its id can be admitted again.
+//! Taking back tasks that could not be published. Where a message may turn up all the same, its task stays as
+//! cancelled without an end, so that the message is dropped at its claim; no list shows it, and its id can be
+//! admitted again.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use super::{control, forget, lease_end, orders, records};
 use crate::{
     backend::{
-        Thing,
+        StoredItem,
         sqlite::{Sifted, Write, packed, readable, sift, unpacked},
     },
     store::{Beat, Orders, Question, StoreError, WorkerInfo, WorkerStore},
@@ -25,7 +25,7 @@ impl WorkerStore for super::SqliteStore {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
-        self.read_around(Thing::Heartbeat, list).await
+        self.read_around(StoredItem::Heartbeat, list).await
     }
 
     async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {

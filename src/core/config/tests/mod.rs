@@ -65,7 +65,8 @@ fn the_default_file_has_every_key() {
     let (mut written, mut known) = (BTreeSet::new(), BTreeSet::new());
     keys(&toml::from_str(&text).unwrap(), "", &mut written);
     keys(&Table::try_from(Config::default()).unwrap(), "", &mut known);
-    // Lists of tables that are empty by default: as keys they would stop the user from adding the first entry.
+    // Lists of tables that are empty by default: as keys they would stop the user from adding the first
+    // entry.
     written.extend(["handlers", "pools", "api.tokens"].map(str::to_owned));
     assert_eq!(written, known);
     // Settings that are absent by default stand there as comments.

@@ -3,7 +3,7 @@ use bytesize::MIB;
 use super::{Key, Report, at_least_one};
 use crate::config::{Pool, PoolDriver, PoolLimits};
 
-/// A limit that nobody would hold is refused, never passed over.
+/// A limit that would not be kept is refused, never passed over.
 pub(super) fn check(key: &Key, pool: &Pool, report: &mut Report) {
     check_on(cfg!(windows), &key.name("limits"), pool, report);
 }

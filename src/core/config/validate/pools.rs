@@ -21,7 +21,7 @@ fn names(key: &Key, pool: &Pool, earlier: &[Pool], report: &mut Report) {
     let key = key.name("name");
     if pool.name.is_empty() {
         report.refuse(&key, "\"\"", "a pool needs a name", "write for example \"main\"");
-    } else if pool.name.contains(|letter: char| letter.is_control() || letter == '/') {
+    } else if pool.name.contains(|character: char| character.is_control() || character == '/') {
         // It becomes part of addresses and of names in the store.
         let rule = "a pool's name has no slash and no control characters";
         report.refuse(&key, format!("{:?}", pool.name), rule, "write for example \"main\"");

@@ -41,8 +41,8 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
         Ok(url) if !schemes.contains(&url.scheme()) => format!("its scheme is not {}", schemes.join(" or ")),
         Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host".to_owned(),
         Ok(_) => match raw_in_password(url) {
-            Some(letter) => {
-                format!("its user or password has a raw {letter:?}, so that the host is not what was meant")
+            Some(character) => {
+                format!("its user or password has a raw {character:?}, so that the host is not what was meant")
             }
             None => return,
         },
@@ -51,15 +51,16 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
     report.add_broken("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
 }
 
-/// A letter that ends the user and password, or the host, earlier than was meant: `amqp://user:pa#ss@host` names the host
-/// `user` and the port `pa`. The last `@` stands before the host, since no host, path or database has one.
+/// A character that ends the user and password, or the host, earlier than was meant: `amqp://user:pa#ss@host`
+/// names the host `user` and the port `pa`. The last `@` stands before the host, since no host, path or
+/// database has one.
 fn raw_in_password(url: &str) -> Option<char> {
     let (_, rest) = url.split_once("://")?;
     let (credentials, _) = rest.rsplit_once('@')?;
-    credentials.chars().find(|letter| matches!(letter, '@' | '#' | '/' | '?' | '[' | ']' | ' ' | '\\'))
+    credentials.chars().find(|character| matches!(character, '@' | '#' | '/' | '?' | '[' | ']' | ' ' | '\\'))
 }
 
-/// Passwords that come with a server or with an example are everybody's.
+/// Passwords that come with a server or with an example are known to all.
 fn known_password(key: &str, url: &str, report: &mut Report) {
     const KNOWN: [&str; 9] =
         ["guest", "password", "changeme", "change-me", "secret", "admin", "redis", "rabbitmq", "clawpool"];

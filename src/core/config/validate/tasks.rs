@@ -9,7 +9,8 @@ use crate::{
     task::Priority,
 };
 
-/// The deepest payload that every decoder on its way takes: serde_json stops at 128 levels, the envelope included.
+/// The deepest payload that every decoder on its way takes: serde_json stops at 128 levels, the envelope
+/// included.
 const DEEPEST: u16 = 120;
 /// Above this a payload belongs into a store of files; brokers copy each message several times.
 const LARGEST: ByteSize = ByteSize::mib(64);

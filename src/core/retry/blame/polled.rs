@@ -1,26 +1,30 @@
-//! Whose future was being polled as its worker died: whoever aborts or overflows its stack in its own code was.
+//! Whose future was being polled as its worker died: whoever aborts or overflows its stack in its own code
+//! was.
 //!
-//! Only tasks that a worker died with before are watched, so a first death is shared by all. At each other one those bear
-//! it that were polled then and at every death since they are watched, and all others bear nothing. Is it one, they start
-//! again at once; are there several, these begin one after the other, so that the next death tells them apart, and the
-//! others after them. A task that waits for something is polled by chance now and then, hardly twice, and no mark is left
-//! of one that is polled most of the time. So a task that is the only one, for the second time and after it had begun by
-//! itself, has its first death on it as well: it is poison with as many deaths as if it had run alone.
+//! Only tasks that a worker died with before are watched, so a first death is shared by all. At each other
+//! one those bear it that were polled then and at every death since they are watched, and all others bear
+//! nothing. Is it one, they start again at once; are there several, these begin one after the other, so that
+//! the next death tells them apart, and the others after them. A task that waits for something is polled by
+//! chance now and then, hardly twice, and no mark is left of one that is polled most of the time. So a task
+//! that is the only one, for the second time and after it had begun by itself, has its first death on it as
+//! well: it is poison with as many deaths as if it had run alone.
 //!
-//! Where none is left that was polled every time, the one that kills does it from elsewhere (a thread, a blocking call),
-//! and it is searched for. What a task was once seen not to do in its poll it is not suspected of there any more.
+//! Where none is left that was polled every time, the one that kills does it from elsewhere (a thread, a
+//! blocking call), and it is searched for. What a task was once seen not to do in its poll it is not
+//! suspected of there any more.
 
 use std::time::Duration;
 
 use super::{BUDGET, Consequence, GroupTest, Member, STEP, Suspicion, WHOLE, search};
 use crate::task::TaskId;
 
-/// Being polled tells nothing of a task that is polled for so long at a time, or for so long in all and then most of the
-/// time: it would be at whatever death. Shorter than [`STEP`]: those who begin one after the other are watched alone.
+/// Being polled tells nothing of a task that is polled for so long at a time, or for so long in all and then
+/// most of the time: it would be at whatever death. Shorter than [`STEP`]: those who begin one after the
+/// other are watched alone.
 pub const WATCHED: Duration = Duration::from_millis(200);
 
-/// Longer than that: one of those who start first, and are busy then, is not watched any more by the time that one of all
-/// others kills.
+/// Longer than that: one of those who start first, and are busy then, is not watched any more by the time
+/// that one of all others kills.
 const ALONE_FOR: Duration = STEP.saturating_mul(2);
 
 /// Of a task, at the deaths at which it could be seen.
@@ -53,8 +57,8 @@ impl Polled {
     }
 }
 
-/// One consequence for each task that a dead worker ran. `polled`: whose futures were being polled, of those that died before;
-/// none where nobody could see it, or the worker was killed by somebody else.
+/// One consequence for each task that a dead worker ran. `polled`: whose futures were being polled, of those
+/// that died before; none where that could not be seen, or where the worker was killed from outside.
 pub fn share_blame(group: &[Member], polled: Option<&[TaskId]>) -> Vec<Consequence> {
     let Some(polled) = polled else { return search(group) };
     let seen: Vec<Member> = group.iter().map(|member| member.seen(polled.contains(&member.id))).collect();
@@ -117,7 +121,8 @@ impl Member {
 }
 
 impl Consequence {
-    /// Seen for the second time: then the death before the first of them, at which nobody could be seen, is its own.
+    /// Seen for the second time: then the death before the first of them, at which no task could be seen, is
+    /// its own.
     fn with_the_first(mut self) -> Self {
         let times = u32::from(self.suspicion.polled.times);
         if times > 1 {

@@ -188,7 +188,7 @@ fn world(workers: usize, poisons: &[u64], seed: u64) -> Summary {
     world.run()
 }
 
-/// Whatever the poison does, and however many workers there are: it is found, and nobody else dies of it.
+/// Whatever the poison does, and however many workers there are: it is found, and no other task dies of it.
 #[test]
 fn inv_3_one_poison_task_among_five_hundred_is_found_and_no_innocent_dies() {
     for (workers, after, deaths, wait) in
@@ -273,7 +273,8 @@ fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
     }
 }
 
-/// Whoever kills the workers, tasks that take their time are started again at once, and are not taken for poison.
+/// Whatever kills the workers, tasks that take their time are started again at once, and are not taken for
+/// poison.
 #[test]
 fn inv_3_many_tasks_killed_again_and_again_start_again_at_once() {
     let mut group: Vec<Member> = (0..12).map(|_| member(6_000, Suspicion::default())).collect();

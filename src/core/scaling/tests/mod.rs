@@ -45,7 +45,8 @@ fn loaded(size: u32, slots_busy: f64) -> Reading {
     Reading { queues: Some(queues), ..pool(size, busy) }
 }
 
-/// Looks every second at a reading that never changes, without following the decisions, until one changes something.
+/// Looks every second at a reading that never changes, without following the decisions, until one changes
+/// something.
 fn first_change(settings: &Autoscale, reading: &Reading, within: u64) -> Option<(u64, Decision)> {
     let mut planner = Planner::new(settings, SLOTS);
     (0..=within).find_map(|now| {

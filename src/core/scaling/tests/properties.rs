@@ -45,7 +45,8 @@ proptest! {
         readings in prop::collection::vec((1_u64..90, reading()), 1..60),
     ) {
         let mut planner = Planner::new(&settings, SLOTS);
-        // The table alone keeps its own pace; with tracking beside it, the faster of the two bounds them both.
+        // The table alone keeps its own pace; with tracking beside it, the faster of the two bounds them
+        // both.
         let target = settings.target.enabled.then_some(&settings.target);
         let rest_out = target.map_or(settings.cooldown_out, |target| target.cooldown_out.min(settings.cooldown_out));
         let rest_in = target.map_or(settings.cooldown_in, |target| target.cooldown_in);

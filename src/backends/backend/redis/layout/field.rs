@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::{letter_of, state_of};
+use super::{code_of, state_of};
 use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
 
 /// A value that always takes the same number of bytes.
@@ -121,7 +121,7 @@ macro_rules! written_as {
 }
 
 written_as! {
-    State as char: state_of, |state| letter_of(*state);
+    State as char: state_of, |state| code_of(*state);
     bool as u8: |number| Some(number == 1), |flag| u8::from(*flag);
     Priority as u8: |number| Priority::from_index(number.into()), |priority| *priority as u8;
     Timestamp as u64: |number| Some(Timestamp::from_millis(number)), |time| time.as_millis();
@@ -134,7 +134,7 @@ written_as! {
         |worker| worker.map_or([0; 16], |worker| *worker.as_bytes());
 }
 
-/// A letter, which Lua has as a text.
+/// A code of one letter, which Lua has as a text.
 impl Value for char {
     const WIDTH: usize = 1;
     const LUA: &'static str = "c1";

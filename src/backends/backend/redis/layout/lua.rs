@@ -11,9 +11,8 @@
 use std::fmt::Write;
 
 use super::{
-    Head, Header, Name, Tail, WANTED,
+    Head, Header, Name, Tail, WANTED, code_of,
     field::{Field, LENGTH},
-    letter_of,
 };
 use clawpool_core::task::{Priority, State};
 
@@ -36,11 +35,11 @@ pub(crate) fn definitions() -> String {
 fn states() -> String {
     let mut text = String::new();
     for state in State::ALL {
-        let _ = writeln!(text, "local {} = '{}'", state.name().to_uppercase(), letter_of(state));
+        let _ = writeln!(text, "local {} = '{}'", state.name().to_uppercase(), code_of(state));
     }
     let set = |states: &mut dyn Iterator<Item = State>| {
-        let letters: Vec<_> = states.map(|state| format!("{} = true", letter_of(state))).collect();
-        letters.join(", ")
+        let codes: Vec<_> = states.map(|state| format!("{} = true", code_of(state))).collect();
+        codes.join(", ")
     };
     let all = set(&mut State::ALL.into_iter());
     let ends = set(&mut State::ALL.into_iter().filter(|state| state.is_final()));

@@ -13,8 +13,8 @@ use self::field::{layout, values};
 pub(crate) use self::lua::definitions;
 use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
 
-/// A record tells a task's state with one letter.
-pub(crate) const fn letter_of(state: State) -> char {
+/// A record tells a task's state with a code of one letter.
+pub(crate) const fn code_of(state: State) -> char {
     match state {
         State::Scheduled => 'S',
         State::Queued => 'Q',
@@ -25,8 +25,8 @@ pub(crate) const fn letter_of(state: State) -> char {
     }
 }
 
-pub(crate) fn state_of(letter: char) -> Option<State> {
-    State::ALL.into_iter().find(|state| letter_of(*state) == letter)
+pub(crate) fn state_of(code: char) -> Option<State> {
+    State::ALL.into_iter().find(|state| code_of(*state) == code)
 }
 
 layout! {
@@ -36,7 +36,7 @@ layout! {
         state: State,
         /// Its cancellation was asked for while it ran.
         cancel_asked: bool,
-        /// Somebody waits for its end.
+        /// A caller waits for its end.
         awaited: bool,
         /// It has a unique key.
         has_key: bool,
@@ -64,7 +64,7 @@ layout! {
     }
 }
 
-/// The ticket of a task that waits on its queue and was with a worker, or that somebody repeated.
+/// The ticket of a task that waits on its queue and was with a worker, or that was enqueued once more.
 pub(crate) const WANTED: u32 = 1;
 
 values! {

@@ -6,7 +6,7 @@ local SECOND = 1000
 local now = time[1] * SECOND + math.floor(time[2] / 1000)
 local now_micros = time[1] * 1000000 + time[2]
 
--- A number as somebody may have left it, as one that can be a time or a count.
+-- A number that another program may have changed, as one that can be a time or a count.
 local GREATEST = 9007199254740991
 local function natural(value) return math.max(0, math.min(tonumber(value) or 0, GREATEST)) end
 

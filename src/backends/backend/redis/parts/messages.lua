@@ -7,7 +7,7 @@ local function entry_of(id, record) return entry(id, record.generation) end
 local function id_of(an_entry) return an_entry:sub(ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_WIDTH - 1) end
 
 -- The digit of a message's priority, or nil where an entry and its value are no message: its body is looked
--- at by whoever runs it.
+-- at by the worker that runs it.
 local function priority_of(an_entry, value)
   if #an_entry ~= ENTRY_WIDTH or not value or #value < MESSAGE_WIDTH then return nil end
   local priority = value:byte(MESSAGE_PRIORITY_OFFSET)

@@ -16,14 +16,14 @@ local DEAD_LETTERS = base .. ':dm'
 local WORKERS = base .. ':ws'
 -- Set of queues.
 local PAUSED_QUEUES = base .. ':paused'
--- Hash: a letter for what is counted, and its queue -> count.
+-- Hash: a code for what is counted, and its queue -> count.
 local TOTALS = base .. ':n'
 -- Channel: 'f' and the id of an awaited task that is over; 's' when an entry is due earlier than all others
 -- were.
 local EVENTS = base .. ':ev'
 -- Sorted set: the names of notes, all of score 0. A name may outlive its note.
 local NOTES = base .. ':ns'
--- List: letter and name of what was set aside and nobody was told of.
+-- List: code and name of what was set aside and not told of yet.
 local SET_ASIDE = base .. ':xs'
 -- The latest token of a claim.
 local LATEST_TOKEN = base .. ':token'
@@ -43,7 +43,7 @@ local function holder_key(unique_key) return base .. ':u:' .. unique_key end
 local function worker_key(worker) return base .. ':w:' .. worker end
 -- Set: what the worker runs, and what passed to another one.
 local function claims_key(worker) return base .. ':c:' .. worker end
--- List: a letter and a task of each order to a worker: c cancel, l lost.
+-- List: a code and a task of each order to a worker: c cancel, l lost.
 local function orders_key(worker) return base .. ':o:' .. worker end
 -- List: task and token. Apart from the orders, which an earlier version's worker reads: it would take a
 -- question for one.
@@ -54,6 +54,6 @@ local function journal_key(topic) return base .. ':j:' .. topic end
 local function leader_key(role) return base .. ':l:' .. role end
 -- Hash: v how many tokens there are, t since when.
 local function bucket_key(name) return base .. ':b:' .. name end
--- What cannot be read, as it was. A letter says what: t record, s entry of the schedule set, d dead letter,
+-- What cannot be read, as it was. A code says what: t record, s entry of the schedule set, d dead letter,
 -- j journal entry, n note, w heartbeat, m message of a queue.
-local function aside_key(what, name) return base .. ':x:' .. what .. ':' .. name end
+local function set_aside_key(what, name) return base .. ':x:' .. what .. ':' .. name end

@@ -16,7 +16,7 @@ use clawpool_core::config::Config;
 struct Weather {
     /// Where new ones lead.
     server: SocketAddr,
-    /// New ones are taken by nobody: no answer, and no end.
+    /// New ones are not accepted: no answer, and no end.
     swallows: bool,
     swallowed: u32,
     /// How often those that were there died in silence, and by a reset.

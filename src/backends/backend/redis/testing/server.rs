@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::store::conformance::eventually;
 use clawpool_core::{config::Config, task::TaskId};
 
-/// The configuration, on the shared server, under a prefix that nobody else has.
+/// The configuration, on the shared server, under a prefix that no other test has.
 pub fn on_shared(config: Config) -> Config {
     let url = std::env::var("CLAWPOOL_TEST_REDIS").expect(
         "CLAWPOOL_TEST_REDIS names the Redis to test on (redis://127.0.0.1:PORT/0); tests/run starts one and sets it",
@@ -39,7 +39,7 @@ pub struct Server {
 impl Server {
     pub async fn start(options: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Free at this moment; nobody else here asks for a port by number.
+        // Free at this moment; no other test asks for a port by number.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let options = options.to_vec();
         let process = launch(&folder, port, &options);

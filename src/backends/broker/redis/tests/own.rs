@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     backend::{
-        Thing, Unreadable,
+        StoredItem, Unreadable,
         redis::{link::Link, packed, testing::server::Server},
     },
     broker::{
@@ -129,7 +129,7 @@ async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0].delivery.message, late);
     let told = store.unreadable(&[]).await.unwrap();
-    assert!(told.iter().all(|told| told.what == Thing::Message));
+    assert!(told.iter().all(|told| told.what == StoredItem::Message));
     assert_eq!(told.iter().filter_map(Unreadable::task).collect::<Vec<_>>(), ids, "and one that names no task");
     let link = Link::open(&config.redis).await.unwrap();
     let key = [format!("{}:x:m:", link.base()).as_bytes(), &packed::entry(ids[1], 0)].concat();

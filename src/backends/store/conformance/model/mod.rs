@@ -1,4 +1,5 @@
-//! The life of a task, as a model small enough to be read and believed, and random lives that a store must lead alike.
+//! The life of a task, as a model small enough to be read and believed, and random lives that a store must
+//! lead alike.
 
 mod life;
 mod world;
@@ -26,7 +27,7 @@ enum Step {
         worker: usize,
         stale: bool,
     },
-    /// By the owner with its token, or by whoever with the token before.
+    /// By the owner with its token, or by any worker with the token before.
     Settle {
         task: usize,
         end: Ending,

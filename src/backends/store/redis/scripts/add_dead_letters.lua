@@ -1,7 +1,7 @@
 -- Writes dead letters of messages that run no more: tasks that are over, run or have a later generation stay
 -- as they are.
--- ARGV: milliseconds that dead letters are kept; then of each letter: id, generation, kind, priority, whose,
--- enqueued, attempt, letter, time of death, failure.
+-- ARGV: milliseconds that dead letters are kept; then of each dead letter: id, generation, kind, priority,
+-- whose, enqueued, attempt, letter, time of death, failure.
 local FIELDS = 10
 local retention = tonumber(ARGV[1])
 

@@ -1,9 +1,9 @@
 -- A worker's heartbeat: renews its lease, writes the news of its tasks into their records, and takes its
 -- orders.
 -- ARGV: worker, what it says of itself, lease in milliseconds; then id and text of each piece of news.
--- Answers 1 where it is to drain, its orders, and the paused queues. An order is a letter and a task: c
+-- Answers 1 where it is to drain, its orders, and the paused queues. An order is a code and a task: c
 -- cancel, l lost, or q with token and priority (a byte) at its end: does it run that? A question whose claim
--- has ended is answered by nobody.
+-- has ended is not answered.
 local me = ARGV[1]
 local said = ARGV[2]
 local lease = ARGV[3]
@@ -12,7 +12,7 @@ local function beat() return redis.pcall('HSET', worker_key(me), 'i', said, 'l',
 
 local beaten = beat()
 if is_wrong_type(beaten) then
-  move_aside('w', me, worker_key(me))
+  set_key_aside('w', me, worker_key(me))
   beaten = beat()
 end
 if type(beaten) == 'table' then return beaten end

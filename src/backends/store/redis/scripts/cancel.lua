@@ -1,6 +1,6 @@
 -- Cancels a task: at once where it waits; where it runs, its worker is told, and may still complete it.
 -- ARGV: id, milliseconds that a cancelled record is kept.
--- Answers the letter of the state in which it was, or '' where there is none.
+-- Answers the code of the state in which it was, or '' where there is none.
 local id = ARGV[1]
 local kept = ARGV[2]
 local record = read(id)

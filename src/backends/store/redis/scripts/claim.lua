@@ -4,7 +4,7 @@
 -- that a task bears without being poison; milliseconds that a cancelled record is kept; the ids of all claims
 -- in one string; and in another of all claims: generation, ticket, length of kind, priority, attempt,
 -- enqueued, expires, kind.
--- Answers in one string for each: a letter, a number and crashes.
+-- Answers in one string for each: a code, a number and crashes.
 --   R run, with this token; P the same of a task that is poison
 --   D drop the message: the task is over, or goes on with another message
 --   H held by another worker: ask again after so many milliseconds
@@ -24,15 +24,15 @@ local ids = ARGV[6]
 local claims = ARGV[7]
 
 local outcomes = {}
-local function say(letter, number, crashes)
-  outcomes[#outcomes + 1] = struct.pack(OUTCOME_FORMAT, letter, number, crashes)
+local function say(code, number, crashes)
+  outcomes[#outcomes + 1] = struct.pack(OUTCOME_FORMAT, code, number, crashes)
 end
 
 local function is_poison(id, record) return blame_of(suspicion(id, record)) > bearable end
 
 local function say_run(id, record, token)
-  local letter = record.state == RUNNING and is_poison(id, record) and 'P' or 'R'
-  say(letter, token, record.crashes)
+  local code = record.state == RUNNING and is_poison(id, record) and 'P' or 'R'
+  say(code, token, record.crashes)
 end
 
 -- Tokens rise for ever, also past a Redis that lost its last writes: they are at least the time in
@@ -168,7 +168,7 @@ local function catch_up(id, record, generation, attempt, ticket)
   run(id, record, ticket)
 end
 
--- Nobody remembers the task's admission; with a count of it the totals balance.
+-- The task's admission is not recorded; with a count of it the totals balance.
 local function run_unknown(id, message, ticket)
   run(id, fresh(message), ticket)
   count(ENQUEUED, message.priority)

@@ -1,6 +1,6 @@
--- Ends the lease of a dead worker: writes into the record of each task that it ran its share of the blame, and
--- when it may start again. A task that another worker has meanwhile, or whose record says so already, stays as
--- it is.
+-- Ends the lease of a dead worker: writes into the record of each task that it ran its share of the blame,
+-- and when it may start again. A task that another worker has meanwhile, or whose record says so already,
+-- stays as it is.
 -- ARGV: the task that is to start alone, or ''; in one string of each task: id, token, crashes, suspicion,
 -- due.
 local CONSEQUENCE_FORMAT = '>c16I8I4I4I8'

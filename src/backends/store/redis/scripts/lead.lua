@@ -1,5 +1,5 @@
--- Takes or keeps the lead in a role, unless somebody else has it. The fence rises with each change.
--- ARGV: role, who, lease in milliseconds. Answers the fence, or 0 while somebody else leads.
+-- Takes or keeps the lead in a role, unless another process has it. The fence rises with each change.
+-- ARGV: role, who, lease in milliseconds. Answers the fence, or 0 while another process leads.
 local key = leader_key(ARGV[1])
 local candidate = ARGV[2]
 local lease = ARGV[3]

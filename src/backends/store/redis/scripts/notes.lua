@@ -8,7 +8,7 @@ for _, name in ipairs(redis.call('ZRANGEBYLEX', NOTES, '[' .. prefix, '(' .. pre
     answer[#answer + 1] = { name, value }
   else
     -- An error: it is no string.
-    if value then move_aside('n', name, note_key(name)) end
+    if value then set_key_aside('n', name, note_key(name)) end
     redis.call('ZREM', NOTES, name)
   end
 end

@@ -1,5 +1,5 @@
 -- Sets aside what cannot be read, unless it has changed meanwhile.
--- ARGV: a letter for what it is, its name, and the bytes that could not be read ('': none, or not known).
+-- ARGV: a code for what it is, its name, and the bytes that could not be read ('': none, or not known).
 local what = ARGV[1]
 local name = ARGV[2]
 local seen = ARGV[3]
@@ -24,28 +24,28 @@ function steps.d()
   if value ~= seen then return end
   local was_listed = redis.call('ZREM', DEAD_TASKS, name) == 1
   local was_kept = redis.call('HDEL', DEAD_LETTERS, name) == 1
-  if was_listed or was_kept then keep_aside('d', name, value) end
+  if was_listed or was_kept then set_value_aside('d', name, value) end
 end
 
 -- A journal, or after a colon the place of one of its entries.
 function steps.j()
   local topic, place = name:match('^(%a+):(.*)$')
-  if not topic then return move_aside('j', name, journal_key(name)) end
+  if not topic then return set_key_aside('j', name, journal_key(name)) end
   local row = redis.call('XRANGE', journal_key(topic), place, place)[1]
   if row and redis.call('XDEL', journal_key(topic), place) == 1 then
-    keep_aside('j', name, table.concat(row[2], ' '))
+    set_value_aside('j', name, table.concat(row[2], ' '))
   end
 end
 
 -- A note.
 function steps.n()
-  if type(redis.pcall('GET', note_key(name))) == 'table' then move_aside('n', name, note_key(name)) end
+  if type(redis.pcall('GET', note_key(name))) == 'table' then set_key_aside('n', name, note_key(name)) end
 end
 
 -- A heartbeat: the next one of a worker that lives makes it readable.
 function steps.w()
   if lease_left(name) > 0 then return end
-  if redis.call('SREM', WORKERS, name) == 1 then move_aside('w', name, worker_key(name)) end
+  if redis.call('SREM', WORKERS, name) == 1 then set_key_aside('w', name, worker_key(name)) end
 end
 
 steps[what]()

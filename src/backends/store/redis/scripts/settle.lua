@@ -2,7 +2,7 @@
 -- the latest that was given for the task.
 -- ARGV: milliseconds that a queued record outlives its task's expiry, that dead letters are kept, that
 -- cancelled records are kept; the ids of all settlements in one string; and in another of all: token, a
--- letter for the end, and four values that depend on the end, each after its length.
+-- code for the end, and four values that depend on it, each after its length.
 -- Answers a string of '1' where the token was the latest, else '0'.
 local SETTLEMENT_FORMAT = '>c8c1I4c0I4c0I4c0I4c0'
 local COMPLETION = 'C'
@@ -64,12 +64,12 @@ local function leaves(worker, id)
   table.insert(left[worker], id)
 end
 
-local function settle(id, token, letter, ...)
+local function settle(id, token, code, ...)
   local record = read(id)
   local is_latest = record and record.state == RUNNING and record.token == struct.unpack(TOKEN_FORMAT, token)
   if not is_latest then return '0' end
   leaves(record.worker, id)
-  ends[letter](id, record, ...)
+  ends[code](id, record, ...)
   return '1'
 end
 
@@ -77,10 +77,10 @@ local finished = struct.pack(FINISHED_FORMAT, now)
 local answer = {}
 local offset = 1
 for _, id in ipairs(read_ahead(ids)) do
-  local token, letter, one, two, three, four, following =
+  local token, code, one, two, three, four, following =
     struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
   local over, priority, worker
-  if letter == COMPLETION and known[id] then
+  if code == COMPLETION and known[id] then
     over, priority, worker = completed(known[id], token, finished, one)
   end
   if over then
@@ -89,7 +89,7 @@ for _, id in ipairs(read_ahead(ids)) do
     count_end(COMPLETED, priority)
     answer[#answer + 1] = '1'
   else
-    answer[#answer + 1] = settle(id, token, letter, one, two, three, four)
+    answer[#answer + 1] = settle(id, token, code, one, two, three, four)
   end
   offset = following
 end

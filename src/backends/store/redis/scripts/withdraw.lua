@@ -1,8 +1,8 @@
--- Takes tasks back that were not to be accepted after all, unless they ran, or somebody else answers for
--- them.
+-- Takes tasks back that were not to be accepted after all, unless they ran, or were enqueued once
+-- more.
 -- ARGV: milliseconds that a withdrawal outlives its message; then of each task: id, until when its message
 -- may turn up ('' where none was sent).
--- Answers in one string for each: d done, t too late, w somebody else answers for it.
+-- Answers in one string for each: d done, t too late, w enqueued once more.
 local margin = tonumber(ARGV[1])
 
 local function withdraw(id, record)

@@ -6,7 +6,7 @@ for _, worker in ipairs(redis.call('SMEMBERS', WORKERS)) do
   local fields = redis.pcall('HMGET', key, 'i', 'n', 'y', 'l')
   if fields.err then
     redis.call('SREM', WORKERS, worker)
-    move_aside('w', worker, key)
+    set_key_aside('w', worker, key)
   elseif not fields[1] and redis.call('EXISTS', key) == 0 then
     -- Nothing is left of it. If it lives, its next beat registers it.
     redis.call('SREM', WORKERS, worker)

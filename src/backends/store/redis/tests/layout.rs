@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     backend::redis::{
-        layout::{Head, Header, Name, Tail, letter_of},
+        layout::{Head, Header, Name, Tail, code_of},
         library::Library,
         link::Link,
         packed,
@@ -234,7 +234,7 @@ fn told(head: &Head, tail: &Tail<Vec<u8>>) -> Vec<(&'static str, Vec<u8>)> {
     let flag = |flag: &bool| flag.to_string().into_bytes();
     let time = |time: &Option<Timestamp>| text(time.map_or(0, Timestamp::as_millis));
     vec![
-        ("state", letter_of(*state).to_string().into_bytes()),
+        ("state", code_of(*state).to_string().into_bytes()),
         ("cancel_asked", flag(cancel_asked)),
         ("awaited", flag(awaited)),
         ("has_key", flag(has_key)),

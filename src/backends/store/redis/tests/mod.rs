@@ -44,7 +44,7 @@ impl Fixture for OnRedis {
             Garbled::Entry(id) => {
                 set(format!("{base}:sm").into(), &packed::entry(id, 0), b"what is this, and what is it for?")
             }
-            Garbled::Letter(id) => set(format!("{base}:dm").into(), id.as_bytes(), b"what is this?"),
+            Garbled::DeadLetter(id) => set(format!("{base}:dm").into(), id.as_bytes(), b"what is this?"),
             Garbled::Journal(topic) => {
                 cmd("XADD").arg(format!("{base}:j:{}", topic.name())).arg(&["*", "what", "is", "this", "?"]).to_owned()
             }

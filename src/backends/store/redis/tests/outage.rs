@@ -57,7 +57,8 @@ async fn waits_go_on_after_a_killed_server() {
         // As its caller does: an error is a passing one.
         let due = tokio::spawn(async move { while waiter.wait_due(None).await.is_err() {} });
         watched(&server, &config, id).await;
-        // The connection keeps its order: with this answer, the one that the waiter looked for is here as well.
+        // The connection keeps its order: with this answer, the one that the waiter looked for is here as
+        // well.
         store.record(id).await.unwrap();
         server.kill();
         server.start_again().await;
@@ -72,7 +73,7 @@ async fn waits_go_on_after_a_killed_server() {
     .await;
 }
 
-/// Until the record says that somebody waits for its end.
+/// Until the record says that a caller waits for its end.
 pub(super) async fn watched(server: &Server, config: &Config, id: TaskId) {
     let script = "return string.byte(redis.call('GETRANGE', KEYS[1] .. string.gsub(ARGV[1], '..', function(h) \
                   return string.char(tonumber(h, 16)) end), 2, 2))";

@@ -125,7 +125,8 @@ async fn inv_3_a_record_counts_crashes_as_earlier_versions_read_them() {
     }
 }
 
-/// The steps of a task without a unique key are made on its packed record, those of one with a key on a table of it.
+/// The steps of a task without a unique key are made on its packed record, those of one with a key on a table
+/// of it.
 #[tokio::test]
 async fn the_short_way_writes_the_record_of_the_long_way() {
     let (_, store, link) = opened().await;

@@ -95,13 +95,13 @@ async fn news_come_through_though_the_subscription_died_in_silence() {
     .await;
 }
 
-/// Until somebody listens to the news.
+/// Until a client listens to the news.
 async fn subscribed(server: &Server) {
     let listed = async || server.ask::<Vec<String>>("PUBSUB", &["CHANNELS", "*"]).await;
     eventually(async || listed().await.is_some_and(|channels| !channels.is_empty())).await;
 }
 
-/// Until somebody has looked for due tasks: the only script so far, sent in full.
+/// Until a client has looked for due tasks: the only script so far, sent in full.
 async fn looked(server: &Server) {
     eventually(async || server.commands().await.contains_key("eval")).await;
 }
@@ -175,7 +175,7 @@ async fn a_failover_behind_one_address_is_followed() {
         let waiting = tokio::spawn(until_due(store.clone()));
         subscribed(&server).await;
         proxy.lead_to(&successor);
-        // A replica of nobody: it answers, and takes no writes.
+        // A replica without a primary: it answers, and takes no writes.
         let demoted: Option<String> = server.ask("REPLICAOF", &["127.0.0.1", "1"]).await;
         assert_eq!(demoted.as_deref(), Some("OK"));
         let task = admission("after");

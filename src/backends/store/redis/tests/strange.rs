@@ -1,4 +1,4 @@
-//! What somebody may have written over the small facts that everybody reads: one of them must not stop all.
+//! Foreign values in place of the small facts that every process reads: one of them must not stop all.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use redis::cmd;
 
 use super::{super::RedisStore, open};
 use crate::{
-    backend::{Thing, redis::link::Link},
+    backend::{StoredItem, redis::link::Link},
     store::{
         ControlStore, Entry, JournalStore, NoteStore, Orders, Role, TaskStore, Topic, WorkerStore, conformance::beat_of,
     },
@@ -33,7 +33,7 @@ impl Stage {
         let _: redis::Value = self.link.send(cmd(command).arg(key).arg(args)).await.unwrap();
     }
 
-    async fn told(&self) -> Vec<Thing> {
+    async fn told(&self) -> Vec<StoredItem> {
         let told = self.store.unreadable(&[]).await.unwrap();
         self.store.unreadable(&told).await.unwrap();
         told.into_iter().map(|told| told.what).collect()
@@ -61,7 +61,7 @@ async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
         stage.write("SET", &key(kind), &["what is this?"]).await;
         stage.store.beat(&beat).await.unwrap();
     }
-    assert_eq!(stage.told().await, [Thing::Heartbeat]);
+    assert_eq!(stage.told().await, [StoredItem::Heartbeat]);
     stage.write("SET", &key(":w:"), &["what is this?"]).await;
     assert!(stage.store.workers().await.unwrap().is_empty());
     stage.store.beat(&beat).await.unwrap();
@@ -80,7 +80,7 @@ async fn journal_and_notes_go_on_beside_values_of_another_type() {
     stage.write("SET", b":j:alert", &["what is this?"]).await;
     stage.store.append(None, std::slice::from_ref(&entry)).await.unwrap();
     assert_eq!(stage.store.journal(Topic::Alert, None, None, 10).await.unwrap().items, [entry]);
-    assert_eq!(stage.told().await, [Thing::Journal; 2]);
+    assert_eq!(stage.told().await, [StoredItem::Journal; 2]);
     for name in ["scale/a", "scale/b", "scale/c"] {
         stage.store.put_note(None, name, "1".into(), None).await.unwrap();
     }
@@ -90,7 +90,7 @@ async fn journal_and_notes_go_on_beside_values_of_another_type() {
     stage.write("DEL", b":note:scale/b", &[]).await;
     stage.write("LPUSH", b":note:scale/b", &["what is this?"]).await;
     assert_eq!(stage.store.note("scale/b").await.unwrap(), None);
-    assert_eq!(stage.told().await, [Thing::Note; 2]);
+    assert_eq!(stage.told().await, [StoredItem::Note; 2]);
     stage.store.put_note(None, "scale/b", "2".into(), None).await.unwrap();
     assert_eq!(stage.store.notes("scale/").await.unwrap().len(), 2);
 }

@@ -82,7 +82,7 @@ async fn an_old_letter_goes_with_a_heartbeat() {
     assert_eq!(rows(&store, "dead").await, 0);
 }
 
-/// Its dispatcher died between admitting and publishing it: nobody was told that it was taken.
+/// Its dispatcher died between admitting and publishing it: no producer was told that it was taken.
 #[tokio::test]
 async fn a_key_is_not_held_for_ever_by_a_task_that_was_never_published() {
     let (store, _file) = store(|_| ()).await;

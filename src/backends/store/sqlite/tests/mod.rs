@@ -53,7 +53,7 @@ impl Fixture for File {
         let done = match what {
             Garbled::Record(id) => sql.execute("UPDATE tasks SET state = 77, owner = x'0102' WHERE id = ?1", [id]),
             Garbled::Entry(id) => sql.execute("UPDATE schedule SET priority = 77 WHERE id = ?1", [id]),
-            Garbled::Letter(id) => sql.execute("UPDATE dead SET failure = x'c1' WHERE id = ?1", [id]),
+            Garbled::DeadLetter(id) => sql.execute("UPDATE dead SET failure = x'c1' WHERE id = ?1", [id]),
             Garbled::Journal(topic) => {
                 let insert = "INSERT INTO journal (topic, subject, entry) VALUES (?1, 'voice', x'c1')";
                 sql.execute(insert, [topic.name()])

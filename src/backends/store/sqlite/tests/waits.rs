@@ -1,4 +1,4 @@
-//! Nobody waits for the file, or for its doorbell, without end or without a word.
+//! Waits for the file, or for its doorbell, end, and the log tells of them.
 
 use std::{
     net::UdpSocket,
@@ -79,7 +79,7 @@ async fn what_stood_in_the_line_for_too_long_is_refused_undone() {
     assert_eq!(database.write(pause).await.unwrap(), 1, "it was not done");
 }
 
-/// By the paused clock: rings arrive at a door where nobody listens.
+/// By the paused clock: rings arrive at a door without a listener.
 #[tokio::test(start_paused = true)]
 async fn waiters_look_every_second_while_the_doorbell_is_not_heard() {
     let file = open(Config::default()).await;

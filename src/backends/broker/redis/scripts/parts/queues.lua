@@ -42,7 +42,7 @@ end
 
 -- What is no message must cost itself alone. It was taken out of its list before.
 local function set_message_aside(priority, an_entry, value)
-  keep_aside('m', an_entry, value)
+  set_value_aside('m', an_entry, value)
   redis.call('HDEL', messages_key(priority), an_entry)
   forget_again(priority, { an_entry })
 end

@@ -32,7 +32,7 @@ end
 local function unfinished_holder(key)
   local other = redis.call('GET', holder_key(key))
   if not other then return nil end
-  -- An error: it is no record, so nobody has the key.
+  -- An error: it is no record, so no task has the key.
   local state = redis.pcall('GETRANGE', task_key(other), STATE_OFFSET - 1, STATE_OFFSET - 1)
   return STATES[state] and not FINAL[state] and other or nil
 end
@@ -48,7 +48,7 @@ local function holder(unique_key)
   return record and unpack_tail(record.tail).whose == tenant and other or nil
 end
 
--- Old letters go as new ones come, so many at a time.
+-- Old dead letters go as new ones come, so many at a time.
 local LETTERS_FORGOTTEN = 10
 local function add_dead_letter(id, died, letter, retention)
   redis.call('ZADD', DEAD_TASKS, died, id)
@@ -60,7 +60,7 @@ local function add_dead_letter(id, died, letter, retention)
   end
 end
 
--- Takes a letter out; answers whether there was one.
+-- Removes a dead letter; answers whether there was one.
 local function remove_dead_letter(id)
   redis.call('HDEL', DEAD_LETTERS, id)
   return redis.call('ZREM', DEAD_TASKS, id) == 1

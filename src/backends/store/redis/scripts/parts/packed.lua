@@ -2,8 +2,8 @@
 -- is put between what does not. They answer nil where the step is not the usual one, or the bytes are no
 -- record.
 
--- From its queue to a worker: the task has no unique key, told nothing, and nobody died with it. Numbers come
--- packed.
+-- From its queue to a worker: the task has no unique key, told nothing, and no worker died with it. Numbers
+-- come packed.
 local function begun(bytes, generation, started, token, ticket, worker)
   if bytes:sub(STATE_OFFSET, CANCEL_ASKED_OFFSET - 1) ~= QUEUED then return nil end
   if bytes:byte(HAS_KEY_OFFSET) ~= NO or bytes:byte(HAS_PROGRESS_OFFSET) ~= NO then return nil end
@@ -21,9 +21,9 @@ local function begun(bytes, generation, started, token, ticket, worker)
     .. bytes:sub(TAIL_OFFSET)
 end
 
--- From the worker with this token to its end: nobody waits for the task, it has no unique key, told nothing
--- and failed never, so that all its values from the unique key on are lengths of 0. Answers priority and
--- worker as well.
+-- From the worker with this token to its end: no caller waits for the task, it has no unique key, told
+-- nothing and failed never, so that all its values from the unique key on are lengths of 0. Answers priority
+-- and worker as well.
 local NOTHING_TOLD = (TAIL_VALUES - UNIQUE_KEY_VALUE + 1) * LENGTH_WIDTH
 local BEFORE_RESULT = (RESULT_VALUE - UNIQUE_KEY_VALUE) * LENGTH_WIDTH
 local function completed(bytes, token, finished, result)

@@ -38,9 +38,9 @@ local function read_ahead(all)
   return ids
 end
 
--- The task is from now on one that nobody remembers.
+-- From now on the task is unknown.
 local function set_record_aside(id)
-  move_aside('t', id, task_key(id))
+  set_key_aside('t', id, task_key(id))
   known[id] = false
 end
 
@@ -122,7 +122,7 @@ local function tell(record, news)
   record.tail = pack_tail(values)
 end
 
--- Nobody runs it any more.
+-- No worker runs it any more.
 local function let_go(record)
   record.worker = WORKER_NONE
   record.ticket = 0

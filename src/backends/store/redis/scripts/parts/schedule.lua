@@ -31,5 +31,5 @@ end
 
 local function set_entry_aside(an_entry, value)
   leave(an_entry)
-  keep_aside('s', an_entry, value)
+  set_value_aside('s', an_entry, value)
 end

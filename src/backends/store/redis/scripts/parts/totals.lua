@@ -8,15 +8,15 @@ local PERIODS_KEPT = 2 * 60 * 1000
 local function period_key(period) return TOTALS .. ':' .. period end
 local function this_period() return math.floor(now / PERIOD) end
 
--- Letters of what is counted: e enqueued, r retried; c, d and x are the ends completed, dead and cancelled.
+-- Codes of what is counted: e enqueued, r retried; c, d and x are the ends completed, dead and cancelled.
 -- Within a period all ends are one: f.
 local ENQUEUED = 'e'
 local RETRIED = 'r'
 local FINISHED = 'f'
 
 local counts = {}
-local function count(letter, priority, by)
-  local field = letter .. QUEUES[priority]
+local function count(code, priority, by)
+  local field = code .. QUEUES[priority]
   counts[field] = (counts[field] or 0) + (by or 1)
 end
 
@@ -26,11 +26,11 @@ local function count_up()
   local period = period_key(this_period())
   for field, by in pairs(counts) do
     redis.call('HINCRBY', TOTALS, field, by)
-    local letter = field:sub(1, 1)
+    local code = field:sub(1, 1)
     local queue = field:sub(2)
-    if letter == ENQUEUED then
+    if code == ENQUEUED then
       redis.call('HINCRBY', period, ENQUEUED .. queue, by)
-    elseif letter ~= RETRIED then
+    elseif code ~= RETRIED then
       redis.call('HINCRBY', period, FINISHED .. queue, by)
     end
   end

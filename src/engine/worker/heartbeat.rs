@@ -15,16 +15,16 @@ use super::{Progress, WorkerError, meter::Meter};
 use clawpool_backends::store::{self, Beat, Done, Orders, Store, StoreError};
 use clawpool_core::{config::Config, task::Queue};
 
-/// Keeps the worker's lease alive from a thread, a runtime and a store connection of its own, so that no handler, however
-/// busy, can delay a heartbeat. The beats bring orders back.
-pub(super) struct LeaseKeeper {
+/// Keeps the worker's lease alive from a thread, a runtime and a store connection of its own, so that no
+/// handler, however busy, can delay a heartbeat. The beats bring orders back.
+pub(super) struct Heartbeat {
     pub vitals: Arc<Vitals>,
     pub orders: mpsc::Receiver<Orders>,
     stop: CancellationToken,
     thread: thread::JoinHandle<()>,
 }
 
-/// What the engine tells the lease keeper and learns from it.
+/// What the engine tells the heartbeat thread and learns from it.
 #[derive(Debug, Default)]
 pub(super) struct Vitals {
     running: [AtomicU32; Queue::ALL.len()],
@@ -34,7 +34,7 @@ pub(super) struct Vitals {
     run: AtomicU64,
     /// Queues of which nothing starts any more.
     paused: Mutex<Vec<Queue>>,
-    /// Something that whoever paused a queue waits to hear.
+    /// News that the process that paused a queue waits for.
     news: Notify,
     /// Kinds without a handler here, with their queues, and when a task of them came last.
     unhandled: Mutex<HashMap<(Queue, String), Instant>>,
@@ -42,7 +42,8 @@ pub(super) struct Vitals {
     sound_since: Mutex<Option<Instant>>,
 }
 
-/// Longer than the longest wait of a task that was handed on, so that its kind is told of for as long as it waits.
+/// Longer than the longest wait of a task that was handed on, so that its kind is told of for as long as it
+/// waits.
 const LATELY: Duration = Duration::from_secs(60);
 /// Kinds told of with one heartbeat: a producer may make up as many as it likes.
 const MOST_KINDS: usize = 20;
@@ -56,7 +57,8 @@ impl Vitals {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// The engine starts nothing more of these. The next heartbeat says so, and comes at once when they have changed.
+    /// The engine starts nothing more of these. The next heartbeat says so, and comes at once when they have
+    /// changed.
     pub fn set_paused(&self, queues: &[Queue]) {
         let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
         if *paused != queues {
@@ -95,7 +97,8 @@ impl Vitals {
         Done { tasks: self.done.load(Ordering::Relaxed), run }
     }
 
-    /// Whether every beat of the last `span` arrived. Only then is another worker's silence its own and not the store's.
+    /// Whether every beat of the last `span` arrived. Only then is another worker's silence its own and not
+    /// the store's.
     pub fn sound_for(&self, span: Duration) -> bool {
         self.sound_since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() >= span)
     }
@@ -106,9 +109,9 @@ impl Vitals {
     }
 }
 
-impl LeaseKeeper {
-    /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer, with the
-    /// orders that the beat brought. Fails when `leave` fires before.
+impl Heartbeat {
+    /// Registers the worker; returns once its first beat has arrived, however long the store takes to answer,
+    /// with the orders that the beat brought. Fails when `leave` fires before.
     pub async fn start(
         config: &Config,
         beat: Beat,
@@ -118,7 +121,7 @@ impl LeaseKeeper {
         let vitals = Arc::<Vitals>::default();
         let (send_orders, mut orders) = mpsc::channel(16);
         let stop = CancellationToken::new();
-        let keeper = Keeper {
+        let heartbeats = HeartbeatLoop {
             config: config.clone(),
             beat,
             progress,
@@ -132,8 +135,8 @@ impl LeaseKeeper {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("lease".into()).spawn(move || {
-            if let Err(error) = runtime.block_on(keeper.run()) {
-                tracing::error!(code = error.code(), %error, "the lease keeper has ended; the worker leaves");
+            if let Err(error) = runtime.block_on(heartbeats.run()) {
+                tracing::error!(code = error.code(), %error, "the heartbeat thread has ended; the worker leaves");
             }
         });
         let thread = thread?;
@@ -154,7 +157,7 @@ impl LeaseKeeper {
     }
 }
 
-struct Keeper {
+struct HeartbeatLoop {
     config: Config,
     beat: Beat,
     progress: Progress,
@@ -170,7 +173,7 @@ struct Keeper {
     silent: bool,
 }
 
-impl Keeper {
+impl HeartbeatLoop {
     async fn run(mut self) -> Result<(), StoreError> {
         let mut tick = tokio::time::interval(self.config.worker.heartbeat);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -185,7 +188,7 @@ impl Keeper {
                 Ok(orders) => self.pass_on(orders),
                 // Nothing runs yet, and a store that is not fit for use is refused.
                 Err(error) if !self.registered && !error.is_retryable() => return Err(error),
-                // Whatever it is, it may pass; a worker that has begun leaves when somebody tells it to.
+                // Whatever it is, it may pass; a worker that has begun leaves when it is told to.
                 Err(error) => self.missed(&error),
             }
         }

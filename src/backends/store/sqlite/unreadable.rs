@@ -7,7 +7,7 @@ use rusqlite::{Connection, params, types::Value};
 use super::SqliteStore;
 use crate::{
     backend::{
-        Thing, Unreadable,
+        StoredItem, Unreadable,
         sqlite::{Sifted, Write, set_aside},
     },
     store::StoreError,
@@ -18,7 +18,7 @@ const NAMES: u32 = 100;
 
 impl SqliteStore {
     /// Reads, and reads again for as long as there is something among it that must be set aside.
-    pub(super) async fn read_around<T, F>(&self, what: Thing, read: F) -> Result<T, StoreError>
+    pub(super) async fn read_around<T, F>(&self, what: StoredItem, read: F) -> Result<T, StoreError>
     where
         F: Fn(&Connection) -> rusqlite::Result<Sifted<T>> + Clone + Send + 'static,
         T: Send + 'static,
@@ -31,18 +31,18 @@ impl SqliteStore {
         }
     }
 
-    pub(super) async fn set_aside_all(&self, what: Thing, keys: Vec<Value>) -> Result<(), StoreError> {
+    pub(super) async fn set_aside_all(&self, what: StoredItem, keys: Vec<Value>) -> Result<(), StoreError> {
         Ok(self.database.write(move |write: &mut Write<'_>| set_aside(write, what, &keys)).await?)
     }
 
-    pub(super) async fn set_aside_untold(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
+    pub(super) async fn untold_unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {
         if !told.is_empty() {
             let told = told.to_vec();
             let mark = "UPDATE set_aside SET told = 1 WHERE what = ?1 AND name = ?2";
             let work = move |write: &mut Write<'_>| {
                 let mut mark = write.sql.prepare_cached(mark)?;
                 told.iter()
-                    .try_for_each(|told| mark.execute(params![told.what.letter().to_string(), told.name]).map(drop))
+                    .try_for_each(|told| mark.execute(params![told.what.code().to_string(), told.name]).map(drop))
             };
             self.database.write(work).await?;
         }
@@ -51,8 +51,9 @@ impl SqliteStore {
             .database
             .read(|sql| sql.prepare_cached(query)?.query_map([NAMES], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
             .await?;
-        let unreadable =
-            |(what, name): (String, Vec<u8>)| Some(Unreadable::new(what.chars().next().and_then(Thing::of)?, name));
+        let unreadable = |(what, name): (String, Vec<u8>)| {
+            Some(Unreadable::new(what.chars().next().and_then(StoredItem::of)?, name))
+        };
         Ok(rows.into_iter().filter_map(unreadable).collect())
     }
 }

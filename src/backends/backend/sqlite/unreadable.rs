@@ -8,21 +8,21 @@ use rusqlite::{
 };
 
 use super::{error::is_unreadable, writer::Write};
-use crate::backend::{Thing, Unreadable};
+use crate::backend::{StoredItem, Unreadable};
 
 /// What was set aside can be looked at this long.
 const KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The table of a thing, the column that finds a row of it, and the one that names it for people.
-const fn place(what: Thing) -> [&'static str; 3] {
+const fn place(what: StoredItem) -> [&'static str; 3] {
     match what {
-        Thing::Record => ["tasks", "id", "id"],
-        Thing::Entry => ["schedule", "rowid", "id"],
-        Thing::Letter => ["dead", "rowid", "id"],
-        Thing::Journal => ["journal", "seq", "seq"],
-        Thing::Note => ["notes", "name", "name"],
-        Thing::Heartbeat => ["workers", "id", "id"],
-        Thing::Message => ["messages", "seq", "id"],
+        StoredItem::Record => ["tasks", "id", "id"],
+        StoredItem::Entry => ["schedule", "rowid", "id"],
+        StoredItem::DeadLetter => ["dead", "rowid", "id"],
+        StoredItem::Journal => ["journal", "seq", "seq"],
+        StoredItem::Note => ["notes", "name", "name"],
+        StoredItem::Heartbeat => ["workers", "id", "id"],
+        StoredItem::Message => ["messages", "seq", "id"],
     }
 }
 
@@ -63,7 +63,7 @@ pub fn part<T>(
 }
 
 /// Takes the rows with these keys out of their table.
-pub fn set_aside(write: &Write<'_>, what: Thing, keys: &[Value]) -> rusqlite::Result<()> {
+pub fn set_aside(write: &Write<'_>, what: StoredItem, keys: &[Value]) -> rusqlite::Result<()> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -79,7 +79,7 @@ pub fn set_aside(write: &Write<'_>, what: Thing, keys: &[Value]) -> rusqlite::Re
         let Some((name, text)) = find.query_row([key], row).optional()? else { continue };
         let unreadable = Unreadable::new(what, name);
         tracing::error!(name = %unreadable, "what is among the {what} cannot be read: it is set aside");
-        keep.execute(params![what.letter().to_string(), unreadable.name, write.now, text])?;
+        keep.execute(params![what.code().to_string(), unreadable.name, write.now, text])?;
         delete.execute([key])?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Trouble with the broker: how long to wait before the next try, and who is told.
+//! Errors of fetching: how long to wait before the next try, and who is told.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,13 +12,14 @@ use clawpool_core::{retry::Backoff, task::Queue};
 const SILENT: Backoff = Backoff::millis::<50, 500>();
 /// Waiting does not mend what a server refuses.
 const REFUSES: Backoff = Backoff::millis::<50, 5_000>();
-/// Without trouble for this long, it is over.
+/// Without an error for this long, it is over.
 const CALM: Duration = Duration::from_secs(30);
 /// How often it is told while it lasts.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Of one queue. Told at once, then again while it lasts; a refusal also as an alert, for waiting does not mend it.
-pub struct Trouble {
+/// Of one queue. Told at once, then again while it lasts; a refusal also as an alert, for waiting does not
+/// mend it.
+pub struct FetchErrors {
     queue: Queue,
     pool: String,
     store: Arc<dyn Store>,
@@ -27,7 +28,7 @@ pub struct Trouble {
     told: Option<Instant>,
 }
 
-impl Trouble {
+impl FetchErrors {
     pub(super) const fn new(queue: Queue, pool: String, store: Arc<dyn Store>) -> Self {
         Self { queue, pool, store, failures: 0, last: None, told: None }
     }
@@ -76,13 +77,13 @@ mod tests {
         config.embedded.data = folder.path().into();
         let store = store::open(&config).await.unwrap();
         for _ in 0..3 {
-            let mut trouble = Trouble::new(Queue::High, "default".into(), Arc::clone(&store));
+            let mut errors = FetchErrors::new(Queue::High, "default".into(), Arc::clone(&store));
             for _ in 0..5 {
-                assert!(trouble.pause_after(&refused()).await <= Duration::from_secs(5));
+                assert!(errors.pause_after(&refused()).await <= Duration::from_secs(5));
             }
         }
         let silent = BrokerError::Unavailable { broker: "RabbitMQ", reason: "no answer".into() };
-        Trouble::new(Queue::P4, "default".into(), Arc::clone(&store)).pause_after(&silent).await;
+        FetchErrors::new(Queue::P4, "default".into(), Arc::clone(&store)).pause_after(&silent).await;
         let alerts = store.journal(Topic::Alert, Some("default"), None, 10).await.unwrap().items;
         assert_eq!(alerts.len(), 1);
         let text = alerts[0].body["text"].as_str().unwrap();

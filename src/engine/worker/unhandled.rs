@@ -1,6 +1,6 @@
-//! Tasks of kinds that this worker has no handler for: a rolling deployment, a queue that several programs share, or a
-//! slip in a kind. They wait in the schedule set, each time longer, for a worker that has one, and expire by their own
-//! time to live. Costs no attempt, and no claim.
+//! Tasks of kinds that this worker has no handler for: a rolling deployment, a queue that several programs
+//! share, or a slip in a kind. They wait in the schedule set, each time longer, for a worker that has one,
+//! and expire by their own time to live. Costs no attempt, and no claim.
 
 use super::{claim::Claimer, receipts};
 use clawpool_backends::{broker::Delivery, store::Scheduled};
@@ -13,11 +13,11 @@ const BACKOFF: Backoff = Backoff::millis::<200, 5_000>().jitter(0.25);
 
 impl Claimer {
     /// Whether the task is for another worker. What has expired is not: any worker can dead-letter it.
-    pub(super) fn hands_on(&self, task: &Task) -> bool {
+    pub(super) fn is_unhandled(&self, task: &Task) -> bool {
         task.expires_at > Timestamp::now() && self.registry.find(&task.kind).is_none()
     }
 
-    pub(super) async fn hand_on(&self, tasks: Vec<(Task, Delivery)>) {
+    pub(super) async fn put_off_unhandled(&self, tasks: Vec<(Task, Delivery)>) {
         if tasks.is_empty() {
             return;
         }

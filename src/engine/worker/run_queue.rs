@@ -5,13 +5,13 @@ use tokio::time::Instant;
 use super::job::Job;
 use clawpool_core::task::{Queue, TaskId};
 
-/// Claimed tasks that wait for a slot, which is moments: the claim of the next ones is under way while these run. P0 and
-/// P1 go first, the rest in the order of their claims.
+/// Claimed tasks that wait for a slot, which is moments: the claim of the next ones is under way while these
+/// run. P0 and P1 go first, the rest in the order of their claims.
 #[derive(Debug, Default)]
-pub(super) struct Line([VecDeque<(Instant, Job)>; Queue::ALL.len()]);
+pub(super) struct RunQueue([VecDeque<(Instant, Job)>; Queue::ALL.len()]);
 
-impl Line {
-    pub fn join(&mut self, job: Job) {
+impl RunQueue {
+    pub fn push(&mut self, job: Job) {
         self.0[job.queue().index()].push_back((Instant::now(), job));
     }
 
@@ -37,12 +37,12 @@ impl Line {
     }
 
     /// Those of one queue.
-    pub fn leave_of(&mut self, queue: Queue) -> Vec<Job> {
+    pub fn take_queue(&mut self, queue: Queue) -> Vec<Job> {
         std::mem::take(&mut self.0[queue.index()]).into_iter().map(|(_, job)| job).collect()
     }
 
-    /// Those who have waited for `span`; with zero, everybody.
-    pub fn leave(&mut self, span: Duration) -> Vec<Job> {
+    /// Those that have waited for `span`; with zero, all.
+    pub fn take_older(&mut self, span: Duration) -> Vec<Job> {
         let now = Instant::now();
         let stale = |waiting: &mut VecDeque<(Instant, Job)>| {
             let count = waiting.iter().take_while(|(since, _)| *since + span <= now).count();
@@ -69,13 +69,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn inv_4_p0_and_p1_go_first_and_the_rest_as_claimed() {
-        let mut line = Line::default();
+        let mut waiting = RunQueue::default();
         for priority in [Priority::P6, Priority::P4, Priority::P1, Priority::P0] {
-            line.join(job(priority));
+            waiting.push(job(priority));
             tokio::time::advance(Duration::from_millis(1)).await;
         }
         let mut order = Vec::new();
-        while let Some(job) = line.next(|_| true) {
+        while let Some(job) = waiting.next(|_| true) {
             order.push(job.queue());
         }
         assert_eq!(order, [Queue::P0, Queue::P1, Queue::Background, Queue::P4]);
@@ -83,22 +83,22 @@ mod tests {
 
     #[test]
     fn who_has_no_open_slot_waits() {
-        let mut line = Line::default();
-        line.join(job(Priority::P4));
-        assert!(line.next(|queue| queue.is_critical()).is_none());
-        assert_eq!(line.waiting(Queue::P4), 1);
-        let waiting = line.next(|_| true).unwrap();
-        assert!(line.find(waiting.task.id).is_none());
+        let mut waiting = RunQueue::default();
+        waiting.push(job(Priority::P4));
+        assert!(waiting.next(|queue| queue.is_critical()).is_none());
+        assert_eq!(waiting.waiting(Queue::P4), 1);
+        let first = waiting.next(|_| true).unwrap();
+        assert!(waiting.find(first.task.id).is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn inv_8_those_who_waited_too_long_leave_and_with_zero_everybody() {
-        let mut line = Line::default();
-        line.join(job(Priority::P4));
+        let mut waiting = RunQueue::default();
+        waiting.push(job(Priority::P4));
         tokio::time::advance(Duration::from_millis(100)).await;
-        line.join(job(Priority::P4));
-        assert_eq!(line.leave(Duration::from_millis(100)).len(), 1);
-        assert_eq!(line.leave(Duration::ZERO).len(), 1);
-        assert!(line.oldest().is_none());
+        waiting.push(job(Priority::P4));
+        assert_eq!(waiting.take_older(Duration::from_millis(100)).len(), 1);
+        assert_eq!(waiting.take_older(Duration::ZERO).len(), 1);
+        assert!(waiting.oldest().is_none());
     }
 }

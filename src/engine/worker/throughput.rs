@@ -2,16 +2,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many messages to fetch ahead of free slots: as many as finished in the last half of `hold`, so that what is
-/// fetched ahead starts long before it would be given back. Zero when tasks are slow.
-pub(super) struct Pace {
+/// How many messages to fetch ahead of free slots: as many as finished in the last half of `hold`, so that
+/// what is fetched ahead starts long before it would be given back. Zero when tasks are slow.
+pub(super) struct Throughput {
     window: Duration,
     started: Instant,
     finished: usize,
     ahead: usize,
 }
 
-impl Pace {
+impl Throughput {
     const MOST: usize = 1024;
 
     pub fn new(hold: Duration) -> Self {
@@ -38,8 +38,8 @@ impl Pace {
         self.ahead() as f64 / self.window.as_secs_f64().max(0.001)
     }
 
-    /// How many tasks to claim ahead of free slots: those that start within a quarter of `hold`. A killed worker's
-    /// claims count as crashes, so no more than it has slots; none when tasks are slow.
+    /// How many tasks to claim ahead of free slots: those that start within a quarter of `hold`. A killed
+    /// worker's claims count as crashes, so no more than it has slots; none when tasks are slow.
     pub fn claims(&mut self, slots: usize) -> usize {
         (self.ahead() / 2).min(slots)
     }

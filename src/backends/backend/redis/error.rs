@@ -1,28 +1,29 @@
-//! What an error of Redis means. Written once, for the store and for the broker, which each make their own error of it.
+//! What an error of Redis means. Written once, for the store and for the broker, which each make their own
+//! error of it.
 //!
-//! Guarantees: a server that answers and cannot serve now is waited for, also where the error was raised inside a script,
-//! whose text then names the script; people are told what to do about it.
+//! Guarantees: a server that answers and cannot serve now is waited for, also where the error was raised
+//! inside a script, whose text then names the script; people are told what to do about it.
 
 use redis::{ErrorKind, RedisError};
 
 pub(crate) const REDIS: &str = "redis";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum LinkError {
     /// No answer, or that it cannot serve now.
     Silent(String),
     /// It answers, and takes no writes.
     Blocked(String),
-    /// It will not do before somebody changes something.
+    /// It does not work until its settings or ours are changed.
     Refused(String),
     /// It holds values that are none of ours.
     Unreadable(String),
 }
 
-use Trouble::{Blocked, Refused, Silent, Unreadable};
+use LinkError::{Blocked, Refused, Silent, Unreadable};
 
 /// Redis's first word, what it means, and what to do about it.
-type Row = (&'static str, fn(String) -> Trouble, &'static str);
+type Row = (&'static str, fn(String) -> LinkError, &'static str);
 
 const KNOWN: [Row; 14] = [
     ("OOM", Blocked, "its memory is full: raise its maxmemory, or let more workers empty its queues"),
@@ -44,11 +45,11 @@ const KNOWN: [Row; 14] = [
 /// How Redis names a script in an error that was raised inside one.
 const IN_SCRIPT: &str = "user_script";
 
-impl Trouble {
+impl LinkError {
     pub(crate) fn of(error: &RedisError) -> Self {
         let text = words(error);
-        if let Some((_, trouble, advice)) = known(error.code(), &text) {
-            return trouble(format!("{text}; {advice}"));
+        if let Some((_, kind, advice)) = known(error.code(), &text) {
+            return kind(format!("{text}; {advice}"));
         }
         match error.kind() {
             ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig => {
@@ -70,7 +71,8 @@ fn words(error: &RedisError) -> String {
     }
 }
 
-/// By its own code, or by the one that Redis before 7 puts into the text of an error that a script ended with: `-OOM …`.
+/// By its own code, or by the one that Redis before 7 puts into the text of an error that a script ended
+/// with: `-OOM …`.
 fn known(code: Option<&str>, text: &str) -> Option<Row> {
     let raised = |word: &str| text.contains(IN_SCRIPT) && text.contains(&format!("-{word} "));
     KNOWN.into_iter().find(|(word, ..)| code == Some(word) || raised(word))
@@ -102,8 +104,8 @@ mod tests {
                 format!("{word} for some reason. script: 59dd5a, on @user_script:57."),
                 format!("ERR Error running script (call to f_59dd5a): @user_script:57: @user_script: 57: -{word} why"),
             ] {
-                let trouble = Trouble::of(&said(&line));
-                let (Silent(text) | Blocked(text)) = &trouble else { panic!("{line}: {trouble:?}") };
+                let error = LinkError::of(&said(&line));
+                let (Silent(text) | Blocked(text)) = &error else { panic!("{line}: {error:?}") };
                 assert!(text.contains("; "), "{line}: {text} gives no advice");
             }
         }
@@ -111,25 +113,25 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_no_writes_is_told_from_one_that_is_silent() {
-        let of = |word: &str| Trouble::of(&said(&format!("{word} x. script: 59dd5a, on @user_script:57.")));
+        let of = |word: &str| LinkError::of(&said(&format!("{word} x. script: 59dd5a, on @user_script:57.")));
         assert!(PASSING[..4].iter().all(|word| matches!(of(word), Blocked(_))));
         assert!(PASSING[4..].iter().all(|word| matches!(of(word), Silent(_))));
         let lost = RedisError::from((ErrorKind::Io, "the connection is lost"));
-        assert!(matches!(Trouble::of(&lost), Silent(_)));
+        assert!(matches!(LinkError::of(&lost), Silent(_)));
     }
 
     #[test]
     fn what_will_not_pass_is_not_waited_for() {
         for line in ["NOAUTH Authentication required.", "WRONGPASS invalid username-password pair", "NOPERM no rights"]
         {
-            assert!(matches!(Trouble::of(&said(line)), Refused(_)), "{line}");
+            assert!(matches!(LinkError::of(&said(line)), Refused(_)), "{line}");
         }
         for line in [
             "WRONGTYPE Operation against a key. script: 59dd5a, on @user_script:57.",
             "ERR user_script:57: attempt to compare nil with number script: 59dd5a, on @user_script:57.",
             "ERR Error running script (call to f_59dd5a): @user_script:57: user_script:57: data string too short",
         ] {
-            assert!(matches!(Trouble::of(&said(line)), Unreadable(_)), "{line}");
+            assert!(matches!(LinkError::of(&said(line)), Unreadable(_)), "{line}");
         }
     }
 }
