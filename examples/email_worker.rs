@@ -1,6 +1,8 @@
-//! A worker of one's own: a typed handler that tells its progress, listens to cancellation and names its failures.
+//! A worker of one's own: a typed handler that tells its progress, listens to cancellation and names its
+//! failures.
 //!
-//! `cargo run --example email_worker` beside a running pool, or `command = ["./email_worker"]` in `[[pools]]`.
+//! `cargo run --example email_worker` beside a running pool, or `command = ["./email_worker"]` in
+//! `[[pools]]`.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A dispatcher and a worker in one process, on one SQLite file: `cargo run --example embedded --features server`.
+//! A dispatcher and a worker in one process, on one SQLite file: `cargo run --example embedded --features
+//! server`.
 //!
 //! Then `curl -d '{"kind": "greet", "payload": "Ada"}' http://127.0.0.1:7070/v1/tasks?wait=5s`, and Ctrl-C.
 

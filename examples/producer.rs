@@ -1,4 +1,5 @@
-//! A producer in Rust, which talks to the servers itself: `cargo run --example producer` beside a running pool.
+//! A producer in Rust, which talks to the servers itself: `cargo run --example producer` beside a running
+//! pool.
 
 use std::{error::Error, time::Duration};
 

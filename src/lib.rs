@@ -1,7 +1,8 @@
-//! Clawpool runs tasks by priority on worker processes, over RabbitMQ and Redis or one SQLite file, and loses none.
+//! Clawpool runs tasks by priority on worker processes, over RabbitMQ and Redis or one SQLite file, and loses
+//! none.
 //!
-//! A **worker** is a program with handlers. It runs tasks of the pool that its configuration names (`CLAWPOOL_CONFIG`),
-//! until SIGTERM or Ctrl-C lets it finish what it runs:
+//! A **worker** is a program with handlers. It runs tasks of the pool that its configuration names
+//! (`CLAWPOOL_CONFIG`), until SIGTERM or Ctrl-C lets it finish what it runs:
 //!
 //! ```no_run
 //! use clawpool::{Context, Failure, Worker, WorkerError};
@@ -24,7 +25,8 @@
 //! }
 //! ```
 //!
-//! A **producer** adds tasks. Each is answered with its id when it is durable, or refused with a code and the way out:
+//! A **producer** adds tasks. Each is answered with its id when it is durable, or refused with a code and the
+//! way out:
 //!
 //! ```no_run
 //! use clawpool::{Config, NewTask, Payload, Producer, Rights};
@@ -42,9 +44,10 @@
 //! # }
 //! ```
 //!
-//! Errors of common kinds become failures of the right class by `?` (a lost connection is tried again, a payload that does
-//! not parse is not); [`OrFail`] names the class where the type does not. [`TestAttempt`] runs a handler in a test, without
-//! servers. `examples/` has a worker, a producer, both in one process with a dispatcher, and a test of a handler.
+//! Errors of common kinds become failures of the right class by `?` (a lost connection is tried again, a
+//! payload that does not parse is not); [`OrFail`] names the class where the type does not. [`TestAttempt`]
+//! runs a handler in a test, without servers. `examples/` has a worker, a producer, both in one process with
+//! a dispatcher, and a test of a handler.
 //!
 //! | feature | adds |
 //! |---|---|

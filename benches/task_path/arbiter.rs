@@ -1,5 +1,5 @@
-//! A slot that is freed and given to the next task: with every queue ready, with one, with none; and what is asked before
-//! a fetch.
+//! A slot that is freed and given to the next task: with every queue ready, with one, with none; and what is
+//! asked before a fetch.
 
 use std::hint::black_box;
 

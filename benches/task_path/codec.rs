@@ -1,5 +1,5 @@
-//! The envelope, with a payload of 200 bytes and with one of 16 KiB: to MessagePack and back; a new task from both of
-//! its formats.
+//! The envelope, with a payload of 200 bytes and with one of 16 KiB: to MessagePack and back; a new task from
+//! both of its formats.
 
 use std::{hint::black_box, time::Duration};
 
@@ -16,8 +16,12 @@ pub fn benches(criterion: &mut Criterion) {
         let (pack, json) = (rmp_serde::to_vec_named(&new).unwrap(), serde_json::to_vec(&new).unwrap());
         group.throughput(Throughput::Bytes(message.body.len() as u64));
         let id = |what| BenchmarkId::new(what, bytes);
-        group.bench_function(id("task to message"), |bench| bench.iter(|| black_box(&task).to_message().unwrap()));
-        group.bench_function(id("message to task"), |bench| bench.iter(|| black_box(&message).task().unwrap()));
+        group.bench_function(id("task to message"), |bench| {
+            bench.iter(|| black_box(&task).to_message().unwrap())
+        });
+        group.bench_function(id("message to task"), |bench| {
+            bench.iter(|| black_box(&message).task().unwrap())
+        });
         group.bench_function(id("message from its body"), |bench| {
             bench.iter(|| Message::from_body(black_box(&message).body.clone()).unwrap());
         });
@@ -36,7 +40,11 @@ fn payload(bytes: usize) -> Payload {
 }
 
 fn new_task(bytes: usize) -> NewTask {
-    NewTask { tenant: Some("acme".into()), tier: Some(Tier::Premium), ..NewTask::new("email.send", payload(bytes)) }
+    NewTask {
+        tenant: Some("acme".into()),
+        tier: Some(Tier::Premium),
+        ..NewTask::new("email.send", payload(bytes))
+    }
 }
 
 fn task(bytes: usize) -> Task {

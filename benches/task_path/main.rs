@@ -1,5 +1,5 @@
-//! What a task costs without any broker: `cargo bench --bench task_path`, or `-- codec` for a part. Figures are for
-//! comparing two versions on one machine.
+//! What a task costs without any broker: `cargo bench --bench task_path`, or `-- codec` for a part. Figures
+//! are for comparing two versions on one machine.
 
 #![allow(clippy::unwrap_used)]
 

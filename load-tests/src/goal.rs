@@ -85,7 +85,8 @@ mod tests {
 
     #[test]
     fn ratios_and_figures_are_judged_by_their_medians() {
-        let series = |name: &str, values: &[f64]| Series { name: name.into(), unit: "ms", values: values.to_vec() };
+        let series =
+            |name: &str, values: &[f64]| Series { name: name.into(), unit: "ms", values: values.to_vec() };
         let figures = [series("a", &[9.0, 1.0, 8.0]), series("b", &[4.0]), series("none", &[f64::NAN])];
         let judge = |goal: Goal| goal.judge(&figures).map(|judged| (judged.value, judged.met));
         assert_eq!(judge(Goal::ratio("a", "b", Target::AtLeast(2.0))), Some((2.0, true)));

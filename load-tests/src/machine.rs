@@ -51,11 +51,13 @@ fn hardware() -> (String, usize, u64) {
 /// The commit that was measured, with a plus when the sources differ from it.
 fn commit() -> String {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(arguments).output().ok()?;
+        let output =
+            Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let commit = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".into());
-    let changed = git(&["status", "--porcelain", "--", "../src", "src"]).is_some_and(|changes| !changes.is_empty());
+    let changed =
+        git(&["status", "--porcelain", "--", "../src", "src"]).is_some_and(|changes| !changes.is_empty());
     if changed { commit + "+" } else { commit }
 }
 

@@ -58,10 +58,15 @@ pub struct Draws {
 
 impl Mix {
     pub fn read(file: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(file).with_context(|| format!("the mix {} cannot be read", file.display()))?;
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("the mix {} cannot be read", file.display()))?;
         let mix: Self = toml::from_str(&text).with_context(|| format!("{} is no mix", file.display()))?;
-        ensure!(mix.load > 0.0 && mix.load < 1.0, "the load {} of {} is not between 0 and 1", mix.load, file.display());
+        ensure!(
+            mix.load > 0.0 && mix.load < 1.0,
+            "the load {} of {} is not between 0 and 1",
+            mix.load,
+            file.display()
+        );
         Ok(mix)
     }
 
@@ -89,7 +94,9 @@ impl Draws {
 impl Takes {
     fn draw(self, random: &mut impl Rng) -> Result<f64> {
         Ok(match self {
-            Self::LogNormal { median, sigma } => LogNormal::new(median.as_secs_f64().ln(), sigma)?.sample(random),
+            Self::LogNormal { median, sigma } => {
+                LogNormal::new(median.as_secs_f64().ln(), sigma)?.sample(random)
+            }
             Self::Gamma { shape, mean } => Gamma::new(shape, mean.as_secs_f64() / shape)?.sample(random),
             Self::Exponential { mean } => Exp::new(1.0 / mean.as_secs_f64())?.sample(random),
             Self::Uniform { from, to } => random.random_range(from.as_secs_f64()..=to.as_secs_f64()),

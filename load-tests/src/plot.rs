@@ -52,7 +52,9 @@ fn chart(area: &DrawingArea<SVGBackend, Shift>, unit: &str, group: &[&Series]) -
     let last = i32::try_from(group.len())? - 1;
     let rows = || (0..=last).rev().zip(group);
     let name = |row: &SegmentValue<i32>| match row {
-        SegmentValue::CenterOf(row) => rows().find(|(known, _)| known == row).map(|(_, series)| series.name.clone()),
+        SegmentValue::CenterOf(row) => {
+            rows().find(|(known, _)| known == row).map(|(_, series)| series.name.clone())
+        }
         _ => None,
     };
     let mut chart = ChartBuilder::on(area)
@@ -103,7 +105,8 @@ mod tests {
 
     #[test]
     fn every_series_has_its_bar_its_name_and_its_number_in_the_chart_of_its_unit() {
-        let series = |name: &str, unit, values: &[f64]| Series { name: name.into(), unit, values: values.to_vec() };
+        let series =
+            |name: &str, unit, values: &[f64]| Series { name: name.into(), unit, values: values.to_vec() };
         let figures = [
             series("ceiling <raw> & fast", "tasks/s", &[12_000.0, 9_000.0, 15_000.0]),
             series("claim", "ms", &[2.5, f64::INFINITY, 1.5]),
@@ -111,10 +114,18 @@ mod tests {
             series("settle", "ms", &[f64::INFINITY]),
         ];
         let svg = bars("drain", &figures).unwrap();
-        let texts: Vec<&str> = svg.split("<text").skip(1).filter_map(|text| text.split(['\n', '<']).nth(1)).collect();
-        for text in
-            ["drain", "tasks/s", "ms", "ceiling &lt;raw&gt; &amp; fast", "12,000", "peer apalis", "3,000", "2.50"]
-        {
+        let texts: Vec<&str> =
+            svg.split("<text").skip(1).filter_map(|text| text.split(['\n', '<']).nth(1)).collect();
+        for text in [
+            "drain",
+            "tasks/s",
+            "ms",
+            "ceiling &lt;raw&gt; &amp; fast",
+            "12,000",
+            "peer apalis",
+            "3,000",
+            "2.50",
+        ] {
             assert!(texts.contains(&text), "{text:?} is not in {texts:?}");
         }
         assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"), "{svg}");

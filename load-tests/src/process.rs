@@ -40,7 +40,8 @@ impl Process {
         let mut process = Self::start(pool, &["clawpool", "dispatcher"], &[])?;
         let line = process.line("\"serving HTTP\"").await?;
         let line: serde_json::Value = serde_json::from_str(&line)?;
-        let address = line["address"].as_str().context("the dispatcher does not say where it serves")?.to_owned();
+        let address =
+            line["address"].as_str().context("the dispatcher does not say where it serves")?.to_owned();
         Ok((process, address))
     }
 

@@ -28,7 +28,13 @@ pub struct Report {
 }
 
 impl Report {
-    pub async fn new(scenario: Scenario, site: &Site, rounds: usize, measured: Measured, goals: &[Goal]) -> Self {
+    pub async fn new(
+        scenario: Scenario,
+        site: &Site,
+        rounds: usize,
+        measured: Measured,
+        goals: &[Goal],
+    ) -> Self {
         let targets = goals.iter().filter_map(|goal| goal.judge(&measured.figures)).collect();
         let (about, machine) = (scenario.about(), Machine::look(site).await);
         Self { scenario: scenario.to_string(), about, machine, rounds, targets, measured }
@@ -38,9 +44,10 @@ impl Report {
         let Machine { cpu, cores, memory_gib, system, redis, rabbitmq, sqlite, clawpool, commit, command } =
             &self.machine;
         let mut text = format!(
-            "# {}\n\n{}\n\n`{command}`\n\n{cpu}, {cores} cores, {memory_gib} GiB, {system}; Redis {redis}, RabbitMQ {rabbitmq}, \
-             SQLite {sqlite}; Clawpool {clawpool}, commit {commit}; median of {} rounds. Servers, workers and producers share the \
-             machine.\n\n{}{}![plot]({}.svg)\n\n| figure | median | lowest–highest | |\n|---|---:|---:|---|\n",
+            "# {}\n\n{}\n\n`{command}`\n\n{cpu}, {cores} cores, {memory_gib} GiB, {system}; Redis {redis}, \
+             RabbitMQ {rabbitmq}, SQLite {sqlite}; Clawpool {clawpool}, commit {commit}; median of {} \
+             rounds. Servers, workers and producers share the machine.\n\n{}{}![plot]({}.svg)\n\n| figure | \
+             median | lowest–highest | |\n|---|---:|---:|---|\n",
             self.scenario,
             self.about,
             self.rounds,

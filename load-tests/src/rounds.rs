@@ -1,5 +1,5 @@
-//! Contestants in turn, several rounds: a machine that slows down slows down all of them. One that fails costs its own
-//! figures, and is named.
+//! Contestants in turn, several rounds: a machine that slows down slows down all of them. One that fails
+//! costs its own figures, and is named.
 
 use std::time::Instant;
 
@@ -68,9 +68,9 @@ impl Series {
     }
 
     pub fn range(&self) -> (f64, f64) {
-        self.values
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
+        self.values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        })
     }
 }
 

@@ -1,5 +1,5 @@
-//! The Redis and the RabbitMQ of a run: started by the project's own script on private ports and stopped by process id, or
-//! somebody else's, whose addresses were given.
+//! The Redis and the RabbitMQ of a run: started by the project's own script on private ports and stopped by
+//! process id, or somebody else's, whose addresses were given.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -68,9 +68,11 @@ impl Servers {
     }
 
     fn spawn(&mut self, name: &'static str, mut command: Command) -> Result<Option<u32>> {
-        let child = command.kill_on_drop(true).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+        let child =
+            command.kill_on_drop(true).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
         let child = child.stderr(std::process::Stdio::null()).spawn();
-        let child = child.with_context(|| format!("{name} cannot be started: install it, or give its address"))?;
+        let child =
+            child.with_context(|| format!("{name} cannot be started: install it, or give its address"))?;
         let pid = child.id();
         self.started.get_mut().push((name, child));
         Ok(pid)
@@ -124,7 +126,10 @@ impl Servers {
         let mut frame = vec![0; 4096];
         let length = stream.read(&mut frame).await?;
         let key = b"\x07versionS\0\0\0";
-        let at = frame[..length].windows(key.len()).position(|window| window == key).context("it tells no version")?;
+        let at = frame[..length]
+            .windows(key.len())
+            .position(|window| window == key)
+            .context("it tells no version")?;
         let text = &frame[at + key.len()..length];
         let (&length, text) = text.split_first().context("it tells no version")?;
         Ok(String::from_utf8_lossy(text.get(..length.into()).unwrap_or(text)).into_owned())
@@ -134,8 +139,10 @@ impl Servers {
     pub async fn clear(&self, prefix: &str) -> Result<()> {
         let connection = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
-        let own = ["critical.p0", "critical.p1", "high", "normal.p4", "normal.p5", "background", "dead", "ingress"];
-        let queues = own.map(|queue| format!("{prefix}.v1.{queue}")).into_iter().chain([format!("{prefix}.rejects")]);
+        let own =
+            ["critical.p0", "critical.p1", "high", "normal.p4", "normal.p5", "background", "dead", "ingress"];
+        let queues =
+            own.map(|queue| format!("{prefix}.v1.{queue}")).into_iter().chain([format!("{prefix}.rejects")]);
         for queue in queues {
             channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
         }

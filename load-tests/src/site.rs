@@ -97,7 +97,8 @@ impl Site {
         let data = self.folder().join(&prefix);
         let profile = lane.profile();
         let toml = format!(
-            "profile = {profile:?}\nembedded.data = {data:?}\nredis = {{ url = {redis:?}, prefix = {prefix:?} }}\n\
+            "profile = {profile:?}\nembedded.data = {data:?}\nredis = {{ url = {redis:?}, prefix = \
+            {prefix:?} }}\n\
              rabbitmq = {{ url = {rabbitmq:?}, prefix = {prefix:?} }}\n\
              pacing = {{ per_second = 1000000.0, burst = 1000000 }}\n\
              api = {{ listen = \"127.0.0.1:0\" }}\nlog = {{ format = \"json\" }}\n\

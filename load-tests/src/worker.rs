@@ -23,7 +23,8 @@ pub const MARK: &str = "load.mark";
 pub const LEDGER: &str = "CLAWPOOL_LOAD_LEDGER";
 
 pub async fn run() -> Result<()> {
-    let mut worker = Worker::builder().handler_object(NOOP, Arc::new(Noop)).handler_object(REST, Arc::new(Rest));
+    let mut worker =
+        Worker::builder().handler_object(NOOP, Arc::new(Noop)).handler_object(REST, Arc::new(Rest));
     if let Some(folder) = std::env::var_os(LEDGER) {
         let file = std::path::Path::new(&folder).join(std::process::id().to_string());
         worker = worker.handler_object(MARK, Arc::new(Mark { starts: keep(File::create(file)?) }));

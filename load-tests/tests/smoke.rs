@@ -1,4 +1,5 @@
-//! Each scenario runs to its end on real servers, with tiny numbers. The figures mean nothing here; that there are some does.
+//! Each scenario runs to its end on real servers, with tiny numbers. The figures mean nothing here; that
+//! there are some does.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -76,7 +77,10 @@ fn growth_is_measured() {
 fn clawpool_runs_beside_the_peers() {
     let figures = figures("peers");
     assert_eq!(named(&figures, "library batch, ") + named(&figures, "HTTP single, "), 4);
-    assert_eq!(named(&figures, "drain critical, 1 worker: rate") + named(&figures, "drain normal, 1 worker: rate"), 2);
+    assert_eq!(
+        named(&figures, "drain critical, 1 worker: rate") + named(&figures, "drain normal, 1 worker: rate"),
+        2
+    );
     assert_eq!(named(&figures, "latency, "), 6);
 }
 
@@ -84,7 +88,8 @@ fn clawpool_runs_beside_the_peers() {
 fn missing_peers_are_named_with_their_cure_before_anything_is_measured() {
     let folder = tempfile::TempDir::with_prefix("clawpool-smoke-").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool-load"));
-    let output = command.args(["ceiling", "peers", "--quick", "--peers"]).arg(folder.path()).output().unwrap();
+    let output =
+        command.args(["ceiling", "peers", "--quick", "--peers"]).arg(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && output.stdout.is_empty());
     assert!(said.contains(&format!("load-tests/peers/install {}", folder.path().display())), "{said}");
@@ -94,7 +99,8 @@ fn missing_peers_are_named_with_their_cure_before_anything_is_measured() {
 #[test]
 fn what_a_killed_worker_ran_is_not_lost() {
     let figures = figures("recovery");
-    let lost: Vec<_> = figures.iter().filter(|figure| figure["name"].as_str().unwrap().ends_with("lost")).collect();
+    let lost: Vec<_> =
+        figures.iter().filter(|figure| figure["name"].as_str().unwrap().ends_with("lost")).collect();
     assert_eq!(lost.len(), 5);
     lost.iter().for_each(|figure| assert_eq!(figure["values"][0], 0.0, "{figure}"));
 }

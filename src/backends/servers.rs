@@ -52,8 +52,8 @@ impl ConnectError {
     }
 }
 
-/// Opens broker and store, and waits for servers that do not answer yet: programs and servers may be started in any order.
-/// Fails when a server is not fit for use, or with the last error when `stop` fires.
+/// Opens broker and store, and waits for servers that do not answer yet: programs and servers may be started
+/// in any order. Fails when a server is not fit for use, or with the last error when `stop` fires.
 pub async fn connect(config: &Config, stop: &CancellationToken) -> Result<Servers, ConnectError> {
     connect_and_tell(config, stop, |_| ()).await
 }

@@ -1,6 +1,7 @@
 use std::sync::Once;
 
-/// Chooses the provider of TLS for this process, unless the program has chosen one. All that opens a connection calls it.
+/// Chooses the provider of TLS for this process, unless the program has chosen one. All that opens a
+/// connection calls it.
 pub fn install_tls() {
     static CHOSEN: Once = Once::new();
     CHOSEN.call_once(|| {

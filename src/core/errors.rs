@@ -1,6 +1,7 @@
 //! What an error of another crate means for a task that met it, so that `?` works in handlers.
 //!
-//! Guarantees: what a later attempt may mend is retried, what none mends is not. Never does: look into the text of an error.
+//! Guarantees: what a later attempt may mend is retried, what none mends is not. Never does: look into the
+//! text of an error.
 
 use std::{env::VarError, error::Error, io, num, str::Utf8Error, string::FromUtf8Error};
 
@@ -27,14 +28,15 @@ impl From<io::Error> for Failure {
 fn class_of(kind: io::ErrorKind) -> ErrorClass {
     use io::ErrorKind::{
         AddrInUse, AddrNotAvailable, BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset,
-        HostUnreachable, InvalidData, InvalidInput, NetworkDown, NetworkUnreachable, NotConnected, OutOfMemory,
-        PermissionDenied, QuotaExceeded, StorageFull, TimedOut, UnexpectedEof,
+        HostUnreachable, InvalidData, InvalidInput, NetworkDown, NetworkUnreachable, NotConnected,
+        OutOfMemory, PermissionDenied, QuotaExceeded, StorageFull, TimedOut, UnexpectedEof,
     };
     match kind {
-        ConnectionRefused | ConnectionReset | ConnectionAborted | NotConnected | BrokenPipe | UnexpectedEof => {
-            ErrorClass::Connection
+        ConnectionRefused | ConnectionReset | ConnectionAborted | NotConnected | BrokenPipe
+        | UnexpectedEof => ErrorClass::Connection,
+        HostUnreachable | NetworkUnreachable | NetworkDown | AddrInUse | AddrNotAvailable => {
+            ErrorClass::Network
         }
-        HostUnreachable | NetworkUnreachable | NetworkDown | AddrInUse | AddrNotAvailable => ErrorClass::Network,
         TimedOut => ErrorClass::Timeout,
         OutOfMemory | StorageFull | QuotaExceeded => ErrorClass::Resource,
         InvalidData | InvalidInput => ErrorClass::Validation,

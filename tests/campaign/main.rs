@@ -1,7 +1,8 @@
 //! Faults injected into running pools, with a ledger outside of them: `tests/campaign/run --help`.
 //!
-//! A proxy on every link resets, swallows, delays and half-opens; every process is killed and stopped; servers refuse
-//! writes; disks fill; clocks are stepped. In the end each accepted task must be done, none twice at a time.
+//! A proxy on every link resets, swallows, delays and half-opens; every process is killed and stopped;
+//! servers refuse writes; disks fill; clocks are stepped. In the end each accepted task must be done, none
+//! twice at a time.
 
 // Helpers panic as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

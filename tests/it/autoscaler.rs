@@ -1,5 +1,5 @@
-//! Pools that grow and shrink, with real processes. Times are scaled down in the configuration; what is asserted are sizes
-//! and the order of events.
+//! Pools that grow and shrink, with real processes. Times are scaled down in the configuration; what is
+//! asserted are sizes and the order of events.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,10 @@ async fn inv_7_a_flood_grows_the_pool_and_an_empty_queue_shrinks_it_and_no_task_
     let grew = changes.iter().any(|entry| matches!(entry.change.decision.action, Action::Grow { .. }));
     let shrank = changes.iter().any(|entry| matches!(entry.change.decision.action, Action::Shrink { .. }));
     assert!(grew && shrank && changes.iter().all(|entry| entry.change.to <= 4), "{changes:?}");
-    assert!(changes.iter().all(|entry| !entry.change.decision.votes.is_empty()), "with their inputs: {changes:?}");
+    assert!(
+        changes.iter().all(|entry| !entry.change.decision.votes.is_empty()),
+        "with their inputs: {changes:?}"
+    );
     system.stop().await;
 }
 
@@ -194,7 +197,9 @@ async fn operators_scale_pause_resume_and_look() {
         assert!(said.code == Some(1) && said.err.contains("CP-"), "{wrong:?}: {said:?}");
     }
     let metrics = api.request(reqwest::Method::GET, "metrics").send().await.unwrap().text().await.unwrap();
-    for line in ["clawpool_pool_size{pool=\"it\"}", "clawpool_pool_decisions_total{pool=\"it\",action=\"grow\"}"] {
+    for line in
+        ["clawpool_pool_size{pool=\"it\"}", "clawpool_pool_decisions_total{pool=\"it\",action=\"grow\"}"]
+    {
         assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
     }
     system.stop().await;

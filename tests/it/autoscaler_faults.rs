@@ -1,4 +1,5 @@
-//! What befalls a kept pool: leaks, hangs of everybody at once, a broker that is away, crashes, a leader that stands still.
+//! What befalls a kept pool: leaks, hangs of everybody at once, a broker that is away, crashes, a leader that
+//! stands still.
 
 use std::collections::BTreeSet;
 
@@ -26,10 +27,9 @@ const LEAK: &str = r#"
 async fn inv_7_a_leak_is_stopped_by_max_memory_and_its_task_is_finished() {
     let folder = tempfile::tempdir().unwrap();
     let script = LEAK.replace("$FOLDER", &folder.path().display().to_string());
-    let settings = Settings::quick()
-        .shell("leak", &script)
-        .with("worker.grace = \"120s\"")
-        .with("[[pools]]\nname = \"it\"\nworkers = 1\nmax_memory = \"192 MiB\"\n[autoscale]\nevery = \"200ms\"");
+    let settings = Settings::quick().shell("leak", &script).with("worker.grace = \"120s\"").with(
+        "[[pools]]\nname = \"it\"\nworkers = 1\nmax_memory = \"192 MiB\"\n[autoscale]\nevery = \"200ms\"",
+    );
     let system = System::embedded(1, settings).await;
     let old = pids(&size(&system.api, 1).await);
     let id = system.api.enqueue(json!({"kind": "leak", "priority": "P4"})).await;
@@ -55,7 +55,8 @@ async fn inv_7_a_leak_is_stopped_by_max_memory_and_its_task_is_finished() {
     system.stop().await;
 }
 
-/// The workers' own leases are shorter than their supervisor's, so that the policy sees what the supervisor would end later.
+/// The workers' own leases are shorter than their supervisor's, so that the policy sees what the supervisor
+/// would end later.
 #[tokio::test]
 async fn the_emergency_replaces_workers_that_all_hang_at_once() {
     let clawpool = env!("CARGO_BIN_EXE_clawpool");
@@ -75,7 +76,8 @@ async fn the_emergency_replaces_workers_that_all_hang_at_once() {
     let (api, ledger) = (&system.api, &system.ledger);
     let held = api.enqueue(task("P4", json!({"hold": "emergency"}))).await;
     ledger.happened(held, Event::Start, 1).await;
-    // On a machine that stands still itself, the supervisor may be faster than the policy: then they hang once more.
+    // On a machine that stands still itself, the supervisor may be faster than the policy: then they hang
+    // once more.
     let replaced = until("the emergency", async || {
         let old = size(api, 2).await;
         pids(&old).iter().for_each(|pid| signal(*pid, "STOP"));
@@ -120,7 +122,8 @@ async fn inv_7_the_pool_holds_its_size_while_the_broker_is_away_and_says_so() {
         system.ledger.happened(*id, Event::Done, 1).await;
     }
     let looks = status(&api).await.at;
-    until("some looks later", async || (status(&api).await.at.since(looks).as_secs() >= 5).then_some(())).await;
+    until("some looks later", async || (status(&api).await.at.since(looks).as_secs() >= 5).then_some(()))
+        .await;
     assert_eq!(pids(&at_work(&api).await), before, "nobody left and nobody came");
     rabbitmq.restart().await;
     until("everybody to answer again", async || status(&api).await.trouble.is_none().then_some(())).await;
@@ -137,14 +140,20 @@ async fn a_crash_is_seen_with_its_type_its_last_words_and_its_tasks() {
     let held = system.api.enqueue(task("P4", json!({"hold": "crash"}))).await;
     system.ledger.happened(held, Event::Start, 1).await;
     let victim = system.api.runner(held).await;
-    let worker = system.api.workers().await.into_iter().find(|worker| worker.beat.pid == victim).unwrap().beat.worker;
+    let worker =
+        system.api.workers().await.into_iter().find(|worker| worker.beat.pid == victim).unwrap().beat.worker;
     // Rust's own runtime catches a SIGSEGV that somebody sent; this one ends it.
     signal(victim, "ABRT");
     system.ledger.happened(held, Event::Start, 2).await;
     let cli = system.cli();
     let report = until("the report", async || {
         let page = cli.json(&["workers", "crashes"]).await;
-        page["items"].as_array().unwrap().iter().find(|report| report["worker"] == worker.to_string()).cloned()
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|report| report["worker"] == worker.to_string())
+            .cloned()
     })
     .await;
     assert_eq!((&report["type"], &report["pid"]), (&json!("exception"), &json!(victim)), "{report}");

@@ -1,5 +1,5 @@
-//! Handlers that misbehave in every way there is: the task is retried or dead by the table, the reason can be read, and
-//! nobody else's task is lost.
+//! Handlers that misbehave in every way there is: the task is retried or dead by the table, the reason can be
+//! read, and nobody else's task is lost.
 
 use std::{
     hint::black_box,
@@ -144,8 +144,8 @@ async fn inv_3_bystanders_of_a_task_that_kills_its_workers_complete() {
     system.stop().await;
 }
 
-/// Nothing can end such a handler but the end of its process. The worker gives the attempt up, lets the others finish and
-/// leaves; its supervisor starts another one.
+/// Nothing can end such a handler but the end of its process. The worker gives the attempt up, lets the
+/// others finish and leaves; its supervisor starts another one.
 #[tokio::test]
 async fn recovery_from_a_handler_that_never_ends() {
     let settings = Settings::quick().with("worker.stop_grace = \"500ms\"");
@@ -166,7 +166,10 @@ async fn recovery_from_a_handler_that_never_ends() {
     let after = system.api.enqueue(task("P1", json!({}))).await;
     assert_eq!(system.api.finished(after).await.state, State::Completed);
     println!("recovery: … to the first task of the worker that replaced it: {:?}", begin.elapsed());
-    assert!(system.api.workers().await.iter().all(|worker| worker.beat.worker != first), "it should have left");
+    assert!(
+        system.api.workers().await.iter().all(|worker| worker.beat.worker != first),
+        "it should have left"
+    );
     assert_eq!(system.ledger.attempts(beside), [1]);
     system.stop().await;
 }
@@ -200,7 +203,11 @@ async fn programs_that_misbehave_cost_their_own_attempts_alone() {
     }
     for ((kind, reason, attempts, words), id) in cases.into_iter().zip(ids) {
         let record = system.api.finished(id).await;
-        assert_eq!((record.state, record.attempt, record.crashes), (State::Dead, attempts, 0), "{kind}: {record:?}");
+        assert_eq!(
+            (record.state, record.attempt, record.crashes),
+            (State::Dead, attempts, 0),
+            "{kind}: {record:?}"
+        );
         assert_eq!(system.api.letter(id).await.letter.reason, reason, "{kind}");
         let shown = self::reason(&system, id).await;
         assert!(shown.contains(words), "{kind}: {shown}");

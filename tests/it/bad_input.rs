@@ -1,5 +1,5 @@
-//! What comes in at the HTTP door of the real process: whatever it is, the answer is a status with code, message and
-//! field, and the door stays open for others.
+//! What comes in at the HTTP door of the real process: whatever it is, the answer is a status with code,
+//! message and field, and the door stays open for others.
 
 use clawpool_core::task::{State, TaskId};
 use reqwest::{Method, StatusCode, header};
@@ -15,8 +15,9 @@ use crate::support::{Event, Servers, Settings, System, balance, in_time, task};
 async fn bad_requests_are_refused_with_their_reason() {
     let system = System::embedded(1, Settings::quick()).await;
     let good = system.api.enqueue(task("P4", json!({}))).await;
-    let deep =
-        |levels: usize| format!("{{\"kind\":\"it.work\",\"payload\":{}{}}}", "[".repeat(levels), "]".repeat(levels));
+    let deep = |levels: usize| {
+        format!("{{\"kind\":\"it.work\",\"payload\":{}{}}}", "[".repeat(levels), "]".repeat(levels))
+    };
     let long = format!("{{\"kind\":\"it.work\",\"payload\":\"{}\"}}", "x".repeat(300 << 10));
     let batch = serde_json::to_vec(&vec![task("P4", json!({})); 1001]).unwrap();
     let cases: [(&str, Vec<u8>, StatusCode); 13] = [
@@ -27,7 +28,11 @@ async fn bad_requests_are_refused_with_their_reason() {
         ("wrong type", br#"{"kind":7}"#.into(), StatusCode::BAD_REQUEST),
         ("unknown field", br#"{"kind":"it.work","prioritty":"P1"}"#.into(), StatusCode::BAD_REQUEST),
         ("unknown priority", br#"{"kind":"it.work","priority":"P9"}"#.into(), StatusCode::BAD_REQUEST),
-        ("past deadline", br#"{"kind":"it.work","expires_at":"2020-01-01T00:00:00Z"}"#.into(), StatusCode::BAD_REQUEST),
+        (
+            "past deadline",
+            br#"{"kind":"it.work","expires_at":"2020-01-01T00:00:00Z"}"#.into(),
+            StatusCode::BAD_REQUEST,
+        ),
         ("deep", deep(70).into(), StatusCode::BAD_REQUEST),
         ("depth bomb", deep(100_000).into(), StatusCode::BAD_REQUEST),
         ("long payload", long.into(), StatusCode::PAYLOAD_TOO_LARGE),
@@ -55,22 +60,26 @@ async fn bad_requests_are_refused_with_their_reason() {
 }
 
 async fn refused(system: &System, what: &str, content_type: &str, body: Vec<u8>, expected: StatusCode) {
-    let request = system.api.request(Method::POST, "v1/tasks").header(header::CONTENT_TYPE, content_type).body(body);
+    let request =
+        system.api.request(Method::POST, "v1/tasks").header(header::CONTENT_TYPE, content_type).body(body);
     let (status, answer) = system.api.ask(request).await;
     assert_eq!(status, expected, "{what}: {answer}");
     assert!(answer["code"].as_str().is_some_and(|code| code.starts_with("CP-")), "{what}: {answer}");
     assert!(answer["message"].as_str().is_some_and(|message| !message.is_empty()), "{what}: {answer}");
 }
 
-/// 65 MB, announced and not; the server answers before it has read them, so this client listens while it sends.
+/// 65 MB, announced and not; the server answers before it has read them, so this client listens while it
+/// sends.
 async fn too_long(system: &System) {
     let announced = format!("Content-Length: {}\r\n\r\n", 65 << 20);
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, " ".repeat(1 << 20));
-    let cases = [(announced, " ".into()), ("Transfer-Encoding: chunked\r\n\r\n".to_owned(), chunk.repeat(65))];
+    let cases =
+        [(announced, " ".into()), ("Transfer-Encoding: chunked\r\n\r\n".to_owned(), chunk.repeat(65))];
     for (end, body) in cases {
         let address = system.api.url.strip_prefix("http://").unwrap();
         let (mut answers, mut requests) = TcpStream::connect(address).await.unwrap().into_split();
-        let head = format!("POST /v1/tasks HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{end}");
+        let head =
+            format!("POST /v1/tasks HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n{end}");
         let sending = tokio::spawn(async move {
             // It may hang up in the middle.
             let _ = requests.write_all((head + &body).as_bytes()).await;
@@ -124,12 +133,16 @@ async fn full_queue(settings: Settings) {
     let strangers = system.ledger.entries().iter().filter(|entry| !accepted.contains(&entry.id)).count();
     assert_eq!(strangers, 0, "tasks ran that were refused");
     // And the door opens again.
-    assert_eq!(system.api.finished(system.api.enqueue(task("P4", json!({}))).await).await.state, State::Completed);
+    assert_eq!(
+        system.api.finished(system.api.enqueue(task("P4", json!({}))).await).await.state,
+        State::Completed
+    );
     assert!(accepted.iter().all(|id| system.ledger.times(*id, Event::Start) == 1));
     system.stop().await;
 }
 
-/// Enqueues until it is refused. A queue may take some more than its limit while its depth is on its way, never without end.
+/// Enqueues until it is refused. A queue may take some more than its limit while its depth is on its way,
+/// never without end.
 async fn fill(system: &System, priority: &str) -> Vec<TaskId> {
     let mut accepted = Vec::new();
     for _ in 0..200 {

@@ -17,8 +17,13 @@ async fn enqueue_one_explain_and_wait() {
     let cli = system.cli();
     let printed: TaskId = cli.ok(&["enqueue", "it.work", "{}"]).await.trim().parse().unwrap();
     assert_eq!(cli.json(&["tasks", "wait", &printed.to_string()]).await["state"], "completed");
-    let waited = cli.json(&["enqueue", "it.work", r#"{"note":"hi"}"#, "--priority", "P0", "--wait", "30s"]).await;
-    assert_eq!((&waited["state"], &waited["result"]["note"]), (&json!("completed"), &json!("hi")), "{waited}");
+    let waited =
+        cli.json(&["enqueue", "it.work", r#"{"note":"hi"}"#, "--priority", "P0", "--wait", "30s"]).await;
+    assert_eq!(
+        (&waited["state"], &waited["result"]["note"]),
+        (&json!("completed"), &json!("hi")),
+        "{waited}"
+    );
     let from_stdin = cli.fed(&["enqueue", "it.work", "-", "--wait", "30s"], r#"{"note":"piped"}"#).await;
     assert!(from_stdin.code == Some(0) && from_stdin.out.contains("piped"), "{from_stdin:?}");
 
@@ -69,7 +74,10 @@ async fn look_at_tasks_and_cancel_them() {
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "{listed}");
     assert_eq!(id(&listed["items"][0]), waiting);
     let table = cli.ok(&["tasks", "list", "--kind", "it.*"]).await;
-    assert!(table.starts_with("ID") && table.contains(&running.to_string()) && table.contains("running"), "{table}");
+    assert!(
+        table.starts_with("ID") && table.contains(&running.to_string()) && table.contains("running"),
+        "{table}"
+    );
     let shown = cli.ok(&["tasks", "show", &waiting.to_string()]).await;
     assert!(shown.contains("scheduled") && shown.contains("acme") && shown.contains("due"), "{shown}");
 
@@ -154,7 +162,8 @@ async fn list_workers_and_send_one_home() {
     cli.ok(&["workers", "drain", &worker]).await;
     until("its replacement", async || {
         let workers = system.api.workers().await;
-        (workers.len() == 2 && workers.iter().all(|info| info.beat.worker.to_string() != worker)).then_some(())
+        (workers.len() == 2 && workers.iter().all(|info| info.beat.worker.to_string() != worker))
+            .then_some(())
     })
     .await;
     let unknown = cli.run(&["workers", "drain", &TaskId::new().to_string()]).await;
@@ -166,14 +175,20 @@ async fn list_workers_and_send_one_home() {
 async fn every_mistake_of_a_configuration_is_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.toml");
-    std::fs::write(&path, "profil = \"cluster\"\n[worker]\nslots = 0\nlease = \"soon\"\n[limits]\ndepht = 3\n")
-        .unwrap();
+    std::fs::write(
+        &path,
+        "profil = \"cluster\"\n[worker]\nslots = 0\nlease = \"soon\"\n[limits]\ndepht = 3\n",
+    )
+    .unwrap();
     let path = path.to_str().unwrap();
     for command in [&["config", "check"][..], &["up"], &["dispatcher"], &["worker"]] {
         let said = Cli::new(NOBODY).run(&[command, &["--config", path]].concat()).await;
         assert_eq!(said.code, Some(78), "{command:?}: {said:?}");
         for part in ["profil", "profile", "worker.lease", "soon", "depht", "depth"] {
-            assert!(said.err.contains(part) || said.out.contains(part), "{command:?}: no {part:?} in {said:?}");
+            assert!(
+                said.err.contains(part) || said.out.contains(part),
+                "{command:?}: no {part:?} in {said:?}"
+            );
         }
     }
     let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/default.toml");
@@ -188,9 +203,13 @@ async fn every_mistake_of_a_configuration_is_reported_at_once() {
 #[tokio::test]
 async fn without_a_server_the_exit_code_says_so() {
     let cli = Cli::new(NOBODY);
-    for command in
-        [&["tasks", "list"][..], &["enqueue", "it.work"], &["queues"], &["dead", "list"], &["workers", "list"]]
-    {
+    for command in [
+        &["tasks", "list"][..],
+        &["enqueue", "it.work"],
+        &["queues"],
+        &["dead", "list"],
+        &["workers", "list"],
+    ] {
         let said = cli.run(command).await;
         assert_eq!(said.code, Some(69), "{command:?}: {said:?}");
         assert!(said.err.contains(NOBODY) && said.out.is_empty(), "{command:?}: {said:?}");
@@ -206,7 +225,10 @@ async fn a_reader_that_leaves_early_is_no_error() {
     system.api.enqueue_all(tasks.collect()).await;
     let script = "set -o pipefail; \"$CLAWPOOL\" tasks list --limit 500 | head -1";
     let mut command = tokio::process::Command::new("bash");
-    command.args(["-c", script]).env("CLAWPOOL", env!("CARGO_BIN_EXE_clawpool")).env("CLAWPOOL_URL", &system.api.url);
+    command
+        .args(["-c", script])
+        .env("CLAWPOOL", env!("CARGO_BIN_EXE_clawpool"))
+        .env("CLAWPOOL_URL", &system.api.url);
     let mut shell = Process::start("head", command);
     assert!(shell.ended().await.success(), "a closed pipe must end the command in silence");
     assert!(shell.line(&["ID"]).await.starts_with("ID"));

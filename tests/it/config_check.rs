@@ -6,7 +6,8 @@ async fn check(text: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pool.toml");
     std::fs::write(&path, text).unwrap();
-    let said = Cli::new("http://127.0.0.1:1").run(&["config", "check", "--config", path.to_str().unwrap()]).await;
+    let said =
+        Cli::new("http://127.0.0.1:1").run(&["config", "check", "--config", path.to_str().unwrap()]).await;
     (said.code, said.err)
 }
 
@@ -28,9 +29,13 @@ async fn servers_on_other_machines_without_encryption_are_warned_of() {
         format!("profile = \"cluster\"\nredis.url = {redis:?}\nrabbitmq.url = {rabbitmq:?}")
     };
     let (code, said) =
-        check(&cluster("redis://:x9Vb2kQe@10.0.0.5:6379/0", "amqp://pool:x9Vb2kQe@mq.example.com/pool")).await;
+        check(&cluster("redis://:x9Vb2kQe@10.0.0.5:6379/0", "amqp://pool:x9Vb2kQe@mq.example.com/pool"))
+            .await;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("redis.url") && said.contains("rabbitmq.url") && said.contains("unencrypted"), "{said}");
+    assert!(
+        said.contains("redis.url") && said.contains("rabbitmq.url") && said.contains("unencrypted"),
+        "{said}"
+    );
     assert!(!said.contains("x9Vb2kQe"), "{said}");
     for (redis, rabbitmq) in [
         ("redis://127.0.0.1:6379/0", "amqp://guest:guest@localhost:5672/%2f"),

@@ -18,7 +18,8 @@ async fn idle_connections_shut_nobody_out_and_cost_no_worker() {
     let address = system.api.url.strip_prefix("http://").unwrap();
     let mut idle = Vec::new();
     for number in 0..FILES + 100 {
-        let connecting = tokio::time::timeout(std::time::Duration::from_secs(1), TcpStream::connect(address)).await;
+        let connecting =
+            tokio::time::timeout(std::time::Duration::from_secs(1), TcpStream::connect(address)).await;
         let Ok(Ok(mut stream)) = connecting else { continue };
         if number % 2 == 0 {
             // The server may have closed it already.

@@ -28,7 +28,8 @@ async fn stop_workers(system: &mut System) {
     }
 }
 
-/// The workers of a killed `clawpool up` see their supervisor go and leave; the next `up` finds everything in the file.
+/// The workers of a killed `clawpool up` see their supervisor go and leave; the next `up` finds everything in
+/// the file.
 #[tokio::test]
 async fn inv_1_recovery_from_a_killed_up_embedded() {
     let mut system = System::embedded(2, Settings::quick()).await;
@@ -42,13 +43,15 @@ async fn inv_1_recovery_from_a_killed_up_embedded() {
     system.stop().await;
 }
 
-/// A delayed task and a stream of batches, until the dispatcher dies under it. Only what was acknowledged is claimed.
+/// A delayed task and a stream of batches, until the dispatcher dies under it. Only what was acknowledged is
+/// claimed.
 async fn enqueue_until_killed(system: &mut System) -> Vec<TaskId> {
     let mut delayed = task("P1", json!({"note": "delayed"}));
     delayed["delay"] = "3s".into();
     let mut ids = system.api.enqueue_all(vec![delayed; 3]).await;
     let producer = tokio::spawn(produce(system.api.clone()));
-    let failed = |entries: &[Entry]| entries.iter().filter(|entry| entry.event == Event::Failed).count() >= 10;
+    let failed =
+        |entries: &[Entry]| entries.iter().filter(|entry| entry.event == Event::Failed).count() >= 10;
     system.ledger.until("ten failed attempts", failed).await;
     system.front.kill().await;
     ids.extend(producer.await.unwrap());

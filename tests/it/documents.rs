@@ -1,7 +1,8 @@
 //! What README.md, CONTRIBUTING.md and docs/ tell users to type, as it stands there.
 //!
-//! The word after a block's language says how it is run; see `Page::script`. The blocks of one page are one script, in an
-//! empty folder with the repository's `config` and `examples`. In place of port 7070 stands one that is free.
+//! The word after a block's language says how it is run; see `Page::script`. The blocks of one page are one
+//! script, in an empty folder with the repository's `config` and `examples`. In place of port 7070 stands one
+//! that is free.
 
 use std::{
     fs,
@@ -77,7 +78,9 @@ impl Page {
             // A server, which runs while the rest of the page is run.
             "sh up" | "sh cluster" => format!("(exec {text}) &\n{ANSWERS}"),
             // It would change the machine: its options are read, and it says its help.
-            "sh system" => format!("{} --help\n", text.trim().replace("sudo ", "").replace(" &&", " --help &&")),
+            "sh system" => {
+                format!("{} --help\n", text.trim().replace("sudo ", "").replace(" &&", " --help &&"))
+            }
             // It takes long, or is what runs this test.
             "sh repository" => {
                 text.lines().for_each(|line| self.is_there(line));
@@ -90,7 +93,9 @@ impl Page {
             "rust" => {
                 let example = fs::read_to_string(Path::new(ROOT).join("examples/email_worker.rs")).unwrap();
                 let parts = text.trim().split("\n\n");
-                parts.for_each(|part| assert!(example.contains(part), "{}: not in the example: {part}", self.name));
+                parts.for_each(|part| {
+                    assert!(example.contains(part), "{}: not in the example: {part}", self.name)
+                });
                 String::new()
             }
             // tests/compose/run and tests/windows/run read them there.
@@ -111,7 +116,8 @@ impl Page {
                 let recipes = fs::read_to_string(Path::new(ROOT).join("justfile")).unwrap();
                 recipes.lines().any(|line| line.split([' ', ':']).next() == Some(argument))
             }
-            _ => fs::metadata(Path::new(ROOT).join(program)).is_ok_and(|file| file.permissions().mode() & 0o111 != 0),
+            _ => fs::metadata(Path::new(ROOT).join(program))
+                .is_ok_and(|file| file.permissions().mode() & 0o111 != 0),
         };
         assert!(found, "{}: there is no {line:?}", self.name);
     }
@@ -134,7 +140,8 @@ impl Page {
     }
 }
 
-/// The programs as they are installed, outside of anybody's home, and what the documents use of the repository.
+/// The programs as they are installed, outside of anybody's home, and what the documents use of the
+/// repository.
 fn place(folder: &Path) -> PathBuf {
     let programs = folder.join("bin");
     fs::create_dir(&programs).unwrap();
@@ -152,7 +159,9 @@ fn place(folder: &Path) -> PathBuf {
 fn on_servers(command: &mut Command) {
     let servers = Servers::shared();
     command.env("CLAWPOOL_REDIS_URL", &servers.redis).env("CLAWPOOL_RABBITMQ_URL", &servers.rabbitmq);
-    command.env("CLAWPOOL__REDIS__PREFIX", &servers.prefix).env("CLAWPOOL__RABBITMQ__PREFIX", &servers.prefix);
+    command
+        .env("CLAWPOOL__REDIS__PREFIX", &servers.prefix)
+        .env("CLAWPOOL__RABBITMQ__PREFIX", &servers.prefix);
     for name in TOKENS {
         command.env(name, format!("{name}-of-this-test"));
     }
@@ -173,7 +182,11 @@ async fn every_command_of_the_documents_runs_as_it_stands() {
 #[test]
 fn the_readme_is_one_page() {
     let text = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
-    assert!(text.lines().count() <= 150, "README.md has {} lines: move some into docs/", text.lines().count());
+    assert!(
+        text.lines().count() <= 150,
+        "README.md has {} lines: move some into docs/",
+        text.lines().count()
+    );
     for line in text.lines() {
         assert!(line.chars().count() <= 110, "README.md: longer than 110 columns: {line}");
     }
@@ -195,11 +208,13 @@ fn links_lead_somewhere() {
 #[test]
 fn files_that_are_named_are_there() {
     let root = Path::new(ROOT);
-    let crates: Vec<PathBuf> = fs::read_dir(root.join("src")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let crates: Vec<PathBuf> =
+        fs::read_dir(root.join("src")).unwrap().map(|entry| entry.unwrap().path()).collect();
     let architecture = "ARCHITECTURE.md".to_owned();
     let text = fs::read_to_string(root.join(&architecture)).unwrap();
     for page in pages().into_iter().chain([Page { name: architecture, text }]) {
-        let named = page.text.split('`').filter(|word| word.contains('/') && !word.contains(char::is_whitespace));
+        let named =
+            page.text.split('`').filter(|word| word.contains('/') && !word.contains(char::is_whitespace));
         let named = named.filter(|word| [".rs", ".lua", ".sql"].iter().any(|end| word.ends_with(end)));
         for file in named {
             let is_there = root.join(file).exists() || crates.iter().any(|folder| folder.join(file).exists());

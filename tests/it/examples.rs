@@ -12,7 +12,8 @@ async fn producers_over_http_in_python_and_node() {
     let system = System::embedded(1, Settings::quick()).await;
     let python = variable("CLAWPOOL_TEST_PYTHON");
     for (program, script) in [(python.as_str(), "python/http_producer.py"), ("node", "node/producer.mjs")] {
-        let lines = run(program, &[script, &system.api.url, "it.example", r#"{"note": "from an example"}"#]).await;
+        let lines =
+            run(program, &[script, &system.api.url, "it.example", r#"{"note": "from an example"}"#]).await;
         let id: TaskId = lines[0].parse().unwrap();
         assert_eq!(lines[1..], ["completed"], "{script}");
         assert_eq!(system.ledger.times(id, Event::Done), 1, "{script}");
@@ -27,7 +28,8 @@ async fn producer_over_amqp_in_python() {
     servers.amqp().await;
     let python = variable("CLAWPOOL_TEST_PYTHON");
     let lines =
-        run(&python, &["python/amqp_producer.py", &servers.rabbitmq, "it.example", "{}", &servers.prefix]).await;
+        run(&python, &["python/amqp_producer.py", &servers.rabbitmq, "it.example", "{}", &servers.prefix])
+            .await;
     let id: TaskId = lines[0].parse().unwrap();
     system.ledger.happened(id, Event::Done, 1).await;
     assert_eq!(system.api.finished(id).await.state, State::Completed);

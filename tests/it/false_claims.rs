@@ -1,5 +1,5 @@
-//! Records that say of a living worker that it runs a task, and it does not: somebody wrote them by hand, or a claim was
-//! lost in the worker.
+//! Records that say of a living worker that it runs a task, and it does not: somebody wrote them by hand, or
+//! a claim was lost in the worker.
 
 use std::{path::Path, sync::Arc};
 

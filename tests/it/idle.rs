@@ -19,14 +19,16 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
     let mut system = System::apart(0, servers.settings()).await;
     let (redis, redis_url) = Proxy::before(&servers.redis).await;
     let (rabbitmq, rabbitmq_url) = Proxy::before(&servers.rabbitmq).await;
-    let env = [("CLAWPOOL__REDIS__URL", redis_url.as_str()), ("CLAWPOOL__RABBITMQ__URL", rabbitmq_url.as_str())];
+    let env =
+        [("CLAWPOOL__REDIS__URL", redis_url.as_str()), ("CLAWPOOL__RABBITMQ__URL", rabbitmq_url.as_str())];
     system.add_worker_with(&env).await;
     // It has worked on every queue before it rests.
     for n in 0..7 {
         let id = system.api.enqueue(task(&format!("P{n}"), json!({}))).await;
         system.ledger.happened(id, Event::Done, 1).await;
     }
-    // What ends the work, the last acknowledgements, the consumers' rest and the last look at what is held, is not idleness.
+    // What ends the work, the last acknowledgements, the consumers' rest and the last look at what is held,
+    // is not idleness.
     tokio::time::sleep(Duration::from_secs(3)).await;
     redis.take();
     rabbitmq.take();
@@ -34,7 +36,8 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
 
     let commands: Vec<String> = redis.take().iter().flat_map(|said| commands(said)).collect();
     println!("Redis heard in {WINDOW:?}: {} commands", commands.len());
-    let mut scripts: Vec<&String> = commands.iter().filter(|command| command.starts_with("EVALSHA")).collect();
+    let mut scripts: Vec<&String> =
+        commands.iter().filter(|command| command.starts_with("EVALSHA")).collect();
     scripts.sort_unstable();
     scripts.dedup();
     assert!(scripts.len() <= 2, "more scripts than heartbeats and looks at queues: {scripts:?}");
@@ -50,7 +53,10 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
     assert!(others.is_empty(), "more than heartbeats, signs of life and waits: {others:?}");
     for said in rabbitmq.take() {
         let kinds = frames(&said);
-        assert!(kinds.iter().all(|kind| *kind == HEARTBEAT), "RabbitMQ heard more than heartbeats: {kinds:?}");
+        assert!(
+            kinds.iter().all(|kind| *kind == HEARTBEAT),
+            "RabbitMQ heard more than heartbeats: {kinds:?}"
+        );
     }
     memory(system.workers[0].pid());
     system.stop().await;
@@ -58,7 +64,8 @@ async fn an_idle_worker_says_nothing_but_that_it_lives() {
 
 /// Of each command its name and first argument (for a script: which one), out of RESP arrays.
 fn commands(said: &[u8]) -> Vec<String> {
-    let mut lines = said.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line).trim_end().to_owned());
+    let mut lines =
+        said.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line).trim_end().to_owned());
     let mut commands = Vec::new();
     while let Some(line) = lines.next() {
         if let Some(words) = line.strip_prefix('*').and_then(|count| count.parse::<usize>().ok()) {
@@ -93,7 +100,9 @@ fn memory(pid: u32) {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
     let (all, own) = (kib("VmRSS:"), kib("RssAnon:"));
-    println!("an idle worker's resident memory: {all} KiB, of them {own} KiB its own and not the program's file");
+    println!(
+        "an idle worker's resident memory: {all} KiB, of them {own} KiB its own and not the program's file"
+    );
     if !cfg!(debug_assertions) {
         assert!(all <= 20 * 1024, "more than 20 MiB: {all} KiB");
     }

@@ -66,10 +66,12 @@ struct Wire {
 
 impl Wire {
     async fn publish(&self, content_type: &str, body: &[u8]) {
-        let properties = BasicProperties::default().with_content_type(content_type.into()).with_delivery_mode(2);
+        let properties =
+            BasicProperties::default().with_content_type(content_type.into()).with_delivery_mode(2);
         let exchange = format!("{}.ingress", self.prefix);
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let confirm = self.channel.basic_publish(exchange.into(), "".into(), options, body, properties).await.unwrap();
+        let confirm =
+            self.channel.basic_publish(exchange.into(), "".into(), options, body, properties).await.unwrap();
         assert!(confirm.await.unwrap().is_ack());
     }
 

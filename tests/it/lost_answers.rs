@@ -1,4 +1,5 @@
-//! A worker whose fetch was answered and who never heard it: it lives, runs nothing, and the broker counts the task as its.
+//! A worker whose fetch was answered and who never heard it: it lives, runs nothing, and the broker counts
+//! the task as its.
 
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ async fn inv_1_a_task_whose_delivery_was_lost_runs() {
     system.stop().await;
 }
 
-/// Commands that wait in a frozen server's buffers are done when it goes on, long after everybody gave them up.
+/// Commands that wait in a frozen server's buffers are done when it goes on, long after everybody gave them
+/// up.
 #[tokio::test]
 async fn inv_1_freezes_of_redis_under_load_lose_nothing() {
     const FREEZES: usize = 4;

@@ -1,9 +1,11 @@
-//! End to end: real `clawpool` processes, real servers, real signals, and a ledger kept outside of the system.
+//! End to end: real `clawpool` processes, real servers, real signals, and a ledger kept outside of the
+//! system.
 //!
-//! `tests/run` starts the servers and runs everything. A test whose name begins with `inv_N` proves that invariant of
-//! ARCHITECTURE.md. Times are printed where they are of interest, and never asserted.
+//! `tests/run` starts the servers and runs everything. A test whose name begins with `inv_N` proves that
+//! invariant of ARCHITECTURE.md. Times are printed where they are of interest, and never asserted.
 
-// Helpers panic as tests do; the lints only know the functions that are marked as tests. And json!({}) is handed on as is.
+// Helpers panic as tests do; the lints only know the functions that are marked as tests. And json!({}) is
+// handed on as is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::needless_pass_by_value)]
 // Tests with signals are Unix's alone; elsewhere what they need of the helpers lies idle.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]

@@ -18,7 +18,8 @@ use crate::{
 
 /// A supervised worker with room for all of them, which may be killed as often as somebody likes.
 const POOL: &str = "[[pools]]\nname = \"it\"\nworkers = 1\nslots = 104\nreserved = 2";
-const REDIS: &str = "lanes = { critical = \"redis\", high = \"redis\", normal = \"redis\", background = \"redis\" }";
+const REDIS: &str =
+    "lanes = { critical = \"redis\", high = \"redis\", normal = \"redis\", background = \"redis\" }";
 
 #[tokio::test]
 async fn recovery_from_a_killed_worker_with_many_tasks_embedded() {
@@ -54,8 +55,14 @@ async fn killed_with_many(system: &System, priority: &str, lanes: &str) {
         signal(victim, "KILL");
         let first = started_again(ledger, &ids, kill + 1, 1).await - killed;
         let last = started_again(ledger, &ids, kill + 1, ids.len()).await - killed;
-        println!("recovery: kill -9 of a worker with 96 tasks ({lanes}), time {kill}: first {first:?}, last {last:?}");
-        assert!(last < 10 * first + Duration::from_secs(1), "they wait for one another: {first:?} to {last:?}");
+        println!(
+            "recovery: kill -9 of a worker with 96 tasks ({lanes}), time {kill}: first {first:?}, last \
+            {last:?}"
+        );
+        assert!(
+            last < 10 * first + Duration::from_secs(1),
+            "they wait for one another: {first:?} to {last:?}"
+        );
     }
     ledger.open("killed");
     let balance = balance(api, ledger, &ids, 0).await;
@@ -91,7 +98,8 @@ async fn all_started(ledger: &Ledger, ids: &[TaskId], times: usize) {
         .await;
 }
 
-/// A task that kills every worker that starts it, among five hundred that do nothing of the kind and take their time.
+/// A task that kills every worker that starts it, among five hundred that do nothing of the kind and take
+/// their time.
 #[tokio::test]
 async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task() {
     let (deaths, longest) = among_five_hundred("bad.abort").await;
@@ -131,7 +139,8 @@ async fn among_five_hundred(kind: &str) -> (u32, Duration) {
     waits.sort_unstable();
     let longest = waits[waits.len() - 1];
     println!(
-        "one {kind} of 501: dead after {} deaths of workers; {} restarts of others: median {:?}, p99 {:?}, longest {longest:?}",
+        "one {kind} of 501: dead after {} deaths of workers; {} restarts of others: median {:?}, p99 {:?}, \
+        longest {longest:?}",
         record.crashes,
         waits.len(),
         waits[waits.len() / 2],
@@ -177,7 +186,8 @@ fn waits(ledger: &Ledger) -> Vec<Duration> {
     waits
 }
 
-/// RabbitMQ delivers again at once, before the worker's lease is ended; by itself it would end long after this test.
+/// RabbitMQ delivers again at once, before the worker's lease is ended; by itself it would end long after
+/// this test.
 #[tokio::test]
 async fn recovery_from_killed_supervised_workers_on_rabbitmq_lanes() {
     let settings = Servers::shared().settings().with("worker.lease = \"300s\"");

@@ -1,4 +1,5 @@
-//! A Redis that answers and takes no writes, for longer than any lease: out of memory, a replica, without its replicas.
+//! A Redis that answers and takes no writes, for longer than any lease: out of memory, a replica, without its
+//! replicas.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,8 @@ use crate::support::{Event, Process, Server, Servers, System, balance, clawpool,
 
 const OUTAGE: Duration = Duration::from_secs(5);
 
-/// What work may take to go on after the server's return; measured, printed, and held generously above the promised second.
+/// What work may take to go on after the server's return; measured, printed, and held generously above the
+/// promised second.
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -29,7 +31,8 @@ async fn work_waits_for_a_redis_that_is_a_replica() {
 #[tokio::test]
 async fn work_waits_for_a_redis_that_misses_its_replicas() {
     let setting = "min-replicas-to-write";
-    outage("NOREPLICAS", setting, &format!("CONFIG SET {setting} 1"), &format!("CONFIG SET {setting} 0")).await;
+    outage("NOREPLICAS", setting, &format!("CONFIG SET {setting} 1"), &format!("CONFIG SET {setting} 0"))
+        .await;
 }
 
 /// `clawpool up` with two workers, a lone worker and an autoscaler: all of them stay.
@@ -40,14 +43,17 @@ async fn outage(name: &str, advice: &str, begin: &str, end: &str) {
     let mut system = System::embedded(2, settings).await;
     system.add_worker().await;
     let pids = pids(&system).await;
-    let held: Vec<TaskId> =
-        system.api.enqueue_all(["P0", "P1", "P2", "P4", "P6"].map(|p| task(p, json!({"hold": "outage"}))).into()).await;
+    let held: Vec<TaskId> = system
+        .api
+        .enqueue_all(["P0", "P1", "P2", "P4", "P6"].map(|p| task(p, json!({"hold": "outage"}))).into())
+        .await;
     for id in &held {
         system.ledger.happened(*id, Event::Start, 1).await;
     }
     say(&redis, begin).await;
     let refused = until("a refusal", async || {
-        let response = system.api.request(reqwest::Method::POST, "v1/tasks").json(&task("P0", json!({}))).send().await;
+        let response =
+            system.api.request(reqwest::Method::POST, "v1/tasks").json(&task("P0", json!({}))).send().await;
         response.ok().filter(|response| !response.status().is_success())
     })
     .await;
@@ -72,7 +78,9 @@ async fn outage(name: &str, advice: &str, begin: &str, end: &str) {
     })
     .await;
     let settled = back.elapsed();
-    println!("{name}: a new task starts {started:?} after the return, a waiting outcome is there after {settled:?}");
+    println!(
+        "{name}: a new task starts {started:?} after the return, a waiting outcome is there after {settled:?}"
+    );
     assert!(settled < SOON, "{settled:?}");
     let delayed = system.api.enqueue(json!({"kind": "it.work", "payload": {}, "delay": "100ms"})).await;
     system.ledger.happened(delayed, Event::Done, 1).await;
@@ -102,7 +110,8 @@ async fn pids(system: &System) -> Vec<u32> {
 /// One command to the server, by hand.
 async fn say(server: &Server, command: &str) {
     let address = reqwest::Url::parse(&server.url()).unwrap();
-    let mut stream = TcpStream::connect((address.host_str().unwrap(), address.port().unwrap())).await.unwrap();
+    let mut stream =
+        TcpStream::connect((address.host_str().unwrap(), address.port().unwrap())).await.unwrap();
     stream.write_all(format!("{command}\r\n").as_bytes()).await.unwrap();
     let mut answer = [0; 3];
     stream.read_exact(&mut answer).await.unwrap();
@@ -124,8 +133,10 @@ async fn an_alert_of_the_outage_is_written_after_it() {
     tokio::time::sleep(Duration::from_secs(7)).await;
     say(&redis, "CONFIG SET maxmemory 0").await;
     until("the alert", async || system.cli().ok(&["alerts"]).await.contains("CP-1606").then_some(())).await;
-    until("the report", async || system.cli().ok(&["workers", "crashes"]).await.contains("SIGKILL").then_some(()))
-        .await;
+    until("the report", async || {
+        system.cli().ok(&["workers", "crashes"]).await.contains("SIGKILL").then_some(())
+    })
+    .await;
     system.stop().await;
 }
 

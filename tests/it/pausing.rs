@@ -24,7 +24,9 @@ async fn after_paused_nothing_of_the_queue_starts() {
     ledger.happened(other, Event::Done, 1).await;
     let mut late = Vec::new();
     for id in &ids {
-        late.extend(api.task(*id).await.started_at.filter(|started| *started > Timestamp::from_millis(paused as u64)));
+        late.extend(
+            api.task(*id).await.started_at.filter(|started| *started > Timestamp::from_millis(paused as u64)),
+        );
     }
     assert!(late.is_empty(), "{} tasks started after the pause was answered, {ready} waited", late.len());
     api.post("v1/queues/normal.p4/resume", &json!({})).await;

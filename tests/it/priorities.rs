@@ -30,7 +30,8 @@ async fn beside_a_flood(system: &System) {
     let started = |count: usize| {
         let flood = &flood;
         move |entries: &[crate::support::Entry]| {
-            entries.iter().filter(|entry| entry.event == Event::Start && flood.contains(&entry.id)).count() >= count
+            entries.iter().filter(|entry| entry.event == Event::Start && flood.contains(&entry.id)).count()
+                >= count
         }
     };
     ledger.until("the flood fills every slot but the reserved one", started(3)).await;

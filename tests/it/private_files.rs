@@ -39,7 +39,9 @@ async fn data_and_logs_are_their_owners_alone_whatever_the_umask() {
         until("the logs", async || {
             let logs = fs::read_dir(log.parent().unwrap()).ok()?;
             logs.flatten()
-                .any(|file| fs::read_to_string(file.path()).unwrap_or_default().contains("the worker is ready"))
+                .any(|file| {
+                    fs::read_to_string(file.path()).unwrap_or_default().contains("the worker is ready")
+                })
                 .then_some(())
         })
         .await;

@@ -23,8 +23,8 @@ async fn inv_5_recovery_from_a_killed_rabbitmq() {
     let mut rabbitmq = Server::rabbitmq().await;
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
     let system = System::apart(2, servers.settings()).await;
-    // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right before kill -9
-    // answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
+    // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right
+    // before kill -9 answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
     tokio::time::sleep(Duration::from_secs(6)).await;
     outage(system, &mut rabbitmq).await;
 }
@@ -34,7 +34,8 @@ async fn inv_5_recovery_from_a_killed_rabbitmq() {
 async fn inv_2_a_redis_that_stands_still_takes_no_task_from_anybody() {
     let redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
-    let system = System::apart(2, servers.settings().with("worker = { heartbeat = \"100ms\", lease = \"1s\" }")).await;
+    let system =
+        System::apart(2, servers.settings().with("worker = { heartbeat = \"100ms\", lease = \"1s\" }")).await;
     let (api, ledger) = (&system.api, &system.ledger);
     let held = (0..7).map(|n| task(&format!("P{n}"), json!({"hold": "still"})));
     let ids = api.enqueue_all(held.collect()).await;
@@ -52,8 +53,8 @@ async fn inv_2_a_redis_that_stands_still_takes_no_task_from_anybody() {
     system.stop().await;
 }
 
-/// Running tasks end while the server is away. Afterwards everything goes on by itself: each acknowledged task is done,
-/// once, and no attempt was burnt.
+/// Running tasks end while the server is away. Afterwards everything goes on by itself: each acknowledged
+/// task is done, once, and no attempt was burnt.
 async fn outage(system: System, server: &mut Server) {
     let (api, ledger) = (&system.api, &system.ledger);
     let mut ids = api.enqueue_all(load()).await;

@@ -1,4 +1,5 @@
-//! `clawpool service` on Linux. Units go into a folder of the test's own; systemd judges them and is not changed.
+//! `clawpool service` on Linux. Units go into a folder of the test's own; systemd judges them and is not
+//! changed.
 
 use std::{
     fs,
@@ -63,13 +64,17 @@ fn a_service_is_installed_once_and_removed_once() {
     let machine = Machine::new();
     let config = machine.path("pool.toml");
     let config = config.to_str().unwrap();
-    machine.done("install", &["--config", config, "--role", "dispatcher", "--", "--listen", "127.0.0.1:7171"]);
+    machine
+        .done("install", &["--config", config, "--role", "dispatcher", "--", "--listen", "127.0.0.1:7171"]);
     let units = machine.units();
     let [(file, unit)] = &units[..] else { panic!("{units:?}") };
     assert!(file.ends_with("clawpool-dispatcher.service"), "{file:?}");
     assert!(unit.contains(&format!("LoadCredential=clawpool.toml:{config}\n")), "{unit}");
     assert!(unit.contains(" dispatcher --listen 127.0.0.1:7171\n"), "{unit}");
-    assert!(unit.contains("TimeoutStopSec=22\n"), "the configuration's 7 s, 5 s to stop and a margin: {unit}");
+    assert!(
+        unit.contains("TimeoutStopSec=22\n"),
+        "the configuration's 7 s, 5 s to stop and a margin: {unit}"
+    );
     if let Ok(said) = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(file).output() {
         assert!(said.status.success() && !error(&said).contains("clawpool"), "{said:?}");
     }

@@ -27,7 +27,9 @@ async fn own_rules_leave_the_shipped_ones_in_place() {
     let (_, accepted) = system.api.post("v1/tasks", &json!({"kind": "llm.answer"})).await;
     assert_eq!(accepted["priority"], "P2", "{accepted}");
     system.stop().await;
-    assert!(check(OWN).await.contains("rules of this configuration decide first (1), then the shipped ones (7)"));
+    assert!(
+        check(OWN).await.contains("rules of this configuration decide first (1), then the shipped ones (7)")
+    );
 }
 
 #[tokio::test]

@@ -86,7 +86,8 @@ async fn a_drained_worker_is_replaced_and_is_no_crash() {
         workers.iter().any(|info| info.alive && info.beat.worker != first).then_some(())
     })
     .await;
-    let crashes: clawpool_backends::store::Page<serde_json::Value> = system.api.get("v1/workers/crashes").await;
+    let crashes: clawpool_backends::store::Page<serde_json::Value> =
+        system.api.get("v1/workers/crashes").await;
     assert!(crashes.items.is_empty(), "{:?}", crashes.items);
     system.stop().await;
 }

@@ -1,4 +1,5 @@
-//! What handlers and payloads bring along is shown and steers no terminal, and stays what it was where it is data.
+//! What handlers and payloads bring along is shown and steers no terminal, and stays what it was where it is
+//! data.
 
 use std::path::Path;
 
@@ -8,8 +9,10 @@ use tokio::process::Command;
 
 use crate::support::{Api, Cli, Process, Settings, until};
 
-/// A line break and a false line, colour, C1 controls, a bell, marks that turn the direction of text, a line separator.
-const HOSTILE: &str = "first\n2026-01-01T00:00:00.000000Z  INFO forged\r\u{1b}[31mred\u{1b}]0;title\u{7}\u{9b}2J\u{85}\u{202e}turned\u{2066}\u{2028}\u{7f}end";
+/// A line break and a false line, colour, C1 controls, a bell, marks that turn the direction of text, a line
+/// separator.
+const HOSTILE: &str = "first\n2026-01-01T00:00:00.000000Z  INFO \
+    forged\r\u{1b}[31mred\u{1b}]0;title\u{7}\u{9b}2J\u{85}\u{202e}turned\u{2066}\u{2028}\u{7f}end";
 
 fn steers(letter: char) -> bool {
     letter != '\n' && letter.is_control()
@@ -61,11 +64,14 @@ async fn nothing_steers_a_redirected_log() {
 #[tokio::test]
 async fn a_workers_own_colours_do_not_reach_a_redirected_log() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "printf '\\033[31mred\\033[0m \\302\\2332J \\342\\200\\256turned\\n' >&2; exec \"$0\" worker";
+    let script =
+        "printf '\\033[31mred\\033[0m \\302\\2332J \\342\\200\\256turned\\n' >&2; exec \"$0\" worker";
     let pool = Settings::quick().workers(1, &["sh", "-c", script, env!("CARGO_BIN_EXE_clawpool")]);
     let data = toml::Value::from(folder.path().join("data").display().to_string());
     let mut command = Command::new(env!("CARGO_BIN_EXE_clawpool"));
-    command.env("CLAWPOOL_CONFIG", pool.with(&format!("embedded.data = {data}")).write(folder.path())).arg("up");
+    command
+        .env("CLAWPOOL_CONFIG", pool.with(&format!("embedded.data = {data}")).write(folder.path()))
+        .arg("up");
     let mut up = Process::start("clawpool up", command);
     assert_tame("a worker's line", &up.line(&["red", "turned"]).await);
     up.line(&["the worker is ready"]).await;
@@ -79,13 +85,17 @@ async fn nothing_steers_a_log_file() {
     let mut up = up(folder.path(), &format!("log.file = {}", toml::Value::from(log.display().to_string())));
     let text = || std::fs::read_to_string(&log).unwrap_or_default();
     let serving = until("the address", async || {
-        text().lines().find(|line| line.contains("serving HTTP") && line.contains("address=")).map(str::to_owned)
+        text()
+            .lines()
+            .find(|line| line.contains("serving HTTP") && line.contains("address="))
+            .map(str::to_owned)
     })
     .await;
     fail(&Api::new(address(&serving))).await;
-    let line =
-        until("the failure", async || text().lines().find(|line| line.contains("dead-lettered")).map(str::to_owned))
-            .await;
+    let line = until("the failure", async || {
+        text().lines().find(|line| line.contains("dead-lettered")).map(str::to_owned)
+    })
+    .await;
     assert!(line.contains("forged") && line.contains("end"), "one line: {line:?}");
     up.stop().await;
     assert_tame("the log file", &text());

@@ -46,7 +46,11 @@ async fn a_memory_alarm_and_a_stopped_rabbitmq_are_told_until_they_are_over() {
     let asked = Instant::now();
     let body = status(api, "degraded").await;
     println!("degraded {:?} after the alarm", asked.elapsed());
-    assert_eq!(body["services"], json!({"broker": "up", "store": "up"}), "it answers and takes nothing: {body}");
+    assert_eq!(
+        body["services"],
+        json!({"broker": "up", "store": "up"}),
+        "it answers and takes nothing: {body}"
+    );
     let reason = body["reasons"][0]["text"].as_str().unwrap();
     assert!(reason.contains("RabbitMQ"), "{body}");
     assert!(alert(api, "broker_trouble").await.contains("RabbitMQ"));
@@ -105,7 +109,10 @@ async fn a_pool_whose_breaker_is_open_shows_nobody_and_why() {
     .await;
     assert_eq!((&pool["pool"], &pool["wanted"]), (&json!("it"), &json!(1)), "{pool}");
     let trouble = pool["trouble"].as_str().unwrap();
-    assert!(trouble.contains("the next start is in 3") && trouble.contains("workers restart it"), "{trouble}");
+    assert!(
+        trouble.contains("the next start is in 3") && trouble.contains("workers restart it"),
+        "{trouble}"
+    );
     let metrics = system.api.request(Method::GET, "metrics").send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("clawpool_pool_size{pool=\"it\"} 0"), "{metrics}");
     assert!(system.cli().ok(&["autoscaler", "status"]).await.contains("CP-1604"));
@@ -117,7 +124,9 @@ async fn a_pool_whose_breaker_is_open_shows_nobody_and_why() {
 #[tokio::test]
 async fn a_full_disk_is_told_until_there_is_room_and_costs_no_task() {
     if !can_mount() {
-        println!("not tested: this system lets its users mount nothing (unshare --user --map-root-user --mount)");
+        println!(
+            "not tested: this system lets its users mount nothing (unshare --user --map-root-user --mount)"
+        );
         return;
     }
     let system = System::embedded_on_small_disk(1, Settings::quick()).await;

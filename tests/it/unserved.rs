@@ -1,5 +1,5 @@
-//! Tasks that nobody serves: they wait without an attempt for whoever does, expire by their own time to live, and people
-//! are told.
+//! Tasks that nobody serves: they wait without an attempt for whoever does, expire by their own time to live,
+//! and people are told.
 
 use std::path::PathBuf;
 
@@ -42,7 +42,8 @@ async fn a_task_without_a_handler_waits_for_one_cluster() {
     waits(System::apart(0, Servers::shared().settings()).await).await;
 }
 
-/// A rolling deployment: the producers are new, and only old workers are there yet. Then one new worker beside the old one.
+/// A rolling deployment: the producers are new, and only old workers are there yet. Then one new worker
+/// beside the old one.
 async fn waits(mut system: System) {
     system.add_worker().await;
     let mut ids = Vec::new();
@@ -55,7 +56,8 @@ async fn waits(mut system: System) {
     until("a worker that says what it cannot run", async || {
         let queues: Value = system.api.get("v1/queues").await;
         let told = |name: &str| {
-            let queue = queues["items"].as_array().unwrap().iter().find(|queue| queue["queue"] == name).unwrap();
+            let queue =
+                queues["items"].as_array().unwrap().iter().find(|queue| queue["queue"] == name).unwrap();
             queue["unhandled"] == json!(["late.kind"])
         };
         ["critical.p0", "high", "normal.p4"].into_iter().all(told).then_some(())
@@ -120,13 +122,15 @@ async fn tasks_that_nobody_serves_are_told_of() {
     until("the queues' remarks", async || {
         let queues = cli.ok(&["queues"]).await;
         let line = |name: &str| queues.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-        (line("high").contains("no worker") && line("normal.p4").contains("no handler for it_work")).then_some(())
+        (line("high").contains("no worker") && line("normal.p4").contains("no handler for it_work"))
+            .then_some(())
     })
     .await;
     in_time("the alerts", async {
         until("alerts of both", async || {
             let alerts = cli.json(&["alerts"]).await;
-            let events = |event: &str| alerts["items"].as_array().unwrap().iter().any(|alert| alert["event"] == event);
+            let events =
+                |event: &str| alerts["items"].as_array().unwrap().iter().any(|alert| alert["event"] == event);
             (events("unserved") && events("no_handler")).then_some(())
         })
         .await;
@@ -146,7 +150,8 @@ async fn a_check_of_the_configuration_tells_of_queues_and_kinds_that_nobody_serv
         .run(&["config", "check", "--config", path.to_str().unwrap()])
         .await;
     assert_eq!(said.code, Some(0), "{said:?}");
-    for told in ["serves normal.p5", "serves background", "no handler of this configuration runs \"shop.*\""] {
+    for told in ["serves normal.p5", "serves background", "no handler of this configuration runs \"shop.*\""]
+    {
         assert!(said.err.contains(told), "{told}: {said:?}");
     }
     assert!(!said.err.contains("\"mine\"") && !said.err.contains("serves high"), "{said:?}");

@@ -1,5 +1,5 @@
-//! What the version before left behind when it was killed is taken over: its SQLite file, its keys in Redis and its
-//! queues in RabbitMQ, recorded in `upgrade/`.
+//! What the version before left behind when it was killed is taken over: its SQLite file, its keys in Redis
+//! and its queues in RabbitMQ, recorded in `upgrade/`.
 
 mod recorded;
 
@@ -14,7 +14,8 @@ use crate::support::{Event, Servers, Settings, System, balance};
 async fn inv_1_an_upgrade_takes_over_the_file_of_the_version_before() {
     let tasks = recorded::embedded();
     let pool = "[[pools]]\nname = \"kept\"\nmin = 1\nmax = 3";
-    let system = System::embedded_on(&recorded::database(), Settings::quick().with(patient()).with(pool)).await;
+    let system =
+        System::embedded_on(&recorded::database(), Settings::quick().with(patient()).with(pool)).await;
     let autoscaler: Value = system.api.get("v1/autoscaler").await;
     assert_eq!(autoscaler["items"][0]["manual"]["size"], 1, "the size that was held: {autoscaler}");
     takes_over(&system, &tasks).await;
@@ -79,7 +80,11 @@ async fn keeps_unique_keys(system: &System, tasks: &Tasks) {
     for (name, task) in keyed() {
         let (_, answer) = system.api.post("v1/tasks", &task).await;
         let holder = tasks.one(name).to_string();
-        assert_eq!((answer["id"].as_str(), &answer["duplicate"]), (Some(&*holder), &json!(true)), "{name}: {answer}");
+        assert_eq!(
+            (answer["id"].as_str(), &answer["duplicate"]),
+            (Some(&*holder), &json!(true)),
+            "{name}: {answer}"
+        );
     }
 }
 
@@ -138,7 +143,11 @@ async fn remembers(system: &System, tasks: &Tasks) {
     let id = tasks.one("completed");
     let record: Record = system.api.task(id).await;
     let result: Value = system.api.get(&format!("v1/tasks/{id}")).await;
-    assert_eq!((record.state, &result["result"]["by"]), (State::Completed, &json!("the version before")), "{result}");
+    assert_eq!(
+        (record.state, &result["result"]["by"]),
+        (State::Completed, &json!("the version before")),
+        "{result}"
+    );
     assert_eq!(system.ledger.times(id, Event::Start), 0);
 }
 

@@ -1,4 +1,5 @@
-//! What a producer sends is what a rule and a handler see, at every entrance, or it is refused with its place.
+//! What a producer sends is what a rule and a handler see, at every entrance, or it is refused with its
+//! place.
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -7,7 +8,8 @@ use crate::support::{Settings, System, in_time};
 
 /// Answers with its whole input, as it was.
 async fn system() -> System {
-    let rule = "[[rules]]\nkinds = [\"echo\"]\nfield = { path = \"plan\", equals = \"gold\" }\npriority = \"P1\"";
+    let rule =
+        "[[rules]]\nkinds = [\"echo\"]\nfield = { path = \"plan\", equals = \"gold\" }\npriority = \"P1\"";
     System::embedded(1, Settings::quick().with(rule).shell("echo", "cat")).await
 }
 
@@ -37,7 +39,9 @@ fn packed(payload: &[u8]) -> Vec<u8> {
 #[tokio::test]
 async fn integers_arrive_whole_or_are_refused() {
     let system = system().await;
-    for number in ["18446744073709551615", "-9223372036854775808", "9007199254740993", "1e300", "0.30000000000000004"] {
+    for number in
+        ["18446744073709551615", "-9223372036854775808", "9007199254740993", "1e300", "0.30000000000000004"]
+    {
         let body = format!(r#"{{"kind":"echo","payload":{{"n":{number}}}}}"#);
         let seen = seen(&system, &send(&system, "application/json", body).await).await;
         let number = number
@@ -51,7 +55,11 @@ async fn integers_arrive_whole_or_are_refused() {
         let task = format!(r#"{{"kind":"echo","payload":{{"of":[0,{{"n":{number}}}]}}}}"#);
         assert_refused(&send(&system, "application/json", task.clone()).await, "payload.of[1].n");
         let (status, lines) = send(&system, "application/json", format!("[{task}]")).await;
-        assert_eq!((status, &lines[0]["error"]["field"]), (StatusCode::OK, &json!("payload.of[1].n")), "{lines}");
+        assert_eq!(
+            (status, &lines[0]["error"]["field"]),
+            (StatusCode::OK, &json!("payload.of[1].n")),
+            "{lines}"
+        );
         let payload = format!(r#"{{"of":[0,{{"n":{number}}}]}}"#);
         let said = system.cli().run(&["enqueue", "echo", &payload]).await;
         assert!(said.code == Some(2) && said.err.contains("payload.of[1].n"), "{said:?}");
@@ -121,7 +129,10 @@ async fn a_key_that_stands_twice_is_refused() {
         let said = system.cli().fed(&["enqueue", "--file", "-"], &task).await;
         assert!(said.code != Some(0) && said.err.contains("twice"), "{said:?}");
     }
-    assert_refused(&send(&system, "application/msgpack", packed(b"\x82\xa1a\x01\xa1a\x02")).await, "payload.a");
+    assert_refused(
+        &send(&system, "application/msgpack", packed(b"\x82\xa1a\x01\xa1a\x02")).await,
+        "payload.a",
+    );
     let once = send(&system, "application/json", r#"{"kind":"echo","payload":{"plan":"gold"}}"#).await;
     assert_eq!(once.1["priority"], "P1", "{}", once.1);
     assert!(seen(&system, &once).await.contains(r#""payload":{"plan":"gold"}"#));
@@ -131,11 +142,15 @@ async fn a_key_that_stands_twice_is_refused() {
 #[tokio::test]
 async fn a_time_in_seconds_is_not_taken_for_milliseconds() {
     let system = system().await;
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3600;
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3600;
     for field in ["not_before", "expires_at"] {
         let task = json!({"kind": "echo", field: seconds});
         assert_refused(&send(&system, "application/json", task.to_string()).await, field);
-        assert_refused(&send(&system, "application/msgpack", rmp_serde::to_vec_named(&task).unwrap()).await, field);
+        assert_refused(
+            &send(&system, "application/msgpack", rmp_serde::to_vec_named(&task).unwrap()).await,
+            field,
+        );
         let task = json!({"kind": "echo", field: seconds * 1000});
         assert_eq!(send(&system, "application/json", task.to_string()).await.0, StatusCode::CREATED);
     }

@@ -80,7 +80,11 @@ async fn is_unique(system: &System) {
     let id = system.api.enqueue(one.clone()).await;
     let (status, again) = system.api.post("v1/tasks", &one).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!((again["id"].as_str(), &again["duplicate"]), (Some(id.to_string().as_str()), &json!(true)), "{again}");
+    assert_eq!(
+        (again["id"].as_str(), &again["duplicate"]),
+        (Some(id.to_string().as_str()), &json!(true)),
+        "{again}"
+    );
     system.ledger.open("unique");
     assert_eq!(system.api.finished(id).await.state, State::Completed);
     let next = system.api.enqueue(one).await;

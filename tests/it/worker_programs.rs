@@ -14,8 +14,8 @@ use tokio::{
 
 use crate::support::{Settings, System, in_time, signal};
 
-/// Three processes that hold `PIPE` open: the program, a child of it, and one in a session of its own. All ignore
-/// SIGTERM.
+/// Three processes that hold `PIPE` open: the program, a child of it, and one in a session of its own. All
+/// ignore SIGTERM.
 const TREE: &str =
     "trap '' TERM HUP; exec 3>\"$PIPE\"; setsid sh -c 'echo up >&3; sleep 1000' & sh -c 'sleep 1000; :'; :";
 
@@ -62,9 +62,9 @@ fn settings(folder: &Path, pipe: &Path) -> Settings {
     let quoted = |path: &Path| toml::Value::from(path.display().to_string());
     let command = toml::Value::from(vec!["sh", "-c", TREE]);
     let (data, pipe) = (quoted(&folder.join("data")), quoted(pipe));
-    Settings::quick()
-        .with(&format!("embedded.data = {data}"))
-        .with(&format!("[[handlers]]\nkind = \"tree.*\"\nexec = {{ command = {command}, env = {{ PIPE = {pipe} }} }}"))
+    Settings::quick().with(&format!("embedded.data = {data}")).with(&format!(
+        "[[handlers]]\nkind = \"tree.*\"\nexec = {{ command = {command}, env = {{ PIPE = {pipe} }} }}"
+    ))
 }
 
 #[tokio::test]

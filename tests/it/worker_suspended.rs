@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::support::{Event, Servers, Settings, System, balance, signal, task, until};
 
-/// The first worker's program waits until it is told to go on, and cannot be talked into ending; the second one's ends at
-/// once. Both say who they are.
+/// The first worker's program waits until it is told to go on, and cannot be talked into ending; the second
+/// one's ends at once. Both say who they are.
 const SCRIPT: &str = r#"
     trap '' TERM
     cat >/dev/null
@@ -34,7 +34,10 @@ async fn inv_2_recovery_from_a_suspended_worker_whose_late_outcome_is_refused() 
     let stopped = Instant::now();
     system.add_worker().await;
     until("the second start", async || (starts() == 2).then_some(())).await;
-    println!("recovery: SIGSTOP of a worker (unsupervised, cluster) to the task's next start: {:?}", stopped.elapsed());
+    println!(
+        "recovery: SIGSTOP of a worker (unsupervised, cluster) to the task's next start: {:?}",
+        stopped.elapsed()
+    );
     let record = system.api.finished(id).await;
     assert_eq!((record.state, record.crashes), (State::Completed, 1));
 
@@ -42,7 +45,11 @@ async fn inv_2_recovery_from_a_suspended_worker_whose_late_outcome_is_refused() 
     system.workers[0].signal("CONT");
     system.workers[0].line(&["the outcome came too late", &id.to_string()]).await;
     let record = system.api.task(id).await;
-    assert_eq!(record.result, Some(Payload::encode(&"successor").unwrap()), "INV-2: the zombie overwrote the result");
+    assert_eq!(
+        record.result,
+        Some(Payload::encode(&"successor").unwrap()),
+        "INV-2: the zombie overwrote the result"
+    );
     assert_eq!(starts(), 2);
     system.stop().await;
 }
@@ -56,7 +63,10 @@ async fn inv_1_recovery_from_a_suspended_worker_embedded() {
     let (pid, stopped) = (system.api.runner(held).await, Instant::now());
     signal(pid, "STOP");
     system.ledger.happened(held, Event::Start, 2).await;
-    println!("recovery: SIGSTOP of a worker (supervised, embedded) to the task's next start: {:?}", stopped.elapsed());
+    println!(
+        "recovery: SIGSTOP of a worker (supervised, embedded) to the task's next start: {:?}",
+        stopped.elapsed()
+    );
     system.front.line(&["hung without a heartbeat for a lease and was killed"]).await;
     println!("recovery: … to its replacement: {:?}", stopped.elapsed());
     system.ledger.open("suspended");
@@ -64,7 +74,8 @@ async fn inv_1_recovery_from_a_suspended_worker_embedded() {
     assert_eq!((balance.completed, balance.crashes), (1, 1), "{balance:?}");
     until("its replacement", async || {
         let workers = system.api.workers().await;
-        (workers.len() == 2 && workers.iter().all(|worker| worker.alive && worker.beat.pid != pid)).then_some(())
+        (workers.len() == 2 && workers.iter().all(|worker| worker.alive && worker.beat.pid != pid))
+            .then_some(())
     })
     .await;
     system.stop().await;

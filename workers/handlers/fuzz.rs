@@ -33,7 +33,8 @@ pub fn http(bytes: &[u8]) {
     let (header, body) = rest.split_at(end);
     if let Ok(value) = HeaderValue::from_bytes(header) {
         let headers: HeaderMap = [(RETRY_AFTER, value)].into_iter().collect();
-        let _: Option<Duration> = http::status::retry_after(&headers, Timestamp::from_millis(1_700_000_000_000));
+        let _: Option<Duration> =
+            http::status::retry_after(&headers, Timestamp::from_millis(1_700_000_000_000));
     }
     answer(body);
 }

@@ -36,7 +36,8 @@ fn shipped() -> Vec<Entry> {
 pub fn from_config(config: &Config) -> Result<Vec<Entry>, BadHandler> {
     let mut entries = shipped();
     for spec in &config.handlers {
-        let handler = build(spec, config).map_err(|reason| BadHandler { kind: spec.kind.to_string(), reason })?;
+        let handler =
+            build(spec, config).map_err(|reason| BadHandler { kind: spec.kind.to_string(), reason })?;
         entries.push((spec.kind.to_string(), handler));
     }
     Ok(entries)

@@ -47,7 +47,8 @@ impl ErrorReply {
 
     /// `failure`, put more precisely.
     pub(super) fn refine(&self, failure: &Failure) -> Failure {
-        let class = self.text("class").and_then(|name| name.parse::<ErrorClass>().ok()).unwrap_or(failure.class);
+        let class =
+            self.text("class").and_then(|name| name.parse::<ErrorClass>().ok()).unwrap_or(failure.class);
         let message = self
             .text("message")
             .map_or_else(|| failure.message.clone(), |said| format!("{said} ({})", failure.message));
@@ -97,8 +98,8 @@ mod tests {
     #[test]
     fn an_error_reply_says_it_more_precisely() {
         let said = refined(r#"{"error":{"class":"rate_limit","message":"slow down","retry_after":"2s"}}"#);
-        let expected =
-            Failure::new(ErrorClass::RateLimit, "slow down (exit code 1)").retry_after(Duration::from_secs(2));
+        let expected = Failure::new(ErrorClass::RateLimit, "slow down (exit code 1)")
+            .retry_after(Duration::from_secs(2));
         assert_eq!(said, expected);
         assert!(refined(r#"{"error":{"fatal":true}}"#).fatal);
         assert!(ErrorReply::read(b"{}").is_none());
@@ -107,11 +108,13 @@ mod tests {
     #[test]
     fn an_odd_field_costs_no_other() {
         for odd in ["-1", "1e30", "\"soon\"", "[]", "null", "true", "\"\"", "99999999999999999999999"] {
-            let said =
-                refined(&format!(r#"{{"error":{{"class":"rate_limit","message":"slow down","retry_after":{odd}}}}}"#));
+            let said = refined(&format!(
+                r#"{{"error":{{"class":"rate_limit","message":"slow down","retry_after":{odd}}}}}"#
+            ));
             assert_eq!(said, Failure::new(ErrorClass::RateLimit, "slow down (exit code 1)"), "{odd}");
         }
-        let said = refined(r#"{"error":{"class":"Teapot","code":418,"message":{"text":"no"},"retry_after":2}}"#);
+        let said =
+            refined(r#"{"error":{"class":"Teapot","code":418,"message":{"text":"no"},"retry_after":2}}"#);
         assert_eq!(said, Failure::new(ErrorClass::Other, "exit code 1").retry_after(Duration::from_secs(2)));
         let said = refined(r#"{"error":{"class":7,"message":"slow down","fatal":"yes"}}"#);
         assert_eq!(said, Failure::new(ErrorClass::Other, "slow down (exit code 1)"));

@@ -41,7 +41,10 @@ impl<'a> Request<'a> {
     /// MessagePack holds values that JSON cannot, such as maps with other keys than text.
     pub(super) fn to_json(&self) -> Result<Vec<u8>, Failure> {
         serde_json::to_vec(self).map_err(|error| {
-            Failure::new(ErrorClass::Validation, format!("the task cannot be written as JSON for its handler: {error}"))
+            Failure::new(
+                ErrorClass::Validation,
+                format!("the task cannot be written as JSON for its handler: {error}"),
+            )
         })
     }
 }

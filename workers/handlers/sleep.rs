@@ -22,7 +22,9 @@ impl Handler for Sleep {
         let nap = tokio::time::sleep(Duration::from_millis(ms));
         match context.cancelled().run_until_cancelled(nap).await {
             Some(()) => Ok(Payload::null()),
-            None => Err(Failure::new(ErrorClass::Timeout, format!("was stopped before its {ms} ms were over"))),
+            None => {
+                Err(Failure::new(ErrorClass::Timeout, format!("was stopped before its {ms} ms were over")))
+            }
         }
     }
 }

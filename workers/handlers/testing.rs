@@ -29,8 +29,12 @@ impl Attempt {
     pub(super) fn with_timeout(payload: &impl Serialize, timeout: Duration) -> Self {
         let progress = Progress::default();
         let cancelled = CancellationToken::new();
-        let context =
-            Context::new(Arc::new(task(payload)), Instant::now() + timeout, cancelled.clone(), progress.clone());
+        let context = Context::new(
+            Arc::new(task(payload)),
+            Instant::now() + timeout,
+            cancelled.clone(),
+            progress.clone(),
+        );
         Self { context, progress, cancelled }
     }
 

@@ -22,7 +22,8 @@ impl Connection {
     /// The body of the answer to JSON; an error unless it is good.
     pub async fn post(&mut self, path: &str, body: &[u8]) -> Result<&str> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: \
+            {}\r\n\r\n",
             body.len()
         );
         self.request.clear();
@@ -45,7 +46,9 @@ impl Connection {
             let mut line = String::new();
             self.stream.read_line(&mut line).await?;
             match line.trim_end().split_once(": ") {
-                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => length = Some(value.parse()?),
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = Some(value.parse()?)
+                }
                 Some(_) => {}
                 None => break,
             }

@@ -1,5 +1,5 @@
-//! Persistent messages with a window of 1,000 confirms; a consumer with a prefetch of 1,000 that acknowledges every
-//! hundred at once.
+//! Persistent messages with a window of 1,000 confirms; a consumer with a prefetch of 1,000 that acknowledges
+//! every hundred at once.
 
 use std::{
     collections::VecDeque,
@@ -77,7 +77,11 @@ pub async fn consumed(url: &str, queue: &str) -> Result<()> {
 async fn is_consumed(url: &str, queue: &str) -> Result<bool> {
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-    let found = connection.create_channel().await?.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+    let found = connection
+        .create_channel()
+        .await?
+        .queue_declare(queue.into(), passive, FieldTable::default())
+        .await?;
     connection.close(200, "".into()).await?;
     Ok(found.consumer_count() > 0)
 }
@@ -93,7 +97,13 @@ pub async fn publish(url: &str, exchange: &str, body: &[u8], tasks: usize) -> Re
 }
 
 /// To an exchange and routing key.
-async fn put(channel: &Channel, to: [&str; 2], body: &[u8], properties: BasicProperties, tasks: usize) -> Result<()> {
+async fn put(
+    channel: &Channel,
+    to: [&str; 2],
+    body: &[u8],
+    properties: BasicProperties,
+    tasks: usize,
+) -> Result<()> {
     let properties = properties.with_delivery_mode(2);
     let [exchange, key] = to.map(lapin::types::ShortString::from);
     let mut confirms = VecDeque::with_capacity(WINDOW);
@@ -104,8 +114,9 @@ async fn put(channel: &Channel, to: [&str; 2], body: &[u8], properties: BasicPro
             confirmed(confirm).await?;
         }
         let options = BasicPublishOptions::default();
-        confirms
-            .push_back(channel.basic_publish(exchange.clone(), key.clone(), options, body, properties.clone()).await?);
+        confirms.push_back(
+            channel.basic_publish(exchange.clone(), key.clone(), options, body, properties.clone()).await?,
+        );
     }
     for confirm in confirms {
         confirmed(confirm).await?;

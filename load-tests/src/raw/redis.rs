@@ -1,5 +1,5 @@
-//! LPUSH of each body; LMOVE to a list of the consumer's own, and LREM from it once the body has arrived. Pipelines of 500
-//! commands, four of them under way.
+//! LPUSH of each body; LMOVE to a list of the consumer's own, and LREM from it once the body has arrived.
+//! Pipelines of 500 commands, four of them under way.
 
 use std::time::Instant;
 
@@ -15,7 +15,8 @@ const STREAMS: usize = 4;
 
 pub async fn run(site: &Site, tasks: usize) -> Result<Took> {
     let base = format!("{{load-{}}}", uuid::Uuid::new_v4().simple());
-    let connection = ::redis::Client::open(site.servers.redis.as_str())?.get_multiplexed_async_connection().await?;
+    let connection =
+        ::redis::Client::open(site.servers.redis.as_str())?.get_multiplexed_async_connection().await?;
     let share = tasks.div_ceil(STREAMS);
     let started = Instant::now();
     try_join_all((0..STREAMS).map(|stream| put(connection.clone(), &base, stream * share, share))).await?;

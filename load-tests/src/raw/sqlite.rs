@@ -1,4 +1,5 @@
-//! A table in WAL mode that flushes at each commit: inserts of 500, claims of 500, deletions of 500 a transaction.
+//! A table in WAL mode that flushes at each commit: inserts of 500, claims of 500, deletions of 500 a
+//! transaction.
 
 use std::{path::Path, time::Instant};
 
@@ -22,7 +23,8 @@ fn work(path: &Path, tasks: usize) -> Result<Took> {
     // As Clawpool's own file has it.
     sql.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     sql.execute_batch(
-        "CREATE TABLE messages (number INTEGER PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0, body BLOB NOT NULL);
+        "CREATE TABLE messages (number INTEGER PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0, body BLOB NOT \
+        NULL);
          CREATE INDEX ready ON messages (number) WHERE held = 0;",
     )?;
     let started = Instant::now();

@@ -11,10 +11,10 @@ use crate::{
     site::Site,
 };
 
-pub const ABOUT: &str = "The fewest broker operations that a durable queue can do, with nothing around them: Redis \
-    (pipelined LPUSH; LMOVE and LREM), RabbitMQ (persistent, a window of 1,000 confirms; prefetch 1,000, every hundred \
-    acknowledged at once) on a quorum and on a priority queue, SQLite (WAL, synchronous, transactions of 500). Bodies of \
-    200 bytes.";
+pub const ABOUT: &str = "The fewest broker operations that a durable queue can do, with nothing around \
+    them: Redis (pipelined LPUSH; LMOVE and LREM), RabbitMQ (persistent, a window of 1,000 confirms; \
+    prefetch 1,000, every hundred acknowledged at once) on a quorum and on a priority queue, SQLite (WAL, \
+    synchronous, transactions of 500). Bodies of 200 bytes.";
 
 pub fn plan() -> Plan {
     Plan { contestants: ceilings(), goals: Vec::new() }

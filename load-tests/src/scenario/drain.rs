@@ -19,9 +19,10 @@ use crate::{
     site::{Pool, Site, Size},
 };
 
-pub const ABOUT: &str = "Tasks that do nothing wait in their queue; one worker process (then 2 and 4) starts, and the time \
-    is taken from the last moment without an outcome in the store to the last outcome. CPU is user and system time for each task, of the \
-    workers and of the servers; memory is what the largest worker has resident at the end.";
+pub const ABOUT: &str = "Tasks that do nothing wait in their queue; one worker process (then 2 and 4) \
+    starts, and the time is taken from the last moment without an outcome in the store to the last outcome. \
+    CPU is user and system time for each task, of the workers and of the servers; memory is what the \
+    largest worker has resident at the end.";
 
 pub fn plan(site: &Site) -> Plan {
     let mut plan = Plan { contestants: ceiling::ceilings(), goals: Vec::new() };
@@ -31,7 +32,9 @@ pub fn plan(site: &Site) -> Plan {
             plan.contestants.push(by_workers(lane, workers));
         }
     }
-    for (lane, target) in [(Lane::Critical, 0.5), (Lane::Normal, 0.6), (Lane::High, 0.8), (Lane::Embedded, 0.5)] {
+    for (lane, target) in
+        [(Lane::Critical, 0.5), (Lane::Normal, 0.6), (Lane::High, 0.8), (Lane::Embedded, 0.5)]
+    {
         let (of, to) = (format!("{}: rate", name(lane, 1)), format!("{}: get", lane.ceiling()));
         plan.goals.push(Goal::ratio(of, to, Target::AtLeast(target)));
     }
@@ -108,7 +111,9 @@ impl Emptied {
             Figure::new(format!("{name}: rate"), "tasks/s", self.rate()),
             Figure::new(format!("{name}: workers' CPU"), "µs/task", self.cpu()),
         ];
-        figures.extend(self.servers_cpu().map(|cpu| Figure::new(format!("{name}: servers' CPU"), "µs/task", cpu)));
+        figures.extend(
+            self.servers_cpu().map(|cpu| Figure::new(format!("{name}: servers' CPU"), "µs/task", cpu)),
+        );
         figures.push(Figure::new(format!("{name}: memory"), "MB", self.workers.memory as f64 / 1e6));
         figures
     }
@@ -149,7 +154,8 @@ impl Watch {
         let (mut started, mut before, mut servers) = (since, Usage::default(), Duration::ZERO);
         while completed < tasks {
             if completed == 0 {
-                (started, before, servers) = (Instant::now(), Usage::of(&pids)?, Usage::of(&self.servers)?.cpu);
+                (started, before, servers) =
+                    (Instant::now(), Usage::of(&pids)?, Usage::of(&self.servers)?.cpu);
             }
             let now = self.completed().await?;
             if now > completed {

@@ -22,9 +22,10 @@ use crate::{
     site::{Pool, Site},
 };
 
-pub const ABOUT: &str = "Tasks with payloads of 200 bytes, until the last is durable and answered: by the library one at a \
-    time, 64 at a time, and in calls of 1,000 (four under way); over HTTP one a request on 64 connections, and 1,000 a \
-    request on four; published to the AMQP ingress, until they are in their queue; from a file by the command line.";
+pub const ABOUT: &str = "Tasks with payloads of 200 bytes, until the last is durable and answered: by the \
+    library one at a time, 64 at a time, and in calls of 1,000 (four under way); over HTTP one a request on \
+    64 connections, and 1,000 a request on four; published to the AMQP ingress, until they are in their \
+    queue; from a file by the command line.";
 
 /// The lane of the entrances that are not measured on each.
 const DOORS: Lane = Lane::Normal;
@@ -45,8 +46,13 @@ pub fn plan() -> Plan {
     }
     plan.contestants.push(Contestant::new("AMQP ingress", ingress));
     plan.contestants.push(Contestant::new("CLI file", file));
-    let targets =
-        [(Lane::Critical, 0.5), (Lane::High, 0.8), (Lane::Normal, 0.8), (Lane::Background, 0.8), (Lane::Embedded, 0.5)];
+    let targets = [
+        (Lane::Critical, 0.5),
+        (Lane::High, 0.8),
+        (Lane::Normal, 0.8),
+        (Lane::Background, 0.8),
+        (Lane::Embedded, 0.5),
+    ];
     for (lane, target) in targets {
         let (of, to) = (format!("library batch, {lane}"), format!("{}: put", lane.ceiling()));
         plan.goals.push(Goal::ratio(of, to, Target::AtLeast(target)));
@@ -72,7 +78,14 @@ fn by_http(lane: Lane, way: &'static str, tasks: usize, batch: usize, connection
     Contestant::new(format!("HTTP {way}, {lane}"), run)
 }
 
-async fn library(site: Site, lane: Lane, way: &str, full: usize, batch: usize, calls: usize) -> Result<Vec<Figure>> {
+async fn library(
+    site: Site,
+    lane: Lane,
+    way: &str,
+    full: usize,
+    batch: usize,
+    calls: usize,
+) -> Result<Vec<Figure>> {
     let pool = site.pool(lane, "")?;
     let count = site.tasks(full);
     let producer = tasks::producer(&pool.config).await?;
@@ -87,12 +100,20 @@ async fn library(site: Site, lane: Lane, way: &str, full: usize, batch: usize, c
     Ok(vec![Figure::new(format!("library {way}, {lane}"), "tasks/s", rate(count, took))])
 }
 
-async fn http(site: Site, lane: Lane, way: &str, full: usize, batch: usize, connections: usize) -> Result<Vec<Figure>> {
+async fn http(
+    site: Site,
+    lane: Lane,
+    way: &str,
+    full: usize,
+    batch: usize,
+    connections: usize,
+) -> Result<Vec<Figure>> {
     let pool = site.pool(lane, "")?;
     let (dispatcher, address) = Process::dispatcher(&pool).await?;
     let task = tasks::noop(lane.priority())?;
     first(&address, &task).await?;
-    let body = if batch == 1 { serde_json::to_vec(&task)? } else { serde_json::to_vec(&vec![task.clone(); batch])? };
+    let body =
+        if batch == 1 { serde_json::to_vec(&task)? } else { serde_json::to_vec(&vec![task.clone(); batch])? };
     let calls = site.tasks(full).div_ceil(batch * connections);
     let mut open = try_join_all((0..connections).map(|_| Connection::open(&address))).await?;
     let started = Instant::now();
@@ -119,7 +140,8 @@ async fn ingress(site: Site) -> Result<Vec<Figure>> {
     first(&address, &task).await?;
     crate::raw::rabbitmq::consumed(&site.servers.rabbitmq, &format!("{}.v1.ingress", pool.prefix)).await?;
     let started = Instant::now();
-    crate::raw::rabbitmq::publish(&site.servers.rabbitmq, &exchange, &serde_json::to_vec(&task)?, count).await?;
+    crate::raw::rabbitmq::publish(&site.servers.rabbitmq, &exchange, &serde_json::to_vec(&task)?, count)
+        .await?;
     arrived(&pool, count + 1).await?;
     let took = started.elapsed();
     dispatcher.stop().await?;
@@ -127,8 +149,8 @@ async fn ingress(site: Site) -> Result<Vec<Figure>> {
     Ok(vec![Figure::new("AMQP ingress", "tasks/s", rate(count, took))])
 }
 
-/// The first task makes its queue, which is not part of what is measured. Two who make a queue at once can even keep each
-/// other waiting: RabbitMQ then leaves one of them without an answer.
+/// The first task makes its queue, which is not part of what is measured. Two who make a queue at once can
+/// even keep each other waiting: RabbitMQ then leaves one of them without an answer.
 async fn first(address: &str, task: &NewTask) -> Result<()> {
     Connection::open(address).await?.post(TASKS, &serde_json::to_vec(task)?).await.map(drop)
 }

@@ -18,9 +18,9 @@ use crate::{
     site::{Site, Size},
 };
 
-pub const ABOUT: &str = "Equal shares of P0 to P6 at 30, 60 and 90 % of what one worker of the cluster profile can do with \
-    them (measured first, from full queues), for five seconds; from the call of the producer to the start of the handler. A \
-    round trip is one durable SET on Redis, one after another.";
+pub const ABOUT: &str = "Equal shares of P0 to P6 at 30, 60 and 90 % of what one worker of the cluster \
+    profile can do with them (measured first, from full queues), for five seconds; from the call of the \
+    producer to the start of the handler. A round trip is one durable SET on Redis, one after another.";
 
 pub fn plan() -> Plan {
     let limit = "limit: 3 round trips + 1 ms";
@@ -43,11 +43,18 @@ async fn flow(site: Site) -> Result<Vec<Figure>> {
 }
 
 async fn round_trip(site: &Site) -> Result<f64> {
-    let mut redis = redis::Client::open(site.servers.redis.as_str())?.get_multiplexed_async_connection().await?;
+    let mut redis =
+        redis::Client::open(site.servers.redis.as_str())?.get_multiplexed_async_connection().await?;
     let mut took = Vec::new();
     for _ in 0..1000 {
         let started = Instant::now();
-        redis::cmd("SET").arg("{load-round-trip}").arg(1).arg("EX").arg(60).query_async::<()>(&mut redis).await?;
+        redis::cmd("SET")
+            .arg("{load-round-trip}")
+            .arg(1)
+            .arg("EX")
+            .arg(60)
+            .query_async::<()>(&mut redis)
+            .await?;
         took.push(started.elapsed().as_secs_f64() * 1e3);
     }
     Ok(marks::quantile(&mut took, 0.5))

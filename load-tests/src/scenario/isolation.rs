@@ -23,10 +23,11 @@ use crate::{
     worker::{REST, nanoseconds},
 };
 
-pub const ABOUT: &str = "P0 and P1 in turn, 200 tasks a second, on two workers: alone, and while 500,000 P4, P5 and P6 tasks \
-    wait (100,000 with --quick) and are drained by the same workers. Tasks of the flood do nothing, so that the machine is the \
-    limit, or take 50 ms, so that the slots are. From the call of the producer to the start of the handler, of tasks that were \
-    enqueued while the flood lasted, without the load's first three seconds (one with --quick).";
+pub const ABOUT: &str = "P0 and P1 in turn, 200 tasks a second, on two workers: alone, and while 500,000 \
+    P4, P5 and P6 tasks wait (100,000 with --quick) and are drained by the same workers. Tasks of the flood \
+    do nothing, so that the machine is the limit, or take 50 ms, so that the slots are. From the call of \
+    the producer to the start of the handler, of tasks that were enqueued while the flood lasted, without \
+    the load's first three seconds (one with --quick).";
 
 const PER_SECOND: f64 = 200.0;
 const WORKERS: usize = 2;
@@ -50,7 +51,8 @@ impl Flood {
     }
 
     fn task(self, priority: Priority) -> Result<Option<NewTask>> {
-        let slow = |task: NewTask| Ok(NewTask { kind: REST.into(), payload: Payload::encode(&50_000)?, ..task });
+        let slow =
+            |task: NewTask| Ok(NewTask { kind: REST.into(), payload: Payload::encode(&50_000)?, ..task });
         match self {
             Self::None => Ok(None),
             Self::Idle => tasks::noop(priority).map(Some),
@@ -99,16 +101,20 @@ async fn isolate(site: Site, flood: Flood) -> Result<Vec<Figure>> {
     let mut starts = ledger.firsts(count)?;
     starts.retain(|start| (from..over).contains(&start.at));
     ensure!(!starts.is_empty(), "the flood was over before the load began");
-    let mut figures = vec![Figure::new(format!("{}: urgent tasks", flood.name()), "tasks", starts.len() as f64)];
+    let mut figures =
+        vec![Figure::new(format!("{}: urgent tasks", flood.name()), "tasks", starts.len() as f64)];
     for priority in URGENT {
-        figures
-            .extend(marks::quantiles(&format!("{}: {priority}", flood.name()), &mut marks::waits(&starts, priority)));
+        figures.extend(marks::quantiles(
+            &format!("{}: {priority}", flood.name()),
+            &mut marks::waits(&starts, priority),
+        ));
     }
     pool.clear().await?;
     Ok(figures)
 }
 
-/// The load's first part, which is not counted: connections open, and the workers learn how fast the servers are.
+/// The load's first part, which is not counted: connections open, and the workers learn how fast the servers
+/// are.
 const fn settling(size: Size) -> Duration {
     match size {
         Size::Full => Duration::from_secs(3),

@@ -59,8 +59,8 @@ impl Ledger {
     }
 }
 
-/// So many tasks a second for so long, whether or not the workers keep up. `task` makes each from its number. Returns
-/// how many they were.
+/// So many tasks a second for so long, whether or not the workers keep up. `task` makes each from its number.
+/// Returns how many they were.
 pub async fn steady(
     producer: &Producer,
     per_second: f64,
@@ -88,7 +88,11 @@ pub async fn steady(
 pub fn mark(number: u64, priority: Priority, takes: Duration) -> Result<NewTask> {
     let takes = u64::try_from(takes.as_micros())?;
     let payload = Payload::encode(&Marked { number, at: nanoseconds(), takes })?;
-    Ok(NewTask { priority: Some(priority), ttl: Some(Duration::from_secs(3600)), ..NewTask::new(MARK, payload) })
+    Ok(NewTask {
+        priority: Some(priority),
+        ttl: Some(Duration::from_secs(3600)),
+        ..NewTask::new(MARK, payload)
+    })
 }
 
 /// Waits until so many tasks of a pool are completed, whatever their queue.
@@ -110,7 +114,10 @@ pub async fn completed_on(pool: &Pool, queues: &[Queue], tasks: u64) -> Result<(
         if done > before {
             (before, deadline) = (done, Instant::now() + PATIENCE);
         }
-        ensure!(Instant::now() < deadline, "{done} of {tasks} tasks were completed, and then none for a minute");
+        ensure!(
+            Instant::now() < deadline,
+            "{done} of {tasks} tasks were completed, and then none for a minute"
+        );
         sleep(Duration::from_millis(10)).await;
     }
 }

@@ -20,9 +20,10 @@ use crate::{
     site::{Site, Size},
 };
 
-pub const ABOUT: &str = "P0 to P6 in the shares of `load-tests/mix.toml` (or `--mix FILE`), with handler times drawn from its \
-    distributions, at 70 % of the slots of two workers, for a minute (10 s with --quick). From the call of the producer to the \
-    start of the handler; the slowest start of each class beside the `sla` of its class in the configuration (as shipped).";
+pub const ABOUT: &str = "P0 to P6 in the shares of `load-tests/mix.toml` (or `--mix FILE`), with handler \
+    times drawn from its distributions, at 70 % of the slots of two workers, for a minute (10 s with \
+    --quick). From the call of the producer to the start of the handler; the slowest start of each class \
+    beside the `sla` of its class in the configuration (as shipped).";
 
 const WORKERS: usize = 2;
 /// The same tasks in each run.
@@ -32,7 +33,11 @@ pub fn plan() -> Plan {
     let mut plan = Plan::default();
     plan.contestants.push(Contestant::new("mixed", mixed));
     for priority in Priority::ALL {
-        plan.goals.push(Goal::ratio(format!("{priority} slowest"), format!("{priority} SLA"), Target::AtMost(1.0)));
+        plan.goals.push(Goal::ratio(
+            format!("{priority} slowest"),
+            format!("{priority} SLA"),
+            Target::AtMost(1.0),
+        ));
     }
     plan
 }

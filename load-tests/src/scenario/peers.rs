@@ -1,4 +1,5 @@
-//! Other task queues beside Clawpool, on the same servers, with the same tasks. `peers/run` has each of them do one thing.
+//! Other task queues beside Clawpool, on the same servers, with the same tasks. `peers/run` has each of them
+//! do one thing.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,18 +18,19 @@ use crate::{
     site::{Site, Size},
 };
 
-pub const ABOUT: &str = "Other task queues at their best documented settings (`load-tests/peers`) and Clawpool, on the same servers, \
-    with the same tasks: enqueue, in bulk where a peer can; drain by one worker process, for a peer from its first start to its last, \
-    for Clawpool from its first outcome to its last; latency of single tasks, 50 a second, from enqueue to start; time to the next \
-    start of a killed worker's task, with every setting at its default (one round, up to 90 s, then inf). Peers do not ask RabbitMQ \
-    for confirms, and some answer for a task before it is on disk or acknowledge it before it ran.";
+pub const ABOUT: &str = "Other task queues at their best documented settings (`load-tests/peers`) and \
+    Clawpool, on the same servers, with the same tasks: enqueue, in bulk where a peer can; drain by one \
+    worker process, for a peer from its first start to its last, for Clawpool from its first outcome to its \
+    last; latency of single tasks, 50 a second, from enqueue to start; time to the next start of a killed \
+    worker's task, with every setting at its default (one round, up to 90 s, then inf). Peers do not ask \
+    RabbitMQ for confirms, and some answer for a task before it is on disk or acknowledge it before it ran.";
 
 const RUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/run");
 /// Seconds that a killed worker's task may take to start again.
 const CAP: usize = 90;
 
-/// Each with as many tasks as take some seconds; apalis-redis with fewer, for its worker ends with an error when more than some
-/// 8,000 wait: a script of its own moves all of them with one command.
+/// Each with as many tasks as take some seconds; apalis-redis with fewer, for its worker ends with an error
+/// when more than some 8,000 wait: a script of its own moves all of them with one command.
 const PEERS: [(&str, usize); 8] = [
     ("bullmq", 40_000),
     ("dramatiq-rabbitmq", 20_000),
@@ -61,7 +63,8 @@ pub fn plan(site: &Site) -> Plan {
 }
 
 fn goals() -> Vec<Goal> {
-    let least = |of: &str, peer: &str, target| Goal::ratio(of, format!("peer {peer}"), Target::AtLeast(target));
+    let least =
+        |of: &str, peer: &str, target| Goal::ratio(of, format!("peer {peer}"), Target::AtLeast(target));
     vec![
         least("drain critical, 1 worker: rate", "bullmq: drain", 8.0),
         least("drain normal, 1 worker: rate", "dramatiq-rabbitmq: drain", 8.0),
@@ -117,7 +120,9 @@ impl Answer {
 
 async fn ask(site: Site, folder: PathBuf, peer: &str, command: &str, number: usize) -> Result<Vec<Figure>> {
     let mut run = Command::new(RUN);
-    run.args([peer, command, &number.to_string()]).env("PEERS_FOLDER", folder).env("PEER_REDIS", &site.servers.redis);
+    run.args([peer, command, &number.to_string()])
+        .env("PEERS_FOLDER", folder)
+        .env("PEER_REDIS", &site.servers.redis);
     run.env("PEER_RABBITMQ", &site.servers.rabbitmq).stdin(Stdio::null()).kill_on_drop(true);
     let output = run.output().await.with_context(|| format!("{RUN} cannot be started: it needs python3"))?;
     if !output.status.success() {
@@ -134,8 +139,8 @@ pub fn installed(folder: &Path) -> Result<()> {
         let (part, folder) = (folder.join(part), folder.display());
         ensure!(
             part.exists(),
-            "the peers are not installed: {} is missing; run `load-tests/peers/install {folder}` (needs python3, npm and \
-             cargo), or name the scenarios to run without `peers`",
+            "the peers are not installed: {} is missing; run `load-tests/peers/install {folder}` (needs \
+             python3, npm and cargo), or name the scenarios to run without `peers`",
             part.display()
         );
     }

@@ -19,10 +19,10 @@ use crate::{
     worker::nanoseconds,
 };
 
-pub const ABOUT: &str = "Two workers without a supervisor, under a steady load of 200 tasks a second that take 50 ms; one is \
-    killed (signal 9), or stopped (SIGSTOP) and continued at the end, in the middle of it. From that moment to the next start of \
-    each task that it ran; tasks that were started again although their handler had returned (duplicates) and tasks that were \
-    never completed (lost).";
+pub const ABOUT: &str = "Two workers without a supervisor, under a steady load of 200 tasks a second that \
+    take 50 ms; one is killed (signal 9), or stopped (SIGSTOP) and continued at the end, in the middle of \
+    it. From that moment to the next start of each task that it ran; tasks that were started again although \
+    their handler had returned (duplicates) and tasks that were never completed (lost).";
 
 const TAKES: Duration = Duration::from_millis(50);
 
@@ -30,8 +30,8 @@ pub fn plan() -> Plan {
     let mut plan = Plan::default();
     for lane in [Lane::Critical, Lane::Normal, Lane::Embedded] {
         for signal in [Signal::Kill, Signal::Stop] {
-            // Stopped in the middle of a write, a process keeps the file's lock, and nobody else writes until it is killed.
-            // That is its supervisor's part; without one there is nothing to measure.
+            // Stopped in the middle of a write, a process keeps the file's lock, and nobody else writes until
+            // it is killed. That is its supervisor's part; without one there is nothing to measure.
             if lane == Lane::Embedded && signal == Signal::Stop {
                 continue;
             }
@@ -88,7 +88,8 @@ async fn recover(site: Site, lane: Lane, signal: Signal) -> Result<Vec<Figure>> 
         duplicates += u32::from(over < struck);
     }
     pool.clear().await?;
-    let figure = |what: &str, unit, value| Figure::new(format!("{}, {lane}: {what}", name(signal)), unit, value);
+    let figure =
+        |what: &str, unit, value| Figure::new(format!("{}, {lane}: {what}", name(signal)), unit, value);
     Ok(vec![
         figure("tasks started again", "tasks", waits.len() as f64),
         figure("next start, median", "ms", quantile(&mut waits, 0.5)),

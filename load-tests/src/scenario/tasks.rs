@@ -31,7 +31,13 @@ pub async fn producer(config: &Config) -> Result<Producer> {
 }
 
 /// Enqueues in calls of `batch` tasks, `calls` of them under way.
-pub async fn enqueue(producer: &Producer, task: &NewTask, tasks: usize, batch: usize, calls: usize) -> Result<()> {
+pub async fn enqueue(
+    producer: &Producer,
+    task: &NewTask,
+    tasks: usize,
+    batch: usize,
+    calls: usize,
+) -> Result<()> {
     let sizes = (0..tasks).step_by(batch).map(|from| batch.min(tasks - from));
     let mut done = stream::iter(sizes)
         .map(|size| async move { accepted(producer, vec![task.clone(); size]).await })
@@ -40,7 +46,8 @@ pub async fn enqueue(producer: &Producer, task: &NewTask, tasks: usize, batch: u
     Ok(())
 }
 
-/// Fills a queue in calls of a batch, one after the other: what is refused because a server is busy is enqueued again.
+/// Fills a queue in calls of a batch, one after the other: what is refused because a server is busy is
+/// enqueued again.
 pub async fn pour(producer: &Producer, task: &NewTask, tasks: usize) -> Result<()> {
     let (mut left, mut since) = (tasks, Instant::now());
     while left > 0 {
@@ -49,11 +56,16 @@ pub async fn pour(producer: &Producer, task: &NewTask, tasks: usize) -> Result<(
         for answer in answers {
             match answer {
                 Ok(_) => left -= 1,
-                Err(busy) if busy.fault == Fault::Busy => pause = busy.retry_after.or(Some(Duration::from_millis(500))),
+                Err(busy) if busy.fault == Fault::Busy => {
+                    pause = busy.retry_after.or(Some(Duration::from_millis(500)))
+                }
                 Err(rejection) => bail!("a task was refused: {rejection:?}"),
             }
         }
-        ensure!(count > 0 && since.elapsed() < PATIENCE, "{left} of {tasks} tasks were not taken for {PATIENCE:?}");
+        ensure!(
+            count > 0 && since.elapsed() < PATIENCE,
+            "{left} of {tasks} tasks were not taken for {PATIENCE:?}"
+        );
         match pause {
             Some(pause) => sleep(pause).await,
             None => since = Instant::now(),

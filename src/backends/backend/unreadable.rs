@@ -28,8 +28,15 @@ pub enum StoredItem {
 }
 
 impl StoredItem {
-    pub const ALL: [Self; 7] =
-        [Self::Record, Self::Entry, Self::DeadLetter, Self::Journal, Self::Note, Self::Heartbeat, Self::Message];
+    pub const ALL: [Self; 7] = [
+        Self::Record,
+        Self::Entry,
+        Self::DeadLetter,
+        Self::Journal,
+        Self::Note,
+        Self::Heartbeat,
+        Self::Message,
+    ];
 
     /// How the stores name it: one letter.
     pub const fn code(self) -> char {
@@ -71,8 +78,10 @@ impl Unreadable {
 
     /// The task that it was of, where its name says so: with a generation after the id, or without.
     pub fn task(&self) -> Option<TaskId> {
-        let of_task =
-            matches!(self.what, StoredItem::Record | StoredItem::Entry | StoredItem::DeadLetter | StoredItem::Message);
+        let of_task = matches!(
+            self.what,
+            StoredItem::Record | StoredItem::Entry | StoredItem::DeadLetter | StoredItem::Message
+        );
         let id = self.name.first_chunk::<16>().filter(|_| of_task && matches!(self.name.len(), 16 | 20))?;
         Some(TaskId::from_bytes(*id))
     }

@@ -61,7 +61,8 @@ impl Broker for Lanes {
         let mut answers = vec![Ok(()); messages.len()];
         let shares = self.split(messages, |message| message.priority.queue());
         let sent = self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty());
-        let sent = sent.map(|(member, (positions, share))| async { (positions, member.publish(share).await) });
+        let sent =
+            sent.map(|(member, (positions, share))| async { (positions, member.publish(share).await) });
         for (positions, results) in join_all(sent).await {
             for (position, result) in positions.into_iter().zip(results) {
                 answers[position] = result;
@@ -99,7 +100,11 @@ impl Broker for Lanes {
 
     /// The messages of one member are returned also when another does not answer; its error only when there
     /// is no message.
-    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+    ) -> Result<Vec<DeadLettered>, BrokerError> {
         let mut taken = Vec::new();
         let mut failure = None;
         for member in &self.members {

@@ -60,7 +60,11 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Takes up to `limit` messages that the broker has dead-lettered (expired at the head of a queue,
     /// delivery limit). They stay held, for `worker`, until acknowledged.
-    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError>;
+    async fn take_dead_lettered(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+    ) -> Result<Vec<DeadLettered>, BrokerError>;
 
     /// How full a queue is now.
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError>;

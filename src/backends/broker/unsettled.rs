@@ -32,7 +32,8 @@ fn key(receipt: &Receipt) -> Key {
 
 impl UnsettledDeliveries {
     pub(super) fn add<'a>(&self, receipts: impl IntoIterator<Item = &'a Receipt>) {
-        self.lock().extend(receipts.into_iter().map(|receipt| (key(receipt), Arc::downgrade(&receipt.alive))));
+        self.lock()
+            .extend(receipts.into_iter().map(|receipt| (key(receipt), Arc::downgrade(&receipt.alive))));
     }
 
     pub(super) fn remove(&self, receipts: &[Receipt]) {
@@ -84,7 +85,13 @@ impl<K: Copy + Eq + Hash> UnknownDeliveries<K> {
     /// answers that were on their way when they were first found have arrived by now. Moments are numbers
     /// that the caller counts up: it is `now`, and the answers that are on their way were asked for at
     /// `oldest` or later.
-    pub(super) fn lost(&self, worker: WorkerId, unknown: impl IntoIterator<Item = K>, now: u64, oldest: u64) -> Vec<K> {
+    pub(super) fn lost(
+        &self,
+        worker: WorkerId,
+        unknown: impl IntoIterator<Item = K>,
+        now: u64,
+        oldest: u64,
+    ) -> Vec<K> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.remove(&worker).unwrap_or_default();
         let (mut lost, mut suspected) = (Vec::new(), HashMap::new());

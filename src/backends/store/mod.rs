@@ -34,8 +34,8 @@ pub use probe::takes_writes;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use served::Served;
 pub use tasks::{
-    Admission, Admitted, Cancelled, Claim, ClaimOutcome, Claimed, End, Record, RecordFilter, Settlement, TaskStore,
-    UnfinishedTask, Withdrawal, Withdrawn,
+    Admission, Admitted, Cancelled, Claim, ClaimOutcome, Claimed, End, Record, RecordFilter, Settlement,
+    TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
 };
 pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
 

@@ -65,7 +65,9 @@ impl Served {
         if self.handles(queue, kind) {
             return Vec::new();
         }
-        vec![format!("no live worker of {queue} has a handler for {kind:?}: the task waits until one has, or expires")]
+        vec![format!(
+            "no live worker of {queue} has a handler for {kind:?}: the task waits until one has, or expires"
+        )]
     }
 }
 
@@ -79,7 +81,8 @@ mod tests {
 
     fn info(queues: &[Queue], kinds: Option<&[&str]>) -> WorkerInfo {
         let kinds = kinds.map(|kinds| kinds.iter().map(|kind| (*kind).to_owned()).collect());
-        let beat = Beat { queues: queues.to_vec(), kinds, ..beat_of(WorkerId::new(), Duration::from_secs(3)) };
+        let beat =
+            Beat { queues: queues.to_vec(), kinds, ..beat_of(WorkerId::new(), Duration::from_secs(3)) };
         WorkerInfo { beat, beats: 1, last_beat: Timestamp::now(), alive: true }
     }
 
@@ -88,8 +91,13 @@ mod tests {
         let mut workers = [info(&[Queue::P4], Some(&["email.*", "pay"])), info(&[Queue::High], None)];
         let served = Served::by(&workers);
         assert_eq!((served.workers(Queue::P4), served.workers(Queue::P0)), (1, 0));
-        assert!(served.warnings(Queue::P4, "email.send").is_empty() && served.warnings(Queue::P4, "pay").is_empty());
-        assert!(served.warnings(Queue::P4, "emial.send")[0].contains("no live worker of normal.p4 has a handler"));
+        assert!(
+            served.warnings(Queue::P4, "email.send").is_empty()
+                && served.warnings(Queue::P4, "pay").is_empty()
+        );
+        assert!(
+            served.warnings(Queue::P4, "emial.send")[0].contains("no live worker of normal.p4 has a handler")
+        );
         assert!(served.warnings(Queue::P0, "pay")[0].contains("no live worker serves critical.p0"));
         // An older version's worker does not say what it handles, so nothing is known against it.
         assert!(served.warnings(Queue::High, "anything").is_empty());
@@ -107,6 +115,9 @@ mod tests {
         let bytes = rmp_serde::to_vec_named(&beat).unwrap();
         let read: Beat = rmp_serde::from_slice(&bytes).unwrap();
         assert_eq!((read.kinds, read.unhandled.len()), (None, 0));
-        assert!(!String::from_utf8_lossy(&bytes).contains("kinds"), "absent as an older version leaves it out");
+        assert!(
+            !String::from_utf8_lossy(&bytes).contains("kinds"),
+            "absent as an older version leaves it out"
+        );
     }
 }

@@ -44,7 +44,12 @@ pub trait TaskStore: Send + Sync + 'static {
     /// - of a dead worker, before its time or beside others from which it is to start apart (`retry::hold`):
     ///   `Held`, and nothing changes. So a poison task is found, and its bystanders are not taken for poison
     ///   themselves.
-    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError>;
+    async fn claim(
+        &self,
+        worker: WorkerId,
+        claims: &[Claim],
+        takeover: bool,
+    ) -> Result<Vec<ClaimOutcome>, StoreError>;
 
     /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the
     /// latest, in which case nothing changed and the message must be acknowledged all the same.
@@ -72,7 +77,11 @@ pub trait TaskStore: Send + Sync + 'static {
     /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether
     /// the schedule set has its message. Looks at about `limit` records, so that a page may be empty and
     /// still go on.
-    async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError>;
+    async fn unfinished(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<UnfinishedTask>, StoreError>;
 
     /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has
     /// met and set aside. A task whose record was set aside is unknown. Forgets those in `told` first.

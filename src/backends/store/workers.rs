@@ -24,7 +24,8 @@ pub trait WorkerStore: Send + Sync + 'static {
     /// them. Each has seen one more crash, and `retry::share_blame` says when it may start again: what the
     /// schedule set holds of it is due then, and no later. `polled`: the tasks whose futures the worker was
     /// polling as it ended by its own doing, where that is known.
-    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError>;
+    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>)
+    -> Result<Vec<TaskId>, StoreError>;
 
     /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next
     /// beat (`Orders::asked`), unless the claim has ended or passed on by then.

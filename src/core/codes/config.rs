@@ -53,12 +53,14 @@ pub(super) const ROWS: &[Row] = &[
         "CP-1009",
         "Override not readable",
         "A --set argument is not of the form KEY=VALUE.",
-        "Write for example --set worker.slots=20; quote names with dots: --set 'queues.limits.\"critical.p0\"=100'.",
+        "Write for example --set worker.slots=20; quote names with dots: --set \
+        'queues.limits.\"critical.p0\"=100'.",
     ),
     (
         "CP-1010",
         "Not safe",
-        "As configured, strangers could run tasks: no tokens on an open address, or a token that can be guessed.",
+        "As configured, strangers could run tasks: no tokens on an open address, or a token that can be \
+        guessed.",
         "Add [[api.tokens]] with long random secrets of their own, or listen on 127.0.0.1.",
     ),
     (

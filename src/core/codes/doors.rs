@@ -17,7 +17,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1403",
         "Body too large",
-        "The request is larger than a full batch of full payloads may be, or too many long ones arrive at once.",
+        "The request is larger than a full batch of full payloads may be, or too many long ones arrive at \
+        once.",
         "Send fewer tasks in one request.",
     ),
     (
@@ -35,7 +36,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1406",
         "Not found",
-        "There is no such path, method, task, queue or worker. Records of finished tasks are kept for a time only.",
+        "There is no such path, method, task, queue or worker. Records of finished tasks are kept for a \
+        time only.",
         "Check the path and the id.",
     ),
     ("CP-1407", "Batch too long", "The request has more tasks than limits.batch.", "Split the batch."),
@@ -55,8 +57,10 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1501",
         "No handler",
-        "No worker of the task's queue has a handler for its kind. The task waits for one, without an attempt, until it expires.",
-        "Start a worker that has one, add it to [[handlers]], or correct the kind where it is produced and cancel the task.",
+        "No worker of the task's queue has a handler for its kind. The task waits for one, without an \
+        attempt, until it expires.",
+        "Start a worker that has one, add it to [[handlers]], or correct the kind where it is produced and \
+        cancel the task.",
     ),
     (
         "CP-1502",
@@ -73,7 +77,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1504",
         "Not registered",
-        "The worker could not register with the store, or lost its registration, and will run nothing without it.",
+        "The worker could not register with the store, or lost its registration, and will run nothing \
+        without it.",
         "Check the store; the log names the cause. The worker may be started again.",
     ),
     (
@@ -85,7 +90,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1506",
         "Worker broken",
-        "A part of the worker ended by itself, which none should; the worker left so that another one can take its place.",
+        "A part of the worker ended by itself, which none should; the worker left so that another one can \
+        take its place.",
         "Start it again (a supervisor does). Report it with the log line before, which names the part.",
     ),
 ];

@@ -23,7 +23,8 @@ pub struct Code {
 
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
-const TABLES: [&[Row]; 6] = [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS, services::ROWS];
+const TABLES: [&[Row]; 6] =
+    [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS, services::ROWS];
 
 /// All codes, in order.
 pub fn all() -> impl Iterator<Item = Code> {

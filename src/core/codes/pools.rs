@@ -10,26 +10,32 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1602",
         "Driver cannot serve the pool",
-        "What starts and stops a pool's workers answers that it cannot: no such service, image, program or right.",
+        "What starts and stops a pool's workers answers that it cannot: no such service, image, program or \
+        right.",
         "Do what the message says, then run `clawpool config check`.",
     ),
     (
         "CP-1603",
         "Worker program cannot be started",
         "The system refuses to start the pool's program. It is tried again, each time later.",
-        "Check that [[pools]] command names a program that exists and may be run, then `clawpool workers restart POOL`.",
+        "Check that [[pools]] command names a program that exists and may be run, then `clawpool workers \
+        restart POOL`.",
     ),
     (
         "CP-1604",
         "Worker fails at its start",
-        "A worker dies again and again before it has done anything. The breaker is open: no new start for a while.",
-        "`clawpool workers crashes` shows its last words; mend what they name, then `clawpool workers restart POOL`.",
+        "A worker dies again and again before it has done anything. The breaker is open: no new start for a \
+        while.",
+        "`clawpool workers crashes` shows its last words; mend what they name, then `clawpool workers \
+        restart POOL`.",
     ),
     (
         "CP-1605",
         "Workers die too often",
-        "Workers died more often than restart.limit and restart.per_hour allow. The next start waits until they do.",
-        "`clawpool workers crashes` shows what they die of and what they ran; `clawpool workers restart POOL` does not wait.",
+        "Workers died more often than restart.limit and restart.per_hour allow. The next start waits until \
+        they do.",
+        "`clawpool workers crashes` shows what they die of and what they ran; `clawpool workers restart \
+        POOL` does not wait.",
     ),
     (
         "CP-1606",
@@ -41,24 +47,28 @@ pub(super) const ROWS: &[Row] = &[
         "CP-1607",
         "Worker not replaced",
         "A worker died, and the pool's restart policy is none.",
-        "See `clawpool workers crashes`, then `clawpool workers restart POOL`; another policy in [pools.restart] replaces it.",
+        "See `clawpool workers crashes`, then `clawpool workers restart POOL`; another policy in \
+        [pools.restart] replaces it.",
     ),
     (
         "CP-1608",
         "Worker hung",
         "A worker did not beat for a lease, so its supervisor killed it. Its tasks start elsewhere.",
-        "`clawpool workers crashes` shows what it ran. Were many hung at once, look at the machine: memory, disk, suspension.",
+        "`clawpool workers crashes` shows what it ran. Were many hung at once, look at the machine: memory, \
+        disk, suspension.",
     ),
     (
         "CP-1609",
         "Every worker unhealthy",
         "No worker of the pool was healthy, so the emergency policy replaced them all.",
-        "See `clawpool workers crashes` and the machine's memory and disk; `clawpool autoscaler status` shows the pool now.",
+        "See `clawpool workers crashes` and the machine's memory and disk; `clawpool autoscaler status` \
+        shows the pool now.",
     ),
     (
         "CP-1610",
         "Worker over its memory limit",
-        "A worker, with the programs of its tasks, takes more than max_memory. It finishes what it runs, and is replaced.",
+        "A worker, with the programs of its tasks, takes more than max_memory. It finishes what it runs, \
+        and is replaced.",
         "Look for a leak in what it runs, or raise the pool's max_memory.",
     ),
     (
@@ -70,37 +80,48 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1620",
         "Store takes no writes",
-        "The store does not answer, or answers and takes no writes: no task is taken, started or ended until it does.",
-        "The text says why: give it memory or disk, start it, or end its failover. Everything then goes on by itself.",
+        "The store does not answer, or answers and takes no writes: no task is taken, started or ended \
+        until it does.",
+        "The text says why: give it memory or disk, start it, or end its failover. Everything then goes on \
+        by itself.",
     ),
     (
         "CP-1621",
         "Broker takes no messages",
-        "A broker does not answer, or is blocked for want of memory or disk: its queues take no tasks until it recovers.",
-        "The text says why: free memory or disk on its machine, or start it. Everything then goes on by itself.",
+        "A broker does not answer, or is blocked for want of memory or disk: its queues take no tasks until \
+        it recovers.",
+        "The text says why: free memory or disk on its machine, or start it. Everything then goes on by \
+        itself.",
     ),
     (
         "CP-1622",
         "Tasks have lost their messages",
-        "Tasks are recorded as waiting or running, and the broker has no message for them: a queue was purged or damaged.",
-        "Enqueue them again with the same ids, which costs no second run, or cancel them: `clawpool tasks list` names them.",
+        "Tasks are recorded as waiting or running, and the broker has no message for them: a queue was \
+        purged or damaged.",
+        "Enqueue them again with the same ids, which costs no second run, or cancel them: `clawpool tasks \
+        list` names them.",
     ),
     (
         "CP-1623",
         "Messages were put back",
-        "Tasks had fallen out of their queue. The broker still had their messages, which were put back to its front.",
+        "Tasks had fallen out of their queue. The broker still had their messages, which were put back to \
+        its front.",
         "Nothing, they run. Who took them out of the queue is worth a question.",
     ),
     (
         "CP-1624",
         "Something unreadable was set aside",
-        "A record, message, dead letter or note is nothing that this program has written. All beside it goes on.",
-        "Redis keeps it as {PREFIX}:x:…, SQLite in the table set_aside, for 30 days. Enqueue its task again if it has to run.",
+        "A record, message, dead letter or note is nothing that this program has written. All beside it \
+        goes on.",
+        "Redis keeps it as {PREFIX}:x:…, SQLite in the table set_aside, for 30 days. Enqueue its task again \
+        if it has to run.",
     ),
     (
         "CP-1630",
         "Too few files, processes or memory",
-        "The system has no open file, process or memory for another worker just now. It is tried again every second.",
-        "Raise the limits of the service (LimitNOFILE, TasksMax, memory), or lower api.connections and the pool's size.",
+        "The system has no open file, process or memory for another worker just now. It is tried again \
+        every second.",
+        "Raise the limits of the service (LimitNOFILE, TasksMax, memory), or lower api.connections and the \
+        pool's size.",
     ),
 ];

@@ -22,8 +22,10 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1904",
         "Account not usable",
-        "The account that the service should run as does not exist, or may not run services. Nothing was installed.",
-        "Leave --account out: the service then gets an account of its own, with no rights but its own folder's.",
+        "The account that the service should run as does not exist, or may not run services. Nothing was \
+        installed.",
+        "Leave --account out: the service then gets an account of its own, with no rights but its own \
+        folder's.",
     ),
     (
         "CP-1905",
@@ -40,13 +42,15 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1907",
         "Program out of reach",
-        "The program lies in a user's home, which the account of a service cannot read. Nothing was installed.",
+        "The program lies in a user's home, which the account of a service cannot read. Nothing was \
+        installed.",
         "Copy the program to a folder for programs, and install the service from there.",
     ),
     (
         "CP-1908",
         "Service ended",
         "The service was started and ended, or did not start or stop in time.",
-        "Its log names the cause: journalctl (Linux), or the logs in the service's folder and the event log (Windows).",
+        "Its log names the cause: journalctl (Linux), or the logs in the service's folder and the event log \
+        (Windows).",
     ),
 ];

@@ -10,7 +10,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1102",
         "Kind has other characters",
-        "A kind is made of ASCII letters, digits and . _ - : / so that it can stand in patterns, logs and metrics.",
+        "A kind is made of ASCII letters, digits and . _ - : / so that it can stand in patterns, logs and \
+        metrics.",
         "Rename the kind.",
     ),
     (
@@ -124,22 +125,22 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1121",
         "Value would change",
-        "The payload has a value that not every handler reads as it was sent: an integer beyond 64 bits, NaN or an \
-         infinity, a MessagePack extension or timestamp, or a key that is not text.",
+        "The payload has a value that not every handler reads as it was sent: an integer beyond 64 bits, \
+         NaN or an infinity, a MessagePack extension or timestamp, or a key that is not text.",
         "Send the value at the place given as text.",
     ),
     (
         "CP-1122",
         "Key twice",
-        "An object of the payload has one key twice. Readers differ in which value they take, so that a rule and a \
-         handler could see different tasks.",
+        "An object of the payload has one key twice. Readers differ in which value they take, so that a \
+         rule and a handler could see different tasks.",
         "Send each key once.",
     ),
     (
         "CP-1123",
         "Time in seconds",
-        "A number as time is milliseconds since 1970. This one would be a moment before March 1973, which is what a number of \
-         seconds looks like.",
+        "A number as time is milliseconds since 1970. This one would be a moment before March 1973, which \
+         is what a number of seconds looks like.",
         "Multiply it by 1000, or send RFC 3339 text: \"2026-01-31T09:00:00Z\".",
     ),
     (

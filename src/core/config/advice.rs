@@ -25,8 +25,8 @@ impl Config {
                 format!("rules of this configuration decide first ({own}), then the shipped ones ({shipped})")
             }
             (_, true) => format!(
-                "the rules of this configuration ({}) are the whole table (classes.replace_rules); kinds that none matches \
-                 are {}",
+                "the rules of this configuration ({}) are the whole table (classes.replace_rules); kinds \
+                 that none matches are {}",
                 self.rules.len(),
                 self.classes.default
             ),
@@ -46,13 +46,14 @@ impl Config {
         if self.profile != Profile::Cluster {
             return;
         }
-        for (key, url, plain) in [("redis.url", &self.redis.url, "redis"), ("rabbitmq.url", &self.rabbitmq.url, "amqp")]
+        for (key, url, plain) in
+            [("redis.url", &self.redis.url, "redis"), ("rabbitmq.url", &self.rabbitmq.url, "amqp")]
         {
             let url = url.expose_secret();
             if Url::parse(url).is_ok_and(|url| url.scheme() == plain && !is_here(&url)) {
                 let text = format!(
-                    "{} is on another machine: payloads, results and its password travel there unencrypted; use {plain}s://, \
-                     or a network that nobody else is on",
+                    "{} is on another machine: payloads, results and its password travel there unencrypted; \
+                     use {plain}s://, or a network that nobody else is on",
                     redact(url)
                 );
                 all.push(Advice { key: key.to_owned(), text });
@@ -68,8 +69,8 @@ impl Config {
         for queue in Queue::ALL.into_iter().filter(|queue| !served.contains(queue)) {
             let key = if self.pools.is_empty() { "worker.queues" } else { "pools" };
             let text = format!(
-                "no worker of this configuration serves {queue}: its tasks wait until one of another configuration does, or \
-                 expire"
+                "no worker of this configuration serves {queue}: its tasks wait until one of another \
+                 configuration does, or expire"
             );
             all.push(Advice { key: key.to_owned(), text });
         }
@@ -83,8 +84,8 @@ impl Config {
         for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| !rule.is_shipped()) {
             for kind in rule.kinds.iter().filter(|kind| !self.has_handler(kind)) {
                 let text = format!(
-                    "no handler of this configuration runs {:?}: its tasks wait for a worker program of your own that \
-                     does",
+                    "no handler of this configuration runs {:?}: its tasks wait for a worker program of \
+                     your own that does",
                     kind.as_str()
                 );
                 all.push(Advice { key: format!("rules[{index}].kinds"), text });

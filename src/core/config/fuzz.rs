@@ -13,7 +13,11 @@ pub fn file(bytes: &[u8]) {
             let dump = config.to_toml();
             let again = Config::load_from(|sources| sources.text(&dump, "dump.toml"), &[], &[]);
             if let Ok(again) = again {
-                assert_eq!(again.to_toml(), dump, "a configuration changes when it is written and read again");
+                assert_eq!(
+                    again.to_toml(),
+                    dump,
+                    "a configuration changes when it is written and read again"
+                );
             }
         }
         Err(errors) => errors.0.iter().for_each(|error| {

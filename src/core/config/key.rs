@@ -132,7 +132,11 @@ impl fmt::Display for Key {
                 Step::Name(name) => {
                     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
                     let dot = if position > 0 { "." } else { "" };
-                    if plain && !name.is_empty() { write!(f, "{dot}{name}")? } else { write!(f, "{dot}{name:?}")? }
+                    if plain && !name.is_empty() {
+                        write!(f, "{dot}{name}")?
+                    } else {
+                        write!(f, "{dot}{name:?}")?
+                    }
                 }
             }
         }

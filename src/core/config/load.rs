@@ -22,7 +22,11 @@ impl Config {
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self::load_from(|sources| path.into_iter().for_each(|path| sources.file(path)), &environment, overrides)
+        Self::load_from(
+            |sources| path.into_iter().for_each(|path| sources.file(path)),
+            &environment,
+            overrides,
+        )
     }
 
     pub(super) fn load_from(
@@ -53,7 +57,9 @@ impl Config {
         complete_pools(&mut merged);
         let config = read(merged, &defaults, shape, &mut report);
         let config = config.map(|mut config| {
-            let find = |name: &str| environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            let find = |name: &str| {
+                environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+            };
             secret::resolve(&mut config, &find, &mut report);
             if !config.classes.replace_rules {
                 config.rules = Rule::with_shipped(config.rules);
@@ -76,7 +82,8 @@ impl Config {
     /// The whole configuration as a file, secrets hidden.
     pub fn to_toml(&self) -> String {
         // Fails only for values that TOML lacks, and `validate` lets none of them in.
-        toml::to_string(self).unwrap_or_else(|error| format!("# this configuration cannot be written: {error}\n"))
+        toml::to_string(self)
+            .unwrap_or_else(|error| format!("# this configuration cannot be written: {error}\n"))
     }
 
     /// The JSON schema of the configuration file.

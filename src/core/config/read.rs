@@ -12,7 +12,12 @@ use super::{
 /// Reads a table as a configuration and reports every value that does not fit, not only the first: each is
 /// put back to its default (or taken out) and the reading goes on. `None` when even that does not give a
 /// configuration.
-pub(super) fn read(mut table: Table, defaults: &Table, shape: Shape<'_>, report: &mut Report) -> Option<Config> {
+pub(super) fn read(
+    mut table: Table,
+    defaults: &Table,
+    shape: Shape<'_>,
+    report: &mut Report,
+) -> Option<Config> {
     loop {
         let error = match serde_path_to_error::deserialize::<_, Config>(table.clone()) {
             Ok(config) => return Some(config),
@@ -53,7 +58,14 @@ fn lacks(key: &Key, name: &str, report: &mut Report) {
     report.unreadable("CP-1005", key, None, format!("it lacks the key {name:?}"), fix);
 }
 
-fn mistyped(key: &Key, value: Option<&Value>, message: &str, defaults: &Table, shape: Shape<'_>, report: &mut Report) {
+fn mistyped(
+    key: &Key,
+    value: Option<&Value>,
+    message: &str,
+    defaults: &Table,
+    shape: Shape<'_>,
+    report: &mut Report,
+) {
     let hidden = secret::touches_secret(key);
     let shown = match value {
         Some(Value::Table(_) | Value::Array(_)) | None => None,
@@ -78,7 +90,8 @@ fn variant(message: &str) -> Option<String> {
 fn default(key: &Key, defaults: &Table) -> Option<String> {
     // The default of another list's element says nothing about this one.
     let in_list = key.0.iter().any(|step| matches!(step, Step::Index(_)));
-    let default = key.find(defaults).filter(|default| !in_list && !default.is_table() && !default.is_array())?;
+    let default =
+        key.find(defaults).filter(|default| !in_list && !default.is_table() && !default.is_array())?;
     Some(format!("the default is {default}"))
 }
 

@@ -18,7 +18,13 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn add(&mut self, code: &'static str, key: &Key, rule: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn add(
+        &mut self,
+        code: &'static str,
+        key: &Key,
+        rule: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.push(code, key, None, rule.into(), fix.into());
     }
 
@@ -40,7 +46,13 @@ impl Report {
     }
 
     /// A value that breaks a rule of its own.
-    pub(super) fn refuse(&mut self, key: &Key, value: impl Display, rule: impl Into<String>, fix: impl Into<String>) {
+    pub(super) fn refuse(
+        &mut self,
+        key: &Key,
+        value: impl Display,
+        rule: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
         self.add_broken("CP-1006", &[key], value, rule, fix);
     }
 

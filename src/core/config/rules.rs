@@ -51,7 +51,8 @@ impl Rule {
     /// The table as it holds: a user's own rules come first, and those shipped ones follow that can still
     /// decide.
     pub(super) fn with_shipped(own: Vec<Self>) -> Vec<Self> {
-        let reached = Self::shipped().into_iter().filter(|shipped| !own.iter().any(|rule| rule.covers(shipped)));
+        let reached =
+            Self::shipped().into_iter().filter(|shipped| !own.iter().any(|rule| rule.covers(shipped)));
         let reached: Vec<Self> = reached.collect();
         own.into_iter().chain(reached).collect()
     }

@@ -34,8 +34,10 @@ pub(super) fn touches_secret(key: &Key) -> bool {
 
 /// Puts what `env:NAME` and `file:PATH` name in the place of these references.
 pub(super) fn resolve(config: &mut Config, env: &dyn Fn(&str) -> Option<String>, report: &mut Report) {
-    let mut secrets: Vec<(Key, &mut SecretString)> =
-        vec![(Key::from("redis.url"), &mut config.redis.url), (Key::from("rabbitmq.url"), &mut config.rabbitmq.url)];
+    let mut secrets: Vec<(Key, &mut SecretString)> = vec![
+        (Key::from("redis.url"), &mut config.redis.url),
+        (Key::from("rabbitmq.url"), &mut config.rabbitmq.url),
+    ];
     for (index, token) in config.api.tokens.iter_mut().enumerate() {
         secrets.push((Key::from("api.tokens").index(index).name("secret"), &mut token.secret));
     }
@@ -59,12 +61,23 @@ pub(super) fn resolve(config: &mut Config, env: &dyn Fn(&str) -> Option<String>,
 }
 
 /// What a reference names. `None` for text that is the value itself, and for a reference that leads nowhere.
-fn look_up(key: &Key, text: &str, env: &dyn Fn(&str) -> Option<String>, report: &mut Report) -> Option<String> {
+fn look_up(
+    key: &Key,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report,
+) -> Option<String> {
     match fetch(text, env)? {
         Ok(found) => Some(found),
         Err(problem) => {
             let key = report.original(key);
-            report.unreadable("CP-1008", &key, Some(text.to_owned()), problem, "provide the secret there".into());
+            report.unreadable(
+                "CP-1008",
+                &key,
+                Some(text.to_owned()),
+                problem,
+                "provide the secret there".into(),
+            );
             None
         }
     }
@@ -80,7 +93,9 @@ fn fetch(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Option<Result<Stri
         let text = std::fs::read_to_string(path).map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
         text.map_err(|error| format!("the file {path} cannot be read: {error}"))
     };
-    Some(found.and_then(|secret| if secret.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(secret) }))
+    Some(found.and_then(
+        |secret| if secret.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(secret) },
+    ))
 }
 
 /// A server's address without its user, password and secret parameters.
@@ -94,7 +109,8 @@ pub(super) fn redact(url: &str) -> String {
     };
     // The last @: a password may hold one, and a slash or a question mark too.
     let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("***@", rest));
-    let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
+    let (address, query) =
+        rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
     let query = query.map(|query| query.split('&').map(parameter).collect::<Vec<_>>().join("&"));
     format!("{scheme}://{user}{address}{}", query.map(|query| format!("?{query}")).unwrap_or_default())
 }
@@ -135,6 +151,9 @@ impl fmt::Debug for Masked<'_> {
     }
 }
 
-pub(super) fn masked<S: Serializer>(table: &BTreeMap<String, String>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn masked<S: Serializer>(
+    table: &BTreeMap<String, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(table.keys().map(|name| (name, HIDDEN)))
 }

@@ -49,7 +49,11 @@ pub struct Redis {
 
 impl Default for Redis {
     fn default() -> Self {
-        Self { url: "redis://127.0.0.1:6379/0".into(), prefix: "clawpool".into(), timeout: Duration::from_secs(5) }
+        Self {
+            url: "redis://127.0.0.1:6379/0".into(),
+            prefix: "clawpool".into(),
+            timeout: Duration::from_secs(5),
+        }
     }
 }
 

@@ -31,7 +31,12 @@ impl Sources<'_> {
             Ok(text) => text,
             Err(error) => {
                 let rule = format!("the configuration file {shown} cannot be read: {error}");
-                return self.report.add("CP-1001", &Key::default(), rule, "name a readable file with --config");
+                return self.report.add(
+                    "CP-1001",
+                    &Key::default(),
+                    rule,
+                    "name a readable file with --config",
+                );
             }
         };
         self.text(&text, &shown);
@@ -41,7 +46,8 @@ impl Sources<'_> {
         let (spanned, mistakes) = DeTable::parse_recoverable(text);
         let line = |at: usize| text[..text.floor_char_boundary(at)].matches('\n').count() + 1;
         for mistake in &mistakes {
-            let place = mistake.span().map_or_else(|| name.to_owned(), |span| format!("{name}:{}", line(span.start)));
+            let place =
+                mistake.span().map_or_else(|| name.to_owned(), |span| format!("{name}:{}", line(span.start)));
             let rule = format!("{place}: this is not TOML: {}", mistake.message());
             self.report.add("CP-1002", &Key::default(), rule, "correct the line");
         }
@@ -82,8 +88,11 @@ impl Sources<'_> {
     /// Variables are upper-case and have no dots, so `NORMAL_P4` stands for `normal.p4`.
     fn spelling(&self, parent: &Key, shape: Option<Shape<'_>>, word: &str) -> String {
         let plain = |text: &str| text.to_lowercase().replace('.', "_");
-        let table =
-            if parent.0.is_empty() { Some(&self.merged) } else { parent.find(&self.merged).and_then(Value::as_table) };
+        let table = if parent.0.is_empty() {
+            Some(&self.merged)
+        } else {
+            parent.find(&self.merged).and_then(Value::as_table)
+        };
         let known = shape.into_iter().flat_map(Shape::names);
         let present = table.into_iter().flat_map(|table| table.keys().map(String::as_str));
         let mut names = known.chain(present).chain(Queue::ALL.map(Queue::name));
@@ -105,8 +114,9 @@ impl Sources<'_> {
     /// Text goes in as it is; anything else is read as a TOML value.
     fn put(&mut self, key: &Key, text: &str, origin: String) {
         let shape = key.0.iter().try_fold(self.shape, |shape, step| shape.child(step));
-        let parsed =
-            toml::from_str::<Table>(&format!("value = {text}")).ok().and_then(|mut table| table.remove("value"));
+        let parsed = toml::from_str::<Table>(&format!("value = {text}"))
+            .ok()
+            .and_then(|mut table| table.remove("value"));
         let value = match parsed {
             Some(Value::String(quoted)) => Value::String(quoted),
             Some(value) if !shape.is_some_and(Shape::is_text) => value,

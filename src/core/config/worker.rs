@@ -53,7 +53,12 @@ impl Default for WorkerSettings {
             reserved: 2,
             urgent_claim: Duration::from_millis(4),
             queues: Queue::ALL.to_vec(),
-            patience: BTreeMap::from([(Queue::High, 16), (Queue::P4, 32), (Queue::P5, 64), (Queue::Background, 128)]),
+            patience: BTreeMap::from([
+                (Queue::High, 16),
+                (Queue::P4, 32),
+                (Queue::P5, 64),
+                (Queue::Background, 128),
+            ]),
             heartbeat: Duration::from_millis(500),
             lease: Duration::from_secs(3),
             grace: Duration::from_secs(30),

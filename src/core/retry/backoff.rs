@@ -22,7 +22,8 @@ pub enum BadBackoff {
 }
 
 impl Backoff {
-    pub(super) const NONE: Self = Self { first: Duration::ZERO, max: Duration::ZERO, factor: 2.0, jitter: 0.0 };
+    pub(super) const NONE: Self =
+        Self { first: Duration::ZERO, max: Duration::ZERO, factor: 2.0, jitter: 0.0 };
 
     /// Without jitter. `first` equal to `max` makes a fixed wait.
     pub fn new(first: Duration, max: Duration) -> Result<Self, BadBackoff> {
@@ -109,7 +110,10 @@ mod tests {
     #[test]
     fn refuses_waits_that_make_no_sense() {
         let second = Duration::from_secs(1);
-        assert_eq!(Backoff::new(second * 2, second), Err(BadBackoff::Reversed { first: second * 2, max: second }));
+        assert_eq!(
+            Backoff::new(second * 2, second),
+            Err(BadBackoff::Reversed { first: second * 2, max: second })
+        );
         assert_eq!(Backoff::new(Duration::ZERO, second), Err(BadBackoff::Stuck { max: second }));
         assert!(Backoff::new(Duration::ZERO, Duration::ZERO).is_ok());
     }
@@ -137,7 +141,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_ceiling_never_falls_and_never_passes_max(
-            first in 1u64..1_000_000, more in 0u64..1_000_000_000, factor in 0.5..10.0, retry in 0u32..=u32::MAX - 1
+            first in 1u64..1_000_000, more in 0u64..1_000_000_000, factor in 0.5..10.0, retry in
+            0u32..=u32::MAX - 1
         ) {
             let max = Duration::from_millis(first + more);
             let backoff = Backoff::new(Duration::from_millis(first), max).unwrap().factor(factor);
@@ -147,11 +152,13 @@ mod tests {
 
         #[test]
         fn chance_takes_no_more_than_its_share(
-            first in 1u64..1_000_000, more in 0u64..1_000_000_000, retry in any::<u32>(), share in 0.0..=1.0, seed: u64
+            first in 1u64..1_000_000, more in 0u64..1_000_000_000, retry in any::<u32>(), share in 0.0..=1.0,
+            seed: u64
         ) {
             let max = Duration::from_millis(first + more);
             let backoff = Backoff::new(Duration::from_millis(first), max).unwrap().jitter(share);
-            let (wait, ceiling) = (backoff.wait(retry, &mut SmallRng::seed_from_u64(seed)), backoff.ceiling(retry));
+            let (wait, ceiling) = (backoff.wait(retry, &mut SmallRng::seed_from_u64(seed)),
+            backoff.ceiling(retry));
             let least = ceiling - ceiling.mul_f64(share).min(ceiling);
             prop_assert!(least <= wait && wait <= ceiling && ceiling <= max);
         }

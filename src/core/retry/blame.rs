@@ -143,7 +143,13 @@ pub fn died_at(now: Timestamp, beat: Timestamp, quiet: Duration) -> Timestamp {
 
 /// How long a task that is due has yet to wait before it may start in the worker that asks for it: those who
 /// were to start apart do. `alone` waits for a worker of its own, if one does.
-pub fn hold(suspicion: Suspicion, due: Timestamp, now: Timestamp, there: &[Suspect], alone: bool) -> Option<Duration> {
+pub fn hold(
+    suspicion: Suspicion,
+    due: Timestamp,
+    now: Timestamp,
+    there: &[Suspect],
+    alone: bool,
+) -> Option<Duration> {
     let overdue = now.since(due);
     let unfit = if suspicion.is_alone() { !there.is_empty() } else { alone && there.is_empty() };
     if unfit && overdue < PATIENCE {

@@ -99,8 +99,12 @@ mod tests {
     }
 
     fn table() -> Table {
-        let patient =
-            RetryPolicy { retries: 20, first: Duration::from_secs(7), max: Duration::from_secs(7), jitter: false };
+        let patient = RetryPolicy {
+            retries: 20,
+            first: Duration::from_secs(7),
+            max: Duration::from_secs(7),
+            jitter: false,
+        };
         let mut table = RetryTable::default();
         table.0.insert("patient".into(), patient);
         Table::compile(&table).unwrap()
@@ -151,11 +155,18 @@ mod tests {
 
     #[test]
     fn what_no_retry_mends_is_fatal_at_once() {
-        for class in
-            [ErrorClass::Authentication, ErrorClass::Validation, ErrorClass::Configuration, ErrorClass::Security]
-        {
+        for class in [
+            ErrorClass::Authentication,
+            ErrorClass::Validation,
+            ErrorClass::Configuration,
+            ErrorClass::Security,
+        ] {
             let eager = Task { max_attempts: Some(9), retry: Some("patient".into()), ..task() };
-            assert_eq!(reason(&outcome(&eager, Failure::new(class, "no"))), Some(DeadReason::Fatal), "{class}");
+            assert_eq!(
+                reason(&outcome(&eager, Failure::new(class, "no"))),
+                Some(DeadReason::Fatal),
+                "{class}"
+            );
         }
         let fatal = Failure::new(ErrorClass::Network, "no such host").fatal();
         assert_eq!(reason(&outcome(&task(), fatal)), Some(DeadReason::Fatal));
@@ -183,7 +194,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn inv3_never_more_starts_than_max_attempts(max in 1u32..40, which in 0..ErrorClass::ALL.len(), patient: bool) {
+        fn inv3_never_more_starts_than_max_attempts(max in 1u32..40, which in 0..ErrorClass::ALL.len(),
+        patient: bool) {
             let retry = patient.then(|| "patient".to_owned());
             let task = Task { max_attempts: Some(max), retry, ..task() };
             prop_assert!(starts(task, ErrorClass::ALL[which]) <= max);

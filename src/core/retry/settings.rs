@@ -60,7 +60,9 @@ impl Default for RetryTable {
         };
         Self(
             rows.into_iter()
-                .map(|(class, n, first, max, jitter)| (class.name().to_owned(), policy(n, first, max, jitter)))
+                .map(|(class, n, first, max, jitter)| {
+                    (class.name().to_owned(), policy(n, first, max, jitter))
+                })
                 .collect(),
         )
     }

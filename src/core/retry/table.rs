@@ -92,10 +92,17 @@ mod tests {
 
     #[test]
     fn names_the_row_that_is_wrong() {
-        let policy =
-            RetryPolicy { retries: 1, first: Duration::from_secs(9), max: Duration::from_secs(3), jitter: true };
+        let policy = RetryPolicy {
+            retries: 1,
+            first: Duration::from_secs(9),
+            max: Duration::from_secs(3),
+            jitter: true,
+        };
         let wrong = Table::compile(&RetryTable([("slow".to_owned(), policy)].into())).unwrap_err();
-        assert_eq!(wrong.to_string(), "retry.slow: first is 9s and max is 3s: max must not be shorter than first");
+        assert_eq!(
+            wrong.to_string(),
+            "retry.slow: first is 9s and max is 3s: max must not be shorter than first"
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, Decision, Limit, Queues, Reading, Vote, limits::Past, needed, reading::Way, table::Row, tracking::Tracking,
+    Action, Decision, Limit, Queues, Reading, Vote, limits::Past, needed, reading::Way, table::Row,
+    tracking::Tracking,
 };
 use crate::config::{Autoscale, ForecastMode};
 
@@ -91,7 +92,8 @@ impl Planner {
     fn ask_tracking(&mut self, now: Duration, reading: &Reading, answers: &mut Answers) {
         let Some(tracking) = &mut self.tracking else { return };
         let track = tracking.look(now, reading, self.slots, &self.settings.target);
-        answers.shrink = track.as_ref().and_then(|track| Some((track.floor?, self.settings.target.cooldown_in)));
+        answers.shrink =
+            track.as_ref().and_then(|track| Some((track.floor?, self.settings.target.cooldown_in)));
         let need = track.map(|track| track.need);
         answers.grow.extend(need.map(|need| self.at_target_pace(need)));
         answers.votes.push(vote("target", reading.queues.map(|queues| queues.arrivals), need));
@@ -119,13 +121,20 @@ impl Planner {
     fn replace(&mut self, now: Duration, reading: &Reading, policy: &str, votes: Vec<Vote>) -> Decision {
         self.past.replaced(now);
         let wanted = reading.size.clamp(self.settings.min, self.settings.max);
-        let alert = format!("{policy}: none of the pool's {} workers is healthy; all are replaced", reading.size);
+        let alert =
+            format!("{policy}: none of the pool's {} workers is healthy; all are replaced", reading.size);
         let (action, limits) = (Action::ReplaceAll, Vec::new());
         Decision { at: now, action, wanted, votes, limits, alert: Some(alert), reading: *reading }
     }
 
     /// The largest answer, as far as the policy's pace allows. `None` when no policy asks for more.
-    fn grown(&mut self, now: Duration, reading: &Reading, answers: &Answers, limits: &mut Vec<Limit>) -> Option<u32> {
+    fn grown(
+        &mut self,
+        now: Duration,
+        reading: &Reading,
+        answers: &Answers,
+        limits: &mut Vec<Limit>,
+    ) -> Option<u32> {
         let asks = || answers.grow.iter().filter(|ask| ask.size > reading.size);
         let most = asks().map(|ask| ask.size).max()?;
         let rested = asks().filter(|ask| self.past.may_grow(now, ask.cooldown));
@@ -174,7 +183,8 @@ impl Planner {
         if bounded != wanted {
             limits.push(if bounded == min { Limit::Min } else { Limit::Max });
         }
-        let room = reading.headroom.map_or(u32::MAX, |headroom| reading.size.saturating_add(headroom.workers()));
+        let room =
+            reading.headroom.map_or(u32::MAX, |headroom| reading.size.saturating_add(headroom.workers()));
         if bounded > room {
             limits.push(Limit::Memory);
         }

@@ -110,7 +110,9 @@ impl Reading {
             Metric::Queue => self.queues.map(|queues| queues.ready as f64),
             Metric::Oldest => self.queues.map(|queues| queues.oldest.as_secs_f64()),
             // A pool whose workers are all still starting is not ill.
-            Metric::Healthy => self.workers.filter(|workers| workers.started > 0).map(|known| f64::from(known.healthy)),
+            Metric::Healthy => {
+                self.workers.filter(|workers| workers.started > 0).map(|known| f64::from(known.healthy))
+            }
         }
     }
 

@@ -35,7 +35,8 @@ impl Row {
     }
 
     fn crosses(&self, value: f64) -> bool {
-        self.policy.above.is_some_and(|limit| value > limit) || self.policy.below.is_some_and(|limit| value < limit)
+        self.policy.above.is_some_and(|limit| value > limit)
+            || self.policy.below.is_some_and(|limit| value < limit)
     }
 
     const fn wants(&self, size: u32) -> u32 {

@@ -48,7 +48,13 @@ impl Tracking {
         Self { settle, lately: Highest::new(settle), longer: Highest::new(longer), known_since: None }
     }
 
-    pub(super) fn look(&mut self, now: Duration, reading: &Reading, slots: u16, target: &Target) -> Option<Track> {
+    pub(super) fn look(
+        &mut self,
+        now: Duration,
+        reading: &Reading,
+        slots: u16,
+        target: &Target,
+    ) -> Option<Track> {
         let Some(queues) = reading.queues.as_ref().filter(|queues| queues.is_sound()) else {
             // After a gap, the whole settling time has to be seen again.
             *self = Self::new(self.settle);
@@ -59,8 +65,11 @@ impl Tracking {
         let roomy = needed(queues, slots, target.busy - target.slack, target.drain).max(waited);
         let known = now.saturating_sub(*self.known_since.get_or_insert(now));
         let (lately, longer) = (self.lately.with(now, roomy), self.longer.with(now, roomy));
-        let (floor, settle) =
-            if reading.size > lately.saturating_add(1) { (lately, self.settle) } else { (longer, self.longer.span) };
+        let (floor, settle) = if reading.size > lately.saturating_add(1) {
+            (lately, self.settle)
+        } else {
+            (longer, self.longer.span)
+        };
         Some(Track { need, floor: (known >= settle).then_some(floor) })
     }
 }

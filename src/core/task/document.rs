@@ -174,7 +174,8 @@ mod tests {
         #[test]
         fn an_array_is_taken_apart(values in prop::collection::vec(value(), 0..20)) {
             let bytes = rmp_serde::to_vec_named(&values).unwrap();
-            let expected: Vec<_> = values.iter().map(|value| rmp_serde::to_vec_named(value).unwrap()).collect();
+            let expected: Vec<_> = values.iter().map(|value|
+            rmp_serde::to_vec_named(value).unwrap()).collect();
             prop_assert_eq!(elements(&bytes, 20).unwrap().unwrap(), expected);
         }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Timestamp, span};
 
 /// What kind of trouble an attempt ran into; the retry table (spec S9) has one row for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     Network,
@@ -153,7 +155,8 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
-    pub const ALL: [Self; 5] = [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
+    pub const ALL: [Self; 5] =
+        [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -180,6 +183,9 @@ impl FromStr for DeadReason {
     type Err = UnknownReason;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|reason| reason.name() == text).ok_or_else(|| UnknownReason(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.name() == text)
+            .ok_or_else(|| UnknownReason(text.to_owned()))
     }
 }

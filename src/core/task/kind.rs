@@ -90,7 +90,8 @@ pub enum BadPattern {
     #[error("an empty pattern matches no kind: write a kind (\"email.send\") or a pattern (\"email.*\")")]
     Empty,
     #[error(
-        "{text:?} contains {character:?}: a pattern has what kinds have, ASCII letters, digits and . _ - : /, and stars"
+        "{text:?} contains {character:?}: a pattern has what kinds have, ASCII letters, digits and . _ - : \
+        /, and stars"
     )]
     Character { text: String, character: char },
 }

@@ -11,8 +11,10 @@ fn kinds() -> Vec<String> {
     let mut all = vec![String::new()];
     let mut longest = all.clone();
     for _ in 0..5 {
-        longest =
-            longest.iter().flat_map(|kind| ["a", "b", "z"].map(|character| format!("{kind}{character}"))).collect();
+        longest = longest
+            .iter()
+            .flat_map(|kind| ["a", "b", "z"].map(|character| format!("{kind}{character}")))
+            .collect();
         all.extend_from_slice(&longest);
     }
     all
@@ -55,13 +57,16 @@ fn a_star_stands_for_any_letters_or_none() {
 
 #[test]
 fn patterns_cover_and_meet_one_another() {
-    for (wide, narrow) in [("*", "email.*"), ("email.*", "email.send"), ("email.*", "email.s*"), ("*.send", "a*.send")]
+    for (wide, narrow) in
+        [("*", "email.*"), ("email.*", "email.send"), ("email.*", "email.s*"), ("*.send", "a*.send")]
     {
         let (wide, narrow) = (pattern(wide), pattern(narrow));
         assert!(wide.covers(&narrow) && !narrow.covers(&wide), "{wide} {narrow}");
         assert!(wide.meets(&narrow) && narrow.meets(&wide), "{wide} {narrow}");
     }
-    for (left, right) in [("email.send", "email.sent"), ("email.*", "voice.*"), ("email.*", "emails"), ("*.a", "*.b")] {
+    for (left, right) in
+        [("email.send", "email.sent"), ("email.*", "voice.*"), ("email.*", "emails"), ("*.a", "*.b")]
+    {
         let (left, right) = (pattern(left), pattern(right));
         assert!(!left.meets(&right) && !right.meets(&left) && !left.covers(&right), "{left} {right}");
     }
@@ -71,8 +76,13 @@ fn patterns_cover_and_meet_one_another() {
 #[test]
 fn what_no_kind_can_match_is_refused() {
     assert_eq!("".parse::<KindPattern>(), Err(BadPattern::Empty));
-    for (text, character) in [("[x", '['), ("a?c", '?'), ("{a,b}", '{'), ("a b", ' '), ("é.*", 'é'), ("a\\*", '\\')] {
-        assert_eq!(text.parse::<KindPattern>(), Err(BadPattern::Character { text: text.to_owned(), character }));
+    for (text, character) in
+        [("[x", '['), ("a?c", '?'), ("{a,b}", '{'), ("a b", ' '), ("é.*", 'é'), ("a\\*", '\\')]
+    {
+        assert_eq!(
+            text.parse::<KindPattern>(),
+            Err(BadPattern::Character { text: text.to_owned(), character })
+        );
     }
     let read: KindPattern = serde_json::from_str("\"email.*\"").unwrap();
     assert_eq!((serde_json::to_string(&read).unwrap().as_str(), read.letters()), ("\"email.*\"", 6));

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Payload, Priority, TaskId, Timestamp, span};
 
 /// What a customer has paid for (spec S1); a condition of classification and quotas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     Free,

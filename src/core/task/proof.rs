@@ -18,7 +18,9 @@ pub enum Unfit {
     TooDeep { at: usize, limit: usize },
     #[error("it is {what}, which not every handler reads as it was sent: send it as text")]
     Changing { route: Route, what: &'static str },
-    #[error("the key {key:?} stands twice in one object, and readers differ in which one they take: send it once")]
+    #[error(
+        "the key {key:?} stands twice in one object, and readers differ in which one they take: send it once"
+    )]
     Repeated { route: Route, key: String },
 }
 
@@ -48,7 +50,9 @@ pub fn check(bytes: &[u8], limit: usize) -> Result<(), Unfit> {
             _ if is_key => return Err(changing(bytes, at, "a key that is not text")),
             Item::Extension(-1, _) => return Err(changing(bytes, at, "a MessagePack timestamp")),
             Item::Extension(..) => return Err(changing(bytes, at, "a MessagePack extension")),
-            Item::Float(number) if !number.is_finite() => return Err(changing(bytes, at, "NaN or an infinity")),
+            Item::Float(number) if !number.is_finite() => {
+                return Err(changing(bytes, at, "NaN or an infinity"));
+            }
             Item::Array(count) => open.push(Open { left: u64::from(count), keyed: false, keys: keys.len() }),
             Item::Map(count) => open.push(Open { left: u64::from(count) * 2, keyed: true, keys: keys.len() }),
             _ => {}

@@ -6,7 +6,9 @@ use super::Priority;
 
 /// One physical queue of a broker. A lane of spec S2 is one or two of them: critical is `critical.p0` and
 /// `critical.p1`, high is one priority queue, normal is `normal.p4` and `normal.p5`, background is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum Queue {
     #[serde(rename = "critical.p0")]
     P0,

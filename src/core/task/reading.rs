@@ -143,7 +143,9 @@ pub fn named_field(path: &str, message: &str) -> Option<String> {
     let named = named.and_then(|rest| rest.split('`').next());
     match (path.trim_end_matches(".?"), named) {
         ("." | "?" | "", named) => named.map(str::to_owned),
-        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => Some(format!("{path}.{name}")),
+        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => {
+            Some(format!("{path}.{name}"))
+        }
         (path, _) => Some(path.to_owned()),
     }
 }
@@ -172,7 +174,8 @@ mod tests {
             assert_eq!(json(&number.to_string()).unwrap().decode::<i64>().unwrap(), number);
         }
         for number in ["18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"] {
-            let refused = json(&format!(r#"{{"order": {{"items": [1, {{"number": {number}}}]}}}}"#)).unwrap_err();
+            let refused =
+                json(&format!(r#"{{"order": {{"items": [1, {{"number": {number}}}]}}}}"#)).unwrap_err();
             let Unread::Changing { field, message } = refused else { panic!("{refused:?}") };
             assert_eq!(field, "payload.order.items[1].number");
             assert!(message.contains(number), "{message}");
@@ -187,7 +190,10 @@ mod tests {
         }
         for number in ["1e400", "-1e400", "1e-400", "0.1e-400"] {
             let refused = json(&format!("[{number}]")).unwrap_err();
-            assert!(matches!(refused, Unread::Changing { ref field, .. } if field == "payload[0]"), "{refused:?}");
+            assert!(
+                matches!(refused, Unread::Changing { ref field, .. } if field == "payload[0]"),
+                "{refused:?}"
+            );
         }
         assert_eq!(json("0.0e-400").unwrap().decode::<f64>().unwrap(), 0.0);
     }
@@ -195,7 +201,10 @@ mod tests {
     #[test]
     fn half_a_surrogate_is_refused_with_its_place() {
         let refused = json(r#"{"a b": "\ud800"}"#).unwrap_err();
-        assert!(matches!(refused, Unread::Changing { ref field, .. } if field == "payload[\"a b\"]"), "{refused:?}");
+        assert!(
+            matches!(refused, Unread::Changing { ref field, .. } if field == "payload[\"a b\"]"),
+            "{refused:?}"
+        );
         assert_eq!(json(r#""\ud83d\ude00\u0000\n""#).unwrap().decode::<String>().unwrap(), "😀\0\n");
     }
 
@@ -235,7 +244,10 @@ mod tests {
         for key in [b"\x91\x01".as_slice(), b"\x00", b"\xc0", b"\xc4\x04kind"] {
             let task = [b"\x82\xa4kind\xa1a", key, b"\x02"].concat();
             let refused = NewTask::from_message_pack(&task).unwrap_err();
-            assert!(matches!(refused, Unread::Field { field: None, ref message } if message == KEYS), "{refused:?}");
+            assert!(
+                matches!(refused, Unread::Field { field: None, ref message } if message == KEYS),
+                "{refused:?}"
+            );
         }
     }
 
@@ -252,9 +264,14 @@ mod tests {
     #[test]
     fn depth_is_an_error_or_a_task_and_costs_no_stack() {
         for depth in [1, 100, 1000, 100_000] {
-            let task = NewTask::from_message_pack(&packed(&[&vec![0x91; depth][..], &[0xc0]].concat())).unwrap();
+            let task =
+                NewTask::from_message_pack(&packed(&[&vec![0x91; depth][..], &[0xc0]].concat())).unwrap();
             assert_eq!(serde_json::to_string(&task.payload).is_ok(), depth <= 100, "{depth}");
-            assert_eq!(json(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).is_ok(), depth <= 100, "{depth}");
+            assert_eq!(
+                json(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))).is_ok(),
+                depth <= 100,
+                "{depth}"
+            );
         }
     }
 }

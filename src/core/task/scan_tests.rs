@@ -73,7 +73,9 @@ fn what_another_reader_would_see_differently_is_refused_with_its_place() {
         (&[0x81, 0xc3, 0x02], "key that is not text"),
     ];
     for (value, what) in values {
-        let Err(Unfit::Changing { route, what: found }) = check(&within(value), 64) else { panic!("{value:x?}") };
+        let Err(Unfit::Changing { route, what: found }) = check(&within(value), 64) else {
+            panic!("{value:x?}")
+        };
         assert!(found.contains(what), "{value:x?}: {found}");
         assert!(route.within("payload").starts_with("payload.a[\"b c\"][1]"), "{route}");
     }
@@ -176,7 +178,8 @@ proptest! {
     }
 
     #[test]
-    fn damage_is_noticed_or_harmless(value in json(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn damage_is_noticed_or_harmless(value in json(), at in any::<prop::sample::Index>(), byte in
+    any::<u8>()) {
         let mut bytes = rmp_serde::to_vec_named(&value).unwrap();
         let at = at.index(bytes.len());
         bytes[at] = byte;

@@ -37,8 +37,9 @@ impl de::Visitor<'_> for Visitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-        humantime::parse_duration(text)
-            .map_err(|error| E::custom(format_args!("{text:?} is not a duration ({error}): write 30s, 5m or 1h")))
+        humantime::parse_duration(text).map_err(|error| {
+            E::custom(format_args!("{text:?} is not a duration ({error}): write 30s, 5m or 1h"))
+        })
     }
 }
 

@@ -20,7 +20,9 @@ pub struct Fault {
 pub enum What {
     #[error("the integer {0} does not fit into 64 bits, and would arrive as another number: send it as text")]
     Integer(String),
-    #[error("the number {0} is beyond what a double holds, and would arrive as another number: send it as text")]
+    #[error(
+        "the number {0} is beyond what a double holds, and would arrive as another number: send it as text"
+    )]
     Double(String),
     #[error("its text cannot be read: {0}")]
     Text(String),
@@ -124,7 +126,8 @@ impl Scribe<'_> {
         match inner {
             Some(plain) => write(&mut self.out, &self.text[plain])?,
             None => {
-                let text: String = serde_json::from_str(quoted).map_err(|error| What::Text(error.to_string()))?;
+                let text: String =
+                    serde_json::from_str(quoted).map_err(|error| What::Text(error.to_string()))?;
                 write(&mut self.out, &text)?;
             }
         }
@@ -150,7 +153,8 @@ impl Scribe<'_> {
     fn number(&mut self) -> Result<(), What> {
         self.count();
         let rest = &self.text[self.at..];
-        let end = rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
         let digits = &rest[..end];
         self.at += end.max(1);
         if digits.contains(['.', 'e', 'E']) || digits == "-0" {

@@ -91,7 +91,9 @@ impl Event {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
             Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
-            Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => Level::Error,
+            Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => {
+                Level::Error
+            }
             Self::TasksLost | Self::Unreadable | Self::Unserved | Self::NoHandler => Level::Error,
             Self::OverMemory | Self::TasksRestored => Level::Warning,
             Self::Recycled => Level::Info,

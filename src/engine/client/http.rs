@@ -25,7 +25,8 @@ impl Client {
     pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
         install_tls();
         let base = base(url).map_err(|reason| ClientError::Address { url: url.to_owned(), reason })?;
-        let mut builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).read_timeout(PATIENCE);
+        let mut builder =
+            reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).read_timeout(PATIENCE);
         if base.host_str().is_some_and(is_loopback) {
             // A proxy has no way to this machine's loopback.
             builder = builder.no_proxy();
@@ -34,7 +35,11 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
-    pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, ClientError> {
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, ClientError> {
         self.answer(self.request(Method::GET, path, query)?).await
     }
 
@@ -42,7 +47,11 @@ impl Client {
         self.answer(self.request(Method::DELETE, path, &[])?).await
     }
 
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
         self.answer(self.request(Method::POST, path, &[])?.json(body)).await
     }
 
@@ -76,10 +85,15 @@ impl Client {
         self.send(request).await?.json().await.map_err(|error| self.unreachable(&error))
     }
 
-    fn request(&self, method: Method, path: &str, query: &[(&str, String)]) -> Result<RequestBuilder, ClientError> {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<RequestBuilder, ClientError> {
         let joined = self.base.join(path);
-        let mut url =
-            joined.map_err(|error| ClientError::Address { url: path.to_owned(), reason: error.to_string() })?;
+        let mut url = joined
+            .map_err(|error| ClientError::Address { url: path.to_owned(), reason: error.to_string() })?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -101,11 +115,14 @@ impl Client {
         if status.is_success() {
             return Ok(response);
         }
-        let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let wait =
+            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let text = response.text().await.unwrap_or_default();
         let view = Box::new(serde_json::from_str(&text).unwrap_or_else(|_| foreign(status)));
         Err(match status {
-            StatusCode::SERVICE_UNAVAILABLE => ClientError::Busy { view, wait: Duration::from_secs(wait.unwrap_or(1)) },
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ClientError::Busy { view, wait: Duration::from_secs(wait.unwrap_or(1)) }
+            }
             _ => ClientError::Refused { status: status.as_u16(), view },
         })
     }

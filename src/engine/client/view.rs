@@ -10,7 +10,8 @@ use crate::{
 };
 use clawpool_backends::store::{DeadLetter, QueueTotals, Record};
 use clawpool_core::task::{
-    DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId, span,
+    DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId,
+    span,
 };
 
 /// What every refusal looks like.

@@ -23,7 +23,12 @@ impl AdmissionControl {
     }
 
     /// The task as it will travel and be recorded, or the first rule it breaks.
-    pub(super) fn admit(&self, mut new: NewTask, rights: &Rights, now: Timestamp) -> Result<Admission, Rejection> {
+    pub(super) fn admit(
+        &self,
+        mut new: NewTask,
+        rights: &Rights,
+        now: Timestamp,
+    ) -> Result<Admission, Rejection> {
         let decision = self.decide(&mut new, rights, now)?;
         let at = decision.times.start;
         let task = self.task(new, rights, &decision, now);
@@ -33,7 +38,12 @@ impl AdmissionControl {
         Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at })
     }
 
-    pub(super) fn explain(&self, new: &NewTask, rights: &Rights, now: Timestamp) -> Result<Explanation, Rejection> {
+    pub(super) fn explain(
+        &self,
+        new: &NewTask,
+        rights: &Rights,
+        now: Timestamp,
+    ) -> Result<Explanation, Rejection> {
         let mut new = new.clone();
         let Decision { classified, times } = self.decide(&mut new, rights, now)?;
         let class = self.config.classes.get(classified.priority);
@@ -60,7 +70,8 @@ impl AdmissionControl {
     fn because(&self, by: DecidedBy) -> String {
         match by {
             DecidedBy::Rule(index) if self.config.rules[index].is_shipped() => {
-                let kinds: Vec<&str> = self.config.rules[index].kinds.iter().map(KindPattern::as_str).collect();
+                let kinds: Vec<&str> =
+                    self.config.rules[index].kinds.iter().map(KindPattern::as_str).collect();
                 format!("the shipped rule for {} is the first that matches", kinds.join(", "))
             }
             by => by.to_string(),
@@ -76,7 +87,8 @@ impl AdmissionControl {
             && !rights.priority
         {
             let message = format!(
-                "{priority} was asked for without the right to choose: leave it out, or use a token with the scope \"priority\""
+                "{priority} was asked for without the right to choose: leave it out, or use a token with \
+                the scope \"priority\""
             );
             return Err(Rejection::invalid("CP-1117", "priority", message).with_fault(Fault::Forbidden));
         }

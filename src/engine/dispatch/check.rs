@@ -33,7 +33,11 @@ pub(super) fn fields(task: &NewTask, limits: &Limits, retry: &RetryTable) -> Res
 /// first one.
 fn id(id: Option<TaskId>) -> Result<(), Rejection> {
     if id.is_some_and(|id| *id.as_bytes() == [0; 16]) {
-        return Err(Rejection::invalid("CP-1118", "id", "the id is all zeros: send a UUID of its own, or none"));
+        return Err(Rejection::invalid(
+            "CP-1118",
+            "id",
+            "the id is all zeros: send a UUID of its own, or none",
+        ));
     }
     Ok(())
 }
@@ -46,7 +50,8 @@ fn kind(kind: &str, limit: u16) -> Result<(), Rejection> {
     match strange_character(kind) {
         None => Ok(()),
         Some(c) => {
-            let message = format!("{kind:?} contains {c:?}: a kind has ASCII letters, digits and . _ - : / only");
+            let message =
+                format!("{kind:?} contains {c:?}: a kind has ASCII letters, digits and . _ - : / only");
             Err(Rejection::invalid("CP-1102", "kind", message))
         }
     }
@@ -64,7 +69,8 @@ fn name(field: &str, text: Option<&str>, limit: u16) -> Result<(), Rejection> {
     let Some(text) = text else { return Ok(()) };
     too_long(field, text, limit)?;
     if text.is_empty() || text.contains(char::is_control) {
-        let message = format!("{text:?} is empty or has control characters: leave {field} out or give it a name");
+        let message =
+            format!("{text:?} is empty or has control characters: leave {field} out or give it a name");
         return Err(Rejection::invalid("CP-1104", field, message));
     }
     Ok(())
@@ -74,8 +80,8 @@ fn payload(task: &NewTask, limits: &Limits) -> Result<(), Rejection> {
     let bytes = task.payload.as_message_pack();
     if bytes.len() as u64 > limits.payload.as_u64() {
         let message = format!(
-            "{} bytes are too many: a payload has at most {} as MessagePack (limits.payload); store it elsewhere and \
-             send its address",
+            "{} bytes are too many: a payload has at most {} as MessagePack (limits.payload); store it \
+             elsewhere and send its address",
             bytes.len(),
             limits.payload
         );
@@ -85,7 +91,9 @@ fn payload(task: &NewTask, limits: &Limits) -> Result<(), Rejection> {
         let message = unfit.to_string();
         match unfit {
             Unfit::Malformed(_) => Rejection::invalid("CP-1107", "payload", message),
-            Unfit::TooDeep { .. } => Rejection::invalid("CP-1106", "payload", format!("{message} (limits.depth)")),
+            Unfit::TooDeep { .. } => {
+                Rejection::invalid("CP-1106", "payload", format!("{message} (limits.depth)"))
+            }
             Unfit::Changing { route, .. } => Rejection::changing(&route.within("payload"), message),
             Unfit::Repeated { route, .. } => Rejection::invalid("CP-1122", &route.within("payload"), message),
         }
@@ -161,6 +169,7 @@ fn trace(trace: Option<&str>) -> Result<(), Rejection> {
         return Ok(());
     }
     let shown: String = trace.chars().take(64).collect();
-    let message = format!("{shown:?} is no W3C traceparent: write 00-<32 hex digits>-<16 hex digits>-<2 hex digits>");
+    let message =
+        format!("{shown:?} is no W3C traceparent: write 00-<32 hex digits>-<16 hex digits>-<2 hex digits>");
     Err(Rejection::invalid("CP-1115", "trace", message))
 }

@@ -87,7 +87,8 @@ impl Row {
     /// Cheap conditions first; the payload is looked at only when all others hold.
     fn matches(&self, task: &NewTask, due_in: Option<Duration>) -> bool {
         (self.kinds.is_empty() || self.kinds.iter().any(|pattern| pattern.matches(&task.kind)))
-            && (self.tenants.is_empty() || task.tenant.as_ref().is_some_and(|tenant| self.tenants.contains(tenant)))
+            && (self.tenants.is_empty()
+                || task.tenant.as_ref().is_some_and(|tenant| self.tenants.contains(tenant)))
             && (self.tiers.is_empty() || task.tier.is_some_and(|tier| self.tiers.contains(&tier)))
             && self.due_within.is_none_or(|limit| due_in.is_some_and(|due| due < limit))
             && self.field.as_ref().is_none_or(|field| field.matches(task.payload.as_message_pack()))
@@ -103,8 +104,12 @@ impl Field {
         match scan::find(payload, &self.path) {
             Some(Item::Text(text)) => self.equals.as_str() == Some(text),
             Some(Item::Bool(value)) => self.equals.as_bool() == Some(value),
-            Some(Item::Unsigned(value)) => self.equals.as_u64() == Some(value) || self.equals_float(value as f64),
-            Some(Item::Negative(value)) => self.equals.as_i64() == Some(value) || self.equals_float(value as f64),
+            Some(Item::Unsigned(value)) => {
+                self.equals.as_u64() == Some(value) || self.equals_float(value as f64)
+            }
+            Some(Item::Negative(value)) => {
+                self.equals.as_i64() == Some(value) || self.equals_float(value as f64)
+            }
             Some(Item::Float(value)) => self.equals.as_f64() == Some(value),
             _ => false,
         }

@@ -100,7 +100,11 @@ mod tests {
         ];
         for body in bodies {
             let refused = read(body, None).and_then(|mut tasks| tasks.remove(0)).unwrap_err();
-            assert!(["CP-1401", "CP-1402", "CP-1407"].contains(&refused.code), "{:?}", &body[..body.len().min(20)]);
+            assert!(
+                ["CP-1401", "CP-1402", "CP-1407"].contains(&refused.code),
+                "{:?}",
+                &body[..body.len().min(20)]
+            );
         }
         assert_eq!(read(&rmp_serde::to_vec(&vec![(); 1001]).unwrap(), None).unwrap_err().code, "CP-1407");
         assert_eq!(read(b"[]", None).unwrap_err().code, "CP-1401");

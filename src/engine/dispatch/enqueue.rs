@@ -34,7 +34,8 @@ impl Enqueuer {
     /// Enqueues the tasks that passed the checks, and answers all in order.
     pub(super) async fn enqueue_all(&self, checked: Vec<Result<Admission, Rejection>>) -> Vec<Answer> {
         let mut good = Vec::with_capacity(checked.len());
-        let checked: Vec<_> = checked.into_iter().map(|check| check.map(|admission| good.push(admission))).collect();
+        let checked: Vec<_> =
+            checked.into_iter().map(|check| check.map(|admission| good.push(admission))).collect();
         let mut enqueued = self.enqueue(good).await.into_iter();
         let answers = checked
             .into_iter()
@@ -48,7 +49,9 @@ impl Enqueuer {
         }
         let admitted = match self.store.admit(&admissions).await {
             Ok(admitted) => admitted,
-            Err(error) => return admissions.iter().map(|task| Err(unrecorded(task, error.clone()))).collect(),
+            Err(error) => {
+                return admissions.iter().map(|task| Err(unrecorded(task, error.clone()))).collect();
+            }
         };
         let refused = self.publish_new(&admissions, &admitted).await;
         let mut failed = self.withdraw(&admissions, refused).await;
@@ -65,9 +68,14 @@ impl Enqueuer {
     }
 
     /// Publishes the new tasks that are not delayed. Delayed ones are in the schedule set since `admit`.
-    async fn publish_new(&self, admissions: &[Admission], admitted: &[Admitted]) -> HashMap<TaskId, BrokerError> {
+    async fn publish_new(
+        &self,
+        admissions: &[Admission],
+        admitted: &[Admitted],
+    ) -> HashMap<TaskId, BrokerError> {
         let ready = admissions.iter().zip(admitted);
-        let ready = ready.filter(|(admission, admitted)| **admitted == Admitted::New && admission.at.is_none());
+        let ready =
+            ready.filter(|(admission, admitted)| **admitted == Admitted::New && admission.at.is_none());
         self.publish(ready.map(|(admission, _)| admission.message.clone()).collect()).await
     }
 
@@ -95,11 +103,14 @@ impl Enqueuer {
         if refused.is_empty() {
             return HashMap::new();
         }
-        let failed = admissions.iter().filter_map(|task| Some((task, refused.get(&task.message.id)?.clone())));
+        let failed =
+            admissions.iter().filter_map(|task| Some((task, refused.get(&task.message.id)?.clone())));
         let failed: Vec<(&Admission, BrokerError)> = failed.collect();
-        let withdrawals: Vec<Withdrawal> = failed.iter().map(|(task, error)| withdrawal(task, error)).collect();
+        let withdrawals: Vec<Withdrawal> =
+            failed.iter().map(|(task, error)| withdrawal(task, error)).collect();
         let outcomes = self.store.withdraw(&withdrawals).await.unwrap_or_else(|error| {
-            tracing::warn!(code = error.code(), %error, tasks = withdrawals.len(), "refused tasks left records behind");
+            tracing::warn!(code = error.code(), %error, tasks = withdrawals.len(), "refused tasks left \
+                records behind");
             vec![Withdrawn::Wanted; withdrawals.len()]
         });
         let answers = failed.into_iter().zip(outcomes).map(|((task, error), outcome)| {
@@ -202,11 +213,21 @@ fn withdrawal(task: &Admission, error: &BrokerError) -> Withdrawal {
 
 fn accepted(admission: &Admission) -> Accepted {
     let Message { id, priority, .. } = admission.message;
-    Accepted { id, priority, queue: priority.queue(), duplicate: false, due_at: admission.at, warnings: Vec::new() }
+    Accepted {
+        id,
+        priority,
+        queue: priority.queue(),
+        duplicate: false,
+        due_at: admission.at,
+        warnings: Vec::new(),
+    }
 }
 
 fn never_ran(record: &Record) -> bool {
-    record.state == State::Queued && record.generation == 0 && record.attempt == 0 && record.started_at.is_none()
+    record.state == State::Queued
+        && record.generation == 0
+        && record.attempt == 0
+        && record.started_at.is_none()
 }
 
 /// The message of a known task, made from the one that repeats it. It queues behind the first, if there is a

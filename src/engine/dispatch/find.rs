@@ -16,7 +16,11 @@ pub enum FindError {
 
 /// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker
 /// runs it, or the schedule set has it.
-pub async fn find(store: &dyn Store, broker: &dyn Broker, record: &Record) -> Result<Option<Found>, FindError> {
+pub async fn find(
+    store: &dyn Store,
+    broker: &dyn Broker,
+    record: &Record,
+) -> Result<Option<Found>, FindError> {
     if record.state == State::Scheduled && record.due_at.is_none() {
         return Ok(Some(Found::Gone));
     }

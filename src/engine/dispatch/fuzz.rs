@@ -59,7 +59,9 @@ fn says_what(rejection: &Rejection, named: bool) {
 pub fn pattern(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (pattern, kind) = text.split_once('\n').unwrap_or((&text, "email.send"));
-    let Ok(rule) = serde_json::from_value::<Rule>(json!({"kinds": [pattern], "priority": "P0"})) else { return };
+    let Ok(rule) = serde_json::from_value::<Rule>(json!({"kinds": [pattern], "priority": "P0"})) else {
+        return;
+    };
     let table = Classifier::new(&[rule], &Classes::default());
     let matched = table.classify(&NewTask::new(kind, Payload::null()), None).by == DecidedBy::Rule(0);
     match pattern.split_once('*') {

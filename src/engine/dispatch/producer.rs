@@ -2,7 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use super::{ProducerToken, Rejection, admit::AdmissionControl, enqueue::Enqueuer, served_cache::ServedCache};
+use super::{
+    ProducerToken, Rejection, admit::AdmissionControl, enqueue::Enqueuer, served_cache::ServedCache,
+};
 use clawpool_backends::{
     broker::{self, Broker, BrokerError},
     store::{self, Store, StoreError},
@@ -110,7 +112,8 @@ impl Producer {
         let now = Timestamp::now();
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
         let checked = tasks.into_iter().map(|task| self.control.admit(task, &rights, now)).collect();
-        let (mut answers, served) = tokio::join!(self.enqueuer.enqueue_all(checked), self.served_cache.served());
+        let (mut answers, served) =
+            tokio::join!(self.enqueuer.enqueue_all(checked), self.served_cache.served());
         for (answer, kind) in answers.iter_mut().zip(kinds) {
             if let (Ok(accepted), Some(served)) = (answer, &served) {
                 accepted.warnings = served.warnings(accepted.queue, &kind);

@@ -70,22 +70,31 @@ impl Rejection {
 
     /// The id is a task's that another token enqueued, or for another tenant.
     pub(crate) fn taken(id: TaskId) -> Self {
-        let message =
-            format!("the id {id} belongs to a task of another token or tenant: send a UUID of its own, or none");
+        let message = format!(
+            "the id {id} belongs to a task of another token or tenant: send a UUID of its own, or none"
+        );
         Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
     }
 
     /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that
     /// gave none.
     pub(crate) fn in_doubt(id: TaskId, code: &'static str, error: impl Display) -> Self {
-        let message =
-            format!("{error}; whether task {id} was taken is not known: send it again with this id, and it runs once");
+        let message = format!(
+            "{error}; whether task {id} was taken is not known: send it again with this id, and it runs once"
+        );
         let retry_after = Some(Duration::from_secs(1));
         Self { code, message, field: None, retry_after, id: Some(id), fault: Fault::Busy }
     }
 
     pub(crate) fn internal(code: &'static str, error: impl Display) -> Self {
-        Self { code, message: error.to_string(), field: None, retry_after: None, id: None, fault: Fault::Internal }
+        Self {
+            code,
+            message: error.to_string(),
+            field: None,
+            retry_after: None,
+            id: None,
+            fault: Fault::Internal,
+        }
     }
 
     pub(crate) fn with_fault(mut self, fault: Fault) -> Self {
@@ -127,7 +136,11 @@ impl From<BrokerError> for Rejection {
 impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         let code = error.code();
-        if error.is_retryable() { Self::busy(code, error, Duration::from_secs(1)) } else { Self::internal(code, error) }
+        if error.is_retryable() {
+            Self::busy(code, error, Duration::from_secs(1))
+        } else {
+            Self::internal(code, error)
+        }
     }
 }
 

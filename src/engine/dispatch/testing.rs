@@ -37,7 +37,10 @@ impl Pool {
         Self { config, broker, store, producer, _folder: folder }
     }
 
-    pub async fn enqueue(&self, tasks: impl IntoIterator<Item = NewTask>) -> Vec<Result<Accepted, Rejection>> {
+    pub async fn enqueue(
+        &self,
+        tasks: impl IntoIterator<Item = NewTask>,
+    ) -> Vec<Result<Accepted, Rejection>> {
         self.producer.enqueue(tasks.into_iter().collect(), NO_RIGHTS).await
     }
 
@@ -55,7 +58,10 @@ impl Pool {
         let mut messages = Vec::new();
         while messages.len() < count {
             let deliveries = consumer.next(count - messages.len()).await.unwrap();
-            self.broker.ack(deliveries.iter().map(|delivery| delivery.receipt.clone()).collect()).await.unwrap();
+            self.broker
+                .ack(deliveries.iter().map(|delivery| delivery.receipt.clone()).collect())
+                .await
+                .unwrap();
             messages.extend(deliveries.into_iter().map(|delivery| delivery.message));
         }
         messages
@@ -107,7 +113,11 @@ impl Broker for Refusing {
         self.broker.reclaim(worker).await
     }
 
-    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+    ) -> Result<Vec<DeadLettered>, BrokerError> {
         self.broker.take_dead_lettered(worker, limit).await
     }
 
@@ -129,8 +139,8 @@ pub fn sqlite() -> Config {
 }
 
 pub fn redis() -> Config {
-    let url =
-        std::env::var("CLAWPOOL_TEST_REDIS").expect("CLAWPOOL_TEST_REDIS is not set: run the tests with tests/run");
+    let url = std::env::var("CLAWPOOL_TEST_REDIS")
+        .expect("CLAWPOOL_TEST_REDIS is not set: run the tests with tests/run");
     let all = clawpool_core::config::Backend::Redis;
     let mut config = Config {
         profile: Profile::Cluster,

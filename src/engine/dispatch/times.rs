@@ -24,7 +24,8 @@ impl Times {
         let moment = Duration::from_millis(1);
         check::span("CP-1110", "delay", task.delay, Duration::ZERO, limits.delay)?;
         check::span("CP-1111", "ttl", task.ttl, moment, limits.ttl)?;
-        let start = task.not_before.or_else(|| task.delay.map(|delay| now + delay)).filter(|start| *start > now);
+        let start =
+            task.not_before.or_else(|| task.delay.map(|delay| now + delay)).filter(|start| *start > now);
         if task.not_before.is_some_and(|start| start.since(now) > limits.delay) {
             let message = format!(
                 "{} is more than {} ahead (limits.delay)",
@@ -68,7 +69,8 @@ fn in_milliseconds(field: &str, time: Option<Timestamp>) -> Result<(), Rejection
     let Some(time) = time.filter(|time| time.looks_like_seconds()) else { return Ok(()) };
     let millis = time.as_millis();
     let message = format!(
-        "{millis} milliseconds since 1970 are {time}: seconds are sent as {millis}000, or as RFC 3339 text, {}",
+        "{millis} milliseconds since 1970 are {time}: seconds are sent as {millis}000, or as RFC 3339 text, \
+        {}",
         Timestamp::from_millis(millis * 1000)
     );
     Err(Rejection::invalid("CP-1123", field, message))
@@ -80,7 +82,10 @@ fn expiry(deadline: Timestamp, begin: Timestamp, now: Timestamp, limits: &Limits
     } else if deadline <= begin {
         format!("{deadline} is not after its start at {begin}: the task could never start")
     } else if deadline.since(begin) > limits.ttl {
-        format!("{deadline} is more than {} after its start (limits.ttl)", humantime::format_duration(limits.ttl))
+        format!(
+            "{deadline} is more than {} after its start (limits.ttl)",
+            humantime::format_duration(limits.ttl)
+        )
     } else {
         return Ok(());
     };

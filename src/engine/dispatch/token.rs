@@ -27,8 +27,10 @@ impl ProducerToken {
             return Ok(());
         }
         let (names, own) = (task.tenant.as_deref(), self.tenants.join(", "));
-        let what = names.map_or("the task names no tenant".to_owned(), |tenant| format!("the tenant is {tenant:?}"));
-        let message = format!("{what}, and this token enqueues only for {own}: name one of them, or use another token");
+        let what =
+            names.map_or("the task names no tenant".to_owned(), |tenant| format!("the tenant is {tenant:?}"));
+        let message =
+            format!("{what}, and this token enqueues only for {own}: name one of them, or use another token");
         Err(Rejection::invalid("CP-1125", "tenant", message).with_fault(Fault::Forbidden))
     }
 }

@@ -106,7 +106,8 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
                 Err(error) => {
                     // Once for each outage.
                     if !std::mem::replace(&mut silent, true) {
-                        tracing::warn!(role = self.role.name(), %error, "cannot ask for leadership; asking again");
+                        tracing::warn!(role = self.role.name(), %error, "cannot ask for leadership; asking \
+                            again");
                     }
                     // The work is to go on within a second of the store's return.
                     sleep(self.pause() / 4).await;
@@ -127,7 +128,8 @@ impl<S: ControlStore + ?Sized> Candidate<'_, S> {
         tokio::select! {
             () = &mut work => {
                 if let Err(error) = self.store.resign(term.fence).await {
-                    tracing::warn!(role = self.role.name(), %error, "cannot resign; the next leader waits for the lease to end");
+                    tracing::warn!(role = self.role.name(), %error, "cannot resign; the next leader waits \
+                        for the lease to end");
                 }
             }
             () = self.lost(term) => {
@@ -191,7 +193,12 @@ mod tests {
 
     #[async_trait]
     impl ControlStore for FakeLease {
-        async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
+        async fn lead(
+            &self,
+            role: Role,
+            who: WorkerId,
+            lease: Duration,
+        ) -> Result<Option<Fence>, StoreError> {
             if self.away.load(Ordering::SeqCst) {
                 return Err(StoreError::Unavailable { store: "test", reason: "away".into() });
             }
@@ -226,7 +233,13 @@ mod tests {
             Ok(vec![])
         }
 
-        async fn take_tokens(&self, _: &str, want: u32, _: f64, _: u32) -> Result<(u32, Duration), StoreError> {
+        async fn take_tokens(
+            &self,
+            _: &str,
+            want: u32,
+            _: f64,
+            _: u32,
+        ) -> Result<(u32, Duration), StoreError> {
             Ok((want, Duration::ZERO))
         }
 
@@ -246,7 +259,11 @@ mod tests {
 
     /// Reports the fence at the beginning of each term and 0 at its end; `leading` counts the terms that go
     /// on.
-    fn spawn_candidate(lease: &Arc<FakeLease>, news: mpsc::UnboundedSender<u64>, leading: Arc<AtomicU32>) -> Candidate {
+    fn spawn_candidate(
+        lease: &Arc<FakeLease>,
+        news: mpsc::UnboundedSender<u64>,
+        leading: Arc<AtomicU32>,
+    ) -> Candidate {
         let (stop, lease) = (CancellationToken::new(), lease.clone());
         let until = stop.clone();
         let task = tokio::spawn(async move {

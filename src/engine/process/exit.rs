@@ -4,9 +4,8 @@ use std::process::ExitStatus;
 pub fn describe(status: ExitStatus) -> String {
     match (status.code(), signal(status)) {
         (Some(code), _) => exit_code(code),
-        (None, Some(signal)) => {
-            signal_name(signal).map_or_else(|| format!("signal {signal}"), |name| format!("{name} ({signal})"))
-        }
+        (None, Some(signal)) => signal_name(signal)
+            .map_or_else(|| format!("signal {signal}"), |name| format!("{name} ({signal})")),
         (None, None) => status.to_string(),
     }
 }

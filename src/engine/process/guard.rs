@@ -147,16 +147,23 @@ mod platform {
     impl Guard {
         fn start(lease: Duration) -> Option<Self> {
             // By this name it is this very program, also after the file was replaced.
-            let program = if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
+            let program =
+                if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() };
             let started = program.and_then(|program| {
                 let mut command = Command::new(program);
                 command.arg0("clawpool-guard").env(GUARD_ENV, format!("{} {}", owner(), lease.as_millis()));
                 // A group of its own: a signal to the worker's group does not reach it.
-                command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+                command
+                    .process_group(0)
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()
             });
             started
                 .inspect_err(|error| {
-                    tracing::warn!(%error, "programs of a killed worker run on: the guard could not be started");
+                    tracing::warn!(%error, "programs of a killed worker run on: the guard could not be \
+                        started");
                 })
                 .ok()
                 .map(Self)

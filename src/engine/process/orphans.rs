@@ -43,8 +43,10 @@ fn kill_marked(marks: &[Mark]) -> Vec<Pid> {
     let environment = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
     let Ok(mut system) = System::new() else { return Vec::new() };
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, environment);
-    let marked =
-        system.processes().values().filter(|process| marks.iter().all(|mark| process.environ().contains(&mark.0)));
+    let marked = system
+        .processes()
+        .values()
+        .filter(|process| marks.iter().all(|mark| process.environ().contains(&mark.0)));
     marked.filter(|process| process.kill()).map(|process| process.pid()).collect()
 }
 

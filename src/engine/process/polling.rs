@@ -8,6 +8,7 @@ pub const POLLING_ENV: &str = "CLAWPOOL_POLLING";
 
 /// Where the marks of this process go, if it has a supervisor.
 pub fn polling_folder() -> Option<&'static Path> {
-    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| std::env::var_os(POLLING_ENV).map(PathBuf::from));
+    static FOLDER: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os(POLLING_ENV).map(PathBuf::from));
     FOLDER.as_deref()
 }

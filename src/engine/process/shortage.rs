@@ -7,7 +7,8 @@ pub const SHORTAGE_RETRY: Duration = Duration::from_secs(1);
 
 /// Whether a program was not started because files, memory or processes ran out.
 pub fn is_shortage(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::OutOfMemory || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
+    error.kind() == io::ErrorKind::OutOfMemory
+        || error.raw_os_error().is_some_and(|code| CODES.contains(&code))
 }
 
 /// Files of this process and of the system, memory, processes.
@@ -15,7 +16,12 @@ pub fn is_shortage(error: &io::Error) -> bool {
 const CODES: [i32; 4] = {
     use rustix::io::Errno;
 
-    [Errno::MFILE.raw_os_error(), Errno::NFILE.raw_os_error(), Errno::NOMEM.raw_os_error(), Errno::AGAIN.raw_os_error()]
+    [
+        Errno::MFILE.raw_os_error(),
+        Errno::NFILE.raw_os_error(),
+        Errno::NOMEM.raw_os_error(),
+        Errno::AGAIN.raw_os_error(),
+    ]
 };
 
 /// Too many open files, not enough memory (twice), no system resources, commitment limit.

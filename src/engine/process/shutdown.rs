@@ -195,7 +195,9 @@ mod tests {
     async fn probe() {
         match std::env::var("CLAWPOOL_TEST_STDIN").as_deref() {
             Ok("ends") => stdin_closed().await,
-            Ok("stays") => assert!(tokio::time::timeout(Duration::from_millis(10), stdin_closed()).await.is_err()),
+            Ok("stays") => {
+                assert!(tokio::time::timeout(Duration::from_millis(10), stdin_closed()).await.is_err())
+            }
             _ => {}
         }
     }

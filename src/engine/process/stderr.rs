@@ -100,7 +100,8 @@ mod unix {
 
         /// A shell between the test and the probe, which is the probe's supervisor and dies.
         fn supervisor(folder: &std::path::Path) -> Child {
-            let script = r#"exec 4<&0; "$0" --exact process::stderr::unix::tests::probe --nocapture <&4 & wait"#;
+            let script =
+                r#"exec 4<&0; "$0" --exact process::stderr::unix::tests::probe --nocapture <&4 & wait"#;
             let mut command = Command::new("sh");
             command.args(["-c", script]).arg(std::env::current_exe().unwrap());
             command.env("CLAWPOOL_TEST_OUTLET", folder.join("report"));

@@ -147,8 +147,8 @@ mod tests {
     }
 
     /// Three levels that all ignore SIGTERM; the leaf says when it stands.
-    const STUBBORN: &str =
-        "trap '' TERM; sh -c \"trap '' TERM; sh -c \\\"trap '' TERM; echo up; sleep 1000\\\"; sleep 1000\" & wait";
+    const STUBBORN: &str = "trap '' TERM; sh -c \"trap '' TERM; sh -c \\\"trap '' TERM; echo up; sleep \
+        1000\\\"; sleep 1000\" & wait";
 
     /// Every process of the tree holds the pipe open, so its end is the end of them all.
     async fn all_gone(tree: &mut Tree) {
@@ -169,7 +169,10 @@ mod tests {
         let mut tree = shell(STUBBORN);
         let mut reader = first_line(&mut tree).await;
         tree.terminate();
-        assert!(tokio::time::timeout(Duration::from_millis(100), tree.wait()).await.is_err(), "SIGTERM is ignored");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), tree.wait()).await.is_err(),
+            "SIGTERM is ignored"
+        );
         tree.kill();
         assert!(!tree.wait().await.unwrap().success());
         reader.read_to_string(&mut String::new()).await.unwrap();

@@ -48,8 +48,11 @@ impl Arbiter {
         if queue.is_critical() {
             return free;
         }
-        let others: usize =
-            Queue::ALL.iter().filter(|queue| !queue.is_critical()).map(|queue| self.running[queue.index()]).sum();
+        let others: usize = Queue::ALL
+            .iter()
+            .filter(|queue| !queue.is_critical())
+            .map(|queue| self.running[queue.index()])
+            .sum();
         free.min((self.slots - self.reserved + self.ahead).saturating_sub(others))
     }
 
@@ -58,12 +61,12 @@ impl Arbiter {
     pub fn pick(&mut self, ready: impl Fn(Queue) -> bool, others: bool) -> Option<Queue> {
         let open = |queue: &Queue| ready(*queue) && self.room(*queue) > 0;
         let first = Queue::ALL.into_iter().filter(|queue| others || queue.is_critical()).find(open);
-        let starved = Queue::ALL
-            .into_iter()
-            .filter(open)
-            .find(|queue| self.patience[queue.index()].is_some_and(|patience| self.passed[queue.index()] >= patience));
+        let starved = Queue::ALL.into_iter().filter(open).find(|queue| {
+            self.patience[queue.index()].is_some_and(|patience| self.passed[queue.index()] >= patience)
+        });
         let picked = starved.or(first)?;
-        let waiting: Vec<Queue> = Queue::ALL.into_iter().filter(|queue| *queue > picked && open(queue)).collect();
+        let waiting: Vec<Queue> =
+            Queue::ALL.into_iter().filter(|queue| *queue > picked && open(queue)).collect();
         for queue in waiting {
             self.passed[queue.index()] = self.passed[queue.index()].saturating_add(1);
         }
@@ -121,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_worker_without_critical_queues_reserves_nothing() {
-        let settings = WorkerSettings { slots: 2, reserved: 2, queues: vec![Queue::P4], ..WorkerSettings::default() };
+        let settings =
+            WorkerSettings { slots: 2, reserved: 2, queues: vec![Queue::P4], ..WorkerSettings::default() };
         assert_eq!(Arbiter::new(&settings).room(Queue::P4), 2);
     }
 
@@ -170,7 +174,8 @@ mod tests {
         }
 
         #[test]
-        fn never_more_than_the_slots(steps in prop::collection::vec((any::<u8>(), any::<bool>()), 0..200), reserved in 0u16..8) {
+        fn never_more_than_the_slots(steps in prop::collection::vec((any::<u8>(), any::<bool>()), 0..200),
+        reserved in 0u16..8) {
             let mut arbiter = arbiter(5, reserved);
             let mut held = Vec::new();
             for (ready, free) in steps {

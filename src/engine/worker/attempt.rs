@@ -20,7 +20,8 @@ pub(super) async fn run(
     stop_grace: Duration,
 ) -> Result<Payload, Failure> {
     let context = Context::new(Arc::clone(&job.task), job.deadline, job.stop.clone(), progress);
-    let span = tracing::info_span!("task", id = %job.task.id, kind = job.task.kind, attempt = context.attempt());
+    let span =
+        tracing::info_span!("task", id = %job.task.id, kind = job.task.kind, attempt = context.attempt());
     let mut handler = std::pin::pin!(watched(Watch::of(job), guarded(handler, context)).instrument(span));
     tokio::select! {
         biased;
@@ -28,8 +29,9 @@ pub(super) async fn run(
         () = job.stop.cancelled() => {}
         () = time::sleep_until(job.deadline) => job.stop.cancel(),
     }
-    let late =
-        |said: &str| Failure::new(ErrorClass::Timeout, format!("still running after its {:?}{said}", job.task.timeout));
+    let late = |said: &str| {
+        Failure::new(ErrorClass::Timeout, format!("still running after its {:?}{said}", job.task.timeout))
+    };
     match time::timeout(stop_grace, handler).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(failure)) if job.stopped().is_some() => Err(failure),
@@ -41,8 +43,10 @@ pub(super) async fn run(
 
 async fn guarded(handler: Arc<dyn Handler>, context: Context) -> Result<Payload, Failure> {
     AssertUnwindSafe(async move { handler.run(context).await }).catch_unwind().await.unwrap_or_else(|panic| {
-        let text =
-            panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned());
         Err(Failure::new(
             ErrorClass::Panic,
             format!("the handler panicked: {}", text.as_deref().unwrap_or("no message")),

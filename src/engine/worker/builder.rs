@@ -91,7 +91,8 @@ impl WorkerBuilder {
             Some(config) => config,
             None => Config::load(std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(Path::new), &[])?,
         };
-        let id = self.id.or_else(|| std::env::var(WORKER_ENV).ok()?.parse().ok()).unwrap_or_else(WorkerId::new);
+        let id =
+            self.id.or_else(|| std::env::var(WORKER_ENV).ok()?.parse().ok()).unwrap_or_else(WorkerId::new);
         let pool = self.pool.or_else(|| std::env::var(POOL_ENV).ok()).unwrap_or_else(|| "default".into());
         let shutdown = match self.shutdown {
             Some(shutdown) => shutdown,

@@ -88,7 +88,8 @@ impl Claimer {
             Some(outcomes) => {
                 let mut left = Left::default();
                 for ((task, delivery), outcome) in asked.into_iter().zip(outcomes) {
-                    answers.push((delivery.receipt.queue, self.apply(task, delivery, outcome, &mut left).await));
+                    answers
+                        .push((delivery.receipt.queue, self.apply(task, delivery, outcome, &mut left).await));
                 }
                 self.leave(left).await;
             }
@@ -126,7 +127,13 @@ impl Claimer {
         }
     }
 
-    async fn apply(&self, task: Arc<Task>, delivery: Delivery, outcome: ClaimOutcome, left: &mut Left) -> Option<Job> {
+    async fn apply(
+        &self,
+        task: Arc<Task>,
+        delivery: Delivery,
+        outcome: ClaimOutcome,
+        left: &mut Left,
+    ) -> Option<Job> {
         let job = |token, crashes| {
             let claimed = Claimed { id: task.id, queue: delivery.receipt.queue, token };
             Job::new(Arc::clone(&task), delivery.clone(), claimed, crashes)
@@ -139,7 +146,8 @@ impl Claimer {
             }
             ClaimOutcome::Run { token, crashes } => Some(job(token, crashes)),
             ClaimOutcome::Poison { token, crashes } => {
-                let failure = Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
+                let failure =
+                    Failure::new(ErrorClass::Other, format!("{crashes} workers died while they ran it"));
                 self.end(job(token, crashes), DeadReason::Poison, failure).await;
                 None
             }
@@ -175,11 +183,15 @@ impl Claimer {
 
     async fn end(&self, job: Job, reason: DeadReason, failure: Failure) {
         // Fails only when the settler is gone; then the claim ends with this worker's lease.
-        let _ = self.outcomes.send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } }).await;
+        let _ = self
+            .outcomes
+            .send(Ended { job: Arc::new(job), outcome: Outcome::Dead { reason, failure } })
+            .await;
     }
 
     async fn give_back(&self, receipts: Vec<Receipt>, error: &StoreError) {
-        tracing::warn!(code = error.code(), %error, tasks = receipts.len(), "held tasks go back to their queues");
+        tracing::warn!(code = error.code(), %error, tasks = receipts.len(), "held tasks go back to their \
+            queues");
         receipts::give_back(&*self.broker, receipts).await;
     }
 

@@ -110,7 +110,9 @@ impl Engine {
             return (urgent, others);
         }
         let most = if self.others_wait() { self.others_open() } else { 0 };
-        while let Some(queue) = self.arbiter.pick(|queue| !self.ready[queue.index()].is_empty(), others.len() < most) {
+        while let Some(queue) =
+            self.arbiter.pick(|queue| !self.ready[queue.index()].is_empty(), others.len() < most)
+        {
             let batch = if queue.is_critical() { &mut urgent } else { &mut others };
             batch.extend(self.ready[queue.index()].pop_front().map(|(delivery, _)| delivery));
         }
@@ -148,8 +150,11 @@ impl Engine {
             {
                 room = room.min(throttle.within(self.settings.hold / 2));
             }
-            let wanted =
-                if self.paused.contains(queue) { 0 } else { room.saturating_sub(self.ready[queue.index()].len()) };
+            let wanted = if self.paused.contains(queue) {
+                0
+            } else {
+                room.saturating_sub(self.ready[queue.index()].len())
+            };
             demand.send_if_modified(|demand| std::mem::replace(demand, wanted) != wanted);
         }
     }
@@ -180,8 +185,9 @@ pub(super) mod tests {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
         let stop = CancellationToken::new();
-        let mut parts =
-            Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop).await.unwrap();
+        let mut parts = Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop)
+            .await
+            .unwrap();
         let engine = &mut parts.engine;
         engine.ready[Queue::P4.index()].push_back((delivery(Priority::P4), Instant::now()));
         assert_eq!(engine.next_opening(), None, "nothing is slowed");

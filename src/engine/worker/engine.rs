@@ -87,7 +87,9 @@ impl Engine {
                 let now = Instant::now();
                 self.ready[queue.index()].extend(batch.into_iter().map(|delivery| (delivery, now)));
             }
-            Event::Fetched(_, batch) => self.give_back(batch.into_iter().map(|delivery| delivery.receipt).collect()),
+            Event::Fetched(_, batch) => {
+                self.give_back(batch.into_iter().map(|delivery| delivery.receipt).collect())
+            }
             Event::Claimed(batch) => self.on_claimed(batch),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
@@ -150,7 +152,8 @@ impl Engine {
 
     /// When [`Engine::on_time`] has something to do next.
     pub fn next_alarm(&self) -> Option<Instant> {
-        let held = self.ready.iter().filter_map(|ready| ready.front()).map(|(_, since)| *since + self.settings.hold);
+        let held =
+            self.ready.iter().filter_map(|ready| ready.front()).map(|(_, since)| *since + self.settings.hold);
         let hung = self.running.values().map(|(_, job)| self.given_up_at(job));
         let phase = match self.phase {
             Phase::Working => None,
@@ -170,8 +173,12 @@ impl Engine {
         let stale = stale.collect();
         self.give_back(stale);
         self.release_waiting(hold);
-        let hung: Vec<TaskId> =
-            self.running.values().filter(|(_, job)| self.given_up_at(job) <= now).map(|(_, job)| job.task.id).collect();
+        let hung: Vec<TaskId> = self
+            .running
+            .values()
+            .filter(|(_, job)| self.given_up_at(job) <= now)
+            .map(|(_, job)| job.task.id)
+            .collect();
         hung.into_iter().for_each(|id| self.abandon(id));
         match self.phase {
             Phase::Finishing { until } if until <= now => self.tell_to_leave(),

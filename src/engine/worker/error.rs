@@ -18,9 +18,13 @@ pub enum WorkerError {
     System(#[from] io::Error),
     #[error("the worker could not be registered; see the log")]
     NoLease,
-    #[error("the thread that keeps the worker's lease has ended; this worker leaves and must be started anew")]
+    #[error(
+        "the thread that keeps the worker's lease has ended; this worker leaves and must be started anew"
+    )]
     LeaseLost,
-    #[error("a part of the worker has ended by itself, see the log; this worker leaves and must be started anew")]
+    #[error(
+        "a part of the worker has ended by itself, see the log; this worker leaves and must be started anew"
+    )]
     Broken,
     #[error("a handler hung and took its thread with it; this worker has left and must be started anew")]
     Hung,

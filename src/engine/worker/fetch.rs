@@ -88,7 +88,11 @@ impl Fetcher {
         Ok(self.demand.wait_for(wanted).await.is_ok())
     }
 
-    async fn pass_on(&mut self, mut batch: Vec<Delivery>, consumer: &mut dyn Consumer) -> Result<bool, BrokerError> {
+    async fn pass_on(
+        &mut self,
+        mut batch: Vec<Delivery>,
+        consumer: &mut dyn Consumer,
+    ) -> Result<bool, BrokerError> {
         let pause = match self.pacing.clone() {
             Some(pacing) => self.pace(&mut batch, &pacing).await,
             None => Duration::ZERO,

@@ -54,7 +54,8 @@ impl FetchErrors {
             tracing::warn!(code, %error, %queue, "fetching pauses; running tasks go on");
             return;
         }
-        tracing::error!(code, %error, %queue, "nothing can be fetched until the server allows it; running tasks go on");
+        tracing::error!(code, %error, %queue, "nothing can be fetched until the server allows it; running \
+            tasks go on");
         let text = format!("workers cannot fetch from queue {queue}: {error}");
         raise(&*self.store, &self.pool, &Alert::new(Event::Refused, text)).await;
     }

@@ -30,7 +30,12 @@ pub struct Context {
 }
 
 impl Context {
-    pub const fn new(task: Arc<Task>, deadline: Instant, cancelled: CancellationToken, progress: Progress) -> Self {
+    pub const fn new(
+        task: Arc<Task>,
+        deadline: Instant,
+        cancelled: CancellationToken,
+        progress: Progress,
+    ) -> Self {
         Self { task, deadline, cancelled, progress }
     }
 
@@ -107,7 +112,8 @@ where
     async fn run(&self, context: Context) -> Result<Payload, Failure> {
         let payload = context.payload()?;
         let result = (self.0)(context, payload).await?;
-        Payload::encode(&result)
-            .map_err(|error| Failure::new(ErrorClass::Other, format!("the result cannot be encoded: {error}")))
+        Payload::encode(&result).map_err(|error| {
+            Failure::new(ErrorClass::Other, format!("the result cannot be encoded: {error}"))
+        })
     }
 }

@@ -100,7 +100,10 @@ impl Vitals {
     /// Whether every beat of the last `span` arrived. Only then is another worker's silence its own and not
     /// the store's.
     pub fn sound_for(&self, span: Duration) -> bool {
-        self.sound_since.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| since.elapsed() >= span)
+        self.sound_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|since| since.elapsed() >= span)
     }
 
     fn sound(&self, sound: bool) {
@@ -136,7 +139,8 @@ impl Heartbeat {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("lease".into()).spawn(move || {
             if let Err(error) = runtime.block_on(heartbeats.run()) {
-                tracing::error!(code = error.code(), %error, "the heartbeat thread has ended; the worker leaves");
+                tracing::error!(code = error.code(), %error, "the heartbeat thread has ended; the worker \
+                    leaves");
             }
         });
         let thread = thread?;
@@ -195,7 +199,8 @@ impl HeartbeatLoop {
         if let Some(store) = store
             && let Err(error) = store.forget(self.beat.worker).await
         {
-            tracing::warn!(code = error.code(), %error, "the worker could not sign off; its lease will end by itself");
+            tracing::warn!(code = error.code(), %error, "the worker could not sign off; its lease will end \
+                by itself");
         }
         Ok(())
     }
@@ -215,7 +220,10 @@ impl HeartbeatLoop {
         self.beat.unhandled = self.vitals.lately_unhandled();
         // A beat that takes longer than the lease is as good as a missed one.
         tokio::time::timeout(self.beat.lease, store.beat(&self.beat)).await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable { store: "task", reason: format!("no answer within {:?}", self.beat.lease) })
+            Err(StoreError::Unavailable {
+                store: "task",
+                reason: format!("no answer within {:?}", self.beat.lease),
+            })
         })
     }
 

@@ -60,7 +60,8 @@ impl Meter {
         let whom = if alone { ProcessesToUpdate::Some(&[own]) } else { ProcessesToUpdate::All };
         system.refresh_processes_specifics(whom, true, kind);
         let mine = if alone { HashSet::from([own]) } else { family(own, system.processes()) };
-        let mine: Vec<(Pid, &Process)> = mine.iter().filter_map(|pid| Some((*pid, system.process(*pid)?))).collect();
+        let mine: Vec<(Pid, &Process)> =
+            mine.iter().filter_map(|pid| Some((*pid, system.process(*pid)?))).collect();
         system.process(own)?;
         let cpu = mine.iter().map(|(pid, process)| (*pid, process.accumulated_cpu_time())).collect();
         Some((cpu, mine.iter().map(|(_, process)| process.memory()).sum()))

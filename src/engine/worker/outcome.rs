@@ -5,14 +5,22 @@ use clawpool_core::{
 };
 
 /// How an attempt ended, from what its handler said and why it was told to stop.
-pub(super) fn of(job: &Job, result: Result<Payload, Failure>, retries: &retry::Table, result_limit: usize) -> Outcome {
+pub(super) fn of(
+    job: &Job,
+    result: Result<Payload, Failure>,
+    retries: &retry::Table,
+    result_limit: usize,
+) -> Outcome {
     let failure = match (result, job.stopped()) {
         (Ok(result), _) if result.as_message_pack().len() <= result_limit => {
             return Outcome::Completed(result);
         }
         (Ok(result), _) => {
             let (size, limit) = (result.as_message_pack().len(), result_limit);
-            Failure::new(ErrorClass::Validation, format!("the result has {size} bytes; limits.result is {limit}"))
+            Failure::new(
+                ErrorClass::Validation,
+                format!("the result has {size} bytes; limits.result is {limit}"),
+            )
         }
         (Err(_), Some(Stop::Cancelled)) => return Outcome::Cancelled,
         (Err(_), Some(Stop::Leaving | Stop::Lost)) => return Outcome::Released,
@@ -26,7 +34,9 @@ pub(super) fn of(job: &Job, result: Result<Payload, Failure>, retries: &retry::T
 fn log_failure(job: &Job, outcome: &Outcome) {
     let (id, kind) = (job.task.id, &job.task.kind);
     match outcome {
-        Outcome::Retry { failure, at } => tracing::info!(%id, kind, %failure, next = %at, "failed; will retry"),
+        Outcome::Retry { failure, at } => {
+            tracing::info!(%id, kind, %failure, next = %at, "failed; will retry")
+        }
         Outcome::Dead { failure, .. } if failure.class == ErrorClass::Security => {
             tracing::error!(%id, kind, %failure, alert = true, "security failure; dead-lettered");
         }

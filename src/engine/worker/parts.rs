@@ -70,7 +70,14 @@ impl Parts {
         let unreserved = arbiter.unreserved();
         let mut engine = Engine {
             arbiter,
-            slots: Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events.clone())?,
+            slots: Slots::new(
+                slots,
+                unreserved,
+                Arc::clone(&registry),
+                progress,
+                stop_grace,
+                send_events.clone(),
+            )?,
             claimer: claimer(config, id, &broker, &store, &heartbeat, &outcomes, registry),
             broker: Arc::clone(&broker),
             vitals: Arc::clone(&heartbeat.vitals),

@@ -66,7 +66,8 @@ impl Engine {
         if asked.is_empty() && self.doubts.is_empty() {
             return;
         }
-        let news = asked.into_iter().filter(|claimed| !self.doubts.iter().any(|doubt| doubt.claimed == *claimed));
+        let news =
+            asked.into_iter().filter(|claimed| !self.doubts.iter().any(|doubt| doubt.claimed == *claimed));
         let waits_for = Wait::Claims(self.claims.next());
         let news: Vec<Doubt> = news.map(|claimed| Doubt { claimed, waits_for }).collect();
         let mut doubts = std::mem::take(&mut self.doubts);
@@ -104,7 +105,8 @@ async fn give_back(store: Arc<dyn Store>, worker: WorkerId, claims: Vec<Claimed>
         Ok(done) => {
             for (claimed, _) in claims.iter().zip(done).filter(|(_, done)| *done) {
                 let text = format!(
-                    "task {} was recorded as running at worker {worker}, which does not run it: it waits again",
+                    "task {} was recorded as running at worker {worker}, which does not run it: it waits \
+                    again",
                     claimed.id
                 );
                 tracing::warn!(code = Event::TasksRestored.code(), "{text}");

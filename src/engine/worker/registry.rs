@@ -25,7 +25,8 @@ impl Registry {
     }
 
     pub fn find(&self, kind: &str) -> Option<Arc<dyn Handler>> {
-        let by_pattern = || self.patterns.iter().find(|(pattern, _)| pattern.matches(kind)).map(|(_, handler)| handler);
+        let by_pattern =
+            || self.patterns.iter().find(|(pattern, _)| pattern.matches(kind)).map(|(_, handler)| handler);
         self.kinds.get(kind).or_else(by_pattern).cloned()
     }
 

@@ -37,7 +37,8 @@ async fn work(parts: &mut Parts, shutdown: &Shutdown) {
             () = broken.cancelled(), if phase == Phase::Working => engine.fail(WorkerError::Broken),
             () = alarm(alarm_at) => engine.on_time(),
             () = shutdown.drain.cancelled(), if phase == Phase::Working => engine.drain(),
-            () = shutdown.now.cancelled(), if matches!(phase, Phase::Finishing { .. }) => engine.tell_to_leave(),
+            () = shutdown.now.cancelled(), if matches!(phase, Phase::Finishing { .. }) =>
+            engine.tell_to_leave(),
         }
     }
 }
@@ -53,7 +54,8 @@ mod tests {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
         let assembled =
-            Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &shutdown.drain).await;
+            Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &shutdown.drain)
+                .await;
         assembled.unwrap()
     }
 

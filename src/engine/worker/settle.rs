@@ -137,7 +137,8 @@ impl Settler {
             }
             if !accepted && !released {
                 let id = ended.job.task.id;
-                tracing::warn!(%id, "the outcome came too late: the task had passed to another worker (INV-2)");
+                tracing::warn!(%id, "the outcome came too late: the task had passed to another worker \
+                    (INV-2)");
             }
         }
         // The next outcomes need not wait for these.
@@ -153,7 +154,8 @@ impl Settler {
             match self.store.settle(self.worker, settlements).await {
                 Ok(accepted) => return accepted,
                 Err(error) if !std::mem::replace(&mut told, true) => {
-                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait for the store");
+                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait \
+                        for the store");
                 }
                 Err(_) => {}
             }

@@ -30,7 +30,8 @@ impl Engine {
         self.vitals.set_draining();
         self.claimer.stop.cancel();
         self.demand.clear();
-        let ready = self.ready.iter_mut().flat_map(std::mem::take).map(|(delivery, _)| delivery.receipt).collect();
+        let ready =
+            self.ready.iter_mut().flat_map(std::mem::take).map(|(delivery, _)| delivery.receipt).collect();
         self.give_back(ready);
         self.release_waiting(Duration::ZERO);
     }
@@ -93,8 +94,10 @@ impl Engine {
     /// stays taken, and the worker leaves so that a fresh one can replace it.
     pub fn abandon(&mut self, id: TaskId) {
         if let Some((_, job)) = self.running.remove(&id) {
-            tracing::error!(code = "CP-1502", %id, kind = job.task.kind, "a handler hangs; the worker leaves to be replaced");
-            let why = format!("the handler hung: it ran past its {:?} and could not be stopped", job.task.timeout);
+            tracing::error!(code = "CP-1502", %id, kind = job.task.kind, "a handler hangs; the worker \
+                leaves to be replaced");
+            let why =
+                format!("the handler hung: it ran past its {:?} and could not be stopped", job.task.timeout);
             let failure = Failure::new(ErrorClass::Timeout, why);
             let outcome = outcome::of(&job, Err(failure), &self.retries, self.result_limit);
             self.settle(job, outcome);

@@ -13,8 +13,8 @@ use super::{Context, Handler, Progress};
 
 /// One attempt of a task that is on no queue.
 ///
-/// Guarantees: the handler gets what a worker would give it, its deadline and cancellation included. Never does: retry, or
-/// touch a server.
+/// Guarantees: the handler gets what a worker would give it, its deadline and cancellation included. Never
+/// does: retry, or touch a server.
 pub struct TestAttempt {
     task: Task,
     cancelled: CancellationToken,
@@ -23,7 +23,8 @@ pub struct TestAttempt {
 }
 
 impl TestAttempt {
-    /// The first attempt of this task. What the task does not say is as the shipped configuration has it for P4.
+    /// The first attempt of this task. What the task does not say is as the shipped configuration has it for
+    /// P4.
     #[must_use]
     pub fn of(task: NewTask) -> Self {
         let now = Timestamp::now();
@@ -70,11 +71,16 @@ impl TestAttempt {
     /// Runs a handler until it ends, or until its deadline has passed.
     ///
     /// # Errors
-    /// What the handler fails with; [`ErrorClass::Timeout`](clawpool_core::task::ErrorClass) after the deadline.
+    /// What the handler fails with; [`ErrorClass::Timeout`](clawpool_core::task::ErrorClass) after the
+    /// deadline.
     pub async fn run(&self, handler: &dyn Handler) -> Result<Payload, Failure> {
         let deadline = Instant::now() + self.task.timeout;
-        let context =
-            Context::new(Arc::new(self.task.clone()), deadline, self.cancelled.clone(), self.progress.clone());
+        let context = Context::new(
+            Arc::new(self.task.clone()),
+            deadline,
+            self.cancelled.clone(),
+            self.progress.clone(),
+        );
         let outcome = timeout(self.task.timeout, handler.run(context)).await;
         let news = self.progress.take().into_iter().map(|(_, news)| news);
         self.said.lock().unwrap_or_else(PoisonError::into_inner).extend(news);
@@ -96,7 +102,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_sees_its_attempt_and_its_deadline() {
-        let task = NewTask { timeout: Some(Duration::from_secs(3)), ..NewTask::new("test.kind", Payload::null()) };
+        let task =
+            NewTask { timeout: Some(Duration::from_secs(3)), ..NewTask::new("test.kind", Payload::null()) };
         let attempt = TestAttempt::of(task).attempt(2);
         let asked = Function::new(|context: Context, (): ()| async move {
             context.progress("half way");

@@ -51,7 +51,17 @@ impl Throttle {
     pub fn new(brisk: Duration) -> Self {
         let now = Instant::now();
         let shortest = [Duration::MAX; 2];
-        Self { brisk, rate: None, untried: true, due: 0.0, opened: now, fell: now, urgent: now, shortest, spell: now }
+        Self {
+            brisk,
+            rate: None,
+            untried: true,
+            due: 0.0,
+            opened: now,
+            fell: now,
+            urgent: now,
+            shortest,
+            spell: now,
+        }
     }
 
     /// An urgent task came, while so many others are finished a second. The first one takes three quarters of

@@ -26,7 +26,8 @@ impl Throughput {
         let elapsed = self.started.elapsed();
         if elapsed >= self.window {
             let windows = elapsed.as_nanos() / self.window.as_nanos().max(1);
-            self.ahead = usize::try_from(self.finished as u128 / windows.max(1)).unwrap_or(Self::MOST).min(Self::MOST);
+            self.ahead =
+                usize::try_from(self.finished as u128 / windows.max(1)).unwrap_or(Self::MOST).min(Self::MOST);
             self.finished = 0;
             self.started = Instant::now();
         }

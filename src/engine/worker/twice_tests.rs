@@ -114,7 +114,10 @@ async fn inv_2_a_later_claim_of_a_task_ends_the_earlier_run_and_does_not_start()
     engine.running.insert(id, (0, Arc::clone(&first)));
     engine.claiming = 1;
     engine.others_claiming = 1;
-    engine.on_event(Event::Claimed(super::demand::tests::claimed_batch(vec![(Queue::P4, Some(job(&delivery, 1)))])));
+    engine.on_event(Event::Claimed(super::demand::tests::claimed_batch(vec![(
+        Queue::P4,
+        Some(job(&delivery, 1)),
+    )])));
     assert_eq!(first.stopped(), Some(Stop::Lost));
     assert_eq!(engine.run_queue.waiting(Queue::P4), 0);
     engine.running.clear();

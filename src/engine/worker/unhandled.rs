@@ -27,7 +27,8 @@ impl Claimer {
             if self.vitals.unhandled(delivery.receipt.queue, &task.kind) {
                 let queue = delivery.receipt.queue;
                 tracing::warn!(
-                    code = "CP-1501", kind = task.kind, %queue, "no handler here: such tasks wait for a worker that has one"
+                    code = "CP-1501", kind = task.kind, %queue, "no handler here: such tasks wait for a \
+                        worker that has one"
                 );
             }
             match entry(task, Timestamp::now()) {

@@ -91,7 +91,9 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
 async fn status(globals: &Globals) -> Result<(), Failure> {
     let view: AutoscalerView = globals.client()?.get("v1/autoscaler", &[]).await?;
     if view.items.is_empty() {
-        eprint_line("no autoscaler has kept a pool lately: start one with `clawpool up` or `clawpool autoscaler`");
+        eprint_line(
+            "no autoscaler has kept a pool lately: start one with `clawpool up` or `clawpool autoscaler`",
+        );
     }
     globals.output().show(&view, |view| pools(&view.items))
 }
@@ -110,10 +112,14 @@ pub(super) fn pools(pools: &[PoolStatus]) -> String {
             limits(&pool.decision),
         ]
     });
-    let mut text = table(["POOL", "CURRENT", "WANTED", "DRAINING", "BOUNDS", "MODE", "SEEN AGO", "LIMITS"], rows);
+    let mut text =
+        table(["POOL", "CURRENT", "WANTED", "DRAINING", "BOUNDS", "MODE", "SEEN AGO", "LIMITS"], rows);
     for pool in pools {
         text.push_str(&format!("\n\n{}\n", plain(&pool.pool, 30)));
-        text.push_str(&table(["  POLICY", "READS", "LASTING", "WANTS"], pool.decision.votes.iter().map(vote)));
+        text.push_str(&table(
+            ["  POLICY", "READS", "LASTING", "WANTS"],
+            pool.decision.votes.iter().map(vote),
+        ));
         text.push_str(&notes(pool));
     }
     text
@@ -174,7 +180,8 @@ fn limits(decision: &Decision) -> String {
 }
 
 async fn history(globals: &Globals, pool: Option<String>, limit: usize) -> Result<(), Failure> {
-    let query: Vec<_> = pool.into_iter().map(|pool| ("pool", pool)).chain([("limit", limit.to_string())]).collect();
+    let query: Vec<_> =
+        pool.into_iter().map(|pool| ("pool", pool)).chain([("limit", limit.to_string())]).collect();
     let page: Page<ScalingView> = globals.client()?.get("v1/autoscaler/history", &query).await?;
     globals.output().show(&page, |page| changes(&page.items))
 }

@@ -105,10 +105,9 @@ fn details(detail: &DeadDetail) -> String {
 }
 
 fn history(task: &TaskView) -> String {
-    let rows = task
-        .errors
-        .iter()
-        .map(|error| [error.attempt.to_string(), error.at.to_string(), plain(&error.failure.to_string(), 1000)]);
+    let rows = task.errors.iter().map(|error| {
+        [error.attempt.to_string(), error.at.to_string(), plain(&error.failure.to_string(), 1000)]
+    });
     table(["ATTEMPT", "AT", "ERROR"], rows)
 }
 
@@ -120,7 +119,9 @@ async fn export(select: &DeadSelect, globals: &Globals) -> Result<(), Failure> {
         match response.chunk().await {
             Ok(Some(bytes)) => out.write(&bytes)?,
             Ok(None) => return output.text(""),
-            Err(error) => return Err(Failure::failed(format!("the export broke off and is not whole: {error}"))),
+            Err(error) => {
+                return Err(Failure::failed(format!("the export broke off and is not whole: {error}")));
+            }
         }
     }
 }

@@ -31,7 +31,8 @@ impl Requeue {
 impl Change {
     pub(super) async fn discard(&self, yes: bool, globals: &Globals) -> Result<(), Failure> {
         if self.ids.is_empty() && !yes && (self.all || !self.select.is_empty()) {
-            let advice = "discarded letters cannot be brought back: look with `clawpool dead list`, then add --yes";
+            let advice =
+                "discarded letters cannot be brought back: look with `clawpool dead list`, then add --yes";
             return Err(Failure::usage(advice));
         }
         self.send("v1/dead/discard", "discarded", globals).await
@@ -40,7 +41,9 @@ impl Change {
     fn selection(&self) -> Result<Selection, Failure> {
         match (self.ids.is_empty(), self.select.is_empty(), self.all) {
             (false, true, false) => Ok(Selection { ids: Some(self.ids.clone()), ..Selection::default() }),
-            (true, false, false) => Ok(Selection { filter: Some(self.select.filter()), ..Selection::default() }),
+            (true, false, false) => {
+                Ok(Selection { filter: Some(self.select.filter()), ..Selection::default() })
+            }
             (true, true, true) => Ok(Selection { all: true, ..Selection::default() }),
             (true, true, false) => Err(Failure::usage("say which: ids, filters such as --kind, or --all")),
             _ => Err(Failure::usage("say which in one way: ids, or filters, or --all")),
@@ -53,7 +56,10 @@ impl Change {
         // The ids of dead letters that are not there.
         let missing = (self.ids.len() as u64).saturating_sub(answer.count + answer.kept);
         if missing > 0 {
-            return Err(Failure::failed(format!("{missing} of {} are not among the dead letters", self.ids.len())));
+            return Err(Failure::failed(format!(
+                "{missing} of {} are not among the dead letters",
+                self.ids.len()
+            )));
         }
         Ok(())
     }
@@ -64,7 +70,8 @@ fn counts(answer: &CountView, done: &str) -> String {
     match kept {
         0 => format!("{count} {done}"),
         _ => format!(
-            "{count} {done}; {kept} still dead: another task with their unique key is not finished (requeue them after it)"
+            "{count} {done}; {kept} still dead: another task with their unique key is not finished (requeue \
+            them after it)"
         ),
     }
 }

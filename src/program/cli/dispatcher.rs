@@ -16,7 +16,8 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
-        let globals = globals.with([("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string())))]);
+        let globals =
+            globals.with([("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string())))]);
         let config = role::configure(&globals)?;
         let shutdown = Shutdown::on_signals()?;
         let dispatcher = app::Dispatcher::open(config, &shutdown).await?;

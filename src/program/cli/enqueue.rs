@@ -118,7 +118,9 @@ fn payload(text: &str) -> Result<Payload, Failure> {
         read.map_err(|error| Failure::failed(format!("standard input cannot be read: {error}")))?;
     }
     let document: &RawValue = serde_json::from_slice(without_mark(&bytes)).map_err(|error| {
-        Failure::usage(format!("the payload is not JSON ({error}): quote it for your shell, '{{\"to\":\"a@b.c\"}}'"))
+        Failure::usage(format!(
+            "the payload is not JSON ({error}): quote it for your shell, '{{\"to\":\"a@b.c\"}}'"
+        ))
     })?;
     Payload::from_json(document)
         .map_err(|fault| Failure::usage(format!("{}: {}", fault.route.within("payload"), fault.what)))
@@ -166,5 +168,7 @@ fn explained(fate: &Value) -> String {
         None => word(value),
     };
     let lines = fate.as_object().into_iter().flatten();
-    lines.map(|(name, value)| format!("{:<14}  {}\n", name.replace('_', " "), plain(&text(value), 400))).collect()
+    lines
+        .map(|(name, value)| format!("{:<14}  {}\n", name.replace('_', " "), plain(&text(value), 400)))
+        .collect()
 }

@@ -133,7 +133,9 @@ impl EnqueueFile {
         match error {
             ClientError::Busy { wait, .. } => Ok(wait),
             // A server that has answered before is on its way back; one that never did is the wrong address.
-            ClientError::Unreachable { .. } if self.summary != Summary::default() => Ok(Duration::from_secs(1)),
+            ClientError::Unreachable { .. } if self.summary != Summary::default() => {
+                Ok(Duration::from_secs(1))
+            }
             error => Err(self.unfinished(error.into())),
         }
     }
@@ -159,7 +161,8 @@ impl EnqueueFile {
     fn unfinished(&self, mut failure: Failure) -> Failure {
         self.progress.finish_and_clear();
         if self.summary.accepted > 0 {
-            failure.message = format!("{}\n{} tasks were accepted before that", failure.message, self.summary.accepted);
+            failure.message =
+                format!("{}\n{} tasks were accepted before that", failure.message, self.summary.accepted);
         }
         failure
     }

@@ -16,7 +16,8 @@ impl Explain {
             let codes: Vec<Code> = codes::all().collect();
             return globals.output().show(&codes, |codes| listing(codes));
         };
-        let unknown = || Failure::failed(format!("{text:?} is no error code: `clawpool explain` lists them all"));
+        let unknown =
+            || Failure::failed(format!("{text:?} is no error code: `clawpool explain` lists them all"));
         globals.output().show(&codes::find(text).ok_or_else(unknown)?, details)
     }
 }

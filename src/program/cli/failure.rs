@@ -86,10 +86,14 @@ impl From<ClientError> for Failure {
             }
             ClientError::Unreachable { .. } => Self::new(
                 Exit::Unreachable,
-                format_args!("{error}: start one with `clawpool up`, or name another with --url or CLAWPOOL_URL"),
+                format_args!(
+                    "{error}: start one with `clawpool up`, or name another with --url or CLAWPOOL_URL"
+                ),
             ),
             ClientError::Busy { .. } => Self::new(Exit::Busy, error),
-            ClientError::Refused { .. } | ClientError::Unreadable { .. } | ClientError::Setup(_) => Self::failed(error),
+            ClientError::Refused { .. } | ClientError::Unreadable { .. } | ClientError::Setup(_) => {
+                Self::failed(error)
+            }
         }
     }
 }

@@ -49,7 +49,8 @@ impl Health {
 
 async fn here(globals: &Globals) -> Result<(), Failure> {
     let config = config::load(globals)?;
-    let silent = |reason: String| Failure::new(Exit::Unreachable, format_args!("the store does not answer: {reason}"));
+    let silent =
+        |reason: String| Failure::new(Exit::Unreachable, format_args!("the store does not answer: {reason}"));
     let heard = tokio::time::timeout(PATIENCE, heard(&config)).await;
     let heard = heard.map_err(|_| silent(format!("nothing within {PATIENCE:?}")))?;
     let here = heard.map_err(|error| silent(format!("{}: {error}", error.code())))?;
@@ -66,7 +67,8 @@ async fn here(globals: &Globals) -> Result<(), Failure> {
 async fn heard(config: &Config) -> Result<Here, StoreError> {
     let (store, host) = (store::open(config).await?, host());
     let here = |worker: &WorkerInfo| worker.alive && worker.beat.host == host;
-    let workers = store.workers().await?.into_iter().filter(here).map(|worker| worker.beat.worker.to_string());
+    let workers =
+        store.workers().await?.into_iter().filter(here).map(|worker| worker.beat.worker.to_string());
     let workers = workers.collect();
     let autoscalers = live_autoscalers(&*store, &host).await?;
     Ok(Here { host, workers, autoscalers })

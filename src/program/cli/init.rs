@@ -36,7 +36,8 @@ impl Init {
         file.write_all(text().as_bytes()).map_err(unwritable)?;
         file.persist_noclobber(&self.file).map_err(|error| match error.error.kind() {
             std::io::ErrorKind::AlreadyExists => Failure::failed(format_args!(
-                "{shown} exists, and its passwords are in use: keep it, or move it away and remove the volumes"
+                "{shown} exists, and its passwords are in use: keep it, or move it away and remove the \
+                volumes"
             )),
             _ => unwritable(error.error),
         })?;

@@ -38,7 +38,8 @@ impl Lines {
             Box::new(BufReader::new(tokio::io::stdin()))
         } else {
             let file = tokio::fs::File::open(path).await;
-            let file = file.map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))?;
+            let file =
+                file.map_err(|error| Failure::failed(format!("{} cannot be read: {error}", path.display())))?;
             Box::new(BufReader::with_capacity(1 << 16, file))
         };
         Ok(Self { reader, number: 0, ended: false })
@@ -80,7 +81,9 @@ pub(super) fn task(line: &[u8]) -> Result<String, String> {
     let text = std::str::from_utf8(without_mark(line)).map_err(|error| format!("not UTF-8: {error}"))?.trim();
     let known: Known = serde_json::from_str(text).map_err(|error| format!("not a task in JSON: {error}"))?;
     match (known.id, text.strip_prefix('{')) {
-        (None, Some(rest)) if rest.trim_start().starts_with('}') => Ok(format!(r#"{{"id":"{}"}}"#, TaskId::new())),
+        (None, Some(rest)) if rest.trim_start().starts_with('}') => {
+            Ok(format!(r#"{{"id":"{}"}}"#, TaskId::new()))
+        }
         (None, Some(rest)) => Ok(format!(r#"{{"id":"{}",{rest}"#, TaskId::new())),
         (Some(Some(_)), Some(_)) => Ok(text.to_owned()),
         (Some(None), Some(_)) => identified(text).map_err(|error| format!("not a task in JSON: {error}")),
@@ -161,7 +164,8 @@ mod tests {
 
     #[test]
     fn gives_tasks_ids_and_leaves_theirs() {
-        let with = |line: &str| serde_json::from_str::<serde_json::Value>(&task(line.as_bytes()).unwrap()).unwrap();
+        let with =
+            |line: &str| serde_json::from_str::<serde_json::Value>(&task(line.as_bytes()).unwrap()).unwrap();
         assert!(with(r#"{"kind":"a"}"#)["id"].is_string());
         assert!(with("{ }")["id"].is_string());
         assert!(with(r#"{"id":null,"kind":"a"}"#)["id"].is_string());

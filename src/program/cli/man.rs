@@ -12,7 +12,8 @@ pub struct Man {
 
 impl Man {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let failed = |error| Failure::failed(format_args!("cannot write into {}: {error}", self.folder.display()));
+        let failed =
+            |error| Failure::failed(format_args!("cannot write into {}: {error}", self.folder.display()));
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         for command in [Cli::command(), WorkerProgram::command()] {
             clap_mangen::generate_to(command, &self.folder).map_err(failed)?;

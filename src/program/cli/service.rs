@@ -162,7 +162,8 @@ impl Install {
     }
 
     fn plan(self, globals: &Globals, config: &Config) -> Result<Plan, Failure> {
-        let role = self.role.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let role =
+            self.role.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let name = self.name.unwrap_or_else(|| match self.role {
             Role::Up => "clawpool".to_owned(),
             _ => format!("clawpool-{role}"),
@@ -196,9 +197,11 @@ impl Run {
         let mut cli = Cli::try_parse_from(["clawpool".to_owned()].into_iter().chain(self.command))
             .map_err(|error| Failure::usage(error.render()))?;
         // The service manager's environment may know other folders than the installer's did.
-        let folder = cli.globals.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
+        let folder =
+            cli.globals.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
         let runtime = Handle::current();
-        let patience = config::load(&cli.globals).map(|config| config.worker.grace + config.worker.stop_grace + MARGIN);
+        let patience =
+            config::load(&cli.globals).map(|config| config.worker.grace + config.worker.stop_grace + MARGIN);
         let work = {
             let name = name.clone();
             move || {

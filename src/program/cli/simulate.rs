@@ -65,7 +65,9 @@ fn positive(text: &str) -> Result<f64, String> {
 fn span(text: &str) -> Result<Duration, String> {
     let span = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     let enough = span >= Duration::from_millis(100);
-    enough.then_some(span).ok_or_else(|| format!("{text} is shorter than 100ms, the finest step of the simulation"))
+    enough
+        .then_some(span)
+        .ok_or_else(|| format!("{text} is shorter than 100ms, the finest step of the simulation"))
 }
 
 impl Simulate {
@@ -92,8 +94,9 @@ impl Simulate {
         let outcomes = run(&trace, &model, scalers);
         if let Some(path) = &self.svg {
             let title = format!("{} × {}", name(&self.trace), self.scale);
-            fs::write(path, svg(&title, &outcomes))
-                .map_err(|error| Failure::failed(format!("the plot {} cannot be written: {error}", path.display())))?;
+            fs::write(path, svg(&title, &outcomes)).map_err(|error| {
+                Failure::failed(format!("the plot {} cannot be written: {error}", path.display()))
+            })?;
         }
         globals.output().show(&outcomes, |outcomes| listing(outcomes))
     }
@@ -178,7 +181,8 @@ fn rivals(trace: &Trace, model: &SimulatedPool, own: &Autoscale) -> [Box<dyn Sca
 
 /// Public to the tests of tables.
 pub(super) fn listing(outcomes: &[Outcome]) -> String {
-    let best = outcomes.iter().find(|outcome| outcome.scaler == "clairvoyant").map(|outcome| outcome.worker_hours);
+    let best =
+        outcomes.iter().find(|outcome| outcome.scaler == "clairvoyant").map(|outcome| outcome.worker_hours);
     let seconds = |span: Duration| format!("{:.0}s", span.as_secs_f64());
     let percent = |share: f64| format!("{:.1}%", share * 100.0);
     let rows = outcomes.iter().map(|outcome| {
@@ -200,8 +204,8 @@ pub(super) fn listing(outcomes: &[Outcome]) -> String {
         ]
     });
     let header = [
-        "POLICY", "TASKS", "P50", "P95", "P99", "MISSED", "HOURS", "×BEST", "BUSY", "MOST", "CHANGES", "TURNS",
-        "FORECAST", "NAIVE",
+        "POLICY", "TASKS", "P50", "P95", "P99", "MISSED", "HOURS", "×BEST", "BUSY", "MOST", "CHANGES",
+        "TURNS", "FORECAST", "NAIVE",
     ];
     table(header, rows)
 }

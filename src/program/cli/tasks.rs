@@ -80,7 +80,10 @@ impl Tasks {
 }
 
 /// Does as many as can be done; fails when one did. Where no dispatcher answers, the rest is not tried.
-pub(super) async fn each<I: Copy>(ids: &[I], change: impl AsyncFn(I) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(super) async fn each<I: Copy>(
+    ids: &[I],
+    change: impl AsyncFn(I) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut last = None;
     for id in ids {
         let Err(failure) = change(*id).await else { continue };

@@ -19,6 +19,10 @@ impl Worker {
         for (kind, handler) in clawpool_handlers::from_config(&config).map_err(role::unfit)? {
             builder = builder.handler_object(kind, handler);
         }
-        builder.config(config).run().await.map_err(|error| Failure::failed(format_args!("{}: {error}", error.code())))
+        builder
+            .config(config)
+            .run()
+            .await
+            .map_err(|error| Failure::failed(format_args!("{}: {error}", error.code())))
     }
 }

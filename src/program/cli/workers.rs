@@ -55,7 +55,9 @@ impl Workers {
             }
             Action::Restart { pool } => {
                 globals.client()?.order(&format!("v1/pools/{pool}/restart")).await?;
-                globals.output().show(&serde_json::json!({ "pool": pool, "asked": true }), |_| format!("{pool}  asked"))
+                globals
+                    .output()
+                    .show(&serde_json::json!({ "pool": pool, "asked": true }), |_| format!("{pool}  asked"))
             }
             Action::Drain { ids } => each(&ids, |id| drain(id, globals)).await,
         }

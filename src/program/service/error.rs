@@ -10,8 +10,8 @@ pub enum ServiceError {
     #[error("no right to {what} ({error}): {ELEVATED}")]
     NoRights { what: String, error: io::Error },
     #[error(
-        "a service {name:?} is installed already ({place}): choose another --name, or remove it with `clawpool service \
-         uninstall --name {name}`"
+        "a service {name:?} is installed already ({place}): choose another --name, or remove it with \
+         `clawpool service uninstall --name {name}`"
     )]
     Exists { name: String, place: String },
     #[error("there is no service {name:?}: install it with `clawpool service install --name {name}`")]

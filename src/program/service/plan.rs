@@ -60,7 +60,9 @@ impl Plan {
     /// An account cannot read what lies in a person's home. Found here, before the service fails to start.
     pub(super) fn check_program(&self, homes: &[PathBuf], better: &'static str) -> Result<(), ServiceError> {
         match homes.iter().find(|home| self.program.starts_with(home)) {
-            Some(home) => Err(ServiceError::Unreachable { program: self.program.clone(), home: home.clone(), better }),
+            Some(home) => {
+                Err(ServiceError::Unreachable { program: self.program.clone(), home: home.clone(), better })
+            }
             None => Ok(()),
         }
     }

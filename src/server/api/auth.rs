@@ -42,8 +42,11 @@ impl Caller {
         if any.iter().any(|scope| self.may(*scope)) {
             return Ok(());
         }
-        let names = any.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ");
-        Err(ApiError::forbidden(format!("this token lacks the scope {names}: add it to its scopes in [[api.tokens]]")))
+        let names =
+            any.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ");
+        Err(ApiError::forbidden(format!(
+            "this token lacks the scope {names}: add it to its scopes in [[api.tokens]]"
+        )))
     }
 
     /// Goes on when the caller may look at what is not told apart by tenant.
@@ -52,7 +55,9 @@ impl Caller {
         if self.tenants().is_empty() {
             return Ok(());
         }
-        Err(ApiError::forbidden("this shows the tasks of every tenant, and the token is for some: use another token"))
+        Err(ApiError::forbidden(
+            "this shows the tasks of every tenant, and the token is for some: use another token",
+        ))
     }
 
     pub(super) fn rights(&self) -> Rights {
@@ -79,7 +84,8 @@ impl Caller {
             (None, [only]) => Ok(Some(only.clone())),
             (Some(asked), own) if own.contains(&asked) => Ok(Some(asked)),
             (_, own) => {
-                let message = format!("this token is for the tenants {}: say which, with tenant=", own.join(", "));
+                let message =
+                    format!("this token is for the tenants {}: say which, with tenant=", own.join(", "));
                 Err(ApiError::forbidden(message).at(Some("tenant")))
             }
         }
@@ -163,9 +169,9 @@ enum Refused {
 
 fn authenticate(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused> {
     let missing = |message| Refused::Missing(ApiError::unauthorised(message));
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .ok_or_else(|| missing("a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)"))?;
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+        missing("a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)")
+    })?;
     let given = value.as_bytes();
     let given = match given.split_at_checked(7) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
@@ -186,22 +192,25 @@ fn local(request: &Request) -> Result<Caller, ApiError> {
     if let Some(host) = &host
         && !is_local(host)
     {
-        let message =
-            format!("the Host header names {host:?}: use localhost or an IP address, or configure api.tokens");
+        let message = format!(
+            "the Host header names {host:?}: use localhost or an IP address, or configure api.tokens"
+        );
         return Err(ApiError::forbidden(message));
     }
     if let Some(origin) = header(header::ORIGIN)
         && origin.split_once("://").map(|(_, authority)| authority) != host.as_deref()
     {
-        let message =
-            format!("requests from web pages of {origin:?} are refused: configure api.tokens to allow others");
+        let message = format!(
+            "requests from web pages of {origin:?} are refused: configure api.tokens to allow others"
+        );
         return Err(ApiError::forbidden(message));
     }
     // A page that only sends, and reads no answer, need not name its origin; browsers tell all the same.
     if let Some(site) = header(HeaderName::from_static("sec-fetch-site"))
         && !matches!(&*site, "same-origin" | "none")
     {
-        let message = format!("requests from web pages are refused (Sec-Fetch-Site: {site:?}): configure api.tokens");
+        let message =
+            format!("requests from web pages are refused (Sec-Fetch-Site: {site:?}): configure api.tokens");
         return Err(ApiError::forbidden(message));
     }
     Ok(Caller::everyone())
@@ -223,10 +232,13 @@ mod tests {
 
     #[test]
     fn only_names_that_cannot_be_pointed_elsewhere_are_local() {
-        for host in ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "[::1]:7070", "[::1]", "192.168.0.7:80"] {
+        for host in ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "[::1]:7070", "[::1]", "192.168.0.7:80"]
+        {
             assert!(is_local(host), "{host}");
         }
-        for host in ["evil.example", "evil.example:7070", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
+        for host in
+            ["evil.example", "evil.example:7070", "localhost.evil.example", "127.0.0.1.evil.example", ""]
+        {
             assert!(!is_local(host), "{host}");
         }
     }

@@ -17,7 +17,10 @@ use clawpool_engine::client::{
     view::{AutoscalerView, ScalingView},
 };
 
-pub(super) async fn status(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<AutoscalerView>, ApiError> {
+pub(super) async fn status(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<AutoscalerView>, ApiError> {
     caller.needs(&[Scope::Read])?;
     let overrides = Overrides::read(&*api.store).await?;
     Ok(Json(AutoscalerView { paused: overrides.all_paused(), items: pools(&api).await? }))
@@ -65,14 +68,22 @@ pub(super) async fn resume_all(State(api): State<Arc<Api>>, caller: Caller) -> R
     Ok(StatusCode::ACCEPTED)
 }
 
-pub(super) async fn pause(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+pub(super) async fn pause(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let pool = kept(&api, &name).await?.pool;
     Overrides::pause(&*api.store, Some(&pool)).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-pub(super) async fn resume(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+pub(super) async fn resume(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let pool = kept(&api, &name).await?.pool;
     Overrides::resume(&*api.store, Some(&pool)).await?;
@@ -107,7 +118,8 @@ async fn kept(api: &Api, name: &Name) -> Result<PoolStatus, ApiError> {
     let names: Vec<String> = known.iter().map(|status| status.pool.clone()).collect();
     known.into_iter().find(|status| status.pool == pool).ok_or_else(|| {
         ApiError::not_found(format!(
-            "no autoscaler keeps a pool {pool:?} (kept are: {}): start one with `clawpool up` or `clawpool autoscaler`",
+            "no autoscaler keeps a pool {pool:?} (kept are: {}): start one with `clawpool up` or `clawpool \
+            autoscaler`",
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         ))
     })

@@ -186,11 +186,15 @@ pub(super) fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     let text = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
     match text.split(';').next().unwrap_or_default().trim() {
         "application/json" => Ok(Format::Json),
-        "application/msgpack" | "application/x-msgpack" | "application/vnd.msgpack" => Ok(Format::MessagePack),
+        "application/msgpack" | "application/x-msgpack" | "application/vnd.msgpack" => {
+            Ok(Format::MessagePack)
+        }
         other => Err(ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "CP-1410",
-            format!("the content type {other:?} is not read here: send application/json or application/msgpack"),
+            format!(
+                "the content type {other:?} is not read here: send application/json or application/msgpack"
+            ),
         )),
     }
 }

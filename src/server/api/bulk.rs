@@ -33,7 +33,12 @@ pub(super) async fn discard(
     change(&api, &caller, body, &Change::Discard).await
 }
 
-async fn change(api: &Api, caller: &Caller, body: Unread, change: &Change) -> Result<Json<CountView>, ApiError> {
+async fn change(
+    api: &Api,
+    caller: &Caller,
+    body: Unread,
+    change: &Change,
+) -> Result<Json<CountView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let selection: Selection = body.read(api).await?.decode(&api.config.limits)?;
     let counts = match selection {
@@ -42,8 +47,14 @@ async fn change(api: &Api, caller: &Caller, body: Unread, change: &Change) -> Re
             in_milliseconds(&filter)?;
             matching(api, filter, change).await?
         }
-        Selection { ids: None, filter: None, all: true } => matching(api, DeadFilter::default(), change).await?,
-        _ => return Err(ApiError::malformed(r#"say which letters: {"ids":[…]}, {"filter":{…}} or {"all":true}"#)),
+        Selection { ids: None, filter: None, all: true } => {
+            matching(api, DeadFilter::default(), change).await?
+        }
+        _ => {
+            return Err(ApiError::malformed(
+                r#"say which letters: {"ids":[…]}, {"filter":{…}} or {"all":true}"#,
+            ));
+        }
     };
     Ok(Json(counts))
 }
@@ -95,7 +106,8 @@ async fn apply(api: &Api, letters: &[DeadLetter], change: &Change) -> Result<Cou
             Ok(CountView { count: api.store.discard(&ids).await?, kept: 0 })
         }
         Change::Requeue => {
-            let Requeued { taken, kept } = api.store.requeue(&next_generations(letters, &api.config.classes)).await?;
+            let Requeued { taken, kept } =
+                api.store.requeue(&next_generations(letters, &api.config.classes)).await?;
             Ok(CountView { count: taken, kept })
         }
     }
@@ -105,7 +117,9 @@ async fn apply(api: &Api, letters: &[DeadLetter], change: &Change) -> Result<Cou
 fn next_generations(letters: &[DeadLetter], classes: &Classes) -> Vec<Message> {
     let next = |letter: &DeadLetter| {
         next_generation(letter, classes, Timestamp::now())
-            .inspect_err(|error| tracing::warn!(task = %letter.message.id, %error, "a dead letter cannot run again"))
+            .inspect_err(
+                |error| tracing::warn!(task = %letter.message.id, %error, "a dead letter cannot run again"),
+            )
             .ok()
     };
     letters.iter().filter_map(next).collect()

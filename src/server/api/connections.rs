@@ -76,8 +76,9 @@ impl Connections {
     /// Has the connection closed that has been idle for longest; false when none is idle.
     pub(super) fn make_room(&self) -> bool {
         let open = self.open();
-        let idle =
-            open.values().filter_map(|activity| Some((activity.is_authenticated(), activity.idle_since()?, activity)));
+        let idle = open
+            .values()
+            .filter_map(|activity| Some((activity.is_authenticated(), activity.idle_since()?, activity)));
         match idle.min_by_key(|(known, since, _)| (*known, *since)) {
             Some((_, _, longest)) => {
                 longest.close.notify_one();
@@ -92,7 +93,8 @@ impl Connections {
         let mut last_warning = self.last_warning.lock().unwrap_or_else(PoisonError::into_inner);
         if last_warning.is_none_or(|last| now.duration_since(last) >= QUIET) {
             *last_warning = Some(now);
-            let fix = "raise the limit of open files (LimitNOFILE, ulimit -n) and api.connections, or add dispatchers";
+            let fix = "raise the limit of open files (LimitNOFILE, ulimit -n) and api.connections, or add \
+                dispatchers";
             tracing::warn!(connections = self.most, "every connection is at work, so new ones wait: {fix}");
         }
     }

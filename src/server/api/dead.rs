@@ -52,7 +52,8 @@ pub(super) async fn show(
     caller.needs(&[Scope::Read])?;
     let id = name.parse("id")?;
     let letter = api.store.dead_letter(id).await?.filter(|letter| caller.is_for(letter.tenant.as_deref()));
-    let letter = letter.ok_or_else(|| ApiError::not_found(format!("there is no dead letter of task {id}")))?;
+    let letter =
+        letter.ok_or_else(|| ApiError::not_found(format!("there is no dead letter of task {id}")))?;
     Ok(Json(DeadDetail::from(&letter)))
 }
 
@@ -68,7 +69,8 @@ pub(super) async fn export(
     params.done()?;
     // The first page is read before the status is sent.
     let first = api.store.dead(&filter, None, EXPORT_PAGE).await?;
-    let pages = stream::try_unfold(Some(first), move |page| lines(Arc::clone(&api.store), filter.clone(), page));
+    let pages =
+        stream::try_unfold(Some(first), move |page| lines(Arc::clone(&api.store), filter.clone(), page));
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::from_stream(pages)).into_response())
 }
 

@@ -12,7 +12,11 @@ use clawpool_core::{
 /// The envelope's own nesting, on top of what a payload may have.
 const ENVELOPE: usize = 8;
 
-pub(super) fn value<T: DeserializeOwned>(bytes: &[u8], format: Format, limits: &Limits) -> Result<T, ApiError> {
+pub(super) fn value<T: DeserializeOwned>(
+    bytes: &[u8],
+    format: Format,
+    limits: &Limits,
+) -> Result<T, ApiError> {
     let bytes = format.written(bytes);
     let (value, object) = match format {
         Format::Json => (json(bytes, limits)?, bytes.trim_ascii_start().starts_with(b"{")),

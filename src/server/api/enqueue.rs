@@ -60,7 +60,12 @@ pub(super) async fn explain(
     Ok(Json(api.producer.explain(&task, &caller.rights()).await?))
 }
 
-async fn one(api: &Api, caller: &Caller, task: NewTask, wait: Option<Duration>) -> Result<Response, ApiError> {
+async fn one(
+    api: &Api,
+    caller: &Caller,
+    task: NewTask,
+    wait: Option<Duration>,
+) -> Result<Response, ApiError> {
     let answer = api.producer.enqueue(vec![task], caller.rights()).await.pop();
     let accepted = answer.ok_or_else(|| ApiError::internal("the producer gave no answer"))??;
     let mut view = accepted_view(accepted);
@@ -83,7 +88,12 @@ const GROUP: usize = 4 << 20;
 
 /// Each task is answered in its place, whatever became of its neighbours. When every one of them may be taken
 /// later, the request as a whole is: 503 always means that nothing was taken.
-async fn batch(api: &Api, caller: &Caller, parts: &[&[u8]], format: Format) -> Result<Json<Vec<BatchLine>>, ApiError> {
+async fn batch(
+    api: &Api,
+    caller: &Caller,
+    parts: &[&[u8]],
+    format: Format,
+) -> Result<Json<Vec<BatchLine>>, ApiError> {
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {
         let rest = &parts[lines.len()..];
@@ -110,7 +120,11 @@ fn group(parts: &[&[u8]]) -> usize {
     parts.iter().take_while(fits).count().max(1)
 }
 
-async fn place(api: &Api, caller: &Caller, decoded: Vec<Result<NewTask, ApiError>>) -> Vec<Result<Accepted, ApiError>> {
+async fn place(
+    api: &Api,
+    caller: &Caller,
+    decoded: Vec<Result<NewTask, ApiError>>,
+) -> Vec<Result<Accepted, ApiError>> {
     let mut tasks = Vec::with_capacity(decoded.len());
     let faults: Vec<Option<ApiError>> =
         decoded.into_iter().map(|task| task.map(|task| tasks.push(task)).err()).collect();

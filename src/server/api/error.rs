@@ -43,12 +43,14 @@ impl ApiError {
     }
 
     pub(super) fn seconds_for_milliseconds(field: &str, millis: u64) -> Self {
-        let message = format!("{millis} is a number of seconds, it seems: send milliseconds since 1970, {millis}000");
+        let message =
+            format!("{millis} is a number of seconds, it seems: send milliseconds since 1970, {millis}000");
         Self { code: "CP-1123", ..Self::field(field, message) }
     }
 
     pub(super) fn too_large(limit: usize) -> Self {
-        let message = format!("the request is longer than {limit} bytes: send fewer or smaller tasks at once");
+        let message =
+            format!("the request is longer than {limit} bytes: send fewer or smaller tasks at once");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "CP-1403", message)
     }
 
@@ -98,7 +100,13 @@ impl ApiError {
     pub(super) fn view(self) -> ErrorView {
         let retry_after = self.seconds();
         let field = self.field.map(|field| cut(field, 200));
-        ErrorView { code: self.code.to_owned(), message: cut(self.message, 2000), field, retry_after, id: self.id }
+        ErrorView {
+            code: self.code.to_owned(),
+            message: cut(self.message, 2000),
+            field,
+            retry_after,
+            id: self.id,
+        }
     }
 }
 
@@ -115,7 +123,9 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         let code = error.code();
         match error {
-            StoreError::BadCursor(_) => Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(Some("cursor")),
+            StoreError::BadCursor(_) => {
+                Self::new(StatusCode::BAD_REQUEST, code, error.to_string()).at(Some("cursor"))
+            }
             _ if error.is_retryable() => Self::busy(code, error.to_string()),
             _ => Self { code, ..Self::internal(error.to_string()) },
         }

@@ -11,13 +11,16 @@ const SINGLE: [HeaderName; 5] =
 pub(super) fn check(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     for name in &SINGLE {
         if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(ApiError::malformed(format!("the header {name} is given more than once: send it once")));
+            return Err(ApiError::malformed(format!(
+                "the header {name} is given more than once: send it once"
+            )));
         }
     }
     if let (Some(named), Some(host)) = (uri.authority(), headers.get(header::HOST))
         && !named.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
     {
-        let message = format!("the request is for {named}, and its Host header names another: send one of them");
+        let message =
+            format!("the request is for {named}, and its Host header names another: send one of them");
         return Err(ApiError::malformed(message));
     }
     // Web pages may send forms to other sites, and plain text, but neither JSON nor MessagePack without being

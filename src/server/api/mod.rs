@@ -67,7 +67,12 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(producer: Producer, broker: Arc<dyn Broker>, store: Arc<dyn Store>, config: Arc<Config>) -> Self {
+    pub fn new(
+        producer: Producer,
+        broker: Arc<dyn Broker>,
+        store: Arc<dyn Store>,
+        config: Arc<Config>,
+    ) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
         let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());

@@ -17,9 +17,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let Query(pairs) = Query::<VecDeque<(String, String)>>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| ApiError::malformed(format!("the query string cannot be read: {}", error.body_text())))?;
+        let Query(pairs) =
+            Query::<VecDeque<(String, String)>>::from_request_parts(parts, state).await.map_err(|error| {
+                ApiError::malformed(format!("the query string cannot be read: {}", error.body_text()))
+            })?;
         Ok(Self(pairs))
     }
 }
@@ -52,25 +53,29 @@ impl Params {
             Ok(millis) => Ok(Timestamp::from_millis(millis)),
             Err(_) => Timestamp::deserialize(text.as_str().into_deserializer()),
         };
-        time.map(Some).map_err(|error: serde::de::value::Error| ApiError::field(name, format!("{name}: {error}")))
+        time.map(Some)
+            .map_err(|error: serde::de::value::Error| ApiError::field(name, format!("{name}: {error}")))
     }
 
     pub(super) fn limit(&mut self) -> Result<usize, ApiError> {
         match self.value("limit")?.unwrap_or(PAGE) {
             limit @ 1..=LARGEST_PAGE => Ok(limit),
-            limit => Err(ApiError::field("limit", format!("limit is {limit}: it must be 1 to {LARGEST_PAGE}"))),
+            limit => {
+                Err(ApiError::field("limit", format!("limit is {limit}: it must be 1 to {LARGEST_PAGE}")))
+            }
         }
     }
 
     pub(super) fn wait(&mut self) -> Result<Option<Duration>, ApiError> {
         let Some(text) = self.text("wait") else { return Ok(None) };
-        let wait =
-            humantime::parse_duration(&text).or_else(|error| text.parse().map(Duration::from_secs).map_err(|_| error));
+        let wait = humantime::parse_duration(&text)
+            .or_else(|error| text.parse().map(Duration::from_secs).map_err(|_| error));
         match wait {
             Ok(wait) if wait <= LONGEST_WAIT => Ok(Some(wait)),
-            Ok(_) => {
-                Err(ApiError::field("wait", format!("wait is {text}: it must be 60s or less; ask again after that")))
-            }
+            Ok(_) => Err(ApiError::field(
+                "wait",
+                format!("wait is {text}: it must be 60s or less; ask again after that"),
+            )),
             Err(error) => {
                 Err(ApiError::field("wait", format!("wait: {text:?} is not a duration ({error}): write 10s")))
             }

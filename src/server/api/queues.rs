@@ -83,7 +83,12 @@ pub(super) async fn resume(
     set_paused(&api, &caller, &name, false).await
 }
 
-async fn set_paused(api: &Api, caller: &Caller, name: &Name, paused: bool) -> Result<Json<QueueView>, ApiError> {
+async fn set_paused(
+    api: &Api,
+    caller: &Caller,
+    name: &Name,
+    paused: bool,
+) -> Result<Json<QueueView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let queue = name.parse("queue")?;
     api.store.set_paused(queue, paused).await?;

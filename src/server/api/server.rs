@@ -90,7 +90,13 @@ fn is_its_own(error: &io::Error) -> bool {
 
 type Routes = TowerToHyperService<Router>;
 
-async fn attend(stream: TcpStream, address: IpAddr, routes: Routes, permit: Permit, shutdown: CancellationToken) {
+async fn attend(
+    stream: TcpStream,
+    address: IpAddr,
+    routes: Routes,
+    permit: Permit,
+    shutdown: CancellationToken,
+) {
     // An answer is small and the client waits for it: it must not wait for more to fill the packet.
     drop(stream.set_nodelay(true));
     let activity = Arc::clone(&permit.activity);

@@ -43,7 +43,9 @@ pub async fn starting(
     let router = Router::new().route("/health", get(health)).fallback(refuse).with_state(awaited);
     let stop = over.clone();
     let serving = async {
-        axum::serve(Shared(Arc::clone(&listener)), router).with_graceful_shutdown(stop.cancelled_owned()).await
+        axum::serve(Shared(Arc::clone(&listener)), router)
+            .with_graceful_shutdown(stop.cancelled_owned())
+            .await
     };
     let late = async {
         over.cancelled().await;
@@ -75,7 +77,9 @@ async fn health(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
 
 async fn refuse(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
     let Awaited { server, code, .. } = awaited.borrow().clone();
-    closing(ApiError::busy(code, format!("this dispatcher is starting: it waits for {server}")).into_response())
+    closing(
+        ApiError::busy(code, format!("this dispatcher is starting: it waits for {server}")).into_response(),
+    )
 }
 
 /// The next request goes over a connection to the real thing.

@@ -75,7 +75,11 @@ pub(super) async fn wait(api: &Api, id: TaskId, limit: Duration) -> Result<Optio
     }
 }
 
-pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Response, ApiError> {
+pub(super) async fn cancel(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+) -> Result<Response, ApiError> {
     caller.needs(&[Scope::Enqueue])?;
     let id = name.parse("id")?;
     if seen(&api, &caller, id, None).await?.is_none() {
@@ -91,7 +95,11 @@ pub(super) async fn cancel(State(api): State<Arc<Api>>, caller: Caller, name: Na
 }
 
 /// Starts a scheduled task now, and puts one back that has fallen out of its queue.
-pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<Json<Record>, ApiError> {
+pub(super) async fn run(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+) -> Result<Json<Record>, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let id = name.parse("id")?;
     let found = api.store.run_now(id).await?;
@@ -104,7 +112,8 @@ pub(super) async fn run(State(api): State<Arc<Api>>, caller: Caller, name: Name)
         Some(Found::Restored) => return Ok(Json(record)),
         Some(Found::Gone) => "its message is gone: enqueue it again with the same id".to_owned(),
         Some(Found::Unknown) => format!(
-            "the broker cannot look for its message on queue {}: if that was purged, enqueue the task again with the same id",
+            "the broker cannot look for its message on queue {}: if that was purged, enqueue the task again \
+            with the same id",
             record.priority.queue()
         ),
         Some(Found::There) => "its message waits on its queue: it starts when its turn comes".to_owned(),

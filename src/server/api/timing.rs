@@ -11,7 +11,8 @@ use axum::{
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     // A method that HTTP does not know is the client's own word, and no label.
-    let method = if request.method().as_str().len() <= 7 { request.method().to_string() } else { "other".to_owned() };
+    let method =
+        if request.method().as_str().len() <= 7 { request.method().to_string() } else { "other".to_owned() };
     let start = Instant::now();
     let response = next.run(request).await;
     let labels = [("method", method), ("route", route), ("status", response.status().as_str().to_owned())];

@@ -16,7 +16,10 @@ use clawpool_core::config::Scope;
 /// A request that no supervisor has taken by then is forgotten: it must not come as a surprise later.
 const ASKED: Duration = Duration::from_secs(60);
 
-pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<Page<WorkerInfo>>, ApiError> {
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<Page<WorkerInfo>>, ApiError> {
     caller.oversees()?;
     let mut items = api.store.workers().await?;
     items.sort_by_key(|worker| (worker.beat.started_at, worker.beat.worker));
@@ -24,7 +27,11 @@ pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
 }
 
 /// Tells a worker to finish what it runs and leave; it learns of it with its next heartbeat.
-pub(super) async fn drain(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+pub(super) async fn drain(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let id = name.parse("id")?;
     if api.store.drain(id).await? {
@@ -51,7 +58,11 @@ pub(super) async fn crashes(
 
 /// Asks the pool's supervisor to start what is down, whatever its policy says. It learns of it with its next
 /// look.
-pub(super) async fn restart(State(api): State<Arc<Api>>, caller: Caller, name: Name) -> Result<StatusCode, ApiError> {
+pub(super) async fn restart(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
     let pool: String = name.parse("pool")?;
     api.store.put_note(None, &format!("{RESTART}{pool}"), Bytes::new(), Some(ASKED)).await?;

@@ -47,7 +47,8 @@ impl WrongTokens {
                 return LATE.ceiling(u32::MAX);
             }
         }
-        let attempts = all.entry(address).or_insert(Attempts { count: 0, last: now, unreported: 0, reported: None });
+        let attempts =
+            all.entry(address).or_insert(Attempts { count: 0, last: now, unreported: 0, reported: None });
         if now.duration_since(attempts.last) >= FORGET {
             attempts.count = 0;
         }
@@ -76,7 +77,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_wrong_token_of_an_address_waits_longer_until_it_has_been_quiet() {
-        let (wrong_tokens, [one, other]) = (WrongTokens::default(), [1, 2].map(|last| IpAddr::from([10, 0, 0, last])));
+        let (wrong_tokens, [one, other]) =
+            (WrongTokens::default(), [1, 2].map(|last| IpAddr::from([10, 0, 0, last])));
         let waits: Vec<_> = (0..10).map(|_| wrong_tokens.note(one).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 100, 200, 400, 800, 1600, 2000, 2000]);
         assert_eq!(wrong_tokens.note(other), Duration::ZERO);

@@ -38,7 +38,9 @@ impl Dispatcher {
     pub async fn open(config: Config, shutdown: &Shutdown) -> Result<Self, AppError> {
         let listen = config.api.listen;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
-            AppError::Failed(format!("cannot listen on {listen}: {error}; choose another address with --listen"))
+            AppError::Failed(format!(
+                "cannot listen on {listen}: {error}; choose another address with --listen"
+            ))
         })?;
         let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
         let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));

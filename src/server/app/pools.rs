@@ -55,7 +55,11 @@ impl Pools {
             };
             let driver = open(pool, config.worker.grace, local)
                 .map_err(|error| AppError::unfit(format_args!("{}: {error}", error.code())))?;
-            pools.push(ManagedPool { plan: Plan::new(config, pool), driver, own: pool.driver == PoolDriver::Process });
+            pools.push(ManagedPool {
+                plan: Plan::new(config, pool),
+                driver,
+                own: pool.driver == PoolDriver::Process,
+            });
         }
         Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })
     }
@@ -81,8 +85,10 @@ fn template(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> Poo
         Some(program) => (program.into(), command.map(OsString::from).collect()),
         None => (worker.program.clone(), worker.args.clone()),
     };
-    let recycle = Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) };
-    let limits = Limits { memory: pool.limits.memory.map(|size| size.as_u64()), processes: pool.limits.processes };
+    let recycle =
+        Recycle { max_tasks: pool.max_tasks, max_memory: pool.max_memory.map(|size| size.as_u64()) };
+    let limits =
+        Limits { memory: pool.limits.memory.map(|size| size.as_u64()), processes: pool.limits.processes };
     PoolSpec {
         name: pool.name.clone(),
         program,
@@ -107,7 +113,8 @@ fn environment(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> 
         set("worker.reserved", reserved.to_string());
     }
     if pool.queues.is_some() || !pool.kinds.is_empty() {
-        let names: Vec<String> = config.served(pool).iter().map(|queue| format!("{:?}", queue.name())).collect();
+        let names: Vec<String> =
+            config.served(pool).iter().map(|queue| format!("{:?}", queue.name())).collect();
         set("worker.queues", format!("[{}]", names.join(", ")));
     }
     env

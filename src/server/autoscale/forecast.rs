@@ -97,7 +97,8 @@ impl Forecaster {
         let sum = |pick: fn(&Errors) -> f64| self.judged.iter().map(pick).sum::<f64>();
         let actual = sum(|errors| errors.actual);
         (self.judged.len() >= LEAST_JUDGED && actual > 0.0).then(|| {
-            let (error, naive_error) = (sum(|errors| errors.forecast) / actual, sum(|errors| errors.naive) / actual);
+            let (error, naive_error) =
+                (sum(|errors| errors.forecast) / actual, sum(|errors| errors.naive) / actual);
             Accuracy { judged: self.judged.len(), error, naive_error, trusted: error < WORTH * naive_error }
         })
     }
@@ -127,7 +128,8 @@ impl Forecaster {
     /// fit.
     fn fit(&mut self) {
         let counts = |season: &usize| season * 2 <= self.samples.len();
-        let seasons: Vec<_> = self.settings.seasons.iter().map(|season| self.steps(season.0)).filter(counts).collect();
+        let seasons: Vec<_> =
+            self.settings.seasons.iter().map(|season| self.steps(season.0)).filter(counts).collect();
         let fit_every = self.steps(FIT_EVERY);
         if seasons.is_empty() {
             return;

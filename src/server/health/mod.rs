@@ -80,7 +80,9 @@ impl Health {
         found.extend(store.err().map(|text| (Event::StoreTrouble, "store".to_owned(), text)));
         found.extend(broker.err().map(|text| (Event::BrokerTrouble, "broker".to_owned(), text)));
         if let Ok(Ok(lost)) = timeout(PATIENCE, Lost::read(&*self.store)).await {
-            found.extend(lost.into_iter().map(|lost| (Event::TasksLost, lost.queue.to_string(), lost.to_string())));
+            found.extend(
+                lost.into_iter().map(|lost| (Event::TasksLost, lost.queue.to_string(), lost.to_string())),
+            );
         }
         let before = std::mem::take(&mut *self.lock());
         let troubles: Vec<Trouble> = found.into_iter().map(|found| self.trouble(found, &before)).collect();

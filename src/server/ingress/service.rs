@@ -49,7 +49,8 @@ pub struct Ingress {
 impl Ingress {
     /// Tries once, so that the exchange is there when the dispatcher is healthy. [`Ingress::serve`] tries on.
     pub async fn open(config: Arc<Config>) -> Self {
-        let opened = if is_wanted(&config) { timeout(FIRST, first(&config)).await.ok().flatten() } else { None };
+        let opened =
+            if is_wanted(&config) { timeout(FIRST, first(&config)).await.ok().flatten() } else { None };
         Self { config, opened }
     }
 
@@ -84,7 +85,13 @@ async fn first(config: &Config) -> Option<IngressQueue> {
     Some(ingress)
 }
 
-async fn serve(queue: IngressQueue, config: &Config, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
+async fn serve(
+    queue: IngressQueue,
+    config: &Config,
+    producer: &Producer,
+    store: &dyn Store,
+    stop: &CancellationToken,
+) {
     let task = IngressTask {
         queue,
         store,
@@ -103,7 +110,9 @@ async fn open(config: &Config) -> IngressQueue {
     loop {
         match IngressQueue::open(&config.rabbitmq).await {
             Ok(queue) => return queue,
-            Err(error) => tracing::warn!(code = error.code(), %error, "the AMQP ingress is closed; trying again"),
+            Err(error) => {
+                tracing::warn!(code = error.code(), %error, "the AMQP ingress is closed; trying again")
+            }
         }
         sleep(PAUSE).await;
     }
@@ -200,7 +209,8 @@ impl IngressTask<'_> {
         let part = |body| Part { body, format, correlation_id: message.correlation_id.clone() };
         match codec::parts(&message.body, format, &self.limits) {
             Ok(parts) => {
-                let id = message.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
+                let id =
+                    message.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
                 parts.into_iter().map(|body| Self::action(part(body), id)).collect()
             }
             Err(rejection) => vec![Action::Reject(part(message.body.clone()).refused(rejection))],
@@ -237,7 +247,11 @@ impl IngressTask<'_> {
         self.reject(rejected).await;
     }
 
-    async fn enqueue(&mut self, tasks: Vec<(u64, Box<NewTask>, Part)>, rejected: &mut Vec<(u64, RejectedMessage)>) {
+    async fn enqueue(
+        &mut self,
+        tasks: Vec<(u64, Box<NewTask>, Part)>,
+        rejected: &mut Vec<(u64, RejectedMessage)>,
+    ) {
         let batch = tasks.iter().map(|(_, task, _)| NewTask::clone(task)).collect();
         let answers = self.producer.enqueue(batch, RIGHTS).await;
         for ((message, task, part), answer) in tasks.into_iter().zip(answers) {
@@ -252,13 +266,16 @@ impl IngressTask<'_> {
     }
 
     async fn reject(&mut self, rejected: Vec<(u64, RejectedMessage)>) {
-        let answers =
-            self.queue.publish_rejected(rejected.iter().map(|(_, rejection)| rejection.clone()).collect()).await;
+        let answers = self
+            .queue
+            .publish_rejected(rejected.iter().map(|(_, rejection)| rejection.clone()).collect())
+            .await;
         for ((message, rejection), answer) in rejected.into_iter().zip(answers) {
             match answer {
                 Ok(()) => self.done(message),
                 Err(error) => {
-                    tracing::warn!(code = error.code(), %error, "a rejected task could not be published to the rejects yet");
+                    tracing::warn!(code = error.code(), %error, "a rejected task could not be published to \
+                        the rejects yet");
                     self.wait(message, Action::Reject(rejection), None);
                 }
             }
@@ -287,6 +304,13 @@ impl Part {
     fn refused(self, rejection: Rejection) -> RejectedMessage {
         let Rejection { code, message, field, .. } = rejection;
         let content_type = Some(codec::content_type(self.format).to_owned());
-        RejectedMessage { body: self.body, content_type, correlation_id: self.correlation_id, code, message, field }
+        RejectedMessage {
+            body: self.body,
+            content_type,
+            correlation_id: self.correlation_id,
+            code,
+            message,
+            field,
+        }
     }
 }

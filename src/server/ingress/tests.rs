@@ -73,7 +73,10 @@ impl Site {
 
     async fn send(&self, body: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        self.channel.basic_publish(self.name("ingress"), "any".into(), options, body, properties).await.unwrap();
+        self.channel
+            .basic_publish(self.name("ingress"), "any".into(), options, body, properties)
+            .await
+            .unwrap();
     }
 
     async fn ready(&self, queue: Queue) -> u64 {
@@ -82,7 +85,8 @@ impl Site {
 
     async fn next_reject(&self) -> Delivery {
         loop {
-            let got = self.channel.basic_get(self.name("rejects"), BasicGetOptions { no_ack: true }).await.unwrap();
+            let got =
+                self.channel.basic_get(self.name("rejects"), BasicGetOptions { no_ack: true }).await.unwrap();
             match got {
                 Some(got) => return got.delivery,
                 None => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -191,7 +195,8 @@ connection.close()
 async fn absurd_headers_do_not_kill_the_dispatcher() {
     guarded(async {
         let site = Site::open(Config::default()).await;
-        let python = std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
+        let python =
+            std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
         let (url, exchange) = (clawpool_backends::broker::rabbitmq::testing::server(), site.name("ingress"));
         let mut publish = tokio::process::Command::new(python);
         publish.args(["-c", ABSURD, &url, exchange.as_str()]).stdin(Stdio::null());
@@ -229,7 +234,8 @@ async fn a_full_queue_holds_messages_at_the_ingress_and_loses_none() {
 async fn the_python_example_enqueues() {
     guarded(async {
         let site = Site::open(Config::default()).await;
-        let python = std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
+        let python =
+            std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
         let url = clawpool_backends::broker::rabbitmq::testing::server();
         let mut example = tokio::process::Command::new(python);
         example.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/python/amqp_producer.py"));
@@ -237,8 +243,10 @@ async fn the_python_example_enqueues() {
         let output = example.stdin(Stdio::null()).output().await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let id: TaskId = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
-        eventually(async || site.store.record(id).await.unwrap().is_some_and(|record| record.kind == "email.send"))
-            .await;
+        eventually(async || {
+            site.store.record(id).await.unwrap().is_some_and(|record| record.kind == "email.send")
+        })
+        .await;
     })
     .await;
 }
@@ -327,9 +335,13 @@ async fn long_messages_come_as_there_is_room_and_none_is_lost() {
         let mut sent = Vec::new();
         for index in 0..60_u8 {
             let length = if index % 5 == 0 { 5 << 20 } else { 10_000 };
-            let (exchange, options) = (exchange.clone(), BasicPublishOptions { mandatory: true, ..Default::default() });
+            let (exchange, options) =
+                (exchange.clone(), BasicPublishOptions { mandatory: true, ..Default::default() });
             let body = vec![index; length];
-            channel.basic_publish(exchange, "".into(), options, &body, BasicProperties::default()).await.unwrap();
+            channel
+                .basic_publish(exchange, "".into(), options, &body, BasicProperties::default())
+                .await
+                .unwrap();
             sent.push((index, length));
         }
         let (mut open, mut came, mut most) = (Vec::new(), Vec::new(), 0);

@@ -32,7 +32,9 @@ struct Run {
 impl Claims {
     pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[WorkerId]) {
         let Some(worker) = outline.worker.filter(|worker| live.contains(worker)) else { return };
-        if outline.state != State::Running || self.known.len() >= MAX_WATCHED && !self.known.contains_key(&outline.id) {
+        if outline.state != State::Running
+            || self.known.len() >= MAX_WATCHED && !self.known.contains_key(&outline.id)
+        {
             return;
         }
         self.observed.insert(outline.id);
@@ -111,7 +113,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_are_asked_about_in_turn() {
         let (mut claims, alive) = (Claims::default(), WorkerId::new());
-        let tasks: Vec<UnfinishedTask> = (0..QUESTIONS as u64 + 7).map(|token| outline(alive, token)).collect();
+        let tasks: Vec<UnfinishedTask> =
+            (0..QUESTIONS as u64 + 7).map(|token| outline(alive, token)).collect();
         let tasks: Vec<&UnfinishedTask> = tasks.iter().collect();
         walk(&mut claims, &tasks, &[alive]);
         tokio::time::advance(LONG).await;

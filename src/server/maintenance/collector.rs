@@ -13,7 +13,8 @@ use clawpool_core::task::{DeadReason, ErrorClass, Failure, Timestamp, WorkerId};
 const ROUND: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
 
-/// Holds dead-lettered messages for the process that leads, so that the next leader finds what a dead one held.
+/// Holds dead-lettered messages for the process that leads, so that the next leader finds what a dead one
+/// held.
 const COLLECTOR: WorkerId = WorkerId::from_bytes([0; 16]);
 
 /// Brings messages that the broker itself gave up (expired on their queue, delivery limit) to the dead
@@ -66,7 +67,8 @@ fn letter(dead_lettered: &DeadLettered) -> DeadLetter {
         (DeadReason::Expired, Some(task)) => task.lateness(),
         (reason, _) => format!("the broker gave it up: {reason}"),
     };
-    let (kind, tenant) = task.map_or_else(|| ("unreadable".to_owned(), None), |task| (task.kind, task.tenant));
+    let (kind, tenant) =
+        task.map_or_else(|| ("unreadable".to_owned(), None), |task| (task.kind, task.tenant));
     DeadLetter {
         message: message.clone(),
         kind,

@@ -71,7 +71,10 @@ pub(super) async fn search(
         if let Err(error) = search.round(stop).await {
             tracing::debug!(%error, "the search for lost tasks begins again");
         }
-        stop.run_until_cancelled(sleep(search.pace.walk.saturating_sub(began.elapsed()).max(search.pace.page))).await;
+        stop.run_until_cancelled(sleep(
+            search.pace.walk.saturating_sub(began.elapsed()).max(search.pace.page),
+        ))
+        .await;
     }
 }
 
@@ -162,20 +165,29 @@ impl Search<'_> {
         for queue in queues {
             // One server's trouble does not hold up the other queues.
             let Ok(depth) = self.broker.depth(queue).await else { continue };
-            snapshots.push((queue, QueueSnapshot::new(depth, &totals.get(queue.index()).copied().unwrap_or_default())));
+            snapshots.push((
+                queue,
+                QueueSnapshot::new(depth, &totals.get(queue.index()).copied().unwrap_or_default()),
+            ));
         }
         Ok(snapshots)
     }
 
-    async fn report(&mut self, restored: &[(TaskId, Queue)], lost: HashMap<TaskId, Queue>) -> Result<(), Trouble> {
+    async fn report(
+        &mut self,
+        restored: &[(TaskId, Queue)],
+        lost: HashMap<TaskId, Queue>,
+    ) -> Result<(), Trouble> {
         for (queue, names) in by_queue(restored.iter().copied()) {
-            let text = format!("{} had fallen out of queue {queue}: their messages were put back", named(&names));
+            let text =
+                format!("{} had fallen out of queue {queue}: their messages were put back", named(&names));
             self.alerts.add(&Alert::new(Event::TasksRestored, text), queue.name());
         }
         let news = lost.iter().filter(|(id, _)| !self.lost.contains_key(id)).map(|(id, queue)| (*id, *queue));
         for (queue, names) in by_queue(news) {
             let text = format!(
-                "{} of queue {queue} cannot start: their messages are gone. Enqueue them again with the same ids, or cancel them",
+                "{} of queue {queue} cannot start: their messages are gone. Enqueue them again with the \
+                same ids, or cancel them",
                 named(&names)
             );
             self.alerts.add(&Alert::new(Event::TasksLost, text), queue.name());
@@ -183,7 +195,8 @@ impl Search<'_> {
         let outdated = self.inherited.take_if(|since| since.elapsed() >= self.pace.plausible * 2).is_some();
         if outdated || !(lost.is_empty() && self.lost.is_empty()) {
             let counts = by_queue(lost.iter().map(|(id, queue)| (*id, *queue))).into_iter();
-            let counts: Vec<Lost> = counts.map(|(queue, names)| Lost { queue, tasks: names.len() as u64 }).collect();
+            let counts: Vec<Lost> =
+                counts.map(|(queue, names)| Lost { queue, tasks: names.len() as u64 }).collect();
             Lost::write(self.store, &counts).await?;
         }
         self.lost = lost;

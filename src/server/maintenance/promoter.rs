@@ -41,7 +41,8 @@ impl Outage {
     /// `tasks` is zero where the number is unknown.
     fn report(&mut self, code: &'static str, error: &dyn Display, tasks: usize) {
         if self.0.replace(code) != Some(code) {
-            tracing::warn!(code, %error, tasks, "due tasks stay in the schedule set until they can be put on their queues");
+            tracing::warn!(code, %error, tasks, "due tasks stay in the schedule set until they can be put \
+                on their queues");
         }
     }
 

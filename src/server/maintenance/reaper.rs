@@ -49,14 +49,16 @@ async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
     if silence.alive
         && let Err(error) = store.end_lease(worker, None).await
     {
-        tracing::warn!(code = error.code(), %error, %worker, "the lease of a dead worker could not be ended yet");
+        tracing::warn!(code = error.code(), %error, %worker, "the lease of a dead worker could not be ended \
+            yet");
         return;
     }
     match broker.reclaim(worker).await {
         Ok(0) => {}
         Ok(tasks) => tracing::warn!(%worker, tasks, "a worker is dead; its tasks are back on their queues"),
         Err(error) => {
-            tracing::warn!(code = error.code(), %error, %worker, "a dead worker's tasks could not be given back yet");
+            tracing::warn!(code = error.code(), %error, %worker, "a dead worker's tasks could not be given \
+                back yet");
             return;
         }
     }
@@ -85,8 +87,9 @@ impl HeartbeatWatch {
     fn doubted(&self, workers: &[WorkerInfo], now: Instant) -> Option<Duration> {
         let silent = |info: &&WorkerInfo| {
             let before = self.0.get(&info.beat.worker);
-            before
-                .is_some_and(|(beats, since)| *beats == info.beats && now.duration_since(*since) >= info.beat.lease / 2)
+            before.is_some_and(|(beats, since)| {
+                *beats == info.beats && now.duration_since(*since) >= info.beat.lease / 2
+            })
         };
         workers.iter().filter(silent).map(|info| info.beat.lease).min()
     }

@@ -77,7 +77,10 @@ impl Suspects {
         let is_same = |known: &Suspect| known.missing == missing && known.state == outline.state;
         if !self.known.get(&outline.id).is_some_and(is_same) {
             let (state, enqueued_at) = (outline.state, outline.enqueued_at);
-            self.known.insert(outline.id, Suspect { missing, state, since: Instant::now(), seen: None, enqueued_at });
+            self.known.insert(
+                outline.id,
+                Suspect { missing, state, since: Instant::now(), seen: None, enqueued_at },
+            );
         }
     }
 
@@ -110,11 +113,14 @@ impl Suspects {
     ) -> Vec<(Missing, State, Doubt)> {
         let old = |since: Instant| since.elapsed() >= plausible;
         let dry = self.dry[queue.index()].is_some_and(old);
-        let ripe = self.known.values().filter(|known| known.missing.priority.queue() == queue && old(known.since));
+        let ripe =
+            self.known.values().filter(|known| known.missing.priority.queue() == queue && old(known.since));
         let doubt = |known: &Suspect| {
             // On a queue of two priorities the lower one may be passed by for as long as it takes.
             let passed = queue != Queue::High
-                && known.seen.is_some_and(|(ahead, ended)| snapshot.ended.saturating_sub(ended) > ahead + SLACK);
+                && known
+                    .seen
+                    .is_some_and(|(ahead, ended)| snapshot.ended.saturating_sub(ended) > ahead + SLACK);
             let younger = snapshot.depth.oldest.is_some_and(|oldest| oldest > known.enqueued_at);
             match (known.state, dry || passed) {
                 (State::Scheduled, _) | (_, true) => Doubt::Sure,

@@ -61,7 +61,8 @@ fn with_id(id: TaskId) -> NewTask {
 }
 
 #[tokio::test]
-async fn what_fell_out_of_a_redis_list_is_put_back_and_what_lost_its_body_is_told_and_can_be_enqueued_again() {
+async fn what_fell_out_of_a_redis_list_is_put_back_and_what_lost_its_body_is_told_and_can_be_enqueued_again()
+{
     let (pool, _rabbit) = cluster(Priority::P1).await;
     let ids = accepted(&pool, 4).await;
     let link = Link::open(&pool.config.redis).await.unwrap();
@@ -88,7 +89,8 @@ async fn what_fell_out_of_a_redis_list_is_put_back_and_what_lost_its_body_is_tol
         health.troubles().is_empty()
     })
     .await;
-    let mut found: Vec<TaskId> = pool.drain(Queue::P1, 4).await.into_iter().map(|message| message.id).collect();
+    let mut found: Vec<TaskId> =
+        pool.drain(Queue::P1, 4).await.into_iter().map(|message| message.id).collect();
     found.sort_unstable();
     found.dedup();
     let mut all = ids.clone();
@@ -101,7 +103,8 @@ async fn tasks_of_a_purged_rabbitmq_queue_are_told_and_repetitions_bring_them_ba
     let (pool, rabbit) = cluster(Priority::P4).await;
     let ids = accepted(&pool, 3).await;
     let queue = format!("{}.v1.normal.p4", rabbit.config.rabbitmq.prefix);
-    let purged = rabbit.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
+    let purged =
+        rabbit.channel().await.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();
     assert_eq!(purged, 3);
     searched(&pool, async |health| {
         health.check().await;
@@ -178,10 +181,12 @@ async fn an_unreadable_record_is_told_and_its_task_can_be_enqueued_again_at_once
 async fn an_entry_of_the_schedule_set_that_cannot_be_read_is_told_and_its_task_can_be_enqueued_again() {
     let (pool, _rabbit) = cluster(Priority::P1).await;
     let delayed = |id| NewTask { id, delay: Some(Duration::from_hours(1)), ..task("email.send") };
-    let [garbled, whole] = [pool.one(delayed(None)).await.unwrap().id, pool.one(delayed(None)).await.unwrap().id];
+    let [garbled, whole] =
+        [pool.one(delayed(None)).await.unwrap().id, pool.one(delayed(None)).await.unwrap().id];
     let link = Link::open(&pool.config.redis).await.unwrap();
     let entry = packed::entry(garbled, 0);
-    let () = link.send(cmd("HSET").arg(format!("{}:sm", link.base())).arg(&entry[..]).arg("?")).await.unwrap();
+    let () =
+        link.send(cmd("HSET").arg(format!("{}:sm", link.base())).arg(&entry[..]).arg("?")).await.unwrap();
     let listed = pool.store.scheduled(None, 10).await.unwrap().items;
     assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [whole]);
     searched(&pool, async |_| alerts(&pool).await.len() >= 2).await;

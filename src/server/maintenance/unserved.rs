@@ -69,9 +69,10 @@ async fn waiting(served: &Served, broker: &dyn Broker) -> Vec<Queue> {
 fn alert((queue, kind): &(Queue, Option<String>)) -> Entry {
     let (event, text) = match kind {
         None => (Event::Unserved, format!("tasks wait on {queue}, and no live worker serves it")),
-        Some(kind) => {
-            (Event::NoHandler, format!("tasks of {kind:?} wait: no live worker of {queue} has a handler for them"))
-        }
+        Some(kind) => (
+            Event::NoHandler,
+            format!("tasks of {kind:?} wait: no live worker of {queue} has a handler for them"),
+        ),
     };
     tracing::error!(code = event.code(), "{text}");
     Alert::new(event, text).entry(&queue.to_string())

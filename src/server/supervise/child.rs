@@ -65,7 +65,11 @@ impl ChildExit {
 
     pub(super) fn describe(&self) -> String {
         let ended = describe_end(&self.status);
-        if self.hung { format!("hung without a heartbeat for a lease and was killed ({ended})") } else { ended }
+        if self.hung {
+            format!("hung without a heartbeat for a lease and was killed ({ended})")
+        } else {
+            ended
+        }
     }
 }
 

@@ -97,7 +97,9 @@ pub(super) fn cause(code: Option<i32>, signal: Option<i32>, log: &[String]) -> C
 pub(super) const fn severity(cause: Cause, busy: bool, registered: bool) -> Severity {
     match cause {
         _ if !registered => Severity::Fatal,
-        Cause::Segfault | Cause::StackOverflow | Cause::OutOfMemory | Cause::WatchdogTimeout => Severity::High,
+        Cause::Segfault | Cause::StackOverflow | Cause::OutOfMemory | Cause::WatchdogTimeout => {
+            Severity::High
+        }
         _ if busy => Severity::Medium,
         Cause::Exception | Cause::ServiceFailure => Severity::Medium,
         Cause::ExternalTermination | Cause::Unknown => Severity::Low,
@@ -138,6 +140,9 @@ mod tests {
     fn a_worker_that_never_registered_is_worst() {
         assert_eq!(severity(Cause::Exception, false, false), Severity::Fatal);
         assert!(severity(Cause::Segfault, false, true) > severity(Cause::ExternalTermination, true, true));
-        assert!(severity(Cause::ExternalTermination, true, true) > severity(Cause::ExternalTermination, false, true));
+        assert!(
+            severity(Cause::ExternalTermination, true, true)
+                > severity(Cause::ExternalTermination, false, true)
+        );
     }
 }

@@ -48,7 +48,11 @@ pub(super) struct Replica {
 
 impl Supervisor {
     /// Runs the replica until it is removed. Returns how its last worker stopped.
-    pub(super) async fn run_replica(&self, mut replica: Replica, shutdown: &Shutdown) -> Option<StoppedWorker> {
+    pub(super) async fn run_replica(
+        &self,
+        mut replica: Replica,
+        shutdown: &Shutdown,
+    ) -> Option<StoppedWorker> {
         let left = loop {
             if !self.pause(&mut replica, shutdown).await {
                 break None;
@@ -128,7 +132,9 @@ impl Supervisor {
         let next_start = replica.history.after(death, Instant::now(), &mut rand::rng());
         let (event, why) = match next_start {
             NextStart::After(_, WaitReason::Policy) => (None, "a worker died".to_owned()),
-            NextStart::After(_, WaitReason::Limit) => (Some(Event::RestartLimit), "a worker died too often".to_owned()),
+            NextStart::After(_, WaitReason::Limit) => {
+                (Some(Event::RestartLimit), "a worker died too often".to_owned())
+            }
             NextStart::After(_, WaitReason::Breaker) => {
                 (Some(Event::RestartBreaker), "a worker fails at its start".to_owned())
             }
@@ -136,7 +142,9 @@ impl Supervisor {
                 let why = "a worker died and waits for `clawpool workers restart`";
                 (Some(Event::RestartHeld), why.to_owned())
             }
-            NextStart::Never => (Some(Event::NotReplaced), "a worker died; the pool's policy replaces none".to_owned()),
+            NextStart::Never => {
+                (Some(Event::NotReplaced), "a worker died; the pool's policy replaces none".to_owned())
+            }
         };
         let text = match next_start {
             NextStart::After(wait, WaitReason::Limit) => format!("{why}: the next one starts in {wait:.0?}"),
@@ -175,8 +183,13 @@ impl Supervisor {
     async fn drain_child(&self, child: &mut Child, replica: &Replica, shutdown: &Shutdown) -> StoppedWorker {
         let (exit, killed) = child.leave(&replica.controls, shutdown, self.pool.grace + MARGIN).await;
         let clean = !killed && exit.status.as_ref().is_ok_and(|status| status.success());
-        let left =
-            StoppedWorker { worker: child.worker, pid: child.pid(), how: describe_end(&exit.status), killed, clean };
+        let left = StoppedWorker {
+            worker: child.worker,
+            pid: child.pid(),
+            how: describe_end(&exit.status),
+            killed,
+            clean,
+        };
         tracing::info!(pool = self.pool.name, worker = %left.worker, killed, "worker left: {}", left.how);
         if killed {
             self.clean_up(left.worker, None).await;
@@ -236,10 +249,15 @@ impl Supervisor {
         }
         let mut tasks = Vec::new();
         match timeout(CLEAN_UP_TIME, self.give_back(worker, polled, &mut tasks)).await {
-            Ok(Ok(messages)) => tracing::info!(%worker, messages, "the worker's tasks are back on their queues"),
-            Ok(Err(error)) => tracing::warn!(%worker, %error, "the worker's tasks go back when its lease ends"),
+            Ok(Ok(messages)) => {
+                tracing::info!(%worker, messages, "the worker's tasks are back on their queues")
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%worker, %error, "the worker's tasks go back when its lease ends")
+            }
             Err(_) => {
-                tracing::warn!(%worker, "no answer within {CLEAN_UP_TIME:?}; the worker's tasks go back when its lease ends")
+                tracing::warn!(%worker, "no answer within {CLEAN_UP_TIME:?}; the worker's tasks go back \
+                    when its lease ends")
             }
         }
         tasks

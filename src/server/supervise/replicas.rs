@@ -49,8 +49,10 @@ impl Replicas {
     pub(super) fn add(&mut self) -> (u64, Controls) {
         self.last += 1;
         let controls = Controls::default();
-        self.entries
-            .insert(self.last, Entry { worker: WorkerId::new(), up: false, controls: controls.clone(), waiting: None });
+        self.entries.insert(
+            self.last,
+            Entry { worker: WorkerId::new(), up: false, controls: controls.clone(), waiting: None },
+        );
         (self.last, controls)
     }
 

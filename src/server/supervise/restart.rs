@@ -77,8 +77,9 @@ impl Restarts {
             (self.until_allowed(now), WaitReason::Limit),
             (open.unwrap_or_default(), WaitReason::Breaker),
         ];
-        let (wait, why) =
-            waits.into_iter().fold((Duration::ZERO, WaitReason::Policy), |a, b| if b.0 > a.0 { b } else { a });
+        let (wait, why) = waits
+            .into_iter()
+            .fold((Duration::ZERO, WaitReason::Policy), |a, b| if b.0 > a.0 { b } else { a });
         self.starts.push_back(now + wait);
         NextStart::After(wait, why)
     }

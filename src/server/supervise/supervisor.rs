@@ -142,7 +142,10 @@ impl Supervisor {
     /// Starts so many more.
     pub fn start(&self, count: usize) {
         for _ in 0..count {
-            self.add(Restarts::new(self.pool.restart.clone()), NextStart::After(Duration::ZERO, WaitReason::Policy));
+            self.add(
+                Restarts::new(self.pool.restart.clone()),
+                NextStart::After(Duration::ZERO, WaitReason::Policy),
+            );
         }
     }
 
@@ -188,9 +191,15 @@ impl Supervisor {
     }
 
     async fn observe(&self) -> Infallible {
-        let up = || self.replicas().iter().filter(|replica| replica.up).map(|replica| replica.worker).collect();
-        let looking =
-            heartbeats::watch_registry(self.store.as_ref(), &self.pool.name, self.pool.lease, &self.snapshots, up);
+        let up =
+            || self.replicas().iter().filter(|replica| replica.up).map(|replica| replica.worker).collect();
+        let looking = heartbeats::watch_registry(
+            self.store.as_ref(),
+            &self.pool.name,
+            self.pool.lease,
+            &self.snapshots,
+            up,
+        );
         tokio::join!(looking, self.watch_restart_requests(), self.outbox.deliver(self.store.as_ref())).0
     }
 

@@ -90,7 +90,9 @@ fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> 
     let colour = log.file.is_none() && io::stderr().is_terminal();
     let writer = match (&log.file, log.rotate) {
         (None, _) => BoxMakeWriter::new(io::stderr),
-        (Some(path), LogRotation::Never) => BoxMakeWriter::new(Arc::new(append_to(path).map_err(fault(path))?)),
+        (Some(path), LogRotation::Never) => {
+            BoxMakeWriter::new(Arc::new(append_to(path).map_err(fault(path))?))
+        }
         (Some(path), LogRotation::Daily) => {
             let files = Rotating::open(path, log.size.as_u64(), log.keep).map_err(fault(path))?;
             BoxMakeWriter::new(Mutex::new(files))

@@ -37,7 +37,8 @@ impl Rotating {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
         let today = today();
-        let number = parts(log).filter(|part| part.day == today).map(|part| part.number).max().unwrap_or_default();
+        let number =
+            parts(log).filter(|part| part.day == today).map(|part| part.number).max().unwrap_or_default();
         let part = Part { day: today, number };
         let file = append_to(&part.path(log))?;
         let rotating = Self { log: log.to_owned(), limit, keep: keep.into(), part, file };
@@ -132,7 +133,9 @@ mod tests {
     fn files(log: &Path) -> BTreeMap<String, String> {
         let files = fs::read_dir(log.parent().unwrap()).unwrap().map(|file| file.unwrap().path());
         files
-            .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+            .map(|path| {
+                (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap())
+            })
             .collect()
     }
 
@@ -146,8 +149,13 @@ mod tests {
         writeln!(Rotating::open(&log, 1000, 3).unwrap(), "a line").unwrap();
         let names: Vec<String> = files(&log).into_keys().collect();
         let today = format!("pool.log.{}", today());
-        let left =
-            ["pool.log.2020-01-01.gz", "pool.log.2020-01-02.10", "pool.log.2020-01-03", today.as_str(), "pool.log.gz"];
+        let left = [
+            "pool.log.2020-01-01.gz",
+            "pool.log.2020-01-02.10",
+            "pool.log.2020-01-03",
+            today.as_str(),
+            "pool.log.gz",
+        ];
         assert_eq!(names, left);
     }
 

@@ -10,7 +10,8 @@ use std::{borrow::Cow, fmt, io};
 /// Whether a character does something other than to stand there.
 pub fn steers(character: char) -> bool {
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' |
+        '\u{2066}'..='\u{2069}')
 }
 
 /// Which characters may stay that would be escaped elsewhere.

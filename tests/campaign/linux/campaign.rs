@@ -56,7 +56,10 @@ async fn inject(world: &mut World, plan: &mut Plan, recovery: &mut Recovery, num
     let kind = fault.kind();
     let dead = recovery.take(&kind, over, during.await.unwrap(), after);
     if !dead.is_empty() {
-        eprintln!("{:<8} {number:>4}  … and these lanes did not work again: {dead:?}", world.composition.name());
+        eprintln!(
+            "{:<8} {number:>4}  … and these lanes did not work again: {dead:?}",
+            world.composition.name()
+        );
     }
     if let Some(reruns) = reruns {
         reruns
@@ -82,5 +85,12 @@ pub async fn finish(mut world: World, injections: usize, recovery: Recovery, opt
         world.folder.disable_cleanup(true);
         println!("{}: logs and data stay in {}", world.composition.name(), world.folder.path().display());
     }
-    Outcome { composition: world.composition, injections, recovery, verdict, answers, left: world.left.clone() }
+    Outcome {
+        composition: world.composition,
+        injections,
+        recovery,
+        verdict,
+        answers,
+        left: world.left.clone(),
+    }
 }

@@ -22,7 +22,10 @@ impl Clock {
 
     /// In its environment, a program lives by this clock.
     pub fn variables(&self) -> Vec<(OsString, OsString)> {
-        vec![("LD_PRELOAD".into(), self.library.clone().into()), ("CAMPAIGN_CLOCK".into(), self.offset.clone().into())]
+        vec![
+            ("LD_PRELOAD".into(), self.library.clone().into()),
+            ("CAMPAIGN_CLOCK".into(), self.offset.clone().into()),
+        ]
     }
 
     /// How far it is from the true time, from now on.
@@ -39,7 +42,10 @@ fn library(folder: &Path) -> PathBuf {
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/campaign/clock.c");
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"]).arg(&library).arg(source);
-        assert!(compiler.status().is_ok_and(|status| status.success()), "clock steps need a C compiler: {compiler:?}");
+        assert!(
+            compiler.status().is_ok_and(|status| status.success()),
+            "clock steps need a C compiler: {compiler:?}"
+        );
     }
     library
 }

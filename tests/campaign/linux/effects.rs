@@ -46,8 +46,8 @@ pub struct Effects {
     count: watch::Sender<usize>,
 }
 
-/// The work of a task: `seconds` of it, in a grandchild in a session of its own where it is `detached`; the first
-/// `failures` attempts fail.
+/// The work of a task: `seconds` of it, in a grandchild in a session of its own where it is `detached`; the
+/// first `failures` attempts fail.
 const HANDLER: &str = r#"#!/bin/sh
 read -r task
 note() { echo "$1 $CLAWPOOL_TASK_ID $$" >>"@"; }

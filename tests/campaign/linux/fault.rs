@@ -77,7 +77,9 @@ impl Fault {
     pub fn kind(&self) -> String {
         let number = |letter: char| letter.is_ascii_digit();
         let target = match self.target.split_once('-') {
-            Some((from, to)) => format!("link {}-{}", from.trim_end_matches(number), to.trim_end_matches(number)),
+            Some((from, to)) => {
+                format!("link {}-{}", from.trim_end_matches(number), to.trim_end_matches(number))
+            }
             None => self.target.trim_end_matches(number).to_owned(),
         };
         format!("{} {target}", self.action.words())

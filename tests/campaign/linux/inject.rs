@@ -28,7 +28,9 @@ pub struct Killed {
 impl World {
     pub async fn begin(&mut self, fault: &Fault) -> Option<Killed> {
         match fault.action {
-            Action::Kill | Action::Stop | Action::Restart if self.servers.contains_key(fault.target.as_str()) => {
+            Action::Kill | Action::Stop | Action::Restart
+                if self.servers.contains_key(fault.target.as_str()) =>
+            {
                 let server = self.servers.get_mut(fault.target.as_str()).unwrap();
                 if fault.action == Action::Stop { server.signal("STOP") } else { server.kill().await }
             }
@@ -58,7 +60,9 @@ impl World {
             Action::Stop if self.servers.contains_key(fault.target.as_str()) => {
                 self.servers[fault.target.as_str()].signal("CONT");
             }
-            Action::Kill | Action::Restart if fault.target != "worker" => self.program(&fault.target).restart(),
+            Action::Kill | Action::Restart if fault.target != "worker" => {
+                self.program(&fault.target).restart()
+            }
             Action::Kill | Action::Restart => {}
             Action::Stop => self.pids(&fault.target).into_iter().for_each(|pid| signal(pid, "CONT")),
             Action::FillDisk => self.relieve().await,
@@ -108,14 +112,18 @@ impl World {
 
     /// One process: of the workers that are kept, the first.
     fn pids(&mut self, target: &str) -> Vec<u32> {
-        if target == "worker" { self.workers().into_iter().take(1).collect() } else { vec![self.program(target).pid()] }
+        if target == "worker" {
+            self.workers().into_iter().take(1).collect()
+        } else {
+            vec![self.program(target).pid()]
+        }
     }
 
     fn links(&self, target: &str) -> impl Iterator<Item = &Link> {
         let suffix = target.strip_prefix("all");
-        self.links
-            .iter()
-            .filter(move |link| link.name == target || suffix.is_some_and(|suffix| link.name.ends_with(suffix)))
+        self.links.iter().filter(move |link| {
+            link.name == target || suffix.is_some_and(|suffix| link.name.ends_with(suffix))
+        })
     }
 
     async fn relieve(&mut self) {
@@ -132,8 +140,8 @@ impl World {
         self.servers["rabbitmq"].control(args).await;
     }
 
-    /// Who has ended by itself is started again, as a service manager would, and named. Ending with code 0 is what a
-    /// service manager takes for a wish.
+    /// Who has ended by itself is started again, as a service manager would, and named. Ending with code 0 is
+    /// what a service manager takes for a wish.
     pub fn look_after(&mut self, fault: &Fault) {
         for program in &mut self.programs {
             if let Some(status) = program.exited() {

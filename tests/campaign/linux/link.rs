@@ -55,7 +55,8 @@ impl Link {
     pub async fn to(name: String, server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (state, seen) = watch::channel(State { weather: Weather::Fair, resets: 0, losses: 0, hang_ups: 0 });
+        let (state, seen) =
+            watch::channel(State { weather: Weather::Fair, resets: 0, losses: 0, hang_ups: 0 });
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(carry(client, server.clone(), seen.clone()));
@@ -119,7 +120,11 @@ async fn carry(mut client: TcpStream, server: String, mut state: watch::Receiver
     hard_close(&server);
 }
 
-async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut state: watch::Receiver<State>) -> io::Result<()> {
+async fn pump(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut state: watch::Receiver<State>,
+) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
     loop {
         let size = from.read(&mut piece).await?;

@@ -55,7 +55,8 @@ pub struct Load {
 impl Load {
     pub fn new(doors: Vec<String>, effects: Effects) -> Self {
         clawpool_backends::install_tls();
-        // A connection for each request: how soon a producer finds out that an idle one is dead is its own affair.
+        // A connection for each request: how soon a producer finds out that an idle one is dead is its own
+        // affair.
         let http = Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(ANSWER).build().unwrap();
         let (accounts, answers, turn) = (Arc::default(), Arc::default(), Arc::default());
         Self { http, doors: Arc::new(doors), accounts, answers, effects, turn }
@@ -74,7 +75,8 @@ impl Load {
         while producers.join_next().await.is_some() {}
     }
 
-    /// One short task on a lane, until it is taken, and then until it is done. Answers when it was taken and when done.
+    /// One short task on a lane, until it is taken, and then until it is done. Answers when it was taken and
+    /// when done.
     pub async fn probe(&self, lane: &'static str) -> Option<(Instant, Instant)> {
         let id = self.offer(lane, json!({"seconds": 0, "failures": 0}), true).await?;
         let taken = Instant::now();
@@ -83,7 +85,8 @@ impl Load {
 
     /// More than fits into what a file has left, offered all at once and in the background.
     pub fn flood(&self) {
-        // The last of its keys, as they are sorted: the handler's shell searches from the front, and takes minutes for more.
+        // The last of its keys, as they are sorted: the handler's shell searches from the front, and takes
+        // minutes for more.
         let payload = json!({"seconds": 0, "failures": 0, "weight": "x".repeat(200_000)});
         for _ in 0..60 {
             let (load, payload) = (self.clone(), payload.clone());
@@ -126,8 +129,9 @@ impl Load {
         let sort = match &answer {
             Some((status, _)) if status.is_success() => return answer,
             Some((status, text)) => {
-                let code =
-                    serde_json::from_str::<Value>(text).ok().and_then(|body| Some(body["code"].as_str()?.to_owned()));
+                let code = serde_json::from_str::<Value>(text)
+                    .ok()
+                    .and_then(|body| Some(body["code"].as_str()?.to_owned()));
                 format!("{} {}", status.as_u16(), code.unwrap_or_default())
             }
             None => "no answer".to_owned(),

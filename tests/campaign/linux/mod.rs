@@ -35,7 +35,9 @@ use self::options::Options;
 #[tokio::main]
 pub async fn main() -> ExitCode {
     let options = Options::parse();
-    let run = async { if options.soak.is_some() { soak::run(&options).await } else { report::run(&options).await } };
+    let run = async {
+        if options.soak.is_some() { soak::run(&options).await } else { report::run(&options).await }
+    };
     let mut terminate = signal(SignalKind::terminate()).unwrap();
     // Interrupted, it still ends what it has started.
     tokio::select! {

@@ -20,7 +20,8 @@ pub struct Options {
     /// This composition alone.
     #[arg(long)]
     pub only: Option<Composition>,
-    /// All compositions at once: thrice the faults in the same time, while each waits for the others' work as well.
+    /// All compositions at once: thrice the faults in the same time, while each waits for the others' work as
+    /// well.
     #[arg(long)]
     pub together: bool,
     /// All at once for a minute and a half, with a few faults of each sort; part of tests/run.

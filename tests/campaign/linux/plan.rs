@@ -83,7 +83,10 @@ fn links(composition: Composition) -> Vec<(Action, String)> {
 
 fn programs(composition: Composition) -> Vec<(Action, String)> {
     let programs = composition.programs().iter().copied().chain(["worker", "worker"]);
-    cards(&[Action::Kill, Action::Kill, Action::Stop, Action::Stop, Action::Restart], &programs.collect::<Vec<_>>())
+    cards(
+        &[Action::Kill, Action::Kill, Action::Stop, Action::Stop, Action::Restart],
+        &programs.collect::<Vec<_>>(),
+    )
 }
 
 fn servers(composition: Composition) -> Vec<(Action, String)> {
@@ -91,14 +94,18 @@ fn servers(composition: Composition) -> Vec<(Action, String)> {
         "redis" => cards(&Action::REDIS, &[server]),
         _ => cards(&Action::RABBITMQ, &[server]),
     };
-    let both =
-        |server: &&str| [cards(&[Action::Kill, Action::Stop, Action::Stop], &[*server]), refusals(server)].concat();
+    let both = |server: &&str| {
+        [cards(&[Action::Kill, Action::Stop, Action::Stop], &[*server]), refusals(server)].concat()
+    };
     composition.servers().iter().flat_map(both).collect()
 }
 
 /// Disks and clocks.
 fn world(composition: Composition) -> Vec<(Action, String)> {
-    let clocks = composition.programs().iter().chain(composition.servers().iter().filter(|server| **server == "redis"));
+    let clocks = composition
+        .programs()
+        .iter()
+        .chain(composition.servers().iter().filter(|server| **server == "redis"));
     let steps = clocks.flat_map(|clock| STEPS.map(|step| (Action::StepClock(step), (*clock).to_owned())));
     let disk = composition.disk().map(|of| (Action::FillDisk, of.to_owned()));
     // As often as clocks are stepped.
@@ -107,5 +114,8 @@ fn world(composition: Composition) -> Vec<(Action, String)> {
 }
 
 fn cards<T: ToString>(actions: &[Action], targets: &[T]) -> Vec<(Action, String)> {
-    targets.iter().flat_map(|target| actions.iter().map(move |action| (*action, target.to_string()))).collect()
+    targets
+        .iter()
+        .flat_map(|target| actions.iter().map(move |action| (*action, target.to_string())))
+        .collect()
 }

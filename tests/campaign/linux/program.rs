@@ -10,7 +10,8 @@ pub struct Program {
     pub name: String,
     command: Box<dyn Fn() -> Command + Send + Sync>,
     process: Process,
-    /// Dropping one ends whatever it left behind, and that is the pool's own affair until the campaign is over.
+    /// Dropping one ends whatever it left behind, and that is the pool's own affair until the campaign is
+    /// over.
     former: Vec<Process>,
 }
 
@@ -53,7 +54,9 @@ pub fn signal(pid: u32, name: &str) {
 pub fn children(pid: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// All that a process has started, directly or not.

@@ -13,7 +13,8 @@ use super::{
     load::{DELAY, LANES, Load},
 };
 
-/// A lane that has not recovered by then is noted as such; whether its tasks are lost or stuck is seen at the end.
+/// A lane that has not recovered by then is noted as such; whether its tasks are lost or stuck is seen at the
+/// end.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that was killed may need as long, on a busy machine, before the fault is over.
@@ -53,8 +54,8 @@ pub async fn reruns(load: Load, killed: Killed) -> Vec<(&'static str, Option<Dur
 }
 
 impl Recovery {
-    /// A fault was over at `over`: what was put on a lane while it lasted and what was put there afterwards both count, and
-    /// the later of the two is when the lane had recovered. Answers the lanes that did not.
+    /// A fault was over at `over`: what was put on a lane while it lasted and what was put there afterwards
+    /// both count, and the later of the two is when the lane had recovered. Answers the lanes that did not.
     pub fn take(&mut self, kind: &str, over: Instant, during: Probes, after: Probes) -> Vec<&'static str> {
         let mut dead = Vec::new();
         for ((lane, during), (_, after)) in during.into_iter().zip(after) {
@@ -81,7 +82,8 @@ impl Recovery {
         let mut kinds: Vec<&str> = self.times.keys().map(|(kind, _)| kind.as_str()).collect();
         kinds.dedup();
         for kind in kinds {
-            let of = |lane: &'static str| self.times.get(&(kind.to_owned(), lane)).map_or(&[][..], Vec::as_slice);
+            let of =
+                |lane: &'static str| self.times.get(&(kind.to_owned(), lane)).map_or(&[][..], Vec::as_slice);
             let count = LANES.iter().map(|lane| of(lane).len()).max().unwrap_or_default();
             _ = write!(text, "\n{kind:<38}{count:>4}");
             LANES.iter().for_each(|lane| _ = write!(text, "{:>19}", summary(of(lane))));

@@ -13,7 +13,8 @@ pub async fn run(options: &Options) -> bool {
     println!("seed {}, {compositions:?}", options.seed);
     let mut outcomes = Vec::new();
     if options.smoke || options.together {
-        outcomes = join_all(compositions.into_iter().map(|composition| campaign::run(composition, options))).await;
+        outcomes =
+            join_all(compositions.into_iter().map(|composition| campaign::run(composition, options))).await;
     } else {
         // One after the other, so that none of them waits for another one's work.
         for composition in compositions {
@@ -23,14 +24,21 @@ pub async fn run(options: &Options) -> bool {
     outcomes.iter().for_each(print);
     let injections: usize = outcomes.iter().map(|outcome| outcome.injections).sum();
     let bad = outcomes.iter().filter(|outcome| !outcome.verdict.is_good()).count();
-    println!("\n{injections} faults injected; {} of {} compositions are well", outcomes.len() - bad, outcomes.len());
+    println!(
+        "\n{injections} faults injected; {} of {} compositions are well",
+        outcomes.len() - bad,
+        outcomes.len()
+    );
     bad == 0
 }
 
 pub fn print(outcome: &Outcome) {
     println!("\n== {}: {} faults", outcome.composition.name(), outcome.injections);
     print!("{}", outcome.verdict);
-    outcome.answers.iter().for_each(|(answer, count)| println!("  {count:>6}  times producers got: {answer}"));
+    outcome
+        .answers
+        .iter()
+        .for_each(|(answer, count)| println!("  {count:>6}  times producers got: {answer}"));
     outcome.left.iter().for_each(|left| println!("          {left}"));
     print!("{}", outcome.recovery.table());
 }

@@ -9,7 +9,8 @@ use super::{
     world::{Composition, World},
 };
 
-/// Whatever may be killed again and again is: nothing becomes poison for it, and nobody waits long to be started again.
+/// Whatever may be killed again and again is: nothing becomes poison for it, and nobody waits long to be
+/// started again.
 const COMMON: &str = r#"
     worker = { crashes = 1000 }
     results.ttl = "1day"
@@ -29,9 +30,12 @@ const POOL: &str = r#"
 pub fn write(world: &World, name: &str, port: Option<u16>) -> PathBuf {
     let folder = world.folder.path().join(name);
     std::fs::create_dir(&folder).unwrap();
-    let mut settings = Settings::quick().with(COMMON).with(&log(&folder)).with(&handler(&world.load.effects.handler));
+    let mut settings =
+        Settings::quick().with(COMMON).with(&log(&folder)).with(&handler(&world.load.effects.handler));
     settings = match world.composition {
-        Composition::Embedded => settings.with(&format!("embedded.data = {}", path(&world.disk_folder().join("data")))),
+        Composition::Embedded => {
+            settings.with(&format!("embedded.data = {}", path(&world.disk_folder().join("data"))))
+        }
         Composition::Redis => settings.with(&cluster(world, name, "redis")),
         Composition::Rabbitmq => settings.with(&cluster(world, name, "rabbitmq")),
     };
@@ -55,7 +59,8 @@ fn handler(program: &Path) -> String {
 }
 
 fn cluster(world: &World, name: &str, lanes: &str) -> String {
-    let servers: String = world.composition.servers().iter().map(|server| section(world, name, server)).collect();
+    let servers: String =
+        world.composition.servers().iter().map(|server| section(world, name, server)).collect();
     let lanes: String =
         ["critical", "high", "normal", "background"].map(|lane| format!("{lane} = {lanes:?}\n")).concat();
     format!("profile = \"cluster\"\n{servers}[lanes]\n{lanes}")

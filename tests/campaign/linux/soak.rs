@@ -66,8 +66,8 @@ async fn soak(composition: Composition, options: &Options) -> bool {
     outcome.verdict.is_good()
 }
 
-/// What no other fault makes a program take as much memory for: a flood of long tasks. It comes first, so that the second
-/// quarter has seen it.
+/// What no other fault makes a program take as much memory for: a flood of long tasks. It comes first, so
+/// that the second quarter has seen it.
 fn heaviest(composition: Composition) -> Option<Fault> {
     let target = composition.disk()?.to_owned();
     Some(Fault { action: Action::FillDisk, target, length: Duration::from_secs(4) })
@@ -84,7 +84,8 @@ async fn inject(world: &mut World, fault: Fault) {
 }
 
 fn table(series: &Series, grown: &mut impl FnMut(String)) -> String {
-    let mut text = format!("{:<14}{:>22}{:>22}{:>22}\n", "medians of quarter 2, 4", "memory KiB", "files", "threads");
+    let mut text =
+        format!("{:<14}{:>22}{:>22}{:>22}\n", "medians of quarter 2, 4", "memory KiB", "files", "threads");
     for (name, samples) in series {
         text += &format!("{name:<14}");
         let kinds: [(&str, Take); 3] = [
@@ -93,8 +94,9 @@ fn table(series: &Series, grown: &mut impl FnMut(String)) -> String {
             ("threads", |vitals| vitals.threads),
         ];
         for (kind, of) in kinds {
-            let quarter =
-                |number: usize| median(&samples[samples.len() * (number - 1) / 4..samples.len() * number / 4], of);
+            let quarter = |number: usize| {
+                median(&samples[samples.len() * (number - 1) / 4..samples.len() * number / 4], of)
+            };
             let (second, last) = (quarter(2), quarter(4));
             text += &format!("{second:>14} {last:>7}");
             if last as f64 > second as f64 * GROWTH && last > second + of(&SLACK) {

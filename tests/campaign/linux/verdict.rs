@@ -61,7 +61,11 @@ pub async fn judge(world: &World) -> Verdict {
     }
     for left in &world.left {
         let clean = left.contains("exit status: 0") || left.contains("told to end");
-        if clean { verdict.fault(FAULTS[8], left.clone()) } else { verdict.count("ended by itself with a failure", 1) }
+        if clean {
+            verdict.fault(FAULTS[8], left.clone())
+        } else {
+            verdict.count("ended by itself with a failure", 1)
+        }
     }
     verdict
 }
@@ -144,13 +148,13 @@ impl Verdict {
 
 enum Overlap {
     Fault,
-    /// The first of the two was the program of a worker that was stopped for longer than its lease. No pool can keep it
-    /// from going on: it can only refuse what it answers, which the token does.
+    /// The first of the two was the program of a worker that was stopped for longer than its lease. No pool
+    /// can keep it from going on: it can only refuse what it answers, which the token does.
     OfStopped,
 }
 
-/// A run that begins while an effect of an earlier one is still to come. What was killed before it did anything has no
-/// effect that another one could overlap with.
+/// A run that begins while an effect of an earlier one is still to come. What was killed before it did
+/// anything has no effect that another one could overlap with.
 fn overlap(runs: &[Run], stopped: &HashSet<u32>) -> Option<Overlap> {
     let pairs = runs.windows(2).filter(|pair| pair[0].end.is_some_and(|end| pair[1].start < end));
     let mut overlaps: Vec<bool> = pairs.map(|pair| stopped.contains(&pair[0].pid)).collect();

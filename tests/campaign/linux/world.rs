@@ -42,7 +42,8 @@ impl Composition {
         }
     }
 
-    /// What the campaign starts itself. `up` and `autoscaler` keep two workers each, `lone` is a worker that nobody keeps.
+    /// What the campaign starts itself. `up` and `autoscaler` keep two workers each, `lone` is a worker that
+    /// nobody keeps.
     pub const fn programs(self) -> &'static [&'static str] {
         match self {
             Self::Embedded => &["up", "lone"],
@@ -87,8 +88,8 @@ pub struct World {
     pub links: Vec<Link>,
     pub clocks: BTreeMap<String, Clock>,
     pub disk: Option<Disk>,
-    /// What workers ran when they were stopped for longer than their lease: it runs on beside its second run, because
-    /// nobody can reach it. Only its outcome can be refused.
+    /// What workers ran when they were stopped for longer than their lease: it runs on beside its second run,
+    /// because nobody can reach it. Only its outcome can be refused.
     pub stopped: HashSet<u32>,
     /// Who ended without being told to.
     pub left: Vec<String>,
@@ -168,8 +169,9 @@ impl World {
         let probes = LANES.map(|lane| self.load.probe(lane));
         in_time("every lane to work", futures::future::join_all(probes)).await;
         if self.servers.contains_key("rabbitmq") {
-            // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right before
-            // kill -9 answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
+            // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared
+            // right before kill -9 answers nobody after the restart; that is RabbitMQ's own and not what is
+            // tested here.
             tokio::time::sleep(Duration::from_secs(6)).await;
         }
     }

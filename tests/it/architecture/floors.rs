@@ -1,9 +1,9 @@
 //! What may import what: one table of floors, the pure rooms, and where the types of each server's client
 //! stay.
 
-/// From the top down. A room imports rooms of lower floors only, so those on one floor do not know one another.
-/// A room is a folder of `src/` or a part of one; `main` are the programs, `lib` is `src/lib.rs`, `handlers`
-/// lies in `workers/`. ARCHITECTURE.md has the same table for people.
+/// From the top down. A room imports rooms of lower floors only, so those on one floor do not know one
+/// another. A room is a folder of `src/` or a part of one; `main` are the programs, `lib` is `src/lib.rs`,
+/// `handlers` lies in `workers/`. ARCHITECTURE.md has the same table for people.
 pub const FLOORS: [&[&str]; 17] = [
     &["main", "fuzzing"],
     &["lib"],

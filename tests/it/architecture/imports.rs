@@ -1,7 +1,7 @@
 //! Every import of one file: `use` with its groups, paths in code, in types, in macros and in attributes.
 //!
-//! Guarantees: a path that names another module or a crate is found, wherever it stands. Never does: read what is
-//! compiled for tests alone.
+//! Guarantees: a path that names another module or a crate is found, wherever it stands. Never does: read
+//! what is compiled for tests alone.
 
 use std::collections::HashSet;
 

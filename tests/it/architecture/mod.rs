@@ -20,16 +20,19 @@ fn root() -> &'static Path {
 /// What it has to say against an import.
 type Rule = fn(&Import) -> Option<String>;
 
-const RULES: [Rule; 5] = [goes_down, stays_pure, only_readers_read, stays_behind_its_seam, knows_that_it_is_unix];
+const RULES: [Rule; 5] =
+    [goes_down, stays_pure, only_readers_read, stays_behind_its_seam, knows_that_it_is_unix];
 
 #[test]
 fn every_import_keeps_the_rules() {
     let imports = Reader::read().imports;
     assert!(imports.len() > 1000, "the reader sees next to nothing: {}", imports.len());
-    let told =
-        imports.iter().flat_map(|import| RULES.into_iter().filter_map(move |rule| Some((import, rule(import)?))));
-    let breach =
-        |(import, why): (&Import, String)| format!("{}:{} imports {}: {why}", import.file, import.line, import.target);
+    let told = imports
+        .iter()
+        .flat_map(|import| RULES.into_iter().filter_map(move |rule| Some((import, rule(import)?))));
+    let breach = |(import, why): (&Import, String)| {
+        format!("{}:{} imports {}: {why}", import.file, import.line, import.target)
+    };
     assert_eq!(told.map(breach).collect::<Vec<_>>(), [""; 0]);
 }
 
@@ -113,7 +116,8 @@ fn every_exception_is_needed() {
 fn every_file_is_read_and_every_room_has_a_floor() {
     let read = Reader::read().files;
     for file in rust_files(&["src", "workers"]) {
-        let module = read.get(&file).unwrap_or_else(|| panic!("no module of the library is {}", file.display()));
+        let module =
+            read.get(&file).unwrap_or_else(|| panic!("no module of the library is {}", file.display()));
         let is_root = module.is_empty() || module[0] == "lib";
         assert!(is_root || room(module) != "lib", "give {} a floor in FLOORS", module[0]);
     }
@@ -149,7 +153,8 @@ fn the_document_has_the_table_of_floors() {
 #[test]
 fn breaches_are_seen_and_name_both_floors() {
     let path = |path: &str| path.split("::").map(str::to_owned).collect::<Vec<_>>();
-    let import = |module: &str, target: Target| Import { file: "a.rs".into(), line: 7, module: path(module), target };
+    let import =
+        |module: &str, target: Target| Import { file: "a.rs".into(), line: 7, module: path(module), target };
     let ours = |module, target: &str| import(module, Target::Ours(path(target)));
 
     let why = goes_down(&ours("store::redis", "worker::Worker")).unwrap();
@@ -158,7 +163,8 @@ fn breaches_are_seen_and_name_both_floors() {
     assert!(goes_down(&ours("store::open", "broker::Broker")).is_some(), "the same floor is not a lower one");
     assert!(goes_down(&ours("scaling::table", "autoscale::control::Book")).is_some());
     assert!(
-        goes_down(&ours("worker", "store::Store")).is_none() && goes_down(&ours("store", "store::redis")).is_none()
+        goes_down(&ours("worker", "store::Store")).is_none()
+            && goes_down(&ours("store", "store::redis")).is_none()
     );
 
     let of = |module, target: &str| stays_pure(&import(module, Target::Crate(path(target))));
@@ -169,7 +175,9 @@ fn breaches_are_seen_and_name_both_floors() {
     assert!(stays_pure(&ours("retry", "config::Config")).is_some());
 
     let seam = |module, target: &str| stays_behind_its_seam(&import(module, Target::Crate(path(target))));
-    assert!(seam("worker::claim", "redis::cmd").is_some() && seam("store::redis::link", "redis::cmd").is_none());
+    assert!(
+        seam("worker::claim", "redis::cmd").is_some() && seam("store::redis::link", "redis::cmd").is_none()
+    );
     let reads = |module, target: &str| only_readers_read(&import(module, Target::Crate(path(target))));
     assert!(reads("config::pools", "std::fs").is_some() && reads("config::source", "std::fs").is_none());
 }

@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn reads_groups_within_groups_and_what_leaves_the_module_by_super() {
-        let text =
-            "use crate::{worker::{Job, self}, task as t}; use super::super::api::*; use super::{open, sqlite::Row};";
+        let text = "use crate::{worker::{Job, self}, task as t}; use super::super::api::*; use \
+            super::{open, sqlite::Row};";
         let all = ["worker::Job", "worker", "task", "api", "store::open", "store::sqlite::Row"];
         assert_eq!(read(text), all.map(|path| format!("crate::{path}")));
         assert_eq!(read("mod inner { use super::super::Rows; }"), ["crate::store::Rows"]);

@@ -46,7 +46,10 @@ impl Api {
     pub async fn enqueue(&self, task: Value) -> TaskId {
         until(&format!("an answer to {task}"), async || {
             let (status, answer) = self.post("v1/tasks", &task).await;
-            assert!(status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE, "{task}: {status} {answer}");
+            assert!(
+                status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE,
+                "{task}: {status} {answer}"
+            );
             status.is_success().then(|| id(&answer))
         })
         .await

@@ -18,8 +18,8 @@ pub struct Balance {
 
 /// Follows every acknowledged task to its end.
 ///
-/// INV-1: it ends, and the ledger agrees on how. INV-3: it was not started more often than its attempts, its crashes and
-/// the `releases` that the test itself caused.
+/// INV-1: it ends, and the ledger agrees on how. INV-3: it was not started more often than its attempts, its
+/// crashes and the `releases` that the test itself caused.
 pub async fn balance(api: &Api, ledger: &Ledger, ids: &[TaskId], releases: usize) -> Balance {
     let records: Vec<Record> = stream::iter(ids).map(|id| api.finished(*id)).buffered(16).collect().await;
     let mut balance = Balance::default();
@@ -50,7 +50,8 @@ impl Balance {
         let attempts = record.attempt as usize + usize::from(record.state != State::Dead);
         assert!(
             starts <= attempts + crashes + releases,
-            "INV-3: {id} was started {starts} times for {attempts} attempts and {crashes} crashes: {record:?}\n{:?}",
+            "INV-3: {id} was started {starts} times for {attempts} attempts and {crashes} crashes: \
+            {record:?}\n{:?}",
             ledger.entries().iter().filter(|entry| entry.id == id).collect::<Vec<_>>()
         );
         self.repeated += starts.saturating_sub(attempts);

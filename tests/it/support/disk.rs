@@ -1,4 +1,5 @@
-//! A small disk that can be full, as any user may have one: a file system in a namespace of the program under test.
+//! A small disk that can be full, as any user may have one: a file system in a namespace of the program under
+//! test.
 
 use std::{
     path::Path,

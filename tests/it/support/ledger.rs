@@ -18,8 +18,8 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::in_time;
 
-/// A web service that does the tasks' work and writes down every attempt, in the order in which they came. It is the
-/// witness: what it says of a task does not depend on anything that the pool believes.
+/// A web service that does the tasks' work and writes down every attempt, in the order in which they came. It
+/// is the witness: what it says of a task does not depend on anything that the pool believes.
 #[derive(Clone)]
 pub struct Ledger {
     pub url: String,
@@ -70,7 +70,8 @@ impl Ledger {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let ledger = Self { url, entries: Arc::default(), count: watch::Sender::default(), open: Default::default() };
+        let ledger =
+            Self { url, entries: Arc::default(), count: watch::Sender::default(), open: Default::default() };
         let router = Router::new().route("/", post(work)).with_state(ledger.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         ledger
@@ -111,7 +112,8 @@ impl Ledger {
 
     /// Waits until `event` has happened to the task `times` times.
     pub async fn happened(&self, id: TaskId, event: Event, times: usize) {
-        let count = |entries: &[Entry]| entries.iter().filter(|entry| entry.id == id && entry.event == event).count();
+        let count =
+            |entries: &[Entry]| entries.iter().filter(|entry| entry.id == id && entry.event == event).count();
         self.until(&format!("{event:?} of {id}, {times} times"), |entries| count(entries) >= times).await;
     }
 
@@ -125,7 +127,10 @@ impl Ledger {
     }
 }
 
-async fn work(State(ledger): State<Ledger>, Json(Request { id, attempt, payload }): Json<Request>) -> Response {
+async fn work(
+    State(ledger): State<Ledger>,
+    Json(Request { id, attempt, payload }): Json<Request>,
+) -> Response {
     let number = ledger.note(id, attempt, Event::Start);
     let mut open = Open { ledger: &ledger, id, attempt, event: Event::Broken };
     if let Some(name) = &payload.hold {

@@ -6,8 +6,8 @@ use tokio::{
     sync::watch,
 };
 
-/// Stands between a process and a server, and loses one answer: the first that holds the given bytes. From then on nothing
-/// comes back from the server, on whichever connection, until [`LossyProxy::recover`].
+/// Stands between a process and a server, and loses one answer: the first that holds the given bytes. From
+/// then on nothing comes back from the server, on whichever connection, until [`LossyProxy::recover`].
 #[derive(Clone)]
 pub struct LossyProxy {
     /// The server's address, through the proxy.

@@ -1,7 +1,8 @@
 //! What the tests stand on: real processes, real servers, and a ledger outside of the system.
 //!
-//! Nothing here sleeps to let something happen: tests wait for lines of a log, entries of the ledger or answers of the API.
-//! What never comes fails the test after [`PATIENCE`], with the end of every process's log.
+//! Nothing here sleeps to let something happen: tests wait for lines of a log, entries of the ledger or
+//! answers of the API. What never comes fails the test after [`PATIENCE`], with the end of every process's
+//! log.
 
 mod api;
 mod balance;
@@ -42,7 +43,9 @@ pub use self::server::free_port;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain for {what}"))
 }
 
 /// Asks again and again, for what has no other way to be waited for.
@@ -60,6 +63,7 @@ pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T 
 
 #[cfg(unix)]
 pub fn signal(pid: u32, signal: &str) {
-    let sent = std::process::Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
+    let sent =
+        std::process::Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status().unwrap();
     assert!(sent.success(), "no process {pid} to send {signal} to");
 }

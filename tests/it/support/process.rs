@@ -22,7 +22,8 @@ pub struct Process {
     _mark: Mark,
 }
 
-/// A variable that whatever was started with it inherits. What still carries it when the mark is dropped is killed.
+/// A variable that whatever was started with it inherits. What still carries it when the mark is dropped is
+/// killed.
 pub struct Mark(String);
 
 impl Mark {
@@ -40,7 +41,8 @@ impl Drop for Mark {
         let environment = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
         let Ok(mut system) = System::new() else { return };
         system.refresh_processes_specifics(ProcessesToUpdate::All, true, environment);
-        let marked = |process: &&sysinfo::Process| process.environ().iter().any(|variable| *variable == *self.0);
+        let marked =
+            |process: &&sysinfo::Process| process.environ().iter().any(|variable| *variable == *self.0);
         system.processes().values().filter(marked).for_each(|process| {
             process.kill();
         });
@@ -70,7 +72,9 @@ impl Process {
     /// The first line that holds all of `parts`, past or to come.
     pub async fn line(&self, parts: &[&str]) -> String {
         let what = format!("a line of {} with {parts:?}", self.name);
-        in_time(&what, self.lines.find(parts)).await.unwrap_or_else(|| panic!("{} ended without {what}", self.name))
+        in_time(&what, self.lines.find(parts))
+            .await
+            .unwrap_or_else(|| panic!("{} ended without {what}", self.name))
     }
 
     pub fn said(&self, part: &str) -> bool {
@@ -141,7 +145,9 @@ impl Lines {
         loop {
             {
                 let all = self.all.lock().unwrap();
-                if let Some(line) = all[seen..].iter().find(|line| parts.iter().all(|part| line.contains(part))) {
+                if let Some(line) =
+                    all[seen..].iter().find(|line| parts.iter().all(|part| line.contains(part)))
+                {
                     return Some(line.clone());
                 }
                 seen = all.len();

@@ -59,7 +59,8 @@ impl Proxy {
 
     /// All connections are reset, and new ones go nowhere, or somewhere again.
     pub fn swallow(&self, swallowed: bool) {
-        self.fate.send_modify(|fate| *fate = Fate { swallowed, cuts: fate.cuts + u32::from(swallowed), ..*fate });
+        self.fate
+            .send_modify(|fate| *fate = Fate { swallowed, cuts: fate.cuts + u32::from(swallowed), ..*fate });
     }
 
     /// Takes what was said since the last time, connection by connection.
@@ -68,7 +69,12 @@ impl Proxy {
     }
 }
 
-async fn live(mut client: TcpStream, server: String, said: Arc<Mutex<Vec<Vec<u8>>>>, fate: watch::Sender<Fate>) {
+async fn live(
+    mut client: TcpStream,
+    server: String,
+    said: Arc<Mutex<Vec<Vec<u8>>>>,
+    fate: watch::Sender<Fate>,
+) {
     let born = *fate.borrow();
     if born.swallowed {
         pending::<()>().await;

@@ -50,8 +50,12 @@ impl Servers {
             // A missing exchange closes the channel that asked for it.
             let channel = connection.create_channel().await.unwrap();
             let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
-            let asked =
-                channel.exchange_declare(exchange.clone().into(), ExchangeKind::Fanout, options, Default::default());
+            let asked = channel.exchange_declare(
+                exchange.clone().into(),
+                ExchangeKind::Fanout,
+                options,
+                Default::default(),
+            );
             asked.await.is_ok().then_some(channel)
         })
         .await
@@ -60,7 +64,10 @@ impl Servers {
 
 pub fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run the tests with tests/run, or export what `tests/run --servers-only` prints")
+        panic!(
+            "{name} is not set: run the tests with tests/run, or export what `tests/run --servers-only` \
+            prints"
+        )
     })
 }
 
@@ -107,7 +114,9 @@ impl Server {
     /// What rabbitmqctl answers to a command about this RabbitMQ.
     pub async fn control(&self, args: &[&str]) -> String {
         let mut tool = Command::new(control());
-        tool.args(["-q", "-n", &format!("clawpool{}@localhost", self.port)]).args(args).env("HOME", self.folder.path());
+        tool.args(["-q", "-n", &format!("clawpool{}@localhost", self.port)])
+            .args(args)
+            .env("HOME", self.folder.path());
         let output = in_time(&format!("rabbitmqctl {args:?}"), tool.output()).await.unwrap();
         assert!(output.status.success(), "rabbitmqctl {args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -171,7 +180,8 @@ impl Server {
     pub async fn command(&self, words: &[&str]) {
         let client = redis::Client::open(self.url()).unwrap();
         let mut link = client.get_multiplexed_async_connection().await.unwrap();
-        let done: Result<redis::Value, _> = redis::cmd(words[0]).arg(&words[1..]).query_async(&mut link).await;
+        let done: Result<redis::Value, _> =
+            redis::cmd(words[0]).arg(&words[1..]).query_async(&mut link).await;
         done.unwrap_or_else(|error| panic!("{words:?}: {error}"));
     }
 
@@ -187,7 +197,8 @@ impl Server {
 /// The tool itself: Debian's wrapper would switch to the user rabbitmq.
 fn control() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/rabbitmq/lib").into_iter().flatten().flatten();
-    let mut tools = versions.map(|version| version.path().join("sbin/rabbitmqctl")).filter(|tool| tool.exists());
+    let mut tools =
+        versions.map(|version| version.path().join("sbin/rabbitmqctl")).filter(|tool| tool.exists());
     tools.next().unwrap_or_else(|| "rabbitmqctl".into())
 }
 

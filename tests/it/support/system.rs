@@ -18,7 +18,8 @@ pub struct System {
 }
 
 impl System {
-    /// On one SQLite file. Tasks `it.*` go to the ledger. Waits for `workers`, also where the settings bring their own.
+    /// On one SQLite file. Tasks `it.*` go to the ledger. Waits for `workers`, also where the settings bring
+    /// their own.
     pub async fn embedded(workers: usize, settings: Settings) -> Self {
         Self::embedded_by(workers, settings, clawpool).await
     }

@@ -9,7 +9,8 @@ use clawpool_core::task::TaskId;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind,
     options::{
-        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions,
+        QueueDeclareOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -151,13 +152,17 @@ impl Cluster {
 
 impl RabbitMq {
     async fn restore(&self, servers: &Servers) {
-        let connection = Connection::connect(&servers.rabbitmq, ConnectionProperties::default()).await.unwrap();
+        let connection =
+            Connection::connect(&servers.rabbitmq, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         for exchange in &self.exchanges {
             let (name, durable) =
                 (exchange.name.clone(), ExchangeDeclareOptions { durable: true, ..Default::default() });
-            channel.exchange_declare(name.into(), ExchangeKind::Fanout, durable, FieldTable::default()).await.unwrap();
+            channel
+                .exchange_declare(name.into(), ExchangeKind::Fanout, durable, FieldTable::default())
+                .await
+                .unwrap();
         }
         for queue in &self.queues {
             queue.restore(&channel).await;
@@ -177,7 +182,8 @@ impl Queue {
         channel.queue_declare(self.name.clone().into(), durable, table(&self.arguments)).await.unwrap();
         for message in &self.messages {
             let (queue, options) = (self.name.clone().into(), BasicPublishOptions::default());
-            let sent = channel.basic_publish("".into(), queue, options, &message.body.0, message.properties());
+            let sent =
+                channel.basic_publish("".into(), queue, options, &message.body.0, message.properties());
             assert!(sent.await.unwrap().await.unwrap().is_ack(), "{} takes no message", self.name);
         }
     }

@@ -43,7 +43,8 @@ pub(super) fn marks(context: &Context) -> Vec<Mark> {
 }
 
 pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp) -> Command {
-    let (program, args) = spec.command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let (program, args) =
+        spec.command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut command = Command::new(program);
     command.args(args).env_clear();
     let inherited = BASE.iter().copied().chain(spec.pass_env.iter().map(String::as_str));

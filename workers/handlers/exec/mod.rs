@@ -137,8 +137,8 @@ async fn last_words(
 impl Exec {
     fn flood(&self, notes: &str) -> Failure {
         let message = format!(
-            "the program wrote more than {} bytes to its standard output and was killed; write results elsewhere, or raise \
-             limits.result{notes}",
+            "the program wrote more than {} bytes to its standard output and was killed; write results \
+             elsewhere, or raise limits.result{notes}",
             self.limit
         );
         Failure::new(ErrorClass::Other, message).fatal()

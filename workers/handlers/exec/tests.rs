@@ -77,7 +77,8 @@ async fn exit_codes_say_whether_to_try_again() {
 
 #[tokio::test]
 async fn an_error_on_standard_output_says_it_more_precisely() {
-    let script = r#"echo '{"error":{"class":"rate_limit","message":"slow down","retry_after":"2s"}}'; exit 1"#;
+    let script =
+        r#"echo '{"error":{"class":"rate_limit","message":"slow down","retry_after":"2s"}}'; exit 1"#;
     let refined = failure(script).await;
     assert_eq!((refined.class, refined.retry_after), (ErrorClass::RateLimit, Some(Duration::from_secs(2))));
     assert!(refined.message.starts_with("slow down"));
@@ -100,7 +101,10 @@ async fn text_on_standard_output_is_the_result() {
 #[tokio::test]
 async fn text_of_a_program_that_failed_is_no_result() {
     let fault = failure("echo Traceback; exit 1").await;
-    assert_eq!((fault.class, fault.message.as_str()), (ErrorClass::Other, "the program ended with exit code 1"));
+    assert_eq!(
+        (fault.class, fault.message.as_str()),
+        (ErrorClass::Other, "the program ended with exit code 1")
+    );
 }
 
 #[tokio::test]
@@ -122,7 +126,8 @@ async fn progress_lines_reach_the_operators() {
 
 #[tokio::test]
 async fn a_missing_program_is_a_fault_of_the_configuration() {
-    let fault = handler(testing::exec(&["no-such-program"])).run(Attempt::new(&"x").context).await.unwrap_err();
+    let fault =
+        handler(testing::exec(&["no-such-program"])).run(Attempt::new(&"x").context).await.unwrap_err();
     assert_eq!(fault.class, ErrorClass::Configuration);
     assert!(fault.message.contains("\"no-such-program\""), "{fault}");
     let fault = handler(testing::exec(&["/etc/passwd"])).run(Attempt::new(&"x").context).await.unwrap_err();
@@ -130,9 +135,13 @@ async fn a_missing_program_is_a_fault_of_the_configuration() {
 }
 
 /// Says when it stands, in progress; every process of it holds `pipe` open.
-async fn stubborn(pipe: &std::path::Path, attempt: &Attempt) -> tokio::task::JoinHandle<Result<Payload, Failure>> {
+async fn stubborn(
+    pipe: &std::path::Path,
+    attempt: &Attempt,
+) -> tokio::task::JoinHandle<Result<Payload, Failure>> {
     let nested = "trap '' TERM; sh -c \"trap '' TERM; echo progress: up >&2; sleep 1000; :\"; :";
-    let mut spec = testing::exec(&["sh", "-c", &format!("trap '' TERM; exec 3>\"$PIPE\"; sh -c '{nested}'; :")]);
+    let mut spec =
+        testing::exec(&["sh", "-c", &format!("trap '' TERM; exec 3>\"$PIPE\"; sh -c '{nested}'; :")]);
     spec.env.insert("PIPE".into(), pipe.display().to_string());
     let context = attempt.context.clone();
     let running = tokio::spawn(async move { handler(spec).run(context).await });
@@ -186,8 +195,9 @@ async fn the_deadline_stops_the_program() {
 
 /// A program that moves a part of itself into a session of its own; that part holds `PIPE` open.
 fn leaver(pipe: &std::path::Path, then: &str) -> Exec {
-    let script =
-        format!("setsid sh -c 'exec 3>\"$PIPE\"; echo progress: up >&2; : >\"$PIPE.up\"; sleep 1000' & {then}");
+    let script = format!(
+        "setsid sh -c 'exec 3>\"$PIPE\"; echo progress: up >&2; : >\"$PIPE.up\"; sleep 1000' & {then}"
+    );
     let mut spec = testing::exec(&["sh", "-c", &script]);
     spec.env.insert("PIPE".into(), pipe.display().to_string());
     handler(spec)

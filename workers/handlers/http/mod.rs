@@ -93,7 +93,8 @@ impl Http {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(error))? {
             if body.len() + chunk.len() > self.limit {
-                let message = format!("{} answered with more than {} bytes (limits.result)", self.name, self.limit);
+                let message =
+                    format!("{} answered with more than {} bytes (limits.result)", self.name, self.limit);
                 return Err(Failure::new(ErrorClass::Other, message).fatal());
             }
             body.extend_from_slice(&chunk);
@@ -122,7 +123,9 @@ impl Handler for Http {
     async fn run(&self, context: Context) -> Result<Payload, Failure> {
         match context.cancelled().run_until_cancelled(self.post(&context)).await {
             Some(result) => result,
-            None => Err(Failure::new(ErrorClass::Timeout, format!("the call of {} was broken off", self.name))),
+            None => {
+                Err(Failure::new(ErrorClass::Timeout, format!("the call of {} was broken off", self.name)))
+            }
         }
     }
 }
@@ -142,7 +145,10 @@ fn headers(spec: &config::Http) -> Result<HeaderMap, Reason> {
         value.set_sensitive(true);
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, value))
     };
-    spec.headers.iter().map(|pair| header(pair).ok_or_else(|| Reason::Header { name: pair.0.clone() })).collect()
+    spec.headers
+        .iter()
+        .map(|pair| header(pair).ok_or_else(|| Reason::Header { name: pair.0.clone() }))
+        .collect()
 }
 
 /// The error and what lies under it, outermost first.

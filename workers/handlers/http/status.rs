@@ -60,7 +60,10 @@ mod tests {
     #[test]
     fn a_service_says_when_to_come_again() {
         let asked = |text| {
-            retry_after(&[(RETRY_AFTER, HeaderValue::from_static(text))].into_iter().collect(), Timestamp::now())
+            retry_after(
+                &[(RETRY_AFTER, HeaderValue::from_static(text))].into_iter().collect(),
+                Timestamp::now(),
+            )
         };
         assert_eq!(asked("120"), Some(Duration::from_secs(120)));
         assert_eq!(asked("soon"), None);

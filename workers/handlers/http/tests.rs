@@ -58,7 +58,8 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Seen {
         assert!(stream.read_line(&mut head).await.unwrap() > 0, "the request ends early: {head}");
     }
     let head = head.to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.unwrap();
     Seen { head, body: serde_json::from_slice(&body).unwrap() }
@@ -99,7 +100,9 @@ async fn no_content_is_null() {
 #[tokio::test]
 async fn a_status_becomes_a_class_and_retry_after_is_kept() {
     let service = Service::start().await;
-    let fault = service.failure("HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 9\r\n\r\nslow down").await;
+    let fault = service
+        .failure("HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 9\r\n\r\nslow down")
+        .await;
     assert_eq!((fault.class, fault.retry_after), (ErrorClass::RateLimit, Some(Duration::from_secs(7))));
     assert!(fault.message.contains("429") && fault.message.contains("slow down"), "{fault}");
     let refined = r#"{"error":{"class":"llm_rate_limit","message":"tokens used up","retry_after":"3s"}}"#;
@@ -111,7 +114,9 @@ async fn a_status_becomes_a_class_and_retry_after_is_kept() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let service = Service::start().await;
-    let fault = service.failure("HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 0\r\n\r\n").await;
+    let fault = service
+        .failure("HTTP/1.1 302 Found\r\nlocation: http://elsewhere/\r\ncontent-length: 0\r\n\r\n")
+        .await;
     assert_eq!(fault.class, ErrorClass::Configuration);
     assert!(fault.message.contains("http://elsewhere/"), "{fault}");
 }

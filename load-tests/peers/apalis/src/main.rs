@@ -1,5 +1,6 @@
-//! apalis on Redis: a producer (`produce noop COUNT | mark COUNT MILLISECONDS | sleep SECONDS` prints the seconds it took;
-//! bulk pushes of 1,000) and a worker that tells whoever measures it what happens: lines in the file `PEER_LEDGER`.
+//! apalis on Redis: a producer (`produce noop COUNT | mark COUNT MILLISECONDS | sleep SECONDS` prints the
+//! seconds it took; bulk pushes of 1,000) and a worker that tells whoever measures it what happens: lines in
+//! the file `PEER_LEDGER`.
 
 use std::{
     env::{args, var},
@@ -30,7 +31,8 @@ async fn main() -> Result<()> {
     }
 }
 
-/// The best documented settings for many short tasks; otherwise the defaults, as they decide what a crash costs.
+/// The best documented settings for many short tasks; otherwise the defaults, as they decide what a crash
+/// costs.
 fn fast() -> bool {
     var("PEER_SETTINGS").is_ok_and(|settings| settings == "fast")
 }

@@ -61,7 +61,8 @@ async fn crowd(site: Site, workers: usize, tasks: usize) -> Result<Vec<Figure>> 
     Ok(figures.into_iter().map(named).collect())
 }
 
-/// Of workers with nothing to do: memory of the largest, processor time of each and what it costs the servers.
+/// Of workers with nothing to do: memory of the largest, processor time of each and what it costs the
+/// servers.
 async fn idle(site: &Site, crowd: &[Process]) -> Result<Vec<(&'static str, &'static str, f64)>> {
     let span = match site.size {
         Size::Full => Duration::from_secs(10),

@@ -65,7 +65,8 @@ async fn operate(store: &dyn Store, count: usize) -> Result<[f64; 4]> {
     }
     let page = cost(started, PAGES);
     let (again, never) = letters.split_at(count / 2);
-    let again: Vec<Message> = again.iter().map(|letter| Message { generation: 1, ..letter.message.clone() }).collect();
+    let again: Vec<Message> =
+        again.iter().map(|letter| Message { generation: 1, ..letter.message.clone() }).collect();
     let started = Instant::now();
     for chunk in again.chunks(BATCH) {
         ensure!(store.requeue(chunk).await?.taken == chunk.len() as u64, "letters were not there");

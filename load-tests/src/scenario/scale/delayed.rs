@@ -46,8 +46,10 @@ async fn delay(site: Site, lane: Lane, size: usize, next: usize) -> Result<Vec<F
     }
     let add = cost(started, next);
     let lease = Duration::from_secs(60);
-    let fence =
-        store.lead(Role::Maintenance, WorkerId::new(), lease).await?.context("somebody else leads this pool")?;
+    let fence = store
+        .lead(Role::Maintenance, WorkerId::new(), lease)
+        .await?
+        .context("somebody else leads this pool")?;
     let started = Instant::now();
     promote(&*store, fence, next).await?;
     let promote = cost(started, next);

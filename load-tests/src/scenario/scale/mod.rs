@@ -13,10 +13,10 @@ use crate::{
     site::{Site, Size},
 };
 
-pub const ABOUT: &str = "The same work with ever more beside it. Waiting tasks (10 to 1,000,000): the next tasks are enqueued over \
-    HTTP, then one worker starts and runs as many. Workers (1 to 100, ten slots each): they idle, then run tasks together. \
-    Delayed tasks (1 to 10,000) and dead letters (1 to 100,000): operations of the store. The figures are costs of one task or \
-    one operation, so they should not grow.";
+pub const ABOUT: &str = "The same work with ever more beside it. Waiting tasks (10 to 1,000,000): the next \
+    tasks are enqueued over HTTP, then one worker starts and runs as many. Workers (1 to 100, ten slots \
+    each): they idle, then run tasks together. Delayed tasks (1 to 10,000) and dead letters (1 to 100,000): \
+    operations of the store. The figures are costs of one task or one operation, so they should not grow.";
 
 /// How much a cost may grow.
 const FLAT: Target = Target::AtMost(1.2);

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clawpool_backends::store::{Admission, DeadLetter};
-use clawpool_core::task::{DeadReason, ErrorClass, Failure, Message, Payload, Priority, Task, TaskId, Timestamp};
+use clawpool_core::task::{
+    DeadReason, ErrorClass, Failure, Message, Payload, Priority, Task, TaskId, Timestamp,
+};
 
 use crate::{raw::BODY, worker::NOOP};
 

@@ -1,4 +1,5 @@
-//! Tasks that wait: do the next ones cost more, on the way in and on the way out, and what does the dispatcher keep?
+//! Tasks that wait: do the next ones cost more, on the way in and on the way out, and what does the
+//! dispatcher keep?
 
 use std::time::Instant;
 

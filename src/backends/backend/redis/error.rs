@@ -27,8 +27,16 @@ type Row = (&'static str, fn(String) -> LinkError, &'static str);
 
 const KNOWN: [Row; 14] = [
     ("OOM", Blocked, "its memory is full: raise its maxmemory, or let more workers empty its queues"),
-    ("READONLY", Blocked, "it is a replica: this ends with the failover; if not, let redis.url name the primary"),
-    ("NOREPLICAS", Blocked, "too few replicas are connected: bring them back, or lower its min-replicas-to-write"),
+    (
+        "READONLY",
+        Blocked,
+        "it is a replica: this ends with the failover; if not, let redis.url name the primary",
+    ),
+    (
+        "NOREPLICAS",
+        Blocked,
+        "too few replicas are connected: bring them back, or lower its min-replicas-to-write",
+    ),
     ("MISCONF", Blocked, "it cannot write its file: free its disk, and see its log"),
     ("LOADING", Silent, "it still reads its data after a start; this ends by itself"),
     ("BUSY", Silent, "a script of some program keeps it from everything else: end that with SCRIPT KILL"),
@@ -52,9 +60,9 @@ impl LinkError {
             return kind(format!("{text}; {advice}"));
         }
         match error.kind() {
-            ErrorKind::AuthenticationFailed | ErrorKind::RESP3NotSupported | ErrorKind::InvalidClientConfig => {
-                Refused(text)
-            }
+            ErrorKind::AuthenticationFailed
+            | ErrorKind::RESP3NotSupported
+            | ErrorKind::InvalidClientConfig => Refused(text),
             ErrorKind::UnexpectedReturnType | ErrorKind::Parse => Unreadable(text),
             // The script met values that it did not write.
             _ if text.contains(IN_SCRIPT) => Unreadable(text),
@@ -92,8 +100,17 @@ mod tests {
         }
     }
 
-    const PASSING: [&str; 9] =
-        ["OOM", "READONLY", "NOREPLICAS", "MISCONF", "LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN"];
+    const PASSING: [&str; 9] = [
+        "OOM",
+        "READONLY",
+        "NOREPLICAS",
+        "MISCONF",
+        "LOADING",
+        "BUSY",
+        "TRYAGAIN",
+        "CLUSTERDOWN",
+        "MASTERDOWN",
+    ];
 
     /// As Redis 7 and Redis 6 say it, outside of scripts and inside.
     #[test]
@@ -102,7 +119,10 @@ mod tests {
             for line in [
                 format!("{word} for some reason."),
                 format!("{word} for some reason. script: 59dd5a, on @user_script:57."),
-                format!("ERR Error running script (call to f_59dd5a): @user_script:57: @user_script: 57: -{word} why"),
+                format!(
+                    "ERR Error running script (call to f_59dd5a): @user_script:57: @user_script: 57: \
+                    -{word} why"
+                ),
             ] {
                 let error = LinkError::of(&said(&line));
                 let (Silent(text) | Blocked(text)) = &error else { panic!("{line}: {error:?}") };
@@ -122,14 +142,18 @@ mod tests {
 
     #[test]
     fn what_will_not_pass_is_not_waited_for() {
-        for line in ["NOAUTH Authentication required.", "WRONGPASS invalid username-password pair", "NOPERM no rights"]
-        {
+        for line in [
+            "NOAUTH Authentication required.",
+            "WRONGPASS invalid username-password pair",
+            "NOPERM no rights",
+        ] {
             assert!(matches!(LinkError::of(&said(line)), Refused(_)), "{line}");
         }
         for line in [
             "WRONGTYPE Operation against a key. script: 59dd5a, on @user_script:57.",
             "ERR user_script:57: attempt to compare nil with number script: 59dd5a, on @user_script:57.",
-            "ERR Error running script (call to f_59dd5a): @user_script:57: user_script:57: data string too short",
+            "ERR Error running script (call to f_59dd5a): @user_script:57: user_script:57: data string too \
+            short",
         ] {
             assert!(matches!(LinkError::of(&said(line)), Unreadable(_)), "{line}");
         }

@@ -76,7 +76,8 @@ fn constant(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.strip_prefix("local ")?.split_once(" = ")?;
     let is_named = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     let text = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    let is_value = value.bytes().all(|byte| byte.is_ascii_digit()) || text.is_some_and(|text| !text.contains('\''));
+    let is_value =
+        value.bytes().all(|byte| byte.is_ascii_digit()) || text.is_some_and(|text| !text.contains('\''));
     (is_named && is_value).then_some((name, value))
 }
 
@@ -112,8 +113,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     let code = text.lines().map(|line| line.split("--").next().unwrap_or_default());
     code.flat_map(|line| {
         let spoken = line.split('\'').step_by(2);
-        let parts = spoken
-            .flat_map(|part| part.split(|character: char| !character.is_ascii_alphanumeric() && character != '_'));
+        let parts = spoken.flat_map(|part| {
+            part.split(|character: char| !character.is_ascii_alphanumeric() && character != '_')
+        });
         let is_field = |word: &&str| {
             let before = &line[..word.as_ptr() as usize - line.as_ptr() as usize];
             before.ends_with(['.', ':']) && !before.ends_with("..")
@@ -142,7 +144,8 @@ end
 local function twice(value) return add(value, value) end
 local field = 1
 ";
-        let completed = Library::new(&[part]).complete("-- unused\nreturn twice(half .. redis.field, 'unused')");
+        let completed =
+            Library::new(&[part]).complete("-- unused\nreturn twice(half .. redis.field, 'unused')");
         let expected = "-- Twice as much as half.
 local whole, half = 2, 1
 -- Adds, with a value of its own.
@@ -160,7 +163,8 @@ return twice(half .. redis.field, 'unused')
     #[test]
     fn constants_are_put_where_they_are_spoken_of() {
         let part = "local WIDTH = 4\nlocal FORMAT = '>I4'\nlocal TABLE = {}\nlocal BOTH = WIDTH + 1";
-        let script = "-- WIDTH\nlocal OWN = 7\nreturn f(WIDTH - 1, 'WIDTH', t.WIDTH, FORMAT:len(), OWN, TABLE, BOTH)";
+        let script =
+            "-- WIDTH\nlocal OWN = 7\nreturn f(WIDTH - 1, 'WIDTH', t.WIDTH, FORMAT:len(), OWN, TABLE, BOTH)";
         let expected = "local TABLE = {}\nlocal BOTH = 4 + 1\n-- WIDTH\n\
             return f(4 - 1, 'WIDTH', t.WIDTH, ('>I4'):len(), 7, TABLE, BOTH)\n";
         assert_eq!(Library::new(&[part]).complete(script), expected);

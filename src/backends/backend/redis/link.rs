@@ -3,8 +3,8 @@
 use std::{future::pending, io, sync::Arc, time::Duration};
 
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisError,
-    ServerErrorKind,
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
+    RedisError, ServerErrorKind,
     aio::{ConnectionManager, ConnectionManagerConfig},
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
@@ -81,7 +81,8 @@ impl Link {
             () = self.lost(number) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         };
         if answer.as_ref().is_err_and(is_doubtful) {
-            self.doubted.send_if_modified(|doubted| std::mem::replace(doubted, number.max(*doubted)) < number);
+            self.doubted
+                .send_if_modified(|doubted| std::mem::replace(doubted, number.max(*doubted)) < number);
         }
         answer
     }
@@ -115,7 +116,10 @@ impl Link {
     }
 }
 
-async fn ask<T: FromRedisValue>(manager: &mut ConnectionManager, command: &redis::Cmd) -> Result<T, RedisError> {
+async fn ask<T: FromRedisValue>(
+    manager: &mut ConnectionManager,
+    command: &redis::Cmd,
+) -> Result<T, RedisError> {
     match command.query_async(manager).await {
         // The manager hands out the failure of an attempt to connect that may be long past. The command was
         // not sent, so a second try, which awaits a fresh attempt, does nothing twice.

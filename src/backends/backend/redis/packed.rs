@@ -22,7 +22,8 @@ pub(crate) fn parts(entry: &[u8]) -> Option<(TaskId, u32)> {
 }
 
 pub(crate) fn pack(message: &Message) -> Vec<u8> {
-    let header = Header { priority: message.priority, enqueued: message.enqueued_at, expires: message.expires_at };
+    let header =
+        Header { priority: message.priority, enqueued: message.enqueued_at, expires: message.expires_at };
     let mut value = Vec::with_capacity(Header::WIDTH + message.body.len());
     header.put(&mut value);
     value.put_slice(&message.body);

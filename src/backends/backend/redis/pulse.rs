@@ -67,7 +67,8 @@ impl Pulse {
             let number = self.wire.borrow().number;
             self.replace().await;
             if let Cause::Silent = cause {
-                tracing::info!(server = %self.address(), waited = ?since.elapsed() + PULSE, "Redis answers again");
+                tracing::info!(server = %self.address(), waited = ?since.elapsed() + PULSE, "Redis answers \
+                    again");
             }
             // A server that takes no writes for long is not asked for a new link with every command; and one
             // that only stood still may answer what it was asked before.
@@ -86,7 +87,8 @@ impl Pulse {
                 Ok(_) = self.doubted.wait_for(|doubted| *doubted >= number) => return Cause::Doubted,
                 () = sleep(PULSE) => {}
             }
-            let answer: Result<RedisResult<Value>, _> = timeout(PULSE, cmd("PING").query_async(&mut manager)).await;
+            let answer: Result<RedisResult<Value>, _> =
+                timeout(PULSE, cmd("PING").query_async(&mut manager)).await;
             match answer {
                 Err(_) => return Cause::Silent,
                 Ok(Err(error)) if error.is_io_error() => return Cause::Silent,
@@ -103,7 +105,8 @@ impl Pulse {
             Cause::Silent => {
                 tracing::warn!(
                     code = SILENT,
-                    "Redis does not answer: no sign of life from {server} within {PULSE:?}; all that needs it waits"
+                    "Redis does not answer: no sign of life from {server} within {PULSE:?}; all that needs \
+                    it waits"
                 );
             }
         }

@@ -14,7 +14,8 @@ pub(crate) async fn check(link: &Link) -> Result<(), LinkError> {
     let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| LinkError::of(&error))?;
     let text = |field: &str| info.get::<String>(field).unwrap_or_default();
     check_settings(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
-    let settings: Result<HashMap<String, String>, _> = link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
+    let settings: Result<HashMap<String, String>, _> =
+        link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
     // A hosted Redis may not tell its settings.
     let fsync = settings.ok().and_then(|mut settings| settings.remove("appendfsync"));
     if let Some(warning) = weakness(&text("aof_enabled"), fsync.as_deref()) {
@@ -32,8 +33,8 @@ fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
         ),
         (_, Some("always") | None) => None,
         _ => Some(
-            "Redis answers before its append-only file is written: a crash of Redis may lose what was acknowledged in \
-             the last two seconds. Set `appendfsync always` in redis.conf",
+            "Redis answers before its append-only file is written: a crash of Redis may lose what was \
+             acknowledged in the last two seconds. Set `appendfsync always` in redis.conf",
         ),
     }
 }
@@ -45,8 +46,8 @@ fn check_settings(version: &str, policy: &str, memory: &str) -> Result<(), LinkE
     }
     if policy != "noeviction" {
         return refuse(format!(
-            "its maxmemory-policy is {policy:?} (maxmemory {memory}), which throws tasks away when memory is short; \
-             set `maxmemory-policy noeviction` in redis.conf"
+            "its maxmemory-policy is {policy:?} (maxmemory {memory}), which throws tasks away when memory \
+             is short; set `maxmemory-policy noeviction` in redis.conf"
         ));
     }
     Ok(())
@@ -67,7 +68,9 @@ mod tests {
     #[test]
     fn warns_of_what_may_lose_tasks() {
         assert!(weakness("0", Some("always")).is_some_and(|warning| warning.contains("`appendonly yes`")));
-        assert!(weakness("1", Some("everysec")).is_some_and(|warning| warning.contains("`appendfsync always`")));
+        assert!(
+            weakness("1", Some("everysec")).is_some_and(|warning| warning.contains("`appendfsync always`"))
+        );
         assert_eq!((weakness("1", Some("always")), weakness("1", None)), (None, None));
     }
 

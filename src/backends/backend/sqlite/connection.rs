@@ -61,7 +61,9 @@ fn into_wal(sql: &Connection) -> rusqlite::Result<()> {
     let start = Instant::now();
     loop {
         match sql.pragma_update(None, "journal_mode", "WAL") {
-            Err(error) if is_busy(&error) && start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(5)),
+            Err(error) if is_busy(&error) && start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5))
+            }
             outcome => return outcome,
         }
     }
@@ -111,15 +113,17 @@ fn migrate(sql: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     let found = version(&change).map_err(failed)?;
     let Some(steps) = usize::try_from(found).ok().and_then(|found| STEPS.get(found..)) else {
         let reason = format!(
-            "{} was written by a later version (schema {found}, this one knows {VERSION}): update this program, or set \
-             embedded.data to another folder",
+            "{} was written by a later version (schema {found}, this one knows {VERSION}): update this \
+             program, or set embedded.data to another folder",
             path.display()
         );
         return Err(DatabaseError::refused(reason));
     };
-    let tables: i64 = change.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
+    let tables: i64 =
+        change.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
     if found == 0 && tables > 0 {
-        let reason = format!("{} is another program's database: set embedded.data to another folder", path.display());
+        let reason =
+            format!("{} is another program's database: set embedded.data to another folder", path.display());
         return Err(DatabaseError::refused(reason));
     }
     for step in steps {

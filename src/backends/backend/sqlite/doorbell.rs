@@ -128,7 +128,10 @@ impl Doorbell {
             match alive {
                 true => tracing::info!(port, "the doorbell is heard again"),
                 false => {
-                    tracing::warn!(port, "the doorbell on the loopback is not heard: all who wait look every second")
+                    tracing::warn!(
+                        port,
+                        "the doorbell on the loopback is not heard: all who wait look every second"
+                    )
                 }
             }
         }
@@ -180,7 +183,8 @@ impl Doorbell {
 
     fn register(&self, topics: u32, sql: &Connection, now: Timestamp) -> rusqlite::Result<()> {
         let upsert = "INSERT INTO listeners (port, topics, seen_at) VALUES (?1, ?2, ?3)
-                      ON CONFLICT (port) DO UPDATE SET topics = topics | excluded.topics, seen_at = excluded.seen_at";
+                      ON CONFLICT (port) DO UPDATE SET topics = topics | excluded.topics, seen_at =
+                      excluded.seen_at";
         sql.prepare_cached(upsert)?.execute(params![self.port, topics, now]).map(drop)
     }
 
@@ -231,7 +235,10 @@ impl Doorbell {
 
     /// Takes a datagram from another process.
     pub(crate) fn heard(&self, datagram: &[u8]) {
-        let Some((topics, ids)) = datagram.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>) else { return };
+        let Some((topics, ids)) = datagram.strip_prefix(MAGIC).and_then(<[u8]>::split_first_chunk::<4>)
+        else {
+            return;
+        };
         self.was_heard.store(true, Ordering::Release);
         let finished: Vec<_> = ids.as_chunks::<16>().0.iter().map(|id| TaskId::from_bytes(*id)).collect();
         self.wake(u32::from_le_bytes(*topics), &finished);

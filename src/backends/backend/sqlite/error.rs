@@ -42,11 +42,15 @@ impl DatabaseError {
             ),
             (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => (
                 DatabaseErrorKind::Corrupt,
-                format!("{path} is damaged or no database ({error}): move it away, or put a backup in its place"),
+                format!(
+                    "{path} is damaged or no database ({error}): move it away, or put a backup in its place"
+                ),
             ),
             (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied), _) => (
                 DatabaseErrorKind::Blocked,
-                format!("{path} cannot be written ({error}): check that the folder exists and belongs to this user"),
+                format!(
+                    "{path} cannot be written ({error}): check that the folder exists and belongs to this user"
+                ),
             ),
             (None, error) if is_unreadable(error) => {
                 (DatabaseErrorKind::Corrupt, format!("{path} holds a value that is none of ours: {error}"))
@@ -60,7 +64,11 @@ impl DatabaseError {
     /// to wait for.
     pub(crate) fn at_start(path: &Path, error: &rusqlite::Error) -> Self {
         let this = Self::new(path, error);
-        if this.kind == DatabaseErrorKind::Blocked && !path.exists() { Self::refused(this.reason) } else { this }
+        if this.kind == DatabaseErrorKind::Blocked && !path.exists() {
+            Self::refused(this.reason)
+        } else {
+            this
+        }
     }
 
     pub(crate) fn refused(reason: String) -> Self {
@@ -74,8 +82,9 @@ impl DatabaseError {
     /// For callers that have waited for the file as long as they may.
     pub(crate) fn late(path: &Path) -> Self {
         let path = path.display();
-        let reason =
-            format!("{path} gave no answer within {PATIENCE:?}: another process writes for too long, or its disk");
+        let reason = format!(
+            "{path} gave no answer within {PATIENCE:?}: another process writes for too long, or its disk"
+        );
         Self { kind: DatabaseErrorKind::Unavailable, reason }
     }
 
@@ -87,5 +96,8 @@ impl DatabaseError {
 /// A value that this crate would not have written.
 pub const fn is_unreadable(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
-    matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) | Utf8Error(..))
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | InvalidColumnType(..) | IntegralValueOutOfRange(..) | Utf8Error(..)
+    )
 }

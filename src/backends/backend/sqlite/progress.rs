@@ -37,7 +37,8 @@ impl Progress {
             (Some(since), None) => {
                 work.told = Some(since);
                 let path = path.display();
-                tracing::warn!(%path, "all writes wait: another process keeps the file locked, or its disk is slow");
+                tracing::warn!(%path, "all writes wait: another process keeps the file locked, or its disk \
+                    is slow");
             }
             (None, Some(since)) => {
                 work.told = None;

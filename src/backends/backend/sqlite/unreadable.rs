@@ -70,7 +70,8 @@ pub fn set_aside(write: &Write<'_>, what: StoredItem, keys: &[Value]) -> rusqlit
     let old = write.now.as_millis().saturating_sub(KEPT.as_millis() as u64);
     write.sql.prepare_cached("DELETE FROM set_aside WHERE at < ?1")?.execute([old])?;
     let [table, key, name] = place(what);
-    let mut find = write.sql.prepare(&format!("SELECT *, {name} AS name_here FROM {table} WHERE {key} = ?1"))?;
+    let mut find =
+        write.sql.prepare(&format!("SELECT *, {name} AS name_here FROM {table} WHERE {key} = ?1"))?;
     let mut delete = write.sql.prepare(&format!("DELETE FROM {table} WHERE {key} = ?1"))?;
     let keep = "REPLACE INTO set_aside (what, name, at, row) VALUES (?1, ?2, ?3, ?4)";
     let mut keep = write.sql.prepare_cached(keep)?;

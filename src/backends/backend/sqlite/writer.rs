@@ -52,7 +52,10 @@ pub(crate) struct Call<F, T> {
 }
 
 impl<F, T> Call<F, T> {
-    pub(crate) fn new(work: F, asked: Option<Instant>) -> (Self, oneshot::Receiver<Result<T, DatabaseError>>) {
+    pub(crate) fn new(
+        work: F,
+        asked: Option<Instant>,
+    ) -> (Self, oneshot::Receiver<Result<T, DatabaseError>>) {
         let (reply, answer) = oneshot::channel();
         (Self { work: Some(work), result: None, reply, asked }, answer)
     }
@@ -127,8 +130,10 @@ impl Writer {
 
     /// Whether another process has written since this was last asked.
     fn others_write(&mut self) -> bool {
-        let version =
-            self.sql.prepare_cached("PRAGMA data_version").and_then(|mut query| query.query_row((), |row| row.get(0)));
+        let version = self
+            .sql
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut query| query.query_row((), |row| row.get(0)));
         let version = version.unwrap_or(self.version);
         std::mem::replace(&mut self.version, version) != version
     }
@@ -163,7 +168,11 @@ impl Writer {
 
     /// Runs all jobs in one transaction. A job that fails is undone alone; an error that ends the transaction
     /// fails all.
-    fn transact(&self, group: &mut [Box<dyn Job>], rings: &mut Rings) -> rusqlite::Result<Vec<Option<DatabaseError>>> {
+    fn transact(
+        &self,
+        group: &mut [Box<dyn Job>],
+        rings: &mut Rings,
+    ) -> rusqlite::Result<Vec<Option<DatabaseError>>> {
         self.step("BEGIN IMMEDIATE")?;
         let mut write = Write { sql: &self.sql, now: Timestamp::now(), rings };
         if let [job] = group {
@@ -198,7 +207,8 @@ impl Writer {
         if !self.sql.is_autocommit()
             && let Err(error) = self.step("ROLLBACK")
         {
-            tracing::error!(%error, path = %self.path.display(), "a failed transaction could not be rolled back");
+            tracing::error!(%error, path = %self.path.display(), "a failed transaction could not be rolled \
+                back");
         }
     }
 }

@@ -147,7 +147,8 @@ pub async fn inv_1_concurrent_consumers_lose_nothing(fixture: &dyn Fixture) {
     let acked = Arc::new(AtomicUsize::new(0));
     let mut takers = Vec::new();
     for _ in 0..3 {
-        let (broker, taken, done, acked) = (fixture.broker().await, taken.clone(), done.clone(), acked.clone());
+        let (broker, taken, done, acked) =
+            (fixture.broker().await, taken.clone(), done.clone(), acked.clone());
         takers.push(tokio::spawn(async move {
             let mut consumer = consume(&*broker, Queue::P4).await;
             while let Some(batch) = done.run_until_cancelled(consumer.next(16)).await {
@@ -175,5 +176,10 @@ pub async fn inv_1_concurrent_consumers_lose_nothing(fixture: &dyn Fixture) {
         task.await.unwrap();
     }
     let taken = sorted(std::mem::take(&mut taken.lock().unwrap()));
-    assert!(taken == sorted(expected), "each of {} messages is taken once; {} were", EACH * SENDERS, taken.len());
+    assert!(
+        taken == sorted(expected),
+        "each of {} messages is taken once; {} were",
+        EACH * SENDERS,
+        taken.len()
+    );
 }

@@ -104,7 +104,8 @@ pub async fn takes_a_thousand_at_once(fixture: &dyn Fixture) {
     assert_eq!(answers.len(), messages.len());
     assert!(answers.iter().all(Result::is_ok));
     for queue in Queue::ALL {
-        let mut expected: Vec<_> = messages.iter().filter(|message| message.priority.queue() == queue).collect();
+        let mut expected: Vec<_> =
+            messages.iter().filter(|message| message.priority.queue() == queue).collect();
         expected.sort_by_key(|message| message.priority);
         let mut consumer = consume(&*broker, queue).await;
         let deliveries = collect(consumer.as_mut(), expected.len()).await;

@@ -42,7 +42,8 @@ pub async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
     for queue in Queue::ALL {
         let mut consumer = consume(&*survivor, queue).await;
         let seen = sorted(ids(&collect(consumer.as_mut(), 3).await));
-        let expected = messages.iter().filter(|message| message.priority.queue() == queue).map(|message| message.id);
+        let expected =
+            messages.iter().filter(|message| message.priority.queue() == queue).map(|message| message.id);
         assert_eq!(seen, sorted(expected.collect()), "{queue}");
     }
 }

@@ -55,7 +55,15 @@ impl ConsumerChannel {
     pub(super) fn receipt(&self, worker: WorkerId, queue: Queue, message: &Message, tag: u64) -> Receipt {
         let alive = Arc::new(());
         self.tags().receipt_made(tag, &alive);
-        Receipt { queue, worker, id: message.id, generation: message.generation, channel: self.number, tag, alive }
+        Receipt {
+            queue,
+            worker,
+            id: message.id,
+            generation: message.generation,
+            channel: self.number,
+            tag,
+            alive,
+        }
     }
 
     pub(super) fn unacknowledged(&self) -> usize {

@@ -44,7 +44,9 @@ pub(super) async fn connect(
     let connecting = async {
         match role {
             Role::Publish | Role::Consume => Connection::connect_uri(address, properties).await,
-            Role::Ingress(body_limit) => filtered_connection::connect(address, properties, body_limit.clone()).await,
+            Role::Ingress(body_limit) => {
+                filtered_connection::connect(address, properties, body_limit.clone()).await
+            }
         }
     };
     match timeout(time, connecting).await {
@@ -66,7 +68,9 @@ fn address(settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
     let heartbeat = settings.heartbeat.as_secs().clamp(1, 3600);
     uri.query.heartbeat.get_or_insert(u16::try_from(heartbeat).unwrap_or(u16::MAX));
     uri.query.frame_max.get_or_insert(FRAME);
-    uri.query.connection_timeout.get_or_insert(u64::try_from(CONNECT_TIMEOUT.as_millis()).unwrap_or(u64::MAX));
+    uri.query
+        .connection_timeout
+        .get_or_insert(u64::try_from(CONNECT_TIMEOUT.as_millis()).unwrap_or(u64::MAX));
     Ok(uri)
 }
 
@@ -135,7 +139,8 @@ mod tests {
     async fn a_long_wait_is_logged_and_ends() {
         let log = Log::default();
         let writer = log.clone();
-        let subscriber = Registry::default().with(fmt::layer().with_writer(move || writer.clone()).with_ansi(false));
+        let subscriber =
+            Registry::default().with(fmt::layer().with_writer(move || writer.clone()).with_ansi(false));
         let _guard = tracing::subscriber::set_default(subscriber);
         let quick = async {
             tokio::time::sleep(SLOW / 2).await;
@@ -144,8 +149,13 @@ mod tests {
         with_timeout("a quick one", quick).await.unwrap();
         assert_eq!(log.read(), "");
         let begun = tokio::time::Instant::now();
-        let silent = with_timeout("a queue's declaration", std::future::pending::<Result<(), _>>()).await.unwrap_err();
+        let silent =
+            with_timeout("a queue's declaration", std::future::pending::<Result<(), _>>()).await.unwrap_err();
         assert_eq!((begun.elapsed(), silent.is_retryable()), (Duration::from_secs(5), true));
-        assert!(log.read().contains("has not answered for 1s") && log.read().contains("declaration"), "{}", log.read());
+        assert!(
+            log.read().contains("has not answered for 1s") && log.read().contains("declaration"),
+            "{}",
+            log.read()
+        );
     }
 }

@@ -36,7 +36,8 @@ impl RabbitConsumer {
                 self.ahead.insert((message.priority, channel.number, tag), Delivery { message, receipt });
             }
             Err(error) => {
-                tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead queue");
+                tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead \
+                    queue");
                 self.consumer.settle([tag], Settle::Reject);
             }
         }
@@ -51,7 +52,8 @@ impl RabbitConsumer {
     fn take(&mut self, want: usize) -> Vec<Delivery> {
         // The server delivers again what came over a lost channel: drop the copy.
         self.ahead.retain(|_, delivery| self.consumer.channels().holds(delivery.receipt.channel));
-        let taken: Vec<_> = std::iter::from_fn(|| self.ahead.pop_first()).take(want).map(|(_, taken)| taken).collect();
+        let taken: Vec<_> =
+            std::iter::from_fn(|| self.ahead.pop_first()).take(want).map(|(_, taken)| taken).collect();
         self.window.taken(taken.len());
         taken
     }
@@ -69,7 +71,8 @@ impl Consumer for RabbitConsumer {
             if !taken.is_empty() {
                 return Ok(taken);
             }
-            if self.consumer.is_consuming() && self.window.is_tight(self.running(), self.consumer.prefetch()) {
+            if self.consumer.is_consuming() && self.window.is_tight(self.running(), self.consumer.prefetch())
+            {
                 // A prefetch only changes with a new consumer.
                 self.consumer.stop().await;
                 self.window.widen();

@@ -56,9 +56,11 @@ impl IngressQueue {
     pub async fn open(settings: &Rabbitmq) -> Result<Self, BrokerError> {
         let topology = Topology::new(&settings.prefix);
         let window = Window::default();
-        let consuming = RecoveringConnection::open(settings, Role::Ingress(window.body_limit.clone())).await?;
+        let consuming =
+            RecoveringConnection::open(settings, Role::Ingress(window.body_limit.clone())).await?;
         let publishing = RecoveringConnection::open(settings, Role::Publish).await?;
-        let consumer = RecoveringConsumer::new(consuming, Arc::new(ConsumerChannels::default()), topology.ingress());
+        let consumer =
+            RecoveringConsumer::new(consuming, Arc::new(ConsumerChannels::default()), topology.ingress());
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
         Ok(Self { consumer, window, postponed: Vec::new(), publisher, publishing, topology })
     }
@@ -134,7 +136,8 @@ impl IngressQueue {
     /// Only while no consumer is there: the server would deliver them again at once.
     fn requeue(&mut self) {
         let channel = self.consumer.channel().map(|channel| channel.number);
-        let postponed = std::mem::take(&mut self.postponed).into_iter().filter(|(number, _)| Some(*number) == channel);
+        let postponed =
+            std::mem::take(&mut self.postponed).into_iter().filter(|(number, _)| Some(*number) == channel);
         self.consumer.settle(postponed.map(|(_, tag)| tag), Settle::Requeue);
     }
 
@@ -157,7 +160,8 @@ impl IngressQueue {
         let count = rejected.len();
         match self.rejects_exchange().await {
             Ok(exchange) => {
-                let messages = rejected.into_iter().map(|message| message.outgoing(exchange.clone())).collect();
+                let messages =
+                    rejected.into_iter().map(|message| message.outgoing(exchange.clone())).collect();
                 self.publisher.send(messages).await.into_iter().map(answer).collect()
             }
             Err(error) => vec![Err(error); count],
@@ -181,7 +185,8 @@ impl RejectedMessage {
             table.insert("field".into(), AMQPValue::LongString(cut(field, 200).into()));
         }
         let id: ShortString = uuid::Uuid::now_v7().to_string().into();
-        let mut properties = BasicProperties::default().with_headers(table).with_message_id(id).with_delivery_mode(2);
+        let mut properties =
+            BasicProperties::default().with_headers(table).with_message_id(id).with_delivery_mode(2);
         if let Some(content_type) = self.content_type.and_then(|text| ShortString::try_new(text).ok()) {
             properties = properties.with_content_type(content_type);
         }

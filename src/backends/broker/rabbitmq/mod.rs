@@ -77,9 +77,11 @@ impl RabbitBroker {
         let publishing = RecoveringConnection::open(settings, Role::Publish).await?;
         let consuming = RecoveringConnection::open(settings, Role::Consume).await?;
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
-        let limiter = Arc::new(QueueLimiter::new(publishing.clone(), topology.clone(), config.queues.clone()));
+        let limiter =
+            Arc::new(QueueLimiter::new(publishing.clone(), topology.clone(), config.queues.clone()));
         let channels = Arc::new(ConsumerChannels::default());
-        let reader = QueueReader::new(consuming.clone(), topology.clone(), channels.clone(), publisher.clone());
+        let reader =
+            QueueReader::new(consuming.clone(), topology.clone(), channels.clone(), publisher.clone());
         let (prefetch, unknown) = (settings.prefetch, UnknownDeliveries::default());
         Ok(Self { topology, prefetch, publishing, consuming, publisher, limiter, channels, unknown, reader })
     }
@@ -110,7 +112,8 @@ impl Broker for RabbitBroker {
         let mut outcomes = self.publisher.send(outgoing).await.into_iter();
         let answers = messages.iter().zip(permits).map(|(message, permit)| {
             permit?;
-            let outcome = outcomes.next().unwrap_or_else(|| PublishOutcome::unconfirmed("the publisher has stopped"));
+            let outcome =
+                outcomes.next().unwrap_or_else(|| PublishOutcome::unconfirmed("the publisher has stopped"));
             self.answer(message.priority.queue(), outcome)
         });
         answers.collect()
@@ -145,7 +148,11 @@ impl Broker for RabbitBroker {
         Ok(lost.len() as u64)
     }
 
-    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+    ) -> Result<Vec<DeadLettered>, BrokerError> {
         self.reader.take_dead_lettered(worker, limit).await
     }
 

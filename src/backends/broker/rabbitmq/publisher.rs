@@ -155,7 +155,8 @@ impl PublisherTask {
                     }
                 }
                 () = sleep_until(silent + SLOW), if !pending.is_empty() => {
-                    tracing::warn!(messages = unconfirmed.messages, "RabbitMQ has confirmed nothing for {SLOW:?}");
+                    tracing::warn!(messages = unconfirmed.messages, "RabbitMQ has confirmed nothing for \
+                        {SLOW:?}");
                     // Logged again while it lasts.
                     silent = Instant::now() + AGAIN;
                 }
@@ -188,8 +189,11 @@ impl PublisherTask {
     }
 
     fn send(&self, channel: Channel, batch: Batch, size: Size) -> impl Future<Output = Size> + Send + use<> {
-        let confirms =
-            PendingConfirms { channel, connection: self.connection.clone(), confirm_timeout: self.confirm_timeout };
+        let confirms = PendingConfirms {
+            channel,
+            connection: self.connection.clone(),
+            confirm_timeout: self.confirm_timeout,
+        };
         async move {
             // The caller may have gone; the messages are with the server all the same.
             let _ = batch.reply.send(confirms.run(&batch.messages).await);
@@ -282,8 +286,11 @@ impl PendingConfirms {
         // is.
         for returned in returned {
             let id = returned.delivery.properties.message_id().as_ref();
-            for (message, outcome) in messages.iter().zip(&mut outcomes).filter(|(message, _)| message.id() == id) {
-                tracing::error!(queue = %message.routing_key, exchange = %message.exchange, "no queue takes the message");
+            for (message, outcome) in
+                messages.iter().zip(&mut outcomes).filter(|(message, _)| message.id() == id)
+            {
+                tracing::error!(queue = %message.routing_key, exchange = %message.exchange, "no queue takes \
+                    the message");
                 *outcome = PublishOutcome::Unroutable;
             }
         }

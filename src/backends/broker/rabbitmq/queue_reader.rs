@@ -75,14 +75,18 @@ impl QueueReader {
     async fn discard(&self, channel: &ConsumerChannel, raw: Raw) {
         let message = format!("a message of {} bytes on a task queue is not a task", raw.data.len());
         tracing::error!(%message, cause = wire::dead_letter_reason(&raw.properties), "moved to the rejects");
-        let properties = BasicProperties::default().with_headers(headers([("code", "CP-1205"), ("message", &message)]));
+        let properties =
+            BasicProperties::default().with_headers(headers([("code", "CP-1205"), ("message", &message)]));
         let rejects = self.topology.rejects();
-        let moved = match with_timeout("the declaration of the rejects", rejects.declare(&channel.lapin)).await {
-            Ok(_) => {
-                self.publisher.send(vec![OutgoingMessage::to_queue(rejects.name, properties, raw.data.into())]).await
-            }
-            Err(error) => vec![PublishOutcome::Failed(error)],
-        };
+        let moved =
+            match with_timeout("the declaration of the rejects", rejects.declare(&channel.lapin)).await {
+                Ok(_) => {
+                    self.publisher
+                        .send(vec![OutgoingMessage::to_queue(rejects.name, properties, raw.data.into())])
+                        .await
+                }
+                Err(error) => vec![PublishOutcome::Failed(error)],
+            };
         // If it could not be moved, it is held until this channel closes, and is delivered again.
         if matches!(moved[..], [PublishOutcome::Confirmed]) {
             channel.settle([raw.delivery_tag], Settle::Ack);
@@ -112,7 +116,10 @@ impl QueueReader {
 
 async fn get(channel: &Channel, queue: &lapin::types::ShortString) -> Result<Option<Raw>, BrokerError> {
     let got = async {
-        channel.basic_get(queue.clone(), BasicGetOptions::default()).await.map_err(|error| broker_error(&error))
+        channel
+            .basic_get(queue.clone(), BasicGetOptions::default())
+            .await
+            .map_err(|error| broker_error(&error))
     };
     with_timeout("a message of a queue", got).await.map(|got| got.map(|got| got.delivery))
 }

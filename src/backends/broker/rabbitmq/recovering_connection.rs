@@ -60,7 +60,8 @@ impl RecoveringConnection {
         let connection = OpenConnection::new(connection);
         let (sender, state) = watch::channel(State::Up(connection.clone()));
         let recheck = Arc::new(Notify::new());
-        let supervisor = Supervisor { settings: settings.clone(), role, state: sender, recheck: recheck.clone() };
+        let supervisor =
+            Supervisor { settings: settings.clone(), role, state: sender, recheck: recheck.clone() };
         let task = AbortOnDropHandle::new(tokio::spawn(supervisor.run(connection, events)));
         Ok(Self { state, recheck, _supervisor: Arc::new(task) })
     }
@@ -73,7 +74,9 @@ impl RecoveringConnection {
     pub(super) fn current(&self) -> Result<Arc<OpenConnection>, BrokerError> {
         match &*self.state.borrow() {
             State::Up(connection) => Ok(connection.clone()),
-            State::Blocked(_, reason) => Err(BrokerError::Blocked { broker: NAME, reason: reason.to_string() }),
+            State::Blocked(_, reason) => {
+                Err(BrokerError::Blocked { broker: NAME, reason: reason.to_string() })
+            }
             State::Down(reason) => Err(unavailable(&**reason)),
         }
     }
@@ -134,7 +137,11 @@ impl Supervisor {
     }
 
     /// Returns why the connection ended.
-    async fn watch(&self, connection: &Arc<OpenConnection>, events: &mut BoxStream<'static, Event>) -> String {
+    async fn watch(
+        &self,
+        connection: &Arc<OpenConnection>,
+        events: &mut BoxStream<'static, Event>,
+    ) -> String {
         let mut last = String::from("it was closed");
         while connection.lapin.status().connected() {
             let event = tokio::select! {
@@ -143,7 +150,9 @@ impl Supervisor {
             };
             match event {
                 Some(Event::ConnectionBlocked(reason)) => self.blocked(connection, reason),
-                Some(Event::ConnectionUnblocked) => _ = self.state.send_replace(State::Up(connection.clone())),
+                Some(Event::ConnectionUnblocked) => {
+                    _ = self.state.send_replace(State::Up(connection.clone()))
+                }
                 Some(Event::Error(error)) => last = error.to_string(),
                 Some(_) => {}
                 None => break,

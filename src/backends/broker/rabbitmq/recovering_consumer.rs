@@ -54,10 +54,24 @@ impl RecoveringConsumer {
     /// So many failed starts are retried before the caller gets the error.
     const TRIES: u32 = 4;
 
-    pub(super) fn new(connection: RecoveringConnection, channels: Arc<ConsumerChannels>, spec: QueueSpec) -> Self {
+    pub(super) fn new(
+        connection: RecoveringConnection,
+        channels: Arc<ConsumerChannels>,
+        spec: QueueSpec,
+    ) -> Self {
         let (subscription, waits) = (Subscription::default(), BACKOFF.waits());
         let quiet_since = Instant::now();
-        Self { connection, channels, spec, subscription, starting: None, prefetch: 0, quiet_since, waits, pause: None }
+        Self {
+            connection,
+            channels,
+            spec,
+            subscription,
+            starting: None,
+            prefetch: 0,
+            quiet_since,
+            waits,
+            pause: None,
+        }
     }
 
     pub(super) fn channels(&self) -> &ConsumerChannels {
@@ -126,7 +140,8 @@ impl RecoveringConsumer {
     /// Nothing is consumed after this, whether the server answers or not.
     async fn end(&mut self) {
         if !self.subscription.stop().await {
-            tracing::warn!(queue = %self.spec.name, "RabbitMQ does not end a consumer; its channel is given up");
+            tracing::warn!(queue = %self.spec.name, "RabbitMQ does not end a consumer; its channel is given \
+                up");
             self.connection.recheck();
             self.retire();
         }
@@ -144,7 +159,8 @@ impl RecoveringConsumer {
             }
             if self.starting.is_none() {
                 let connection = self.connection.wait().await?;
-                let (channels, channel, spec) = (self.channels.clone(), self.channel().cloned(), self.spec.clone());
+                let (channels, channel, spec) =
+                    (self.channels.clone(), self.channel().cloned(), self.spec.clone());
                 self.prefetch = prefetch;
                 self.starting = Some(tokio::spawn(consume(connection, channels, channel, spec, prefetch)));
             }
@@ -181,12 +197,14 @@ impl RecoveringConsumer {
         match with_timeout("the check of a quiet queue", self.spec.declare(&channel.lapin)).await {
             Ok(waiting) if waiting == 0 || full => {}
             Ok(waiting) => {
-                tracing::warn!(queue = %self.spec.name, waiting, "nothing is delivered; the consumer starts again");
+                tracing::warn!(queue = %self.spec.name, waiting, "nothing is delivered; the consumer starts \
+                    again");
                 self.end().await;
                 self.retire();
             }
             Err(error) => {
-                tracing::warn!(queue = %self.spec.name, %error, "a quiet queue was not checked; the consumer starts again");
+                tracing::warn!(queue = %self.spec.name, %error, "a quiet queue was not checked; the \
+                    consumer starts again");
                 self.connection.recheck();
                 self.end().await;
                 self.retire();
@@ -204,7 +222,8 @@ impl RecoveringConsumer {
 
     /// The consumer ended by itself.
     fn consumer_ended(&mut self, Ended(error): Ended) {
-        let reason = error.map_or_else(|| unavailable("the server cancelled it"), |error| broker_error(&error));
+        let reason =
+            error.map_or_else(|| unavailable("the server cancelled it"), |error| broker_error(&error));
         tracing::warn!(queue = %self.spec.name, %reason, "a consumer was lost and starts again");
         if self.channel().is_none() {
             self.connection.recheck();

@@ -79,7 +79,8 @@ impl Tags {
     pub(super) fn settle(&mut self, tags: impl IntoIterator<Item = u64>, how: Settle) -> Vec<Frame> {
         // A tag that waits for its ack must not be covered by a frame that requeues or rejects.
         let mut frames: Vec<Frame> = self.flush().collect();
-        let mut done: Vec<u64> = tags.into_iter().filter(|tag| self.unsettled.remove(tag).is_some()).collect();
+        let mut done: Vec<u64> =
+            tags.into_iter().filter(|tag| self.unsettled.remove(tag).is_some()).collect();
         done.sort_unstable();
         let front = self.oldest().map_or(done.len(), |oldest| done.partition_point(|tag| *tag < oldest));
         let (front, rest) = done.split_at(front);
@@ -126,8 +127,11 @@ mod tests {
     /// The server's side: what it has delivered and not seen settled.
     fn apply(server: &mut BTreeSet<u64>, settled: &BTreeSet<u64>, frame: Frame) {
         assert!(server.contains(&frame.tag), "{frame:?}: the server would close the channel");
-        let covered: Vec<u64> =
-            server.iter().copied().filter(|tag| *tag == frame.tag || frame.multiple && *tag < frame.tag).collect();
+        let covered: Vec<u64> = server
+            .iter()
+            .copied()
+            .filter(|tag| *tag == frame.tag || frame.multiple && *tag < frame.tag)
+            .collect();
         for tag in covered {
             assert!(settled.contains(&tag), "{frame:?} covers {tag}, which still runs");
             server.remove(&tag);
@@ -136,11 +140,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_tag_is_settled_once_and_none_before_its_time(steps in prop::collection::vec((0u8..4, 0usize..6), 1..200)) {
-            let (mut tags, mut server, mut settled, mut next) = (Tags::default(), BTreeSet::new(), BTreeSet::new(), 1);
+        fn each_tag_is_settled_once_and_none_before_its_time(steps in prop::collection::vec((0u8..4,
+        0usize..6), 1..200)) {
+            let (mut tags, mut server, mut settled, mut next) = (Tags::default(), BTreeSet::new(),
+            BTreeSet::new(), 1);
             for (step, count) in steps {
                 let open: Vec<u64> = server.difference(&settled).copied().collect();
-                let chosen: Vec<u64> = open.iter().copied().filter(|tag| tag % 7 <= count as u64).take(count).collect();
+                let chosen: Vec<u64> = open.iter().copied().filter(|tag| tag % 7 <= count as
+                u64).take(count).collect();
                 let frames: Vec<Frame> = match step {
                     0 => {
                         for _ in 0..count {

@@ -129,9 +129,13 @@ impl QueueSpec {
     /// Fanout: whatever routing key a producer chose.
     async fn bind(&self, channel: &Channel, exchange: &ShortString) -> lapin::Result<()> {
         let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
-        channel.exchange_declare(exchange.clone(), ExchangeKind::Fanout, durable, FieldTable::default()).await?;
+        channel
+            .exchange_declare(exchange.clone(), ExchangeKind::Fanout, durable, FieldTable::default())
+            .await?;
         let options = QueueBindOptions::default();
-        channel.queue_bind(self.name.clone(), exchange.clone(), "".into(), options, FieldTable::default()).await
+        channel
+            .queue_bind(self.name.clone(), exchange.clone(), "".into(), options, FieldTable::default())
+            .await
     }
 }
 

@@ -16,7 +16,8 @@ const LONGEST_EXPIRATION: u64 = u32::MAX as u64;
 
 pub(super) fn outgoing(message: &Message, topology: &Topology) -> OutgoingMessage {
     let mut headers = FieldTable::default();
-    let millis = |time: Timestamp| AMQPValue::LongLongInt(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    let millis =
+        |time: Timestamp| AMQPValue::LongLongInt(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     headers.insert("generation".into(), AMQPValue::LongLongInt(message.generation.into()));
     headers.insert("class".into(), AMQPValue::LongLongInt(message.priority as i64));
     headers.insert("enqueued-at".into(), millis(message.enqueued_at));

@@ -55,7 +55,12 @@ pub(super) struct ConsumerTask {
 }
 
 impl ConsumerTask {
-    pub(super) fn new(shared: Arc<Shared>, worker: WorkerId, queue: Queue, requests: mpsc::Receiver<Request>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        worker: WorkerId,
+        queue: Queue,
+        requests: mpsc::Receiver<Request>,
+    ) -> Self {
         let failed_settlements = shared.held.failed_settlements();
         Self {
             shared,
@@ -138,7 +143,10 @@ impl ConsumerTask {
             }
         }
         let mut call = self.shared.call(&scripts::FETCH);
-        call.arg(self.worker.as_bytes()).arg(want.min(BATCH)).arg(self.queue.name()).arg(priorities(self.queue));
+        call.arg(self.worker.as_bytes())
+            .arg(want.min(BATCH))
+            .arg(self.queue.name())
+            .arg(priorities(self.queue));
         self.shared.take(self.worker, &call).await
     }
 
@@ -182,7 +190,8 @@ impl ConsumerTask {
         match rung {
             Ok(()) => self.waiter = Some(waiter),
             Err(error) if error.is_timeout() => {
-                tracing::warn!(queue = %self.queue, "a connection that waited for work does not answer; it is replaced");
+                tracing::warn!(queue = %self.queue, "a connection that waited for work does not answer; it \
+                    is replaced");
                 // It may have taken the bell's token.
                 self.answer_lost = true;
             }
@@ -194,7 +203,8 @@ impl ConsumerTask {
     /// Without a connection that waits for the bell, the task fetches once in every `PULSE`. False when the
     /// consumer was paused or dropped.
     async fn poll_later(&mut self, error: &BrokerError) -> bool {
-        tracing::debug!(queue = %self.queue, %error, "no connection waits for work; this worker fetches every {PULSE:?}");
+        tracing::debug!(queue = %self.queue, %error, "no connection waits for work; this worker fetches \
+            every {PULSE:?}");
         tokio::select! {
             () = sleep(PULSE) => true,
             request = self.requests.recv() => {
@@ -220,7 +230,8 @@ impl ConsumerTask {
         let receipts: Vec<_> = deliveries.into_iter().map(|delivery| delivery.receipt).collect();
         let result = self.shared.settle(&scripts::RELEASE, &receipts).await.map(drop);
         if let Err(error) = &result {
-            tracing::warn!(worker = %self.worker, queue = %self.queue, %error, "could not give messages back yet");
+            tracing::warn!(worker = %self.worker, queue = %self.queue, %error, "could not give messages \
+                back yet");
         }
         result
     }

@@ -100,7 +100,8 @@ impl Held {
     }
 
     pub(super) fn contains(&self, receipt: &Receipt) -> bool {
-        self.unsettled.contains(receipt) || lock(&self.aside).contains(&packed::entry(receipt.id, receipt.generation))
+        self.unsettled.contains(receipt)
+            || lock(&self.aside).contains(&packed::entry(receipt.id, receipt.generation))
     }
 
     pub fn set_aside(&self, entry: Entry) {

@@ -104,7 +104,11 @@ impl Broker for RedisBroker {
         self.shared.reconcile(worker).await
     }
 
-    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+    ) -> Result<Vec<DeadLettered>, BrokerError> {
         let mut call = self.shared.call(&scripts::TAKE_EXPIRED);
         call.arg(worker.as_bytes()).arg(limit.min(BATCH));
         let taken = self.shared.take(worker, &call).await?;
@@ -118,7 +122,8 @@ impl Broker for RedisBroker {
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         let mut call = self.shared.call(&scripts::DEPTH);
         call.arg(priorities(queue));
-        let (ready, oldest): (u64, Option<u64>) = self.shared.link.run(&call).await.map_err(|e| failure(&e))?;
+        let (ready, oldest): (u64, Option<u64>) =
+            self.shared.link.run(&call).await.map_err(|e| failure(&e))?;
         Ok(Depth { ready, oldest: oldest.map(Timestamp::from_millis) })
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn publish(shared: &Arc<Shared>, messages: Vec<Message>) -> Vec
 }
 
 /// Answers with what went wrong, by position in the batch.
-async fn one_priority(shared: &Shared, messages: &[(usize, &Message)]) -> Vec<(usize, Result<(), BrokerError>)> {
+async fn one_priority(
+    shared: &Shared,
+    messages: &[(usize, &Message)],
+) -> Vec<(usize, Result<(), BrokerError>)> {
     let mut wrong = Vec::new();
     let mut rest = messages;
     while !rest.is_empty() {
@@ -70,7 +73,10 @@ async fn one_script(shared: &Shared, chunk: &[(usize, &Message)]) -> Result<Vec<
     shared.link.run(&call).await
 }
 
-fn full(shared: &Shared, (position, message): &(usize, &Message)) -> Option<(usize, Result<(), BrokerError>)> {
+fn full(
+    shared: &Shared,
+    (position, message): &(usize, &Message),
+) -> Option<(usize, Result<(), BrokerError>)> {
     let queue = message.priority.queue();
     Some((*position, Err(BrokerError::Full { queue, limit: shared.limits.get(queue) })))
 }

@@ -33,11 +33,14 @@ impl Shared {
             .into_iter()
             .flat_map(|(n, entries)| entries.into_iter().map(move |entry| (n, entry)))
             .filter_map(|(n, entry)| Some((n, entry[..].try_into().ok()?)))
-            .filter(|(n, entry)| receipt(worker, *n, entry).is_some_and(|receipt| !self.held.contains(&receipt)))
+            .filter(|(n, entry)| {
+                receipt(worker, *n, entry).is_some_and(|receipt| !self.held.contains(&receipt))
+            })
             .collect();
         let (next, _) = self.held.takes();
         let lost = self.unknown.lost(worker, unknown, next, oldest);
-        let receipts: Vec<Receipt> = lost.iter().filter_map(|(n, entry)| receipt(worker, *n, entry)).collect();
+        let receipts: Vec<Receipt> =
+            lost.iter().filter_map(|(n, entry)| receipt(worker, *n, entry)).collect();
         // Fewer than these where an acknowledgement came first.
         if receipts.is_empty() { Ok(0) } else { self.settle(&scripts::RELEASE, &receipts).await }
     }

@@ -11,7 +11,8 @@ use clawpool_core::task::Queue;
 /// Entries of messages and, in the same order, their values, as scripts answer them.
 pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);
 
-static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(&[include_str!("scripts/parts/queues.lua")]));
+static LIBRARY: LazyLock<Library> =
+    LazyLock::new(|| Library::shared(&[include_str!("scripts/parts/queues.lua")]));
 
 scripts! { LIBRARY:
     ACKNOWLEDGE = "scripts/acknowledge.lua";

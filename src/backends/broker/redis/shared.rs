@@ -65,14 +65,17 @@ impl Shared {
             failure(&error)
         })?;
         let each = taken.into_iter().flat_map(|(entries, values)| entries.into_iter().zip(values));
-        Ok(each.filter_map(|(entry, value)| self.delivery(worker, &entry, &value.unwrap_or_default())).collect())
+        Ok(each
+            .filter_map(|(entry, value)| self.delivery(worker, &entry, &value.unwrap_or_default()))
+            .collect())
     }
 
     /// A receipt's `tag` is the priority: it names the lists that the entry is on.
     fn delivery(&self, worker: WorkerId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
         let Some(message) = packed::unpack(entry, value) else {
             let bytes = value.len();
-            tracing::error!(%worker, ?entry, bytes, "Redis holds a message that cannot be read; it is left there");
+            tracing::error!(%worker, ?entry, bytes, "Redis holds a message that cannot be read; it is left \
+                there");
             if let Ok(entry) = entry[..].try_into() {
                 self.held.set_aside(entry);
             }
@@ -101,8 +104,13 @@ impl Shared {
     }
 
     /// Acknowledges or releases, with one script for each worker and priority. Answers how many were there.
-    pub(super) async fn settle(&self, script: &'static Script, receipts: &[Receipt]) -> Result<u64, BrokerError> {
-        let calls: Vec<_> = grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
+    pub(super) async fn settle(
+        &self,
+        script: &'static Script,
+        receipts: &[Receipt],
+    ) -> Result<u64, BrokerError> {
+        let calls: Vec<_> =
+            grouped(receipts).into_iter().map(|group| self.settlement(script, &group)).collect();
         let answers = join_all(calls.iter().map(|call| self.link.run::<u64>(call))).await;
         self.held.remove(receipts);
         let counts = answers.into_iter().map(|answer| {
@@ -117,9 +125,13 @@ impl Shared {
     fn settlement(&self, script: &'static Script, group: &[&Receipt]) -> Call {
         let mut call = self.call(script);
         if let Some(first) = group.first() {
-            call.arg(first.worker.as_bytes()).arg(first.tag).arg(first.queue.name()).arg(priorities(first.queue));
+            call.arg(first.worker.as_bytes())
+                .arg(first.tag)
+                .arg(first.queue.name())
+                .arg(priorities(first.queue));
         }
-        let entries: Vec<u8> = group.iter().flat_map(|receipt| packed::entry(receipt.id, receipt.generation)).collect();
+        let entries: Vec<u8> =
+            group.iter().flat_map(|receipt| packed::entry(receipt.id, receipt.generation)).collect();
         call.arg(entries);
         call
     }

@@ -35,7 +35,8 @@ impl Waiter {
         waiter.connection = Some(pooled);
         // Until it has answered, the connection is not fit to go back to the pool.
         waiter.waiting = Some(Box::pin(std::future::pending()));
-        let answer = timeout(shared.link.timeout(), cmd("CLIENT").arg("ID").query_async(&mut connection)).await;
+        let answer =
+            timeout(shared.link.timeout(), cmd("CLIENT").arg("ID").query_async(&mut connection)).await;
         waiter.id = answer.map_err(|_| silent(&shared.link))?.map_err(|error| failure(&error))?;
         waiter.waiting = None;
         Ok(waiter)
@@ -48,7 +49,9 @@ impl Waiter {
             let bell = format!("{}:bell:{}", shared.link.base(), self.queue);
             let wait = WAIT.as_secs();
             self.waiting =
-                Some(Box::pin(async move { cmd("BLPOP").arg(bell).arg(wait).query_async(&mut connection).await }));
+                Some(Box::pin(
+                    async move { cmd("BLPOP").arg(bell).arg(wait).query_async(&mut connection).await },
+                ));
         }
         self.answer().await.map(drop)
     }

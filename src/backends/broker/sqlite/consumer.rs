@@ -29,7 +29,8 @@ type Pending = futures::future::BoxFuture<'static, Result<Prefetched, DatabaseEr
 
 impl SqliteConsumer {
     pub(super) fn new(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue) -> Self {
-        let prefetched = Prefetched { database: database.clone(), held: held.clone(), deliveries: Vec::new() };
+        let prefetched =
+            Prefetched { database: database.clone(), held: held.clone(), deliveries: Vec::new() };
         Self { database, held, worker, queue, bell: None, prefetched, pending: None, has_more: false }
     }
 
@@ -37,8 +38,9 @@ impl SqliteConsumer {
     async fn take(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
         if self.prefetched.deliveries.is_empty() {
             let (database, held) = (&self.database, &self.held);
-            let pending =
-                self.pending.get_or_insert_with(|| take(database.clone(), held.clone(), self.worker, self.queue, want));
+            let pending = self
+                .pending
+                .get_or_insert_with(|| take(database.clone(), held.clone(), self.worker, self.queue, want));
             let taken = pending.await;
             self.pending = None;
             self.prefetched.deliveries.append(&mut taken?.deliveries);

@@ -48,8 +48,11 @@ impl Held {
     /// Of the rows that the worker holds in the file, those that this process did not know in this comparison
     /// and the last.
     pub(super) fn lost(&self, worker: WorkerId, holds: Vec<Receipt>) -> Vec<Receipt> {
-        let unknown: HashMap<u64, Receipt> =
-            holds.into_iter().filter(|receipt| !self.unsettled.contains(receipt)).map(|row| (row.tag, row)).collect();
+        let unknown: HashMap<u64, Receipt> = holds
+            .into_iter()
+            .filter(|receipt| !self.unsettled.contains(receipt))
+            .map(|row| (row.tag, row))
+            .collect();
         let lost = self.unknown.lost(worker, unknown.keys().copied(), 0, 0);
         lost.iter().filter_map(|row| unknown.get(row).cloned()).collect()
     }

@@ -90,7 +90,11 @@ impl Broker for SqliteBroker {
         Ok(count)
     }
 
-    async fn take_dead_lettered(&self, worker: WorkerId, limit: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(
+        &self,
+        worker: WorkerId,
+        limit: usize,
+    ) -> Result<Vec<DeadLettered>, BrokerError> {
         // Reads before it writes: mostly nothing has expired.
         let expired = self.database.read(|sql| queue::expired(sql, Timestamp::now())).await?;
         if expired.is_empty() {

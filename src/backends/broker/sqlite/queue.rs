@@ -27,7 +27,8 @@ pub(super) fn publish(
     let mut room = [const { None }; Queue::ALL.len()];
     let mut changes = Changes::default();
     let mut answers = Vec::with_capacity(messages.len());
-    let (mut row, mut waiting) = (write.sql.prepare_cached(INSERT_MESSAGE)?, write.sql.prepare_cached(INSERT_WAITING)?);
+    let (mut row, mut waiting) =
+        (write.sql.prepare_cached(INSERT_MESSAGE)?, write.sql.prepare_cached(INSERT_WAITING)?);
     for message in messages {
         let queue = message.priority.queue();
         let (limit, left) = (limits.get(queue), &mut room[queue.index()]);
@@ -86,8 +87,8 @@ fn head(
     let query = format!("SELECT {MESSAGE}, seq FROM {FRONT} LIMIT ?2");
     loop {
         let mut query = write.sql.prepare_cached(&query)?;
-        let rows =
-            query.query_map(params![priority, limit], |row| readable(row, "seq", |row| delivery(row, worker)))?;
+        let rows = query
+            .query_map(params![priority, limit], |row| readable(row, "seq", |row| delivery(row, worker)))?;
         let (deliveries, unreadable) = part(rows)?;
         if unreadable.is_empty() {
             return Ok(deliveries.into_iter().take_while(|delivery| wanted(&delivery.message)).collect());
@@ -122,7 +123,12 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
 }
 
 /// Marks what `head` has found, which is all up to its last message.
-fn hold(write: &mut Write<'_>, worker: WorkerId, priority: Priority, front: &[Delivery]) -> rusqlite::Result<()> {
+fn hold(
+    write: &mut Write<'_>,
+    worker: WorkerId,
+    priority: Priority,
+    front: &[Delivery],
+) -> rusqlite::Result<()> {
     let Some(last) = front.last() else { return Ok(()) };
     let hold = "INSERT INTO held (seq, owner) SELECT seq, ?3 FROM waiting WHERE priority = ?1 AND seq <= ?2";
     write.sql.prepare_cached(hold)?.execute(params![priority, last.receipt.tag, worker])?;
@@ -155,7 +161,8 @@ pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()
 const DELETE_HELD: &str = "DELETE FROM held WHERE seq = ?1";
 
 pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
-    let back = format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
+    let back =
+        format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
     let mut changes = Changes::default();
     let (mut back, mut unhold) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(DELETE_HELD)?);
     for receipt in receipts {
@@ -170,9 +177,10 @@ pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::
 /// Releases all that a worker holds.
 pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Result<u64> {
     // What is held is little, all workers together: no index names its owners.
-    let query = "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";
-    let back =
-        "INSERT INTO waiting (priority, seq) SELECT priority, seq FROM held JOIN messages USING (seq) WHERE owner = ?1";
+    let query =
+        "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";
+    let back = "INSERT INTO waiting (priority, seq) SELECT priority, seq FROM held JOIN messages USING \
+        (seq) WHERE owner = ?1";
     let mut changes = Changes::default();
     let mut query = write.sql.prepare_cached(query)?;
     let mut rows = query.query([worker])?;
@@ -190,7 +198,8 @@ pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Ve
     // What is held is little, all workers together: no index names its owners.
     let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
     let mut query = sql.prepare_cached(&query)?;
-    let rows = query.query_map([worker], |row| readable(row, "seq", |row| Ok(delivery(row, worker)?.receipt)))?;
+    let rows =
+        query.query_map([worker], |row| readable(row, "seq", |row| Ok(delivery(row, worker)?.receipt)))?;
     // What cannot be read is looked at when it waits again.
     Ok(part(rows)?.0)
 }
@@ -252,7 +261,9 @@ fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<First> {
     let row = query.query_row([priority], |row| readable(row, "seq", read)).optional()?;
     Ok(match row {
         None => First::Nothing,
-        Some(ControlFlow::Continue((enqueued_at, expires_at, true))) => First::Message { enqueued_at, expires_at },
+        Some(ControlFlow::Continue((enqueued_at, expires_at, true))) => {
+            First::Message { enqueued_at, expires_at }
+        }
         Some(_) => First::Garbage,
     })
 }

@@ -37,7 +37,10 @@ pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Ve
             *found = Some(Row { seq: row.get(2)?, priority, waits: row.get(4)?, owner: row.get(5)? });
         }
     }
-    Ok(missing.iter().map(|missing| wanted.get(&(missing.id, missing.generation)).copied().flatten()).collect())
+    Ok(missing
+        .iter()
+        .map(|missing| wanted.get(&(missing.id, missing.generation)).copied().flatten())
+        .collect())
 }
 
 /// Whether it waits, or is held by a worker that lives.
@@ -49,7 +52,8 @@ pub(super) fn put_back(write: &mut Write<'_>, rows: &[Row]) -> rusqlite::Result<
     let mut changes = Changes::default();
     for row in rows {
         write.sql.prepare_cached("DELETE FROM held WHERE seq = ?1")?.execute([row.seq])?;
-        let wait = "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE seq = ?2 AND priority = ?1";
+        let wait = "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE \
+            seq = ?2 AND priority = ?1";
         let added = write.sql.prepare_cached(wait)?.execute(params![row.priority, row.seq])?;
         changes[row.priority.queue().index()] += i64::try_from(added).unwrap_or_default();
     }

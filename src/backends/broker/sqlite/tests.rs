@@ -40,7 +40,8 @@ pub(crate) async fn put_garbage(config: &Config, queue: Queue) {
         let garbled = message(queue.priorities().next().unwrap());
         assert!(broker.publish(vec![garbled.clone()]).await.iter().all(Result::is_ok));
         let update = format!("UPDATE messages SET {change} WHERE id = ?1");
-        let done = broker.database.write(move |write| write.sql.execute(&update, [garbled.id])).await.unwrap();
+        let done =
+            broker.database.write(move |write| write.sql.execute(&update, [garbled.id])).await.unwrap();
         assert_eq!(done, 1);
     }
 }
@@ -92,7 +93,11 @@ async fn depths_follow_the_rows() {
             let query = "SELECT count(*) FROM waiting WHERE priority BETWEEN ?1 AND ?2";
             sql.query_row(query, [first, last], |row| row.get::<_, u64>(0))
         };
-        assert_eq!(broker.depth(queue).await.unwrap().ready, broker.database.read(count).await.unwrap(), "{queue}");
+        assert_eq!(
+            broker.depth(queue).await.unwrap().ready,
+            broker.database.read(count).await.unwrap(),
+            "{queue}"
+        );
     }
     assert!(broker.depth(Queue::P0).await.unwrap().oldest.is_some());
 }

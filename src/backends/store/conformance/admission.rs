@@ -33,7 +33,10 @@ pub async fn a_known_id_is_answered_not_added(fixture: &dyn Fixture) {
     let claimed = start(&*store, worker, &twin.message).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
     // Finished and remembered: still answered.
-    assert_eq!(store.admit(std::slice::from_ref(&twin)).await.unwrap(), [Admitted::Existing(twin.message.id)]);
+    assert_eq!(
+        store.admit(std::slice::from_ref(&twin)).await.unwrap(),
+        [Admitted::Existing(twin.message.id)]
+    );
     assert_eq!(state(&*store, &twin.message).await, State::Completed);
 }
 
@@ -52,7 +55,11 @@ pub async fn a_unique_key_is_held_while_unfinished(fixture: &dyn Fixture) {
     );
     let at = Timestamp::now() + HOUR;
     assert!(settle(&*store, worker, claimed, retry(&first.message, at)).await);
-    assert_eq!(store.admit(&[second]).await.unwrap(), [Admitted::Existing(first.message.id)], "waiting to retry");
+    assert_eq!(
+        store.admit(&[second]).await.unwrap(),
+        [Admitted::Existing(first.message.id)],
+        "waiting to retry"
+    );
 }
 
 pub async fn a_unique_key_is_free_after_every_end(fixture: &dyn Fixture) {
@@ -60,7 +67,11 @@ pub async fn a_unique_key_is_free_after_every_end(fixture: &dyn Fixture) {
     let worker = worker(&*store).await;
     for end in 0..5 {
         let task = unique("k");
-        assert_eq!(store.admit(std::slice::from_ref(&task)).await.unwrap(), [Admitted::New], "after end {end}");
+        assert_eq!(
+            store.admit(std::slice::from_ref(&task)).await.unwrap(),
+            [Admitted::New],
+            "after end {end}"
+        );
         let message = &task.message;
         match end {
             0 => assert_eq!(store.cancel(message.id).await.unwrap(), Cancelled::Done),
@@ -126,8 +137,12 @@ pub async fn a_record_remembers_the_token_that_enqueued_it(fixture: &dyn Fixture
         enqueued_by: token.map(Into::into),
         ..admission(&message_with(Priority::P4, |task| task.enqueued_by = token.map(Into::into)))
     };
-    let tasks =
-        [task(Some("acme"), Some("shop")), task(Some("acme"), None), task(None, Some("shop")), task(None, None)];
+    let tasks = [
+        task(Some("acme"), Some("shop")),
+        task(Some("acme"), None),
+        task(None, Some("shop")),
+        task(None, None),
+    ];
     store.admit(&tasks).await.unwrap();
     let remembered = async || {
         for task in &tasks {
@@ -189,7 +204,11 @@ pub async fn a_withdrawn_id_can_be_admitted_again_and_runs_once(fixture: &dyn Fi
     assert_eq!(state(&*store, &task.message).await, State::Queued);
     let claimed = start(&*store, worker, &task.message).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
-    assert_eq!(claim(&*store, worker, &task.message).await, ClaimOutcome::Drop, "its first message, or its second");
+    assert_eq!(
+        claim(&*store, worker, &task.message).await,
+        ClaimOutcome::Drop,
+        "its first message, or its second"
+    );
     assert_eq!(store.admit(&[unique("k")]).await.unwrap(), [Admitted::New], "the key is free");
 }
 
@@ -207,7 +226,9 @@ pub async fn what_began_or_is_confirmed_is_not_withdrawn(fixture: &dyn Fixture) 
     assert!(!store.confirm(running.id).await.unwrap() && !store.confirm(TaskId::new()).await.unwrap());
     let answers = store.withdraw(&[&running, &over, &given_back, &repeated].map(in_doubt)).await.unwrap();
     assert_eq!(answers, [Withdrawn::TooLate, Withdrawn::TooLate, Withdrawn::Wanted, Withdrawn::Wanted]);
-    for (task, expected) in [(&running, State::Running), (&over, State::Completed), (&repeated, State::Queued)] {
+    for (task, expected) in
+        [(&running, State::Running), (&over, State::Completed), (&repeated, State::Queued)]
+    {
         assert_eq!(state(&*store, task).await, expected);
     }
     for task in [&given_back, &repeated] {

@@ -17,7 +17,11 @@ pub async fn waiting_tasks_end_at_once(fixture: &dyn Fixture) {
         let record = store.record(message.id).await.unwrap().unwrap();
         assert_eq!(record.state, State::Cancelled);
         assert!(record.finished_at.is_some());
-        assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop, "its message is still on its way");
+        assert_eq!(
+            claim(&*store, worker, &message).await,
+            ClaimOutcome::Drop,
+            "its message is still on its way"
+        );
     }
     assert!(store.scheduled(None, 10).await.unwrap().items.is_empty());
 }

@@ -10,7 +10,10 @@ pub async fn runs_queued_and_unknown_tasks(fixture: &dyn Fixture) {
     let known = admit(&*store, Priority::P2).await;
     let unknown = message(Priority::P0);
     let outcomes = store.claim(worker, &[claim_of(&known), claim_of(&unknown)], false).await.unwrap();
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: 0, .. })), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: 0, .. })),
+        "{outcomes:?}"
+    );
     for message in [known, unknown] {
         let record = store.record(message.id).await.unwrap().unwrap();
         assert_eq!((record.state, record.worker), (State::Running, Some(worker)));
@@ -30,7 +33,9 @@ pub async fn inv_2_one_of_many_claims_runs(fixture: &dyn Fixture) {
         racing.push(tokio::spawn(async move {
             let worker = worker(&*store).await;
             match claim(&*store, worker, &message).await {
-                ClaimOutcome::Run { token, .. } => settle(&*store, worker, claimed(&message, token), completed()).await,
+                ClaimOutcome::Run { token, .. } => {
+                    settle(&*store, worker, claimed(&message, token), completed()).await
+                }
                 ClaimOutcome::Held { .. } | ClaimOutcome::Drop => false,
                 outcome => panic!("{outcome:?}"),
             }
@@ -176,7 +181,8 @@ pub async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_
     for (crashes, polled) in [(0, None), (1, Some(&polled[..]))] {
         let doomed = worker(&*store).await;
         assert!(
-            matches!(claim(&*store, doomed, poison).await, ClaimOutcome::Run { crashes: seen, .. } if seen == crashes)
+            matches!(claim(&*store, doomed, poison).await, ClaimOutcome::Run { crashes: seen, .. } if seen ==
+            crashes)
         );
         eventually(async || {
             let outcomes = store.claim(doomed, &others, false).await.unwrap();
@@ -188,7 +194,10 @@ pub async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_
     let (doomed, beside) = (worker(&*store).await, worker(&*store).await);
     start(&*store, doomed, poison).await;
     let outcomes = store.claim(beside, &others, false).await.unwrap();
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: 2, .. })), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| matches!(outcome, ClaimOutcome::Run { crashes: 2, .. })),
+        "{outcomes:?}"
+    );
     store.end_lease(doomed, Some(&polled)).await.unwrap();
     let outcome = claim(&*store, beside, poison).await;
     assert!(matches!(outcome, ClaimOutcome::Poison { crashes: 3, .. }), "{outcome:?}");
@@ -240,7 +249,11 @@ impl Trial {
                     None
                 }
                 ClaimOutcome::Poison { .. } => {
-                    assert_eq!(index, 0, "INV-3: an innocent task was taken for poison after {} deaths", self.deaths);
+                    assert_eq!(
+                        index, 0,
+                        "INV-3: an innocent task was taken for poison after {} deaths",
+                        self.deaths
+                    );
                     self.found = true;
                     None
                 }
@@ -368,7 +381,10 @@ pub async fn takeover_needs_one_and_a_half_silent_heartbeats(fixture: &dyn Fixtu
     let message = admit(&*store, Priority::P1).await;
     start(&*store, silent, &message).await;
     tokio::time::sleep(HEARTBEAT.mul_f64(1.6)).await;
-    assert!(matches!(claim(&*store, heir, &message).await, ClaimOutcome::Held { .. }), "its lease has not ended");
+    assert!(
+        matches!(claim(&*store, heir, &message).await, ClaimOutcome::Held { .. }),
+        "its lease has not ended"
+    );
     let outcome = store.claim(heir, &[claim_of(&message)], true).await.unwrap()[0];
     assert!(matches!(outcome, ClaimOutcome::Run { crashes: 1, .. }), "{outcome:?}");
     assert_eq!(beat(&*store, silent).await.lost, [message.id]);
@@ -384,5 +400,8 @@ pub async fn the_old_owner_is_told_what_it_lost(fixture: &dyn Fixture) {
     start(&*other, heir, &lost).await;
     assert_eq!(beat(&*store, zombie).await.lost, [lost.id]);
     assert_eq!(beat(&*store, zombie).await.lost, [], "told once");
-    assert!(settle(&*store, zombie, keeps, completed()).await, "what no other worker claimed is still its own");
+    assert!(
+        settle(&*store, zombie, keeps, completed()).await,
+        "what no other worker claimed is still its own"
+    );
 }

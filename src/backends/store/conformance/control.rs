@@ -7,7 +7,11 @@ pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
     let (one, two) = (WorkerId::new(), WorkerId::new());
     let fence = store.lead(Role::Maintenance, one, HOUR).await.unwrap().expect("no process leads yet");
     assert_eq!(other.lead(Role::Maintenance, two, HOUR).await.unwrap(), None);
-    assert_eq!(store.lead(Role::Maintenance, one, HOUR).await.unwrap(), Some(fence), "renewing keeps the fence");
+    assert_eq!(
+        store.lead(Role::Maintenance, one, HOUR).await.unwrap(),
+        Some(fence),
+        "renewing keeps the fence"
+    );
     // Of many at once, one leads.
     store.resign(fence).await.unwrap();
     let mut racing = Vec::new();
@@ -60,7 +64,11 @@ pub async fn tokens_are_shared_and_refill(fixture: &dyn Fixture) {
     assert_eq!(got, 6, "what is left");
     assert!(wait > Duration::from_secs(1800), "{wait:?}");
     assert_eq!(store.take_tokens("pace", 1, slow, 10).await.unwrap().0, 0);
-    assert_eq!(store.take_tokens("another", 1, slow, 10).await.unwrap(), (1, Duration::ZERO), "more are there");
+    assert_eq!(
+        store.take_tokens("another", 1, slow, 10).await.unwrap(),
+        (1, Duration::ZERO),
+        "more are there"
+    );
     // A fast bucket fills again, and never beyond its burst.
     assert_eq!(store.take_tokens("fast", 5, 1000.0, 5).await.unwrap().0, 5);
     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -95,13 +95,17 @@ pub async fn pages_latest_first(fixture: &dyn Fixture) {
     let letters: Vec<_> = (0..25)
         .map(|index| DeadLetter {
             died_at: Timestamp::from_millis(base + index / 10),
-            ..letter(&message(Priority::P4), if index % 2 == 0 { DeadReason::Fatal } else { DeadReason::Expired })
+            ..letter(
+                &message(Priority::P4),
+                if index % 2 == 0 { DeadReason::Fatal } else { DeadReason::Expired },
+            )
         })
         .collect();
     store.add_dead_letters(&letters).await.unwrap();
-    for (filter, count) in
-        [(DeadFilter::default(), 25), (DeadFilter { reason: Some(DeadReason::Fatal), ..DeadFilter::default() }, 13)]
-    {
+    for (filter, count) in [
+        (DeadFilter::default(), 25),
+        (DeadFilter { reason: Some(DeadReason::Fatal), ..DeadFilter::default() }, 13),
+    ] {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
             let page = store.dead(&filter, cursor.as_deref(), 4).await.unwrap();
@@ -168,12 +172,18 @@ pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn
     let mut dead = ["hourly"; 4].map(with_key).to_vec();
     dead.push(with_key("daily"));
     store
-        .add_dead_letters(&dead.iter().map(|message| letter(message, DeadReason::Expired)).collect::<Vec<_>>())
+        .add_dead_letters(
+            &dead.iter().map(|message| letter(message, DeadReason::Expired)).collect::<Vec<_>>(),
+        )
         .await
         .unwrap();
     let next: Vec<_> = dead.iter().map(|message| next_generation(message, 0)).collect();
     assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 2, kept: 3 });
-    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "letters that wait count alone");
+    assert_eq!(
+        store.requeue(&next).await.unwrap(),
+        Requeued { taken: 0, kept: 3 },
+        "letters that wait count alone"
+    );
     let letters = store.dead(&DeadFilter::default(), None, 10).await.unwrap().items;
     assert_eq!(letters.len(), 3);
     assert_eq!(state(&*store, &letters[0].message).await, State::Dead);
@@ -185,7 +195,11 @@ pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn
     let due = store.due(fence, 10).await.unwrap().messages;
     store.promoted(fence, &due.iter().map(|due| (due.id, due.generation)).collect::<Vec<_>>()).await.unwrap();
     let claimed = start(&*store, worker, &next[0]).await;
-    assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 }, "running is not finished");
+    assert_eq!(
+        store.requeue(&next).await.unwrap(),
+        Requeued { taken: 0, kept: 3 },
+        "running is not finished"
+    );
     assert!(settle(&*store, worker, claimed, completed()).await);
     assert_eq!(store.admit(std::slice::from_ref(&newcomer)).await.unwrap(), [Admitted::New]);
     assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 0, kept: 3 });

@@ -32,7 +32,8 @@ use super::*;
 use clawpool_core::{
     config::Config,
     task::{
-        DeadReason, ErrorClass, Failure, Message, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId,
+        DeadReason, ErrorClass, Failure, Message, Payload, Priority, Queue, State, Task, TaskId, Timestamp,
+        WorkerId,
     },
 };
 

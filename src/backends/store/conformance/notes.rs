@@ -28,7 +28,9 @@ pub async fn are_replaced_read_and_erased(fixture: &dyn Fixture) {
 
 pub async fn are_listed_by_prefix_in_order(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    for name in ["pause/b", "scale/voice", "pause/a", "pause", "pausé", "pause/ä", "PAUSE/c", "pa%se/d", "pause_e"] {
+    for name in
+        ["pause/b", "scale/voice", "pause/a", "pause", "pausé", "pause/ä", "PAUSE/c", "pa%se/d", "pause_e"]
+    {
         put(&*store, name, "value").await;
     }
     assert_eq!(names(&*store, "pause/").await, ["pause/a", "pause/b", "pause/ä"]);

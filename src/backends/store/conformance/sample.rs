@@ -55,7 +55,9 @@ pub async fn eventually(mut probe: impl AsyncFnMut() -> bool) {
 
 /// Turns a case that hangs into one that fails.
 pub async fn guarded<T>(case: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(120), case).await.expect("the case hangs: it waits for what never comes")
+    tokio::time::timeout(Duration::from_secs(120), case)
+        .await
+        .expect("the case hangs: it waits for what never comes")
 }
 
 /// What this thread, and so all of a single-threaded test, says to the log.
@@ -67,7 +69,8 @@ impl Log {
     pub fn capture() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
         (log, set_default(subscriber))
     }
 

@@ -50,7 +50,10 @@ pub async fn entries_move_to_a_new_time(fixture: &dyn Fixture) {
     assert!(store.due(fence, 10).await.unwrap().messages.is_empty());
     store.schedule(&[Scheduled { at: long_ago(0), ..first.clone() }]).await.unwrap();
     let due = store.due(fence, 10).await.unwrap();
-    assert!(due.messages == [first.message], "moved, not doubled; the other generation is an entry of its own");
+    assert!(
+        due.messages == [first.message],
+        "moved, not doubled; the other generation is an entry of its own"
+    );
     assert_eq!(store.scheduled(None, 10).await.unwrap().items.len(), 2);
     assert!(store.record(next.message.id).await.unwrap().is_none(), "records are left as they are");
 }
@@ -117,9 +120,10 @@ pub async fn a_stale_fence_is_refused(fixture: &dyn Fixture) {
     assert!(new.number > old.number);
     let waiting = entry(long_ago(0));
     store.schedule(std::slice::from_ref(&waiting)).await.unwrap();
-    for error in
-        [store.due(old, 10).await.unwrap_err(), store.promoted(old, &[(waiting.message.id, 0)]).await.unwrap_err()]
-    {
+    for error in [
+        store.due(old, 10).await.unwrap_err(),
+        store.promoted(old, &[(waiting.message.id, 0)]).await.unwrap_err(),
+    ] {
         match error {
             StoreError::Fenced { held, current } => assert_eq!((held, current), (old.number, new.number)),
             error => panic!("{error}"),
@@ -142,7 +146,12 @@ pub async fn wait_due_wakes_for_an_earlier_entry(fixture: &dyn Fixture) {
         let message = message(Priority::P4);
         match way {
             0 => other.schedule(&[entry(Timestamp::now())]).await.unwrap(),
-            1 => drop(other.admit(&[Admission { at: Some(Timestamp::now()), ..admission(&message) }]).await.unwrap()),
+            1 => drop(
+                other
+                    .admit(&[Admission { at: Some(Timestamp::now()), ..admission(&message) }])
+                    .await
+                    .unwrap(),
+            ),
             _ => {
                 let claimed = start(&*other, worker, &message).await;
                 assert!(settle(&*other, worker, claimed, retry(&message, Timestamp::now())).await);

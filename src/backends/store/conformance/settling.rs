@@ -36,7 +36,11 @@ pub async fn inv_2_a_lost_claim_settles_nothing(fixture: &dyn Fixture) {
     for end in ends {
         assert!(!settle(&*store, zombie, old, end.clone()).await, "{end:?}");
         let record = store.record(message.id).await.unwrap().unwrap();
-        assert_eq!((record.state, record.worker, record.generation), (State::Running, Some(heir), 0), "{end:?}");
+        assert_eq!(
+            (record.state, record.worker, record.generation),
+            (State::Running, Some(heir), 0),
+            "{end:?}"
+        );
     }
     assert!(store.dead_letter(message.id).await.unwrap().is_none());
     assert!(store.scheduled(None, 10).await.unwrap().items.is_empty());

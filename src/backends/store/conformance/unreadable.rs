@@ -16,7 +16,8 @@ async fn told_of_one(store: &dyn Store, what: StoredItem, task: TaskId) {
 }
 
 fn entries(at: Timestamp) -> [Scheduled; 5] {
-    [0, 1, 2, 3, 4].map(|place| Scheduled { message: message(Priority::P4), at: at + Duration::from_millis(place) })
+    [0, 1, 2, 3, 4]
+        .map(|place| Scheduled { message: message(Priority::P4), at: at + Duration::from_millis(place) })
 }
 
 fn without(place: usize, entries: &[Scheduled]) -> Vec<TaskId> {
@@ -97,7 +98,8 @@ pub async fn an_unreadable_dead_letter_costs_itself_alone(fixture: &dyn Fixture)
         }
     }
     seen.sort_unstable();
-    let mut whole: Vec<TaskId> = letters.iter().map(|letter| letter.message.id).filter(|id| *id != second).collect();
+    let mut whole: Vec<TaskId> =
+        letters.iter().map(|letter| letter.message.id).filter(|id| *id != second).collect();
     whole.sort_unstable();
     assert_eq!(seen, whole);
     told_of_one(&*store, StoredItem::DeadLetter, second).await;
@@ -137,7 +139,8 @@ pub async fn an_unreadable_heartbeat_costs_itself_alone(fixture: &dyn Fixture) {
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, alive, &message).await;
     let listed = async || -> Vec<WorkerId> {
-        let mut ids: Vec<_> = store.workers().await.unwrap().into_iter().map(|info| info.beat.worker).collect();
+        let mut ids: Vec<_> =
+            store.workers().await.unwrap().into_iter().map(|info| info.beat.worker).collect();
         ids.sort_unstable();
         ids
     };
@@ -146,7 +149,11 @@ pub async fn an_unreadable_heartbeat_costs_itself_alone(fixture: &dyn Fixture) {
     fixture.garble(Garbled::Heartbeat(dead)).await;
     assert_eq!(listed().await, [whole]);
     let found = told(&*store, StoredItem::Heartbeat).await;
-    assert_eq!(found, [Unreadable::new(StoredItem::Heartbeat, *dead.as_bytes())], "a worker that lives is not accused");
+    assert_eq!(
+        found,
+        [Unreadable::new(StoredItem::Heartbeat, *dead.as_bytes())],
+        "a worker that lives is not accused"
+    );
     assert!(matches!(claim(&*store, whole, &message).await, ClaimOutcome::Held { .. }));
     beat(&*store, alive).await;
     let mut both = [whole, alive];

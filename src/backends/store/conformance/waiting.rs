@@ -14,7 +14,11 @@ pub async fn wakes_when_another_handle_settles(fixture: &dyn Fixture) {
     let record = waiting.await.unwrap();
     assert_eq!(record.state, State::Completed);
     assert_eq!(record.result.unwrap().decode::<String>().unwrap(), "done");
-    assert_eq!(store.wait(id, HOUR).await.unwrap().unwrap().state, State::Completed, "at once, when it is over");
+    assert_eq!(
+        store.wait(id, HOUR).await.unwrap().unwrap().state,
+        State::Completed,
+        "at once, when it is over"
+    );
 }
 
 pub async fn wakes_for_every_end(fixture: &dyn Fixture) {

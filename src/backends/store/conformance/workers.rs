@@ -19,7 +19,10 @@ pub async fn beats_register_and_renew(fixture: &dyn Fixture) {
     assert!(renewed.alive && renewed.beats == 2, "{renewed:?}");
     assert!(renewed.last_beat >= first.started_at);
     assert_eq!((renewed.beat.running, renewed.beat.draining), (busy.running, true));
-    assert_eq!((renewed.beat.pool.as_str(), renewed.beat.host.as_str(), renewed.beat.pid), ("default", "here", 1));
+    assert_eq!(
+        (renewed.beat.pool.as_str(), renewed.beat.host.as_str(), renewed.beat.pid),
+        ("default", "here", 1)
+    );
     assert_eq!((renewed.beat.slots, renewed.beat.queues), (4, Queue::ALL.to_vec()));
     assert_eq!((renewed.beat.started_at, renewed.beat.lease), (first.started_at, HOUR));
 }
@@ -78,8 +81,11 @@ pub async fn a_worker_is_asked_about_claims_that_still_are_its_own(fixture: &dyn
     let (asked, other) = (worker(&*store).await, worker(&*store).await);
     let [runs, done, again] = [(); 3].map(|()| message(Priority::P2));
     store.admit(&[&runs, &done, &again].map(admission)).await.unwrap();
-    let claims =
-        [start(&*store, asked, &runs).await, start(&*store, asked, &done).await, start(&*store, asked, &again).await];
+    let claims = [
+        start(&*store, asked, &runs).await,
+        start(&*store, asked, &done).await,
+        start(&*store, asked, &again).await,
+    ];
     let question = |claimed: &Claimed| Question { worker: asked, task: claimed.id, token: claimed.token };
     let stranger = Question { worker: asked, task: TaskId::new(), token: 7 };
     let questions = [question(&claims[0]), question(&claims[1]), question(&claims[2]), stranger];

@@ -16,7 +16,9 @@ impl RedisStore {
             call.arg(millis(MARGIN));
             for task in chunk {
                 let message = &task.message;
-                call.arg(message.id.as_bytes()).arg(record::fresh(task)).arg(task.unique_key.as_deref().unwrap_or(""));
+                call.arg(message.id.as_bytes())
+                    .arg(record::fresh(task))
+                    .arg(task.unique_key.as_deref().unwrap_or(""));
                 call.arg(message.expires_at.as_millis());
                 match task.at {
                     Some(at) => call.arg(at.as_millis()).arg(packed::pack(message)),
@@ -26,7 +28,8 @@ impl RedisStore {
             let from = answers.len();
             answers.resize(from + chunk.len(), Admitted::New);
             for (position, id) in self.run::<Vec<(usize, Vec<u8>)>>(&call).await? {
-                *answers.get_mut(from + position).ok_or_else(|| corrupt("an answer to no task"))? = existing(&id)?;
+                *answers.get_mut(from + position).ok_or_else(|| corrupt("an answer to no task"))? =
+                    existing(&id)?;
             }
         }
         Ok(answers)

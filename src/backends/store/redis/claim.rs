@@ -32,7 +32,8 @@ impl RedisStore {
         let mut outcomes = self.ask(worker, claims, takeover).await?;
         while let Some(orphan) = outcomes.iter().position(Option::is_none) {
             self.end_lease_of(Dead::OwnerOf(claims[orphan].id), None).await?;
-            let left: Vec<usize> = (orphan..claims.len()).filter(|index| outcomes[*index].is_none()).collect();
+            let left: Vec<usize> =
+                (orphan..claims.len()).filter(|index| outcomes[*index].is_none()).collect();
             let again: Vec<Claim> = left.iter().map(|index| claims[*index].clone()).collect();
             let answers = self.ask(worker, &again, takeover).await?;
             for (index, answer) in left.into_iter().zip(answers) {
@@ -58,7 +59,11 @@ impl RedisStore {
         call.arg(ids).arg(packed);
         let answers: Bytes = self.run(&call).await?;
         if answers.len() != claims.len() * OUTCOME_WIDTH {
-            return Err(corrupt(format_args!("{} bytes of outcomes for {} claims", answers.len(), claims.len())));
+            return Err(corrupt(format_args!(
+                "{} bytes of outcomes for {} claims",
+                answers.len(),
+                claims.len()
+            )));
         }
         answers.chunks_exact(OUTCOME_WIDTH).map(outcome).collect()
     }

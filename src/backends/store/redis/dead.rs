@@ -126,7 +126,10 @@ impl DeadStore for RedisStore {
             let mut call = self.call(&scripts::REQUEUE);
             for message in chunk {
                 let task = message.task().map_err(corrupt)?;
-                call.arg(message.id.as_bytes()).arg(message.generation).arg(&task.kind).arg(message.priority.index());
+                call.arg(message.id.as_bytes())
+                    .arg(message.generation)
+                    .arg(&task.kind)
+                    .arg(message.priority.index());
                 call.arg(&*record::pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref()));
                 call.arg(task.scoped_key().unwrap_or_default());
                 call.arg(message.enqueued_at.as_millis()).arg(message.expires_at.as_millis());

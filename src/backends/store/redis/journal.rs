@@ -40,7 +40,8 @@ impl JournalStore for RedisStore {
             from = format!("({end}");
             for (place, fields) in rows {
                 let Some(entry) = read(&fields) else {
-                    self.set_aside(StoredItem::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[]).await?;
+                    self.set_aside(StoredItem::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[])
+                        .await?;
                     continue;
                 };
                 if subject.is_some_and(|subject| subject != entry.subject) {
@@ -68,7 +69,12 @@ fn read(fields: &[Bytes]) -> Option<Entry> {
 impl RedisStore {
     async fn latest(&self, topic: Topic, from: &str) -> Result<Vec<Row>, StoreError> {
         let mut range = cmd("XREVRANGE");
-        range.arg(format!("{}:j:{}", self.link.base(), topic.name())).arg(from).arg("-").arg("COUNT").arg(100);
+        range
+            .arg(format!("{}:j:{}", self.link.base(), topic.name()))
+            .arg(from)
+            .arg("-")
+            .arg("COUNT")
+            .arg(100);
         match self.link.send(&range).await {
             // Another program has put something else in its place.
             Err(error) if is_of_another_type(&error) => {

@@ -32,7 +32,11 @@ const ROW: usize = 41;
 
 impl RedisStore {
     /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
-    pub(super) async fn end_lease_of(&self, dead: Dead, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+    pub(super) async fn end_lease_of(
+        &self,
+        dead: Dead,
+        polled: Option<&[TaskId]>,
+    ) -> Result<Vec<TaskId>, StoreError> {
         let mut call = self.call(&scripts::DEAD_CLAIMS);
         match dead {
             Dead::Seen(worker) => call.arg(worker.as_bytes()).arg("").arg("1"),
@@ -43,7 +47,8 @@ impl RedisStore {
         let now = Timestamp::from_millis(now);
         let died = retry::died_at(now, Timestamp::from_millis(beat), self.quiet);
         let new: Vec<&Row> = rows.iter().filter(|row| !row.known).collect();
-        let member = |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
+        let member =
+            |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
         let consequences = retry::share_blame(&new.iter().map(member).collect::<Vec<_>>(), polled);
         let (mut alone, mut list) = (None, Vec::with_capacity(ROW * new.len()));
         for (row, consequence) in new.into_iter().zip(consequences) {

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use redis::cmd;
 
-use super::{RedisStore, error::failure, journal::fence_args, millis, scripts, unreadable::is_of_another_type};
+use super::{
+    RedisStore, error::failure, journal::fence_args, millis, scripts, unreadable::is_of_another_type,
+};
 use crate::{
     backend::StoredItem,
     store::{Fence, NoteStore, StoreError},

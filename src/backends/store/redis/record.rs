@@ -41,7 +41,8 @@ pub(super) fn pack_whose<'a>(tenant: Option<&'a str>, enqueued_by: Option<&str>)
 
 fn whose(value: &[u8]) -> (Option<String>, Option<String>) {
     let value = text(value);
-    let (tenant, token) = value.split_once(BY).map_or((&*value, None), |(tenant, token)| (tenant, Some(token)));
+    let (tenant, token) =
+        value.split_once(BY).map_or((&*value, None), |(tenant, token)| (tenant, Some(token)));
     (Some(tenant).filter(|tenant| !tenant.is_empty()).map(str::to_owned), token.map(str::to_owned))
 }
 
@@ -69,7 +70,8 @@ pub(super) fn fresh(task: &Admission) -> Vec<u8> {
         worker: None,
     };
     let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref());
-    let tail = Tail { kind: &*task.kind, whose: &whose, unique_key: key, progress: "", result: "", failure: "" };
+    let tail =
+        Tail { kind: &*task.kind, whose: &whose, unique_key: key, progress: "", result: "", failure: "" };
     let mut bytes = Vec::with_capacity(Head::WIDTH + tail.width());
     head.put(&mut bytes);
     tail.put(&mut bytes);
@@ -151,9 +153,11 @@ impl RedisStore {
         let prefix = &prefix[..prefix.len() - 16];
         let mut scan = cmd("SCAN");
         scan.arg(at.number).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP);
-        let (following, keys): (u64, Vec<Bytes>) = self.link.send(&scan).await.map_err(|error| failure(&error))?;
+        let (following, keys): (u64, Vec<Bytes>) =
+            self.link.send(&scan).await.map_err(|error| failure(&error))?;
         let id = |key: &Bytes| Some(TaskId::from_bytes(key.strip_prefix(prefix)?.try_into().ok()?));
-        let mut ids: Vec<_> = keys.iter().filter_map(id).filter(|id| id.as_bytes()[..] > at.member[..]).collect();
+        let mut ids: Vec<_> =
+            keys.iter().filter_map(id).filter(|id| id.as_bytes()[..] > at.member[..]).collect();
         ids.sort_unstable();
         ids.dedup();
         Ok((following, ids))

@@ -16,7 +16,8 @@ type Row = (Bytes, String, u64, u32, u32, u64, Bytes, u64, bool);
 impl RedisStore {
     /// A record, or none where its value is no record: that is set aside.
     pub(super) async fn read_record(&self, id: TaskId) -> Result<Option<Record>, StoreError> {
-        let bytes: Result<Option<Bytes>, _> = self.link.send(cmd("GET").arg(record::key(self.link.base(), id))).await;
+        let bytes: Result<Option<Bytes>, _> =
+            self.link.send(cmd("GET").arg(record::key(self.link.base(), id))).await;
         match bytes {
             Ok(Some(bytes)) => self.readable(id, bytes).await,
             Ok(None) => Ok(None),
@@ -39,7 +40,9 @@ impl RedisStore {
     pub(super) async fn check_due(&self, record: &mut Record) -> Result<(), StoreError> {
         if record.state == State::Scheduled {
             let mut length = cmd("HSTRLEN");
-            length.arg(format!("{}:sm", self.link.base())).arg(&packed::entry(record.id, record.generation)[..]);
+            length
+                .arg(format!("{}:sm", self.link.base()))
+                .arg(&packed::entry(record.id, record.generation)[..]);
             let length: usize = self.link.send(&length).await.map_err(|error| failure(&error))?;
             record.due_at = record.due_at.filter(|_| length > 0);
         }
@@ -52,12 +55,14 @@ impl RedisStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<UnfinishedTask>, StoreError> {
-        let at: u64 = cursor.map_or(Ok(0), |text| text.parse().map_err(|_| StoreError::BadCursor(text.to_owned())))?;
+        let at: u64 =
+            cursor.map_or(Ok(0), |text| text.parse().map_err(|_| StoreError::BadCursor(text.to_owned())))?;
         let prefix = record::key(self.link.base(), TaskId::from_bytes([0; 16]));
         let mut call = self.call(&scripts::UNFINISHED);
         call.arg(at).arg(limit.max(1)).arg(record::pattern(&prefix[..prefix.len() - 16]));
         let (next, rows): (u64, Vec<Row>) = self.run(&call).await?;
-        let items = rows.into_iter().map(|row| unfinished_task(row).ok_or_else(|| corrupt("a row of no task")));
+        let items =
+            rows.into_iter().map(|row| unfinished_task(row).ok_or_else(|| corrupt("a row of no task")));
         Ok(Page { items: items.collect::<Result<_, _>>()?, next: (next > 0).then(|| next.to_string()) })
     }
 }

@@ -38,7 +38,8 @@ impl ScheduleStore for RedisStore {
     async fn due(&self, fence: Fence, limit: usize) -> Result<Due, StoreError> {
         let mut call = self.call(&scripts::DUE);
         call.arg(fence.role.name()).arg(fence.number).arg(limit.clamp(1, BATCH));
-        let (entries, values, next): (Vec<Bytes>, Vec<Bytes>, Option<u64>) = self.run_fenced(fence, &call).await?;
+        let (entries, values, next): (Vec<Bytes>, Vec<Bytes>, Option<u64>) =
+            self.run_fenced(fence, &call).await?;
         let messages = entries.iter().zip(&values).map(|(entry, value)| {
             packed::unpack(entry, value).ok_or_else(|| corrupt("a script took for a message what is none"))
         });
@@ -66,7 +67,8 @@ impl ScheduleStore for RedisStore {
             return Ok(());
         }
         // By the server's clock, which is the one that decides what is due.
-        let patience = next.map_or(CEILING, |next| Duration::from_millis(next.saturating_sub(now)).min(CEILING));
+        let patience =
+            next.map_or(CEILING, |next| Duration::from_millis(next.saturating_sub(now)).min(CEILING));
         // Time is up, or there is news: both end the wait.
         let _ = timeout(patience, news.changed()).await;
         Ok(())
@@ -124,7 +126,9 @@ impl RedisStore {
             scan.arg(&key).arg(position).arg("COUNT").arg(BATCH);
             let step = self.link.send(&scan).await.map_err(|error| failure(&error))?;
             let (following, rows): (u64, Vec<Bytes>) = step;
-            if let Some(entry) = rows.into_iter().find(|row| packed::parts(row).is_some_and(|(named, _)| named == id)) {
+            if let Some(entry) =
+                rows.into_iter().find(|row| packed::parts(row).is_some_and(|(named, _)| named == id))
+            {
                 return Ok(Some(entry));
             }
             if following == 0 {

@@ -15,7 +15,8 @@ impl RedisStore {
         for chunk in settlements.chunks(BATCH) {
             let mut call = self.call(&scripts::SETTLE);
             call.arg(millis(MARGIN)).arg(millis(self.results.dead)).arg(self.remembered());
-            let ids: Vec<u8> = chunk.iter().flat_map(|settlement| *settlement.claimed.id.as_bytes()).collect();
+            let ids: Vec<u8> =
+                chunk.iter().flat_map(|settlement| *settlement.claimed.id.as_bytes()).collect();
             let mut all = Vec::new();
             for settlement in chunk {
                 all.put_u64(settlement.claimed.token);
@@ -24,7 +25,11 @@ impl RedisStore {
             call.arg(ids).arg(all);
             let accepted: Bytes = self.run(&call).await?;
             if accepted.len() != chunk.len() {
-                return Err(corrupt(format_args!("{} answers to {} settlements", accepted.len(), chunk.len())));
+                return Err(corrupt(format_args!(
+                    "{} answers to {} settlements",
+                    accepted.len(),
+                    chunk.len()
+                )));
             }
             answers.extend(accepted.iter().map(|answer| *answer == b'1'));
         }
@@ -41,12 +46,18 @@ impl RedisStore {
             }
             End::Retry { message, at, failure } => {
                 let failure = record::pack_failure(failure)?;
-                (b'R', [text(message.generation.into()), text(at.as_millis()), packed::pack(message), failure])
+                (
+                    b'R',
+                    [text(message.generation.into()), text(at.as_millis()), packed::pack(message), failure],
+                )
             }
             End::Dead(letter) => {
                 let failed = matches!(letter.reason, DeadReason::Exhausted | DeadReason::Fatal);
                 let failure = record::pack_failure(&letter.failure)?;
-                (b'D', [dead::encode(letter)?, text(letter.died_at.as_millis()), failure, text(failed.into())])
+                (
+                    b'D',
+                    [dead::encode(letter)?, text(letter.died_at.as_millis()), failure, text(failed.into())],
+                )
             }
             End::Cancelled => (b'X', Default::default()),
             End::Released => (b'L', Default::default()),

@@ -9,8 +9,8 @@ use super::{RedisStore, record, scripts};
 use crate::{
     backend::Unreadable,
     store::{
-        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement, StoreError,
-        TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
+        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement,
+        StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
 use clawpool_core::task::{State, TaskId, WorkerId};
@@ -31,7 +31,12 @@ impl TaskStore for RedisStore {
         self.run(&call).await
     }
 
-    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError> {
+    async fn claim(
+        &self,
+        worker: WorkerId,
+        claims: &[Claim],
+        takeover: bool,
+    ) -> Result<Vec<ClaimOutcome>, StoreError> {
         self.claim_all(worker, claims, takeover).await
     }
 
@@ -78,7 +83,11 @@ impl TaskStore for RedisStore {
         self.list_records(filter, cursor, limit).await
     }
 
-    async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError> {
+    async fn unfinished(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<UnfinishedTask>, StoreError> {
         self.walk_unfinished(cursor, limit).await
     }
 

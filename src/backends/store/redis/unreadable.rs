@@ -16,7 +16,8 @@ impl RedisStore {
     /// `seen`: the bytes that could not be read, unless they are of a kind that the script judges by itself.
     pub async fn set_aside(&self, what: StoredItem, name: &[u8], seen: &[u8]) -> Result<(), StoreError> {
         let unreadable = Unreadable::new(what, name);
-        tracing::error!(name = %unreadable, bytes = seen.len(), "what is among the {what} cannot be read: it is set aside");
+        tracing::error!(name = %unreadable, bytes = seen.len(), "what is among the {what} cannot be read: \
+            it is set aside");
         let mut call = self.call(&scripts::SET_ASIDE);
         call.arg(what.code().to_string()).arg(name).arg(seen);
         self.run(&call).await

@@ -30,9 +30,12 @@ impl WorkerStore for RedisStore {
         let rows: Vec<(Bytes, Bytes, u64, u64, bool)> = self.run(&self.call(&scripts::WORKERS)).await?;
         let mut workers = Vec::with_capacity(rows.len());
         for (id, said, beats, last, alive) in rows {
-            let beat = rmp_serde::from_slice::<Beat>(&said).ok().filter(|beat| beat.worker.as_bytes()[..] == *id);
+            let beat =
+                rmp_serde::from_slice::<Beat>(&said).ok().filter(|beat| beat.worker.as_bytes()[..] == *id);
             match beat {
-                Some(beat) => workers.push(WorkerInfo { beat, beats, last_beat: Timestamp::from_millis(last), alive }),
+                Some(beat) => {
+                    workers.push(WorkerInfo { beat, beats, last_beat: Timestamp::from_millis(last), alive })
+                }
                 // Its next beat makes it readable.
                 None if alive => tracing::debug!(?id, "a worker's heartbeat cannot be read"),
                 None => self.set_aside(StoredItem::Heartbeat, &id, &[]).await?,
@@ -45,7 +48,11 @@ impl WorkerStore for RedisStore {
         self.mark(worker, "D", "1").await
     }
 
-    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(
+        &self,
+        worker: WorkerId,
+        polled: Option<&[TaskId]>,
+    ) -> Result<Vec<TaskId>, StoreError> {
         self.end_lease_of(Dead::Seen(worker), polled).await
     }
 

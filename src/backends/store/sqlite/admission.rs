@@ -45,7 +45,10 @@ fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -
         return Ok(Admitted::Existing(id));
     }
     if let Some(key) = &task.unique_key {
-        write.sql.prepare_cached("REPLACE INTO unique_keys (key, id) VALUES (?1, ?2)")?.execute(params![key, id])?;
+        write
+            .sql
+            .prepare_cached("REPLACE INTO unique_keys (key, id) VALUES (?1, ?2)")?
+            .execute(params![key, id])?;
     }
     if let Some(at) = task.at {
         entries::put(write, &task.message, at)?;
@@ -62,10 +65,12 @@ pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<Ta
 }
 
 const INSERT: &str =
-    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, expires_at,
+    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, \
+    expires_at,
                         enqueued_by)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET
-     kind = excluded.kind, priority = excluded.priority, tenant = excluded.tenant, unique_key = excluded.unique_key,
+     kind = excluded.kind, priority = excluded.priority, tenant = excluded.tenant, unique_key =
+     excluded.unique_key,
      state = excluded.state, generation = excluded.generation, enqueued_at = excluded.enqueued_at,
      expires_at = excluded.expires_at, enqueued_by = excluded.enqueued_by, forget_at = NULL
      WHERE state = 5 AND finished_at IS NULL";

@@ -52,7 +52,12 @@ const PLAIN: &str = "UPDATE tasks SET state = 2, token = ?6, owner = ?3, started
                      WHERE id = ?1 AND generation = ?2 AND state = 1 AND crashes = 0 AND token < ?6";
 
 /// How long a task of a dead worker has yet to wait.
-fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) -> rusqlite::Result<Option<Duration>> {
+fn wait(
+    write: &Write<'_>,
+    by: &Claimant,
+    suspicion: Suspicion,
+    due: Timestamp,
+) -> rusqlite::Result<Option<Duration>> {
     let left = due.since(write.now);
     // A clock that was set back must not keep it for as long.
     if left > Duration::from_millis(1) && left < LONGEST {
@@ -72,10 +77,16 @@ fn wait(write: &Write<'_>, by: &Claimant, suspicion: Suspicion, due: Timestamp) 
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Runs a task that has no record (a restored broker, an emptied store).
-fn adopt(write: &Write<'_>, by: &Claimant, claim: &Claim, tally: &mut Tally) -> rusqlite::Result<ClaimOutcome> {
+fn adopt(
+    write: &Write<'_>,
+    by: &Claimant,
+    claim: &Claim,
+    tally: &mut Tally,
+) -> rusqlite::Result<ClaimOutcome> {
     // It counts as enqueued, so that the totals balance.
     tally.of(claim.priority.queue()).enqueued += 1;
-    let insert = "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
+    let insert =
+        "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
                   expires_at, started_at, ticket) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)";
     write.sql.prepare_cached(insert)?.execute(params![
         claim.id,
@@ -142,10 +153,17 @@ fn end_owners_lease(write: &mut Write<'_>, rules: &Rules, known: &Known) -> rusq
 }
 
 /// How long the owner of a running task may keep it without another beat; `None` when it has lost it.
-fn held(write: &Write<'_>, rules: &Rules, by: &Claimant, known: &Known) -> rusqlite::Result<Option<Duration>> {
+fn held(
+    write: &Write<'_>,
+    rules: &Rules,
+    by: &Claimant,
+    known: &Known,
+) -> rusqlite::Result<Option<Duration>> {
     let query = "SELECT last_beat, lease_until FROM workers WHERE id = ?1";
     let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Timestamp>(0)?, row.get::<_, Timestamp>(1)?));
-    let Some((last_beat, until)) = write.sql.prepare_cached(query)?.query_row([known.owner], row).optional()? else {
+    let Some((last_beat, until)) =
+        write.sql.prepare_cached(query)?.query_row([known.owner], row).optional()?
+    else {
         return Ok(None);
     };
     let silent = write.now.since(last_beat) >= rules.quiet();
@@ -187,10 +205,18 @@ fn run(rules: &Rules, token: u64, suspicion: Suspicion) -> ClaimOutcome {
 }
 
 /// `again`: after its owner's death.
-fn take(write: &Write<'_>, by: &Claimant, claim: &Claim, known: &Known, again: bool) -> rusqlite::Result<ClaimOutcome> {
-    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, owner = ?4, started_at = ?5, ticket = ?7,
+fn take(
+    write: &Write<'_>,
+    by: &Claimant,
+    claim: &Claim,
+    known: &Known,
+    again: bool,
+) -> rusqlite::Result<ClaimOutcome> {
+    let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, owner = ?4, started_at = ?5, \
+        ticket = ?7,
                   attempt = iif(generation < ?2, ?6, attempt), again_at = iif(?8, min(again_at, ?5), NULL),
-                  finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE id = ?1";
+                  finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE
+                  id = ?1";
     let token = known.token + 1;
     let parameters =
         params![claim.id, claim.generation, token, by.worker, write.now, claim.attempt, claim.ticket, again];

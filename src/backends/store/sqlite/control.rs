@@ -29,7 +29,8 @@ impl ControlStore for super::SqliteStore {
         } else {
             "DELETE FROM paused WHERE queue = ?1"
         };
-        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(statement)?.execute([queue]).map(drop);
+        let work =
+            move |write: &mut Write<'_>| write.sql.prepare_cached(statement)?.execute([queue]).map(drop);
         Ok(self.database.write(work).await?)
     }
 
@@ -77,7 +78,8 @@ struct Pace {
 fn take_tokens(sql: &Connection, bucket: &str, want: u32, pace: &Pace) -> rusqlite::Result<(u32, Duration)> {
     let now = micros();
     let mut query = sql.prepare_cached("SELECT tokens, at FROM buckets WHERE name = ?1")?;
-    let row = query.query_row([bucket], |row| Ok((row.get::<_, f64>(0)?, row.get::<_, i64>(1)?))).optional()?;
+    let row =
+        query.query_row([bucket], |row| Ok((row.get::<_, f64>(0)?, row.get::<_, i64>(1)?))).optional()?;
     let full = f64::from(pace.burst);
     let filled = row.map_or(full, |(tokens, at)| {
         // A clock that was set back refills nothing, and refills again from its new time on.

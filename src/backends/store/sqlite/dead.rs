@@ -37,7 +37,8 @@ impl DeadStore for super::SqliteStore {
     async fn discard(&self, ids: &[TaskId]) -> Result<u64, StoreError> {
         let ids = ids.to_vec();
         let discard = move |write: &mut Write<'_>| {
-            ids.iter().try_fold(0, |count, id| Ok(count + u64::from(letters::remove(write.sql, *id)?.is_some())))
+            ids.iter()
+                .try_fold(0, |count, id| Ok(count + u64::from(letters::remove(write.sql, *id)?.is_some())))
         };
         Ok(self.database.write(discard).await?)
     }
@@ -70,8 +71,8 @@ fn born(
     tenant: Option<&str>,
     task: Option<&Task>,
 ) -> rusqlite::Result<bool> {
-    let insert =
-        "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, expires_at, enqueued_by)
+    let insert = "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, \
+        expires_at, enqueued_by)
          VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING";
     let Message { id, generation, priority, enqueued_at, expires_at, .. } = message;
     let token = task.and_then(|task| task.enqueued_by.as_deref());
@@ -104,8 +105,14 @@ fn requeue(write: &mut Write<'_>, messages: &[Message]) -> rusqlite::Result<Requ
 }
 
 /// Gives a dead task a fresh life, and its unique key, which is free.
-fn revive(write: &Write<'_>, message: &Message, task: Option<&Task>, key: Option<&str>) -> rusqlite::Result<()> {
-    let update = "UPDATE tasks SET state = 0, generation = ?2, attempt = ?3, unique_key = ?4, expires_at = ?5,
+fn revive(
+    write: &Write<'_>,
+    message: &Message,
+    task: Option<&Task>,
+    key: Option<&str>,
+) -> rusqlite::Result<()> {
+    let update =
+        "UPDATE tasks SET state = 0, generation = ?2, attempt = ?3, unique_key = ?4, expires_at = ?5,
                   crashes = 0, signalled = 0, finished_at = NULL, forget_at = NULL WHERE id = ?1";
     let attempt = task.map_or(0, |task| task.attempt);
     let parameters = params![message.id, message.generation, attempt, key, message.expires_at];

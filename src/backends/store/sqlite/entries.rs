@@ -24,7 +24,8 @@ pub(super) fn put(write: &mut Write<'_>, message: &Message, at: Timestamp) -> ru
 }
 
 pub(super) fn remove(sql: &Connection, id: TaskId, generation: u32) -> rusqlite::Result<()> {
-    sql.prepare_cached("DELETE FROM schedule WHERE id = ?1 AND generation = ?2")?.execute(params![id, generation])?;
+    sql.prepare_cached("DELETE FROM schedule WHERE id = ?1 AND generation = ?2")?
+        .execute(params![id, generation])?;
     Ok(())
 }
 

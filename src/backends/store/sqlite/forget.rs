@@ -16,7 +16,8 @@ pub(super) fn records(write: &Write<'_>, limit: usize) -> rusqlite::Result<()> {
 }
 
 fn letters(write: &Write<'_>, rules: &Rules) -> rusqlite::Result<()> {
-    let delete = "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE died_at <= ?1 ORDER BY died_at LIMIT ?2)";
+    let delete =
+        "DELETE FROM dead WHERE id IN (SELECT id FROM dead WHERE died_at <= ?1 ORDER BY died_at LIMIT ?2)";
     let until = write.now.as_millis().saturating_sub(rules.keep_dead.as_millis() as u64);
     write.sql.prepare_cached(delete)?.execute(params![Timestamp::from_millis(until), STEP]).map(drop)
 }

@@ -14,8 +14,9 @@ use crate::{
 impl JournalStore for super::SqliteStore {
     async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
         let entries = entries.to_vec();
-        let work =
-            move |write: &mut Write<'_>| leaders::fenced_if_led(write, fence, |write| write_down(write, &entries));
+        let work = move |write: &mut Write<'_>| {
+            leaders::fenced_if_led(write, fence, |write| write_down(write, &entries))
+        };
         self.database.write(work).await?
     }
 
@@ -29,8 +30,10 @@ impl JournalStore for super::SqliteStore {
         let wrong = |text: &str| StoreError::BadCursor(text.to_owned());
         let before = cursor.map(|text| text.parse::<i64>().map_err(|_| wrong(text))).transpose()?;
         let subject = subject.map(str::to_owned);
-        self.read_around(StoredItem::Journal, move |sql| list(sql, topic, subject.as_deref(), before, limit.max(1)))
-            .await
+        self.read_around(StoredItem::Journal, move |sql| {
+            list(sql, topic, subject.as_deref(), before, limit.max(1))
+        })
+        .await
     }
 }
 

@@ -26,7 +26,8 @@ impl Leader {
 }
 
 fn leader(write: &Write<'_>, role: Role) -> rusqlite::Result<Option<Leader>> {
-    let mut query = write.sql.prepare_cached("SELECT who, fence, taken_at, lease FROM leaders WHERE role = ?1")?;
+    let mut query =
+        write.sql.prepare_cached("SELECT who, fence, taken_at, lease FROM leaders WHERE role = ?1")?;
     let leader = query.query_row([role.name()], |row| {
         Ok(Leader { who: row.get(0)?, fence: row.get(1)?, taken_at: row.get(2)?, lease: row.get(3)? })
     });

@@ -26,7 +26,8 @@ pub(super) fn free_tasks(
     let group = group(write, worker, died)?;
     for (member, consequence) in group.iter().zip(retry::share_blame(&group, polled)) {
         let again_at = write.now + consequence.wait;
-        let update = "UPDATE tasks SET crashes = ?2, suspicion = ?3, again_at = max(?4, started_at + 1) WHERE id = ?1";
+        let update =
+            "UPDATE tasks SET crashes = ?2, suspicion = ?3, again_at = max(?4, started_at + 1) WHERE id = ?1";
         let suspicion = consequence.suspicion;
         let parameters = params![member.id, suspicion.crashes, suspicion.packed(), again_at];
         write.sql.prepare_cached(update)?.execute(parameters)?;

@@ -10,7 +10,8 @@ use crate::{
 use clawpool_core::task::{KindPattern, TaskId, Timestamp};
 
 pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
-    let insert = "REPLACE INTO dead (id, generation, kind, tenant, reason, priority, crashes, failure, died_at,
+    let insert =
+        "REPLACE INTO dead (id, generation, kind, tenant, reason, priority, crashes, failure, died_at,
                   enqueued_at, expires_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
     let message = &letter.message;
     sql.prepare_cached(insert)?
@@ -36,7 +37,8 @@ pub(super) fn is_there(sql: &Connection, id: TaskId) -> rusqlite::Result<bool> {
 }
 
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<DeadLetter>>> {
-    let mut query = sql.prepare_cached(&format!("SELECT {MESSAGE}, *, rowid AS place FROM dead WHERE id = ?1"))?;
+    let mut query =
+        sql.prepare_cached(&format!("SELECT {MESSAGE}, *, rowid AS place FROM dead WHERE id = ?1"))?;
     let rows = query.query_map([id], |row| readable(row, "place", letter))?;
     Ok(sift(rows)?.map_continue(|mut letters| letters.pop()))
 }

@@ -41,7 +41,8 @@ pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Kn
 }
 
 fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
-    let query = "SELECT state, generation, token, crashes, suspicion, signalled, owner, unique_key, expires_at, ticket,
+    let query = "SELECT state, generation, token, crashes, suspicion, signalled, owner, unique_key, \
+        expires_at, ticket,
                  iif(again_at > started_at, again_at, NULL) FROM tasks WHERE id = ?1";
     let mut query = write.sql.prepare_cached(query)?;
     query.query_row([id], |row| {
@@ -82,7 +83,10 @@ pub(super) fn finish(
                   failure = coalesce(?6, failure), attempt = attempt + ?7, owner = NULL, progress = NULL
                   WHERE id = ?1";
     let Ending { result, failure, failed } = ending;
-    write.sql.prepare_cached(update)?.execute(params![id, state, write.now, forget_at, result, failure, failed])?;
+    write
+        .sql
+        .prepare_cached(update)?
+        .execute(params![id, state, write.now, forget_at, result, failure, failed])?;
     if matches!(known.state, State::Scheduled | State::Queued) {
         entries::remove(write.sql, id, known.generation)?;
     }
@@ -108,5 +112,9 @@ pub(super) fn cancel(
 
 /// Frees a unique key, unless another task has it by now.
 pub(super) fn free(write: &Write<'_>, key: &str, id: TaskId) -> rusqlite::Result<()> {
-    write.sql.prepare_cached("DELETE FROM unique_keys WHERE key = ?1 AND id = ?2")?.execute(params![key, id]).map(drop)
+    write
+        .sql
+        .prepare_cached("DELETE FROM unique_keys WHERE key = ?1 AND id = ?2")?
+        .execute(params![key, id])
+        .map(drop)
 }

@@ -42,7 +42,8 @@ impl NoteStore for super::SqliteStore {
     async fn erase_note(&self, name: &str) -> Result<bool, StoreError> {
         let name = name.to_owned();
         let delete = "DELETE FROM notes WHERE name = ?1 AND (until IS NULL OR until > ?2)";
-        let work = move |write: &mut Write<'_>| write.sql.prepare_cached(delete)?.execute(params![name, write.now]);
+        let work =
+            move |write: &mut Write<'_>| write.sql.prepare_cached(delete)?.execute(params![name, write.now]);
         Ok(self.database.write(work).await? == 1)
     }
 }

@@ -35,7 +35,8 @@ pub(super) fn ask(write: &Write<'_>, questions: &[Question]) -> rusqlite::Result
 /// any more.
 pub(super) fn collect(write: &Write<'_>, worker: WorkerId, orders: &mut Orders) -> rusqlite::Result<()> {
     let query = "SELECT task, what, orders.token, priority FROM orders LEFT JOIN tasks
-                 ON tasks.id = task AND state = 2 AND owner = worker AND tasks.token = orders.token WHERE worker = ?1";
+                 ON tasks.id = task AND state = 2 AND owner = worker AND tasks.token = orders.token WHERE
+                 worker = ?1";
     let mut query = write.sql.prepare_cached(query)?;
     let mut rows = query.query([worker])?;
     let mut any = false;

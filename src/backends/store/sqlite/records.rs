@@ -38,7 +38,8 @@ pub(super) fn list(
 ) -> rusqlite::Result<Sifted<Page<Record>>> {
     let query = format!(
         "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
-         AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority = :priority)
+         AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority =
+         :priority)
          AND (:tenant IS NULL OR tenant = :tenant)
          AND (:kind IS NULL OR kind GLOB :kind)
          ORDER BY id LIMIT :limit"
@@ -67,7 +68,8 @@ pub(super) fn unfinished(
     limit: usize,
 ) -> rusqlite::Result<Sifted<Vec<UnfinishedTask>>> {
     let query =
-        "SELECT id, state, priority, generation, attempt, enqueued_at, owner, token, EXISTS (SELECT 1 FROM schedule
+        "SELECT id, state, priority, generation, attempt, enqueued_at, owner, token, EXISTS (SELECT 1 FROM \
+        schedule
                  WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
                  FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut query = sql.prepare_cached(query)?;
@@ -136,7 +138,8 @@ pub(super) fn progress(
     worker: clawpool_core::task::WorkerId,
     news: &[(TaskId, String)],
 ) -> rusqlite::Result<()> {
-    let mut update = sql.prepare_cached("UPDATE tasks SET progress = ?3 WHERE id = ?1 AND owner = ?2 AND state = 2")?;
+    let mut update =
+        sql.prepare_cached("UPDATE tasks SET progress = ?3 WHERE id = ?1 AND owner = ?2 AND state = 2")?;
     for (id, text) in news {
         update.execute(params![id, worker, text])?;
     }

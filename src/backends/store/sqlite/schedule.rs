@@ -37,7 +37,9 @@ impl ScheduleStore for super::SqliteStore {
 
     async fn promoted(&self, fence: Fence, keys: &[(TaskId, u32)]) -> Result<(), StoreError> {
         let keys = keys.to_vec();
-        self.database.write(move |write| leaders::fenced(write, fence, |write| promoted(write, &keys))).await?
+        self.database
+            .write(move |write| leaders::fenced(write, fence, |write| promoted(write, &keys)))
+            .await?
     }
 
     /// Entries that `due` has handed out do not count: the leader has them, and no new one is waited for.
@@ -138,9 +140,14 @@ fn earliest(sql: &Connection) -> rusqlite::Result<Option<Timestamp>> {
 
 type EntryCursor = (Timestamp, TaskId, u32);
 
-fn list(sql: &Connection, after: Option<EntryCursor>, limit: usize) -> rusqlite::Result<Sifted<Page<ScheduledTask>>> {
+fn list(
+    sql: &Connection,
+    after: Option<EntryCursor>,
+    limit: usize,
+) -> rusqlite::Result<Sifted<Page<ScheduledTask>>> {
     let query = "SELECT id, generation, priority, at, rowid AS place FROM schedule
-                 WHERE ?1 IS NULL OR (at, id, generation) > (?1, ?2, ?3) ORDER BY at, id, generation LIMIT ?4";
+                 WHERE ?1 IS NULL OR (at, id, generation) > (?1, ?2, ?3) ORDER BY at, id, generation LIMIT
+                 ?4";
     let (at, id, generation) = after.map_or((None, None, None), |(at, id, n)| (Some(at), Some(id), Some(n)));
     let mut query = sql.prepare_cached(query)?;
     let parameters = params![at, id, generation, limit.saturating_add(1)];

@@ -14,7 +14,11 @@ use crate::{
 };
 use clawpool_core::task::{DeadReason, Failure, Message, Priority, State, TaskId, Timestamp};
 
-pub(super) fn settle(write: &mut Write<'_>, rules: &Rules, settlements: &[Settlement]) -> rusqlite::Result<Vec<bool>> {
+pub(super) fn settle(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    settlements: &[Settlement],
+) -> rusqlite::Result<Vec<bool>> {
     let mut tally = Tally::default();
     let mut answers = Vec::with_capacity(settlements.len());
     let mut plain = write.sql.prepare_cached(PLAIN)?;
@@ -52,7 +56,13 @@ const PLAIN: &str =
      WHERE id = ?1 AND token = ?2 AND state = 2 AND unique_key IS NULL";
 
 /// Writes one end, and says which state the task is in after it.
-fn record(write: &mut Write<'_>, rules: &Rules, id: TaskId, known: &Known, end: &End) -> rusqlite::Result<State> {
+fn record(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    id: TaskId,
+    known: &Known,
+    end: &End,
+) -> rusqlite::Result<State> {
     match end {
         End::Completed { result, keep } => {
             let forget_at = write.now + rules.remember(*keep);
@@ -105,7 +115,8 @@ fn retry(
     at: Timestamp,
     failure: &Failure,
 ) -> rusqlite::Result<()> {
-    let update = "UPDATE tasks SET state = 0, generation = ?2, failure = ?3, attempt = attempt + 1, owner = NULL,
+    let update =
+        "UPDATE tasks SET state = 0, generation = ?2, failure = ?3, attempt = attempt + 1, owner = NULL,
                   progress = NULL WHERE id = ?1";
     write.sql.prepare_cached(update)?.execute(params![id, message.generation, failure])?;
     entries::put(write, message, at)

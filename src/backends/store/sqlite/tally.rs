@@ -9,8 +9,10 @@ const UPDATE: &str = "
     UPDATE totals SET
         enqueued = enqueued + :enqueued, completed = completed + :completed, retried = retried + :retried,
         dead = dead + :dead, cancelled = cancelled + :cancelled,
-        enqueued_last = CASE minute WHEN :minute THEN enqueued_last WHEN :minute - 1 THEN enqueued_now ELSE 0 END,
-        finished_last = CASE minute WHEN :minute THEN finished_last WHEN :minute - 1 THEN finished_now ELSE 0 END,
+        enqueued_last = CASE minute WHEN :minute THEN enqueued_last WHEN :minute - 1 THEN enqueued_now ELSE 0
+        END,
+        finished_last = CASE minute WHEN :minute THEN finished_last WHEN :minute - 1 THEN finished_now ELSE 0
+        END,
         enqueued_now = iif(minute = :minute, enqueued_now, 0) + max(:enqueued, 0),
         finished_now = iif(minute = :minute, finished_now, 0) + :completed + :dead + :cancelled,
         minute = :minute

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     backend::{StoredItem, Unreadable},
     store::{
-        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement, StoreError,
-        TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
+        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement,
+        StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
 use clawpool_core::task::{TaskId, WorkerId};
@@ -33,7 +33,12 @@ impl TaskStore for SqliteStore {
         Ok(self.database.write(move |write| withdrawal::confirm(write, id)).await?)
     }
 
-    async fn claim(&self, worker: WorkerId, claims: &[Claim], takeover: bool) -> Result<Vec<ClaimOutcome>, StoreError> {
+    async fn claim(
+        &self,
+        worker: WorkerId,
+        claims: &[Claim],
+        takeover: bool,
+    ) -> Result<Vec<ClaimOutcome>, StoreError> {
         let (rules, by, claims) = (self.rules, Claimant { worker, takeover }, claims.to_vec());
         Ok(self.database.write(move |write| claim::claim(write, &rules, &by, &claims)).await?)
     }
@@ -78,9 +83,14 @@ impl TaskStore for SqliteStore {
         self.read_around(StoredItem::Record, move |sql| records::list(sql, &filter, after, limit)).await
     }
 
-    async fn unfinished(&self, cursor: Option<&str>, limit: usize) -> Result<Page<UnfinishedTask>, StoreError> {
+    async fn unfinished(
+        &self,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<UnfinishedTask>, StoreError> {
         let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
-        let mut items = self.read_around(StoredItem::Record, move |sql| records::unfinished(sql, after, limit)).await?;
+        let mut items =
+            self.read_around(StoredItem::Record, move |sql| records::unfinished(sql, after, limit)).await?;
         let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());
         items.retain(|task| !task.state.is_final());
         Ok(Page { items, next: last })

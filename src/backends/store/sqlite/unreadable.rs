@@ -41,15 +41,18 @@ impl SqliteStore {
             let mark = "UPDATE set_aside SET told = 1 WHERE what = ?1 AND name = ?2";
             let work = move |write: &mut Write<'_>| {
                 let mut mark = write.sql.prepare_cached(mark)?;
-                told.iter()
-                    .try_for_each(|told| mark.execute(params![told.what.code().to_string(), told.name]).map(drop))
+                told.iter().try_for_each(|told| {
+                    mark.execute(params![told.what.code().to_string(), told.name]).map(drop)
+                })
             };
             self.database.write(work).await?;
         }
         let query = "SELECT what, name FROM set_aside WHERE told = 0 LIMIT ?1";
         let rows: Vec<(String, Vec<u8>)> = self
             .database
-            .read(|sql| sql.prepare_cached(query)?.query_map([NAMES], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+            .read(|sql| {
+                sql.prepare_cached(query)?.query_map([NAMES], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            })
             .await?;
         let unreadable = |(what, name): (String, Vec<u8>)| {
             Some(Unreadable::new(what.chars().next().and_then(StoredItem::of)?, name))

@@ -16,9 +16,14 @@ use clawpool_core::task::{Priority, TaskId, Timestamp};
 /// In a query: the task was not withdrawn.
 pub(super) const KNOWN: &str = "NOT (state = 5 AND finished_at IS NULL)";
 
-pub(super) fn withdraw(write: &mut Write<'_>, rules: &Rules, tasks: &[Withdrawal]) -> rusqlite::Result<Vec<Withdrawn>> {
+pub(super) fn withdraw(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    tasks: &[Withdrawal],
+) -> rusqlite::Result<Vec<Withdrawn>> {
     let mut tally = Tally::default();
-    let answers = tasks.iter().map(|task| one(write, rules, task, &mut tally)).collect::<rusqlite::Result<_>>()?;
+    let answers =
+        tasks.iter().map(|task| one(write, rules, task, &mut tally)).collect::<rusqlite::Result<_>>()?;
     tally.write(write)?;
     Ok(answers)
 }
@@ -35,7 +40,8 @@ struct Found {
 
 fn find(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Found>> {
     let query = format!(
-        "SELECT state < 2 AND generation = 0, ticket, priority, unique_key FROM tasks WHERE id = ?1 AND {KNOWN}"
+        "SELECT state < 2 AND generation = 0, ticket, priority, unique_key FROM tasks WHERE id = ?1 AND \
+        {KNOWN}"
     );
     let found = |row: &rusqlite::Row<'_>| {
         Ok(Found { waits: row.get(0)?, ticket: row.get(1)?, priority: row.get(2)?, unique_key: row.get(3)? })
@@ -43,7 +49,12 @@ fn find(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Found>> {
     write.sql.prepare_cached(&query)?.query_row([id], found).optional()
 }
 
-fn one(write: &mut Write<'_>, rules: &Rules, task: &Withdrawal, tally: &mut Tally) -> rusqlite::Result<Withdrawn> {
+fn one(
+    write: &mut Write<'_>,
+    rules: &Rules,
+    task: &Withdrawal,
+    tally: &mut Tally,
+) -> rusqlite::Result<Withdrawn> {
     match find(write, task.id)? {
         Some(Found { waits: false, .. }) => return Ok(Withdrawn::TooLate),
         Some(Found { ticket: 1.., .. }) => return Ok(Withdrawn::Wanted),
@@ -65,7 +76,8 @@ fn one(write: &mut Write<'_>, rules: &Rules, task: &Withdrawal, tally: &mut Tall
 
 fn remember(write: &Write<'_>, id: TaskId, forget_at: Timestamp) -> rusqlite::Result<()> {
     let replace =
-        "REPLACE INTO tasks (id, kind, priority, state, generation, attempt, enqueued_at, expires_at, forget_at)
+        "REPLACE INTO tasks (id, kind, priority, state, generation, attempt, enqueued_at, expires_at, \
+        forget_at)
                    VALUES (?1, '', 0, 5, 0, 0, ?2, ?2, ?3)";
     write.sql.prepare_cached(replace)?.execute(params![id, write.now, forget_at]).map(drop)
 }

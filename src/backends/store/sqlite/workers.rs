@@ -34,10 +34,17 @@ impl WorkerStore for super::SqliteStore {
         Ok(self.database.write(work).await?)
     }
 
-    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(
+        &self,
+        worker: WorkerId,
+        polled: Option<&[TaskId]>,
+    ) -> Result<Vec<TaskId>, StoreError> {
         let (rules, polled) = (self.rules, polled.map(<[_]>::to_vec));
         let work = move |write: &mut Write<'_>| {
-            write.sql.prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?.execute([worker])?;
+            write
+                .sql
+                .prepare_cached("UPDATE workers SET lease_until = 0 WHERE id = ?1")?
+                .execute([worker])?;
             lease_end::free_tasks(write, &rules, worker, polled.as_deref())?;
             lease_end::ran(write, worker)
         };
@@ -86,5 +93,10 @@ fn list(sql: &Connection) -> rusqlite::Result<Sifted<Vec<WorkerInfo>>> {
 fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
     let _: WorkerId = row.get("id")?;
     let beat = unpacked(row.get_ref("beat")?)?;
-    Ok(WorkerInfo { beat, beats: row.get("beats")?, last_beat: row.get("last_beat")?, alive: row.get("alive")? })
+    Ok(WorkerInfo {
+        beat,
+        beats: row.get("beats")?,
+        last_beat: row.get("last_beat")?,
+        alive: row.get("alive")?,
+    })
 }

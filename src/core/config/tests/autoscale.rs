@@ -58,7 +58,8 @@ fn an_unknown_metric_is_named() {
     let text = "[[autoscale.policies]]\nname='a'\nmetric='cpuu'\nabove=1\nadd=1";
     let refused = report(text);
     assert!(
-        refused.contains("autoscale.policies[0].metric = \"cpuu\"") && refused.contains("did you mean \"cpu\"?"),
+        refused.contains("autoscale.policies[0].metric = \"cpuu\"")
+            && refused.contains("did you mean \"cpu\"?"),
         "{refused}"
     );
 }
@@ -66,5 +67,8 @@ fn an_unknown_metric_is_named() {
 #[test]
 fn zero_slots_are_refused_and_a_pool_of_fixed_size_is_not() {
     let refused = report("worker.slots = 0\nautoscale.min = 3\nautoscale.max = 3");
-    assert_eq!(refused, "CP-1006 worker.slots = 0 (pool.toml:1): it must be 1 or more; write a larger number");
+    assert_eq!(
+        refused,
+        "CP-1006 worker.slots = 0 (pool.toml:1): it must be 1 or more; write a larger number"
+    );
 }

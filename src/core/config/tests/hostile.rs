@@ -5,7 +5,8 @@ use super::*;
 proptest! {
     /// Whatever the file holds, loading ends in a configuration or a report.
     #[test]
-    fn no_file_breaks_loading(text in "([a-zA-Z0-9_.=\"'\\[\\]{}, \n#-]|slots|worker|rules|= 1\n|\\[\\[handlers\\]\\]\n){0,60}") {
+    fn no_file_breaks_loading(text in "([a-zA-Z0-9_.=\"'\\[\\]{}, \n#-]|slots|worker|rules|= \
+        1\n|\\[\\[handlers\\]\\]\n){0,60}") {
         if let Err(errors) = load(&text, &[], &[]) {
             prop_assert!(!errors.0.is_empty());
         }

@@ -22,7 +22,8 @@ fn a_variable_with_one_underscore_is_refused_with_the_right_name() {
 fn a_raw_letter_in_a_password_is_refused_with_the_fix() {
     for raw in ["p@ss", "pa#ss", "pa/ss", "pa?ss", "a@b/c"] {
         for (key, scheme) in [("redis.url", "redis"), ("rabbitmq.url", "amqp")] {
-            let error = load(&format!("{key} = '{scheme}://user:{raw}@host/0'"), &[], &[]).unwrap_err().to_string();
+            let error =
+                load(&format!("{key} = '{scheme}://user:{raw}@host/0'"), &[], &[]).unwrap_err().to_string();
             assert!(error.contains(&format!("CP-1012 {key}")) && error.contains("%xx"), "{error}");
             assert!(!error.contains(raw), "{error}");
         }
@@ -107,8 +108,8 @@ fn every_syntax_error_names_its_line() {
 
 #[test]
 fn mistakes_name_their_source() {
-    let errors =
-        load("", &[("CLAWPOOL__WORKER__SLOTZ", "1")], &["worker.slots=many", "nonsense", "a..b=1"]).unwrap_err();
+    let errors = load("", &[("CLAWPOOL__WORKER__SLOTZ", "1")], &["worker.slots=many", "nonsense", "a..b=1"])
+        .unwrap_err();
     insta::assert_snapshot!(errors.to_string(), @r#"
     CP-1009: --set nonsense is not of the form KEY=VALUE; write for example --set worker.slots=20
     CP-1009: --set a..b is not of the form KEY=VALUE; write for example --set worker.slots=20
@@ -122,7 +123,10 @@ fn mistakes_name_their_source() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let errors = Config::load(Some(Path::new("no-such.toml")), &[]).unwrap_err();
-    assert!(errors.to_string().starts_with("CP-1001: the configuration file no-such.toml cannot be read"), "{errors}");
+    assert!(
+        errors.to_string().starts_with("CP-1001: the configuration file no-such.toml cannot be read"),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -138,9 +142,13 @@ fn rules_that_can_be_reached_pass() {
 #[test]
 fn a_token_for_some_tenants_is_held_to_them() {
     let token = |name: &str, rest: &str| {
-        format!("[[api.tokens]]\nname = \"{name}\"\nsecret = \"env:ANY\"\nscopes = [\"enqueue\", \"admin\"]\n{rest}\n")
+        format!(
+            "[[api.tokens]]\nname = \"{name}\"\nsecret = \"env:ANY\"\nscopes = [\"enqueue\", \
+            \"admin\"]\n{rest}\n"
+        )
     };
-    let text = [token("a\\u001fb", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")].concat();
+    let text =
+        [token("a\\u001fb", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")].concat();
     let report = load(&text, &[("ANY", "0123456789abcdef0123")], &[]).unwrap_err().to_string();
     for (key, rule) in [
         ("api.tokens[0].name", "control characters"),

@@ -99,8 +99,11 @@ fn the_production_file_loads() {
 
 #[test]
 fn a_dump_loads_again_and_is_the_same() {
-    let own = "\n[[rules]]\nkinds = ['mine']\npriority = 'P1'\n[[rules]]\nkinds = ['voice.*']\npriority = 'P2'";
-    for rules in ["rules = []", own, "classes.replace_rules = true", &format!("classes.replace_rules = true{own}")] {
+    let own =
+        "\n[[rules]]\nkinds = ['mine']\npriority = 'P1'\n[[rules]]\nkinds = ['voice.*']\npriority = 'P2'";
+    for rules in
+        ["rules = []", own, "classes.replace_rules = true", &format!("classes.replace_rules = true{own}")]
+    {
         let config = load(&format!("worker.slots = 20\nlimits.payload = 1000\n{rules}"), &[], &[]).unwrap();
         let dump = config.to_toml();
         assert_eq!(load(&dump, &[], &[]).unwrap().to_toml(), dump);
@@ -114,7 +117,10 @@ fn own_rules_come_before_the_shipped_ones_and_replace_them_by_name_alone() {
     let own = "[[rules]]\nkinds = ['mine']\npriority = 'P1'";
     let extended = load(own, &[], &[]).unwrap();
     assert_eq!(extended.rules.iter().filter(|rule| !rule.is_shipped()).count(), 1);
-    assert_eq!((extended.rules[0].priority, &extended.rules[1..]), (Priority::P1, &Config::default().rules[..]));
+    assert_eq!(
+        (extended.rules[0].priority, &extended.rules[1..]),
+        (Priority::P1, &Config::default().rules[..])
+    );
     let by_flag = load("", &[], &["rules=[{kinds=['mine'],priority='P1'}]"]).unwrap();
     assert_eq!(by_flag.rules, extended.rules);
     let replaced = load(&format!("classes.replace_rules = true\n{own}"), &[], &[]).unwrap();
@@ -128,9 +134,12 @@ fn own_rules_come_before_the_shipped_ones_and_replace_them_by_name_alone() {
 /// `clawpool up` hands its overrides to its workers this way.
 #[test]
 fn an_override_and_its_variable_mean_the_same() {
-    for text in
-        ["worker.slots=13", "queues.limits.\"critical.p0\"=9", "retry.llm_rate_limit.retries=2", "classes.P0.sla=1s"]
-    {
+    for text in [
+        "worker.slots=13",
+        "queues.limits.\"critical.p0\"=9",
+        "retry.llm_rate_limit.retries=2",
+        "classes.P0.sla=1s",
+    ] {
         let (name, value) = as_variable(text).unwrap();
         let by_flag = load("", &[], &[text]).unwrap().to_toml();
         assert_eq!(load("", &[(&name, value)], &[]).unwrap().to_toml(), by_flag, "{name}");
@@ -163,8 +172,12 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         ("CLAWPOOL__REDIS__PREFIX", "007"),
         ("CLAWPOOL_CONFIG", "not a setting"),
     ];
-    let overrides =
-        ["worker.slots=13", "queues.limits.\"critical.p0\"=9", "log.filter=debug", "worker.queues=[\"high\"]"];
+    let overrides = [
+        "worker.slots=13",
+        "queues.limits.\"critical.p0\"=9",
+        "log.filter=debug",
+        "worker.queues=[\"high\"]",
+    ];
     let config = load(text, &environment, &overrides).unwrap();
     assert_eq!((config.worker.slots, config.worker.reserved, config.worker.crashes), (13, 3, 4));
     assert_eq!(config.classes.p0.sla, Duration::from_millis(100));

@@ -9,7 +9,8 @@ fn pool(text: &str) -> (Config, Pool) {
 
 #[test]
 fn a_pool_changes_single_keys_of_the_section() {
-    let text = "max = 7\nautoscale = { every = \"2s\", target = { busy = 50 } }\n[autoscale]\nmin = 3\nper_minute = 4";
+    let text = "max = 7\nautoscale = { every = \"2s\", target = { busy = 50 } }\n[autoscale]\nmin = \
+        3\nper_minute = 4";
     let (config, pool) = pool(text);
     let scale = pool.autoscale(&config.autoscale);
     assert_eq!((scale.min, scale.max, scale.per_minute), (3, 7, 4));
@@ -63,19 +64,28 @@ fn kinds_stand_for_the_queues_on_which_the_rules_put_them() {
         let (config, pool) = pool(&format!("{text}\n{RULES}"));
         config.served(&pool)
     };
-    assert_eq!(served("kinds = [\"email.send\"]"), [Queue::High, Queue::P5], "the first rule may hold or not");
+    assert_eq!(
+        served("kinds = [\"email.send\"]"),
+        [Queue::High, Queue::P5],
+        "the first rule may hold or not"
+    );
     assert_eq!(served("kinds = [\"email.other\"]"), [Queue::High, Queue::P4], "P4 is the default class");
     assert_eq!(served("kinds = [\"email.*\"]"), [Queue::High, Queue::P4, Queue::P5]);
     assert_eq!(served("kinds = [\"report.daily\"]"), [Queue::P5], "later rules have nothing to say");
     assert_eq!(served("kinds = [\"report.*\"]"), [Queue::P5, Queue::Background]);
-    assert_eq!(served("kinds = [\"report.daily\"]\nqueues = [\"P0\"]"), [Queue::P0, Queue::P5], "beside queues");
+    assert_eq!(
+        served("kinds = [\"report.daily\"]\nqueues = [\"P0\"]"),
+        [Queue::P0, Queue::P5],
+        "beside queues"
+    );
     assert_eq!(served("kinds = [\"clawpool.noop\"]"), [Queue::P4], "what every worker runs");
     assert_eq!(served(""), Queue::ALL);
 }
 
 #[test]
 fn a_pool_names_kinds_that_somebody_can_run() {
-    let text = "[[pools]]\nname = \"main\"\nkinds = [\"email.*\", \"emial.*\", \"a b\", \"email.*\", \"zzz\"]\n\
+    let text = "[[pools]]\nname = \"main\"\nkinds = [\"email.*\", \"emial.*\", \"a b\", \"email.*\", \
+        \"zzz\"]\n\
                 [[pools]]\nname = \"own\"\ncommand = [\"./my-worker\"]\nkinds = [\"anything.it.likes\"]\n";
     insta::assert_snapshot!(report(&format!("{text}{RULES}")));
 }

@@ -28,7 +28,11 @@ fn inv_9_restarts_and_limits_that_cannot_work_are_refused_with_key_value_and_fix
         ("restart.factor = 0.5", "pools[0].restart.factor = 0.5", "waits never become shorter"),
         ("restart.factor = nan", "pools[0].restart.factor", "waits never become shorter"),
         ("restart.initial = \"1h\"", "pools[0].restart.initial = 1h", "longer than the longest wait (30s)"),
-        ("restart = { policy = \"none\", limit = 3 }", "pools[0].restart.policy = \"none\"", "never replaced"),
+        (
+            "restart = { policy = \"none\", limit = 3 }",
+            "pools[0].restart.policy = \"none\"",
+            "never replaced",
+        ),
         ("restart.polcy = \"none\"", "pools[0].restart.polcy", "policy"),
     ];
     for (text, key, rule) in wrong {
@@ -41,7 +45,10 @@ fn inv_9_restarts_and_limits_that_cannot_work_are_refused_with_key_value_and_fix
 fn waits_and_limits_follow_the_policy() {
     let seconds = Duration::from_secs;
     let quick = restart("");
-    assert_eq!((quick.policy, quick.initial(), quick.max()), (RestartPolicy::Immediate, seconds(1) / 2, seconds(30)));
+    assert_eq!(
+        (quick.policy, quick.initial(), quick.max()),
+        (RestartPolicy::Immediate, seconds(1) / 2, seconds(30))
+    );
     assert_eq!(quick.per_hour(), None);
     let slow = restart("policy = \"exponential\"");
     assert_eq!((slow.initial(), slow.max(), slow.per_hour()), (seconds(5), seconds(300), Some(10)));

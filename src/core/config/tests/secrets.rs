@@ -44,7 +44,9 @@ fn secrets_come_from_files_too() {
 
 #[test]
 fn well_known_passwords_hold_on_this_machine_alone() {
-    for text in ["rabbitmq.url = 'amqp://guest:guest@rabbitmq:5672'", "redis.url = 'redis://:ChangeMe@10.0.0.7'"] {
+    for text in
+        ["rabbitmq.url = 'amqp://guest:guest@rabbitmq:5672'", "redis.url = 'redis://:ChangeMe@10.0.0.7'"]
+    {
         let report = report(text);
         assert!(report.contains("CP-1010") && report.contains("clawpool init"), "{report}");
     }
@@ -58,10 +60,13 @@ fn well_known_passwords_hold_on_this_machine_alone() {
 fn the_compose_file_loads_with_the_secrets_of_init() {
     let text = std::fs::read_to_string(shipped("compose.toml")).unwrap();
     let random = |name| (name, "3d1c7f0f6a6c4f3e9b1b5f0d7d6d2a11");
-    let [producer, agent, admin] = ["CLAWPOOL_PRODUCER_TOKEN", "CLAWPOOL_AGENT_TOKEN", "CLAWPOOL_ADMIN_TOKEN"];
-    let servers = [("CLAWPOOL_REDIS_URL", "redis://:x9Vb@redis"), ("CLAWPOOL_RABBITMQ_URL", "amqp://u:x9Vb@rabbitmq")];
+    let [producer, agent, admin] =
+        ["CLAWPOOL_PRODUCER_TOKEN", "CLAWPOOL_AGENT_TOKEN", "CLAWPOOL_ADMIN_TOKEN"];
+    let servers =
+        [("CLAWPOOL_REDIS_URL", "redis://:x9Vb@redis"), ("CLAWPOOL_RABBITMQ_URL", "amqp://u:x9Vb@rabbitmq")];
     let metrics = ("CLAWPOOL_METRICS_TOKEN", "a-fourth-random-token");
-    let tokens = [random(producer), (agent, "another-random-token"), (admin, "one-more-random-token"), metrics];
+    let tokens =
+        [random(producer), (agent, "another-random-token"), (admin, "one-more-random-token"), metrics];
     let config = load(&text, &[&servers[..], &tokens[..]].concat(), &[]).unwrap();
     let compose = std::fs::read_to_string(shipped("../docker-compose.yml")).unwrap();
     for pool in &config.pools {

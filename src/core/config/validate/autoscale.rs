@@ -52,7 +52,12 @@ fn forecast(key: &Key, forecast: &Forecasting, report: &mut Report) {
     }
     let seasons = key.name("seasons");
     if forecast.seasons.is_empty() {
-        report.refuse(&seasons, "[]", "without a season there is nothing to forecast", "write for example [\"1day\"]");
+        report.refuse(
+            &seasons,
+            "[]",
+            "without a season there is nothing to forecast",
+            "write for example [\"1day\"]",
+        );
     }
     for (index, season) in forecast.seasons.iter().enumerate() {
         let (at, shown) = (seasons.index(index), format_duration(season.0));
@@ -71,12 +76,24 @@ fn policy_alone(key: &Key, policy: &Policy, report: &mut Report) {
     let shown = format!("{:?}", policy.name);
     match (policy.above, policy.below) {
         (Some(_), None) | (None, Some(_)) => {}
-        _ => report.conflict(&[key], &shown, "it needs one threshold", "give it exactly one of above and below"),
+        _ => report.conflict(
+            &[key],
+            &shown,
+            "it needs one threshold",
+            "give it exactly one of above and below",
+        ),
     }
-    let actions =
-        [policy.add.is_some(), policy.remove.is_some(), policy.replace].into_iter().filter(|set| *set).count();
+    let actions = [policy.add.is_some(), policy.remove.is_some(), policy.replace]
+        .into_iter()
+        .filter(|set| *set)
+        .count();
     if actions != 1 {
-        report.conflict(&[key], &shown, "it needs one action", "give it exactly one of add, remove and replace = true");
+        report.conflict(
+            &[key],
+            &shown,
+            "it needs one action",
+            "give it exactly one of add, remove and replace = true",
+        );
     }
     for (name, count) in [("add", policy.add), ("remove", policy.remove)] {
         if let Some(count) = count {
@@ -94,19 +111,28 @@ fn direction(key: &Key, policy: &Policy, report: &mut Report) {
     let health = policy.metric == Metric::Healthy;
     let rule = match policy {
         Policy { replace: true, .. } if !health => "only the metric healthy can replace workers",
-        Policy { add: Some(_), .. } | Policy { remove: Some(_), .. } if health => "the metric healthy replaces workers",
+        Policy { add: Some(_), .. } | Policy { remove: Some(_), .. } if health => {
+            "the metric healthy replaces workers"
+        }
         Policy { add: Some(_), below: Some(_), .. } => "it adds workers when there is little to do",
         Policy { remove: Some(_), above: Some(_), .. } => "it takes workers away when there is much to do",
         Policy { replace: true, above: Some(_), .. } => "it replaces healthy workers",
         _ => return,
     };
-    report.conflict(&[key], format!("{:?}", policy.name), rule, "add goes with above; remove and replace with below");
+    report.conflict(
+        &[key],
+        format!("{:?}", policy.name),
+        rule,
+        "add goes with above; remove and replace with below",
+    );
 }
 
 /// Why a policy can never fire.
 fn never(policy: &Policy) -> Option<&'static str> {
     match (policy.above, policy.below) {
-        (Some(limit), _) | (_, Some(limit)) if !limit.is_finite() => Some("no reading compares with this threshold"),
+        (Some(limit), _) | (_, Some(limit)) if !limit.is_finite() => {
+            Some("no reading compares with this threshold")
+        }
         (_, Some(limit)) if limit <= 0.0 => Some("it can never fire: no reading is below zero"),
         (Some(limit), _) if policy.metric.is_percent() && limit >= 100.0 => {
             Some("it can never fire: no reading is above 100 per cent")
@@ -123,11 +149,18 @@ fn beside(key: &Key, index: usize, all: &[Policy], report: &mut Report) {
     if policy.name.is_empty() {
         report.refuse(&name, "\"\"", "a policy needs a name", "write for example \"scale out\"");
     } else if all[..index].iter().any(|other| other.name == policy.name) {
-        report.conflict(&[&name], format!("{:?}", policy.name), "another policy has this name", "give each its own");
+        report.conflict(
+            &[&name],
+            format!("{:?}", policy.name),
+            "another policy has this name",
+            "give each its own",
+        );
     }
     let (Some(_), Some(floor)) = (policy.remove, policy.below) else { return };
     let meets = |other: &&Policy| {
-        other.metric == policy.metric && other.add.is_some() && other.above.is_some_and(|above| above <= floor)
+        other.metric == policy.metric
+            && other.add.is_some()
+            && other.above.is_some_and(|above| above <= floor)
     };
     if let Some(other) = all.iter().find(meets) {
         let rule = format!("{:?} adds workers at the same readings, so the pool would swing", other.name);

@@ -12,14 +12,25 @@ pub(super) fn check(handlers: &[HandlerSpec], report: &mut Report) {
         let key = Key::from("handlers").index(index);
         if !kinds.insert(&handler.kind) {
             let rule = "another handler runs this kind";
-            report.conflict(&[&key.name("kind")], format!("{:?}", handler.kind.as_str()), rule, "keep one of them");
+            report.conflict(
+                &[&key.name("kind")],
+                format!("{:?}", handler.kind.as_str()),
+                rule,
+                "keep one of them",
+            );
         }
         match (&handler.exec, &handler.http) {
             (Some(command), None) => exec(&key.name("exec"), command, report),
             (None, Some(service)) => http(&key.name("http"), service, report),
             (both, _) => {
-                let rule = if both.is_some() { "it has both exec and http" } else { "it has neither exec nor http" };
-                report.conflict(&[&key], format!("{:?}", handler.kind.as_str()), rule, "give it exactly one of them");
+                let rule =
+                    if both.is_some() { "it has both exec and http" } else { "it has neither exec nor http" };
+                report.conflict(
+                    &[&key],
+                    format!("{:?}", handler.kind.as_str()),
+                    rule,
+                    "give it exactly one of them",
+                );
             }
         }
     }
@@ -28,7 +39,12 @@ pub(super) fn check(handlers: &[HandlerSpec], report: &mut Report) {
 fn exec(key: &Key, exec: &Exec, report: &mut Report) {
     if exec.command.first().is_none_or(String::is_empty) {
         let fix = "write [\"program\", \"argument\"]";
-        report.refuse(&key.name("command"), format!("{:?}", exec.command), "the command names no program", fix);
+        report.refuse(
+            &key.name("command"),
+            format!("{:?}", exec.command),
+            "the command names no program",
+            fix,
+        );
     }
     for (index, code) in exec.retry_codes.iter().enumerate() {
         if *code == 0 {
@@ -51,7 +67,9 @@ fn exec(key: &Key, exec: &Exec, report: &mut Report) {
 fn http(key: &Key, http: &Http, report: &mut Report) {
     let problem = match Url::parse(&http.url) {
         Err(error) => Some(format!("it is not an address ({error})")),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => Some(format!("{}:// is not HTTP", url.scheme())),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            Some(format!("{}:// is not HTTP", url.scheme()))
+        }
         Ok(_) => None,
     };
     if let Some(problem) = problem {
@@ -61,10 +79,20 @@ fn http(key: &Key, http: &Http, report: &mut Report) {
     for (name, value) in &http.headers {
         if HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value).is_err() {
             let rule = "its name or its value cannot stand in a header";
-            report.refuse(&key.name("headers").name(name), secret::HIDDEN, rule, "use visible ASCII characters");
+            report.refuse(
+                &key.name("headers").name(name),
+                secret::HIDDEN,
+                rule,
+                "use visible ASCII characters",
+            );
         }
     }
     if http.connect_timeout.is_zero() {
-        report.refuse(&key.name("connect_timeout"), "0s", "it must be longer than zero", "write for example \"5s\"");
+        report.refuse(
+            &key.name("connect_timeout"),
+            "0s",
+            "it must be longer than zero",
+            "write for example \"5s\"",
+        );
     }
 }

@@ -17,7 +17,12 @@ fn check_on(windows: bool, key: &Key, pool: &Pool, report: &mut Report) {
     if let Some(memory) = memory
         && memory.as_u64() < 16 * MIB
     {
-        report.refuse(&memory_key, memory, "no worker starts in less than 16 MiB", "write for example \"2 GiB\"");
+        report.refuse(
+            &memory_key,
+            memory,
+            "no worker starts in less than 16 MiB",
+            "write for example \"2 GiB\"",
+        );
     }
     if let (Some(memory), Some(replaced)) = (memory, pool.max_memory)
         && memory <= replaced

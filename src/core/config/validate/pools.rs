@@ -12,7 +12,12 @@ pub(super) fn check(config: &Config, report: &mut Report) {
         restart::check(&key, pool, report);
         limits::check(&key, pool, report);
         if pool.command.first().is_some_and(String::is_empty) {
-            report.refuse(&key.name("command"), "\"\"", "the program has no name", "write [\"program\", \"argument\"]");
+            report.refuse(
+                &key.name("command"),
+                "\"\"",
+                "the program has no name",
+                "write [\"program\", \"argument\"]",
+            );
         }
     }
 }
@@ -26,7 +31,12 @@ fn names(key: &Key, pool: &Pool, earlier: &[Pool], report: &mut Report) {
         let rule = "a pool's name has no slash and no control characters";
         report.refuse(&key, format!("{:?}", pool.name), rule, "write for example \"main\"");
     } else if earlier.iter().any(|other| other.name == pool.name) {
-        report.conflict(&[&key], format!("{:?}", pool.name), "another pool has this name", "give each its own");
+        report.conflict(
+            &[&key],
+            format!("{:?}", pool.name),
+            "another pool has this name",
+            "give each its own",
+        );
     }
 }
 
@@ -50,7 +60,8 @@ fn size(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
     let scale = pool.autoscale(&config.autoscale);
     if pool.workers.is_none() && (pool.min.is_some() || pool.max.is_some()) && scale.min > scale.max {
         let section = if pool.autoscale.is_some() { own } else { Key::from("autoscale") };
-        let at = |own: &Key, set: Option<u32>, name| if set.is_some() { own.clone() } else { section.name(name) };
+        let at =
+            |own: &Key, set: Option<u32>, name| if set.is_some() { own.clone() } else { section.name(name) };
         let (low, high) = (at(&min, pool.min, "min"), at(&max, pool.max, "max"));
         let rule = format!("it is more than {high} ({})", scale.max);
         report.conflict(&[&low, &high], scale.min, rule, format!("lower it, or raise {high}"));
@@ -96,9 +107,16 @@ fn driver(key: &Key, driver: &PoolDriver, report: &mut Report) {
     let names = match driver {
         PoolDriver::Process => vec![],
         PoolDriver::Docker { service } => vec![("service", service)],
-        PoolDriver::Kubernetes { namespace, deployment } => vec![("namespace", namespace), ("deployment", deployment)],
+        PoolDriver::Kubernetes { namespace, deployment } => {
+            vec![("namespace", namespace), ("deployment", deployment)]
+        }
     };
     for (name, _) in names.into_iter().filter(|(_, value)| value.is_empty()) {
-        report.refuse(&key.name("driver").name(name), "\"\"", "it has no name", "name the one that runs the workers");
+        report.refuse(
+            &key.name("driver").name(name),
+            "\"\"",
+            "it has no name",
+            "name the one that runs the workers",
+        );
     }
 }

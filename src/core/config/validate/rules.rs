@@ -19,7 +19,12 @@ pub(super) fn check(rules: &[Rule], report: &mut Report) {
 
 fn conditions(key: &Key, rule: &Rule, report: &mut Report) {
     if rule.due_within.is_some_and(|span| span.is_zero()) {
-        report.refuse(&key.name("due_within"), "0s", "no deadline is nearer than now", "write for example \"1m\"");
+        report.refuse(
+            &key.name("due_within"),
+            "0s",
+            "no deadline is nearer than now",
+            "write for example \"1m\"",
+        );
     }
     let Some(test) = &rule.field else { return };
     let field = key.name("field");

@@ -42,12 +42,15 @@ fn address(key: &str, url: &str, schemes: &[&str], report: &mut Report) {
         Ok(url) if url.host_str().is_none_or(str::is_empty) => "it names no host".to_owned(),
         Ok(_) => match raw_in_password(url) {
             Some(character) => {
-                format!("its user or password has a raw {character:?}, so that the host is not what was meant")
+                format!(
+                    "its user or password has a raw {character:?}, so that the host is not what was meant"
+                )
             }
             None => return,
         },
     };
-    let fix = format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
+    let fix =
+        format!("write {}://user:password@host:port/…, special characters as %xx", schemes.join(":// or "));
     report.add_broken("CP-1012", &[&Key::from(key)], secret::redact(url), problem, fix);
 }
 
@@ -164,7 +167,11 @@ mod tests {
             "passwordpassword".into(),
         ];
         for secret in repeated {
-            assert_eq!(weakness(&secret), Some("the secret repeats itself, which is soon guessed"), "{secret}");
+            assert_eq!(
+                weakness(&secret),
+                Some("the secret repeats itself, which is soon guessed"),
+                "{secret}"
+            );
         }
         assert!(weakness("fifteen letters").is_some());
         for secret in ["a1b2c3d4e5f60718", "producer-token-1", "f3a9c0d17e6b4825f3a9c0d17e6b4826"] {

@@ -56,7 +56,12 @@ fn limits(limits: &Limits, report: &mut Report) {
 
 fn size(key: &str, size: ByteSize, report: &mut Report) {
     if size == ByteSize(0) || size > LARGEST {
-        report.refuse(&Key::from(key), size, format!("it must be 1 B to {LARGEST}"), "write for example \"256 KiB\"");
+        report.refuse(
+            &Key::from(key),
+            size,
+            format!("it must be 1 B to {LARGEST}"),
+            "write for example \"256 KiB\"",
+        );
     }
 }
 
@@ -80,7 +85,8 @@ fn retry(key: &Key, policy: &RetryPolicy, limits: &Limits, report: &mut Report) 
         report.conflict(&keys, policy.retries, rule, "lower it, or raise limits.attempts");
     }
     if policy.first > policy.max {
-        let rule = format!("the first wait is longer than {} ({})", key.name("max"), format_duration(policy.max));
+        let rule =
+            format!("the first wait is longer than {} ({})", key.name("max"), format_duration(policy.max));
         let keys = [&key.name("first"), &key.name("max")];
         report.conflict(&keys, format_duration(policy.first), rule, "shorten it, or raise max");
     }

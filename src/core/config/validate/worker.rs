@@ -40,13 +40,23 @@ pub(super) fn reserved(keys: [Key; 2], reserved: u16, slots: u16, queues: &[Queu
     let others = queues.iter().any(|queue| !queue.is_critical());
     if slots > 0 && others && reserved >= slots {
         let rule = format!("it leaves no slot for anything but P0 and P1: {of} is {slots}");
-        report.conflict(&[&key, &of], reserved, rule, format!("set {key} to at most {}, or raise {of}", slots - 1));
+        report.conflict(
+            &[&key, &of],
+            reserved,
+            rule,
+            format!("set {key} to at most {}, or raise {of}", slots - 1),
+        );
     }
 }
 
 pub(super) fn queues(key: &Key, queues: &[Queue], report: &mut Report) {
     if queues.is_empty() {
-        report.refuse(key, "[]", "a worker without queues never works", "name queues, or leave the key out for all");
+        report.refuse(
+            key,
+            "[]",
+            "a worker without queues never works",
+            "name queues, or leave the key out for all",
+        );
     }
     for (index, queue) in queues.iter().enumerate() {
         if queues[..index].contains(queue) {

@@ -70,7 +70,8 @@ pub fn share_blame(group: &[Member], polled: Option<&[TaskId]>) -> Vec<Consequen
     let test = GroupTest::of_polled(suspects);
     let wait = test.rest_of_polled();
     // One that began together with others may have been polled because of that.
-    let began_apart = seen.iter().all(|member| member.is_always_polled() || !member.is_known() || member.age >= STEP);
+    let began_apart =
+        seen.iter().all(|member| member.is_always_polled() || !member.is_known() || member.age >= STEP);
     let consequence = |member: &Member| match (member.is_always_polled(), count) {
         (true, 1) if began_apart => test.consequence(member).with_the_first(),
         (true, _) => test.consequence(member),

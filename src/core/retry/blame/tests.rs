@@ -60,7 +60,17 @@ impl World {
     fn new(workers: usize, slots: usize, rise: u64, seed: u64) -> Self {
         let rng = SmallRng::seed_from_u64(seed);
         let (now, deaths, longest_wait) = (0, 0, 0);
-        Self { actors: vec![], workers: vec![0; workers], slots, rise, seen: false, now, deaths, longest_wait, rng }
+        Self {
+            actors: vec![],
+            workers: vec![0; workers],
+            slots,
+            rise,
+            seen: false,
+            now,
+            deaths,
+            longest_wait,
+            rng,
+        }
     }
 
     fn add(&mut self, count: usize, kills_after: Option<u64>, lasts: u64) {
@@ -84,10 +94,16 @@ impl World {
             self.end();
         }
         let count = |poison: bool| {
-            let dead = |actor: &&Actor| actor.suspicion.is_poison(LIMIT) && actor.kills_after.is_some() == poison;
+            let dead =
+                |actor: &&Actor| actor.suspicion.is_poison(LIMIT) && actor.kills_after.is_some() == poison;
             self.actors.iter().filter(dead).count()
         };
-        Summary { deaths: self.deaths, poison: count(true), innocent: count(false), longest_wait: self.longest_wait }
+        Summary {
+            deaths: self.deaths,
+            poison: count(true),
+            innocent: count(false),
+            longest_wait: self.longest_wait,
+        }
     }
 
     fn start(&mut self) {
@@ -151,8 +167,11 @@ impl World {
         self.deaths += 1;
         self.workers[worker] = self.now + self.rise;
         let now = self.now;
-        let group: Vec<&mut Actor> =
-            self.actors.iter_mut().filter(|actor| actor.running.is_some_and(|(at, _)| at == worker)).collect();
+        let group: Vec<&mut Actor> = self
+            .actors
+            .iter_mut()
+            .filter(|actor| actor.running.is_some_and(|(at, _)| at == worker))
+            .collect();
         let members: Vec<Member> = group
             .iter()
             .map(|actor| {
@@ -191,13 +210,21 @@ fn world(workers: usize, poisons: &[u64], seed: u64) -> Summary {
 /// Whatever the poison does, and however many workers there are: it is found, and no other task dies of it.
 #[test]
 fn inv_3_one_poison_task_among_five_hundred_is_found_and_no_innocent_dies() {
-    for (workers, after, deaths, wait) in
-        [(1, 20, 12, 3_500), (5, 20, 10, 3_500), (1, 900, 24, 5_000), (5, 900, 18, 5_000), (5, 3_000, 18, 10_000)]
-    {
+    for (workers, after, deaths, wait) in [
+        (1, 20, 12, 3_500),
+        (5, 20, 10, 3_500),
+        (1, 900, 24, 5_000),
+        (5, 900, 18, 5_000),
+        (5, 3_000, 18, 10_000),
+    ] {
         for seed in 0..2 {
             let summary = world(workers, &[after], seed);
             println!("{workers} workers, kills after {after} ms: {summary:?}");
-            assert_eq!((summary.poison, summary.innocent), (1, 0), "{workers} workers, {after} ms: {summary:?}");
+            assert_eq!(
+                (summary.poison, summary.innocent),
+                (1, 0),
+                "{workers} workers, {after} ms: {summary:?}"
+            );
             assert!(summary.deaths <= deaths, "{workers} workers, {after} ms: {summary:?}");
             assert!(summary.longest_wait <= wait, "{workers} workers, {after} ms: {summary:?}");
         }
@@ -232,8 +259,14 @@ fn inv_3_a_task_that_kills_in_its_poll_is_found_at_its_third_death() {
         for (chance, deaths) in [(0, 3), (2, 4), (10, 5)] {
             for seed in 0..3 {
                 let summary = seen(workers, seed, chance, &[(1, Polls::Killing, Some(after))]);
-                println!("{workers} workers, kills after {after} ms, {chance}/1000 polled beside it: {summary:?}");
-                assert_eq!((summary.poison, summary.innocent), (1, 0), "{workers}, {after} ms, {chance}: {summary:?}");
+                println!(
+                    "{workers} workers, kills after {after} ms, {chance}/1000 polled beside it: {summary:?}"
+                );
+                assert_eq!(
+                    (summary.poison, summary.innocent),
+                    (1, 0),
+                    "{workers}, {after} ms, {chance}: {summary:?}"
+                );
                 assert!(summary.deaths <= deaths, "{workers}, {after} ms, {chance}: {summary:?}");
             }
         }
@@ -247,10 +280,17 @@ fn inv_3_no_innocent_dies_of_being_polled_while_another_one_kills() {
         [(1, 20, 0, 1), (1, 20, 10, 5), (5, 20, 10, 5), (1, 900, 2, 5), (5, 900, 10, 2), (5, 3_000, 2, 2)]
     {
         for seed in [0, 5, 7] {
-            let others = [(1, Polls::Rarely(0), Some(after)), (busy, Polls::Always(WATCHED.as_millis() as u64), None)];
+            let others =
+                [(1, Polls::Rarely(0), Some(after)), (busy, Polls::Always(WATCHED.as_millis() as u64), None)];
             let summary = seen(workers, seed, chance, &others);
-            println!("{workers} workers, kills after {after} ms, {chance}/1000 and {busy} polled: {summary:?}");
-            assert_eq!((summary.poison, summary.innocent), (1, 0), "{workers}, {after} ms, {chance}: {summary:?}");
+            println!(
+                "{workers} workers, kills after {after} ms, {chance}/1000 and {busy} polled: {summary:?}"
+            );
+            assert_eq!(
+                (summary.poison, summary.innocent),
+                (1, 0),
+                "{workers}, {after} ms, {chance}: {summary:?}"
+            );
             assert!(summary.deaths <= 30, "{workers}, {after} ms, {chance}: {summary:?}");
         }
     }
@@ -265,7 +305,9 @@ fn inv_3_alone_the_third_death_is_poison_and_nobody_waits() {
     for age in [5, 5_000] {
         let mut suspicion = Suspicion::default();
         for death in 1..=3 {
-            let [consequence] = share_blame(&[member(age, suspicion)], None)[..] else { panic!("one for one") };
+            let [consequence] = share_blame(&[member(age, suspicion)], None)[..] else {
+                panic!("one for one")
+            };
             suspicion = consequence.suspicion;
             assert_eq!((suspicion.crashes, consequence.wait), (death, Duration::ZERO));
             assert_eq!(suspicion.is_poison(LIMIT), death == 3);

@@ -4,7 +4,8 @@ use super::*;
 fn silent_workers_count_as_busy_when_shrinking_and_idle_when_growing() {
     let half = |cpu| {
         let mut reading = pool(10, cpu);
-        reading.workers = reading.workers.map(|known| Workers { cpu: Gauge { mean: cpu, reporting: 5 }, ..known });
+        reading.workers =
+            reading.workers.map(|known| Workers { cpu: Gauge { mean: cpu, reporting: 5 }, ..known });
         reading
     };
     assert!(first_change(&plain(), &half(0.0), 3600).is_none(), "half of them may be fully busy");
@@ -22,7 +23,8 @@ fn without_the_broker_or_the_store_the_pool_never_shrinks() {
     let (_, decision) = first_change(&plain(), &idle, 7200).unwrap();
     assert_eq!(decision.action, Action::Shrink { by: 1 });
     let mut planner = Planner::new(&plain(), SLOTS);
-    let last = (0..=600).map(|now| planner.decide(seconds(now), &Reading { queues: None, ..idle })).last().unwrap();
+    let last =
+        (0..=600).map(|now| planner.decide(seconds(now), &Reading { queues: None, ..idle })).last().unwrap();
     assert_eq!(last.limits, [Limit::Unknown], "and says so");
 }
 
@@ -46,11 +48,14 @@ fn after_an_outage_the_whole_settling_time_is_seen_again() {
 #[test]
 fn memory_stops_growth_and_says_so() {
     let headroom = Some(Headroom { free: 250, per_worker: 100 });
-    let decision = Planner::new(&tracking(), SLOTS).decide(seconds(0), &Reading { headroom, ..loaded(5, 70.0) });
+    let decision =
+        Planner::new(&tracking(), SLOTS).decide(seconds(0), &Reading { headroom, ..loaded(5, 70.0) });
     assert_eq!((decision.wanted, decision.limits.as_slice()), (7, [Limit::Memory].as_slice()));
     let none = Some(Headroom { free: 0, per_worker: 0 });
     assert_eq!(
-        Planner::new(&tracking(), SLOTS).decide(seconds(0), &Reading { headroom: none, ..loaded(5, 70.0) }).wanted,
+        Planner::new(&tracking(), SLOTS)
+            .decide(seconds(0), &Reading { headroom: none, ..loaded(5, 70.0) })
+            .wanted,
         5
     );
 }

@@ -56,7 +56,12 @@ fn first_change(settings: &Autoscale, reading: &Reading, within: u64) -> Option<
 }
 
 /// Follows every decision; sizes at each look.
-fn follow(settings: &Autoscale, mut size: u32, looks: u64, reading: impl Fn(u64, u32) -> Reading) -> Vec<Decision> {
+fn follow(
+    settings: &Autoscale,
+    mut size: u32,
+    looks: u64,
+    reading: impl Fn(u64, u32) -> Reading,
+) -> Vec<Decision> {
     let mut planner = Planner::new(settings, SLOTS);
     let every = settings.every.as_secs();
     let decisions = (0..looks).map(|look| {

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 
 prop_compose! {
-    fn settings()(min in 0_u32..20, span in 0_u32..80, per_minute in 1_u32..20, faster in 1_u32..60, table: bool, target: bool) -> Autoscale {
+    fn settings()(min in 0_u32..20, span in 0_u32..80, per_minute in 1_u32..20, faster in 1_u32..60, table:
+    bool, target: bool) -> Autoscale {
         let mut settings = Autoscale { min, max: min + span, per_minute, ..Autoscale::default() };
         settings.target.enabled = target;
         settings.target.per_minute = faster;
@@ -26,7 +27,8 @@ prop_compose! {
         store in prop::bool::weighted(0.9),
     ) -> Reading {
         let mut reading = pool(size, cpu);
-        let queues = Queues { ready, oldest: seconds(oldest), arrivals, service: Some(seconds(5)), in_flight: ready };
+        let queues = Queues { ready, oldest: seconds(oldest), arrivals, service: Some(seconds(5)), in_flight:
+        ready };
         reading.queues = broker.then_some(queues);
         reading.workers = reading.workers.filter(|_| store).map(|known| {
             let gauge = Gauge { mean: cpu, reporting: size.saturating_sub(silent) };
@@ -48,7 +50,8 @@ proptest! {
         // The table alone keeps its own pace; with tracking beside it, the faster of the two bounds them
         // both.
         let target = settings.target.enabled.then_some(&settings.target);
-        let rest_out = target.map_or(settings.cooldown_out, |target| target.cooldown_out.min(settings.cooldown_out));
+        let rest_out = target.map_or(settings.cooldown_out, |target|
+        target.cooldown_out.min(settings.cooldown_out));
         let rest_in = target.map_or(settings.cooldown_in, |target| target.cooldown_in);
         let per_minute = target.map_or(0, |target| target.per_minute).max(settings.per_minute);
         let (mut now, mut size, mut grown) = (0, settings.min, Vec::<(u64, u32)>::new());
@@ -78,11 +81,13 @@ proptest! {
     }
 
     #[test]
-    fn under_constant_load_it_comes_to_rest(size in 0_u32..150, busy in 0.0..600.0_f64, table: bool, target: bool) {
+    fn under_constant_load_it_comes_to_rest(size in 0_u32..150, busy in 0.0..600.0_f64, table: bool, target:
+    bool) {
         let mut settings = if table { Autoscale::default() } else { tracking() };
         settings.target.enabled = target;
         let decisions = follow(&settings, size, 12 * 3600 / 5, |_, size| loaded(size, busy));
-        let changes = |decisions: &[Decision]| decisions.iter().filter(|one| one.action != Action::Hold).count();
+        let changes = |decisions: &[Decision]| decisions.iter().filter(|one| one.action !=
+        Action::Hold).count();
         prop_assert_eq!(changes(&decisions[decisions.len() * 11 / 12..]), 0);
         // From wherever it began it goes one way, and at most once over the mark and back.
         let turns = decisions.iter().filter_map(|one| match one.action {

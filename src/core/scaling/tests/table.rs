@@ -51,7 +51,10 @@ fn emergency_replaces_everything_at_once_and_raises_the_alarm() {
     for now in [0, 1] {
         let decision = planner.decide(seconds(now), &ill);
         assert_eq!((decision.action, decision.wanted), (Action::ReplaceAll, 10), "its cooldown is zero");
-        assert_eq!(decision.alert.unwrap(), "emergency: none of the pool's 10 workers is healthy; all are replaced");
+        assert_eq!(
+            decision.alert.unwrap(),
+            "emergency: none of the pool's 10 workers is healthy; all are replaced"
+        );
     }
     ill.workers = ill.workers.map(|workers| Workers { healthy: 1, ..workers });
     assert_eq!(planner.decide(seconds(2), &ill).action, Action::Hold);
@@ -62,8 +65,9 @@ fn predictive_grows_when_the_forecast_needs_more_than_1_3_times() {
     // 10 slots at 80 per cent and 5 s a task: 1.6 arrivals a second for each of 10 workers.
     let ahead = |arrivals| Reading { ahead: Some(Ahead { arrivals }), ..loaded(10, 50.0) };
     let mut settings = tracking();
-    let decide =
-        |settings: &Autoscale, arrivals| Planner::new(settings, SLOTS).decide(seconds(0), &ahead(arrivals)).action;
+    let decide = |settings: &Autoscale, arrivals| {
+        Planner::new(settings, SLOTS).decide(seconds(0), &ahead(arrivals)).action
+    };
     assert_eq!(decide(&settings, 22.0), Action::Grow { by: 4 });
     assert_eq!(decide(&settings, 20.0), Action::Hold, "13 is not more than 1.3 times 10");
     assert_eq!(decide(&settings, 0.0), Action::Hold, "it never shrinks");
@@ -83,7 +87,8 @@ fn cooldowns_lie_between_changes() {
 
 #[test]
 fn a_threshold_must_be_crossed_without_a_break() {
-    let decisions = follow(&plain(), 10, 60, |now, size| pool(size, if now % 100 == 50 { 60.0 } else { 80.0 }));
+    let decisions =
+        follow(&plain(), 10, 60, |now, size| pool(size, if now % 100 == 50 { 60.0 } else { 80.0 }));
     assert!(decisions.iter().all(|decision| decision.action == Action::Hold));
 }
 

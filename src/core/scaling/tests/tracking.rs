@@ -17,8 +17,9 @@ fn the_need_is_arrivals_and_backlog_over_the_slots_in_use() {
 
 #[test]
 fn it_grows_beyond_80_per_cent_and_shrinks_to_70() {
-    let settled =
-        |size, slots_busy| follow(&tracking(), size, 200, |_, size| loaded(size, slots_busy)).pop().unwrap().wanted;
+    let settled = |size, slots_busy| {
+        follow(&tracking(), size, 200, |_, size| loaded(size, slots_busy)).pop().unwrap().wanted
+    };
     assert_eq!((settled(10, 80.0), settled(10, 80.1)), (10, 11));
     assert_eq!((settled(10, 70.0), settled(10, 63.1), settled(10, 63.0)), (10, 10, 9));
 }
@@ -26,8 +27,8 @@ fn it_grows_beyond_80_per_cent_and_shrinks_to_70() {
 #[test]
 fn tasks_that_wait_too_long_ask_for_more_whatever_the_rates_say() {
     let waiting = Queues { oldest: seconds(11), ..queues(0.0, 1) };
-    let decision =
-        Planner::new(&tracking(), SLOTS).decide(seconds(0), &Reading { queues: Some(waiting), ..pool(4, 0.0) });
+    let decision = Planner::new(&tracking(), SLOTS)
+        .decide(seconds(0), &Reading { queues: Some(waiting), ..pool(4, 0.0) });
     assert_eq!(decision.action, Action::Grow { by: 1 });
 }
 
@@ -36,21 +37,31 @@ fn it_shrinks_to_the_largest_need_of_the_settling_time() {
     let load = |now: u64| if now == 30 { 35.0 } else { 7.0 };
     let decisions = follow(&tracking(), 10, 120, |now, size| loaded(size, load(now)));
     let changes: Vec<_> = decisions.iter().filter(|decision| decision.action != Action::Hold).collect();
-    assert_eq!(changes.iter().map(|decision| (decision.at.as_secs(), decision.wanted)).collect::<Vec<_>>()[0], (60, 5));
+    assert_eq!(
+        changes.iter().map(|decision| (decision.at.as_secs(), decision.wanted)).collect::<Vec<_>>()[0],
+        (60, 5)
+    );
 }
 
 #[test]
 fn a_single_worker_too_many_stays_three_settling_times() {
     let first = |size| {
         let decisions = follow(&tracking(), size, 120, |_, size| loaded(size, 28.0));
-        decisions.iter().find(|decision| decision.action != Action::Hold).map(|one| (one.at.as_secs(), one.wanted))
+        decisions
+            .iter()
+            .find(|decision| decision.action != Action::Hold)
+            .map(|one| (one.at.as_secs(), one.wanted))
     };
     // 28 slots are 70 per cent of four workers.
-    assert_eq!((first(4), first(5), first(6), first(9)), (None, Some((180, 4)), Some((60, 4)), Some((60, 4))));
+    assert_eq!(
+        (first(4), first(5), first(6), first(9)),
+        (None, Some((180, 4)), Some((60, 4)), Some((60, 4)))
+    );
     // What comes within this time begins it anew.
     let load = |now: u64| if now == 90 { 35.0 } else { 28.0 };
     let decisions = follow(&tracking(), 5, 120, |now, size| loaded(size, load(now)));
-    let shrunk = decisions.iter().find(|decision| decision.action != Action::Hold).map(|one| one.at.as_secs());
+    let shrunk =
+        decisions.iter().find(|decision| decision.action != Action::Hold).map(|one| one.at.as_secs());
     assert_eq!(shrunk, Some(90 + 180 + 5));
 }
 

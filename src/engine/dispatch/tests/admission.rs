@@ -22,10 +22,22 @@ fn every_broken_rule_has_its_code_and_its_field() {
         (NewTask { delay: Some(seconds(1)), not_before: Some(NOW), ..task("a") }, "CP-1108", "not_before"),
         (NewTask { ttl: Some(seconds(1)), expires_at: Some(NOW), ..task("a") }, "CP-1108", "expires_at"),
         (NewTask { expires_at: Some(NOW), ..task("a") }, "CP-1109", "expires_at"),
-        (NewTask { delay: Some(seconds(9)), expires_at: Some(NOW + seconds(9)), ..task("a") }, "CP-1109", "expires_at"),
-        (NewTask { expires_at: Some(Timestamp::from_millis(u64::MAX)), ..task("a") }, "CP-1109", "expires_at"),
+        (
+            NewTask { delay: Some(seconds(9)), expires_at: Some(NOW + seconds(9)), ..task("a") },
+            "CP-1109",
+            "expires_at",
+        ),
+        (
+            NewTask { expires_at: Some(Timestamp::from_millis(u64::MAX)), ..task("a") },
+            "CP-1109",
+            "expires_at",
+        ),
         (NewTask { delay: Some(Duration::MAX), ..task("a") }, "CP-1110", "delay"),
-        (NewTask { not_before: Some(Timestamp::from_millis(u64::MAX)), ..task("a") }, "CP-1110", "not_before"),
+        (
+            NewTask { not_before: Some(Timestamp::from_millis(u64::MAX)), ..task("a") },
+            "CP-1110",
+            "not_before",
+        ),
         (NewTask { ttl: Some(Duration::ZERO), ..task("a") }, "CP-1111", "ttl"),
         (NewTask { max_attempts: Some(0), ..task("a") }, "CP-1112", "max_attempts"),
         (NewTask { max_attempts: Some(101), ..task("a") }, "CP-1112", "max_attempts"),
@@ -37,10 +49,26 @@ fn every_broken_rule_has_its_code_and_its_field() {
         (NewTask { priority: Some(Priority::P0), ..task("a") }, "CP-1117", "priority"),
         (NewTask { id: Some(TaskId::from_bytes([0; 16])), ..task("a") }, "CP-1118", "id"),
         (payload(Payload::encode(&[1.0, f64::NAN]).unwrap()), "CP-1121", "payload[1]"),
-        (payload(Payload::encode(&std::collections::HashMap::from([(1, "a")])).unwrap()), "CP-1121", "payload.1"),
-        (payload(Payload::from_message_pack(b"\x82\xa1a\x01\xa1a\x02".as_slice().into())), "CP-1122", "payload.a"),
-        (NewTask { not_before: Some(Timestamp::from_millis(1_900_000_000)), ..task("a") }, "CP-1123", "not_before"),
-        (NewTask { expires_at: Some(Timestamp::from_millis(1_900_000_000)), ..task("a") }, "CP-1123", "expires_at"),
+        (
+            payload(Payload::encode(&std::collections::HashMap::from([(1, "a")])).unwrap()),
+            "CP-1121",
+            "payload.1",
+        ),
+        (
+            payload(Payload::from_message_pack(b"\x82\xa1a\x01\xa1a\x02".as_slice().into())),
+            "CP-1122",
+            "payload.a",
+        ),
+        (
+            NewTask { not_before: Some(Timestamp::from_millis(1_900_000_000)), ..task("a") },
+            "CP-1123",
+            "not_before",
+        ),
+        (
+            NewTask { expires_at: Some(Timestamp::from_millis(1_900_000_000)), ..task("a") },
+            "CP-1123",
+            "expires_at",
+        ),
     ];
     for (task, code, field) in cases {
         let shown = format!("{:.200}", format!("{task:?}"));

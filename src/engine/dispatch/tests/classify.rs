@@ -10,7 +10,15 @@ fn kind(text: &str) -> KindPattern {
 
 #[test]
 fn the_shipped_table_knows_every_task_type() {
-    let kinds = ["voice.call", "stt.audio", "llm.answer", "browser.click", "email.send", "loop_07", "background.tidy"];
+    let kinds = [
+        "voice.call",
+        "stt.audio",
+        "llm.answer",
+        "browser.click",
+        "email.send",
+        "loop_07",
+        "background.tidy",
+    ];
     for (kind, priority) in kinds.into_iter().zip(Priority::ALL) {
         assert_eq!(explain(&Config::default(), &task(kind)).priority, priority, "{kind}");
     }

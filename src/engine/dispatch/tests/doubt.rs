@@ -56,7 +56,8 @@ impl Site {
     }
 
     async fn waiting(&self, messages: u64) {
-        eventually(async || self.worker.depth(Queue::P4).await.is_ok_and(|depth| depth.ready == messages)).await;
+        eventually(async || self.worker.depth(Queue::P4).await.is_ok_and(|depth| depth.ready == messages))
+            .await;
     }
 
     /// Takes as many messages and claims their tasks. Returns those that were started.

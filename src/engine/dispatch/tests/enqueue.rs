@@ -16,8 +16,10 @@ use clawpool_core::{
 async fn a_bad_task_costs_the_others_nothing(config: Config) {
     let pool = Pool::open(config).await;
     let voice = NewTask::new("voice.call", Payload::null());
-    let answers = pool.enqueue([email(), NewTask { max_attempts: Some(0), ..email() }, voice, keyed("")]).await;
-    let codes: Vec<_> = answers.iter().map(|answer| answer.as_ref().map_or_else(|no| no.code, |_| "ok")).collect();
+    let answers =
+        pool.enqueue([email(), NewTask { max_attempts: Some(0), ..email() }, voice, keyed("")]).await;
+    let codes: Vec<_> =
+        answers.iter().map(|answer| answer.as_ref().map_or_else(|no| no.code, |_| "ok")).collect();
     assert_eq!(codes, ["ok", "CP-1112", "ok", "CP-1104"]);
     let (first, third) = (answers[0].as_ref().unwrap(), answers[2].as_ref().unwrap());
     assert_eq!((first.queue, third.queue, third.priority), (Queue::P4, Queue::P0, Priority::P0));
@@ -79,7 +81,8 @@ async fn inv_1_a_record_without_a_message_is_mended(config: Config) {
     pool.record_only(by_id.clone()).await;
     let key_holder = pool.record_only(keyed("k")).await;
     let answers = pool.enqueue([by_id.clone(), keyed("k")]).await;
-    let ids: Vec<_> = answers.into_iter().map(|answer| answer.unwrap()).map(|it| (it.id, it.duplicate)).collect();
+    let ids: Vec<_> =
+        answers.into_iter().map(|answer| answer.unwrap()).map(|it| (it.id, it.duplicate)).collect();
     assert_eq!(ids, [(by_id.id.unwrap(), true), (key_holder, true)]);
     let mut messages = pool.drain(Queue::P4, 2).await;
     messages.sort_by_key(|message| message.id != by_id.id.unwrap());
@@ -100,8 +103,12 @@ async fn refusals_of_the_broker_say_when_to_come_back(config: Config) {
     for (error, fault) in cases {
         let code = error.code();
         let task = NewTask { id: Some(TaskId::new()), ..keyed("k") };
-        let refused = pool.refusing(error).enqueue(vec![task.clone()], NO_RIGHTS).await.remove(0).unwrap_err();
-        assert_eq!((refused.code, refused.fault, refused.retry_after.is_some()), (code, fault, fault == Fault::Busy));
+        let refused =
+            pool.refusing(error).enqueue(vec![task.clone()], NO_RIGHTS).await.remove(0).unwrap_err();
+        assert_eq!(
+            (refused.code, refused.fault, refused.retry_after.is_some()),
+            (code, fault, fault == Fault::Busy)
+        );
         assert!(pool.store.record(task.id.unwrap()).await.unwrap().is_none(), "{code} left a record");
     }
     // A repetition is accepted only when its own message is: the first one's may never have been sent.
@@ -144,7 +151,11 @@ async fn unique_keys_count_within_the_tenant_or_the_token(config: Config) {
         assert_eq!(enqueue(of(tenant), rights).await.id, accepted.id, "the same once more");
     }
     let colleague = enqueue(of(Some("acme")), token("desk", &[])).await;
-    assert_eq!((colleague.id, colleague.duplicate), (acme.id, true), "a tenant's keys are its own, not its token's");
+    assert_eq!(
+        (colleague.id, colleague.duplicate),
+        (acme.id, true),
+        "a tenant's keys are its own, not its token's"
+    );
     let record = pool.store.record(acme.id).await.unwrap().unwrap();
     assert_eq!((record.tenant.as_deref(), record.enqueued_by.as_deref()), (Some("acme"), Some("shop")));
 }
@@ -156,7 +167,10 @@ async fn a_others_id_is_refused_and_its_task_left_alone(config: Config) {
     pool.record_only_by(task.clone(), &token("shop", &[])).await;
     let other = NewTask { payload: Payload::encode("mine").unwrap(), ..task.clone() };
     let refused = pool.producer.enqueue(vec![other], token("other", &[])).await.remove(0).unwrap_err();
-    assert_eq!((refused.code, refused.fault, refused.field.as_deref()), ("CP-1126", Fault::Forbidden, Some("id")));
+    assert_eq!(
+        (refused.code, refused.fault, refused.field.as_deref()),
+        ("CP-1126", Fault::Forbidden, Some("id"))
+    );
     assert_eq!(pool.ready(Queue::P4).await, 0);
     let again = pool.producer.enqueue(vec![task], token("shop", &[])).await.remove(0).unwrap();
     assert!(again.duplicate && pool.ready(Queue::P4).await == 1);

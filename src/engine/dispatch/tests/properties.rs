@@ -12,7 +12,16 @@ fn new_task() -> impl Strategy<Value = NewTask> {
         )
     };
     let tenant = prop::option::of("[a-c]{0,2}");
-    (kind, prop::option::of(0u64..7), tenant, span(), time(), span(), time(), prop::collection::vec(any::<u8>(), 0..4))
+    (
+        kind,
+        prop::option::of(0u64..7),
+        tenant,
+        span(),
+        time(),
+        span(),
+        time(),
+        prop::collection::vec(any::<u8>(), 0..4),
+    )
         .prop_map(|(kind, priority, tenant, delay, not_before, ttl, expires_at, bytes)| NewTask {
             priority: priority.and_then(Priority::from_index),
             tenant,

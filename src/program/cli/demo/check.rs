@@ -102,7 +102,8 @@ impl<'a> Check<'a> {
     /// Compares what the system says with what was expected and with what the handlers wrote down.
     pub fn finish(&self, queues: &[QueueView]) -> Result<Report, Failure> {
         let ledger = Ledger::read(&self.site.ledger())?;
-        let mut report = Report { retried: queues.iter().map(|queue| queue.totals.retried).sum(), ..Report::default() };
+        let mut report =
+            Report { retried: queues.iter().map(|queue| queue.totals.retried).sum(), ..Report::default() };
         for priority in Priority::ALL {
             let mut row = Row::new(priority, ledger.waits.get(&priority).map_or(&[][..], Vec::as_slice));
             for (id, expected) in self.fates.iter().filter(|(_, expected)| expected.priority == priority) {
@@ -110,8 +111,13 @@ impl<'a> Check<'a> {
             }
             report.rows.push(row);
         }
-        report.unasked =
-            ledger.starts.keys().collect::<HashSet<_>>().iter().filter(|id| !self.fates.contains_key(id)).count();
+        report.unasked = ledger
+            .starts
+            .keys()
+            .collect::<HashSet<_>>()
+            .iter()
+            .filter(|id| !self.fates.contains_key(id))
+            .count();
         Ok(report)
     }
 
@@ -135,7 +141,9 @@ impl<'a> Check<'a> {
         let cancelled = [*fate, expected.fate] == [Fate::IsCancelled, Fate::IsCancelledWhileItRuns];
         if *fate != expected.fate && !cancelled {
             let why = record.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-            report.surprises.push(format!("{id} {}: {fate:?}, expected {:?}{why}", record.kind, expected.fate));
+            report
+                .surprises
+                .push(format!("{id} {}: {fate:?}, expected {:?}{why}", record.kind, expected.fate));
         }
         report.repeated += usize::from(ledger.done.get(&id).is_some_and(|times| *times > 1));
     }

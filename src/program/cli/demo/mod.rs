@@ -54,7 +54,8 @@ impl Demo {
         let client = Client::new(&site.url(), None)?;
         let ended = tokio::select! {
             ended = play(&site, &client, self.tasks) => ended,
-            status = server.wait() => Err(Failure::failed(format_args!("`clawpool up` ended early ({status:?}); see {}", site.log().display()))),
+            status = server.wait() => Err(Failure::failed(format_args!("`clawpool up` ended early \
+                ({status:?}); see {}", site.log().display()))),
         };
         server.stop().await;
         let report = ended?;

@@ -52,9 +52,19 @@ impl Plan {
             |n| json!({"ms": 20 + n % 60, "failures": u32::from(n % 5 == 0)}),
         );
         plan.add(share(12), "browser.open", Priority::P3, |n| json!({"ms": 20 + n % 50}));
-        plan.add(share(20), "email.send", Priority::P4, |n| json!({"ms": 5, "failures": u32::from(n % 10 == 0)}));
+        plan.add(
+            share(20),
+            "email.send",
+            Priority::P4,
+            |n| json!({"ms": 5, "failures": u32::from(n % 10 == 0)}),
+        );
         plan.add(share(6), "file.checksum", Priority::P5, |n| json!({"path": site.input(n)}));
-        plan.add(share(6), "file.sort", Priority::P5, |n| json!({"path": site.input(n), "to": site.output(n)}));
+        plan.add(
+            share(6),
+            "file.sort",
+            Priority::P5,
+            |n| json!({"path": site.input(n), "to": site.output(n)}),
+        );
         plan.add(share(20), "background.tidy", Priority::P6, |n| json!({"ms": n % 10}));
         plan.doomed(share(1).max(1));
         plan

@@ -41,7 +41,8 @@ impl Row {
     /// `waits` in ascending order.
     pub fn new(priority: Priority, waits: &[Duration]) -> Self {
         let at = |percent: usize| waits.get((waits.len() * percent / 100).min(waits.len().saturating_sub(1)));
-        let millis = |percent| at(percent).map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let millis =
+            |percent| at(percent).map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         let sla = Classes::default().get(priority).sla;
         Self {
             priority,
@@ -64,23 +65,27 @@ impl Report {
 
     pub fn table(&self) -> String {
         let rows = self.rows.iter().map(|row| {
-            let counts =
-                [row.accepted, row.completed, row.cancelled, row.dead, row.lost].map(|count| count.to_string());
+            let counts = [row.accepted, row.completed, row.cancelled, row.dead, row.lost]
+                .map(|count| count.to_string());
             let [accepted, completed, cancelled, dead, lost] = counts;
             let [p50, p99] = [row.wait_p50_ms, row.wait_p99_ms].map(|wait| format!("{wait} ms"));
             [row.priority.to_string(), accepted, completed, cancelled, dead, lost, p50, p99]
         });
-        let header = ["priority", "accepted", "completed", "cancelled", "dead", "lost", "wait p50", "wait p99"];
+        let header =
+            ["priority", "accepted", "completed", "cancelled", "dead", "lost", "wait p50", "wait p99"];
         let mut text = format!("{}\n\n", table(header, rows));
         let sum = |of: fn(&Row) -> usize| self.rows.iter().map(of).sum::<usize>();
-        let reasons: Vec<String> = self.dead.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let reasons: Vec<String> =
+            self.dead.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         text += &format!("accepted   {}\ncompleted  {}\n", sum(|row| row.accepted), sum(|row| row.completed));
         text += &format!("cancelled  {}\nretried    {}\n", sum(|row| row.cancelled), self.retried);
         text += &format!("dead       {} ({})\n", sum(|row| row.dead), reasons.join(", "));
         text += &format!("repeated   {}\nlost       {}\n", self.repeated, sum(|row| row.lost));
         for row in self.rows.iter().filter(|row| row.wait_p99_ms > row.sla_ms) {
             let Row { priority, wait_p99_ms, sla_ms, .. } = row;
-            text += &format!("{priority} waited up to {wait_p99_ms} ms (p99), more than the {sla_ms} ms it aims at: ");
+            text += &format!(
+                "{priority} waited up to {wait_p99_ms} ms (p99), more than the {sla_ms} ms it aims at: "
+            );
             text += "all tasks came at once, and crashes took workers away\n";
         }
         self.surprises.iter().for_each(|surprise| text += &format!("unexpected {surprise}\n"));

@@ -56,7 +56,7 @@ impl Show {
 }
 
 fn bar(priority: Priority, plan: &Plan) -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template("{prefix} {bar:40} {pos}/{len}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(plan.count_of(priority) as u64).with_prefix(priority.to_string()).with_style(style)
 }

@@ -100,7 +100,10 @@ impl Site {
         let program = text(&std::env::current_exe()?);
         let (data, ledger) = (text(&self.root.join("data")), text(&self.ledger()));
         let exec = |kind: &str, job: &str| {
-            format!("[[handlers]]\nkind = {kind:?}\nexec.command = [{program}, \"demo-tool\", {job:?}, {ledger}]\n")
+            format!(
+                "[[handlers]]\nkind = {kind:?}\nexec.command = [{program}, \"demo-tool\", {job:?}, \
+                {ledger}]\n"
+            )
         };
         let rules = [
             ("voice.*", "P0"),
@@ -111,10 +114,13 @@ impl Site {
             ("file.*", "P5"),
             ("background.*", "P6"),
         ];
-        let rules: String =
-            rules.iter().map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n")).collect();
+        let rules: String = rules
+            .iter()
+            .map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n"))
+            .collect();
         Ok(format!(
-            "embedded.data = {data}\napi.listen = \"127.0.0.1:{}\"\npacing = {{ per_second = 200.0, burst = 50 }}\n\
+            "embedded.data = {data}\napi.listen = \"127.0.0.1:{}\"\npacing = {{ per_second = 200.0, burst = \
+            50 }}\n\
              {rules}{}{}[[pools]]\nname = \"demo\"\nworkers = {WORKERS}\ncommand = [{program}, \"demo-worker\", {ledger}]\n",
             self.port,
             exec("file.checksum", "checksum"),

@@ -38,10 +38,11 @@ impl DemoWorker {
         }
         for kind in ["voice.*", "user.*", "llm.*", "browser.*", "email.*", "background.*"] {
             let pen = Arc::clone(&pen);
-            builder = builder.handler(kind, move |context: Context, step: Step| work(Arc::clone(&pen), context, step));
+            builder = builder
+                .handler(kind, move |context: Context, step: Step| work(Arc::clone(&pen), context, step));
         }
-        let builder =
-            builder.handler("demo.poison", move |context: Context, _: IgnoredAny| poison(Arc::clone(&pen), context));
+        let builder = builder
+            .handler("demo.poison", move |context: Context, _: IgnoredAny| poison(Arc::clone(&pen), context));
         builder
             .config(config)
             .run()
@@ -73,5 +74,6 @@ async fn poison(pen: Arc<Pen>, context: Context) -> Result<(), Failure> {
 }
 
 fn note(pen: &Pen, context: &Context, what: What) -> Result<(), Failure> {
-    pen.note(&context.task, what).map_err(|error| Failure::new(ErrorClass::FileSystem, format!("the ledger: {error}")))
+    pen.note(&context.task, what)
+        .map_err(|error| Failure::new(ErrorClass::FileSystem, format!("the ledger: {error}")))
 }

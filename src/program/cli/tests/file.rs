@@ -105,5 +105,8 @@ async fn an_absent_dispatcher_is_said_at_once() {
     let client = Client::new(&format!("http://{closed}"), None).unwrap();
     let failure = EnqueueFile::new(client, Duration::from_secs(60)).send(file.path()).await.unwrap_err();
     assert_eq!(failure.exit, Exit::Unreachable);
-    assert!(failure.message.contains(&closed.to_string()) && failure.message.contains("clawpool up"), "{failure:?}");
+    assert!(
+        failure.message.contains(&closed.to_string()) && failure.message.contains("clawpool up"),
+        "{failure:?}"
+    );
 }

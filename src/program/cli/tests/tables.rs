@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use crate::cli::{alerts, dead, output, queues, tasks, workers};
 use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo};
-use clawpool_core::task::{DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{
+    DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId,
+};
 use clawpool_engine::{
     alert::Event,
     client::view::{AlertView, DeadView, QueueView},
@@ -41,13 +43,15 @@ fn tasks_table() {
         failure,
     };
     let failure = Failure::new(ErrorClass::Network, "connection reset\nby \u{1b}[31mpeer");
-    let records = [record("email.send", State::Scheduled, Some(failure)), record("a", State::Completed, None)];
+    let records =
+        [record("email.send", State::Scheduled, Some(failure)), record("a", State::Completed, None)];
     insta::assert_snapshot!(tasks::listing(&records));
 }
 
 #[test]
 fn queues_table() {
-    let totals = QueueTotals { enqueued: 120, completed: 100, retried: 7, enqueue_rate: 2.04, ..Default::default() };
+    let totals =
+        QueueTotals { enqueued: 120, completed: 100, retried: 7, enqueue_rate: 2.04, ..Default::default() };
     let view = |queue, ready, error| QueueView {
         queue,
         ready,
@@ -101,9 +105,17 @@ fn workers_table() {
         kinds: None,
         unhandled: Vec::new(),
     };
-    let worker =
-        |alive, draining| WorkerInfo { beat: Beat { draining, ..beat.clone() }, beats: 5, last_beat: ago(LONG), alive };
-    insta::assert_snapshot!(workers::listing(&[worker(true, false), worker(true, true), worker(false, false)]));
+    let worker = |alive, draining| WorkerInfo {
+        beat: Beat { draining, ..beat.clone() },
+        beats: 5,
+        last_beat: ago(LONG),
+        alive,
+    };
+    insta::assert_snapshot!(workers::listing(&[
+        worker(true, false),
+        worker(true, true),
+        worker(false, false)
+    ]));
 }
 
 #[test]
@@ -119,7 +131,10 @@ fn alerts_table() {
     };
     let alerts = [
         alert(Event::Hung, "worker 7 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
-        alert(Event::CannotStart, "./\u{1b}[31mworker cannot be started (no such file): check the pool's command"),
+        alert(
+            Event::CannotStart,
+            "./\u{1b}[31mworker cannot be started (no such file): check the pool's command",
+        ),
         alert(Event::Hung, "worker 8 hung without a heartbeat for a lease and was killed (SIGKILL (9))"),
     ];
     let text = alerts::listing(&alerts);
@@ -128,8 +143,9 @@ fn alerts_table() {
         if line.starts_with("AT ") {
             return line.split_whitespace().collect::<Vec<_>>().join("  ");
         }
-        line.find(" (in ")
-            .map_or(line.to_owned(), |at| format!("{}{}", &line[..at], &line[at..].split_once(')').unwrap().1))
+        line.find(" (in ").map_or(line.to_owned(), |at| {
+            format!("{}{}", &line[..at], &line[at..].split_once(')').unwrap().1)
+        })
     });
     insta::assert_snapshot!(text.collect::<Vec<_>>().join("\n"));
     assert_eq!(alerts::listing(&[]), "AT  POOL  LEVEL  EVENT  CODE  WHAT");

@@ -65,7 +65,8 @@ fn announce(name: &str) -> Result<(), ServiceError> {
 
 fn check_account(account: &str) -> Result<(), ServiceError> {
     let refuse = |reason: String| ServiceError::Account { account: account.to_owned(), reason };
-    let known = Command::new("id").args(["-u", "--", account]).output().map_err(|error| refuse(error.to_string()))?;
+    let known =
+        Command::new("id").args(["-u", "--", account]).output().map_err(|error| refuse(error.to_string()))?;
     if known.status.success() { Ok(()) } else { Err(refuse("there is no such user".to_owned())) }
 }
 
@@ -83,7 +84,8 @@ pub fn uninstall(name: &str, unit_dir: &Path, _: Duration) -> Result<PathBuf, Se
     if managed {
         systemctl(&["disable", "--now", name])?;
     }
-    fs::remove_file(&path).map_err(|error| ServiceError::from_io(format!("remove {}", path.display()), error))?;
+    fs::remove_file(&path)
+        .map_err(|error| ServiceError::from_io(format!("remove {}", path.display()), error))?;
     if managed {
         systemctl(&["daemon-reload"])?;
     }
@@ -102,7 +104,8 @@ pub fn stop(name: &str, _: Duration) -> Result<(), ServiceError> {
 }
 
 pub fn status(name: &str) -> Result<Status, ServiceError> {
-    let text = systemctl(&["show", name, "--property=LoadState,ActiveState,SubState,MainPID,User,UnitFileState"])?;
+    let text =
+        systemctl(&["show", name, "--property=LoadState,ActiveState,SubState,MainPID,User,UnitFileState"])?;
     let value = |key: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.filter(|value| !value.is_empty()).map(str::to_owned)
@@ -146,7 +149,10 @@ fn systemctl(args: &[&str]) -> Result<String, ServiceError> {
     }
     let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if reason.contains("Access denied") || reason.contains("authentication required") {
-        return Err(ServiceError::NoRights { what, error: io::Error::new(io::ErrorKind::PermissionDenied, reason) });
+        return Err(ServiceError::NoRights {
+            what,
+            error: io::Error::new(io::ErrorKind::PermissionDenied, reason),
+        });
     }
     Err(ServiceError::Manager { what, reason })
 }

@@ -73,7 +73,9 @@ TimeoutStopSec={}
 const CREDENTIAL: &str = "clawpool.toml";
 
 fn identity(plan: &Plan) -> String {
-    plan.account.as_ref().map_or_else(|| "DynamicUser=yes\n".to_owned(), |account| format!("User={account}\n"))
+    plan.account
+        .as_ref()
+        .map_or_else(|| "DynamicUser=yes\n".to_owned(), |account| format!("User={account}\n"))
 }
 
 pub(super) fn account(plan: &Plan) -> String {
@@ -97,7 +99,8 @@ fn quoted(word: &str) -> String {
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();
     }
-    let escaped = escaped(&word.replace('\\', "\\\\").replace('"', "\\\"")).replace('$', "$$").replace('\n', "\\n");
+    let escaped =
+        escaped(&word.replace('\\', "\\\\").replace('"', "\\\"")).replace('$', "$$").replace('\n', "\\n");
     format!("\"{escaped}\"")
 }
 
@@ -160,7 +163,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("clawpool.service");
         let program = std::env::current_exe().unwrap();
-        std::fs::write(&file, text(&Plan { program, ..plan(&["up", "--set", "log.filter=\"a b\""]) })).unwrap();
+        std::fs::write(&file, text(&Plan { program, ..plan(&["up", "--set", "log.filter=\"a b\""]) }))
+            .unwrap();
         let said = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output().unwrap();
         let complaints = String::from_utf8_lossy(&said.stderr).into_owned();
         assert!(said.status.success() && !complaints.contains("clawpool.service"), "{complaints}");

@@ -38,9 +38,12 @@ pub(super) fn fault(name: &str, what: &str, error: Error) -> ServiceError {
     let name = name.to_owned();
     let account = |reason: &str| ServiceError::Account { account: name.clone(), reason: reason.to_owned() };
     match error.raw_os_error() {
-        Some(code::EXISTS | code::DUPLICATE_NAME) => ServiceError::Exists { name, place: "service manager".into() },
+        Some(code::EXISTS | code::DUPLICATE_NAME) => {
+            ServiceError::Exists { name, place: "service manager".into() }
+        }
         Some(code::MARKED_FOR_DELETE) => {
-            let reason = "it was removed and is still held open: close the services window, or restart Windows".into();
+            let reason =
+                "it was removed and is still held open: close the services window, or restart Windows".into();
             ServiceError::Manager { what: format!("the name {name:?} is not free yet"), reason }
         }
         Some(code::DOES_NOT_EXIST | code::INVALID_NAME) => ServiceError::Missing { name },
@@ -54,7 +57,8 @@ fn open(name: &str, access: ServiceAccess) -> Result<Service, ServiceError> {
     let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT)
         .map_err(|error| fault(name, "open the service manager", error))?;
     let access = access | ServiceAccess::QUERY_CONFIG | ServiceAccess::QUERY_STATUS;
-    let service = manager.open_service(name, access).map_err(|error| fault(name, "open the service", error))?;
+    let service =
+        manager.open_service(name, access).map_err(|error| fault(name, "open the service", error))?;
     let config = service.query_config().map_err(|error| fault(name, "read the service's settings", error))?;
     let command = config.executable_path.display().to_string();
     if command.contains(&ENTRANCE.join(" ")) {
@@ -74,7 +78,9 @@ pub fn start(name: &str, patience: Duration) -> Result<(), ServiceError> {
     let status = wait(name, &service, patience, |state| state == ServiceState::StartPending)?;
     let how = match (status.current_state, status.exit_code) {
         (ServiceState::Running, _) => return Ok(()),
-        (ServiceState::StartPending, _) => format!("does not begin within {}", humantime::format_duration(patience)),
+        (ServiceState::StartPending, _) => {
+            format!("does not begin within {}", humantime::format_duration(patience))
+        }
         (_, ServiceExitCode::Win32(code)) => {
             format!("ended at once: {}", io::Error::from_raw_os_error(code.cast_signed()))
         }
@@ -170,7 +176,8 @@ mod tests {
             (code::LOGON_FAILED, "CP-1904", "leave --account out"),
             (code::MARKED_FOR_DELETE, "CP-1906", "restart Windows"),
         ] {
-            let error = fault("pool", "create the service", Error::Winapi(io::Error::from_raw_os_error(answer)));
+            let error =
+                fault("pool", "create the service", Error::Winapi(io::Error::from_raw_os_error(answer)));
             assert_eq!(error.code(), expected, "{answer}: {error}");
             assert!(error.to_string().contains(fix), "{answer}: {error}");
         }

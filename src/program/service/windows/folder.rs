@@ -32,7 +32,8 @@ impl Folder {
     /// Makes what is missing. Data and a configuration of an earlier installation stay, unless a new one is
     /// given.
     pub(super) fn prepare(&self, plan: &Plan) -> Result<(), ServiceError> {
-        let fault = |what: &str, error| ServiceError::from_io(format!("{what} {}", self.path.display()), error);
+        let fault =
+            |what: &str, error| ServiceError::from_io(format!("{what} {}", self.path.display()), error);
         let logs = self.path.join("logs");
         fs::create_dir_all(&logs).map_err(|error| fault("make the folder", error))?;
         self.write_config(plan).map_err(|error| fault("write the configuration into", error))?;

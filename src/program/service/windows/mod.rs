@@ -52,8 +52,9 @@ pub fn install(plan: &Plan) -> Result<Installed, ServiceError> {
     let fresh = !folder.exists();
     let info = info(plan, &folder);
     let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::DELETE;
-    let service =
-        manager.create_service(&info, access).map_err(|error| fault(&plan.name, "create the service", error))?;
+    let service = manager
+        .create_service(&info, access)
+        .map_err(|error| fault(&plan.name, "create the service", error))?;
     let finished = configure(&service, plan).and_then(|notes| {
         folder.prepare(plan)?;
         register_source(&plan.name)?;
@@ -67,7 +68,8 @@ pub fn install(plan: &Plan) -> Result<Installed, ServiceError> {
         let _ = eventlog::deregister(&plan.name);
     })?;
     notes.push(format!("start it with: clawpool service start --name {}", plan.name));
-    let account = info.account_name.map_or_else(|| "LocalSystem".into(), |name| name.to_string_lossy().into_owned());
+    let account =
+        info.account_name.map_or_else(|| "LocalSystem".into(), |name| name.to_string_lossy().into_owned());
     Ok(Installed { name: plan.name.clone(), path: folder.path().to_owned(), account, notes })
 }
 
@@ -90,7 +92,10 @@ fn info(plan: &Plan, folder: &Folder) -> ServiceInfo {
 fn arguments(plan: &Plan, config: &Path) -> Vec<OsString> {
     let entrance = ENTRANCE.iter().map(OsString::from);
     let command = plan.command.iter().map(OsString::from);
-    entrance.chain([(&plan.name).into(), "--".into(), "--config".into(), config.into()]).chain(command).collect()
+    entrance
+        .chain([(&plan.name).into(), "--".into(), "--config".into(), config.into()])
+        .chain(command)
+        .collect()
 }
 
 /// A virtual account needs no password, exists as long as the service, and has no rights but those it is

@@ -49,7 +49,12 @@ impl Stage {
 }
 
 impl Said {
-    pub(super) fn say(&self, state: ServiceState, wait_hint: Duration, code: u32) -> windows_service::Result<()> {
+    pub(super) fn say(
+        &self,
+        state: ServiceState,
+        wait_hint: Duration,
+        code: u32,
+    ) -> windows_service::Result<()> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let next = last.after(state);
         match self.handle.get() {
@@ -76,7 +81,8 @@ impl Said {
 
 fn status(current_state: ServiceState, stage: Stage, wait_hint: Duration, code: u32) -> ServiceStatus {
     let running = current_state == ServiceState::Running;
-    let controls = ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN | ServiceControlAccept::PRESHUTDOWN;
+    let controls =
+        ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN | ServiceControlAccept::PRESHUTDOWN;
     ServiceStatus {
         service_type: ServiceType::OWN_PROCESS,
         current_state,

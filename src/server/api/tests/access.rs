@@ -60,7 +60,11 @@ async fn every_route_asks_for_its_scope_and_no_other_opens_it() {
             let request = server.request(method.clone(), path).bearer_auth(format!("one-{name}-token"));
             let request = request.header("content-type", "application/json").body(r#"{"kind":"a"}"#);
             let (status, body) = answer(request.send().await.unwrap()).await;
-            assert_eq!(status != 403, allowed.contains(&scope), "{method} {path} with {name}: {status} {body}");
+            assert_eq!(
+                status != 403,
+                allowed.contains(&scope),
+                "{method} {path} with {name}: {status} {body}"
+            );
             assert_ne!(status, 401);
         }
     }
@@ -80,8 +84,10 @@ async fn requests_without_a_token_get_nothing_but_health() {
         assert_refused(&answer(response).await, 401, "CP-1404", None);
     };
     // Together, because each wrong token is answered later.
-    let headers = [None, Some("Bearer one-read-toke"), Some("Bearer one-read-token1"), Some("Basic eDp5"), Some("x")];
-    let asked = EVERYTHING.iter().flat_map(|(method, path, _)| headers.map(|header| ask(method, path, header)));
+    let headers =
+        [None, Some("Bearer one-read-toke"), Some("Bearer one-read-token1"), Some("Basic eDp5"), Some("x")];
+    let asked =
+        EVERYTHING.iter().flat_map(|(method, path, _)| headers.map(|header| ask(method, path, header)));
     futures::future::join_all(asked).await;
     let (_, health) = server.call(Method::GET, "/health").await;
     // Who did not say who they are learn no reasons.
@@ -128,8 +134,11 @@ async fn web_pages_of_other_origins_are_refused() {
 async fn every_route_that_changes_something_looks_at_the_content_type() {
     let server = Server::cut_off(Config::default()).await;
     for (method, path, _) in EVERYTHING.iter().filter(|(method, ..)| *method != Method::GET) {
-        for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
-            let request = server.request(method.clone(), path).header("content-type", content_type).body("a=b");
+        for content_type in
+            ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+        {
+            let request =
+                server.request(method.clone(), path).header("content-type", content_type).body("a=b");
             assert_refused(&answer(request.send().await.unwrap()).await, 415, "CP-1410", None);
         }
         // The command line sends its orders without a body.
@@ -149,11 +158,18 @@ async fn headers_that_contradict_one_another_are_refused() {
             ("GET http://localhost/health", "host: evil.example"),
             ("GET /v1/queues", "host: localhost\r\nauthorization: Bearer a\r\nauthorization: Bearer b"),
             ("GET /v1/queues", "host: localhost\r\norigin: http://localhost\r\norigin: http://evil.example"),
-            ("POST /v1/tasks", "host: localhost\r\ncontent-type: application/json\r\ncontent-type: text/plain"),
+            (
+                "POST /v1/tasks",
+                "host: localhost\r\ncontent-type: application/json\r\ncontent-type: text/plain",
+            ),
         ] {
             let said =
-                raw(&server.address, &format!("{line} HTTP/1.1\r\n{headers}\r\nconnection: close\r\n\r\n")).await;
-            assert!(said.starts_with("HTTP/1.1 400") && said.contains("CP-1401"), "{line}, {headers}: {said}");
+                raw(&server.address, &format!("{line} HTTP/1.1\r\n{headers}\r\nconnection: close\r\n\r\n"))
+                    .await;
+            assert!(
+                said.starts_with("HTTP/1.1 400") && said.contains("CP-1401"),
+                "{line}, {headers}: {said}"
+            );
         }
     }
     open.stop().await;

@@ -7,8 +7,12 @@ use clawpool_core::{config::Config, task::Timestamp};
 use clawpool_engine::alert::{Alert, Event};
 
 /// One alert an hour, the latest at noon.
-const EVENTS: [(Event, &str); 4] =
-    [(Event::Recycled, "main"), (Event::CannotStart, "voice"), (Event::OverMemory, "main"), (Event::Hung, "main")];
+const EVENTS: [(Event, &str); 4] = [
+    (Event::Recycled, "main"),
+    (Event::CannotStart, "voice"),
+    (Event::OverMemory, "main"),
+    (Event::Hung, "main"),
+];
 
 async fn pool() -> Pool {
     let pool = Pool::start(Config::default()).await;
@@ -31,7 +35,11 @@ async fn alerts_say_when_where_what_and_what_to_do() {
     let pool = pool().await;
     let (_, page) = pool.call(Method::GET, "/v1/alerts?limit=1").await;
     let alert = &page["items"][0];
-    assert_eq!((&alert["at"], &alert["pool"]), (&json!("1970-01-01T12:00:00.000Z"), &json!("main")), "{page}");
+    assert_eq!(
+        (&alert["at"], &alert["pool"]),
+        (&json!("1970-01-01T12:00:00.000Z"), &json!("main")),
+        "{page}"
+    );
     assert_eq!((&alert["level"], &alert["code"]), (&json!("error"), &json!("CP-1608")));
     assert_eq!((&alert["text"], &alert["fix"]), (&json!("Hung at 12"), &json!(Event::Hung.fix())));
     let rest = format!("?cursor={}", page["next"].as_str().unwrap());
@@ -47,16 +55,26 @@ async fn alerts_are_chosen_by_pool_time_and_level() {
     assert_eq!(events(&pool, "?level=warning&pool=main").await, ["hung", "over_memory"]);
     assert_eq!(events(&pool, "?level=critical").await, ["cannot_start"]);
     let (_, page) = pool.call(Method::GET, "/v1/alerts?since=1970-01-01T12:00:00Z&limit=2").await;
-    assert_eq!((page["items"].as_array().unwrap().len(), &page["next"]), (1, &Value::Null), "the rest is older");
+    assert_eq!(
+        (page["items"].as_array().unwrap().len(), &page["next"]),
+        (1, &Value::Null),
+        "the rest is older"
+    );
     pool.stop().await;
 }
 
 #[tokio::test]
 async fn wrong_choices_are_named_and_foreign_entries_left_out() {
     let pool = pool().await;
-    for (query, field) in [("level=loud", "level"), ("since=yesterday", "since"), ("limit=0", "limit"), ("by=me", "by")]
+    for (query, field) in
+        [("level=loud", "level"), ("since=yesterday", "since"), ("limit=0", "limit"), ("by=me", "by")]
     {
-        assert_refused(&pool.call(Method::GET, &format!("/v1/alerts?{query}")).await, 400, "CP-1402", Some(field));
+        assert_refused(
+            &pool.call(Method::GET, &format!("/v1/alerts?{query}")).await,
+            400,
+            "CP-1402",
+            Some(field),
+        );
     }
     let body = json!({ "event": "of_a_later_version", "text": "?" });
     let foreign = Entry { topic: Topic::Alert, at: Timestamp::now(), subject: "main".into(), body };

@@ -17,12 +17,16 @@ async fn server() -> Server {
 #[tokio::test]
 async fn documents_that_are_not_json() {
     let server = server().await;
-    for body in ["", "nonsense", "{\"kind\":", "{\"kind\":\"a\"} x", "[{\"kind\":\"a\"}", "[]", "{\"kind\":\"a\",}"] {
+    for body in
+        ["", "nonsense", "{\"kind\":", "{\"kind\":\"a\"} x", "[{\"kind\":\"a\"}", "[]", "{\"kind\":\"a\",}"]
+    {
         assert_refused(&server.post_json("/v1/tasks", body).await, 400, "CP-1401", None);
     }
     let (_, body) = server.post_json("/v1/tasks", "{\n  \"kind\": oops}").await;
     assert!(body["message"].as_str().unwrap().contains("line 2 column 11"), "{body}");
-    for body in [&b"{\"kind\":\"\xff\xfe\"}"[..], b"[{\"kind\":\"\xc3\x28\"}]", b"\xff", b"{\"kind\":\"\\ud800\"}"] {
+    for body in
+        [&b"{\"kind\":\"\xff\xfe\"}"[..], b"[{\"kind\":\"\xc3\x28\"}]", b"\xff", b"{\"kind\":\"\\ud800\"}"]
+    {
         assert_refused(&server.post_json("/v1/tasks", body.to_vec()).await, 400, "CP-1401", None);
     }
     server.stop().await;
@@ -63,7 +67,12 @@ async fn what_the_door_refuses() {
         (json!({"kind": long}).to_string(), 400, "CP-1103", "kind"),
         (json!({"kind": ""}).to_string(), 400, "CP-1101", "kind"),
         (large, 413, "CP-1105", "payload"),
-        (json!({"kind": "a", "expires_at": "2001-01-01T00:00:00Z"}).to_string(), 400, "CP-1109", "expires_at"),
+        (
+            json!({"kind": "a", "expires_at": "2001-01-01T00:00:00Z"}).to_string(),
+            400,
+            "CP-1109",
+            "expires_at",
+        ),
     ];
     for (body, status, code, field) in cases {
         assert_refused(&server.post_json("/v1/tasks", body).await, status, code, Some(field));
@@ -81,7 +90,8 @@ async fn depth_bombs() {
     for depth in [65, 127, 128, 100_000, 10_000_000] {
         assert_refused(&server.post_json("/v1/tasks", nested(depth)).await, 400, "CP-1106", Some("payload"));
     }
-    let (status, lines) = server.post_json("/v1/tasks", format!("[{},{}]", nested(100_000), nested(65))).await;
+    let (status, lines) =
+        server.post_json("/v1/tasks", format!("[{},{}]", nested(100_000), nested(65))).await;
     assert_eq!(status, 200);
     for line in lines.as_array().unwrap() {
         assert_eq!((&line["error"]["code"], &line["error"]["field"]), (&json!("CP-1106"), &json!("payload")));
@@ -169,10 +179,20 @@ async fn addresses_methods_types_and_parameters() {
         ("colour=red", "colour"),
         ("state=dead&state=dead", "state"),
     ] {
-        assert_refused(&server.call(Method::GET, &format!("/v1/tasks?{query}")).await, 400, "CP-1402", Some(field));
+        assert_refused(
+            &server.call(Method::GET, &format!("/v1/tasks?{query}")).await,
+            400,
+            "CP-1402",
+            Some(field),
+        );
     }
     for (query, field) in [("since=yesterday", "since"), ("reason=bored", "reason")] {
-        assert_refused(&server.call(Method::GET, &format!("/v1/dead?{query}")).await, 400, "CP-1402", Some(field));
+        assert_refused(
+            &server.call(Method::GET, &format!("/v1/dead?{query}")).await,
+            400,
+            "CP-1402",
+            Some(field),
+        );
     }
     for wait in ["2m", "soon", "-1"] {
         let refused = server.post_json(&format!("/v1/tasks?wait={wait}"), r#"{"kind":"a"}"#).await;

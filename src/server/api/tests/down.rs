@@ -7,10 +7,10 @@ use clawpool_backends::{
     backend::Unreadable,
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
-        Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter, DeadStore,
-        Due, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Record, RecordFilter,
-        Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic,
-        UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter,
+        DeadStore, Due, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Record,
+        RecordFilter, Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError,
+        TaskStore, Topic, UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};

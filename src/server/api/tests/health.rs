@@ -92,7 +92,10 @@ async fn a_file_without_room_is_told() {
     pool.health.check().await;
     let body = status(&pool).await;
     assert_eq!(body["status"], "degraded", "{body}");
-    assert!(body["reasons"][0]["text"].as_str().is_some_and(|text| text.contains("no space is left")), "{body}");
+    assert!(
+        body["reasons"][0]["text"].as_str().is_some_and(|text| text.contains("no space is left")),
+        "{body}"
+    );
     let task = json!({"kind": "email.send", "payload": "x".repeat(50_000)});
     assert_eq!(pool.post_json("/v1/tasks", task.to_string()).await.0, 503);
     pool.health.check().await;

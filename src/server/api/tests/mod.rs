@@ -57,7 +57,12 @@ impl Server {
         self.http.request(method, format!("http://{}{path}", self.address))
     }
 
-    pub(super) async fn post(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Response {
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Response {
         self.request(Method::POST, path).header("content-type", content_type).body(body).send().await.unwrap()
     }
 
@@ -85,7 +90,12 @@ pub(super) async fn answer(response: Response) -> (StatusCode, Value) {
 
 /// Every refusal says what, why and where.
 #[track_caller]
-pub(super) fn assert_refused((status, body): &(StatusCode, Value), expected: u16, code: &str, field: Option<&str>) {
+pub(super) fn assert_refused(
+    (status, body): &(StatusCode, Value),
+    expected: u16,
+    code: &str,
+    field: Option<&str>,
+) {
     assert_eq!(
         (status.as_u16(), body["code"].as_str(), body["field"].as_str()),
         (expected, Some(code), field),

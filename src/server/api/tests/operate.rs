@@ -49,7 +49,10 @@ async fn a_requeued_task_starts_as_new_and_remembers() {
     let (status, count) = pool.post_json("/v1/dead/requeue", body).await;
     assert_eq!((status.as_u16(), count), (200, json!({"count": 1})));
     let record = pool.store.record(id).await.unwrap().unwrap();
-    assert_eq!((record.state.name(), record.attempt, record.crashes, record.generation), ("scheduled", 0, 0, 1));
+    assert_eq!(
+        (record.state.name(), record.attempt, record.crashes, record.generation),
+        ("scheduled", 0, 0, 1)
+    );
     let fence = pool.store.lead(
         clawpool_backends::store::Role::Maintenance,
         WorkerId::new(),
@@ -109,7 +112,10 @@ async fn workers_are_listed_and_drained() {
     let pool = pool().await;
     pool.beat(1).await;
     let (_, workers) = pool.call(Method::GET, "/v1/workers").await;
-    assert_eq!((&workers["items"][0]["worker"], &workers["items"][0]["alive"]), (&json!(pool.worker), &json!(true)));
+    assert_eq!(
+        (&workers["items"][0]["worker"], &workers["items"][0]["alive"]),
+        (&json!(pool.worker), &json!(true))
+    );
     let (status, _) = pool.call(Method::POST, &format!("/v1/workers/{}/drain", pool.worker)).await;
     assert_eq!(status, 202);
     assert!(pool.beat(1).await.drain);
@@ -146,7 +152,10 @@ async fn metrics_and_health_speak_of_the_queues_and_the_workers() {
 async fn explain_says_which_rule_decides() {
     let pool = pool().await;
     let (status, fate) = pool.post_json("/v1/explain", r#"{"kind":"email.send","priority":"P1"}"#).await;
-    assert_eq!((status.as_u16(), &fate["priority"], &fate["queue"]), (200, &json!("P1"), &json!("critical.p1")));
+    assert_eq!(
+        (status.as_u16(), &fate["priority"], &fate["queue"]),
+        (200, &json!("P1"), &json!("critical.p1"))
+    );
     assert!(fate["because"].is_string());
     assert_eq!(pool.call(Method::GET, "/v1/tasks").await.1["items"], json!([]));
     pool.stop().await;

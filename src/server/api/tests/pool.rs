@@ -7,7 +7,9 @@ use super::Server;
 use clawpool_backends::{
     backend::sqlite::Database,
     broker::sqlite::SqliteBroker,
-    store::{Beat, Claim, ClaimOutcome, Claimed, DeadLetter, End, Orders, Settlement, Store, sqlite::SqliteStore},
+    store::{
+        Beat, Claim, ClaimOutcome, Claimed, DeadLetter, End, Orders, Settlement, Store, sqlite::SqliteStore,
+    },
 };
 use clawpool_core::{
     config::{Config, Synchronous},

@@ -15,14 +15,24 @@ async fn pool() -> Pool {
 #[tokio::test]
 async fn inv_1_an_answered_task_is_there() {
     let pool = pool().await;
-    let (status, body) = pool.post_json("/v1/tasks", r#"{"kind":"email.send","payload":{"to":"a@b.c"}}"#).await;
-    assert_eq!((status.as_u16(), &body["priority"], &body["queue"]), (201, &json!("P4"), &json!("normal.p4")));
+    let (status, body) =
+        pool.post_json("/v1/tasks", r#"{"kind":"email.send","payload":{"to":"a@b.c"}}"#).await;
+    assert_eq!(
+        (status.as_u16(), &body["priority"], &body["queue"]),
+        (201, &json!("P4"), &json!("normal.p4"))
+    );
     let id = body["id"].as_str().unwrap();
     let (status, record) = pool.call(Method::GET, &format!("/v1/tasks/{id}")).await;
-    assert_eq!((status.as_u16(), &record["state"], &record["kind"]), (200, &json!("queued"), &json!("email.send")));
+    assert_eq!(
+        (status.as_u16(), &record["state"], &record["kind"]),
+        (200, &json!("queued"), &json!("email.send"))
+    );
     let (_, queues) = pool.call(Method::GET, "/v1/queues").await;
     let queue = &queues["items"][3];
-    assert_eq!((&queue["queue"], &queue["ready"], &queue["enqueued"]), (&json!("normal.p4"), &json!(1), &json!(1)));
+    assert_eq!(
+        (&queue["queue"], &queue["ready"], &queue["enqueued"]),
+        (&json!("normal.p4"), &json!(1), &json!(1))
+    );
     pool.stop().await;
 }
 

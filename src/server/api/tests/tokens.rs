@@ -26,7 +26,13 @@ async fn pool() -> Pool {
     Pool::start(config).await
 }
 
-async fn call(pool: &Pool, token: &str, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+async fn call(
+    pool: &Pool,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> (StatusCode, Value) {
     let request = pool.request(method, path).bearer_auth(format!("the-token-of-{token}"));
     let request = match body {
         Some(body) => request.header("content-type", "application/json").body(body.to_string()),
@@ -44,7 +50,8 @@ async fn enqueue(pool: &Pool, token: &str, task: Value) -> String {
 #[tokio::test]
 async fn an_enqueue_token_reads_only_what_it_enqueued() {
     let pool = pool().await;
-    let id = enqueue(&pool, "shop", json!({"kind": "a", "tenant": "acme", "payload": {"card": "4111"}})).await;
+    let id =
+        enqueue(&pool, "shop", json!({"kind": "a", "tenant": "acme", "payload": {"card": "4111"}})).await;
     let path = format!("/v1/tasks/{id}");
     for (token, sees) in
         [("shop", true), ("desk", true), ("operator", true), ("acme", true), ("two", true), ("other", false)]
@@ -89,7 +96,8 @@ async fn an_enqueue_token_cancels_only_what_it_enqueued() {
 async fn a_unique_key_of_one_tenant_or_token_is_none_of_anothers() {
     let pool = pool().await;
     let keyed = |tenant: Option<&str>| json!({"kind": "a", "tenant": tenant, "unique_key": "invoice-7"});
-    for (token, tenant) in [("shop", Some("acme")), ("other", Some("evil")), ("shop", None), ("other", None)] {
+    for (token, tenant) in [("shop", Some("acme")), ("other", Some("evil")), ("shop", None), ("other", None)]
+    {
         // 201: it is new.
         let id = enqueue(&pool, token, keyed(tenant)).await;
         let (status, again) = call(&pool, token, Method::POST, "/v1/tasks", Some(keyed(tenant))).await;
@@ -117,7 +125,8 @@ async fn another_tokens_task_is_not_shown_by_its_unique_key_or_id() {
 async fn a_tokens_tenants_are_all_that_it_enqueues_for_and_sees() {
     let pool = pool().await;
     let own = enqueue(&pool, "acme", json!({"kind": "a"})).await;
-    let refused = call(&pool, "acme", Method::POST, "/v1/tasks", Some(json!({"kind": "a", "tenant": "beta"}))).await;
+    let refused =
+        call(&pool, "acme", Method::POST, "/v1/tasks", Some(json!({"kind": "a", "tenant": "beta"}))).await;
     assert_refused(&refused, 403, "CP-1125", Some("tenant"));
     let (_, lines) = call(&pool, "two", Method::POST, "/v1/tasks", Some(json!([{"kind": "a"}]))).await;
     assert_eq!(lines[0]["error"]["field"], "tenant");

@@ -27,7 +27,8 @@ impl DesiredSize {
     /// bounds or the machine's memory, and while too little is known none shrinks.
     pub(super) fn new(settings: &Autoscale, decision: &Decision, requests: SizeRequests) -> Self {
         let reading = &decision.reading;
-        let room = reading.headroom.map_or(u32::MAX, |headroom| reading.size.saturating_add(headroom.workers()));
+        let room =
+            reading.headroom.map_or(u32::MAX, |headroom| reading.size.saturating_add(headroom.workers()));
         let within = |size: u32| size.clamp(settings.min, settings.max).min(room.max(reading.size));
         let inherited = requests.inherited.map(within);
         let (wanted, cause) = match (requests.manual, inherited) {

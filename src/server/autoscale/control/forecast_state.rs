@@ -86,8 +86,11 @@ impl ForecastState {
             return false;
         }
         let known = self.watched * 2 >= self.settings.step;
-        let rate =
-            if known { Some((self.came / self.watched.as_secs_f64()) as f32) } else { self.samples.back().copied() };
+        let rate = if known {
+            Some((self.came / self.watched.as_secs_f64()) as f32)
+        } else {
+            self.samples.back().copied()
+        };
         (self.watched, self.came, self.began) = (Duration::ZERO, 0.0, now);
         rate.map(|rate| self.observe(rate)).is_some()
     }

@@ -16,7 +16,10 @@ pub fn host() -> String {
 }
 
 /// The autoscalers of a host that have sent a heartbeat lately, the leader and the others.
-pub async fn live_autoscalers<S: NoteStore + ?Sized>(store: &S, host: &str) -> Result<Vec<String>, StoreError> {
+pub async fn live_autoscalers<S: NoteStore + ?Sized>(
+    store: &S,
+    host: &str,
+) -> Result<Vec<String>, StoreError> {
     let folder = folder(host);
     let notes = store.notes(&folder).await?;
     Ok(notes.into_iter().map(|(name, _)| name[folder.len()..].to_owned()).collect())

@@ -42,7 +42,8 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
         let work = |fence: Fence, leading: CancellationToken| async move {
             self.control(Some(fence), &leading).await;
         };
-        let leading = lead_and_report(&*self.store, Role::Autoscaler, self.me, LEASE, stop, &leadership, work);
+        let leading =
+            lead_and_report(&*self.store, Role::Autoscaler, self.me, LEASE, stop, &leadership, work);
         let yielding = stop.run_until_cancelled(self.drain_when_following(seen));
         let heartbeats = stop.run_until_cancelled(send_heartbeats(&*self.store, self.me));
         tokio::join!(leading, yielding, heartbeats);
@@ -55,7 +56,8 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
 
     async fn control(&self, fence: Option<Fence>, stop: &CancellationToken) {
         let controllers = self.pools.iter().map(|pool| {
-            PoolController::new(&pool.plan, &*pool.driver, &*self.broker, &*self.store, self.me, fence).run(stop)
+            PoolController::new(&pool.plan, &*pool.driver, &*self.broker, &*self.store, self.me, fence)
+                .run(stop)
         });
         join_all(controllers).await;
     }
@@ -66,7 +68,8 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
         while seen.wait_for(|leadership| *leadership == Leadership::Follower).await.is_ok() {
             for pool in self.pools.iter().filter(|pool| pool.own) {
                 if let Err(error) = drain_all(&*pool.driver).await {
-                    tracing::warn!(pool = pool.plan.pool, %error, "workers stay although another process leads");
+                    tracing::warn!(pool = pool.plan.pool, %error, "workers stay although another process \
+                        leads");
                 }
             }
             if seen.changed().await.is_err() {
@@ -77,7 +80,8 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
 }
 
 async fn drain_all(driver: &dyn Driver) -> Result<(), DriverError> {
-    let staying = driver.replicas().await?.into_iter().filter(|replica| !replica.draining).map(|replica| replica.id);
+    let staying =
+        driver.replicas().await?.into_iter().filter(|replica| !replica.draining).map(|replica| replica.id);
     let staying: Vec<_> = staying.collect();
     if staying.is_empty() {
         return Ok(());

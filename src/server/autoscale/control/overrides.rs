@@ -26,7 +26,8 @@ impl Overrides {
                 overrides.all_paused = true;
             } else if let Some(pool) = name.strip_prefix(PAUSE) {
                 overrides.paused.push(pool.to_owned());
-            } else if let (Some(pool), Ok(manual)) = (name.strip_prefix(SIZE), serde_json::from_slice(&value)) {
+            } else if let (Some(pool), Ok(manual)) = (name.strip_prefix(SIZE), serde_json::from_slice(&value))
+            {
                 overrides.manual.insert(pool.to_owned(), manual);
             }
         }

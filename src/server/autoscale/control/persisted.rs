@@ -46,7 +46,8 @@ impl<S: AutoscalerStore + ?Sized> PersistedState<'_, S> {
 
     pub(super) async fn append_change(&self, change: &Change, alert: Option<&str>) -> Result<(), StoreError> {
         let body = serde_json::to_value(change).map_err(|error| unwritable(&error))?;
-        let scaling = Entry { topic: Topic::Scaling, at: Timestamp::now(), subject: self.pool.to_owned(), body };
+        let scaling =
+            Entry { topic: Topic::Scaling, at: Timestamp::now(), subject: self.pool.to_owned(), body };
         let alert = alert.map(|text| Alert::new(Event::Emergency, text).entry(self.pool));
         let entries: Vec<Entry> = [scaling].into_iter().chain(alert).collect();
         self.store.append(self.fence, &entries).await

@@ -153,13 +153,17 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
             reading.ahead = forecast.ahead();
             if ended {
                 let kept = self.persisted.write_samples(forecast.packed()).await;
-                kept.unwrap_or_else(|error| tracing::debug!(pool = self.plan.pool, %error, "samples are not kept"));
+                kept.unwrap_or_else(
+                    |error| tracing::debug!(pool = self.plan.pool, %error, "samples are not kept"),
+                );
             }
         }
         let overrides = Overrides::read(self.store).await.map(|overrides| self.overrides = overrides);
         let decision = self.planner.decide(now, &reading);
         let desired = DesiredSize::new(&self.plan.settings, &decision, self.size_requests());
-        self.note_trouble(facts.unanswered.or_else(|| overrides.err().map(|error| format!("the store: {error}"))));
+        self.note_trouble(
+            facts.unanswered.or_else(|| overrides.err().map(|error| format!("the store: {error}"))),
+        );
         self.apply(desired, decision, &replicas, stop).await;
     }
 
@@ -208,7 +212,13 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
 
     /// Writes first: a process that no longer leads learns it there, and starts nothing that the next leader
     /// also starts.
-    async fn apply(&mut self, desired: DesiredSize, decision: Decision, replicas: &Replicas, stop: &CancellationToken) {
+    async fn apply(
+        &mut self,
+        desired: DesiredSize,
+        decision: Decision,
+        replicas: &Replicas,
+        stop: &CancellationToken,
+    ) {
         let size = decision.reading.size;
         let changes = desired.changes(size);
         let status = self.status(desired, &decision, replicas);
@@ -254,7 +264,12 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
         self.persisted.fence.is_none()
     }
 
-    async fn change_size(&mut self, desired: DesiredSize, size: u32, replicas: &Replicas) -> Result<(), String> {
+    async fn change_size(
+        &mut self,
+        desired: DesiredSize,
+        size: u32,
+        replicas: &Replicas,
+    ) -> Result<(), String> {
         let said = |error: DriverError| format!("{}: {error}", error.code());
         if desired.replace {
             // The new ones have a lease to show themselves.
@@ -272,7 +287,9 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
             self.driver.drain(&replicas).await.map_err(said)?;
         }
         // Workers that no driver started are drained through the store.
-        for worker in leaving.iter().filter(|replica| replica.replica.is_none()).filter_map(|replica| replica.worker) {
+        for worker in
+            leaving.iter().filter(|replica| replica.replica.is_none()).filter_map(|replica| replica.worker)
+        {
             self.store.drain(worker).await.map_err(|error| format!("{}: {error}", error.code()))?;
         }
         Ok(())

@@ -39,6 +39,7 @@ fn kubernetes(pool: &Pool, _: &str, _: &str) -> Result<Arc<dyn Driver>, DriverEr
 
 #[cfg(not(all(feature = "docker", feature = "kubernetes")))]
 fn left_out(feature: &'static str, pool: &Pool) -> DriverError {
-    let reason = format!("this program was built without it; build it with `cargo build --features {feature}`");
+    let reason =
+        format!("this program was built without it; build it with `cargo build --features {feature}`");
     DriverError::Refused { driver: feature, pool: pool.name.clone(), reason }
 }

@@ -60,7 +60,9 @@ impl Driver for Processes {
     fn problem(&self) -> Option<String> {
         let (count, why) = self.supervisor.waiting()?;
         let pool = &self.supervisor.pool().name;
-        Some(format!("{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"))
+        Some(format!(
+            "{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"
+        ))
     }
 
     fn waiting(&self) -> u32 {
@@ -75,7 +77,10 @@ impl Driver for Processes {
         let mut system = System::new().ok()?;
         system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
         let reserve = RESERVE.min(system.total_memory() / 5);
-        Some(Headroom { free: system.available_memory().saturating_sub(reserve), per_worker: self.per_worker() })
+        Some(Headroom {
+            free: system.available_memory().saturating_sub(reserve),
+            per_worker: self.per_worker(),
+        })
     }
 }
 
@@ -83,7 +88,8 @@ impl Processes {
     /// The mean of the pool's workers; what the configuration allows, until one has said.
     fn per_worker(&self) -> u64 {
         let seen = self.supervisor.seen().unwrap_or_default();
-        let taken: Vec<u64> = seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
+        let taken: Vec<u64> =
+            seen.iter().filter_map(|info| info.beat.usage).map(|usage| usage.memory).collect();
         match u64::try_from(taken.len()) {
             Ok(count @ 1..) => taken.iter().sum::<u64>() / count,
             _ => self.supervisor.pool().recycle.max_memory.unwrap_or(GUESS),

@@ -27,13 +27,16 @@ impl Arrivals {
         match before.filter(|before| before.iter().zip(&counters).all(|(before, after)| before <= after)) {
             Some(before) => {
                 let moved = before.iter().zip(&counters).zip(shares);
-                self.count += moved.map(|((before, after), share)| (after - before) as f64 * share).sum::<f64>();
+                self.count +=
+                    moved.map(|((before, after), share)| (after - before) as f64 * share).sum::<f64>();
             }
             // The first reading, or a store that began anew.
             None => self.seen.clear(),
         }
         self.seen.push_back((now, self.count));
-        while self.seen.len() > 2 && self.seen.front().is_some_and(|(at, _)| now.saturating_sub(*at) > self.window) {
+        while self.seen.len() > 2
+            && self.seen.front().is_some_and(|(at, _)| now.saturating_sub(*at) > self.window)
+        {
             self.seen.pop_front();
         }
     }

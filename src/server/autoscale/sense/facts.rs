@@ -33,11 +33,15 @@ impl Facts {
         S: ControlStore + WorkerStore + ?Sized,
     {
         let depths = join_all(queues.iter().map(|queue| answer_within_patience(broker.depth(*queue))));
-        let (depths, totals, workers) =
-            tokio::join!(depths, answer_within_patience(store.totals()), answer_within_patience(store.workers()));
+        let (depths, totals, workers) = tokio::join!(
+            depths,
+            answer_within_patience(store.totals()),
+            answer_within_patience(store.workers())
+        );
         let depths: Result<Vec<Depth>, String> = depths.into_iter().collect();
         let broker = depths.as_ref().err().map(|reason| format!("the broker: {reason}"));
-        let store = totals.as_ref().err().or(workers.as_ref().err()).map(|reason| format!("the store: {reason}"));
+        let store =
+            totals.as_ref().err().or(workers.as_ref().err()).map(|reason| format!("the store: {reason}"));
         Self {
             at: Timestamp::now(),
             depths: depths.ok(),
@@ -56,7 +60,9 @@ impl Facts {
     }
 }
 
-async fn answer_within_patience<T, E: Display>(asked: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+async fn answer_within_patience<T, E: Display>(
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, String> {
     match timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| error.to_string()),
         Err(_) => Err(format!("no answer within {PATIENCE:?}")),

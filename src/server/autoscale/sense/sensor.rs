@@ -50,12 +50,15 @@ impl Sensor {
     pub fn read(&mut self, now: Duration, facts: &Facts, replicas: &[Replica]) -> (Reading, Replicas) {
         let workers = self.living(now, facts.workers.as_deref());
         let workers = workers.as_deref();
-        let replicas = Replicas::new(&self.plan.pool, replicas, workers.unwrap_or_default(), self.plan.memory);
+        let replicas =
+            Replicas::new(&self.plan.pool, replicas, workers.unwrap_or_default(), self.plan.memory);
         if let Some(workers) = workers {
             self.unmanaged = replicas.unmanaged();
             self.shares = self.shares(&replicas, workers);
-            self.service
-                .observe(now, workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool));
+            self.service.observe(
+                now,
+                workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool),
+            );
         }
         if let Some(totals) = &facts.totals {
             self.arrivals.observe(now, totals, &self.shares);
@@ -86,15 +89,19 @@ impl Sensor {
             since = since.max(self.all_dead_since.unwrap_or_default());
         }
         let patient = now.saturating_sub(since) < self.plan.lease;
-        let judged = workers.iter().cloned().map(|worker| WorkerInfo { alive: worker.alive || patient, ..worker });
+        let judged =
+            workers.iter().cloned().map(|worker| WorkerInfo { alive: worker.alive || patient, ..worker });
         Some(judged.collect())
     }
 
     /// Two pools that serve one queue divide it by the slots that they have at work. A pool without any yet
     /// counts as one worker, so that it begins.
     fn shares(&self, replicas: &Replicas, workers: &[WorkerInfo]) -> [f64; Queue::ALL.len()] {
-        let own = replicas.staying.iter().map(|replica| replica.slots).sum::<u32>().max(self.plan.slots.into());
-        let stays = |worker: &&WorkerInfo| worker.alive && !worker.beat.draining && worker.beat.pool != self.plan.pool;
+        let own =
+            replicas.staying.iter().map(|replica| replica.slots).sum::<u32>().max(self.plan.slots.into());
+        let stays = |worker: &&WorkerInfo| {
+            worker.alive && !worker.beat.draining && worker.beat.pool != self.plan.pool
+        };
         Queue::ALL.map(|queue| {
             let others = workers.iter().filter(stays).filter(|worker| worker.beat.queues.contains(&queue));
             let others: u32 = others.map(|worker| worker.beat.slots).sum();
@@ -106,8 +113,12 @@ impl Sensor {
     fn demand(&mut self, now: Duration, facts: &Facts, workers: &[WorkerInfo]) -> Option<Queues> {
         let depths = facts.depths.as_ref()?;
         let oldest = self.waited(now, facts, depths);
-        let ready =
-            self.plan.queues.iter().zip(depths).map(|(queue, depth)| depth.ready as f64 * self.shares[queue.index()]);
+        let ready = self
+            .plan
+            .queues
+            .iter()
+            .zip(depths)
+            .map(|(queue, depth)| depth.ready as f64 * self.shares[queue.index()]);
         let ours = workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool);
         Some(Queues {
             ready: ready.sum::<f64>().ceil() as u64,

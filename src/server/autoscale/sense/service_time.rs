@@ -24,9 +24,10 @@ impl ServiceTime {
         let before = std::mem::take(&mut self.seen);
         for (worker, done) in workers.map(|worker| (worker.beat.worker, worker.beat.done)) {
             let (tasks, run) = match before.get(&worker) {
-                Some(before) => {
-                    (done.tasks.saturating_sub(before.tasks) as f64, done.run.saturating_sub(before.run).as_secs_f64())
-                }
+                Some(before) => (
+                    done.tasks.saturating_sub(before.tasks) as f64,
+                    done.run.saturating_sub(before.run).as_secs_f64(),
+                ),
                 None => {
                     let counted = (done.tasks as f64).min(FIRST);
                     (counted, done.run.as_secs_f64() * counted / (done.tasks as f64).max(1.0))

@@ -69,7 +69,8 @@ fn sensor() -> Sensor {
 #[test]
 fn arrivals_are_counted_over_half_a_minute_whatever_the_clock_says() {
     let mut sensor = sensor();
-    let mut rate = |at, enqueued| sensor.read(secs(at), &facts(0, enqueued, vec![]), &[]).0.queues.unwrap().arrivals;
+    let mut rate =
+        |at, enqueued| sensor.read(secs(at), &facts(0, enqueued, vec![]), &[]).0.queues.unwrap().arrivals;
     assert_eq!(rate(0, 1_000), 7.0, "the store's own word until there are two readings");
     assert_eq!(rate(10, 1_100), 10.0);
     assert_eq!(rate(20, 1_400), 20.0);
@@ -119,7 +120,8 @@ fn a_silent_worker_of_the_driver_is_started_and_not_healthy() {
 
 #[test]
 fn a_container_is_known_by_its_host() {
-    let container = Replica { id: ReplicaId("c1".into()), worker: None, host: Some("host-1".into()), draining: false };
+    let container =
+        Replica { id: ReplicaId("c1".into()), worker: None, host: Some("host-1".into()), draining: false };
     let (reading, replicas) = sensor().read(secs(0), &facts(0, 0, vec![worker(1, "main", 4)]), &[container]);
     assert_eq!((reading.size, replicas.staying[0].running), (1, 4));
 }
@@ -131,14 +133,16 @@ fn gauges_are_means_over_those_that_report() {
     one.beat.usage = usage(250.0, 60);
     two.beat.usage = usage(50.0, 20);
     let mut sensor = Sensor::new(&Plan { memory: Some(100), ..plan() });
-    let workers = sensor.read(secs(0), &facts(0, 0, vec![one, two, worker(3, "main", 5)]), &[]).0.workers.unwrap();
+    let workers =
+        sensor.read(secs(0), &facts(0, 0, vec![one, two, worker(3, "main", 5)]), &[]).0.workers.unwrap();
     assert_eq!((workers.cpu.mean, workers.cpu.reporting), (75.0, 2), "a worker is reckoned to have one core");
     assert_eq!((workers.memory.mean, workers.busy.mean, workers.busy.reporting), (40.0, 50.0, 3));
 }
 
 #[test]
 fn two_pools_divide_a_queue_by_their_slots() {
-    let workers = || vec![worker(1, "main", 0), worker(2, "other", 0), worker(3, "other", 0), worker(4, "other", 0)];
+    let workers =
+        || vec![worker(1, "main", 0), worker(2, "other", 0), worker(3, "other", 0), worker(4, "other", 0)];
     let mut sensor = sensor();
     sensor.read(secs(0), &facts(100, 0, workers()), &[]);
     let queues = sensor.read(secs(10), &facts(100, 400, workers()), &[]).0.queues.unwrap();
@@ -164,7 +168,8 @@ fn a_stepped_clock_makes_no_task_old() {
     let mut sensor = sensor();
     let mut oldest = |at, wall, made| {
         let depth = Depth { ready: 1, oldest: Some(Timestamp::from_millis(made)) };
-        let facts = Facts { at: Timestamp::from_millis(wall), depths: Some(vec![depth]), ..facts(1, 0, vec![]) };
+        let facts =
+            Facts { at: Timestamp::from_millis(wall), depths: Some(vec![depth]), ..facts(1, 0, vec![]) };
         sensor.read(secs(at), &facts, &[]).0.queues.unwrap().oldest
     };
     assert_eq!(oldest(0, 100_000, 97_000), secs(3));

@@ -25,7 +25,9 @@ impl Hpa {
     }
 
     fn recommend(&self, reading: &Reading) -> u32 {
-        let Some(workers) = reading.workers.filter(|workers| workers.cpu.reporting > 0) else { return reading.size };
+        let Some(workers) = reading.workers.filter(|workers| workers.cpu.reporting > 0) else {
+            return reading.size;
+        };
         let (started, size) = (f64::from(workers.started), f64::from(reading.size));
         let ratio = workers.cpu.mean / self.target;
         if (ratio - 1.0).abs() <= TOLERANCE {

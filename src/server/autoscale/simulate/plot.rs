@@ -12,8 +12,9 @@ pub fn svg(title: &str, outcomes: &[Outcome]) -> String {
     let panel = HEIGHT + 2.0 * MARGIN;
     let (width, height) = (WIDTH + 2.0 * MARGIN, panel * outcomes.len() as f64);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+         font-family=\"sans-serif\" font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" \
+         height=\"100%\" fill=\"white\"/>\n",
         escaped(title)
     );
     for (index, outcome) in outcomes.iter().enumerate() {

@@ -121,7 +121,8 @@ impl Window {
     fn push(&mut self, arrivals: u64, running: u64, slots: u64) {
         let row = [arrivals, running, slots];
         self.ticks.push_back(row);
-        let gone = if self.ticks.len() > self.most { self.ticks.pop_front().unwrap_or_default() } else { [0; 3] };
+        let gone =
+            if self.ticks.len() > self.most { self.ticks.pop_front().unwrap_or_default() } else { [0; 3] };
         for ((sum, new), old) in self.sums.iter_mut().zip(row).zip(gone) {
             *sum = *sum + new - old;
         }

@@ -20,7 +20,9 @@ pub struct Gaps {
 pub enum TraceError {
     #[error("the trace {path} cannot be read: {source}")]
     Unreadable { path: String, source: io::Error },
-    #[error("line {line} of the trace is {text:?}: {rule}; write timestamp,value such as 2026-01-31 09:00:00,42")]
+    #[error(
+        "line {line} of the trace is {text:?}: {rule}; write timestamp,value such as 2026-01-31 09:00:00,42"
+    )]
     Line { line: usize, text: String, rule: &'static str },
     #[error("the trace has {0} rows; it needs two or more")]
     Short(usize),
@@ -65,7 +67,8 @@ impl Trace {
         let mut distances: Vec<_> = rows.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         distances.sort_by(f64::total_cmp);
         let interval = distances[distances.len() / 2];
-        let points = rows.iter().map(|(time, count)| (time - first + interval / 2.0, count / interval)).collect();
+        let points =
+            rows.iter().map(|(time, count)| (time - first + interval / 2.0, count / interval)).collect();
         Ok(Self { points, interval, length: last - first + interval })
     }
 

@@ -65,7 +65,13 @@ fn inv_7_three_faults_open_the_breaker_and_one_more_opens_it_again() {
         }
         assert_eq!(
             whys,
-            [WaitReason::Policy, WaitReason::Policy, WaitReason::Breaker, WaitReason::Breaker, WaitReason::Breaker],
+            [
+                WaitReason::Policy,
+                WaitReason::Policy,
+                WaitReason::Breaker,
+                WaitReason::Breaker,
+                WaitReason::Breaker
+            ],
             "{death:?}"
         );
     }
@@ -128,11 +134,15 @@ fn delayed_waits_the_same_each_time_and_exponential_from_the_first_death_on() {
     let mut rng = SmallRng::seed_from_u64(6);
     let mut delayed = Restarts::new(Restart { initial: Some(secs(10)), ..rule(RestartPolicy::Delayed) });
     for _ in 0..5 {
-        assert_eq!(delayed.after(BUSY, Instant::now(), &mut rng), NextStart::After(secs(10), WaitReason::Policy));
+        assert_eq!(
+            delayed.after(BUSY, Instant::now(), &mut rng),
+            NextStart::After(secs(10), WaitReason::Policy)
+        );
     }
     let mut exponential = Restarts::new(rule(RestartPolicy::Exponential));
     for ceiling in [5, 10, 20, 40] {
-        let NextStart::After(wait, WaitReason::Policy) = exponential.after(BUSY, Instant::now(), &mut rng) else {
+        let NextStart::After(wait, WaitReason::Policy) = exponential.after(BUSY, Instant::now(), &mut rng)
+        else {
             panic!()
         };
         assert!(wait >= secs(ceiling) / 2 && wait <= secs(ceiling), "{wait:?} of {ceiling}");
@@ -150,11 +160,8 @@ fn policies() -> impl Strategy<Value = RestartPolicy> {
 }
 
 fn deaths() -> impl Strategy<Value = Death> {
-    (proptest::option::of(0_u64..100), any::<bool>(), any::<bool>()).prop_map(|(lived, registered, busy)| Death {
-        lived: lived.map(secs),
-        registered,
-        busy,
-    })
+    (proptest::option::of(0_u64..100), any::<bool>(), any::<bool>())
+        .prop_map(|(lived, registered, busy)| Death { lived: lived.map(secs), registered, busy })
 }
 
 proptest! {
@@ -162,10 +169,12 @@ proptest! {
     #[test]
     fn inv_7_no_window_holds_more_starts_than_its_limit(
         policy in policies(), deaths in proptest::collection::vec(deaths(), 1..80), seed: u64,
-        limit in 1_u32..12, per_hour in proptest::option::of(1_u32..20), window in 10_u64..600, initial in 1_u64..2000,
+        limit in 1_u32..12, per_hour in proptest::option::of(1_u32..20), window in 10_u64..600, initial in
+        1_u64..2000,
     ) {
         let rule = Restart {
-            limit, per_hour, window: secs(window), initial: Some(Duration::from_millis(initial)), ..rule(policy)
+            limit, per_hour, window: secs(window), initial: Some(Duration::from_millis(initial)),
+            ..rule(policy)
         };
         let (mut restarts, mut rng) = (Restarts::new(rule.clone()), SmallRng::seed_from_u64(seed));
         let (mut now, mut starts) = (Instant::now(), vec![]);

@@ -79,7 +79,11 @@ impl WorkerStore for FakeServers {
         Ok(true)
     }
 
-    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(
+        &self,
+        worker: WorkerId,
+        polled: Option<&[TaskId]>,
+    ) -> Result<Vec<TaskId>, StoreError> {
         self.polled.lock().unwrap().push(polled.map(<[_]>::to_vec));
         self.done.send(("end_lease", worker)).unwrap();
         Ok(self.claimed.lock().unwrap().clone())
@@ -106,14 +110,26 @@ impl JournalStore for FakeServers {
         Ok(())
     }
 
-    async fn journal(&self, _: Topic, _: Option<&str>, _: Option<&str>, _: usize) -> Result<Page<Entry>, StoreError> {
+    async fn journal(
+        &self,
+        _: Topic,
+        _: Option<&str>,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Page<Entry>, StoreError> {
         Ok(Page { items: self.journal.lock().unwrap().clone(), next: None })
     }
 }
 
 #[async_trait]
 impl NoteStore for FakeServers {
-    async fn put_note(&self, _: Option<Fence>, name: &str, _: Bytes, _: Option<Duration>) -> Result<(), StoreError> {
+    async fn put_note(
+        &self,
+        _: Option<Fence>,
+        name: &str,
+        _: Bytes,
+        _: Option<Duration>,
+    ) -> Result<(), StoreError> {
         if self.full.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return Err(StoreError::Unavailable { store: "test", reason: "full".into() });
@@ -285,7 +301,10 @@ impl TestPool {
     }
 
     fn events(&self) -> Vec<String> {
-        self.entries(Topic::Alert).iter().map(|entry| entry.body["event"].as_str().unwrap().to_owned()).collect()
+        self.entries(Topic::Alert)
+            .iter()
+            .map(|entry| entry.body["event"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Waits until the replicas are as `wanted`.
@@ -483,7 +502,8 @@ async fn the_programs_of_a_killed_worker_end_with_it() {
 
 #[tokio::test]
 async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
-    let mut test = TestPool::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
+    let mut test =
+        TestPool::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
     let (worker, pid) = test.started().await;
     let task = TaskId::new();
     test.servers.claimed.lock().unwrap().push(task);
@@ -497,7 +517,12 @@ async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
     let report: CrashReport = serde_json::from_value(entry.body).unwrap();
     assert_eq!((report.worker, report.pid.to_string(), entry.subject), (worker, pid, "test".into()));
     assert_eq!((report.cause, report.severity, report.tasks), (Cause::Segfault, Severity::High, vec![task]));
-    assert!(report.exit.contains("SIGSEGV") && report.log == ["the last words"], "{} {:?}", report.exit, report.log);
+    assert!(
+        report.exit.contains("SIGSEGV") && report.log == ["the last words"],
+        "{} {:?}",
+        report.exit,
+        report.log
+    );
     test.end().await;
 }
 
@@ -525,7 +550,10 @@ async fn a_pool_grows_and_shrinks_and_a_busy_worker_is_let_finish() {
     let first = test.started().await.0;
     test.supervisor.start(2);
     let others = [test.started().await.0, test.started().await.0];
-    test.until(|replicas| replicas.len() == 3 && replicas.iter().all(|replica| replica.up && !replica.draining)).await;
+    test.until(|replicas| {
+        replicas.len() == 3 && replicas.iter().all(|replica| replica.up && !replica.draining)
+    })
+    .await;
     test.supervisor.drain(&[first]);
     test.until(|replicas| replicas.iter().any(|replica| replica.worker == first && replica.draining)).await;
     sleep(Duration::from_millis(100)).await;
@@ -574,13 +602,19 @@ async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &s
 
 #[tokio::test]
 async fn a_worker_that_has_run_its_tasks_is_replaced() {
-    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "recycled", "max_tasks is 10").await;
+    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "recycled", "max_tasks is 10")
+        .await;
 }
 
 #[tokio::test]
 async fn a_worker_that_leaks_is_replaced() {
-    is_recycled(Recycle { max_tasks: None, max_memory: Some(1 << 20) }, (1, 2 << 20), "over_memory", "max_memory")
-        .await;
+    is_recycled(
+        Recycle { max_tasks: None, max_memory: Some(1 << 20) },
+        (1, 2 << 20),
+        "over_memory",
+        "max_memory",
+    )
+    .await;
 }
 
 /// Its successor does not wait for that.

@@ -32,13 +32,15 @@ impl Field {
 
 /// Declares a struct whose fields, in their order, are the layout.
 macro_rules! layout {
-    ($(#[$doc:meta])* $visibility:vis struct $name:ident { $($(#[$why:meta])* $field:ident: $type:ty,)+ }) => {
+    ($(#[$doc:meta])* $visibility:vis struct $name:ident { $($(#[$why:meta])* $field:ident: $type:ty,)+ }) =>
+    {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         $visibility struct $name { $($(#[$why])* $visibility $field: $type,)+ }
 
         impl $name {
-            $visibility const WIDTH: usize = 0 $(+ <$type as $crate::backend::redis::layout::field::Value>::WIDTH)+;
+            $visibility const WIDTH: usize = 0 $(+ <$type as
+            $crate::backend::redis::layout::field::Value>::WIDTH)+;
 
             fn fields() -> Vec<$crate::backend::redis::layout::field::Field> {
                 vec![$($crate::backend::redis::layout::field::Field::of::<$type>(stringify!($field)),)+]

@@ -17,7 +17,8 @@ use clawpool_core::{config::Config, task::TaskId};
 /// The configuration, on the shared server, under a prefix that no other test has.
 pub fn on_shared(config: Config) -> Config {
     let url = std::env::var("CLAWPOOL_TEST_REDIS").expect(
-        "CLAWPOOL_TEST_REDIS names the Redis to test on (redis://127.0.0.1:PORT/0); tests/run starts one and sets it",
+        "CLAWPOOL_TEST_REDIS names the Redis to test on (redis://127.0.0.1:PORT/0); tests/run starts one \
+        and sets it",
     );
     on(config, url)
 }
@@ -115,5 +116,7 @@ fn launch(folder: &TempDir, port: u16, options: &[&str]) -> Child {
     // Any laxer and Redis answers before it has written: what it answered last dies with it.
     command.args(["--appendfsync", "always"]);
     command.args(options).arg("--dir").arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().expect("redis-server is installed: `apt-get install redis-server`, or tests/run, which does it")
+    command
+        .spawn()
+        .expect("redis-server is installed: `apt-get install redis-server`, or tests/run, which does it")
 }

@@ -51,9 +51,14 @@ fn sound_headers_and_everything_else_pass_as_they_are() {
         &[1, b'e'],
         &long(b"A", b"t\x01"),
     ];
-    let properties = [&short("été".as_bytes())[..], &long(b"", &fields.concat()), &[2], &short(b"id")].concat();
-    let frames =
-        [header(TYPE | HEADERS | MODE | ID, &properties), frame(3, b"\x02 body"), frame(8, b""), header(0, b"")];
+    let properties =
+        [&short("été".as_bytes())[..], &long(b"", &fields.concat()), &[2], &short(b"id")].concat();
+    let frames = [
+        header(TYPE | HEADERS | MODE | ID, &properties),
+        frame(3, b"\x02 body"),
+        frame(8, b""),
+        header(0, b""),
+    ];
     let all = frames.concat();
     assert_eq!(filtered(&[&all]), all);
     let bytes: Vec<&[u8]> = all.chunks(1).collect();

@@ -67,6 +67,7 @@ impl Fixture for Rabbit {
 
 pub fn server() -> String {
     std::env::var("CLAWPOOL_TEST_RABBITMQ").expect(
-        "CLAWPOOL_TEST_RABBITMQ is not set: run tests/run, or tests/run --servers-only and export what it prints",
+        "CLAWPOOL_TEST_RABBITMQ is not set: run tests/run, or tests/run --servers-only and export what it \
+        prints",
     )
 }

@@ -25,7 +25,9 @@ impl Node {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Below the ports that outgoing connections get; the script takes the one 6,000 above as well.
-        let port = (20_000..26_000).find(|port| (port % 97 == 0) && is_free(*port) && is_free(port + 6_000)).unwrap();
+        let port = (20_000..26_000)
+            .find(|port| (port % 97 == 0) && is_free(*port) && is_free(port + 6_000))
+            .unwrap();
         let process = launch(&folder, port);
         Self { folder, port, process }
     }

@@ -119,7 +119,10 @@ async fn a_consumer_whose_end_is_not_answered_is_given_up() {
         let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
         next(consumer.as_mut()).await;
         proxy.set(Mode::NoAnswers);
-        tokio::time::timeout(Duration::from_secs(30), consumer.pause()).await.expect("it waits for ever").unwrap();
+        tokio::time::timeout(Duration::from_secs(30), consumer.pause())
+            .await
+            .expect("it waits for ever")
+            .unwrap();
         proxy.set(Mode::Normal);
         // What was held on the lost channel comes again.
         eventually(async || publish(&broker, &second).await.is_ok()).await;
@@ -143,8 +146,10 @@ async fn a_silent_connection_is_replaced() {
         let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(1), consumer.next(1)).await.is_err());
         proxy.set(Mode::Silent);
-        eventually(async || publish(&broker, &message(Priority::P4)).await.is_err_and(|error| !error.is_doubtful()))
-            .await;
+        eventually(async || {
+            publish(&broker, &message(Priority::P4)).await.is_err_and(|error| !error.is_doubtful())
+        })
+        .await;
         proxy.set(Mode::Normal);
         let sent = message(Priority::P4);
         eventually(async || publish(&broker, &sent).await.is_ok()).await;
@@ -196,7 +201,8 @@ async fn a_probe_learns_that_the_server_takes_nothing() {
         broker.probe().await.unwrap();
         proxy.set(Mode::Blocked);
         eventually(async || {
-            matches!(broker.probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on memory")
+            matches!(broker.probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on \
+                memory")
         })
         .await;
         proxy.set(Mode::Normal);
@@ -258,7 +264,10 @@ async fn a_message_that_is_not_a_task_goes_to_the_rejects() {
         let channel = rabbit.channel().await;
         let key = format!("{prefix}.v1.normal.p4");
         let options = BasicPublishOptions::default();
-        channel.basic_publish("".into(), key.as_str().into(), options, b"junk", Default::default()).await.unwrap();
+        channel
+            .basic_publish("".into(), key.as_str().into(), options, b"junk", Default::default())
+            .await
+            .unwrap();
         let delivery = next(consumer.as_mut()).await;
         broker.ack(vec![delivery.receipt]).await.unwrap();
         let last = message(Priority::P4);

@@ -77,7 +77,8 @@ async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone
         let mut far = near.clone();
         far.redis.url = format!("redis://{}/0", proxy.address).into();
         far.redis.timeout = Duration::from_millis(200);
-        let (direct, broker) = (RedisBroker::open(&near).await.unwrap(), RedisBroker::open(&far).await.unwrap());
+        let (direct, broker) =
+            (RedisBroker::open(&near).await.unwrap(), RedisBroker::open(&far).await.unwrap());
         let worker = WorkerId::new();
         let mut consumer = broker.consume(worker, Queue::P0).await.unwrap();
         publish(&direct, &[message(Priority::P0)]).await;

@@ -47,7 +47,10 @@ async fn put_garbage(config: &Config, queue: Queue, values: &[&str]) -> Vec<Task
         let id = TaskId::new();
         let entry = packed::entry(id, 0);
         if !value.is_empty() {
-            let () = link.send(cmd("HSET").arg(format!("{base}:m:{n}")).arg(&entry[..]).arg(*value)).await.unwrap();
+            let () = link
+                .send(cmd("HSET").arg(format!("{base}:m:{n}")).arg(&entry[..]).arg(*value))
+                .await
+                .unwrap();
         }
         let () = link.send(cmd("LPUSH").arg(format!("{base}:q:{n}")).arg(&entry[..])).await.unwrap();
         ids.push(id);
@@ -86,6 +89,8 @@ fn receipts(deliveries: &[Delivery]) -> Vec<Receipt> {
 /// Until that many connections wait in a blocking command.
 async fn blocked(server: &Server, count: usize) {
     let field = format!("blocked_clients:{count}\r");
-    eventually(async || server.ask::<String>("INFO", &["clients"]).await.is_some_and(|info| info.contains(&field)))
-        .await;
+    eventually(async || {
+        server.ask::<String>("INFO", &["clients"]).await.is_some_and(|info| info.contains(&field))
+    })
+    .await;
 }

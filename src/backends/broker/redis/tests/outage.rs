@@ -37,7 +37,8 @@ async fn inv_1_a_killed_server_loses_nothing() {
         let rest = take(consumer.as_mut(), 3).await;
         broker.ack(receipts(&held)).await.unwrap();
         broker.ack(receipts(&rest)).await.unwrap();
-        let seen: Vec<_> = [acked, held, rest].concat().into_iter().map(|delivery| delivery.message).collect();
+        let seen: Vec<_> =
+            [acked, held, rest].concat().into_iter().map(|delivery| delivery.message).collect();
         assert!(seen == messages, "each message once, in order");
         assert_eq!(broker.depth(Queue::P0).await.unwrap().ready, 0);
     })
@@ -70,7 +71,8 @@ async fn inv_1_the_messages_of_a_lost_answer_are_found_again() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let config = server.config(Config::default());
-        let (broker, twin) = (RedisBroker::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
+        let (broker, twin) =
+            (RedisBroker::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
         let worker = WorkerId::new();
         let messages = [message(Priority::P2), message(Priority::P3)];
         publish(&broker, &messages).await;
@@ -106,7 +108,12 @@ async fn inv_1_kills_under_load_lose_nothing() {
             work.push(tokio::spawn(produce(broker.clone(), queue, accepted.clone())));
             for _ in 0..2 {
                 workers.push(WorkerId::new());
-                work.push(tokio::spawn(drain(broker.clone(), workers[workers.len() - 1], queue, seen.clone())));
+                work.push(tokio::spawn(drain(
+                    broker.clone(),
+                    workers[workers.len() - 1],
+                    queue,
+                    seen.clone(),
+                )));
             }
         }
         for _ in 0..4 {

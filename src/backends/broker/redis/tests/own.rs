@@ -27,8 +27,13 @@ use clawpool_core::{
 #[tokio::test]
 async fn refuses_a_server_that_throws_tasks_away() {
     let server = Server::start(&["--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru"]).await;
-    let Err(error) = RedisBroker::open(&server.config(Config::default())).await else { panic!("it is refused") };
-    assert!(matches!(&error, BrokerError::Refused { reason, .. } if reason.contains("volatile-lru")), "{error}");
+    let Err(error) = RedisBroker::open(&server.config(Config::default())).await else {
+        panic!("it is refused")
+    };
+    assert!(
+        matches!(&error, BrokerError::Refused { reason, .. } if reason.contains("volatile-lru")),
+        "{error}"
+    );
 }
 
 /// The next wait for the bell, and a fetch: two commands in two seconds.
@@ -52,7 +57,10 @@ async fn an_idle_consumer_sends_a_command_a_second() {
         tokio::time::sleep(Duration::from_secs(4)).await;
         let sent = sent().await - before;
         println!("{} idle consumers sent {sent} commands in 4 s", idle.len());
-        assert!(sent <= 6 * idle.len() as u64, "{sent}: no more than a command a second, and the window's edges");
+        assert!(
+            sent <= 6 * idle.len() as u64,
+            "{sent}: no more than a command a second, and the window's edges"
+        );
         for (queue, idle) in Queue::ALL.into_iter().zip(idle) {
             let news = message(queue.priorities().last().unwrap());
             publish(&broker, std::slice::from_ref(&news)).await;
@@ -120,7 +128,8 @@ async fn acknowledged_messages_leave_nothing_behind() {
 #[tokio::test]
 async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     let config = open(Config::default()).await.0;
-    let (broker, store) = (RedisBroker::open(&config).await.unwrap(), RedisStore::open(&config).await.unwrap());
+    let (broker, store) =
+        (RedisBroker::open(&config).await.unwrap(), RedisStore::open(&config).await.unwrap());
     let ids = put_garbage(&config, Queue::P1, &["", "?", "what is this, and what is it for?"]).await;
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 4);
     let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
@@ -130,7 +139,11 @@ async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     assert_eq!(taken[0].delivery.message, late);
     let told = store.unreadable(&[]).await.unwrap();
     assert!(told.iter().all(|told| told.what == StoredItem::Message));
-    assert_eq!(told.iter().filter_map(Unreadable::task).collect::<Vec<_>>(), ids, "and one that names no task");
+    assert_eq!(
+        told.iter().filter_map(Unreadable::task).collect::<Vec<_>>(),
+        ids,
+        "and one that names no task"
+    );
     let link = Link::open(&config.redis).await.unwrap();
     let key = [format!("{}:x:m:", link.base()).as_bytes(), &packed::entry(ids[1], 0)].concat();
     assert_eq!(link.send::<String>(cmd("GET").arg(key)).await.unwrap(), "?", "as it was");
@@ -148,7 +161,10 @@ async fn inv_1_a_garbled_message_does_not_pass_for_the_one_that_is_published_aga
         publish(&broker, std::slice::from_ref(&task)).await;
         let held = if is_held { take(consumer.as_mut(), 1).await } else { Vec::new() };
         let entry = packed::entry(task.id, task.generation);
-        let () = link.send(cmd("HSET").arg(format!("{}:m:1", link.base())).arg(&entry[..]).arg("?")).await.unwrap();
+        let () = link
+            .send(cmd("HSET").arg(format!("{}:m:1", link.base())).arg(&entry[..]).arg("?"))
+            .await
+            .unwrap();
         publish(&broker, std::slice::from_ref(&task)).await;
         broker.ack(receipts(&held)).await.unwrap();
         let again = take(consumer.as_mut(), 1).await;

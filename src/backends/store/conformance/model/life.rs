@@ -19,7 +19,17 @@ impl Life {
     pub fn new(state: State, message: &Message) -> Self {
         let (attempt, crashes, alone, owner) = (0, 0, 0, 0);
         let (lease_over, signalled, letter) = (false, false, false);
-        Self { state, message: message.clone(), attempt, crashes, alone, owner, lease_over, signalled, letter }
+        Self {
+            state,
+            message: message.clone(),
+            attempt,
+            crashes,
+            alone,
+            owner,
+            lease_over,
+            signalled,
+            letter,
+        }
     }
 
     /// Its owner died, and the lease of that is not over for the store.

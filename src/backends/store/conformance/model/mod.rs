@@ -62,8 +62,13 @@ enum Ending {
 
 fn step() -> impl Strategy<Value = Step> {
     let (task, worker) = (0..TASKS, 0..WORKERS);
-    let end =
-        prop::sample::select(vec![Ending::Completed, Ending::Retry, Ending::Dead, Ending::Cancelled, Ending::Released]);
+    let end = prop::sample::select(vec![
+        Ending::Completed,
+        Ending::Retry,
+        Ending::Dead,
+        Ending::Cancelled,
+        Ending::Released,
+    ]);
     prop_oneof![
         3 => (task.clone(), any::<bool>()).prop_map(|(task, delayed)| Step::Admit { task, delayed }),
         8 => (task.clone(), worker.clone(), prop::bool::weighted(0.2))

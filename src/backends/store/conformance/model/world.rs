@@ -72,7 +72,8 @@ impl<'a> World<'a> {
 
     async fn claim(&mut self, task: usize, worker: usize, stale: bool) -> Result<(), TestCaseError> {
         let life = self.lives[task].clone();
-        let current = life.as_ref().filter(|_| !stale).map_or(&self.first[task], |life| &life.message).clone();
+        let current =
+            life.as_ref().filter(|_| !stale).map_or(&self.first[task], |life| &life.message).clone();
         let message = &current;
         if let Some(life) = life.filter(|life| life.is_orphan(&self.alive))
             && life.message.generation == message.generation
@@ -106,14 +107,16 @@ impl<'a> World<'a> {
 
     /// A worker's lease is ended, with all that it runs.
     fn fall(&mut self, worker: usize) {
-        let mine = |life: &&mut Life| life.state == State::Running && life.owner == worker && !life.lease_over;
+        let mine =
+            |life: &&mut Life| life.state == State::Running && life.owner == worker && !life.lease_over;
         let fallen: Vec<&mut Life> = self.lives.iter_mut().flatten().filter(mine).collect();
         let count = fallen.len();
         fallen.into_iter().for_each(|life| life.fall(count));
     }
 
     async fn settle(&mut self, task: usize, end: Ending, stale: bool) -> Result<(), TestCaseError> {
-        let (Some(life), Some(&token)) = (&mut self.lives[task], self.tokens[task].iter().nth_back(usize::from(stale)))
+        let (Some(life), Some(&token)) =
+            (&mut self.lives[task], self.tokens[task].iter().nth_back(usize::from(stale)))
         else {
             return Ok(());
         };
@@ -129,7 +132,8 @@ impl<'a> World<'a> {
             Ending::Released => End::Released,
         };
         let counts = life.state == State::Running && !stale;
-        let answer = settle(self.store, self.workers[life.owner], claimed(&life.message, token), written).await;
+        let answer =
+            settle(self.store, self.workers[life.owner], claimed(&life.message, token), written).await;
         prop_assert_eq!(answer, counts, "INV-2: {:?}", end);
         if counts {
             life.settle(end);
@@ -164,7 +168,11 @@ impl<'a> World<'a> {
         self.store.promoted(self.fence, &keys).await.unwrap();
         let keys: HashSet<_> = keys.into_iter().collect();
         for life in self.lives.iter_mut().flatten().filter(|life| life.state == State::Scheduled) {
-            prop_assert!(keys.contains(&(life.message.id, life.message.generation)), "INV-1: {:?} has no entry", life);
+            prop_assert!(
+                keys.contains(&(life.message.id, life.message.generation)),
+                "INV-1: {:?} has no entry",
+                life
+            );
             life.state = State::Queued;
         }
         Ok(())
@@ -198,7 +206,8 @@ impl<'a> World<'a> {
                 State::Running if !self.alive[life.owner] => State::Queued,
                 state => state,
             };
-            let expected = life.as_ref().map(|life| (shown(life), life.message.generation, life.attempt, life.crashes));
+            let expected =
+                life.as_ref().map(|life| (shown(life), life.message.generation, life.attempt, life.crashes));
             prop_assert_eq!(seen, expected, "after {:?}", step);
             let letter = self.store.dead_letter(first.id).await.unwrap().is_some();
             prop_assert_eq!(letter, life.as_ref().is_some_and(|life| life.letter), "after {:?}", step);

@@ -185,7 +185,10 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
     let delayed = record::decode(id(), bytes(DELAYED).into()).unwrap();
     assert_eq!((delayed.state, delayed.due_at), (State::Scheduled, Some(at(0x1_7172_7374))));
     for cut in 0..bytes(BARE).len() {
-        assert!(record::decode(id(), Bytes::from(bytes(BARE)).slice(..cut)).is_err(), "the first {cut} bytes");
+        assert!(
+            record::decode(id(), Bytes::from(bytes(BARE)).slice(..cut)).is_err(),
+            "the first {cut} bytes"
+        );
     }
     assert!(record::decode(id(), [bytes(BARE), vec![0]].concat().into()).is_err(), "a byte more");
 }
@@ -338,7 +341,9 @@ async fn rust_reads_every_field_that_a_script_wrote() {
     let link = link().await;
     for (head, tail) in records() {
         let mut args = vec![id().as_bytes().to_vec()];
-        args.extend(told(&head, &tail).into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value]));
+        args.extend(
+            told(&head, &tail).into_iter().flat_map(|(name, value)| [name.as_bytes().to_vec(), value]),
+        );
         let _: Value = run(&link, WRITE, &args).await;
         let mut found: Bytes = link.send(cmd("GET").arg(record::key(link.base(), id()))).await.unwrap();
         assert_eq!(found, packed(&head, &tail));

@@ -30,7 +30,8 @@ impl Fixture for OnRedis {
     async fn garble(&self, what: Garbled) {
         let link = Link::open(&self.0.redis).await.unwrap();
         let base = link.base();
-        let set = |key: Vec<u8>, field: &[u8], value: &[u8]| cmd("HSET").arg(key).arg(field).arg(value).to_owned();
+        let set =
+            |key: Vec<u8>, field: &[u8], value: &[u8]| cmd("HSET").arg(key).arg(field).arg(value).to_owned();
         // Of each second task it is another kind of wrong.
         let is_even = |id: TaskId| id.as_bytes()[15].is_multiple_of(2);
         let command = match what {
@@ -45,9 +46,10 @@ impl Fixture for OnRedis {
                 set(format!("{base}:sm").into(), &packed::entry(id, 0), b"what is this, and what is it for?")
             }
             Garbled::DeadLetter(id) => set(format!("{base}:dm").into(), id.as_bytes(), b"what is this?"),
-            Garbled::Journal(topic) => {
-                cmd("XADD").arg(format!("{base}:j:{}", topic.name())).arg(&["*", "what", "is", "this", "?"]).to_owned()
-            }
+            Garbled::Journal(topic) => cmd("XADD")
+                .arg(format!("{base}:j:{}", topic.name()))
+                .arg(&["*", "what", "is", "this", "?"])
+                .to_owned(),
             Garbled::Heartbeat(worker) => {
                 set([format!("{base}:w:").as_bytes(), worker.as_bytes()].concat(), b"i", b"what is this?")
             }

@@ -75,8 +75,8 @@ async fn waits_go_on_after_a_killed_server() {
 
 /// Until the record says that a caller waits for its end.
 pub(super) async fn watched(server: &Server, config: &Config, id: TaskId) {
-    let script = "return string.byte(redis.call('GETRANGE', KEYS[1] .. string.gsub(ARGV[1], '..', function(h) \
-                  return string.char(tonumber(h, 16)) end), 2, 2))";
+    let script = "return string.byte(redis.call('GETRANGE', KEYS[1] .. string.gsub(ARGV[1], '..', \
+                  function(h) return string.char(tonumber(h, 16)) end), 2, 2))";
     let key = format!("{{{}}}:t:", config.redis.prefix);
     let id: String = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     eventually(async || server.ask::<bool>("EVAL", &[script, "1", &key, &id]).await == Some(true)).await;

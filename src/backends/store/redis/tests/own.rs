@@ -11,8 +11,8 @@ use super::{
 use crate::{
     backend::redis::{link::Link, testing::server::Server},
     store::{
-        Admission, Admitted, Claim, ClaimOutcome, Claimed, ControlStore, End, Settlement, StoreError, TaskStore,
-        WorkerStore, conformance::message,
+        Admission, Admitted, Claim, ClaimOutcome, Claimed, ControlStore, End, Settlement, StoreError,
+        TaskStore, WorkerStore, conformance::message,
     },
 };
 use clawpool_core::{
@@ -24,7 +24,9 @@ use clawpool_core::{
 async fn refuses_a_server_that_throws_tasks_away() {
     let server = Server::start(&["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]).await;
     let config = server.config(Config::default());
-    let Err(StoreError::Refused { reason, .. }) = RedisStore::open(&config).await else { panic!("it is refused") };
+    let Err(StoreError::Refused { reason, .. }) = RedisStore::open(&config).await else {
+        panic!("it is refused")
+    };
     assert!(reason.contains("allkeys-lru") && reason.contains("maxmemory-policy noeviction"), "{reason}");
     let answer: Option<String> = server.ask("CONFIG", &["SET", "maxmemory-policy", "noeviction"]).await;
     assert_eq!(answer.as_deref(), Some("OK"));
@@ -33,7 +35,9 @@ async fn refuses_a_server_that_throws_tasks_away() {
 
 #[tokio::test]
 async fn inv_10_an_address_with_a_password_is_never_told() {
-    for url in ["not an address with s3cret", "http://user:s3cret@host/0", "redis://user:s3cret@127.0.0.1:1/0"] {
+    for url in
+        ["not an address with s3cret", "http://user:s3cret@host/0", "redis://user:s3cret@127.0.0.1:1/0"]
+    {
         let mut config = Config::default();
         config.redis.url = url.to_owned().into();
         let Err(error) = RedisStore::open(&config).await else { panic!("nothing is there") };
@@ -46,7 +50,9 @@ async fn a_prefix_must_name_one_hash_slot() {
     for prefix in ["", "a{b", "}"] {
         let mut config = open(Config::default()).await.0;
         config.redis.prefix = prefix.into();
-        let Err(StoreError::Refused { reason, .. }) = RedisStore::open(&config).await else { panic!("{prefix:?}") };
+        let Err(StoreError::Refused { reason, .. }) = RedisStore::open(&config).await else {
+            panic!("{prefix:?}")
+        };
         assert!(reason.contains("redis.prefix"), "{reason}");
     }
 }
@@ -114,7 +120,8 @@ async fn inv_3_a_record_counts_crashes_as_earlier_versions_read_them() {
     let (_, store, link) = opened().await;
     let task = admission("a");
     let crashes = async || -> u32 {
-        let record: Vec<u8> = link.send(cmd("GET").arg(record::key(link.base(), task.message.id))).await.unwrap();
+        let record: Vec<u8> =
+            link.send(cmd("GET").arg(record::key(link.base(), task.message.id))).await.unwrap();
         u32::from_be_bytes(record[14..18].try_into().unwrap())
     };
     for died in 1..=2 {

@@ -49,9 +49,9 @@ fn due_now() -> Scheduled {
 
 /// As the promoter does it.
 async fn until_due(store: Arc<RedisStore>) {
-    while store.wait_due(None).await.is_err() || store.scheduled(None, 1).await.is_ok_and(|page| page.items.is_empty())
-    {
-    }
+    while store.wait_due(None).await.is_err()
+        || store.scheduled(None, 1).await.is_ok_and(|page| page.items.is_empty())
+    {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,7 +180,10 @@ async fn a_failover_behind_one_address_is_followed() {
         assert_eq!(demoted.as_deref(), Some("OK"));
         let task = admission("after");
         eventually(async || store.admit(std::slice::from_ref(&task)).await.is_ok()).await;
-        assert_eq!(store.admit(std::slice::from_ref(&task)).await.unwrap(), [Admitted::Existing(task.message.id)]);
+        assert_eq!(
+            store.admit(std::slice::from_ref(&task)).await.unwrap(),
+            [Admitted::Existing(task.message.id)]
+        );
         store.schedule(&[due_now()]).await.unwrap();
         waiting.await.unwrap();
     })

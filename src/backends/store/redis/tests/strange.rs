@@ -8,7 +8,8 @@ use super::{super::RedisStore, open};
 use crate::{
     backend::{StoredItem, redis::link::Link},
     store::{
-        ControlStore, Entry, JournalStore, NoteStore, Orders, Role, TaskStore, Topic, WorkerStore, conformance::beat_of,
+        ControlStore, Entry, JournalStore, NoteStore, Orders, Role, TaskStore, Topic, WorkerStore,
+        conformance::beat_of,
     },
 };
 use clawpool_core::{
@@ -24,7 +25,10 @@ struct Stage {
 impl Stage {
     async fn new() -> Self {
         let config = open(Config::default()).await.0;
-        Self { store: RedisStore::open(&config).await.unwrap(), link: Link::open(&config.redis).await.unwrap() }
+        Self {
+            store: RedisStore::open(&config).await.unwrap(),
+            link: Link::open(&config.redis).await.unwrap(),
+        }
     }
 
     /// `key` without the base of all names.
@@ -74,7 +78,8 @@ async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
 #[tokio::test]
 async fn journal_and_notes_go_on_beside_values_of_another_type() {
     let stage = Stage::new().await;
-    let entry = Entry { topic: Topic::Alert, at: Timestamp::now(), subject: "voice".into(), body: "news".into() };
+    let entry =
+        Entry { topic: Topic::Alert, at: Timestamp::now(), subject: "voice".into(), body: "news".into() };
     stage.write("SET", b":j:alert", &["what is this?"]).await;
     assert!(stage.store.journal(Topic::Alert, None, None, 10).await.unwrap().items.is_empty());
     stage.write("SET", b":j:alert", &["what is this?"]).await;

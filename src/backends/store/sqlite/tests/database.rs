@@ -39,7 +39,8 @@ async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
     let file = made_by(|sql| {
         sql.execute_batch(include_str!("../../../backend/sqlite/schema.sql")).unwrap();
         sql.execute("INSERT INTO paused VALUES (2)", ()).unwrap();
-        let message = "INSERT INTO messages (priority, held, owner, id, generation, enqueued_at, expires_at, body)
+        let message =
+            "INSERT INTO messages (priority, held, owner, id, generation, enqueued_at, expires_at, body)
                        VALUES (4, ?1, ?2, ?3, 0, 1, 9000000000000, x'01')";
         for (held, owner) in [(1, Some(gone)), (0, None)] {
             let owner = owner.map_or([0; 16], |owner| *owner.as_bytes());
@@ -64,7 +65,8 @@ async fn an_earlier_versions_unique_keys_count_within_their_tenants() {
     let holder = TaskId::new();
     let file = made_by(|sql| {
         sql.execute_batch(include_str!("../../../backend/sqlite/schema.sql")).unwrap();
-        let task = "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at,
+        let task = "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, \
+            enqueued_at,
                     expires_at) VALUES (?1, 'a', 4, 'acme', 'k', 1, 0, 0, 1, 9000000000000)";
         sql.execute(task, [holder]).unwrap();
         sql.execute("INSERT INTO unique_keys VALUES ('k', ?1)", [holder]).unwrap();
@@ -183,7 +185,8 @@ async fn a_write_that_fails_alone_is_undone() {
         Err::<(), _>(rusqlite::Error::InvalidQuery)
     };
     assert!(database.write(failing).await.is_err());
-    let count = |sql: &Connection| sql.query_row("SELECT count(*) FROM paused", (), |row| row.get::<_, i64>(0));
+    let count =
+        |sql: &Connection| sql.query_row("SELECT count(*) FROM paused", (), |row| row.get::<_, i64>(0));
     assert_eq!(database.read(count).await.unwrap(), 0);
     database.write(|write| write.sql.execute("INSERT INTO paused VALUES (2)", ())).await.unwrap();
     assert_eq!(database.read(count).await.unwrap(), 1, "the writer goes on");
@@ -210,8 +213,13 @@ async fn a_closed_handle_leaves_no_listener() {
     goes.listen(Topic::Schedule).await.unwrap();
     drop(goes);
     let listeners = async || {
-        let count = |sql: &Connection| sql.query_row("SELECT count(*) FROM listeners", (), |row| row.get::<_, i64>(0));
+        let count = |sql: &Connection| {
+            sql.query_row("SELECT count(*) FROM listeners", (), |row| row.get::<_, i64>(0))
+        };
         stays.read(count).await.unwrap()
     };
-    crate::store::conformance::guarded(crate::store::conformance::eventually(async || listeners().await == 0)).await;
+    crate::store::conformance::guarded(crate::store::conformance::eventually(async || {
+        listeners().await == 0
+    }))
+    .await;
 }

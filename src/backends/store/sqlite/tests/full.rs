@@ -37,7 +37,8 @@ async fn a_full_disk_is_waited_for_and_said_to_be_one() {
 /// What the system says of a disk that became read-only under a running process.
 #[tokio::test]
 async fn a_read_only_file_and_a_failing_disk_are_waited_for() {
-    for (code, word) in [(8, "cannot be written"), (10, "the disk fails"), (13, "no space"), (14, "cannot be written")]
+    for (code, word) in
+        [(8, "cannot be written"), (10, "the disk fails"), (13, "no space"), (14, "cannot be written")]
     {
         let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
         let error = StoreError::from(DatabaseError::new(std::path::Path::new("clawpool.db"), &error));

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::store::{
-    Admission, Admitted, Claim, ClaimOutcome, Claimed, End, Settlement, TaskStore, WorkerStore, conformance::message,
+    Admission, Admitted, Claim, ClaimOutcome, Claimed, End, Settlement, TaskStore, WorkerStore,
+    conformance::message,
 };
 use clawpool_core::task::{Message, Payload, Priority, State, Timestamp, WorkerId};
 
@@ -19,7 +20,16 @@ fn admission(message: &Message) -> Admission {
 
 fn claim_of(message: &Message) -> Claim {
     let Message { id, generation, priority, enqueued_at, expires_at, .. } = *message;
-    Claim { id, generation, ticket: 1, kind: "test.echo".into(), priority, attempt: 0, enqueued_at, expires_at }
+    Claim {
+        id,
+        generation,
+        ticket: 1,
+        kind: "test.echo".into(),
+        priority,
+        attempt: 0,
+        enqueued_at,
+        expires_at,
+    }
 }
 
 async fn store(change: impl FnOnce(&mut Config)) -> (SqliteStore, File) {
@@ -39,7 +49,8 @@ async fn a_finished_task_is_forgotten_when_its_time_is_over() {
     let (store, _file) = store(|config| config.results.dedupe = Duration::ZERO).await;
     let (message, worker) = (message(Priority::P4), WorkerId::new());
     store.admit(&[admission(&message)]).await.unwrap();
-    let ClaimOutcome::Run { token, .. } = store.claim(worker, &[claim_of(&message)], false).await.unwrap()[0] else {
+    let ClaimOutcome::Run { token, .. } = store.claim(worker, &[claim_of(&message)], false).await.unwrap()[0]
+    else {
         panic!("it runs");
     };
     let claimed = Claimed { id: message.id, queue: message.priority.queue(), token };
@@ -60,7 +71,10 @@ async fn a_cancelled_task_is_remembered_until_its_message_has_expired() {
     for _ in 0..3 {
         store.admit(&[admission(&crate::store::conformance::message(Priority::P4))]).await.unwrap();
     }
-    assert_eq!(store.claim(WorkerId::new(), &[claim_of(&message)], false).await.unwrap(), [ClaimOutcome::Drop]);
+    assert_eq!(
+        store.claim(WorkerId::new(), &[claim_of(&message)], false).await.unwrap(),
+        [ClaimOutcome::Drop]
+    );
 }
 
 #[tokio::test]

@@ -51,7 +51,9 @@ impl Fixture for File {
         let sql = Connection::open(self.path()).unwrap();
         sql.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
         let done = match what {
-            Garbled::Record(id) => sql.execute("UPDATE tasks SET state = 77, owner = x'0102' WHERE id = ?1", [id]),
+            Garbled::Record(id) => {
+                sql.execute("UPDATE tasks SET state = 77, owner = x'0102' WHERE id = ?1", [id])
+            }
             Garbled::Entry(id) => sql.execute("UPDATE schedule SET priority = 77 WHERE id = ?1", [id]),
             Garbled::DeadLetter(id) => sql.execute("UPDATE dead SET failure = x'c1' WHERE id = ?1", [id]),
             Garbled::Journal(topic) => {

@@ -91,7 +91,8 @@ async fn waiters_look_every_second_while_the_doorbell_is_not_heard() {
     let bells = Arc::new(bells);
     bells.listens(Topic::Schedule);
     let mut bell = bells.subscribe(Topic::Schedule);
-    let attendant = Attendant { database: Arc::downgrade(&database), bells, progress: Arc::<Progress>::default() };
+    let attendant =
+        Attendant { database: Arc::downgrade(&database), bells, progress: Arc::<Progress>::default() };
     let attending = tokio::spawn(attendant.run(elsewhere));
     let start = Instant::now();
     for _ in 0..10 {

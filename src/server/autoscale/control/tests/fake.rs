@@ -12,8 +12,8 @@ use crate::autoscale::driver::{Driver, DriverError, Replica, ReplicaId};
 use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
-        Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Role,
-        StoreError, Topic, WorkerInfo, WorkerStore,
+        Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals,
+        Role, StoreError, Topic, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
@@ -207,7 +207,13 @@ impl JournalStore for FakeCluster {
         Ok(())
     }
 
-    async fn journal(&self, _: Topic, _: Option<&str>, _: Option<&str>, _: usize) -> Result<Page<Entry>, StoreError> {
+    async fn journal(
+        &self,
+        _: Topic,
+        _: Option<&str>,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Page<Entry>, StoreError> {
         Ok(Page { items: self.answer()?.journal.clone(), next: None })
     }
 }
@@ -295,7 +301,11 @@ impl Driver for FakeCluster {
     async fn start(&self, count: u32) -> Result<(), DriverError> {
         let mut state = self.state();
         if state.driver_refuses {
-            return Err(DriverError::Refused { driver: "test", pool: "main".into(), reason: "no room".into() });
+            return Err(DriverError::Refused {
+                driver: "test",
+                pool: "main".into(),
+                reason: "no room".into(),
+            });
         }
         for _ in 0..count {
             state.next += 1;

@@ -8,7 +8,10 @@ use super::{fake::FakeCluster, reconciling::plan, *};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// An autoscaler whose store may be cut off or shared, with a driver of its own.
-fn start_autoscaler(shared: &Arc<FakeCluster>, own: &Arc<FakeCluster>) -> (CancellationToken, JoinHandle<()>) {
+fn start_autoscaler(
+    shared: &Arc<FakeCluster>,
+    own: &Arc<FakeCluster>,
+) -> (CancellationToken, JoinHandle<()>) {
     let stop = CancellationToken::new();
     let until = stop.clone();
     let autoscaler = Autoscaler {
@@ -22,7 +25,8 @@ fn start_autoscaler(shared: &Arc<FakeCluster>, own: &Arc<FakeCluster>) -> (Cance
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
-    let (store, one, two) = (Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()));
+    let (store, one, two) =
+        (Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()));
     let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
     let (also, second) = start_autoscaler(&store, &two);

@@ -36,10 +36,18 @@ fn inv_7_the_idle_leave_first_then_the_least_loaded() {
     let silent = ReplicaState { alive: false, ..replica(5, 0) };
     let starting = ReplicaState { worker: None, started_at: None, alive: false, ..replica(6, 0) };
     let replicas = Replicas {
-        staying: vec![replica(1, 7), silent.clone(), replica(2, 0), replica(3, 2), replica(4, 0), starting.clone()],
+        staying: vec![
+            replica(1, 7),
+            silent.clone(),
+            replica(2, 0),
+            replica(3, 2),
+            replica(4, 0),
+            starting.clone(),
+        ],
         draining: 0,
     };
-    let leave = |count| scale_down::replicas_to_drain(&replicas, count).into_iter().cloned().collect::<Vec<_>>();
+    let leave =
+        |count| scale_down::replicas_to_drain(&replicas, count).into_iter().cloned().collect::<Vec<_>>();
     assert_eq!(leave(2), [replica(4, 0), replica(2, 0)]);
     assert_eq!(leave(9), [replica(4, 0), replica(2, 0), starting, replica(3, 2), replica(1, 7), silent]);
 }
@@ -68,7 +76,10 @@ fn an_operators_size_goes_before_a_pause_and_that_before_the_policies() {
     let six = decision(4, 6);
     assert_eq!(desired(&six, plain), (6, Cause::Policies));
     assert_eq!(desired(&six, desired::SizeRequests { paused: true, ..plain }), (4, Cause::Paused));
-    assert_eq!(desired(&six, desired::SizeRequests { paused: true, manual: manual(3), ..plain }), (3, Cause::Manual));
+    assert_eq!(
+        desired(&six, desired::SizeRequests { paused: true, manual: manual(3), ..plain }),
+        (3, Cause::Manual)
+    );
     assert_eq!(desired(&six, desired::SizeRequests { manual: manual(50), ..plain }), (9, Cause::Manual));
     assert_eq!(desired(&six, desired::SizeRequests { inherited: Some(8), ..plain }), (8, Cause::Takeover));
     assert_eq!(desired(&six, desired::SizeRequests { inherited: Some(5), ..plain }), (6, Cause::Policies));

@@ -18,11 +18,23 @@ pub(super) fn plan() -> Plan {
         min: 1,
         max: 6,
         every: SECOND,
-        target: Target { settle: 2 * SECOND, cooldown_out: 2 * SECOND, cooldown_in: 2 * SECOND, ..Target::default() },
+        target: Target {
+            settle: 2 * SECOND,
+            cooldown_out: 2 * SECOND,
+            cooldown_in: 2 * SECOND,
+            ..Target::default()
+        },
         forecast: Forecasting { mode: ForecastMode::Off, ..Forecasting::default() },
         ..Autoscale::default()
     };
-    Plan { pool: "main".into(), slots: 10, queues: vec![Queue::P4], settings, lease: Duration::ZERO, memory: None }
+    Plan {
+        pool: "main".into(),
+        slots: 10,
+        queues: vec![Queue::P4],
+        settings,
+        lease: Duration::ZERO,
+        memory: None,
+    }
 }
 
 pub(super) async fn fence(cluster: &FakeCluster) -> Fence {
@@ -32,7 +44,8 @@ pub(super) async fn fence(cluster: &FakeCluster) -> Fence {
 /// Some seconds under one leader.
 async fn keep(cluster: &FakeCluster, plan: &Plan, fence: Option<Fence>, seconds: u32) {
     let stop = CancellationToken::new();
-    let controller = PoolController::new(plan, cluster, cluster, cluster, WorkerId::from_bytes([99; 16]), fence);
+    let controller =
+        PoolController::new(plan, cluster, cluster, cluster, WorkerId::from_bytes([99; 16]), fence);
     let _ = tokio::time::timeout(seconds * SECOND - SECOND / 2, controller.run(&stop)).await;
 }
 
@@ -67,7 +80,8 @@ async fn inv_7_an_outage_is_held_out() {
     cluster.state().ready = 35;
     keep(&cluster, &plan, fence, 1).await;
     assert_eq!(cluster.size(), 5);
-    for outage in [|state: &mut State| state.broker_away = true, |state: &mut State| state.store_away = true] {
+    for outage in [|state: &mut State| state.broker_away = true, |state: &mut State| state.store_away = true]
+    {
         cluster.state().ready = 0;
         outage(&mut cluster.state());
         keep(&cluster, &plan, fence, 60).await;
@@ -265,7 +279,8 @@ async fn limits_are_shown() {
 #[tokio::test(start_paused = true)]
 async fn samples_of_the_forecast_outlive_their_leader() {
     let (cluster, mut plan) = (FakeCluster::new(), plan());
-    plan.settings.forecast = Forecasting { mode: ForecastMode::Watch, step: 2 * SECOND, ..Forecasting::default() };
+    plan.settings.forecast =
+        Forecasting { mode: ForecastMode::Watch, step: 2 * SECOND, ..Forecasting::default() };
     let fence = Some(fence(&cluster).await);
     keep(&cluster, &plan, fence, 12).await;
     let before = cluster.status().forecast.unwrap().samples;

@@ -59,7 +59,8 @@ impl Draining {
         }
         let Some(found) = self.engine.find(&container.id).await? else { return Ok(()) };
         // Only with its own stop signal does the engine know that it is not to be restarted.
-        let signal = found.config.and_then(|config| config.stop_signal).unwrap_or_else(|| "SIGTERM".to_owned());
+        let signal =
+            found.config.and_then(|config| config.stop_signal).unwrap_or_else(|| "SIGTERM".to_owned());
         let options = KillContainerOptionsBuilder::default().signal(&signal).build();
         match self.engine.docker().await?.kill_container(&container.id, Some(options)).await {
             // It has ended meanwhile.
@@ -96,7 +97,11 @@ impl Draining {
                 Ok(Err(error)) => Err(error),
                 Ok(Ok(())) => engine.remove(&id).await,
                 Err(_) => {
-                    tracing::warn!(container = id, ?patience, "a draining container did not end, and is killed");
+                    tracing::warn!(
+                        container = id,
+                        ?patience,
+                        "a draining container did not end, and is killed"
+                    );
                     engine.remove(&id).await
                 }
             };

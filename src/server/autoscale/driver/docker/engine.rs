@@ -21,7 +21,8 @@ struct Shared {
 /// Longer than any request here takes that does not wait for a container's end.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-const DEFAULT: &str = if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
+const DEFAULT: &str =
+    if cfg!(windows) { "npipe:////./pipe/docker_engine" } else { "unix:///var/run/docker.sock" };
 
 impl Engine {
     pub(super) fn new(pool: &str, host: Option<String>) -> Self {
@@ -64,19 +65,21 @@ impl Engine {
         let host = &self.0.host;
         match error {
             Error::DockerResponseServerError { status_code: 403, message } => self.refused(format!(
-                "{host} does not allow to {doing}: {message}: allow containers to be listed, inspected, created, \
-                 started, killed, renamed and removed there"
+                "{host} does not allow to {doing}: {message}: allow containers to be listed, inspected, \
+                 created, started, killed, renamed and removed there"
             )),
             Error::DockerResponseServerError { status_code, message } if status_code < 500 => {
                 self.refused(format!("the engine refuses to {doing}: {message}"))
             }
-            Error::UnsupportedURISchemeError { .. } => self
-                .refused(format!("{host} is no address of an engine: write unix:///path, tcp://host:port or npipe://")),
+            Error::UnsupportedURISchemeError { .. } => self.refused(format!(
+                "{host} is no address of an engine: write unix:///path, tcp://host:port or npipe://"
+            )),
             error => DriverError::Unavailable {
                 driver: NAME,
                 reason: format!(
-                    "cannot {doing} at {host}: {}: start the engine, mount its socket where this program runs and let \
-                     its user write to it (group_add in compose), or name another with DOCKER_HOST",
+                    "cannot {doing} at {host}: {}: start the engine, mount its socket where this program \
+                     runs and let its user write to it (group_add in compose), or name another with \
+                     DOCKER_HOST",
                     causes(&error)
                 ),
             },

@@ -66,14 +66,16 @@ impl Docker {
                 None => continue,
             }
         }
-        Err(self
-            .engine
-            .refused(format!("the names from {} on are taken: remove those containers", template.name(number))))
+        Err(self.engine.refused(format!(
+            "the names from {} on are taken: remove those containers",
+            template.name(number)
+        )))
     }
 
     async fn start_containers(&self, template: &ContainerTemplate, count: u32) -> Result<(), DriverError> {
         for _ in 0..count {
-            let number = self.service.containers(&self.engine).await?.iter().map(|container| container.number).max();
+            let number =
+                self.service.containers(&self.engine).await?.iter().map(|container| container.number).max();
             self.start_one(template, number.unwrap_or(0).saturating_add(1)).await?;
         }
         Ok(())
@@ -112,7 +114,8 @@ impl Driver for Docker {
 
     async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let containers = self.service.containers(&self.engine).await?;
-        let told = containers.iter().filter(|container| replicas.iter().any(|replica| replica.0 == container.id));
+        let told =
+            containers.iter().filter(|container| replicas.iter().any(|replica| replica.0 == container.id));
         for container in told.filter(|container| container.alive && !container.draining) {
             self.draining.drain(container).await?;
         }
@@ -121,8 +124,10 @@ impl Driver for Docker {
 
     async fn replace(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let containers = self.service.containers(&self.engine).await?;
-        let ended: Vec<_> =
-            containers.iter().filter(|container| replicas.iter().any(|replica| replica.0 == container.id)).collect();
+        let ended: Vec<_> = containers
+            .iter()
+            .filter(|container| replicas.iter().any(|replica| replica.0 == container.id))
+            .collect();
         let Some(first) = ended.first() else { return Ok(()) };
         let template = ContainerTemplate::of(&self.engine, &first.id).await?;
         let mut anew = 0;

@@ -105,9 +105,9 @@ fn ends(container: &str, service: &str, often: i64, found: &ContainerInspectResp
     let command = config.and_then(|config| config.cmd.as_deref()).unwrap_or_default().join(" ");
     let why = if code == 127 { " (there is no such program in the image)" } else { "" };
     format!(
-        "container {container} ends at once with code {code}{why} and was started again {often} times: {command:?} of image \
-         {image}: look at `docker compose logs {service}`, correct the service in the compose file, or its image, and run \
-         `docker compose up -d`"
+        "container {container} ends at once with code {code}{why} and was started again {often} times: \
+         {command:?} of image {image}: look at `docker compose logs {service}`, correct the service in the \
+         compose file, or its image, and run `docker compose up -d`"
     )
 }
 
@@ -135,7 +135,8 @@ fn container(summary: ContainerSummary) -> Option<Container> {
     let number = label(&summary, NUMBER).and_then(|number| number.parse().ok()).unwrap_or(0);
     let name = summary.names.unwrap_or_default().into_iter().next().unwrap_or_default();
     let name = name.trim_start_matches('/').to_owned();
-    let alive = matches!(summary.state, Some(State::RUNNING | State::RESTARTING | State::PAUSED | State::STOPPING));
+    let alive =
+        matches!(summary.state, Some(State::RUNNING | State::RESTARTING | State::PAUSED | State::STOPPING));
     let draining = draining::is_marked(&name);
     let restarting = summary.state == Some(State::RESTARTING);
     Some(Container {

@@ -1,7 +1,8 @@
 use bollard::{
     errors::Error,
     models::{
-        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkConnectRequest, NetworkingConfig,
+        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, NetworkConnectRequest,
+        NetworkingConfig,
     },
     query_parameters::CreateContainerOptionsBuilder,
 };
@@ -23,9 +24,11 @@ pub(super) struct ContainerTemplate {
 impl ContainerTemplate {
     pub(super) async fn of(engine: &Engine, id: &str) -> Result<Self, DriverError> {
         let sibling = engine.find(id).await?;
-        let mut sibling = sibling.ok_or_else(|| engine.refused(format!("container {id} left while it was copied")))?;
+        let mut sibling =
+            sibling.ok_or_else(|| engine.refused(format!("container {id} left while it was copied")))?;
         sibling.config = pinned(engine, &sibling).await;
-        Self::from(&sibling).ok_or_else(|| engine.refused(format!("the engine describes container {id} incompletely")))
+        Self::from(&sibling)
+            .ok_or_else(|| engine.refused(format!("the engine describes container {id} incompletely")))
     }
 
     pub(super) fn from(sibling: &ContainerInspectResponse) -> Option<Self> {
@@ -40,9 +43,13 @@ impl ContainerTemplate {
         let own = |alias: &String| alias == short || alias == name;
         let networks = sibling.network_settings.as_ref().and_then(|settings| settings.networks.clone());
         let networks = networks.unwrap_or_default().into_iter().map(|(network, endpoint)| {
-            let aliases = endpoint.aliases.unwrap_or_default().into_iter().filter(|alias| !own(alias)).collect();
+            let aliases =
+                endpoint.aliases.unwrap_or_default().into_iter().filter(|alias| !own(alias)).collect();
             let (driver_opts, gw_priority) = (endpoint.driver_opts, endpoint.gw_priority);
-            (network, EndpointSettings { aliases: Some(aliases), driver_opts, gw_priority, ..Default::default() })
+            (
+                network,
+                EndpointSettings { aliases: Some(aliases), driver_opts, gw_priority, ..Default::default() },
+            )
         });
         let labels = body.labels.get_or_insert_default();
         let number = labels.get(NUMBER).cloned().unwrap_or_default();
@@ -88,18 +95,22 @@ impl ContainerTemplate {
             return Err(engine.failed("start a container", error));
         };
         let image = self.body.image.as_deref().unwrap_or("?");
-        let command = [self.body.entrypoint.as_deref(), self.body.cmd.as_deref()].into_iter().flatten().flatten();
+        let command =
+            [self.body.entrypoint.as_deref(), self.body.cmd.as_deref()].into_iter().flatten().flatten();
         let command = command.map(String::as_str).collect::<Vec<_>>().join(" ");
         Err(engine.refused(format!(
-            "{command:?} of image {image} does not start: {message}: correct the service in the compose file, or its \
-             image, and run `docker compose up -d`"
+            "{command:?} of image {image} does not start: {message}: correct the service in the compose \
+             file, or its image, and run `docker compose up -d`"
         )))
     }
 }
 
 /// The sibling's configuration with the image that it runs: the tag may have moved to another one since, and
 /// that is for compose to roll out.
-async fn pinned(engine: &Engine, sibling: &ContainerInspectResponse) -> Option<bollard::models::ContainerConfig> {
+async fn pinned(
+    engine: &Engine,
+    sibling: &ContainerInspectResponse,
+) -> Option<bollard::models::ContainerConfig> {
     let mut config = sibling.config.clone()?;
     let (tag, runs) = (config.image.clone()?, sibling.image.clone()?);
     let tagged = match engine.docker().await.ok()?.inspect_image(&tag).await {

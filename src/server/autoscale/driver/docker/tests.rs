@@ -47,7 +47,8 @@ fn a_host_name_of_the_compose_file_stays() {
 
 #[test]
 fn copies_of_a_draining_container_and_of_old_compose_are_named_like_the_others() {
-    for (name, expected) in [("/shop-llm-draining-0123456789ab", "shop-llm-9"), ("/shop_llm_2", "shop_llm_9")] {
+    for (name, expected) in [("/shop-llm-draining-0123456789ab", "shop-llm-9"), ("/shop_llm_2", "shop_llm_9")]
+    {
         let mut sibling = sibling();
         sibling.name = Some(name.to_owned());
         assert_eq!(ContainerTemplate::from(&sibling).unwrap().name(9), expected);
@@ -59,7 +60,8 @@ fn copies_of_a_draining_container_and_of_old_compose_are_named_like_the_others()
 async fn an_unreachable_socket_is_named_with_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let host = format!("unix://{}/docker.sock", folder.path().display());
-    let docker = Docker::at("llm", "llm", Some(host.clone()), Some("shop".to_owned()), Duration::from_secs(1));
+    let docker =
+        Docker::at("llm", "llm", Some(host.clone()), Some("shop".to_owned()), Duration::from_secs(1));
     let error = docker.replicas().await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     for part in [host.as_str(), "start the engine", "DOCKER_HOST"] {
@@ -86,13 +88,19 @@ async fn containers_come_leave_and_are_replaced() {
     assert_eq!(replaced.len(), grown.len());
     assert!(replaced.iter().all(|replica| replica.id != new[0]));
 
-    let draining: Vec<ReplicaId> =
-        replaced.iter().filter(|replica| !before.contains(replica)).map(|replica| replica.id.clone()).collect();
+    let draining: Vec<ReplicaId> = replaced
+        .iter()
+        .filter(|replica| !before.contains(replica))
+        .map(|replica| replica.id.clone())
+        .collect();
     docker.drain(&draining).await.unwrap();
     docker.drain(&draining).await.unwrap();
     loop {
         let replicas = docker.replicas().await.unwrap();
-        assert!(replicas.iter().all(|replica| replica.draining == draining.contains(&replica.id)), "{replicas:?}");
+        assert!(
+            replicas.iter().all(|replica| replica.draining == draining.contains(&replica.id)),
+            "{replicas:?}"
+        );
         if replicas.len() == before.len() {
             break;
         }

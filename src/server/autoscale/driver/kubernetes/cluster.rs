@@ -31,7 +31,10 @@ impl Cluster {
     {
         let client = self.client.get_or_try_init(Client::try_default).await.map_err(|error| {
             let fix = "run this program in the cluster with a service account, or let KUBECONFIG name one";
-            DriverError::Unavailable { driver: NAME, reason: format!("no cluster is known: {}: {fix}", causes(&error)) }
+            DriverError::Unavailable {
+                driver: NAME,
+                reason: format!("no cluster is known: {}: {fix}", causes(&error)),
+            }
         })?;
         Ok(Api::namespaced(client.clone(), &self.namespace))
     }
@@ -45,8 +48,8 @@ impl Cluster {
         let namespace = &self.namespace;
         match error {
             Error::Api(status) if matches!(status.code, 401 | 403) => self.refused(format!(
-                "the cluster does not allow to {doing} {name:?}: {}: give the service account a role in namespace \
-                 {namespace} with {RIGHTS}",
+                "the cluster does not allow to {doing} {name:?}: {}: give the service account a role in \
+                 namespace {namespace} with {RIGHTS}",
                 status.message
             )),
             Error::Api(status) if status.code == 404 => self.refused(format!(
@@ -58,7 +61,8 @@ impl Cluster {
                 self.refused(format!("cannot {doing} {name:?}: {}", status.message))
             }
             error => {
-                let reason = format!("cannot {doing} {name:?}: {}: check that the API server answers", causes(&error));
+                let reason =
+                    format!("cannot {doing} {name:?}: {}: check that the API server answers", causes(&error));
                 DriverError::Unavailable { driver: NAME, reason }
             }
         }

@@ -55,12 +55,15 @@ impl Kubernetes {
 
     async fn deployment_pods(&self) -> Result<DeploymentPods, DriverError> {
         let found = self.cluster.api::<Deployment>().await?.get(&self.deployment).await;
-        let spec = found.map_err(|error| self.cluster.failed("get deployment", &self.deployment, error))?.spec;
+        let spec =
+            found.map_err(|error| self.cluster.failed("get deployment", &self.deployment, error))?.spec;
         let spec = spec.unwrap_or_default();
         let selector = kube::core::Selector::try_from(spec.selector).map_err(|error| {
-            self.cluster.refused(format!("the selector of deployment {} cannot be read: {error}", self.deployment))
+            self.cluster
+                .refused(format!("the selector of deployment {} cannot be read: {error}", self.deployment))
         })?;
-        let listed = self.cluster.api::<Pod>().await?.list(&ListParams::default().labels_from(&selector)).await;
+        let listed =
+            self.cluster.api::<Pod>().await?.list(&ListParams::default().labels_from(&selector)).await;
         let listed = listed.map_err(|error| self.cluster.failed("list pods of", &self.deployment, error))?;
         let wanted = usize::try_from(spec.replicas.unwrap_or(1)).unwrap_or(0);
         Ok(DeploymentPods { wanted, pods: listed.items.into_iter().filter(pods::is_alive).collect() })
@@ -104,7 +107,8 @@ impl Driver for Kubernetes {
 
     async fn drain(&self, replicas: &[ReplicaId]) -> Result<(), DriverError> {
         let deployment = self.deployment_pods().await?;
-        let is_told = |pod: &&Pod| !deployment.is_leaving(pod) && replicas.iter().any(|replica| replica.0 == name(pod));
+        let is_told =
+            |pod: &&Pod| !deployment.is_leaving(pod) && replicas.iter().any(|replica| replica.0 == name(pod));
         let told = deployment.pods.iter().filter(is_told).count();
         if told == 0 {
             return Ok(());

@@ -68,8 +68,10 @@ async fn deployment(State(pool): State<Shared>, Path(name): Path<String>) -> Res
     }
     let spec = json!({ "replicas": pool.replicas, "selector": { "matchLabels": { "app": "llm" } },
                        "template": { "metadata": {}, "spec": { "containers": [] } } });
-    Json(json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "llm" }, "spec": spec }))
-        .into_response()
+    Json(
+        json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "llm" }, "spec": spec }),
+    )
+    .into_response()
 }
 
 async fn read_scale(State(pool): State<Shared>) -> Json<Value> {
@@ -195,7 +197,10 @@ async fn refusals_name_the_fix() {
     let pool = pool(&["a"]);
     let missing = driver(&pool, "lml").await.replicas().await.unwrap_err();
     assert!(!missing.is_retryable());
-    assert!(missing.to_string().contains("\"lml\"") && missing.to_string().contains("create it"), "{missing}");
+    assert!(
+        missing.to_string().contains("\"lml\"") && missing.to_string().contains("create it"),
+        "{missing}"
+    );
     pool.lock().unwrap().forbidden = true;
     let forbidden = driver(&pool, "llm").await.replicas().await.unwrap_err();
     assert!(forbidden.to_string().contains("deployments/scale: get, update"), "{forbidden}");

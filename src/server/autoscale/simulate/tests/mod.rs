@@ -15,7 +15,8 @@ fn model() -> SimulatedPool {
 
 /// Hours of five-minute intervals with this many arrivals a second.
 fn hours(hours: u32, rate: impl Fn(f64) -> f64) -> Trace {
-    let rows = (0..hours * 12).map(|index| format!("{},{}\n", index * 300, 300.0 * rate(f64::from(index) / 12.0)));
+    let rows =
+        (0..hours * 12).map(|index| format!("{},{}\n", index * 300, 300.0 * rate(f64::from(index) / 12.0)));
     Trace::parse(&rows.collect::<String>()).unwrap()
 }
 

@@ -45,7 +45,11 @@ fn the_hpa_follows_its_documented_algorithm() {
     assert_eq!(decide(&reading(10, 14, 98.0)), 14, "starting pods count as idle");
     let mut hpa = Hpa::new(1, 100, 70.0);
     hpa.decide(Duration::ZERO, &reading(10, 10, 70.0));
-    assert_eq!(hpa.decide(Duration::from_secs(300), &reading(10, 10, 35.0)), 10, "the highest of five minutes");
+    assert_eq!(
+        hpa.decide(Duration::from_secs(300), &reading(10, 10, 35.0)),
+        10,
+        "the highest of five minutes"
+    );
     assert_eq!(hpa.decide(Duration::from_secs(315), &reading(10, 10, 35.0)), 5);
 }
 
@@ -99,7 +103,8 @@ fn watching_changes_nothing() {
     watch.forecast.mode = ForecastMode::Watch;
     off.forecast.mode = ForecastMode::Off;
     let trace = hours(60, day);
-    let run = |settings: &Autoscale| simulate(&trace, &model(), &mut OwnScaler::new("ours", settings, &model()));
+    let run =
+        |settings: &Autoscale| simulate(&trace, &model(), &mut OwnScaler::new("ours", settings, &model()));
     let (watched, without) = (run(&watch), run(&off));
     assert_eq!((watched.worker_hours, watched.changes), (without.worker_hours, without.changes));
     assert!(watched.forecast_error.is_some() && without.forecast_error.is_none());

@@ -98,7 +98,8 @@ fn keeps_its_bounds(run: &Run) {
             assert!(shrunk.is_none_or(|last| *now - last >= target.cooldown_in), "{now:?}");
             shrunk = Some(*now);
         }
-        let minute: u32 = grown.iter().filter(|(at, _)| *now - *at < Duration::from_secs(60)).map(|(_, by)| by).sum();
+        let minute: u32 =
+            grown.iter().filter(|(at, _)| *now - *at < Duration::from_secs(60)).map(|(_, by)| by).sum();
         assert!(minute <= target.per_minute, "{minute} within a minute at {now:?}");
     }
 }
@@ -148,7 +149,11 @@ fn a_small_pool_between_two_sizes_stays_at_the_larger_one() {
         let trace = minutes(hours * 60, |minute| rate * (0.9 + 0.2 * noise(minute)));
         let ours = simulate(&trace, &model(), &mut OwnScaler::new("ours", &Autoscale::default(), &model()));
         println!("{rate} a second: {} changes", ours.changes);
-        assert!(ours.changes <= u64::from(hours) * 9, "{rate} a second: {} changes in {hours} hours", ours.changes);
+        assert!(
+            ours.changes <= u64::from(hours) * 9,
+            "{rate} a second: {} changes in {hours} hours",
+            ours.changes
+        );
         assert_eq!(ours.sla_misses, 0, "{rate} a second");
         all += ours.changes;
     }
@@ -171,7 +176,8 @@ fn after_every_shape_it_is_as_large_as_the_calm_load_needs() {
         let run = run(&shape(name));
         // Ten a second, five seconds each, ten slots: five workers' work. 80 per cent of the slots are 6.25
         // workers, 70 are 7.1, and chance adds one.
-        let ends: Vec<u32> = run.decisions[run.decisions.len() - 360..].iter().map(|(_, _, wanted)| *wanted).collect();
+        let ends: Vec<u32> =
+            run.decisions[run.decisions.len() - 360..].iter().map(|(_, _, wanted)| *wanted).collect();
         assert!(ends.iter().all(|size| (6..=10).contains(size)), "{name}: {ends:?}");
     }
 }

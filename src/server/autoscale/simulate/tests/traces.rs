@@ -12,7 +12,9 @@ fn traces_are_read_with_and_without_a_header() {
 #[test]
 fn bad_traces_are_refused_with_their_line() {
     let problem = |text: &str| Trace::parse(text).unwrap_err().to_string();
-    assert!(problem("t,v\n0,1\n60,-3\n").starts_with("line 3 of the trace is \"60,-3\": a count is zero or more"));
+    assert!(
+        problem("t,v\n0,1\n60,-3\n").starts_with("line 3 of the trace is \"60,-3\": a count is zero or more")
+    );
     assert!(problem("0,1\n0,2\n").contains("it is not later than the line before"));
     assert!(problem("0,1\nsoon,2\n").contains("it is not a time and a number"));
     assert!(problem("0,1\nnothing\n").contains("it has no comma"));
@@ -24,16 +26,25 @@ fn bad_traces_are_refused_with_their_line() {
 #[test]
 fn a_first_line_with_a_number_in_it_is_no_header() {
     let problem = |text: &str| Trace::parse(text).unwrap_err().to_string();
-    for first in
-        ["0,1O0", "2014-04-10 00:04:00,9x", "2014-04-10 25:04:00,94", "soon,42", "-,5", "nan,1", "time,", "0,1,2"]
-    {
+    for first in [
+        "0,1O0",
+        "2014-04-10 00:04:00,9x",
+        "2014-04-10 25:04:00,94",
+        "soon,42",
+        "-,5",
+        "nan,1",
+        "time,",
+        "0,1,2",
+    ] {
         let said = problem(&format!("{first}\n60,1\n120,1\n"));
         assert!(
             said.starts_with(&format!("line 1 of the trace is {first:?}: it is not a time and a number")),
             "{said}"
         );
     }
-    for first in ["timestamp,value", "\u{feff}time,requests per 5 min", "\"t\",\"v\"", "# t, v", "\n\ntime,count"] {
+    for first in
+        ["timestamp,value", "\u{feff}time,requests per 5 min", "\"t\",\"v\"", "# t, v", "\n\ntime,count"]
+    {
         assert!(Trace::parse(&format!("{first}\n0,1\n60,1\n")).is_ok(), "{first:?}");
     }
 }
