@@ -39,7 +39,7 @@ mod windows {
     /// Puts the process into its job while it is still suspended: `JobObject` resumes it later. One that
     /// cannot be put there does not run, because the tree is killed when it is dropped.
     #[derive(Debug)]
-    pub(super) struct Limited(pub(super) Limits);
+    pub(in crate::process) struct Limited(pub(in crate::process) Limits);
 
     impl CommandWrapper for Limited {
         fn post_spawn(&mut self, _: &mut Command, child: &mut Child, _: &CommandWrap) -> io::Result<()> {
