@@ -6,7 +6,7 @@ test *args:
 
 # Two thousand tasks, crashes included, and a ledger that must balance.
 demo:
-    cargo run --release -- demo
+    cargo run --profile demo -- demo
 
 # The embedded profile on 127.0.0.1:7070.
 up *args:
