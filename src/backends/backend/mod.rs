@@ -8,4 +8,7 @@ pub mod redis;
 pub mod sqlite;
 mod unreadable;
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod waiting;
+
 pub use unreadable::{StoredItem, Unreadable};

@@ -15,7 +15,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{Broker, Consumer, Delivery, Found, Missing, Receipt};
-pub use crate::store::conformance::sample::{eventually, guarded, message, message_with};
+pub use crate::{
+    backend::waiting::{eventually, guarded},
+    store::conformance::sample::{message, message_with},
+};
 use clawpool_core::{
     config::Config,
     task::{Message, Priority, Queue, TaskId, WorkerId},

@@ -27,8 +27,9 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::sample::{Log, eventually, guarded, message, message_with};
+pub use self::sample::{Log, message, message_with};
 use super::*;
+pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
     config::Config,
     task::{

@@ -45,21 +45,6 @@ pub fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -> Messa
     task.to_message().unwrap()
 }
 
-/// Waits for something that needs a moment to become true. A case in which it never does is ended by
-/// [`guarded`].
-pub async fn eventually(mut probe: impl AsyncFnMut() -> bool) {
-    while !probe().await {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Turns a case that hangs into one that fails.
-pub async fn guarded<T>(case: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(120), case)
-        .await
-        .expect("the case hangs: it waits for what never comes")
-}
-
 /// What this thread, and so all of a single-threaded test, says to the log.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);

@@ -1,4 +1,4 @@
-//! Whose future was being polled as its worker died: whoever aborts or overflows its stack in its own code
+//! Whose future was being polled as its worker died: a task that aborts or overflows its stack in its own code
 //! was.
 //!
 //! Only tasks that a worker died with before are watched, so a first death is shared by all. At each other

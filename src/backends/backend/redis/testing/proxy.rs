@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::server::Server;
-use crate::store::conformance::eventually;
+use crate::backend::waiting::eventually;
 use clawpool_core::config::Config;
 
 /// What happens to links.

@@ -11,7 +11,7 @@ use std::{
 use redis::cmd;
 use tempfile::TempDir;
 
-use crate::store::conformance::eventually;
+use crate::backend::waiting::eventually;
 use clawpool_core::{config::Config, task::TaskId};
 
 /// The configuration, on the shared server, under a prefix that no other test has.
