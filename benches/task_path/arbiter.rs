@@ -1,5 +1,4 @@
-//! A slot that is freed and given to the next task: with every queue ready, with one, with none; and what is
-//! asked before a fetch.
+//! A slot that is freed and given to the next task, and what the sources are asked for meanwhile.
 
 use std::hint::black_box;
 
@@ -9,21 +8,16 @@ use criterion::Criterion;
 
 pub fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("arbiter");
-    group.bench_function("turn, every queue ready", |bench| {
+    group.bench_function("turn", |bench| {
         let mut arbiter = full();
-        bench.iter(|| turn(&mut arbiter, |_| true));
+        bench.iter(|| {
+            arbiter.took(black_box(Queue::P4));
+            arbiter.freed(black_box(Queue::P4));
+        });
     });
-    group.bench_function("turn, one queue ready", |bench| {
-        let mut arbiter = full();
-        bench.iter(|| turn(&mut arbiter, |queue| queue == Queue::P4));
-    });
-    group.bench_function("no queue ready", |bench| {
-        let mut arbiter = Arbiter::new(&WorkerSettings::default());
-        bench.iter(|| arbiter.pick(|queue| black_box(queue) > Queue::Background, true));
-    });
-    group.bench_function("room of every queue", |bench| {
+    group.bench_function("wants of all queues", |bench| {
         let arbiter = full();
-        bench.iter(|| Queue::ALL.map(|queue| black_box(&arbiter).room(queue)));
+        bench.iter(|| black_box(&arbiter).wants(Queue::ALL.into_iter(), true, usize::MAX));
     });
     group.finish();
 }
@@ -32,16 +26,6 @@ pub fn benches(criterion: &mut Criterion) {
 fn full() -> Arbiter {
     let settings = WorkerSettings { slots: 256, reserved: 0, ..WorkerSettings::default() };
     let mut arbiter = Arbiter::new(&settings);
-    for _ in 1..settings.slots {
-        arbiter.pick(|queue| queue == Queue::P4, true);
-    }
+    (1..settings.slots).for_each(|_| arbiter.took(Queue::P4));
     arbiter
-}
-
-fn turn(arbiter: &mut Arbiter, ready: impl Fn(Queue) -> bool) -> Option<Queue> {
-    let picked = arbiter.pick(ready, true);
-    if let Some(queue) = picked {
-        arbiter.freed(queue);
-    }
-    picked
 }

@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod broker;
+pub mod path;
 pub mod servers;
 pub mod store;
 mod tls;

@@ -204,6 +204,11 @@ pub enum End {
     /// Queued again at the same generation; the caller releases the message. Takes the claim back as if it
     /// never was.
     Released,
+    /// The same, but its message enters the schedule set at `at`, and leaves its queue.
+    PutOff {
+        message: Message,
+        at: Timestamp,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -262,6 +267,19 @@ pub struct RecordFilter {
     pub kind: Option<KindPattern>,
     pub priority: Option<Priority>,
     pub tenant: Option<String>,
+}
+
+impl Record {
+    /// Whether the task belongs to another token than the one that repeats its id, which then must not learn
+    /// of it. What came without a token (over AMQP, or in an earlier version) is told apart by its tenant
+    /// alone.
+    pub fn is_of_another_token(&self, repetition: &Admission) -> bool {
+        match (&repetition.enqueued_by, &self.enqueued_by) {
+            (Some(token), Some(other)) => token != other,
+            (Some(_), None) => repetition.tenant != self.tenant,
+            (None, _) => false,
+        }
+    }
 }
 
 impl RecordFilter {

@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeadReason, Failure, Payload, Timestamp};
+use super::{DeadReason, Failure, Message, Payload, Timestamp};
 
 /// Where a task is in its life (the diagram in ARCHITECTURE.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -75,4 +75,9 @@ pub enum Outcome {
     Cancelled,
     /// Given back without an attempt: the worker is leaving, or had claimed more than it could start.
     Released,
+    /// The same, but it comes back later: no handler is here, or an earlier run of it has not ended.
+    PutOff {
+        message: Message,
+        at: Timestamp,
+    },
 }

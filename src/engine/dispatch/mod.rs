@@ -9,9 +9,7 @@ mod admit;
 mod check;
 mod classify;
 pub mod codec;
-mod confirmed;
 mod enqueue;
-mod find;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod producer;
@@ -21,7 +19,6 @@ mod times;
 mod token;
 
 pub use classify::{Classified, Classifier, DecidedBy};
-pub use find::{FindError, find, live_workers};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use rejection::{Fault, Rejection};
 pub use token::ProducerToken;

@@ -3,11 +3,12 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 
 use super::{
-    ProducerToken, Rejection, admit::AdmissionControl, enqueue::Enqueuer, served_cache::ServedCache,
+    ProducerToken, Rejection, admit::AdmissionControl, enqueue::enqueue_all, served_cache::ServedCache,
 };
 use clawpool_backends::{
-    broker::{self, Broker, BrokerError},
-    store::{self, Store, StoreError},
+    path::{Path, PathError},
+    servers::{self, Servers},
+    store::Store,
 };
 use clawpool_core::{
     config::{Config, ConfigErrors},
@@ -18,7 +19,7 @@ use clawpool_core::{
 #[derive(Clone)]
 pub struct Producer {
     control: Arc<AdmissionControl>,
-    enqueuer: Arc<Enqueuer>,
+    path: Arc<dyn Path>,
     served_cache: Arc<ServedCache>,
 }
 
@@ -86,25 +87,23 @@ pub enum ProducerError {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
-    Broker(#[from] BrokerError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Unreachable(#[from] PathError),
 }
 
 impl Producer {
-    pub fn new(config: &Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
-        let served_cache = Arc::new(ServedCache::new(Arc::clone(&store)));
+    pub fn new(config: &Config, path: Arc<dyn Path>, store: Arc<dyn Store>) -> Self {
         Self {
             control: Arc::new(AdmissionControl::new(config)),
-            enqueuer: Arc::new(Enqueuer::new(broker, store)),
-            served_cache,
+            path,
+            served_cache: Arc::new(ServedCache::new(store)),
         }
     }
 
-    /// Opens broker and store as the configuration says. Fails at once when a server does not answer.
+    /// Connects to the servers that the configuration names. Fails at once when a server does not answer.
     pub async fn connect(config: &Config) -> Result<Self, ProducerError> {
         config.check()?;
-        Ok(Self::new(config, broker::open(config).await?, store::open(config).await?))
+        let Servers { path, store, .. } = servers::open(config).await?;
+        Ok(Self::new(config, path, store))
     }
 
     /// Takes a batch. One answer each, in order.
@@ -113,7 +112,7 @@ impl Producer {
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
         let checked = tasks.into_iter().map(|task| self.control.admit(task, &rights, now)).collect();
         let (mut answers, served) =
-            tokio::join!(self.enqueuer.enqueue_all(checked), self.served_cache.served());
+            tokio::join!(enqueue_all(&*self.path, checked), self.served_cache.served());
         for (answer, kind) in answers.iter_mut().zip(kinds) {
             if let (Ok(accepted), Some(served)) = (answer, &served) {
                 accepted.warnings = served.warnings(accepted.queue, &kind);

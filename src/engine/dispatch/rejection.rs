@@ -2,7 +2,10 @@ use std::{fmt::Display, time::Duration};
 
 use serde::Serialize;
 
-use clawpool_backends::{broker::BrokerError, store::StoreError};
+use clawpool_backends::{
+    broker::BrokerError,
+    path::{PathError, Refusal},
+};
 use clawpool_core::task::{TaskId, Unread};
 
 /// Why a task was not taken. As JSON: `{code, message, field}`.
@@ -121,25 +124,26 @@ impl From<Unread> for Rejection {
     }
 }
 
-impl From<BrokerError> for Rejection {
-    fn from(error: BrokerError) -> Self {
+impl From<PathError> for Rejection {
+    fn from(error: PathError) -> Self {
         let code = error.code();
         match &error {
-            BrokerError::Refused { .. } => Self::internal(code, error),
             // Memory and disk alarms last longer than a full queue or a reconnect.
-            BrokerError::Blocked { .. } => Self::busy(code, error, Duration::from_secs(5)),
-            _ => Self::busy(code, error, Duration::from_secs(1)),
+            PathError::Broker(BrokerError::Blocked { .. }) => Self::busy(code, error, Duration::from_secs(5)),
+            _ if error.is_retryable() => Self::busy(code, error, Duration::from_secs(1)),
+            _ => Self::internal(code, error),
         }
     }
 }
 
-impl From<StoreError> for Rejection {
-    fn from(error: StoreError) -> Self {
-        let code = error.code();
-        if error.is_retryable() {
-            Self::busy(code, error, Duration::from_secs(1))
-        } else {
-            Self::internal(code, error)
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Refused(error) => error.into(),
+            Refusal::InDoubt(id, error) => Self::in_doubt(id, error.code(), error),
+            Refusal::Withdrawn(id) => Self::withdrawn(id),
+            Refusal::OfAnother(id) => Self::taken(id),
+            Refusal::Unwritable(error) => Self::internal("CP-1120", error),
         }
     }
 }

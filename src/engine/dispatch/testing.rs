@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use crate::dispatch::{Accepted, Producer, Rejection, Rights, admit::AdmissionControl};
 use clawpool_backends::{
     broker::{self, Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
+    path,
     store::{self, Store},
 };
 use clawpool_core::{
@@ -33,7 +34,8 @@ impl Pool {
         config.embedded.data = folder.path().to_owned();
         let broker = broker::open(&config).await.unwrap();
         let store = store::open(&config).await.unwrap();
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
+        let producer =
+            Producer::new(&config, path::over(Arc::clone(&broker), Arc::clone(&store)), Arc::clone(&store));
         Self { config, broker, store, producer, _folder: folder }
     }
 
@@ -82,7 +84,7 @@ impl Pool {
     /// The same pool behind a broker that refuses every message.
     pub fn refusing(&self, error: BrokerError) -> Producer {
         let broker = Arc::new(Refusing { broker: Arc::clone(&self.broker), error });
-        Producer::new(&self.config, broker, Arc::clone(&self.store))
+        Producer::new(&self.config, path::over(broker, Arc::clone(&self.store)), Arc::clone(&self.store))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The producer's token, and what it allows its tasks.
 
 use super::{Fault, Rejection};
-use clawpool_backends::store::{Admission, Record};
 use clawpool_core::task::NewTask;
 
 /// The name of a token, which its tasks keep, and the tenants that it is for.
@@ -32,15 +31,5 @@ impl ProducerToken {
         let message =
             format!("{what}, and this token enqueues only for {own}: name one of them, or use another token");
         Err(Rejection::invalid("CP-1125", "tenant", message).with_fault(Fault::Forbidden))
-    }
-}
-
-/// Whether a known task belongs to another token than the one that repeats its id, which then must not learn
-/// of it. What came without a token (over AMQP, or in an earlier version) is told apart by its tenant alone.
-pub(super) fn is_of_another_token(record: &Record, admission: &Admission) -> bool {
-    match (&admission.enqueued_by, &record.enqueued_by) {
-        (Some(token), Some(other)) => token != other,
-        (Some(_), None) => admission.tenant != record.tenant,
-        (None, _) => false,
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use clawpool_backends::path::{Want, Wants};
 use clawpool_core::{config::WorkerSettings, task::Queue};
 
 /// Decides which queue a free slot serves. Pure: it sees counts, never tasks.
@@ -56,23 +57,38 @@ impl Arbiter {
         free.min((self.slots - self.reserved + self.ahead).saturating_sub(others))
     }
 
-    /// The queue whose task takes the next slot, of those with `ready` tasks; the slot counts as taken.
-    /// Without `others`, a queue that is not P0's or P1's gets it only when its patience is at an end.
-    pub fn pick(&mut self, ready: impl Fn(Queue) -> bool, others: bool) -> Option<Queue> {
-        let open = |queue: &Queue| ready(*queue) && self.room(*queue) > 0;
-        let first = Queue::ALL.into_iter().filter(|queue| others || queue.is_critical()).find(open);
-        let starved = Queue::ALL.into_iter().filter(open).find(|queue| {
-            self.patience[queue.index()].is_some_and(|patience| self.passed[queue.index()] >= patience)
-        });
-        let picked = starved.or(first)?;
-        let waiting: Vec<Queue> =
-            Queue::ALL.into_iter().filter(|queue| *queue > picked && open(queue)).collect();
-        for queue in waiting {
-            self.passed[queue.index()] = self.passed[queue.index()].saturating_add(1);
+    /// What a source of these queues, most urgent first, is asked for, `most` tasks at most. A queue whose
+    /// patience is at an end comes first, with one task. Without `others`, a queue that is not P0's or P1's is
+    /// asked only then.
+    pub fn wants(&self, queues: impl Iterator<Item = Queue> + Clone, others: bool, most: usize) -> Wants {
+        let with_room = |queue: Queue| (queue, self.room(queue));
+        let rooms: Vec<(Queue, usize)> = queues.map(with_room).collect();
+        let starved = rooms.iter().filter(|(queue, room)| *room > 0 && self.is_starved(*queue));
+        let mut wants: Vec<Want> = starved.map(|(queue, _)| Want { queue: *queue, most: 1 }).collect();
+        let is_open = |queue: Queue| queue.is_critical() || others && most > 0;
+        let by_urgency = rooms
+            .iter()
+            .map(|(queue, room)| Want { queue: *queue, most: if is_open(*queue) { *room } else { 0 } });
+        let first = wants.len();
+        wants.extend(by_urgency);
+        let open = wants[first..].iter().map(|want| want.most).max().unwrap_or_default();
+        let total =
+            open.min(most).max(first.min(rooms.iter().map(|(_, room)| *room).max().unwrap_or_default()));
+        Wants { queues: wants, total, ahead: 0 }
+    }
+
+    fn is_starved(&self, queue: Queue) -> bool {
+        self.patience[queue.index()].is_some_and(|patience| self.passed[queue.index()] >= patience)
+    }
+
+    /// A task of this queue fills a slot. Less urgent queues that could have filled it were passed over.
+    pub fn took(&mut self, queue: Queue) {
+        let lower = Queue::ALL.into_iter().filter(|other| *other > queue && self.room(*other) > 0);
+        for other in lower.collect::<Vec<_>>() {
+            self.passed[other.index()] = self.passed[other.index()].saturating_add(1);
         }
-        self.passed[picked.index()] = 0;
-        self.running[picked.index()] += 1;
-        Some(picked)
+        self.passed[queue.index()] = 0;
+        self.running[queue.index()] += 1;
     }
 
     /// A slot that served `queue` is free again.
@@ -108,6 +124,17 @@ mod tests {
 
     fn arbiter(slots: u16, reserved: u16) -> Arbiter {
         Arbiter::new(&WorkerSettings { slots, reserved, ..WorkerSettings::default() })
+    }
+
+    impl Arbiter {
+        /// One task of what is `ready`, as a source of all queues hands it out.
+        fn pick(&mut self, ready: impl Fn(Queue) -> bool, others: bool) -> Option<Queue> {
+            let wants = self.wants(Queue::ALL.into_iter(), others, usize::MAX);
+            let mut asked = wants.queues.iter().filter(|want| want.most > 0 && wants.total > 0);
+            let picked = asked.find(|want| ready(want.queue))?.queue;
+            self.took(picked);
+            Some(picked)
+        }
     }
 
     #[test]

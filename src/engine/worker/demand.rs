@@ -1,183 +1,126 @@
-//! Filling free slots: which deliveries are claimed now, and how many more are fetched.
+//! What the sources are asked for: as much as the free slots can use, and no more.
 
-use std::time::Duration;
+use tokio::{sync::watch, time::Instant};
 
-use tokio::time::Instant;
-
-use super::{
-    claim::ClaimAnswer,
-    engine::{Engine, Event},
-    job::{Job, Stop},
-    stop::Phase,
-    throttle::Throttle,
-};
-use clawpool_backends::broker::Delivery;
+use super::{engine::Engine, puller::Order, stop::Phase, throttle::Throttle};
+use clawpool_backends::path::Wants;
 use clawpool_core::task::Queue;
 
-/// Calls to the store for other queues than P0 and P1 under way at most: beyond these, claims gather into
-/// larger ones.
-const CLAIMS: usize = 8;
+/// What one source is asked for. P0 and P1 have a source of their own, so that they wait for no larger call of
+/// others.
+pub(super) struct SourceOrders {
+    pub queues: Vec<Queue>,
+    pub is_critical: bool,
+    /// Nothing is ready there.
+    pub is_idle: bool,
+    orders: Option<watch::Sender<Order>>,
+    /// The last one that was answered.
+    answered: u64,
+}
 
-/// The answer to a batch of claims.
-pub(super) struct ClaimedBatch {
-    number: u64,
-    answers: Vec<ClaimAnswer>,
-    critical: bool,
-    took: Duration,
+impl SourceOrders {
+    pub fn new(queues: Vec<Queue>, is_critical: bool) -> (Self, watch::Receiver<Order>) {
+        let (orders, receiver) = watch::channel(Order::default());
+        (Self { queues, is_critical, is_idle: false, orders: Some(orders), answered: 0 }, receiver)
+    }
+
+    /// It brought tasks. With `is_all`, no more are ready.
+    pub fn answered(&mut self, is_all: bool) {
+        self.is_idle = is_all;
+        self.answered += 1;
+    }
+
+    /// Nothing is asked for any more.
+    pub fn close(&mut self) {
+        self.orders = None;
+    }
+
+    fn set(&self, wants: Wants) {
+        let order = Order { turn: self.answered + 1, wants };
+        let Some(orders) = &self.orders else { return };
+        orders.send_if_modified(|before| {
+            let is_new = before.turn != order.turn || before.wants != order.wants;
+            *before = order;
+            is_new
+        });
+    }
 }
 
 impl Engine {
-    /// Fills the free slots and tells the fetchers what more is wanted. Called after each round of events.
+    /// Fills the free slots and tells the sources what more is wanted. Called after each round of events.
     pub fn dispatch(&mut self) {
         self.start_all();
         if self.phase == Phase::Working {
             self.arbiter.set_ahead(self.throughput.claims(self.settings.slots.into()));
-            // P0 and P1 have calls to the store of their own, so that they wait for no larger batch of
-            // others.
-            let (urgent, others) = self.picked();
-            for (batch, critical) in [(urgent, true), (others, false)] {
-                let fresh = self.put_off_again(batch);
-                self.claim(fresh, critical);
-            }
-            self.set_demand();
+            self.set_wants();
         }
         for queue in Queue::ALL {
             self.vitals.set_running(queue, self.arbiter.running(queue) - self.run_queue.waiting(queue));
         }
     }
 
-    pub(super) fn on_claimed(&mut self, batch: ClaimedBatch) {
-        self.claiming -= 1;
-        self.claims.end(batch.number);
-        self.others_claiming -= usize::from(!batch.critical);
-        if batch.critical
-            && let Some(throttle) = &mut self.throttle
-        {
-            throttle.answered(batch.took);
-        }
-        for (queue, job) in batch.answers {
-            match job {
-                // Its claim was under way when the pause came.
-                Some(job) if self.paused.contains(&queue) => self.release(vec![job]),
-                Some(job) if self.is_here_already(&job) => self.release(vec![job]),
-                Some(job) => self.run_queue.push(job),
-                None => self.arbiter.freed(queue),
+    fn set_wants(&mut self) {
+        let settles = self.settles();
+        let urgent_waits = self.sources.iter().any(|source| source.is_critical && !source.is_idle);
+        for number in 0..self.sources.len() {
+            let source = &self.sources[number];
+            let most = if !settles {
+                0
+            } else if source.is_critical {
+                usize::MAX
+            } else {
+                let is_idle = source.is_idle;
+                self.others_open(is_idle)
+            };
+            let source = &self.sources[number];
+            let queues = source.queues.iter().copied().filter(|queue| !self.paused.contains(queue));
+            let mut wants = self.arbiter.wants(queues, !urgent_waits, most);
+            wants.ahead = self.throughput.ahead();
+            if !source.is_critical
+                && let Some(throttle) = &self.throttle
+            {
+                wants.ahead = wants.ahead.min(throttle.within(self.settings.hold / 2));
             }
+            self.sources[number].set(wants);
         }
-    }
-
-    /// Whether the worker has this task already, by an earlier claim. That claim has ended, as this later one
-    /// shows: the worker's lease was over, though the worker lives. So the earlier run is told to stop.
-    fn is_here_already(&self, job: &Job) -> bool {
-        // A task with which no worker died was not claimed before: the run queue need not be searched.
-        let earlier = if job.crashes > 0 { self.here(job.task.id) } else { None };
-        earlier.inspect(|earlier| earlier.stop(Stop::Lost)).is_some()
-    }
-
-    /// Messages of tasks that still run here wait until that has ended. Answers the others.
-    fn put_off_again(&mut self, batch: Vec<Delivery>) -> Vec<Delivery> {
-        let runs = |delivery: &Delivery| self.running.contains_key(&delivery.receipt.id);
-        if !batch.iter().any(runs) {
-            return batch;
-        }
-        let (again, fresh): (Vec<_>, Vec<_>) = batch.into_iter().partition(runs);
-        again.iter().for_each(|delivery| self.arbiter.freed(delivery.receipt.queue));
-        tokio::spawn(self.claimer.clone().put_off(again));
-        fresh
-    }
-
-    fn claim(&mut self, batch: Vec<Delivery>, critical: bool) {
-        if batch.is_empty() {
-            return;
-        }
-        self.claiming += 1;
-        let number = self.claims.begin(1);
-        self.others_claiming += usize::from(!critical);
-        let (claimer, events) = (self.claimer.clone(), self.events.clone());
-        tokio::spawn(async move {
-            let since = Instant::now();
-            let answers = claimer.claim_all(batch).await;
-            let claimed = ClaimedBatch { number, answers, critical, took: since.elapsed() };
-            // Fails only after the engine has ended, which it does not while a claim is under way.
-            let _ = events.send(Event::Claimed(claimed)).await;
-        });
-    }
-
-    /// Of the ready tasks, those that get a slot now: P0 and P1, and others.
-    fn picked(&mut self) -> (Vec<Delivery>, Vec<Delivery>) {
-        let (mut urgent, mut others) = (Vec::new(), Vec::new());
-        if !self.settles() {
-            return (urgent, others);
-        }
-        let most = if self.others_wait() { self.others_open() } else { 0 };
-        while let Some(queue) =
-            self.arbiter.pick(|queue| !self.ready[queue.index()].is_empty(), others.len() < most)
-        {
-            let batch = if queue.is_critical() { &mut urgent } else { &mut others };
-            batch.extend(self.ready[queue.index()].pop_front().map(|(delivery, _)| delivery));
-        }
-        (urgent, others)
     }
 
     /// Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
     fn settles(&self) -> bool {
-        self.outcomes.room() > 2 * usize::from(self.settings.slots)
+        self.outcomes.room() > 4 * usize::from(self.settings.slots)
     }
 
-    fn others_open(&mut self) -> usize {
-        self.throttle.as_mut().map_or(usize::MAX, Throttle::open)
-    }
-
-    /// Only the throttle can keep them.
-    fn others_wait(&self) -> bool {
-        let waits = |queue: &Queue| !self.ready[queue.index()].is_empty() && self.arbiter.room(*queue) > 0;
-        self.others_claiming < CLAIMS && Queue::ALL.iter().any(|queue| !queue.is_critical() && waits(queue))
+    /// How many others the throttle lets through now. Where none is ready, none has to be counted.
+    fn others_open(&mut self, is_idle: bool) -> usize {
+        let Some(throttle) = &mut self.throttle else { return usize::MAX };
+        if is_idle {
+            return throttle.within(Throttle::INTERVAL).max(1);
+        }
+        let opened = throttle.open();
+        if opened > 0 {
+            self.let_through = opened;
+        }
+        self.let_through
     }
 
     /// When the throttle lets others through. None while something else keeps them: the engine would wake for
     /// nothing.
     pub(super) fn next_opening(&self) -> Option<Instant> {
-        let throttle = self.throttle.as_ref()?;
-        if self.settles() && self.others_wait() { throttle.next() } else { None }
-    }
-
-    fn set_demand(&mut self) {
-        let ahead = self.throughput.ahead();
-        for (queue, demand) in &self.demand {
-            let mut room = self.arbiter.room(*queue) + ahead;
-            if !queue.is_critical()
-                && let Some(throttle) = &self.throttle
-            {
-                room = room.min(throttle.within(self.settings.hold / 2));
-            }
-            let wanted = if self.paused.contains(queue) {
-                0
-            } else {
-                room.saturating_sub(self.ready[queue.index()].len())
-            };
-            demand.send_if_modified(|demand| std::mem::replace(demand, wanted) != wanted);
-        }
+        let throttle = self.throttle.as_ref().filter(|_| self.phase == Phase::Working)?;
+        let waits = |queue: &Queue| !self.paused.contains(queue) && self.arbiter.room(*queue) > 0;
+        let mut others = self.sources.iter().filter(|source| !source.is_critical && !source.is_idle);
+        let any = others.any(|source| source.queues.iter().any(waits));
+        if self.settles() && any { throttle.next() } else { None }
     }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use tokio_util::sync::CancellationToken;
 
-    use super::{
-        super::{parts::Parts, settle::Outcomes},
-        *,
-    };
+    use super::super::{parts::Parts, settle::Outcomes};
     use crate::{process::Shutdown, worker::Registry};
-    use clawpool_backends::broker::conformance::delivery;
-    use clawpool_core::{
-        config::Config,
-        task::{Priority, WorkerId},
-    };
-
-    pub fn claimed_batch(answers: Vec<ClaimAnswer>) -> ClaimedBatch {
-        ClaimedBatch { number: 0, answers, critical: false, took: Duration::ZERO }
-    }
+    use clawpool_core::{config::Config, task::WorkerId};
 
     #[tokio::test]
     async fn the_engine_wakes_for_the_throttle_only_while_nothing_else_keeps_the_others() {
@@ -189,13 +132,13 @@ pub(super) mod tests {
             .await
             .unwrap();
         let engine = &mut parts.engine;
-        engine.ready[Queue::P4.index()].push_back((delivery(Priority::P4), Instant::now()));
+        let others = engine.sources.iter().position(|source| !source.is_critical).unwrap();
         assert_eq!(engine.next_opening(), None, "nothing is slowed");
         engine.throttle.as_mut().unwrap().arrived(0.0);
         assert!(engine.next_opening().is_some());
-        engine.others_claiming = CLAIMS;
-        assert_eq!(engine.next_opening(), None, "the answer to a claim wakes it");
-        engine.others_claiming = 0;
+        engine.sources[others].is_idle = true;
+        assert_eq!(engine.next_opening(), None, "the first of them wakes it");
+        engine.sources[others].is_idle = false;
         let (full, _kept) = Outcomes::new(1);
         let outcomes = std::mem::replace(&mut engine.outcomes, full);
         assert_eq!(engine.next_opening(), None, "outcomes wait for the store");

@@ -1,22 +1,16 @@
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::{self, Instant},
-};
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Arbiter, WorkerError,
-    claim::Claimer,
-    demand::ClaimedBatch,
+    Arbiter, Registry, WorkerError,
+    demand::SourceOrders,
     heartbeat::Vitals,
     job::{Job, Stop},
     outcome,
-    questions::{Doubt, UnderWay},
-    receipts,
+    puller::{self, Batch},
+    questions::{Calls, Doubt},
     run_queue::RunQueue,
     settle::{Ended, Outcomes},
     slots::Slots,
@@ -25,40 +19,41 @@ use super::{
     throughput::Throughput,
 };
 use clawpool_backends::{
-    broker::{Broker, Delivery, Receipt},
-    store::Orders,
+    path::{Path, TakenTask},
+    store::{Orders, Store},
 };
 use clawpool_core::{
     config::WorkerSettings,
     retry,
-    task::{Failure, Outcome, Payload, Queue, TaskId},
+    task::{DeadReason, ErrorClass, Failure, Outcome, Payload, Queue, TaskId, Timestamp, WorkerId},
 };
 
 /// The one owner of a worker's state. Everything else runs beside it and reports here.
 pub(super) struct Engine {
+    pub worker: WorkerId,
     pub settings: WorkerSettings,
+    pub registry: Arc<Registry>,
     pub retries: retry::Table,
     pub result_limit: usize,
     pub arbiter: Arbiter,
     pub slots: Slots,
-    pub claimer: Claimer,
-    pub broker: Arc<dyn Broker>,
+    pub path: Arc<dyn Path>,
+    pub store: Arc<dyn Store>,
     pub vitals: Arc<Vitals>,
     pub outcomes: Outcomes,
-    pub demand: Vec<(Queue, watch::Sender<usize>)>,
-    /// Fetched and waiting for a slot, with the time of arrival.
-    pub ready: [VecDeque<(Delivery, Instant)>; Queue::ALL.len()],
-    /// Claimed and waiting for a slot.
+    /// Where tasks come from.
+    pub sources: Vec<SourceOrders>,
+    /// Fires when nothing more is to be claimed.
+    pub stop_claims: CancellationToken,
+    /// Taken and waiting for a slot.
     pub run_queue: RunQueue,
     pub running: HashMap<TaskId, (usize, Arc<Job>)>,
-    /// Batches of claims under way, and their numbers.
-    pub claiming: usize,
-    pub claims: UnderWay,
-    /// Of them, those of other queues than P0 and P1.
-    pub others_claiming: usize,
+    /// Calls that take tasks.
+    pub calls: Arc<Calls>,
     /// Of a worker that serves P0 or P1 beside others.
     pub throttle: Option<Throttle>,
-    pub events: mpsc::Sender<Event>,
+    /// Others that it lets through and that were not taken yet.
+    pub let_through: usize,
     pub paused: Vec<Queue>,
     /// Claims that the store counts as running here and that are not known here.
     pub doubts: Vec<Doubt>,
@@ -69,28 +64,22 @@ pub(super) struct Engine {
 }
 
 pub(super) enum Event {
-    Fetched(Queue, Vec<Delivery>),
-    Claimed(ClaimedBatch),
-    Finished { slot: usize, job: Arc<Job>, result: Result<Payload, Failure> },
+    Taken(Batch),
+    /// Nothing is ready at this source.
+    Idle(usize),
+    Finished {
+        slot: usize,
+        job: Arc<Job>,
+        result: Result<Payload, Failure>,
+    },
 }
 
 impl Engine {
-    /// Handles one event of a fetcher or a slot.
+    /// Handles one event of a source or a slot.
     pub fn on_event(&mut self, event: Event) {
         match event {
-            Event::Fetched(queue, batch) if self.phase == Phase::Working && !self.paused.contains(&queue) => {
-                if queue.is_critical()
-                    && let Some(throttle) = &mut self.throttle
-                {
-                    throttle.arrived(self.throughput.per_second());
-                }
-                let now = Instant::now();
-                self.ready[queue.index()].extend(batch.into_iter().map(|delivery| (delivery, now)));
-            }
-            Event::Fetched(_, batch) => {
-                self.give_back(batch.into_iter().map(|delivery| delivery.receipt).collect())
-            }
-            Event::Claimed(batch) => self.on_claimed(batch),
+            Event::Taken(batch) => self.on_taken(batch),
+            Event::Idle(source) => self.sources[source].is_idle = true,
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
                 // A hung job was settled before; its slot counts as lost, and the task may run in another one
@@ -104,6 +93,62 @@ impl Engine {
                 }
             }
         }
+    }
+
+    fn on_taken(&mut self, batch: Batch) {
+        self.calls.end(batch.call);
+        self.sources[batch.source].answered(batch.is_all);
+        if !self.sources[batch.source].is_critical {
+            self.let_through = self.let_through.saturating_sub(batch.tasks.len());
+        } else if let Some(throttle) = &mut self.throttle {
+            throttle.arrived(self.throughput.per_second());
+            throttle.answered(batch.took);
+        }
+        if self.phase != Phase::Working {
+            let path = Arc::clone(&self.path);
+            let worker = self.worker;
+            tokio::spawn(async move { puller::release(&*path, worker, batch.tasks).await });
+            return;
+        }
+        batch.tasks.into_iter().for_each(|task| self.admit(task));
+    }
+
+    /// Lets a taken task run, or ends it here.
+    fn admit(&mut self, taken: TakenTask) {
+        let queue = taken.claimed.queue;
+        self.arbiter.took(queue);
+        let is_poison = taken.is_poison;
+        let job = Job::new(taken);
+        let end = if is_poison {
+            let text = format!("{} workers died while they ran it", job.crashes);
+            let failure = Failure::new(ErrorClass::Other, text);
+            Some(Outcome::Dead { reason: DeadReason::Poison, failure })
+        } else if job.task.expires_at <= Timestamp::now() {
+            let failure = Failure::new(ErrorClass::Timeout, job.task.lateness());
+            Some(Outcome::Dead { reason: DeadReason::Expired, failure })
+        } else if self.paused.contains(&queue) {
+            // It was under way when the pause came.
+            Some(Outcome::Released)
+        } else if self.is_here_already(&job) {
+            Some(put_off(&job))
+        } else {
+            self.unhandled(queue, &job.task)
+        };
+        match end {
+            Some(outcome) => {
+                self.arbiter.freed(queue);
+                self.record(Arc::new(job), outcome);
+            }
+            None => self.run_queue.push(job),
+        }
+    }
+
+    /// Whether the worker has this task already, by an earlier claim. That claim has ended, as this later one
+    /// shows: the worker's lease was over, though the worker lives. So the earlier run is told to stop.
+    fn is_here_already(&self, job: &Job) -> bool {
+        // A task with which no worker died was not claimed before: the run queue need not be searched.
+        let earlier = if job.crashes > 0 { self.here(job.task.id) } else { None };
+        earlier.inspect(|earlier| earlier.stop(Stop::Lost)).is_some()
     }
 
     pub(super) fn start_all(&mut self) {
@@ -152,26 +197,18 @@ impl Engine {
 
     /// When [`Engine::on_time`] has something to do next.
     pub fn next_alarm(&self) -> Option<Instant> {
-        let held =
-            self.ready.iter().filter_map(|ready| ready.front()).map(|(_, since)| *since + self.settings.hold);
         let hung = self.running.values().map(|(_, job)| self.given_up_at(job));
         let phase = match self.phase {
             Phase::Working => None,
             Phase::Finishing { until } | Phase::Leaving { until } => Some(until),
         };
         let waiting = self.run_queue.oldest().map(|since| since + self.settings.hold);
-        held.chain(waiting).chain(hung).chain(phase).chain(self.next_opening()).min()
+        hung.chain(waiting).chain(phase).chain(self.next_opening()).min()
     }
 
     pub fn on_time(&mut self) {
         let now = Instant::now();
         let hold = self.settings.hold;
-        let stale = self.ready.iter_mut().flat_map(|ready| {
-            let count = ready.iter().take_while(|(_, since)| *since + hold <= now).count();
-            ready.drain(..count).map(|(delivery, _)| delivery.receipt).collect::<Vec<_>>()
-        });
-        let stale = stale.collect();
-        self.give_back(stale);
         self.release_waiting(hold);
         let hung: Vec<TaskId> = self
             .running
@@ -192,19 +229,27 @@ impl Engine {
         if !matches!(outcome, Outcome::Released) {
             self.vitals.attempt_ended(job.ran());
         }
-        // There is room for every claimed task: see `picked`. A refused outcome would only mean that the task
+        self.record(job, outcome);
+    }
+
+    fn record(&self, job: Arc<Job>, outcome: Outcome) {
+        // There is room for every taken task: see `settles`. A refused outcome would only mean that the task
         // runs again.
         if !self.outcomes.try_send(Ended { job, outcome }) {
             tracing::error!("the settler is gone; a task will run again");
         }
     }
+}
 
-    pub(super) fn give_back(&self, receipts: Vec<Receipt>) {
-        if receipts.is_empty() {
-            return;
-        }
-        let broker = Arc::clone(&self.broker);
-        tokio::spawn(async move { receipts::give_back(&*broker, receipts).await });
+/// Until a message comes back whose task still runs here.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// A second run beside the first one must not be. The message comes back when that has ended, or has been told
+/// to.
+fn put_off(job: &Job) -> Outcome {
+    match job.task.to_message() {
+        Ok(message) => Outcome::PutOff { message, at: Timestamp::now() + AGAIN },
+        Err(_) => Outcome::Released,
     }
 }
 

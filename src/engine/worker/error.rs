@@ -1,6 +1,6 @@
 use std::io;
 
-use clawpool_backends::servers::ConnectError;
+use clawpool_backends::path::PathError;
 use clawpool_core::{config::ConfigErrors, retry, task::BadPattern};
 
 /// Why a worker could not start, or had to leave.
@@ -13,7 +13,7 @@ pub enum WorkerError {
     #[error("a handler's kind cannot be used: {0}")]
     Pattern(#[from] BadPattern),
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(#[from] PathError),
     #[error("a thread or a signal handler could not be set up: {0}")]
     System(#[from] io::Error),
     #[error("the worker could not be registered; see the log")]

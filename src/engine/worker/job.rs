@@ -9,15 +9,15 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use clawpool_backends::{broker::Delivery, store::Claimed};
+use clawpool_backends::{broker::Receipt, path::TakenTask, store::Claimed};
 use clawpool_core::task::{Queue, Task};
 
 /// One claimed attempt, from its claim to its settlement.
 #[derive(Debug)]
 pub(super) struct Job {
     pub task: Arc<Task>,
-    pub delivery: Delivery,
     pub claimed: Claimed,
+    pub receipt: Receipt,
     pub crashes: u32,
     /// When the handler is told to stop.
     pub deadline: Instant,
@@ -39,10 +39,18 @@ pub(super) enum Stop {
 }
 
 impl Job {
-    pub fn new(task: Arc<Task>, delivery: Delivery, claimed: Claimed, crashes: u32) -> Self {
+    pub fn new(taken: TakenTask) -> Self {
         let begun = Instant::now();
-        let (deadline, stop) = (begun + task.timeout, CancellationToken::new());
-        Self { task, delivery, claimed, crashes, deadline, stop, begun, why: AtomicU8::new(0) }
+        Self {
+            deadline: begun + taken.task.timeout,
+            task: taken.task,
+            claimed: taken.claimed,
+            receipt: taken.receipt,
+            crashes: taken.crashes,
+            stop: CancellationToken::new(),
+            begun,
+            why: AtomicU8::new(0),
+        }
     }
 
     /// How long it has run.

@@ -1,33 +1,30 @@
-//! A worker: fetches tasks while it has free slots, claims each at the store, runs its handler, records the
-//! outcome and only then acknowledges.
+//! A worker: takes tasks while it has free slots, runs their handlers and records the outcomes.
 //!
 //! Guarantees: INV-2 to INV-5 and INV-8. A handler that panics, hangs or floods its output costs its own
 //! attempt and nothing else; heartbeats go on whatever handlers do. Never does: keep a task in memory that
 //! the broker or the store does not also hold.
 //!
-//! The parts: [`Fetcher`](fetch::Fetcher)s (one a queue) bring deliveries to the [`Engine`](engine::Engine),
-//! which owns all state; the [`Arbiter`] picks, the [`Throttle`](throttle::Throttle) holds others back while
-//! P0 and P1 wait for the store, the [`Claimer`](claim::Claimer) asks the store, claimed tasks wait in the
-//! [`RunQueue`](run_queue::RunQueue) for one of the [`Slots`](slots::Slots), which run handlers, the
-//! [`Settler`](settle::Settler) records and acknowledges; the [`Heartbeat`](heartbeat::Heartbeat) beats.
+//! The parts: [`Puller`](puller::Puller)s, one for P0 and P1 and one for the others, take tasks as the
+//! [`Engine`](engine::Engine) orders them, which owns all state. The [`Arbiter`] says what is asked for, the
+//! [`Throttle`](throttle::Throttle) holds others back while P0 and P1 wait for the store. Claimed tasks wait in
+//! the [`RunQueue`](run_queue::RunQueue) for one of the [`Slots`](slots::Slots), which run handlers. The
+//! [`Settler`](settle::Settler) records outcomes; the [`Heartbeat`](heartbeat::Heartbeat) beats.
 
 mod arbiter;
 mod attempt;
 mod builder;
-mod claim;
 mod demand;
 mod engine;
 mod error;
-mod fetch;
-mod fetch_errors;
 mod handler;
 mod heartbeat;
 mod job;
 mod meter;
 mod outcome;
+mod pacer;
 mod parts;
+mod puller;
 mod questions;
-mod receipts;
 mod reconcile;
 mod registry;
 mod run;
@@ -38,6 +35,7 @@ mod stop;
 mod testing;
 mod throttle;
 mod throughput;
+mod troubles;
 #[cfg(test)]
 mod twice_tests;
 mod unhandled;

@@ -8,22 +8,24 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Arbiter, Progress, Registry, WorkerError,
-    claim::Claimer,
+    demand::SourceOrders,
     engine::{Engine, Event},
-    fetch::Fetcher,
-    heartbeat::Heartbeat,
-    receipts,
+    heartbeat::{Heartbeat, Vitals},
+    pacer::Pacer,
+    puller::{self, Order, Puller},
+    questions::Calls,
     reconcile::reconcile,
     settle::{Outcomes, Settler},
     slots::Slots,
     stop::Phase,
     throttle::Throttle,
     throughput::Throughput,
+    troubles::Troubles,
 };
 use crate::process::Shutdown;
 use clawpool_backends::{
-    broker::Broker,
-    servers,
+    path::{Path, Taker},
+    servers::{self, Servers},
     store::{Beat, Store},
 };
 use clawpool_core::{
@@ -38,12 +40,12 @@ pub(super) struct Parts {
     pub engine: Engine,
     pub events: mpsc::Receiver<Event>,
     pub heartbeat: Heartbeat,
-    /// Fires when a fetcher or the settler ends, which none does by itself.
+    /// Fires when a puller or the settler ends, which none does by itself.
     pub broken: CancellationToken,
     reconciler: AbortOnDropHandle<()>,
-    fetchers: JoinSet<()>,
+    pullers: JoinSet<()>,
     settler: JoinHandle<()>,
-    broker: Arc<dyn Broker>,
+    path: Arc<dyn Path>,
 }
 
 impl Parts {
@@ -56,41 +58,51 @@ impl Parts {
         stop: &CancellationToken,
     ) -> Result<Self, WorkerError> {
         let retries = retry::Table::compile(&config.retry)?;
-        let (broker, store) = servers::connect(config, stop).await?;
-        let (progress, registry) = (Progress::default(), Arc::new(registry));
+        let Servers { path, store, .. } = servers::connect(config, stop).await?;
+        let progress = Progress::default();
+        let registry = Arc::new(registry);
         let beat = beat(config, id, pool.clone(), registry.patterns());
         let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
-        let (outcomes, ended) = Outcomes::new(1024 + 3 * usize::from(config.worker.slots));
-        let settler = Settler { worker: id, broker: Arc::clone(&broker), store: Arc::clone(&store) };
+        let (outcomes, ended) = Outcomes::new(1024 + 8 * usize::from(config.worker.slots));
+        let settler = Settler { worker: id, path: Arc::clone(&path) };
         let broken = CancellationToken::new();
-        let (fetchers, demand) = fetchers(config, id, &pool, &broker, &store, &send_events, &broken);
+        let stop_claims = CancellationToken::new();
+        let calls = Arc::<Calls>::default();
+        let intake = Intake {
+            config,
+            worker: id,
+            pool,
+            path: &path,
+            store: &store,
+            vitals: &heartbeat.vitals,
+            events: &send_events,
+            calls: &calls,
+            stop_claims: &stop_claims,
+        };
+        let (sources, pullers) = intake.open(&broken).await;
         let slots = usize::from(config.worker.slots);
-        let (arbiter, stop_grace) = (Arbiter::new(&config.worker), config.worker.stop_grace);
+        let arbiter = Arbiter::new(&config.worker);
         let unreserved = arbiter.unreserved();
+        let stop_grace = config.worker.stop_grace;
+        let slot_loops =
+            Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events)?;
         let mut engine = Engine {
+            worker: id,
             arbiter,
-            slots: Slots::new(
-                slots,
-                unreserved,
-                Arc::clone(&registry),
-                progress,
-                stop_grace,
-                send_events.clone(),
-            )?,
-            claimer: claimer(config, id, &broker, &store, &heartbeat, &outcomes, registry),
-            broker: Arc::clone(&broker),
+            registry,
+            slots: slot_loops,
+            path: Arc::clone(&path),
+            store,
             vitals: Arc::clone(&heartbeat.vitals),
             outcomes,
-            demand,
-            ready: Default::default(),
+            sources,
+            stop_claims,
             run_queue: Default::default(),
             running: Default::default(),
-            claiming: 0,
-            claims: Default::default(),
-            others_claiming: 0,
+            calls,
             throttle: (unreserved < slots).then(|| Throttle::new(config.worker.urgent_claim)),
-            events: send_events,
+            let_through: 0,
             paused: Vec::new(),
             doubts: Vec::new(),
             throughput: Throughput::new(config.worker.hold),
@@ -103,30 +115,29 @@ impl Parts {
         // What is paused now must not run in the half second until the next beat.
         engine.on_orders(orders);
         let settler = tokio::spawn(telling(broken.clone(), settler.run(ended)));
-        let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&broker))));
-        Ok(Self { id, engine, events, heartbeat, broken, reconciler, fetchers, settler, broker })
+        let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&path))));
+        Ok(Self { id, engine, events, heartbeat, broken, reconciler, pullers, settler, path })
     }
 
     /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends.
     /// Answers why it has, if it was not asked for.
     pub async fn dismantle(mut self, shutdown: &Shutdown) -> Option<WorkerError> {
         let failed = self.engine.failed.take();
-        drop((self.engine, self.reconciler));
+        drop(self.engine);
+        drop(self.reconciler);
         self.events.close();
-        while self.fetchers.join_next().await.is_some() {}
-        let mut late = Vec::new();
+        while self.pullers.join_next().await.is_some() {}
         while let Some(event) = self.events.recv().await {
-            if let Event::Fetched(_, batch) = event {
-                late.extend(batch.into_iter().map(|delivery| delivery.receipt));
+            if let Event::Taken(batch) = event {
+                puller::release(&*self.path, self.id, batch.tasks).await;
             }
         }
-        receipts::give_back(&*self.broker, late).await;
         // Outcomes wait for a store that is away, but not when this process is to be gone at once.
         if !matches!(shutdown.now.run_until_cancelled(self.settler).await, Some(Ok(()))) {
             tracing::error!("not every outcome could be recorded; those tasks will run again");
         }
-        // Whatever a fetcher had in its hands when the engine left.
-        if let Err(error) = self.broker.reclaim(self.id).await {
+        // Whatever a source had in its hands when the engine left.
+        if let Err(error) = self.path.reclaim(self.id).await {
             tracing::warn!(code = error.code(), %error, "what is left returns with the lease's end");
         }
         self.heartbeat.finish().await;
@@ -134,29 +145,8 @@ impl Parts {
     }
 
     #[cfg(test)]
-    pub fn lose_a_fetcher(&mut self) {
-        self.fetchers.abort_all();
-    }
-}
-
-fn claimer(
-    config: &Config,
-    worker: WorkerId,
-    broker: &Arc<dyn Broker>,
-    store: &Arc<dyn Store>,
-    heartbeat: &Heartbeat,
-    outcomes: &Outcomes,
-    registry: Arc<Registry>,
-) -> Claimer {
-    Claimer {
-        worker,
-        registry,
-        broker: Arc::clone(broker),
-        store: Arc::clone(store),
-        vitals: Arc::clone(&heartbeat.vitals),
-        lease: config.worker.lease,
-        outcomes: outcomes.clone(),
-        stop: CancellationToken::new(),
+    pub fn lose_a_puller(&mut self) {
+        self.pullers.abort_all();
     }
 }
 
@@ -169,36 +159,63 @@ fn telling(ended: CancellationToken, work: impl Future<Output = ()>) -> impl Fut
     }
 }
 
-type Demand = Vec<(Queue, watch::Sender<usize>)>;
-
-fn fetchers(
-    config: &Config,
+/// What is needed to take tasks.
+struct Intake<'a> {
+    config: &'a Config,
     worker: WorkerId,
-    pool: &str,
-    broker: &Arc<dyn Broker>,
-    store: &Arc<dyn Store>,
-    events: &mpsc::Sender<Event>,
-    broken: &CancellationToken,
-) -> (JoinSet<()>, Demand) {
-    let mut tasks = JoinSet::new();
-    let mut demands = Vec::new();
-    for queue in config.worker.queues.iter().copied() {
-        let (send_demand, demand) = watch::channel(0);
-        demands.push((queue, send_demand));
-        let fetcher = Fetcher {
-            worker,
-            pool: pool.to_owned(),
-            queue,
-            broker: Arc::clone(broker),
-            store: Arc::clone(store),
-            demand,
-            events: events.clone(),
-            hold: config.worker.hold,
-            pacing: (queue == Queue::Background).then(|| config.pacing.clone()),
-        };
-        tasks.spawn(telling(broken.clone(), fetcher.run()));
+    pool: String,
+    path: &'a Arc<dyn Path>,
+    store: &'a Arc<dyn Store>,
+    vitals: &'a Arc<Vitals>,
+    events: &'a mpsc::Sender<Event>,
+    calls: &'a Arc<Calls>,
+    stop_claims: &'a CancellationToken,
+}
+
+impl Intake<'_> {
+    /// A source for P0 and P1, and one for the others.
+    async fn open(self, broken: &CancellationToken) -> (Vec<SourceOrders>, JoinSet<()>) {
+        let mut queues = self.config.worker.queues.clone();
+        queues.sort_unstable();
+        let (critical, others): (Vec<Queue>, _) = queues.into_iter().partition(|queue| queue.is_critical());
+        let mut sources = Vec::new();
+        let mut pullers = JoinSet::new();
+        for queues in [critical, others].into_iter().filter(|queues| !queues.is_empty()) {
+            let is_critical = queues.iter().any(|queue| queue.is_critical());
+            let (orders, receiver) = SourceOrders::new(queues, is_critical);
+            let puller = self.puller(sources.len(), &orders.queues, receiver).await;
+            pullers.spawn(telling(broken.clone(), puller.run()));
+            sources.push(orders);
+        }
+        (sources, pullers)
     }
-    (tasks, demands)
+
+    async fn puller(&self, number: usize, queues: &[Queue], order: watch::Receiver<Order>) -> Puller {
+        let vitals = Arc::clone(self.vitals);
+        let lease = self.config.worker.lease;
+        let taker = Taker {
+            worker: self.worker,
+            queues: queues.to_vec(),
+            hold: self.config.worker.hold,
+            sees_silence: Arc::new(move || vitals.sound_for(lease)),
+            stop: self.stop_claims.clone(),
+        };
+        let paced = queues.iter().copied().find(|queue| *queue == Queue::Background);
+        let pacer = paced.map(|queue| Pacer::new(Arc::clone(self.store), queue, self.config.pacing.clone()));
+        Puller {
+            worker: self.worker,
+            number,
+            path: Arc::clone(self.path),
+            source: self.path.source(taker).await,
+            order,
+            events: self.events.clone(),
+            calls: Arc::clone(self.calls),
+            hold: self.config.worker.hold,
+            troubles: Troubles::new(self.pool.clone(), Arc::clone(self.store)),
+            pacer,
+            waits: Puller::WAITS,
+        }
+    }
 }
 
 fn beat(config: &Config, worker: WorkerId, pool: String, kinds: Vec<String>) -> Beat {

@@ -6,11 +6,17 @@
 //! moment, and a late outcome of it is refused, for its token is void then. Never does: cost anything without
 //! a question.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use super::{engine::Engine, job::Job};
 use crate::alert::{Alert, Event, raise};
-use clawpool_backends::store::{Claimed, End, Settlement, Store};
+use clawpool_backends::{
+    path::Path,
+    store::{Claimed, Store},
+};
 use clawpool_core::task::WorkerId;
 
 /// Numbers for calls under way, so that it is known when all before one of them have ended.
@@ -44,6 +50,37 @@ impl UnderWay {
     }
 }
 
+/// Calls that take tasks: from their beginning until the engine has what they brought.
+#[derive(Debug, Default)]
+pub(super) struct Calls(Mutex<UnderWay>);
+
+impl Calls {
+    pub fn begin(&self) -> u64 {
+        self.under_way().begin(1)
+    }
+
+    pub fn end(&self, number: u64) {
+        self.under_way().end(number);
+    }
+
+    pub fn any(&self) -> bool {
+        !self.under_way().open.is_empty()
+    }
+
+    fn next(&self) -> u64 {
+        self.under_way().next()
+    }
+
+    fn ended(&self) -> u64 {
+        self.under_way().ended()
+    }
+
+    /// Whole after each change, so a panic elsewhere does not spoil it.
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A claim that may be lost: the store has it, and it was not found here yet.
 #[derive(Debug)]
 pub(super) struct Doubt {
@@ -68,7 +105,7 @@ impl Engine {
         }
         let news =
             asked.into_iter().filter(|claimed| !self.doubts.iter().any(|doubt| doubt.claimed == *claimed));
-        let waits_for = Wait::Claims(self.claims.next());
+        let waits_for = Wait::Claims(self.calls.next());
         let news: Vec<Doubt> = news.map(|claimed| Doubt { claimed, waits_for }).collect();
         let mut doubts = std::mem::take(&mut self.doubts);
         doubts.extend(news);
@@ -77,7 +114,7 @@ impl Engine {
             if self.has(&doubt.claimed) {
                 continue;
             }
-            if matches!(doubt.waits_for, Wait::Claims(number) if self.claims.ended() >= number) {
+            if matches!(doubt.waits_for, Wait::Claims(number) if self.calls.ended() >= number) {
                 // Were it here, it would have come by now; if it has gone again, its outcome is counted.
                 doubt.waits_for = Wait::Outcomes(self.outcomes.sent());
             }
@@ -87,7 +124,8 @@ impl Engine {
             }
         }
         if !strange.is_empty() {
-            tokio::spawn(give_back(Arc::clone(&self.claimer.store), self.claimer.worker, strange));
+            let path = Arc::clone(&self.path);
+            tokio::spawn(give_back(path, Arc::clone(&self.store), self.worker, strange));
         }
     }
 
@@ -98,10 +136,8 @@ impl Engine {
     }
 }
 
-async fn give_back(store: Arc<dyn Store>, worker: WorkerId, claims: Vec<Claimed>) {
-    let settlements: Vec<Settlement> =
-        claims.iter().map(|claimed| Settlement { claimed: *claimed, end: End::Released }).collect();
-    match store.settle(worker, &settlements).await {
+async fn give_back(path: Arc<dyn Path>, store: Arc<dyn Store>, worker: WorkerId, claims: Vec<Claimed>) {
+    match path.disown(worker, &claims).await {
         Ok(done) => {
             for (claimed, _) in claims.iter().zip(done).filter(|(_, done)| *done) {
                 let text = format!(

@@ -87,7 +87,7 @@ mod tests {
     async fn a_worker_that_loses_another_part_does_not_end_well() {
         let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
         let mut parts = parts(&folder, &shutdown).await;
-        parts.lose_a_fetcher();
+        parts.lose_a_puller();
         assert!(matches!(leaves(parts, &shutdown).await, Some(WorkerError::Broken)));
     }
 }

@@ -54,17 +54,12 @@ impl RunQueue {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use clawpool_backends::{broker::conformance::delivery, store::Claimed};
+    use clawpool_backends::path::conformance::taken;
     use clawpool_core::task::Priority;
 
     fn job(priority: Priority) -> Job {
-        let delivery = delivery(priority);
-        let claimed = Claimed { id: delivery.message.id, queue: priority.queue(), token: 1 };
-        let task = Arc::new(delivery.message.task().unwrap());
-        Job::new(task, delivery, claimed, 0)
+        Job::new(taken(priority))
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,15 +4,14 @@ use std::sync::{
 };
 
 use tokio::{sync::mpsc, task::JoinSet, time};
-use tokio_util::task::TaskTracker;
 
-use super::{claim::BACKOFF, job::Job, questions::UnderWay, receipts};
+use super::{job::Job, questions::UnderWay};
 use clawpool_backends::{
-    broker::Broker,
-    store::{DeadLetter, End, Settlement, Store},
+    path::{Attempt, Path},
+    store::{DeadLetter, End},
 };
 use clawpool_core::{
-    retry,
+    retry::{self, Backoff},
     task::{CodecError, Outcome, Timestamp, WorkerId},
 };
 
@@ -50,12 +49,6 @@ impl Outcomes {
         self.way.try_send(ended).is_ok()
     }
 
-    /// Fails only when the settler is gone.
-    pub async fn send(&self, ended: Ended) -> bool {
-        self.count.sent.fetch_add(1, Ordering::Relaxed);
-        self.way.send(ended).await.is_ok()
-    }
-
     pub fn room(&self) -> usize {
         self.way.capacity()
     }
@@ -82,23 +75,24 @@ pub(super) struct Received {
     count: Arc<Count>,
 }
 
-/// Makes outcomes durable at the store, many at once, and only then acknowledges the messages (INV-5).
+/// Makes outcomes durable, many at once (INV-5).
 #[derive(Clone)]
 pub(super) struct Settler {
     pub worker: WorkerId,
-    pub broker: Arc<dyn Broker>,
-    pub store: Arc<dyn Store>,
+    pub path: Arc<dyn Path>,
 }
 
 /// Outcomes in one call to the store at most, and calls under way at once.
 const BATCH: usize = 256;
 const CALLS: usize = 4;
+/// While the store does not answer. Work goes on within a second of its return.
+const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 
 impl Settler {
     /// Runs until every sender is gone and everything is settled. An outcome is never given up while the
     /// store is away.
     pub async fn run(self, mut received: Received) {
-        let (mut calls, acks) = (JoinSet::new(), TaskTracker::new());
+        let mut calls = JoinSet::new();
         loop {
             let mut batch = Vec::new();
             if received.ended.recv_many(&mut batch, BATCH).await == 0 {
@@ -108,54 +102,38 @@ impl Settler {
             if calls.len() >= CALLS {
                 calls.join_next().await;
             }
-            let (call, count) = (self.clone().settle(batch, acks.clone()), Arc::clone(&received.count));
+            let call = self.clone().settle(batch);
+            let count = Arc::clone(&received.count);
             calls.spawn(async move {
                 call.await;
                 count.received().end(number);
             });
         }
         while calls.join_next().await.is_some() {}
-        acks.close();
-        acks.wait().await;
     }
 
-    async fn settle(self, batch: Vec<Ended>, acks: TaskTracker) {
+    async fn settle(self, batch: Vec<Ended>) {
         let now = Timestamp::now();
-        let settlements: Vec<Settlement> = batch.iter().map(|ended| settlement(ended, now)).collect();
-        let accepted = self.record(&settlements).await;
-        let (mut done, mut back) = (Vec::new(), Vec::new());
+        let attempts: Vec<Attempt> = batch.iter().map(|ended| attempt(ended, now)).collect();
+        let accepted = self.record(&attempts).await;
         for (ended, accepted) in batch.into_iter().zip(accepted) {
-            let receipt = ended.job.delivery.receipt.clone();
-            let released = matches!(ended.outcome, Outcome::Released);
-            // Only who ended the task may end its message: what was refused goes back. The message may be the
-            // one that brings the task to its next run, also to this worker. If the task is over, the next
-            // claim drops it.
-            if accepted && !released {
-                done.push(receipt)
-            } else {
-                back.push(receipt)
-            }
-            if !accepted && !released {
+            if !accepted && !matches!(ended.outcome, Outcome::Released | Outcome::PutOff { .. }) {
                 let id = ended.job.task.id;
                 tracing::warn!(%id, "the outcome came too late: the task had passed to another worker \
                     (INV-2)");
             }
         }
-        // The next outcomes need not wait for these.
-        acks.spawn(async move {
-            receipts::acknowledge(&*self.broker, done).await;
-            receipts::give_back(&*self.broker, back).await;
-        });
     }
 
-    async fn record(&self, settlements: &[Settlement]) -> Vec<bool> {
-        let (mut waits, mut told) = (BACKOFF.waits(), false);
+    async fn record(&self, attempts: &[Attempt]) -> Vec<bool> {
+        let mut waits = BACKOFF.waits();
+        let mut told = false;
         loop {
-            match self.store.settle(self.worker, settlements).await {
+            match self.path.finish(self.worker, attempts).await {
                 Ok(accepted) => return accepted,
                 Err(error) if !std::mem::replace(&mut told, true) => {
-                    tracing::warn!(code = error.code(), %error, tasks = settlements.len(), "outcomes wait \
-                        for the store");
+                    let tasks = attempts.len();
+                    tracing::warn!(code = error.code(), %error, tasks, "outcomes wait for the store");
                 }
                 Err(_) => {}
             }
@@ -164,13 +142,13 @@ impl Settler {
     }
 }
 
-fn settlement(ended: &Ended, now: Timestamp) -> Settlement {
+fn attempt(ended: &Ended, now: Timestamp) -> Attempt {
     let end = end(ended, now).unwrap_or_else(|error| {
         // Only a task that could not have been decoded either; it stays on its queue.
         tracing::error!(id = %ended.job.task.id, %error, "an outcome cannot be written");
         End::Released
     });
-    Settlement { claimed: ended.job.claimed, end }
+    Attempt { claimed: ended.job.claimed, receipt: ended.job.receipt.clone(), end }
 }
 
 fn end(ended: &Ended, now: Timestamp) -> Result<End, CodecError> {
@@ -192,5 +170,6 @@ fn end(ended: &Ended, now: Timestamp) -> Result<End, CodecError> {
         }),
         Outcome::Cancelled => End::Cancelled,
         Outcome::Released => End::Released,
+        Outcome::PutOff { message, at } => End::PutOff { message: message.clone(), at: *at },
     })
 }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     WorkerError,
+    demand::SourceOrders,
     engine::Engine,
     job::{Job, Stop},
     outcome,
@@ -28,20 +29,15 @@ impl Engine {
         tracing::info!(running = self.running.len(), grace = ?self.settings.grace, "draining");
         self.phase = Phase::Finishing { until: Instant::now() + self.settings.grace };
         self.vitals.set_draining();
-        self.claimer.stop.cancel();
-        self.demand.clear();
-        let ready =
-            self.ready.iter_mut().flat_map(std::mem::take).map(|(delivery, _)| delivery.receipt).collect();
-        self.give_back(ready);
+        self.stop_claims.cancel();
+        self.sources.iter_mut().for_each(SourceOrders::close);
         self.release_waiting(Duration::ZERO);
     }
 
-    /// Nothing of these queues starts any more; what was fetched or claimed of them goes back.
+    /// Nothing of these queues starts any more; what was taken of them goes back.
     pub fn pause(&mut self, queues: Vec<Queue>) {
         self.paused = queues;
         for queue in self.paused.clone() {
-            let ready = std::mem::take(&mut self.ready[queue.index()]);
-            self.give_back(ready.into_iter().map(|(delivery, _)| delivery.receipt).collect());
             let claimed = self.run_queue.take_queue(queue);
             self.release(claimed);
         }
@@ -74,7 +70,7 @@ impl Engine {
         self.phase != Phase::Working
             && self.running.is_empty()
             && self.run_queue.oldest().is_none()
-            && self.claiming == 0
+            && !self.calls.any()
     }
 
     /// Second phase: what still runs is told to stop.

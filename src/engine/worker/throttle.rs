@@ -29,7 +29,7 @@ pub(super) struct Throttle {
 impl Throttle {
     /// Others are claimed this often, many in one call: single calls would cost the servers more than they
     /// let through.
-    const INTERVAL: Duration = Duration::from_millis(20);
+    pub const INTERVAL: Duration = Duration::from_millis(20);
     /// After a slow claim the rate does not rise for this long, and falls no further for half of it.
     const REST: Duration = Duration::from_millis(100);
     const FALL: f64 = 0.7;

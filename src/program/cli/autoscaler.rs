@@ -8,7 +8,10 @@ use super::{
     output::{age, dash, moment, plain, span, table},
     role,
 };
-use clawpool_backends::{servers, store::Page};
+use clawpool_backends::{
+    servers::{self, Servers},
+    store::Page,
+};
 use clawpool_core::scaling::{Action as Deed, Decision, Limit, Vote};
 use clawpool_engine::{
     client::{
@@ -77,7 +80,8 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
         return Err(role::unfit("there is no pool to keep: add [[pools]] to the configuration"));
     }
     let shutdown = Shutdown::on_signals()?;
-    let (broker, store) = servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
+    let Servers { broker, store, .. } =
+        servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
     let pools = Pools::new(&role::worker_program(globals)?, &config, broker, store, &shutdown)?;
     notify_ready();
     if dry_run {

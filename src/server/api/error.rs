@@ -6,11 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use clawpool_backends::{broker::BrokerError, store::StoreError};
+use clawpool_backends::{broker::BrokerError, path::PathError, store::StoreError};
 use clawpool_core::task::{TaskId, Unread};
 use clawpool_engine::{
     client::view::ErrorView,
-    dispatch::{Fault, FindError, Rejection},
+    dispatch::{Fault, Rejection},
 };
 
 /// A refusal: a status for programs, a stable code for documentation and a message for people.
@@ -143,11 +143,11 @@ impl From<BrokerError> for ApiError {
     }
 }
 
-impl From<FindError> for ApiError {
-    fn from(error: FindError) -> Self {
+impl From<PathError> for ApiError {
+    fn from(error: PathError) -> Self {
         match error {
-            FindError::Store(error) => error.into(),
-            FindError::Broker(error) => error.into(),
+            PathError::Store(error) => error.into(),
+            PathError::Broker(error) => error.into(),
         }
     }
 }

@@ -15,13 +15,14 @@ use super::{
 };
 use clawpool_backends::{
     broker::Found,
+    path::find,
     store::{Cancelled, Page, Record, RecordFilter, StoreError},
 };
 use clawpool_core::{
     config::Scope,
     task::{State as TaskState, TaskId},
 };
-use clawpool_engine::{client::view::CancelView, dispatch::find};
+use clawpool_engine::client::view::CancelView;
 
 pub(super) async fn list(
     State(api): State<Arc<Api>>,

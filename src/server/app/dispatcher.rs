@@ -13,9 +13,8 @@ use crate::{
     maintenance,
 };
 use clawpool_backends::{
-    broker::Broker,
-    servers::{ConnectError, Servers, connect_and_tell},
-    store::Store,
+    path::PathError,
+    servers::{Servers, connect_and_tell},
 };
 use clawpool_core::{config::Config, task::WorkerId};
 use clawpool_engine::{
@@ -26,8 +25,7 @@ use clawpool_engine::{
 /// A dispatcher, connected to its servers and listening.
 pub struct Dispatcher {
     pub config: Arc<Config>,
-    pub broker: Arc<dyn Broker>,
-    pub store: Arc<dyn Store>,
+    pub servers: Servers,
     producer: Producer,
     ingress: Ingress,
     listener: TcpListener,
@@ -42,17 +40,18 @@ impl Dispatcher {
                 "cannot listen on {listen}: {error}; choose another address with --listen"
             ))
         })?;
-        let (listener, (broker, store)) = connected(listener, &config, shutdown).await?;
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
+        let (listener, servers) = connected(listener, &config, shutdown).await?;
+        let producer = Producer::new(&config, Arc::clone(&servers.path), Arc::clone(&servers.store));
         let config = Arc::new(config);
         let ingress = Ingress::open(Arc::clone(&config)).await;
-        Ok(Self { config, broker, store, producer, ingress, listener })
+        Ok(Self { config, servers, producer, ingress, listener })
     }
 
     /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
     /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, broker, store, producer, ingress, listener } = self;
+        let Self { config, servers, producer, ingress, listener } = self;
+        let Servers { broker, store, .. } = servers.clone();
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         notify_ready();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
@@ -63,7 +62,7 @@ impl Dispatcher {
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
-            whole(stop, maintenance::run(&*store, &*broker, health.alerts(), doubt, WorkerId::new(), stop)),
+            whole(stop, maintenance::run(&servers, health.alerts(), doubt, WorkerId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")
@@ -89,7 +88,7 @@ async fn connected(
     let first = Awaited { server: "its servers".into(), code: "CP-1301", reason: None };
     let (tell, awaited) = watch::channel(first);
     let reasons = config.api.tokens.is_empty();
-    let tell = |error: &ConnectError| {
+    let tell = |error: &PathError| {
         let reason = reasons.then(|| error.to_string());
         tell.send_replace(Awaited { server: error.server(), code: error.code(), reason });
     };

@@ -2,7 +2,7 @@ use std::{fmt::Display, io};
 
 use tokio_util::sync::CancellationToken;
 
-use clawpool_backends::servers::ConnectError;
+use clawpool_backends::path::PathError;
 
 /// Why a role ended, or did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum AppError {
     Configuration(String),
     /// Servers that are not fit for use, or did not answer before the program was told to end.
     #[error("{}: {}", .0.code(), .0)]
-    Unreachable(#[from] ConnectError),
+    Unreachable(#[from] PathError),
     #[error("{0}")]
     Failed(String),
     #[error(transparent)]

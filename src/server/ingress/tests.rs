@@ -18,6 +18,7 @@ use clawpool_backends::{
         conformance::{eventually, guarded},
         rabbitmq::{IngressMessage, IngressQueue, RabbitBroker, testing::Rabbit},
     },
+    path,
     store::{self, Store, Topic},
 };
 use clawpool_core::{
@@ -45,7 +46,8 @@ impl Site {
         config.lanes.critical = Backend::Rabbitmq;
         let rabbit = Rabbit::fresh(config).await;
         let broker = Arc::new(rabbit.open().await);
-        let producer = Producer::new(&rabbit.config, broker.clone(), store.clone());
+        let producer =
+            Producer::new(&rabbit.config, path::over(broker.clone(), store.clone()), store.clone());
         let config = rabbit.config.clone();
         let alerts = store.clone();
         let ingress = Ingress::open(config.into()).await;
@@ -379,7 +381,11 @@ async fn an_ingress_that_the_server_refuses_is_an_alert() {
         let name = format!("{}.v1.ingress", rabbit.config.rabbitmq.prefix);
         let otherwise = lapin::options::QueueDeclareOptions { durable: true, ..Default::default() };
         channel.queue_declare(name.as_str().into(), otherwise, Default::default()).await.unwrap();
-        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), store.clone());
+        let producer = Producer::new(
+            &rabbit.config,
+            path::over(Arc::new(rabbit.open().await), store.clone()),
+            store.clone(),
+        );
         let (config, alerts) = (rabbit.config.clone(), store.clone());
         let ingress = Ingress::open(config.into()).await;
         let serve = async move { ingress.serve(&producer, &*alerts, &CancellationToken::new()).await };

@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 use super::{collector, lost, promote, reap, unserved};
 use crate::health::PendingAlerts;
 use clawpool_backends::{
-    broker::Broker,
-    store::{Fence, Role, Store},
+    servers::Servers,
+    store::{Fence, Role},
 };
 use clawpool_core::task::WorkerId;
 use clawpool_engine::leadership::lead_while;
@@ -19,16 +19,17 @@ const LEASE: Duration = Duration::from_secs(3);
 /// processes run it; one leads at a time. `doubt`: a task that neither waits on its queue nor runs for so
 /// long is looked for. Returns when `stop` fires.
 pub async fn run(
-    store: &dyn Store,
-    broker: &dyn Broker,
+    servers: &Servers,
     alerts: &PendingAlerts,
     doubt: Duration,
     me: WorkerId,
     stop: &CancellationToken,
 ) {
+    let store = &*servers.store;
+    let broker = &*servers.broker;
     let work = |fence: Fence, leading: CancellationToken| async move {
         tokio::join!(
-            promote(store, broker, fence, &leading),
+            promote(store, &*servers.path, fence, &leading),
             reap(store, broker, &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),

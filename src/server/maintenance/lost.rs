@@ -18,13 +18,11 @@ use crate::health::{Lost, PendingAlerts};
 use clawpool_backends::{
     backend::{StoredItem, Unreadable},
     broker::{Broker, Found, Missing},
+    path::live_workers,
     store::Store,
 };
 use clawpool_core::task::{Queue, State, TaskId, WorkerId};
-use clawpool_engine::{
-    alert::{Alert, Event},
-    dispatch::live_workers,
-};
+use clawpool_engine::alert::{Alert, Event};
 
 pub(super) struct Pace {
     /// Between two pages of the walk, and between the beginnings of two walks.

@@ -4,10 +4,9 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use clawpool_backends::{
-    broker::{Broker, BrokerError},
+    path::{Path, PathError},
     store::{Fence, Store, StoreError},
 };
-use clawpool_core::task::{Message, TaskId, Timestamp};
 
 /// Entries read, published and removed in one round.
 const BATCH: usize = 500;
@@ -16,16 +15,16 @@ const BATCH: usize = 500;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Moves due tasks to their queues until `stop`. For the leader alone; a fence that is out of date ends it.
-pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
+pub async fn promote(store: &dyn Store, path: &dyn Path, fence: Fence, stop: &CancellationToken) {
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
-        match round(store, broker, fence, stop).await {
+        match round(store, path, fence, stop).await {
             Ok(None) => {
                 outage.ended();
                 continue;
             }
             Ok(Some((tasks, error))) => outage.report(error.code(), &error, tasks),
-            Err(StoreError::Fenced { .. }) => return,
+            Err(PathError::Store(StoreError::Fenced { .. })) => return,
             Err(error) => outage.report(error.code(), &error, 0),
         }
         stop.run_until_cancelled(time::sleep(PAUSE)).await;
@@ -56,38 +55,16 @@ impl Outage {
 /// One batch; waits for it to be due. Answers how many stay in the set, and why the first of them does.
 async fn round(
     store: &dyn Store,
-    broker: &dyn Broker,
+    path: &dyn Path,
     fence: Fence,
     stop: &CancellationToken,
-) -> Result<Option<(usize, BrokerError)>, StoreError> {
-    let due = store.due(fence, BATCH).await?;
-    if due.messages.is_empty() {
+) -> Result<Option<(usize, PathError)>, PathError> {
+    let promoted = path.promote(fence, BATCH).await?;
+    if promoted.moved + promoted.left == 0 {
         tokio::select! {
-            waited = store.wait_due(due.next) => waited?,
+            waited = store.wait_due(promoted.next) => waited?,
             () = stop.cancelled() => {}
         }
-        return Ok(None);
     }
-    let tasks = due.messages.len();
-    let (published, refusal) = publish(broker, due.messages).await;
-    store.promoted(fence, &published).await?;
-    Ok(refusal.map(|error| (tasks - published.len(), error)))
-}
-
-async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u32)>, Option<BrokerError>) {
-    let keys: Vec<(TaskId, u32)> = messages.iter().map(|message| (message.id, message.generation)).collect();
-    let now = Timestamp::now();
-    let expired = messages.iter().filter(|message| message.expires_at <= now).count();
-    if expired > 0 {
-        tracing::debug!(expired, "overdue entries go to their queues, where they are dead-lettered");
-    }
-    let answers = broker.publish(messages).await;
-    let (mut published, mut refusal) = (Vec::with_capacity(keys.len()), None);
-    for (key, answer) in keys.into_iter().zip(answers) {
-        match answer {
-            Ok(()) => published.push(key),
-            Err(error) => refusal = refusal.or(Some(error)),
-        }
-    }
-    (published, refusal)
+    Ok(promoted.refusal.map(|error| (promoted.left, error)))
 }

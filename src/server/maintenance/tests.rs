@@ -11,6 +11,7 @@ use crate::health::Health;
 use clawpool_backends::{
     backend::redis::{link::Link, packed, testing::server::on_shared},
     broker::{Found, rabbitmq::testing::Rabbit},
+    path::find,
     store::{
         Claim, ClaimOutcome, Topic,
         conformance::{eventually, guarded},
@@ -20,10 +21,7 @@ use clawpool_core::{
     config::{Config, Profile},
     task::{NewTask, Priority, Queue, TaskId, WorkerId},
 };
-use clawpool_engine::dispatch::{
-    find,
-    testing::{Pool, config, rule, task},
-};
+use clawpool_engine::dispatch::testing::{Pool, config, rule, task};
 
 /// Redis for P0 and P1, RabbitMQ for the others, and everything at one priority.
 async fn cluster(priority: Priority) -> (Pool, Rabbit) {

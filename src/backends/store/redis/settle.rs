@@ -61,6 +61,9 @@ impl RedisStore {
             }
             End::Cancelled => (b'X', Default::default()),
             End::Released => (b'L', Default::default()),
+            End::PutOff { message, at } => {
+                (b'P', [packed::pack(message), text(at.as_millis()), Vec::new(), Vec::new()])
+            }
         };
         all.put_u8(code);
         for value in values {

@@ -87,7 +87,12 @@ fn record(
             release(write, id)?;
             Ok(State::Queued)
         }
-        End::Cancelled | End::Released => {
+        End::PutOff { message, at } if !known.signalled => {
+            release(write, id)?;
+            entries::put(write, message, *at)?;
+            Ok(State::Queued)
+        }
+        End::Cancelled | End::Released | End::PutOff { .. } => {
             life::cancel(write, id, known, rules, &Ending::default())?;
             Ok(State::Cancelled)
         }

@@ -13,6 +13,7 @@ use clawpool_backends::{
             proxy::{Mode, Proxy},
         },
     },
+    path,
     store::{Claim, ClaimOutcome, Store, conformance::beat_of},
 };
 use clawpool_core::{
@@ -32,13 +33,23 @@ impl Site {
     async fn open(config: Config) -> Self {
         let pool = Pool::open(config).await;
         let (mut rabbit, proxy) = Rabbit::behind_proxy(pool.config.clone()).await;
-        let producer = Producer::new(&rabbit.config, Arc::new(rabbit.open().await), Arc::clone(&pool.store));
+        let producer = Producer::new(
+            &rabbit.config,
+            path::over(Arc::new(rabbit.open().await), Arc::clone(&pool.store)),
+            Arc::clone(&pool.store),
+        );
         rabbit.config.rabbitmq.url = clawpool_backends::broker::rabbitmq::testing::server().into();
         let site = Self { producer, proxy, worker: Arc::new(rabbit.open().await), pool };
         // The queue is declared, and the dispatcher has room on it for a while.
         let first = site.enqueue(email()).await.unwrap();
         assert_eq!(site.run(1).await, [first.id]);
         site
+    }
+
+    /// Another dispatcher, with a better network.
+    fn other(&self) -> Producer {
+        let store = Arc::clone(&self.pool.store);
+        Producer::new(&self.pool.config, path::over(Arc::clone(&self.worker), Arc::clone(&store)), store)
     }
 
     async fn enqueue(&self, task: NewTask) -> Result<Accepted, Rejection> {
@@ -160,7 +171,7 @@ async fn what_began_before_its_confirm_came_is_accepted(config: Config) {
 async fn what_another_dispatcher_accepted_is_not_withdrawn(config: Config) {
     guarded(async {
         let site = Site::open(config).await;
-        let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store));
+        let other = site.other();
         let task = NewTask { id: Some(TaskId::new()), ..email() };
         site.proxy.set(Mode::NoAnswers);
         let second = async {
@@ -186,7 +197,7 @@ async fn what_a_dispatcher_that_died_had_published_runs_once(config: Config) {
             answer = site.enqueue(task.clone()) => panic!("{answer:?}"),
             () = site.waiting(1) => {}
         }
-        let other = Producer::new(&site.pool.config, Arc::clone(&site.worker), Arc::clone(&site.pool.store));
+        let other = site.other();
         let again = other.enqueue(vec![task.clone()], NO_RIGHTS).await.remove(0).unwrap();
         assert!(again.duplicate);
         assert_eq!(site.run(2).await, [task.id.unwrap()]);

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Api;
 use crate::health::Health;
-use clawpool_backends::{broker::Broker, store::Store};
+use clawpool_backends::{broker::Broker, path, store::Store};
 use clawpool_core::config::Config;
 use clawpool_engine::dispatch::Producer;
 
@@ -38,7 +38,8 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn start(config: Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let producer = Producer::new(&config, Arc::clone(&broker), Arc::clone(&store));
+        let producer =
+            Producer::new(&config, path::over(Arc::clone(&broker), Arc::clone(&store)), Arc::clone(&store));
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer, broker, store, Arc::new(config)).with_health(Arc::clone(&health));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

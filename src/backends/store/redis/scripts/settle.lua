@@ -57,6 +57,12 @@ function ends.L(id, record)
   write_queued(id, record, margin)
 end
 
+-- The same, and its message comes back later.
+function ends.P(id, record, message, due)
+  ends.L(id, record)
+  if record.state == QUEUED then enter(entry_of(id, record), tonumber(due), message) end
+end
+
 -- The ids of tasks that each worker runs no more.
 local left = {}
 local function leaves(worker, id)

@@ -1,18 +1,11 @@
 //! Where the message of one task is.
 
-use clawpool_backends::{
-    broker::{Broker, BrokerError, Found, Missing},
+use crate::{
+    broker::{Broker, Found, Missing},
+    path::PathError,
     store::{Record, Store, StoreError},
 };
 use clawpool_core::task::{State, WorkerId};
-
-#[derive(Debug, thiserror::Error)]
-pub enum FindError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-}
 
 /// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker
 /// runs it, or the schedule set has it.
@@ -20,7 +13,7 @@ pub async fn find(
     store: &dyn Store,
     broker: &dyn Broker,
     record: &Record,
-) -> Result<Option<Found>, FindError> {
+) -> Result<Option<Found>, PathError> {
     if record.state == State::Scheduled && record.due_at.is_none() {
         return Ok(Some(Found::Gone));
     }
