@@ -4,9 +4,9 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    broker::{self, Broker},
+    broker::Broker,
     path::{self, Path, PathError},
-    store::{self, Store},
+    store::Store,
 };
 use clawpool_core::{config::Config, retry::Backoff};
 
@@ -19,7 +19,7 @@ pub struct Servers {
     pub path: Arc<dyn Path>,
 }
 
-/// Opens broker and store, and waits for servers that do not answer yet: programs and servers may be started
+/// Connects, and waits for servers that do not answer yet: programs and servers may be started
 /// in any order. Fails when a server is not fit for use, or with the last error when `stop` fires.
 pub async fn connect(config: &Config, stop: &CancellationToken) -> Result<Servers, PathError> {
     connect_and_tell(config, stop, |_| ()).await
@@ -46,8 +46,5 @@ pub async fn connect_and_tell(
 }
 
 pub async fn open(config: &Config) -> Result<Servers, PathError> {
-    let broker = broker::open(config).await?;
-    let store = store::open(config).await?;
-    let path = path::over(Arc::clone(&broker), Arc::clone(&store));
-    Ok(Servers { broker, store, path })
+    path::open(config).await
 }

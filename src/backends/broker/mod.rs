@@ -15,7 +15,7 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
-mod unsettled;
+pub(crate) mod unsettled;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use clawpool_core::task::{TaskId, WorkerId};
 
 /// The deliveries that this process holds, each for as long as a copy of its receipt lives.
 #[derive(Default)]
-pub(super) struct UnsettledDeliveries(Mutex<HashMap<Key, Weak<()>>>);
+pub(crate) struct UnsettledDeliveries(Mutex<HashMap<Key, Weak<()>>>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
@@ -31,29 +31,29 @@ fn key(receipt: &Receipt) -> Key {
 }
 
 impl UnsettledDeliveries {
-    pub(super) fn add<'a>(&self, receipts: impl IntoIterator<Item = &'a Receipt>) {
+    pub(crate) fn add<'a>(&self, receipts: impl IntoIterator<Item = &'a Receipt>) {
         self.lock()
             .extend(receipts.into_iter().map(|receipt| (key(receipt), Arc::downgrade(&receipt.alive))));
     }
 
-    pub(super) fn remove(&self, receipts: &[Receipt]) {
+    pub(crate) fn remove(&self, receipts: &[Receipt]) {
         let mut known = self.lock();
         for receipt in receipts {
             known.remove(&key(receipt));
         }
     }
 
-    pub(super) fn contains(&self, receipt: &Receipt) -> bool {
+    pub(crate) fn contains(&self, receipt: &Receipt) -> bool {
         self.lock().get(&key(receipt)).is_some_and(is_alive)
     }
 
     /// The tags of all that a worker holds.
-    pub(super) fn tags(&self, worker: WorkerId) -> Vec<u64> {
+    pub(crate) fn tags(&self, worker: WorkerId) -> Vec<u64> {
         self.lock().keys().filter(|key| key.worker == worker).map(|key| key.tag).collect()
     }
 
     /// Forgets deliveries whose last receipt was dropped. Returns whether there were any.
-    pub(super) fn forget_abandoned(&self, worker: WorkerId) -> bool {
+    pub(crate) fn forget_abandoned(&self, worker: WorkerId) -> bool {
         let mut known = self.lock();
         let before = known.len();
         known.retain(|key, alive| key.worker != worker || is_alive(alive));
@@ -72,7 +72,7 @@ fn is_alive(alive: &Weak<()>) -> bool {
 
 /// Deliveries that a server counts and this process does not know, each with the moment when it was first
 /// found so.
-pub(super) struct UnknownDeliveries<K>(Mutex<HashMap<WorkerId, HashMap<K, u64>>>);
+pub(crate) struct UnknownDeliveries<K>(Mutex<HashMap<WorkerId, HashMap<K, u64>>>);
 
 impl<K> Default for UnknownDeliveries<K> {
     fn default() -> Self {
@@ -85,7 +85,7 @@ impl<K: Copy + Eq + Hash> UnknownDeliveries<K> {
     /// answers that were on their way when they were first found have arrived by now. Moments are numbers
     /// that the caller counts up: it is `now`, and the answers that are on their way were asked for at
     /// `oldest` or later.
-    pub(super) fn lost(
+    pub(crate) fn lost(
         &self,
         worker: WorkerId,
         unknown: impl IntoIterator<Item = K>,
@@ -107,7 +107,7 @@ impl<K: Copy + Eq + Hash> UnknownDeliveries<K> {
         lost
     }
 
-    pub(super) fn any(&self, worker: WorkerId) -> bool {
+    pub(crate) fn any(&self, worker: WorkerId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&worker)
     }
 }

@@ -5,6 +5,7 @@
 //! task that was taken is claimed, with a token later than all before (INV-2); its outcome is durable before
 //! its message is gone (INV-5). Never does: decide what runs next, what is retried or when.
 //!
+//! Where queue and record live on one server, each verb is one script or transaction ([`RedisPath`]).
 //! [`Apart`] works over any broker and any store: the record is written before the message, and settled before
 //! the message is acknowledged.
 
@@ -12,21 +13,27 @@ mod apart;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod lanes;
 mod offered;
+mod open;
+mod redis;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::{
-    broker::{Broker, Receipt},
-    store::{Admission, Claimed, End, Fence, Store},
+    broker::Receipt,
+    store::{Admission, Claimed, End, Fence},
 };
 use clawpool_core::task::{Queue, Task, Timestamp, WorkerId};
 
 pub use apart::{Apart, find, live_workers};
 pub use error::PathError;
+pub use lanes::Lanes;
 pub use offered::{Offered, Refusal};
+pub use open::{open, over};
+pub use redis::RedisPath;
 
 #[async_trait]
 pub trait Path: Send + Sync + 'static {
@@ -61,14 +68,9 @@ pub trait Path: Send + Sync + 'static {
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError>;
 }
 
-/// The path over this broker and this store.
-pub fn over(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Arc<dyn Path> {
-    Arc::new(Apart::new(broker, store))
-}
-
 /// The tasks of some queues for one worker.
 #[async_trait]
-pub trait Source: Send + Sync {
+pub trait Source: Send {
     /// Takes what is ready now, which may be nothing. Dropping the future may leave tasks claimed that no
     /// worker runs, until [`Path::reconcile`] finds them: let it end.
     async fn take(&mut self, wants: &Wants) -> Result<Taken, PathError>;
@@ -76,6 +78,12 @@ pub trait Source: Send + Sync {
     /// Waits until a take of these wants may find something, or something has to be done. Does not poll.
     /// Dropping the future loses nothing.
     async fn ready(&mut self, wants: &Wants) -> Result<(), PathError>;
+
+    /// While nothing is wanted: what would wake this worker goes on to another one. Does not end. Dropping the
+    /// future loses nothing.
+    async fn unwanted(&mut self) {
+        std::future::pending().await
+    }
 
     /// Gives back what was fetched ahead, since nothing is wanted for some time.
     async fn rest(&mut self);

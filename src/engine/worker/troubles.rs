@@ -41,10 +41,10 @@ impl Troubles {
         self.known.insert(queue, Trouble { last: now, told: now });
         let code = error.code();
         if error.is_retryable() {
-            tracing::warn!(code, %error, %queue, "no tasks are taken; running tasks go on");
+            tracing::warn!(code, %error, %queue, "fetching pauses; running tasks go on");
             return;
         }
-        tracing::error!(code, %error, %queue, "no tasks can be taken until the server allows it; running \
+        tracing::error!(code, %error, %queue, "nothing can be fetched until the server allows it; running \
             tasks go on");
         let text = format!("workers cannot fetch from queue {queue}: {error}");
         raise(&*self.store, &self.pool, &Alert::new(Event::Refused, text)).await;

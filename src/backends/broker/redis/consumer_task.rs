@@ -162,7 +162,7 @@ impl ConsumerTask {
     async fn wait(&mut self) -> Result<bool, BrokerError> {
         let waiter = match self.waiter.take() {
             Some(waiter) => Ok(waiter),
-            None => Waiter::connect(&self.shared, self.queue).await,
+            None => Waiter::connect(&self.shared, vec![self.queue]).await,
         };
         let mut waiter = match waiter {
             Ok(waiter) => waiter,

@@ -25,7 +25,7 @@ const COMPARE_AFTER_ERROR: Duration = Duration::from_secs(60);
 /// One of so many comparisons is entry by entry, also where the numbers are equal.
 const COMPARE_EVERY: u64 = 10;
 
-pub(super) struct Held {
+pub(crate) struct Held {
     unsettled: UnsettledDeliveries,
     /// Taken, and left in flight because they cannot be read: no other process could read them either.
     aside: Mutex<BTreeSet<Entry>>,
@@ -53,7 +53,7 @@ struct Comparison {
 }
 
 /// A script that takes messages. Until it is dropped, messages may be on their way to this process.
-pub(super) struct Take<'a> {
+pub(crate) struct Take<'a> {
     held: &'a Held,
     number: u64,
 }
@@ -73,7 +73,7 @@ impl Default for Held {
 }
 
 impl Held {
-    pub(super) fn take(&self) -> Take<'_> {
+    pub(crate) fn take(&self) -> Take<'_> {
         let mut takes = lock(&self.takes);
         let number = takes.next;
         takes.next += 1;
@@ -82,29 +82,34 @@ impl Held {
     }
 
     /// The number of the next take, and of the oldest that is under way.
-    pub(super) fn takes(&self) -> (u64, u64) {
+    pub(crate) fn takes(&self) -> (u64, u64) {
         let takes = lock(&self.takes);
         (takes.next, takes.under_way.first().copied().unwrap_or(takes.next))
     }
 
-    pub(super) fn add(&self, deliveries: &[Delivery]) {
+    pub(crate) fn add(&self, deliveries: &[Delivery]) {
         if !deliveries.is_empty() {
             self.changed();
             self.unsettled.add(deliveries.iter().map(|delivery| &delivery.receipt));
         }
     }
 
-    pub(super) fn remove(&self, receipts: &[Receipt]) {
+    pub(crate) fn add_receipt(&self, receipt: &Receipt) {
+        self.changed();
+        self.unsettled.add([receipt]);
+    }
+
+    pub(crate) fn remove(&self, receipts: &[Receipt]) {
         self.changed();
         self.unsettled.remove(receipts);
     }
 
-    pub(super) fn contains(&self, receipt: &Receipt) -> bool {
+    pub(crate) fn contains(&self, receipt: &Receipt) -> bool {
         self.unsettled.contains(receipt)
             || lock(&self.aside).contains(&packed::entry(receipt.id, receipt.generation))
     }
 
-    pub fn set_aside(&self, entry: Entry) {
+    pub(crate) fn set_aside(&self, entry: Entry) {
         lock(&self.aside).insert(entry);
     }
 
@@ -113,23 +118,23 @@ impl Held {
     }
 
     /// An answer was lost: what Redis holds is not known.
-    pub(super) fn answer_lost(&self) {
+    pub(crate) fn answer_lost(&self) {
         *lock(&self.last_error) = Some(Instant::now());
     }
 
     /// A settlement failed: Redis may still have its messages in flight, and then delivers them again.
-    pub(super) fn settlement_failed(&self) {
+    pub(crate) fn settlement_failed(&self) {
         self.answer_lost();
         self.failed_settlements.send_replace(());
     }
 
-    pub(super) fn failed_settlements(&self) -> watch::Receiver<()> {
+    pub(crate) fn failed_settlements(&self) -> watch::Receiver<()> {
         self.failed_settlements.subscribe()
     }
 
     /// The next comparison, if one is due; none is while nothing happens. With how many entries of each
     /// priority the worker holds, or `None`, which stands for: do not count, compare the entries.
-    pub(super) fn comparison(&self, worker: WorkerId, unknown: bool) -> Option<Option<[usize; 7]>> {
+    pub(crate) fn comparison(&self, worker: WorkerId, unknown: bool) -> Option<Option<[usize; 7]>> {
         let abandoned = self.unsettled.forget_abandoned(worker);
         let after_error = lock(&self.last_error).is_some_and(|since| since.elapsed() < COMPARE_AFTER_ERROR);
         let changes = self.changes.load(Ordering::Relaxed);

@@ -11,15 +11,15 @@
 mod consumer;
 mod consumer_task;
 mod error;
-mod held;
+pub(crate) mod held;
 mod publish;
 mod reconcile;
 mod restore;
-mod scripts;
-mod shared;
+pub(crate) mod scripts;
+pub(crate) mod shared;
 #[cfg(test)]
 mod tests;
-mod waiter;
+pub(crate) mod waiter;
 
 use std::sync::Arc;
 
@@ -43,13 +43,13 @@ use clawpool_core::{
 
 /// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others
 /// for long.
-const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 /// Exclusive connections at most: one for each consumer that waits.
 const WAITERS: usize = 1024;
 
 pub struct RedisBroker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl RedisBroker {

@@ -11,8 +11,9 @@ use clawpool_core::task::Queue;
 /// Entries of messages and, in the same order, their values, as scripts answer them.
 pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);
 
-static LIBRARY: LazyLock<Library> =
-    LazyLock::new(|| Library::shared(&[include_str!("scripts/parts/queues.lua")]));
+pub(crate) const PARTS: &[&str] = &[include_str!("scripts/parts/queues.lua")];
+
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(PARTS));
 
 scripts! { LIBRARY:
     ACKNOWLEDGE = "scripts/acknowledge.lua";
@@ -29,7 +30,7 @@ scripts! { LIBRARY:
 }
 
 /// The digits of a queue's priorities, most urgent first, as scripts read them.
-pub(super) const fn priorities(queue: Queue) -> &'static str {
+pub(crate) const fn priorities(queue: Queue) -> &'static str {
     match queue {
         Queue::P0 => "0",
         Queue::P1 => "1",

@@ -26,23 +26,23 @@ use clawpool_core::{
 };
 
 /// What the broker's handle and the tasks of its consumers share.
-pub(super) struct Shared {
-    pub(super) link: Link,
+pub(crate) struct Shared {
+    pub(crate) link: Link,
     /// Connections for blocking commands: no other command can use them meanwhile.
-    pub(super) waiters: Pool,
-    pub(super) limits: QueueLimits,
-    pub(super) held: Held,
+    pub(crate) waiters: Pool,
+    pub(crate) limits: QueueLimits,
+    pub(crate) held: Held,
     /// Priority and entry of what Redis counts as held by this process, and this process does not know.
-    pub(super) unknown: UnknownDeliveries<(u8, packed::Entry)>,
+    pub(crate) unknown: UnknownDeliveries<(u8, packed::Entry)>,
 }
 
 impl Shared {
-    pub(super) fn call(&self, script: &'static Script) -> Call {
+    pub(crate) fn call(&self, script: &'static Script) -> Call {
         Call::new(script, self.link.base())
     }
 
     /// Runs a script that gives messages to the worker.
-    pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+    pub(crate) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         // Dropped after what was taken is known.
         let _take = self.held.take();
         let deliveries = self.deliveries(worker, call).await?;
@@ -51,7 +51,7 @@ impl Shared {
     }
 
     /// What a worker's in-flight sets hold beyond what this process knows.
-    pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+    pub(crate) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         let _take = self.held.take();
         let mut lost = self.deliveries(worker, call).await?;
         lost.retain(|delivery| !self.held.contains(&delivery.receipt));
@@ -95,7 +95,7 @@ impl Shared {
 
     /// Rings the bell for a waiting consumer, if there is something to fetch. When it fails the connection is
     /// lost, and consumers fetch once they have a new one.
-    pub(super) async fn ring(&self, queue: Queue) {
+    pub(crate) async fn ring(&self, queue: Queue) {
         let mut call = self.call(&scripts::RING);
         call.arg(queue.name()).arg(priorities(queue));
         if let Err(error) = self.link.run::<Value>(&call).await {
@@ -104,7 +104,7 @@ impl Shared {
     }
 
     /// Acknowledges or releases, with one script for each worker and priority. Answers how many were there.
-    pub(super) async fn settle(
+    pub(crate) async fn settle(
         &self,
         script: &'static Script,
         receipts: &[Receipt],
@@ -152,6 +152,6 @@ fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
     groups
 }
 
-pub(super) fn failure(error: &RedisError) -> BrokerError {
+pub(crate) fn failure(error: &RedisError) -> BrokerError {
     LinkError::of(error).into()
 }

@@ -1,4 +1,4 @@
-//! Waiting for a queue's bell on a connection of its own, for `WAIT` at a time. Each end of a wait shows that
+//! Waiting for the bells of queues on a connection of its own, for `WAIT` at a time. Each end of a wait shows that
 //! the connection lives, and the consumer fetches after it.
 
 use std::time::Duration;
@@ -14,23 +14,23 @@ use clawpool_core::task::Queue;
 
 /// How long one blocking command waits. Its answer may be a second late, so a connection that died without an
 /// error is found out in three.
-pub(super) const WAIT: Duration = Duration::from_secs(2);
+pub(crate) const WAIT: Duration = Duration::from_secs(2);
 
-/// An exclusive connection that blocks on a queue's bell.
-pub(super) struct Waiter {
+/// An exclusive connection that blocks on the bells of queues.
+pub(crate) struct Waiter {
     connection: Option<Connection>,
     /// What Redis calls the connection: the name to unblock it by.
     id: u64,
-    queue: Queue,
+    queues: Vec<Queue>,
     /// The blocking command on its way. It outlives the call that started it, because its answer may be a
     /// token.
     waiting: Option<BoxFuture<'static, RedisResult<Value>>>,
 }
 
 impl Waiter {
-    pub(super) async fn connect(shared: &Shared, queue: Queue) -> Result<Self, BrokerError> {
+    pub(crate) async fn connect(shared: &Shared, queues: Vec<Queue>) -> Result<Self, BrokerError> {
         let pooled = shared.waiters.get().await.map_err(|error| pool_error(&error))?;
-        let mut waiter = Self { connection: None, id: 0, queue, waiting: None };
+        let mut waiter = Self { connection: None, id: 0, queues, waiting: None };
         let mut connection = (*pooled).clone();
         waiter.connection = Some(pooled);
         // Until it has answered, the connection is not fit to go back to the pool.
@@ -43,22 +43,26 @@ impl Waiter {
     }
 
     /// Waits for the bell. Returns when it was rung, or when it is time to fetch again.
-    pub(super) async fn rung(&mut self, shared: &Shared) -> RedisResult<()> {
+    pub(crate) async fn rung(&mut self, shared: &Shared) -> RedisResult<()> {
         if let (None, Some(connection)) = (&self.waiting, &self.connection) {
             let mut connection = (**connection).clone();
-            let bell = format!("{}:bell:{}", shared.link.base(), self.queue);
+            let base = shared.link.base();
+            let bells: Vec<String> = self.queues.iter().map(|queue| format!("{base}:bell:{queue}")).collect();
             let wait = WAIT.as_secs();
-            self.waiting =
-                Some(Box::pin(
-                    async move { cmd("BLPOP").arg(bell).arg(wait).query_async(&mut connection).await },
-                ));
+            self.waiting = Some(Box::pin(async move {
+                cmd("BLPOP").arg(bells).arg(wait).query_async(&mut connection).await
+            }));
         }
         self.answer().await.map(drop)
     }
 
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Stops waiting. A token that came meanwhile goes on to another consumer. `None` when the connection is
     /// spoilt.
-    pub(super) async fn leave(mut self, shared: &Shared) -> Option<Self> {
+    pub(crate) async fn leave(mut self, shared: &Shared) -> Option<Self> {
         if self.waiting.is_none() {
             return Some(self);
         }
@@ -70,13 +74,14 @@ impl Waiter {
         match answer {
             Some(Value::Nil) => Some(self),
             Some(_) => {
-                shared.ring(self.queue).await;
+                ring(shared, &self.queues).await;
                 Some(self)
             }
             None => {
-                let queue = self.queue;
+                let queues = std::mem::take(&mut self.queues);
+                // The server must not give the next token to this connection.
                 drop(self);
-                shared.ring(queue).await;
+                ring(shared, &queues).await;
                 None
             }
         }
@@ -99,6 +104,12 @@ impl Drop for Waiter {
         {
             drop(Connection::take(connection));
         }
+    }
+}
+
+async fn ring(shared: &Shared, queues: &[Queue]) {
+    for queue in queues {
+        shared.ring(*queue).await;
     }
 }
 

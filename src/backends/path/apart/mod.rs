@@ -25,7 +25,7 @@ use crate::{
     broker::Broker,
     store::{Admission, Claimed, End, Fence, Settlement, Store},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::{TaskId, WorkerId};
 
 pub use find::{find, live_workers};
 
@@ -41,6 +41,11 @@ pub struct Apart {
 impl Apart {
     pub fn new(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
         Self { broker, store, confirmed: Arc::default(), acknowledgements: TaskTracker::new() }
+    }
+
+    /// The messages of these tasks are on their queues now.
+    pub(super) fn saw_confirmed(&self, ids: impl Iterator<Item = TaskId>) {
+        self.confirmed.remember(ids);
     }
 }
 

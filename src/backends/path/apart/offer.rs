@@ -94,7 +94,7 @@ impl Apart {
     }
 
     /// Answers a task whose id or unique key is known already.
-    async fn repeated(&self, task: &Admission, id: TaskId) -> Offered {
+    pub(in crate::path) async fn repeated(&self, task: &Admission, id: TaskId) -> Offered {
         let in_doubt = |error: StoreError| Refusal::InDoubt(id, error.into());
         let known = match self.store.record(id).await.map_err(in_doubt) {
             Ok(Some(record)) => self.known(task, record).await,

@@ -12,7 +12,7 @@ use clawpool_core::{
 
 /// The worker that died.
 #[derive(Clone, Copy)]
-pub(super) enum Dead {
+pub(crate) enum Dead {
     /// Its supervisor saw it end: its lease ends with it.
     Seen(WorkerId),
     /// The owner of this task, which has been silent for too long.
@@ -32,7 +32,7 @@ const ROW: usize = 41;
 
 impl RedisStore {
     /// Answers all that the worker ran. What changes hands meanwhile stays as it is.
-    pub(super) async fn end_lease_of(
+    pub(crate) async fn end_lease_of(
         &self,
         dead: Dead,
         polled: Option<&[TaskId]>,

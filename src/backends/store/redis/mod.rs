@@ -15,13 +15,13 @@ mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod journal;
-mod lease_end;
+pub(crate) mod lease_end;
 mod notes;
-mod record;
+pub(crate) mod record;
 mod records;
 mod schedule;
-mod scripts;
-mod settle;
+pub(crate) mod scripts;
+pub(crate) mod settle;
 mod subscription;
 mod tasks;
 #[cfg(test)]
@@ -49,21 +49,21 @@ use clawpool_core::{
 
 /// A queued task's record outlives the task's time to live by this: until then the queue's sweep has found
 /// it.
-const MARGIN: Duration = Duration::from_secs(3600);
+pub(crate) const MARGIN: Duration = Duration::from_secs(3600);
 
 /// Tasks in one script: as many as one request may bring, so that a batch is one step. The server serves no
 /// other client for the few milliseconds that this takes.
 const BATCH: usize = 1000;
 
 pub struct RedisStore {
-    link: Link,
+    pub(crate) link: Link,
     /// From the first wait on: most processes never wait.
     listener: OnceLock<Listener>,
-    results: Results,
+    pub(crate) results: Results,
     /// Silence of an owner that allows a takeover.
-    quiet: Duration,
+    pub(crate) quiet: Duration,
     /// The most blame with which a task is not poison.
-    bearable: u32,
+    pub(crate) bearable: u32,
 }
 
 impl RedisStore {
@@ -83,25 +83,25 @@ impl RedisStore {
         &self.listener.get_or_init(|| Listener::start(&self.link)).events
     }
 
-    fn call(&self, script: &'static Script) -> Call {
+    pub(crate) fn call(&self, script: &'static Script) -> Call {
         Call::new(script, self.link.base())
     }
 
-    async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
+    pub(crate) async fn run<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
         self.link.run(call).await.map_err(|error| failure(&error))
     }
 
     /// How long a record is kept that has no result.
-    fn remembered(&self) -> u64 {
+    pub(crate) fn remembered(&self) -> u64 {
         millis(self.results.ttl.max(self.results.dedupe))
     }
 }
 
-fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     span.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// For values that this crate wrote and cannot read back.
-fn corrupt(what: impl std::fmt::Display) -> StoreError {
+pub(crate) fn corrupt(what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt { store: "redis", reason: what.to_string() }
 }

@@ -47,7 +47,7 @@ fn whose(value: &[u8]) -> (Option<String>, Option<String>) {
 }
 
 /// The record of a task that has not run yet.
-pub(super) fn fresh(task: &Admission) -> Vec<u8> {
+pub(crate) fn fresh(task: &Admission) -> Vec<u8> {
     let message = &task.message;
     let key = task.unique_key.as_deref().unwrap_or("");
     let head = Head {

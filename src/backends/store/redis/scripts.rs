@@ -6,13 +6,15 @@ use std::sync::LazyLock;
 use crate::backend::redis::{library::Library, script::scripts};
 
 /// In an order in which each speaks only of those before it.
-pub(super) const PARTS: &[&str] = &[
+pub(crate) const PARTS: &[&str] = &[
     include_str!("scripts/parts/record.lua"),
     include_str!("scripts/parts/packed.lua"),
     include_str!("scripts/parts/schedule.lua"),
     include_str!("scripts/parts/totals.lua"),
     include_str!("scripts/parts/workers.lua"),
     include_str!("scripts/parts/ends.lua"),
+    include_str!("scripts/parts/claims.lua"),
+    include_str!("scripts/parts/endings.lua"),
 ];
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(PARTS));

@@ -4,8 +4,11 @@ use bytes::{BufMut, Bytes};
 
 use super::{BATCH, MARGIN, RedisStore, corrupt, dead, millis, record, scripts};
 use crate::{
-    backend::redis::packed,
-    store::{End, Settlement, StoreError},
+    backend::redis::{
+        packed,
+        script::{Call, Script},
+    },
+    store::{Claimed, End, Settlement, StoreError},
 };
 use clawpool_core::task::DeadReason;
 
@@ -13,27 +16,39 @@ impl RedisStore {
     pub(super) async fn settle_all(&self, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
         let mut answers = Vec::with_capacity(settlements.len());
         for chunk in settlements.chunks(BATCH) {
-            let mut call = self.call(&scripts::SETTLE);
-            call.arg(millis(MARGIN)).arg(millis(self.results.dead)).arg(self.remembered());
-            let ids: Vec<u8> =
-                chunk.iter().flat_map(|settlement| *settlement.claimed.id.as_bytes()).collect();
-            let mut all = Vec::new();
-            for settlement in chunk {
-                all.put_u64(settlement.claimed.token);
-                self.put_end(&mut all, &settlement.end)?;
-            }
-            call.arg(ids).arg(all);
-            let accepted: Bytes = self.run(&call).await?;
-            if accepted.len() != chunk.len() {
-                return Err(corrupt(format_args!(
-                    "{} answers to {} settlements",
-                    accepted.len(),
-                    chunk.len()
-                )));
-            }
-            answers.extend(accepted.iter().map(|answer| *answer == b'1'));
+            let ends = chunk.iter().map(|settlement| (settlement.claimed, &settlement.end));
+            let call = self.ending(&scripts::SETTLE, ends)?;
+            answers.extend(self.accepted(&call, chunk.len()).await?);
         }
         Ok(answers)
+    }
+
+    /// A call of a script that ends attempts.
+    pub(crate) fn ending<'a>(
+        &self,
+        script: &'static Script,
+        ends: impl Iterator<Item = (Claimed, &'a End)>,
+    ) -> Result<Call, StoreError> {
+        let mut ids = Vec::new();
+        let mut all = Vec::new();
+        for (claimed, end) in ends {
+            ids.put_slice(claimed.id.as_bytes());
+            all.put_u64(claimed.token);
+            self.put_end(&mut all, end)?;
+        }
+        let mut call = self.call(script);
+        call.arg(millis(MARGIN)).arg(millis(self.results.dead)).arg(self.remembered());
+        call.arg(ids).arg(all);
+        Ok(call)
+    }
+
+    /// One answer for each of so many ends.
+    pub(crate) async fn accepted(&self, call: &Call, count: usize) -> Result<Vec<bool>, StoreError> {
+        let accepted: Bytes = self.run(call).await?;
+        if accepted.len() != count {
+            return Err(corrupt(format_args!("{} answers to {count} settlements", accepted.len())));
+        }
+        Ok(accepted.iter().map(|answer| *answer == b'1').collect())
     }
 
     /// The end's code and its four values, as `scripts/settle.lua` reads them.

@@ -28,6 +28,7 @@ pub(crate) fn definitions() -> String {
         tail(),
         constants("MESSAGE", "MESSAGE_", &Header::fields()),
         constants("ENTRY", "ENTRY_", &Name::fields()),
+        queues(),
     ];
     parts.concat()
 }
@@ -45,6 +46,18 @@ fn states() -> String {
     let ends = set(&mut State::ALL.into_iter().filter(|state| state.is_final()));
     let _ = writeln!(text, "local STATES = {{ {all} }}\nlocal FINAL = {{ {ends} }}");
     text
+}
+
+/// By the number of a priority: the name of its queue, and the digits of all priorities of that.
+fn queues() -> String {
+    let (mut names, mut digits) = (String::new(), String::new());
+    for priority in Priority::ALL {
+        let queue = priority.queue();
+        let all: String = queue.priorities().map(|priority| priority.index().to_string()).collect();
+        let _ = write!(names, "[{}] = '{}', ", priority.index(), queue.name());
+        let _ = write!(digits, "[{}] = '{all}', ", priority.index());
+    }
+    format!("local QUEUE_NAMES = {{ {names}}}\nlocal QUEUE_PRIORITIES = {{ {digits}}}\n")
 }
 
 fn constants(whole: &str, prefix: &str, fields: &[Field]) -> String {

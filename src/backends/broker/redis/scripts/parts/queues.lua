@@ -28,6 +28,10 @@ local function ring(queue, priorities)
   redis.call('DEL', bell)
 end
 
+-- The name of a priority's queue, and its priorities. Takes the priority as a number.
+local function queue_of(priority) return QUEUE_NAMES[priority], QUEUE_PRIORITIES[priority] end
+local function ring_for(priority) ring(queue_of(priority)) end
+
 -- Whether an entry and its value are a message of this priority.
 local function is_message(priority, an_entry, value)
   return priority_of(an_entry, value) == tonumber(priority)
@@ -69,6 +73,26 @@ local function take_away(priority, worker, entries)
   end
   slices(gone, function(...) redis.call('SREM', key, ...) end)
   return gone
+end
+
+-- Forgets messages that are done with, apart from those that were published again since they were taken:
+-- these wait anew. Answers whether there are any.
+local function forget_messages(priority, entries)
+  local done = entries
+  local back = {}
+  local again = again_key(priority)
+  if redis.call('EXISTS', again) == 1 then
+    done = {}
+    for i, is_again in ipairs(redis.call('SMISMEMBER', again, unpack(entries))) do
+      local list = is_again == 1 and back or done
+      list[#list + 1] = entries[i]
+    end
+  end
+  slices(done, function(...) redis.call('HDEL', messages_key(priority), ...) end)
+  if #back == 0 then return false end
+  forget_again(priority, back)
+  slices(back, function(...) redis.call('LPUSH', waiting_key(priority), ...) end)
+  return true
 end
 
 -- All that a worker holds, oldest first: ids rise with time.

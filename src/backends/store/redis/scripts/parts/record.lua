@@ -22,9 +22,8 @@ local function is_record(bytes)
   return value_offset(bytes, AFTER_ALL_VALUES) == #bytes + 1
 end
 
--- Reads the records of many tasks with one command. Takes the ids in one string, and answers them as a list.
-local function read_ahead(all)
-  local ids = pieces(all, ENTRY_ID_WIDTH)
+-- Reads the records of many tasks with one command.
+local function read_all(ids)
   local keys = {}
   local prefix = task_key('')
   for i, id in ipairs(ids) do keys[i] = prefix .. id end
@@ -35,6 +34,12 @@ local function read_ahead(all)
       known[ids[count]] = bytes
     end
   end)
+end
+
+-- The same with the ids in one string. Answers them as a list.
+local function read_ahead(all)
+  local ids = pieces(all, ENTRY_ID_WIDTH)
+  read_all(ids)
   return ids
 end
 

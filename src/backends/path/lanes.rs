@@ -1,0 +1,172 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::{join_all, select_all};
+
+use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Source, Taken, Taker, Wants};
+use crate::{
+    broker,
+    store::{Admission, Claimed, Fence},
+};
+use clawpool_core::{
+    config,
+    task::{Queue, WorkerId},
+};
+
+/// Several paths as one: each queue has the one of the backend that the configuration chose for its lane.
+pub struct Lanes {
+    members: Vec<Arc<dyn Path>>,
+    /// Which member each queue has.
+    member_of: Vec<(Queue, usize)>,
+    /// Over all queues, for what one step does for all of them.
+    all: Apart,
+}
+
+impl Lanes {
+    /// `members` stand for [`broker::Lanes::backends`], in that order.
+    pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Path>>, all: Apart) -> Self {
+        let backends = broker::Lanes::backends(lanes);
+        let member = |queue: Queue| {
+            let backend = lanes.backend(queue);
+            backends.iter().position(|known| *known == backend).unwrap_or_default()
+        };
+        let member_of = Queue::ALL.into_iter().map(|queue| (queue, member(queue))).collect();
+        Self { members, member_of, all }
+    }
+
+    fn of(&self, queue: Queue) -> usize {
+        self.member_of.iter().find(|(of, _)| *of == queue).map_or(0, |(_, member)| *member)
+    }
+
+    /// One share for each member, with the positions of its items in the batch.
+    fn split<T: Clone>(&self, items: &[T], queue: impl Fn(&T) -> Queue) -> Vec<(usize, Vec<usize>, Vec<T>)> {
+        let mut shares: Vec<_> =
+            (0..self.members.len()).map(|member| (member, Vec::new(), Vec::new())).collect();
+        for (position, item) in items.iter().enumerate() {
+            let (_, positions, share) = &mut shares[self.of(queue(item))];
+            positions.push(position);
+            share.push(item.clone());
+        }
+        shares.retain(|(_, positions, _)| !positions.is_empty());
+        shares
+    }
+}
+
+#[async_trait]
+impl Path for Lanes {
+    async fn offer(&self, tasks: &[Admission]) -> Vec<Offered> {
+        let shares = self.split(tasks, |task| task.message.priority.queue());
+        if let [(member, ..)] = shares[..] {
+            return self.members[member].offer(tasks).await;
+        }
+        let offers = shares.into_iter().map(|(member, positions, share)| async move {
+            positions.into_iter().zip(self.members[member].offer(&share).await)
+        });
+        let mut answers: Vec<_> = join_all(offers).await.into_iter().flatten().collect();
+        answers.sort_by_key(|(position, _)| *position);
+        answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    async fn source(&self, taker: Taker) -> Box<dyn Source> {
+        let mut parts: Vec<Box<dyn Source>> = Vec::new();
+        for (member, _, queues) in self.split(&taker.queues, |queue| *queue) {
+            parts.push(self.members[member].source(Taker { queues, ..taker.clone() }).await);
+        }
+        match parts.len() {
+            1 => parts.remove(0),
+            _ => Box::new(Joined { parts, queues: taker.queues }),
+        }
+    }
+
+    async fn finish(&self, worker: WorkerId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
+        let shares = self.split(attempts, |attempt| attempt.claimed.queue);
+        if let [(member, ..)] = shares[..] {
+            return self.members[member].finish(worker, attempts).await;
+        }
+        let mut answers = vec![false; attempts.len()];
+        for (member, positions, share) in shares {
+            for (position, answer) in
+                positions.into_iter().zip(self.members[member].finish(worker, &share).await?)
+            {
+                answers[position] = answer;
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn disown(&self, worker: WorkerId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
+        let mut answers = vec![false; claims.len()];
+        for (member, positions, share) in self.split(claims, |claimed| claimed.queue) {
+            for (position, answer) in
+                positions.into_iter().zip(self.members[member].disown(worker, &share).await?)
+            {
+                answers[position] = answer;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// All members are asked, also when one of them does not answer.
+    async fn reconcile(&self, worker: WorkerId) -> Result<u64, PathError> {
+        let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
+        counts.into_iter().sum()
+    }
+
+    async fn reclaim(&self, worker: WorkerId) -> Result<u64, PathError> {
+        let counts = join_all(self.members.iter().map(|member| member.reclaim(worker))).await;
+        counts.into_iter().sum()
+    }
+
+    async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {
+        self.all.promote(fence, limit).await
+    }
+}
+
+/// The sources of several paths as one.
+struct Joined {
+    parts: Vec<Box<dyn Source>>,
+    queues: Vec<Queue>,
+}
+
+#[async_trait]
+impl Source for Joined {
+    /// In the order of the parts: what one has in plenty leaves nothing to the next in this take.
+    async fn take(&mut self, wants: &Wants) -> Result<Taken, PathError> {
+        let mut taken = Taken::default();
+        let mut failure = None;
+        for part in &mut self.parts {
+            let left = Wants { total: wants.total - taken.tasks.len(), ..wants.clone() };
+            match part.take(&left).await {
+                Ok(more) => {
+                    taken.tasks.extend(more.tasks);
+                    taken.troubles.extend(more.troubles);
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if taken.tasks.is_empty() => Err(error),
+            Some(error) => {
+                taken.troubles.extend(self.queues.first().map(|queue| (*queue, error)));
+                Ok(taken)
+            }
+            None => Ok(taken),
+        }
+    }
+
+    async fn ready(&mut self, wants: &Wants) -> Result<(), PathError> {
+        select_all(self.parts.iter_mut().map(|part| part.ready(wants))).await.0
+    }
+
+    async fn unwanted(&mut self) {
+        join_all(self.parts.iter_mut().map(|part| part.unwanted())).await;
+    }
+
+    async fn rest(&mut self) {
+        join_all(self.parts.iter_mut().map(|part| part.rest())).await;
+    }
+
+    async fn close(&mut self) {
+        join_all(self.parts.iter_mut().map(|part| part.close())).await;
+    }
+}

@@ -1,0 +1,70 @@
+-- Ends attempts, and with them their messages: what is given back waits again at the front of its queue, all
+-- others are forgotten.
+-- ARGV: what is kept how long: see `parts/endings.lua`; the ids of all attempts in one string; in another of
+-- all: token, a code for the end, and four values that depend on it, each after its length; and in a third of
+-- all: generation and priority, or nothing where they are not known.
+-- Answers a string of '1' where the token was the latest, else '0'.
+local MESSAGE_NAME_FORMAT = '>I4B'
+local MESSAGE_NAME_WIDTH = 5
+
+local keep = { margin = tonumber(ARGV[1]), dead = tonumber(ARGV[2]), cancelled = ARGV[3] }
+local ids = ARGV[4]
+local settlements = ARGV[5]
+local names = ARGV[6]
+
+-- Entries of each priority.
+local done = {}
+local back = {}
+local function add(lists, priority, an_entry)
+  local list = lists[priority] or {}
+  lists[priority] = list
+  list[#list + 1] = an_entry
+end
+
+-- The record is gone, and the message is not: it runs again.
+local function run_again(id, i)
+  if names == '' or read(id) then return end
+  local generation, priority = struct.unpack(MESSAGE_NAME_FORMAT, names, (i - 1) * MESSAGE_NAME_WIDTH + 1)
+  local an_entry = entry(id, generation)
+  if redis.call('HEXISTS', messages_key(priority), an_entry) == 1 then add(back, priority, an_entry) end
+end
+
+local answer = {}
+local offset = 1
+for i, id in ipairs(read_ahead(ids)) do
+  local token, code, one, two, three, four, following =
+    struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
+  offset = following
+  local bytes = known[id]
+  local an_entry = bytes and id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
+  local priority = bytes and bytes:byte(PRIORITY_OFFSET)
+  if code == COMPLETION and complete(id, token, one, two) then
+    add(done, priority, an_entry)
+    answer[i] = '1'
+  else
+    local record = settle(keep, id, token, code, one, two, three, four)
+    answer[i] = record and '1' or '0'
+    if not record then
+      run_again(id, i)
+    elseif code == 'L' and record.state == QUEUED then
+      add(back, priority, an_entry)
+    else
+      add(done, priority, an_entry)
+    end
+  end
+end
+write_left()
+
+local waiting = {}
+for priority, entries in pairs(done) do waiting[priority] = forget_messages(priority, entries) end
+for priority, entries in pairs(back) do
+  table.sort(entries)
+  put_first(priority, entries)
+  waiting[priority] = true
+end
+for priority, is_new in pairs(waiting) do
+  if is_new then ring_for(priority) end
+end
+announce()
+count_up()
+return table.concat(answer)

@@ -1,0 +1,128 @@
+-- Takes tasks off queues for a worker, most urgent and oldest first, and claims each. What is no message is set
+-- aside; a message whose task is over is forgotten; one that another worker holds comes back later.
+-- ARGV: worker; '1' where it may take over from a worker that is silent; milliseconds of such silence; blame
+-- that a task bears without being poison; milliseconds that a cancelled record is kept; a number for this call;
+-- how many tasks at most; then of each queue: its name, its priorities, how many of it.
+-- Answers in one string the entries of the tasks that run here; in another of each: a code, a token and crashes,
+-- as in `parts/claims.lua`; their messages; and the ids of tasks whose dead owners still have leases, which were
+-- left on their queues.
+local by = {
+  me = ARGV[1],
+  may_take_over = ARGV[2] == '1',
+  quiet = tonumber(ARGV[3]),
+  bearable = tonumber(ARGV[4]),
+  kept = ARGV[5],
+}
+local ticket = tonumber(ARGV[6])
+local room = tonumber(ARGV[7])
+local FIRST_QUEUE = 8
+
+local entries = {}
+local outcomes = {}
+local values = {}
+local orphans = {}
+
+-- What a record is written anew from, where it is gone.
+local function message_of(message)
+  local is_readable, body = pcall(cmsgpack.unpack, message.value:sub(MESSAGE_WIDTH + 1))
+  local task = is_readable and type(body) == 'table' and body or {}
+  message.kind = type(task.kind) == 'string' and task.kind or ''
+  message.attempt = natural(task.attempt)
+  local priority, enqueued, expires = struct.unpack(MESSAGE_FORMAT, message.value)
+  message.priority = priority
+  message.enqueued = enqueued
+  message.expires = expires
+  return message
+end
+
+local started = struct.pack(STARTED_FORMAT, now)
+local packed_ticket = struct.pack(TICKET_FORMAT, ticket)
+local function claim(an_entry, value)
+  local id = id_of(an_entry)
+  local generation = an_entry:sub(ENTRY_GENERATION_OFFSET)
+  local bytes = known[id]
+  local token = struct.pack(TOKEN_FORMAT, latest_token + 1)
+  local running = bytes and begun(bytes, generation, started, token, packed_ticket, by.me)
+  if not running then
+    put_all()
+    local message = { generation = struct.unpack(ENTRY_GENERATION_FORMAT, generation), value = value }
+    return decide(by, id, message, ticket, message_of)
+  end
+  latest_token = latest_token + 1
+  put_together(id, running)
+  claimed[#claimed + 1] = id
+  return 'R', latest_token, 0
+end
+
+-- What becomes of messages that do not run here, and of which priority they are.
+local dropped = {}
+local back = {}
+
+local function hand_out(an_entry, value, code, number, crashes)
+  local count = #entries + 1
+  entries[count] = an_entry
+  outcomes[count] = struct.pack(OUTCOME_FORMAT, code, number, crashes)
+  values[count] = value
+  room = room - 1
+end
+
+local function dispose(an_entry, value, code, number)
+  if code == 'O' then
+    orphans[#orphans + 1] = id_of(an_entry)
+    back[#back + 1] = an_entry
+    return
+  end
+  if code == 'H' then enter(an_entry, now + number, value) end
+  dropped[#dropped + 1] = an_entry
+end
+
+-- Up to so many messages from the front of a list: entries and values.
+local function pop(priority, wanted)
+  local popped = redis.call('RPOP', waiting_key(priority), wanted) or {}
+  if #popped == 0 then return popped, popped end
+  local found = redis.call('HMGET', messages_key(priority), unpack(popped))
+  forget_again(priority, popped)
+  return popped, found
+end
+
+local function pull(priority, most)
+  local last = 0
+  while most > 0 and room > 0 and last == 0 do
+    local wanted = math.min(most, room)
+    local popped, found = pop(priority, wanted)
+    last = wanted - #popped
+    local ids = {}
+    for i, an_entry in ipairs(popped) do ids[i] = id_of(an_entry) end
+    read_all(ids)
+    for i, an_entry in ipairs(popped) do
+      local value = found[i]
+      if is_message(priority, an_entry, value) then
+        local code, number, crashes = claim(an_entry, value)
+        if code == 'R' or code == 'P' then
+          hand_out(an_entry, value, code, number, crashes)
+          most = most - 1
+        else
+          dispose(an_entry, value, code, number)
+        end
+      else
+        set_message_aside(priority, an_entry, value)
+      end
+    end
+    put_all()
+    if #dropped > 0 then forget_messages(priority, dropped) end
+    dropped = {}
+  end
+  if #back > 0 then put_first(priority, back) end
+  back = {}
+  return most
+end
+
+for i = FIRST_QUEUE, #ARGV, 3 do
+  local most = tonumber(ARGV[i + 2])
+  for priority in each_priority(ARGV[i + 1]) do most = pull(priority, most) end
+end
+for i = FIRST_QUEUE, #ARGV, 3 do ring(ARGV[i], ARGV[i + 1]) end
+if #claimed > 0 then write_claims(by.me) end
+announce()
+count_up()
+return { table.concat(entries), table.concat(outcomes), values, orphans }

@@ -1,0 +1,111 @@
+//! Taking tasks off their queues, claimed.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+
+use super::{finish::receipt, scripts, source::RedisSource};
+use crate::{
+    backend::redis::{layout::Name, packed, script::Call},
+    broker::redis::{BATCH, scripts::priorities},
+    path::{PathError, Taken, TakenTask, Wants},
+    store::{
+        Claimed, DeadLetter, End, StoreError,
+        redis::{corrupt, lease_end::Dead, millis},
+    },
+};
+use clawpool_core::task::{DeadReason, ErrorClass, Failure, Message, TaskId, Timestamp};
+
+/// As `scripts/take.lua` answers: entries, outcomes, messages, and tasks whose dead owners still have leases.
+type Answer = (Bytes, Bytes, Vec<Bytes>, Vec<Bytes>);
+
+/// Code, token and crashes of one task.
+const OUTCOME_WIDTH: usize = 13;
+
+impl RedisSource {
+    pub(super) async fn take_now(&mut self, wants: &Wants) -> Result<Taken, PathError> {
+        let mut taken = Taken::default();
+        loop {
+            let left = wants.total - taken.tasks.len();
+            let orphans = self.take_some(wants, left, &mut taken).await?;
+            for orphan in &orphans {
+                self.path.store.end_lease_of(Dead::OwnerOf(*orphan), None).await?;
+            }
+            // They were left on their queues.
+            if orphans.is_empty() || taken.tasks.len() == wants.total {
+                return Ok(taken);
+            }
+        }
+    }
+
+    async fn take_some(
+        &mut self,
+        wants: &Wants,
+        left: usize,
+        taken: &mut Taken,
+    ) -> Result<Vec<TaskId>, PathError> {
+        let shared = Arc::clone(&self.path.shared);
+        // Dropped after what was taken is known.
+        let _take = shared.held.take();
+        let answer = self.path.store.run::<Answer>(&self.call(wants, left)).await;
+        let (entries, outcomes, messages, orphans) =
+            answer.inspect_err(|_| self.path.shared.held.answer_lost())?;
+        let entries = entries.chunks_exact(Name::WIDTH);
+        let outcomes = outcomes.chunks_exact(OUTCOME_WIDTH);
+        for ((entry, outcome), message) in entries.zip(outcomes).zip(&messages) {
+            let message =
+                packed::unpack(entry, message).ok_or_else(|| corrupt("a task without a message"))?;
+            taken.tasks.extend(self.task(message, outcome).await?);
+        }
+        orphans.iter().map(|id| task_id(id).map_err(PathError::from)).collect()
+    }
+
+    fn call(&self, wants: &Wants, left: usize) -> Call {
+        let store = &self.path.store;
+        let takeover = (self.taker.sees_silence)();
+        let mut call = store.call(&scripts::TAKE);
+        call.arg(self.taker.worker.as_bytes()).arg(u8::from(takeover));
+        call.arg(millis(store.quiet)).arg(store.bearable).arg(store.remembered());
+        call.arg(rand::random::<u32>()).arg(left.min(BATCH));
+        for want in &wants.queues {
+            call.arg(want.queue.name()).arg(priorities(want.queue)).arg(want.most.min(BATCH));
+        }
+        call
+    }
+
+    /// None where its body is no task: no worker can run it, so it goes to the dead letters as it is.
+    async fn task(&mut self, message: Message, mut outcome: &[u8]) -> Result<Option<TakenTask>, PathError> {
+        let is_poison = outcome.get_u8() == b'P';
+        let claimed = Claimed { id: message.id, queue: message.priority.queue(), token: outcome.get_u64() };
+        let crashes = outcome.get_u32();
+        let receipt = receipt(self.taker.worker, &claimed, message.generation, message.priority);
+        match message.task() {
+            Ok(task) => {
+                self.path.shared.held.add_receipt(&receipt);
+                Ok(Some(TakenTask { task: Arc::new(task), claimed, crashes, is_poison, receipt }))
+            }
+            Err(error) => {
+                let letter = unreadable(message, &error.to_string(), crashes);
+                let attempt = crate::path::Attempt { claimed, receipt, end: End::Dead(letter) };
+                self.path.finish_all(&[attempt]).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn unreadable(message: Message, why: &str, crashes: u32) -> DeadLetter {
+    DeadLetter {
+        kind: "unreadable".into(),
+        tenant: None,
+        reason: DeadReason::Undeliverable,
+        failure: Failure::new(ErrorClass::Validation, why),
+        crashes,
+        died_at: Timestamp::now(),
+        message,
+    }
+}
+
+fn task_id(bytes: &[u8]) -> Result<TaskId, StoreError> {
+    bytes.try_into().map(TaskId::from_bytes).map_err(|_| corrupt("a claim of no task"))
+}
