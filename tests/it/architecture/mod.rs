@@ -179,5 +179,7 @@ fn breaches_are_seen_and_name_both_floors() {
         seam("worker::claim", "redis::cmd").is_some() && seam("store::redis::link", "redis::cmd").is_none()
     );
     let reads = |module, target: &str| only_readers_read(&import(module, Target::Crate(path(target))));
-    assert!(reads("config::pools", "std::fs").is_some() && reads("config::source", "std::fs").is_none());
+    assert!(
+        reads("config::pools", "std::fs").is_some() && reads("config::reading::source", "std::fs").is_none()
+    );
 }
