@@ -23,19 +23,19 @@ pub struct Classes {
     /// What a user says or types: starts within 500 ms by default.
     #[serde(rename = "P1")]
     pub p1: Class,
-    /// Answers of language models: starts within 2 s by default.
+    /// Answers of language models: start within 2 s by default.
     #[serde(rename = "P2")]
     pub p2: Class,
     /// Work in a browser: starts within 5 s by default.
     #[serde(rename = "P3")]
     pub p3: Class,
-    /// Mail, and kinds that no rule matches: starts within 30 s by default.
+    /// Mail, and kinds that no rule matches: start within 30 s by default.
     #[serde(rename = "P4")]
     pub p4: Class,
-    /// Scheduled loops: starts within a minute by default.
+    /// Scheduled loops: start within a minute by default.
     #[serde(rename = "P5")]
     pub p5: Class,
-    /// Background and batches: starts within five minutes by default.
+    /// Background and batches: start within five minutes by default.
     #[serde(rename = "P6")]
     pub p6: Class,
 }
