@@ -63,7 +63,8 @@ pub(crate) async fn history(api: &Api) -> Vec<ScalingView> {
 #[tokio::test]
 async fn inv_7_a_flood_grows_the_pool_and_an_empty_queue_shrinks_it_and_no_task_is_interrupted() {
     let system = System::embedded(1, pool(Settings::quick(), 1, 4)).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let long = api.enqueue(task("P4", json!({"hold": "long"}))).await;
     ledger.happened(long, Event::Start, 1).await;
     let mut ids = api.enqueue_all(vec![task("P4", json!({"hold": "flood"})); 12]).await;
@@ -148,7 +149,7 @@ async fn inv_7_the_pool_holds_its_size_while_the_store_is_away() {
     before.iter().for_each(|pid| signal(*pid, "0"));
     redis.restart().await;
     let after: BTreeSet<u32> = size(&api, 3).await.iter().map(|worker| worker.beat.pid).collect();
-    assert_eq!(after, before, "nobody left and nobody came");
+    assert_eq!(after, before, "no worker left and none came");
     system.ledger.open("outage");
     let balance = balance(&api, &system.ledger, &ids, 6).await;
     assert_eq!(balance.completed, 6, "{balance:?}");
@@ -160,7 +161,8 @@ async fn inv_7_the_pool_holds_its_size_while_the_store_is_away() {
 #[tokio::test]
 async fn operators_scale_pause_resume_and_look() {
     let system = System::embedded(1, pool(Settings::quick(), 1, 4)).await;
-    let (api, cli) = (&system.api, system.cli());
+    let api = &system.api;
+    let cli = system.cli();
     let scaled = cli.json(&["autoscaler", "scale", "it", "3", "--for", "10m"]).await;
     assert_eq!(scaled["size"], 3, "{scaled}");
     size(api, 3).await;
@@ -192,7 +194,7 @@ async fn operators_scale_pause_resume_and_look() {
 
     let listed = cli.ok(&["autoscaler", "history", "it"]).await;
     assert!(listed.contains("manual") && listed.contains("1 -> 3"), "{listed}");
-    for wrong in [&["autoscaler", "scale", "it", "9"][..], &["autoscaler", "pause", "nobody"]] {
+    for wrong in [&["autoscaler", "scale", "it", "9"][..], &["autoscaler", "pause", "unknown"]] {
         let said = cli.run(wrong).await;
         assert!(said.code == Some(1) && said.err.contains("CP-"), "{wrong:?}: {said:?}");
     }

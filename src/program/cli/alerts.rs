@@ -11,7 +11,7 @@ use super::{
 use clawpool_core::task::Timestamp;
 use clawpool_engine::{alert::Level, client::view::AlertView};
 
-/// What somebody should know of the pools, latest first: programs that cannot start, hangs, leaks
+/// What an operator should know of the pools, latest first: programs that cannot start, hangs, leaks
 ///
 /// Below the table: what to do about each. `clawpool workers crashes` has the crashes themselves, `clawpool
 /// autoscaler history` the changes of size.

@@ -53,7 +53,12 @@ enum Action {
         pool: String,
         size: u32,
         /// After this the policies decide again
-        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+        #[arg(
+            long = "for",
+            value_name = "TIME",
+            default_value = "1h",
+            value_parser = humantime::parse_duration
+        )]
         keep: Duration,
     },
 }
@@ -143,7 +148,8 @@ fn notes(pool: &PoolStatus) -> String {
             || format!("not judged yet ({} samples)", forecast.samples),
             |accuracy| {
                 let trust = if accuracy.trusted { "trusted" } else { "not trusted" };
-                let (error, naive) = (100.0 * accuracy.error, 100.0 * accuracy.naive_error);
+                let error = 100.0 * accuracy.error;
+                let naive = 100.0 * accuracy.naive_error;
                 format!("error {error:.0} %, naive {naive:.0} %, {trust}")
             },
         );

@@ -83,7 +83,8 @@ pub(super) fn listing(letters: &[DeadView]) -> String {
 }
 
 fn details(detail: &DeadDetail) -> String {
-    let (letter, task) = (&detail.letter, detail.task.as_ref());
+    let letter = &detail.letter;
+    let task = detail.task.as_ref();
     let line = |text: Option<&String>| text.map(|text| plain(text, 200));
     let unreadable = task.is_none().then(|| "the message cannot be read as a task".to_owned());
     let known = fields([

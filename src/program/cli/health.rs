@@ -65,7 +65,8 @@ async fn here(globals: &Globals) -> Result<(), Failure> {
 }
 
 async fn heard(config: &Config) -> Result<Here, StoreError> {
-    let (store, host) = (store::open(config).await?, host());
+    let store = store::open(config).await?;
+    let host = host();
     let here = |worker: &WorkerInfo| worker.alive && worker.beat.host == host;
     let workers =
         store.workers().await?.into_iter().filter(here).map(|worker| worker.beat.worker.to_string());

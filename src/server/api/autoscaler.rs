@@ -44,7 +44,9 @@ pub(super) async fn history(
     mut params: Params,
 ) -> Result<Json<Page<ScalingView>>, ApiError> {
     caller.needs(&[Scope::Read])?;
-    let (pool, cursor, limit) = (params.text("pool"), params.text("cursor"), params.limit()?);
+    let pool = params.text("pool");
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     let page = api.store.journal(Topic::Scaling, pool.as_deref(), cursor.as_deref(), limit).await?;
     let view = |entry: clawpool_backends::store::Entry| {

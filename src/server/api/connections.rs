@@ -68,7 +68,8 @@ impl Connections {
         if open.len() >= self.most {
             return None;
         }
-        let (number, activity) = (self.opened.fetch_add(1, Relaxed), Arc::new(Activity::new()));
+        let number = self.opened.fetch_add(1, Relaxed);
+        let activity = Arc::new(Activity::new());
         open.insert(number, Arc::clone(&activity));
         Some(Permit { number, activity, connections: Arc::clone(self) })
     }
@@ -274,7 +275,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_idle_are_closed_in_time_and_the_busy_are_not() {
         let connections = connections(2);
-        let (start, unknown) = (Instant::now(), connections.acquire().await);
+        let start = Instant::now();
+        let unknown = connections.acquire().await;
         unknown.activity.outdated().await;
         assert_eq!(start.elapsed(), UNAUTHENTICATED);
         // A delayed answer counts as idle, and once only, also when it is given up.

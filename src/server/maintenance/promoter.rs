@@ -82,7 +82,8 @@ async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u
         tracing::debug!(expired, "overdue entries go to their queues, where they are dead-lettered");
     }
     let answers = broker.publish(messages).await;
-    let (mut published, mut refusal) = (Vec::with_capacity(keys.len()), None);
+    let mut published = Vec::with_capacity(keys.len());
+    let mut refusal = None;
     for (key, answer) in keys.into_iter().zip(answers) {
         match answer {
             Ok(()) => published.push(key),

@@ -144,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_worker_silent_for_half_a_lease_is_doubted() {
-        let (quiet, start) = (WorkerId::new(), Instant::now());
+        let quiet = WorkerId::new();
+        let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         let doubted = |watch: &HeartbeatWatch, beats, millis| {
             watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
@@ -158,7 +159,9 @@ mod tests {
 
     #[test]
     fn only_a_whole_lease_of_observed_silence_is_death() {
-        let (quiet, lively, start) = (WorkerId::new(), WorkerId::new(), Instant::now());
+        let quiet = WorkerId::new();
+        let lively = WorkerId::new();
+        let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         for tenth in 0..30 {
             let now = start + Duration::from_millis(tenth * 100);

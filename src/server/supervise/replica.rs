@@ -209,7 +209,8 @@ impl Supervisor {
         let tasks = self.clean_up(worker, exit.polled.as_deref()).await;
         // Where the store did not answer, the last heartbeat decides.
         let ran = child.seen.as_ref().is_some_and(|info| info.beat.running.iter().any(|tasks| *tasks > 0));
-        let (registered, busy) = (child.seen.is_some() || !tasks.is_empty(), ran || !tasks.is_empty());
+        let registered = child.seen.is_some() || !tasks.is_empty();
+        let busy = ran || !tasks.is_empty();
         self.report(child, exit, tasks, registered).await;
         Death { lived: Some(exit.lived), registered, busy }
     }

@@ -98,7 +98,8 @@ impl Site {
 
     fn config(&self) -> Result<String, Failure> {
         let program = text(&std::env::current_exe()?);
-        let (data, ledger) = (text(&self.root.join("data")), text(&self.ledger()));
+        let data = text(&self.root.join("data"));
+        let ledger = text(&self.ledger());
         let exec = |kind: &str, job: &str| {
             format!(
                 "[[handlers]]\nkind = {kind:?}\nexec.command = [{program}, \"demo-tool\", {job:?}, \
@@ -119,9 +120,14 @@ impl Site {
             .map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n"))
             .collect();
         Ok(format!(
-            "embedded.data = {data}\napi.listen = \"127.0.0.1:{}\"\npacing = {{ per_second = 200.0, burst = \
-            50 }}\n\
-             {rules}{}{}[[pools]]\nname = \"demo\"\nworkers = {WORKERS}\ncommand = [{program}, \"demo-worker\", {ledger}]\n",
+            "embedded.data = {data}\n\
+             api.listen = \"127.0.0.1:{}\"\n\
+             pacing = {{ per_second = 200.0, burst = 50 }}\n\
+             {rules}{}{}\
+             [[pools]]\n\
+             name = \"demo\"\n\
+             workers = {WORKERS}\n\
+             command = [{program}, \"demo-worker\", {ledger}]\n",
             self.port,
             exec("file.checksum", "checksum"),
             exec("file.sort", "sort"),

@@ -129,7 +129,8 @@ fn a_container_is_known_by_its_host() {
 #[test]
 fn gauges_are_means_over_those_that_report() {
     let usage = |cpu, memory| Some(Usage { cpu, memory });
-    let (mut one, mut two) = (worker(1, "main", 10), worker(2, "main", 0));
+    let mut one = worker(1, "main", 10);
+    let mut two = worker(2, "main", 0);
     one.beat.usage = usage(250.0, 60);
     two.beat.usage = usage(50.0, 20);
     let mut sensor = Sensor::new(&Plan { memory: Some(100), ..plan() });

@@ -282,7 +282,8 @@ impl TestPool {
         });
         let supervisor = Arc::new(Supervisor::new(pool, servers.clone(), servers.clone()));
         let shutdown = Shutdown::new();
-        let (keeper, until) = (supervisor.clone(), shutdown.clone());
+        let keeper = supervisor.clone();
+        let until = shutdown.clone();
         let running = tokio::spawn(async move { keeper.run(&until).await });
         Self { servers, done, starts, shutdown, supervisor, running, _folder: folder }
     }
@@ -326,7 +327,8 @@ impl TestPool {
     }
 
     async fn cleaned_up(&mut self) -> WorkerId {
-        let (mut steps, mut who) = (vec![], HashSet::new());
+        let mut steps = vec![];
+        let mut who = HashSet::new();
         for _ in 0..3 {
             let (step, worker) = self.done.recv().await.unwrap();
             steps.push(step);
