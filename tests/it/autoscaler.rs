@@ -1,6 +1,8 @@
 //! Pools that grow and shrink, with real processes. Times are scaled down in the configuration; what is
 //! asserted are sizes and the order of events.
 
+mod busy_pool;
+
 use std::collections::BTreeSet;
 
 use clawpool_backends::store::{Page, WorkerInfo};
@@ -10,6 +12,8 @@ use clawpool_engine::client::{
     view::{AutoscalerView, ScalingView},
 };
 use serde_json::json;
+
+pub(crate) use busy_pool::BusyPool;
 
 use crate::support::{Api, Event, Server, Servers, Settings, System, balance, signal, task, until};
 
@@ -37,6 +41,11 @@ pub(crate) fn pool(settings: Settings, min: u32, max: u32) -> Settings {
         cooldown_in = "300ms"
         "#
     ))
+}
+
+/// The workers' processes.
+pub(crate) fn pids(workers: &[WorkerInfo]) -> BTreeSet<u32> {
+    workers.iter().map(|worker| worker.beat.pid).collect()
 }
 
 /// Those that take tasks.
@@ -109,7 +118,7 @@ async fn inv_7_a_killed_autoscaler_is_followed_by_another_and_nothing_is_started
     let mut system = System::apart(0, pool(Servers::shared().settings(), 2, 3)).await;
     let mut first = system.autoscaler(&[]);
     let api = system.api.clone();
-    let old: BTreeSet<u32> = size(&api, 2).await.iter().map(|worker| worker.beat.pid).collect();
+    let old = pids(&size(&api, 2).await);
     let leader = status(&api).await.by;
     let mut second = system.autoscaler(&[]);
     let held = api.enqueue(task("P4", json!({"hold": "takeover"}))).await;
@@ -137,25 +146,16 @@ async fn inv_7_a_killed_autoscaler_is_followed_by_another_and_nothing_is_started
 async fn inv_7_the_pool_holds_its_size_while_the_store_is_away() {
     let mut redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
-    let system = System::apart(0, pool(servers.settings(), 1, 3)).await;
-    let mut autoscaler = system.autoscaler(&[]);
-    let api = system.api.clone();
-    size(&api, 1).await;
-    let ids = api.enqueue_all(vec![task("P4", json!({"hold": "outage"})); 6]).await;
-    let before: BTreeSet<u32> = size(&api, 3).await.iter().map(|worker| worker.beat.pid).collect();
+    let pool = BusyPool::start(&servers).await;
     redis.kill().await;
     // It leads until its lease has passed without an answer.
-    autoscaler.line(&["leads no longer"]).await;
-    before.iter().for_each(|pid| signal(*pid, "0"));
+    pool.autoscaler.line(&["leads no longer"]).await;
+    pool.workers.iter().for_each(|pid| signal(*pid, "0"));
     redis.restart().await;
-    let after: BTreeSet<u32> = size(&api, 3).await.iter().map(|worker| worker.beat.pid).collect();
-    assert_eq!(after, before, "no worker left and none came");
-    system.ledger.open("outage");
-    let balance = balance(&api, &system.ledger, &ids, 6).await;
-    assert_eq!(balance.completed, 6, "{balance:?}");
-    size(&api, 1).await;
-    autoscaler.stop().await;
-    system.stop().await;
+    let after = pids(&size(&pool.system.api, 3).await);
+    assert_eq!(after, pool.workers, "no worker left and none came");
+    pool.system.ledger.open("outage");
+    pool.end().await;
 }
 
 #[tokio::test]

@@ -1,20 +1,13 @@
 //! What befalls a kept pool: leaks, hangs of all workers at once, a broker that is away, crashes, a leader
 //! that stands still.
 
-use std::collections::BTreeSet;
-
-use clawpool_backends::store::WorkerInfo;
 use clawpool_core::scaling::Action;
 use serde_json::json;
 
 use crate::{
-    autoscaler::{at_work, history, pool, size, status},
+    autoscaler::{BusyPool, at_work, history, pids, pool, size, status},
     support::{Event, Server, Servers, Settings, System, balance, signal, task, until},
 };
-
-fn pids(workers: &[WorkerInfo]) -> BTreeSet<u32> {
-    workers.iter().map(|worker| worker.beat.pid).collect()
-}
 
 /// Holds a quarter of a gigabyte, two processes below its worker, until it may go on.
 const LEAK: &str = r#"
@@ -105,38 +98,30 @@ async fn the_emergency_replaces_workers_that_all_hang_at_once() {
 async fn inv_7_the_pool_holds_its_size_while_the_broker_is_away_and_says_so() {
     let mut rabbitmq = Server::rabbitmq().await;
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
-    let system = System::apart(0, pool(servers.settings(), 1, 3)).await;
-    let mut autoscaler = system.autoscaler(&[]);
-    let api = system.api.clone();
-    size(&api, 1).await;
-    let ids = api.enqueue_all(vec![task("P4", json!({"hold": "outage"})); 6]).await;
-    let before = pids(&size(&api, 3).await);
+    let pool = BusyPool::start(&servers).await;
+    let api = &pool.system.api;
     // RabbitMQ remembers a quorum queue that was declared right before kill -9 some seconds later.
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     rabbitmq.kill().await;
     let seen = until("the trouble in the status", async || {
-        let status = status(&api).await;
+        let status = status(api).await;
         status.trouble.as_ref().is_some_and(|trouble| trouble.contains("the broker")).then_some(status)
     })
     .await;
     assert_eq!((seen.current, seen.wanted), (3, 3), "{seen:?}");
     // Nothing is left to do, and still no worker leaves: the queues are not known.
-    system.ledger.open("outage");
-    for id in &ids {
-        system.ledger.happened(*id, Event::Done, 1).await;
+    pool.system.ledger.open("outage");
+    for id in &pool.tasks {
+        pool.system.ledger.happened(*id, Event::Done, 1).await;
     }
-    let looks = status(&api).await.at;
-    until("some looks later", async || (status(&api).await.at.since(looks).as_secs() >= 5).then_some(()))
+    let looks = status(api).await.at;
+    until("some looks later", async || (status(api).await.at.since(looks).as_secs() >= 5).then_some(()))
         .await;
-    assert_eq!(pids(&at_work(&api).await), before, "no worker left and none came");
+    assert_eq!(pids(&at_work(api).await), pool.workers, "no worker left and none came");
     rabbitmq.restart().await;
-    until("broker and store to answer again", async || status(&api).await.trouble.is_none().then_some(()))
+    until("broker and store to answer again", async || status(api).await.trouble.is_none().then_some(()))
         .await;
-    let balance = balance(&api, &system.ledger, &ids, 6).await;
-    assert_eq!(balance.completed, 6, "{balance:?}");
-    size(&api, 1).await;
-    autoscaler.stop().await;
-    system.stop().await;
+    pool.end().await;
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@
 //! its prefetch.
 
 mod service;
+mod step;
+mod task;
 #[cfg(test)]
 mod tests;
 

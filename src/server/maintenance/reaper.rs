@@ -117,28 +117,11 @@ impl HeartbeatWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clawpool_backends::store::Beat;
-    use clawpool_core::task::{Queue, Timestamp};
+    use clawpool_backends::store::conformance::beat_of;
+    use clawpool_core::task::Timestamp;
 
     fn worker(id: WorkerId, beats: u64) -> WorkerInfo {
-        let beat = Beat {
-            worker: id,
-            pool: "p".into(),
-            host: "h".into(),
-            pid: 1,
-            started_at: Timestamp::now(),
-            slots: 1,
-            draining: false,
-            queues: vec![Queue::P0],
-            running: vec![0],
-            progress: vec![],
-            lease: Duration::from_secs(3),
-            usage: None,
-            done: Default::default(),
-            paused: None,
-            kinds: None,
-            unhandled: Vec::new(),
-        };
+        let beat = beat_of(id, Duration::from_secs(3));
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }
 

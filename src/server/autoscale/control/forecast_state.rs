@@ -91,7 +91,9 @@ impl ForecastState {
         } else {
             self.samples.back().copied()
         };
-        (self.watched, self.came, self.began) = (Duration::ZERO, 0.0, now);
+        self.watched = Duration::ZERO;
+        self.came = 0.0;
+        self.began = now;
         rate.map(|rate| self.observe(rate)).is_some()
     }
 
