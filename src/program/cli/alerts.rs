@@ -16,7 +16,7 @@ use clawpool_engine::{alert::Level, client::view::AlertView};
 /// Below the table: what to do about each. `clawpool workers crashes` has the crashes themselves, `clawpool
 /// autoscaler history` the changes of size.
 #[derive(Debug, Args)]
-pub struct Alerts {
+pub(super) struct Alerts {
     /// Of this pool alone
     pool: Option<String>,
     /// At or after this: a time (2026-01-31T09:00:00Z) or how long ago (1h)

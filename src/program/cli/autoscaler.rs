@@ -24,7 +24,7 @@ use clawpool_server::app::{AppError, Pools};
 /// Any number may run; one of them acts, and another takes over when it dies.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Autoscaler {
+pub(super) struct Autoscaler {
     /// Decide and record, and change nothing
     #[arg(long)]
     dry_run: bool,

@@ -10,7 +10,7 @@ use clawpool_core::config;
 ///
 /// Takes --config, --set and the environment into account, as every other command does.
 #[derive(Debug, Args)]
-pub struct Config {
+pub(super) struct Config {
     #[command(subcommand)]
     action: Action,
 }

@@ -12,7 +12,7 @@ use clawpool_engine::client::view::{DeadDetail, DeadView, TaskView};
 
 /// Dead letters: look, run again, discard, export
 #[derive(Debug, Args)]
-pub struct Dead {
+pub(super) struct Dead {
     #[command(subcommand)]
     action: Action,
 }

@@ -18,7 +18,7 @@ use clawpool_engine::client::view::AcceptedView;
 ///
 /// Prints the task's id; with --wait its result.
 #[derive(Debug, Args)]
-pub struct Enqueue {
+pub(super) struct Enqueue {
     /// What is to be done: email.send
     #[arg(required_unless_present = "file")]
     kind: Option<String>,

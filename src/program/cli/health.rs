@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Whether the dispatcher, its broker and its store are well; exit code 1 when not
 #[derive(Debug, Args)]
-pub struct Health {
+pub(super) struct Health {
     /// Ask the store whether it hears from a worker or an autoscaler of this host: for the health check of a
     /// container
     #[arg(long)]

@@ -11,7 +11,7 @@ use clawpool_core::{
 };
 
 /// Reads a file of JSON lines as batches of tasks.
-pub struct Lines {
+pub(super) struct Lines {
     reader: Box<dyn AsyncBufRead + Unpin>,
     number: u64,
     ended: bool,

@@ -12,7 +12,7 @@ use clawpool_server::app::{Dispatcher, Pools};
 /// Ctrl-C drains: nothing new is taken, running tasks finish, then everything leaves. A second Ctrl-C leaves
 /// at once; nothing is lost then either.
 #[derive(Debug, Args)]
-pub struct Up {
+pub(super) struct Up {
     /// The folder for the data; made when missing, in place of embedded.data
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,

@@ -10,4 +10,4 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use service::Ingress;
+pub(crate) use service::Ingress;

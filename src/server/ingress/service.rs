@@ -23,21 +23,21 @@ const FIRST: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Where producers that speak AMQP put their tasks.
-pub struct Ingress {
+pub(crate) struct Ingress {
     config: Arc<Config>,
     opened: Option<IngressQueue>,
 }
 
 impl Ingress {
     /// Tries once, so that the exchange is there when the dispatcher is healthy. [`Ingress::serve`] tries on.
-    pub async fn open(config: Arc<Config>) -> Self {
+    pub(crate) async fn open(config: Arc<Config>) -> Self {
         let opened =
             if is_wanted(&config) { timeout(FIRST, first(&config)).await.ok().flatten() } else { None };
         Self { config, opened }
     }
 
     /// Serves until `stop`. Where no lane is on RabbitMQ there is no ingress, and it only waits.
-    pub async fn serve(self, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
+    pub(crate) async fn serve(self, producer: &Producer, store: &dyn Store, stop: &CancellationToken) {
         if !is_wanted(&self.config) {
             return stop.cancelled().await;
         }

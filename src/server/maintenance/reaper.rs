@@ -21,7 +21,7 @@ const LISTED: Duration = Duration::from_secs(30);
 /// Silence is judged by this process's own monotonic clock and only over a time in which the store answered
 /// and took writes throughout: an outage of the store, a full one, or a step of a clock, makes no worker look
 /// dead.
-pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
+pub(crate) async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     let mut watch = HeartbeatWatch::default();
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         match store.workers().await {

@@ -30,12 +30,12 @@ use clawpool_engine::client::{
     view::{BatchLine, QueueView},
 };
 
-pub use tool::DemoTool;
-pub use work::DemoWorker;
+pub(super) use tool::DemoTool;
+pub(super) use work::DemoWorker;
 
 /// Watch the whole system work: two thousand tasks, failures, a killed worker, nothing lost
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(super) struct Demo {
     /// Keep the folder with data, logs and ledger
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,

@@ -109,7 +109,7 @@ impl ForecastState {
         ((span.as_secs_f64() / self.settings.step.as_secs_f64()).round() as usize).max(1)
     }
 
-    pub fn packed(&self) -> Bytes {
+    pub(super) fn packed(&self) -> Bytes {
         let step_ms = self.settings.step.as_millis().try_into().unwrap_or(u64::MAX);
         let samples = Samples { step_ms, until: Timestamp::now(), rates: self.samples.clone() };
         // Fails only for types that MessagePack lacks.

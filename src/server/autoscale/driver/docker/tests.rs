@@ -34,7 +34,7 @@ fn a_copy_has_everything_but_what_is_its_siblings_own() {
     let template = ContainerTemplate::from(&sibling()).unwrap();
     assert_eq!(template.name(7), "shop-llm-7");
     let body = &template.body;
-    let limits = copy.body.host_config.as_ref().unwrap();
+    let limits = body.host_config.as_ref().unwrap();
     assert_eq!(body.hostname, None, "each container names its own host");
     assert_eq!(body.env.as_deref(), Some(&["A=b".to_owned()][..]));
     assert_eq!((body.stop_timeout, body.user.as_deref()), (Some(90), Some("10001")));
