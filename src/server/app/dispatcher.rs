@@ -58,7 +58,8 @@ impl Dispatcher {
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
-        let (stop, doubt) = (&asked.child_token(), config.queues.doubt);
+        let stop = &asked.child_token();
+        let doubt = config.queues.doubt;
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),

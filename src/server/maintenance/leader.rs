@@ -18,7 +18,7 @@ const LEASE: Duration = Duration::from_secs(3);
 /// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of
 /// processes run it; one leads at a time. `doubt`: a task that neither waits on its queue nor runs for so
 /// long is looked for. Returns when `stop` fires.
-pub async fn run(
+pub(crate) async fn run(
     store: &dyn Store,
     broker: &dyn Broker,
     alerts: &PendingAlerts,

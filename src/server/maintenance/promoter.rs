@@ -16,7 +16,7 @@ const BATCH: usize = 500;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Moves due tasks to their queues until `stop`. For the leader alone; a fence that is out of date ends it.
-pub async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
+pub(crate) async fn promote(store: &dyn Store, broker: &dyn Broker, fence: Fence, stop: &CancellationToken) {
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
         match round(store, broker, fence, stop).await {
@@ -82,7 +82,8 @@ async fn publish(broker: &dyn Broker, messages: Vec<Message>) -> (Vec<(TaskId, u
         tracing::debug!(expired, "overdue entries go to their queues, where they are dead-lettered");
     }
     let answers = broker.publish(messages).await;
-    let (mut published, mut refusal) = (Vec::with_capacity(keys.len()), None);
+    let mut published = Vec::with_capacity(keys.len());
+    let mut refusal = None;
     for (key, answer) in keys.into_iter().zip(answers) {
         match answer {
             Ok(()) => published.push(key),

@@ -21,7 +21,7 @@ const LISTED: Duration = Duration::from_secs(30);
 /// Silence is judged by this process's own monotonic clock and only over a time in which the store answered
 /// and took writes throughout: an outage of the store, a full one, or a step of a clock, makes no worker look
 /// dead.
-pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
+pub(crate) async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     let mut watch = HeartbeatWatch::default();
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         match store.workers().await {
@@ -117,34 +117,18 @@ impl HeartbeatWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clawpool_backends::store::Beat;
-    use clawpool_core::task::{Queue, Timestamp};
+    use clawpool_backends::store::conformance::beat_of;
+    use clawpool_core::task::Timestamp;
 
     fn worker(id: WorkerId, beats: u64) -> WorkerInfo {
-        let beat = Beat {
-            worker: id,
-            pool: "p".into(),
-            host: "h".into(),
-            pid: 1,
-            started_at: Timestamp::now(),
-            slots: 1,
-            draining: false,
-            queues: vec![Queue::P0],
-            running: vec![0],
-            progress: vec![],
-            lease: Duration::from_secs(3),
-            usage: None,
-            done: Default::default(),
-            paused: None,
-            kinds: None,
-            unhandled: Vec::new(),
-        };
+        let beat = beat_of(id, Duration::from_secs(3));
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }
 
     #[test]
     fn a_worker_silent_for_half_a_lease_is_doubted() {
-        let (quiet, start) = (WorkerId::new(), Instant::now());
+        let quiet = WorkerId::new();
+        let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         let doubted = |watch: &HeartbeatWatch, beats, millis| {
             watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
@@ -158,7 +142,9 @@ mod tests {
 
     #[test]
     fn only_a_whole_lease_of_observed_silence_is_death() {
-        let (quiet, lively, start) = (WorkerId::new(), WorkerId::new(), Instant::now());
+        let quiet = WorkerId::new();
+        let lively = WorkerId::new();
+        let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         for tenth in 0..30 {
             let now = start + Duration::from_millis(tenth * 100);

@@ -177,7 +177,8 @@ impl Supervisor {
 
     async fn run_replicas(&self, shutdown: &Shutdown) -> Vec<StoppedWorker> {
         let mut additions = self.additions.lock().await;
-        let (mut running, mut stopped) = (FuturesUnordered::new(), Vec::new());
+        let mut running = FuturesUnordered::new();
+        let mut stopped = Vec::new();
         loop {
             tokio::select! {
                 biased;
