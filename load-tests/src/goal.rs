@@ -39,7 +39,7 @@ impl Goal {
         Self { of: of.into(), to: None, target }
     }
 
-    /// None when somebody it speaks of did not run.
+    /// None when a contestant it speaks of did not run.
     pub fn judge(&self, figures: &[Series]) -> Option<Judged> {
         let median = |name: &str| figures.iter().find(|series| series.name == name).map(Series::median);
         let value = match &self.to {
@@ -57,7 +57,8 @@ impl Goal {
 impl Judged {
     /// Of a table in Markdown.
     pub fn row(&self) -> String {
-        let (value, met) = (number(self.value), if self.met { "met" } else { "missed" });
+        let value = number(self.value);
+        let met = if self.met { "met" } else { "missed" };
         format!("| {} | {value} | {} | {met} |\n", self.goal.name(), self.goal.target.text())
     }
 }

@@ -157,7 +157,7 @@ async fn measure(wish: Wish) -> Result<()> {
         std::fs::write(file, serde_json::to_vec_pretty(&reports)?)?;
     }
     let failures: Vec<&str> = reports.iter().flat_map(Report::failures).collect();
-    ensure!(failures.is_empty(), "not everybody was measured: {}", failures.join("; "));
+    ensure!(failures.is_empty(), "not every contestant was measured: {}", failures.join("; "));
     Ok(())
 }
 

@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn what_is_drawn_has_the_shares_and_the_mean_of_the_shipped_mix() -> Result<()> {
         let mix = Mix::read(concat!(env!("CARGO_MANIFEST_DIR"), "/mix.toml").as_ref())?;
-        let (draws, mut random) = (mix.draws()?, StdRng::seed_from_u64(7));
+        let draws = mix.draws()?;
+        let mut random = StdRng::seed_from_u64(7);
         let drawn: Vec<_> = (0..100_000).map(|_| draws.draw(&mut random)).collect::<Result<_>>()?;
         let mean = drawn.iter().map(|(_, takes)| takes.as_secs_f64()).sum::<f64>() / drawn.len() as f64;
         assert!((mean / mix.mean() - 1.0).abs() < 0.03, "{mean} in place of {}", mix.mean());

@@ -55,7 +55,7 @@ impl Process {
         let (send, lines) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
-                // Nobody may be listening any more; the pipe must be read all the same.
+                // The reader may have gone; the pipe must be read all the same.
                 let _ = send.send(line);
             }
         });

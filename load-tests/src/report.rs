@@ -36,7 +36,8 @@ impl Report {
         goals: &[Goal],
     ) -> Self {
         let targets = goals.iter().filter_map(|goal| goal.judge(&measured.figures)).collect();
-        let (about, machine) = (scenario.about(), Machine::look(site).await);
+        let about = scenario.about();
+        let machine = Machine::look(site).await;
         Self { scenario: scenario.to_string(), about, machine, rounds, targets, measured }
     }
 
@@ -57,7 +58,9 @@ impl Report {
         );
         for series in &self.measured.figures {
             let (low, high) = series.range();
-            let (median, low, high) = (number(series.median()), number(low), number(high));
+            let median = number(series.median());
+            let low = number(low);
+            let high = number(high);
             let _ = writeln!(text, "| {} | {median} | {low}–{high} | {} |", series.name, series.unit);
         }
         text + "\n"

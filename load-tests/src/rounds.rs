@@ -25,7 +25,7 @@ impl Figure {
 
 type Run = Box<dyn Fn(Site) -> BoxFuture<'static, Result<Vec<Figure>>> + Send + Sync>;
 
-/// Somebody who is measured.
+/// A task queue that is measured.
 pub struct Contestant {
     pub name: String,
     run: Run,

@@ -1,5 +1,5 @@
 //! The Redis and the RabbitMQ of a run: started by the project's own script on private ports and stopped by
-//! process id, or somebody else's, whose addresses were given.
+//! process id, or the operator's, whose addresses were given.
 
 use std::{
     net::{TcpListener, TcpStream},
@@ -57,7 +57,8 @@ impl Servers {
     }
 
     fn start_rabbitmq(&mut self, folder: &Path) -> Result<String> {
-        let (port, epmd) = (free_port(), free_port());
+        let port = free_port();
+        let epmd = free_port();
         let mut names = Command::new("epmd");
         names.args(["-port", &epmd.to_string(), "-address", "127.0.0.1"]);
         self.spawn("epmd", names)?;
@@ -106,7 +107,8 @@ impl Servers {
 
     /// Of Redis and of RabbitMQ, as they say themselves.
     pub async fn versions(&self) -> (String, String) {
-        let (redis, rabbitmq) = (self.redis_version().await, self.rabbitmq_version().await);
+        let redis = self.redis_version().await;
+        let rabbitmq = self.rabbitmq_version().await;
         (redis.unwrap_or_else(|_| "unknown".into()), rabbitmq.unwrap_or_else(|_| "unknown".into()))
     }
 
@@ -148,7 +150,8 @@ impl Servers {
         }
         connection.close(200, "".into()).await?;
         let mut redis = redis::Client::open(self.redis.as_str())?.get_multiplexed_async_connection().await?;
-        let (pattern, mut cursor) = (format!("{{{prefix}}}*"), 0u64);
+        let pattern = format!("{{{prefix}}}*");
+        let mut cursor = 0u64;
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(2000);

@@ -50,7 +50,8 @@ impl Site {
             (true, _) => Size::Quick,
             _ => Size::Full,
         };
-        let (servers, folder) = (Arc::new(servers), Arc::new(folder));
+        let servers = Arc::new(servers);
+        let folder = Arc::new(folder);
         Ok(Self {
             size,
             tasks: wish.tasks,
@@ -93,7 +94,8 @@ impl Site {
     /// A pool whose tasks are on `lane`, with these settings beside.
     pub fn pool(&self, lane: Lane, settings: &str) -> Result<Pool> {
         let prefix = format!("load-{}", uuid::Uuid::new_v4().simple());
-        let (redis, rabbitmq) = (&self.servers.redis, &self.servers.rabbitmq);
+        let redis = &self.servers.redis;
+        let rabbitmq = &self.servers.rabbitmq;
         let data = self.folder().join(&prefix);
         let profile = lane.profile();
         let toml = format!(

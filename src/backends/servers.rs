@@ -1,26 +1,13 @@
-use std::sync::Arc;
+//! Connecting to the servers of a configuration.
 
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    broker::Broker,
-    path::{self, Path, PathError},
-    store::Store,
-};
+use crate::path::{self, PathError, Servers};
 use clawpool_core::{config::Config, retry::Backoff};
 
-/// Everything that is kept or moved outside of this process.
-#[derive(Clone)]
-pub struct Servers {
-    pub broker: Arc<dyn Broker>,
-    pub store: Arc<dyn Store>,
-    /// Over both.
-    pub path: Arc<dyn Path>,
-}
-
-/// Connects, and waits for servers that do not answer yet: programs and servers may be started
-/// in any order. Fails when a server is not fit for use, or with the last error when `stop` fires.
+/// Connects, and waits for servers that do not answer yet: programs and servers may be started in any order.
+/// Fails when a server is not fit for use, or with the last error when `stop` fires.
 pub async fn connect(config: &Config, stop: &CancellationToken) -> Result<Servers, PathError> {
     connect_and_tell(config, stop, |_| ()).await
 }
@@ -33,7 +20,7 @@ pub async fn connect_and_tell(
 ) -> Result<Servers, PathError> {
     let mut waits = Backoff::millis::<200, 1_000>().waits();
     loop {
-        let error = match open(config).await {
+        let error = match path::open(config).await {
             Err(error) if error.is_retryable() => error,
             opened => return opened,
         };
@@ -43,8 +30,4 @@ pub async fn connect_and_tell(
             return Err(error);
         }
     }
-}
-
-pub async fn open(config: &Config) -> Result<Servers, PathError> {
-    path::open(config).await
 }

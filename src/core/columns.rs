@@ -96,6 +96,7 @@ pub fn packed<T: serde::Serialize>(value: &T) -> rusqlite::Result<ToSqlOutput<'s
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
+/// Reads such a value back. Fails on a column that holds another type, or bytes that are no such value.
 pub fn unpacked<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> FromSqlResult<T> {
     rmp_serde::from_slice(value.as_blob()?).map_err(|error| FromSqlError::Other(Box::new(error)))
 }

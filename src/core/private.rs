@@ -43,7 +43,8 @@ mod tests {
     #[test]
     fn what_is_made_is_its_owners_alone_and_what_was_there_is_left() {
         let root = tempfile::tempdir().unwrap();
-        let (folder_made, file) = (root.path().join("a/b"), root.path().join("a/b/log"));
+        let folder_made = root.path().join("a/b");
+        let file = root.path().join("a/b/log");
         folder(&folder_made).unwrap();
         append(&file).unwrap();
         assert_eq!((mode(&folder_made), mode(&root.path().join("a")), mode(&file)), (0o700, 0o700, 0o600));

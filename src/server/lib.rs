@@ -3,8 +3,8 @@
 pub mod api;
 pub mod app;
 pub mod autoscale;
-pub mod health;
-pub mod ingress;
-pub mod maintenance;
+mod health;
+mod ingress;
+mod maintenance;
 pub mod supervise;
 pub mod telemetry;

@@ -1,6 +1,8 @@
 //! Pools that grow and shrink, with real processes. Times are scaled down in the configuration; what is
 //! asserted are sizes and the order of events.
 
+mod busy_pool;
+
 use std::collections::BTreeSet;
 
 use clawpool_backends::store::{Page, WorkerInfo};
@@ -10,6 +12,8 @@ use clawpool_engine::client::{
     view::{AutoscalerView, ScalingView},
 };
 use serde_json::json;
+
+pub(crate) use busy_pool::BusyPool;
 
 use crate::support::{Api, Event, Server, Servers, Settings, System, balance, signal, task, until};
 
@@ -39,6 +43,11 @@ pub(crate) fn pool(settings: Settings, min: u32, max: u32) -> Settings {
     ))
 }
 
+/// The workers' processes.
+pub(crate) fn pids(workers: &[WorkerInfo]) -> BTreeSet<u32> {
+    workers.iter().map(|worker| worker.beat.pid).collect()
+}
+
 /// Those that take tasks.
 pub(crate) async fn at_work(api: &Api) -> Vec<WorkerInfo> {
     api.workers().await.into_iter().filter(|worker| worker.alive && !worker.beat.draining).collect()
@@ -63,7 +72,8 @@ pub(crate) async fn history(api: &Api) -> Vec<ScalingView> {
 #[tokio::test]
 async fn inv_7_a_flood_grows_the_pool_and_an_empty_queue_shrinks_it_and_no_task_is_interrupted() {
     let system = System::embedded(1, pool(Settings::quick(), 1, 4)).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let long = api.enqueue(task("P4", json!({"hold": "long"}))).await;
     ledger.happened(long, Event::Start, 1).await;
     let mut ids = api.enqueue_all(vec![task("P4", json!({"hold": "flood"})); 12]).await;
@@ -108,7 +118,7 @@ async fn inv_7_a_killed_autoscaler_is_followed_by_another_and_nothing_is_started
     let mut system = System::apart(0, pool(Servers::shared().settings(), 2, 3)).await;
     let mut first = system.autoscaler(&[]);
     let api = system.api.clone();
-    let old: BTreeSet<u32> = size(&api, 2).await.iter().map(|worker| worker.beat.pid).collect();
+    let old = pids(&size(&api, 2).await);
     let leader = status(&api).await.by;
     let mut second = system.autoscaler(&[]);
     let held = api.enqueue(task("P4", json!({"hold": "takeover"}))).await;
@@ -136,31 +146,23 @@ async fn inv_7_a_killed_autoscaler_is_followed_by_another_and_nothing_is_started
 async fn inv_7_the_pool_holds_its_size_while_the_store_is_away() {
     let mut redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
-    let system = System::apart(0, pool(servers.settings(), 1, 3)).await;
-    let mut autoscaler = system.autoscaler(&[]);
-    let api = system.api.clone();
-    size(&api, 1).await;
-    let ids = api.enqueue_all(vec![task("P4", json!({"hold": "outage"})); 6]).await;
-    let before: BTreeSet<u32> = size(&api, 3).await.iter().map(|worker| worker.beat.pid).collect();
+    let pool = BusyPool::start(&servers).await;
     redis.kill().await;
     // It leads until its lease has passed without an answer.
-    autoscaler.line(&["leads no longer"]).await;
-    before.iter().for_each(|pid| signal(*pid, "0"));
+    pool.autoscaler.line(&["leads no longer"]).await;
+    pool.workers.iter().for_each(|pid| signal(*pid, "0"));
     redis.restart().await;
-    let after: BTreeSet<u32> = size(&api, 3).await.iter().map(|worker| worker.beat.pid).collect();
-    assert_eq!(after, before, "nobody left and nobody came");
-    system.ledger.open("outage");
-    let balance = balance(&api, &system.ledger, &ids, 6).await;
-    assert_eq!(balance.completed, 6, "{balance:?}");
-    size(&api, 1).await;
-    autoscaler.stop().await;
-    system.stop().await;
+    let after = pids(&size(&pool.system.api, 3).await);
+    assert_eq!(after, pool.workers, "no worker left and none came");
+    pool.system.ledger.open("outage");
+    pool.end().await;
 }
 
 #[tokio::test]
 async fn operators_scale_pause_resume_and_look() {
     let system = System::embedded(1, pool(Settings::quick(), 1, 4)).await;
-    let (api, cli) = (&system.api, system.cli());
+    let api = &system.api;
+    let cli = system.cli();
     let scaled = cli.json(&["autoscaler", "scale", "it", "3", "--for", "10m"]).await;
     assert_eq!(scaled["size"], 3, "{scaled}");
     size(api, 3).await;
@@ -192,7 +194,7 @@ async fn operators_scale_pause_resume_and_look() {
 
     let listed = cli.ok(&["autoscaler", "history", "it"]).await;
     assert!(listed.contains("manual") && listed.contains("1 -> 3"), "{listed}");
-    for wrong in [&["autoscaler", "scale", "it", "9"][..], &["autoscaler", "pause", "nobody"]] {
+    for wrong in [&["autoscaler", "scale", "it", "9"][..], &["autoscaler", "pause", "unknown"]] {
         let said = cli.run(wrong).await;
         assert!(said.code == Some(1) && said.err.contains("CP-"), "{wrong:?}: {said:?}");
     }

@@ -1,25 +1,21 @@
-//! What befalls a kept pool: leaks, hangs of everybody at once, a broker that is away, crashes, a leader that
-//! stands still.
+//! What befalls a kept pool: leaks, hangs of all workers at once, a broker that is away, crashes, a leader
+//! that stands still.
 
-use std::collections::BTreeSet;
-
-use clawpool_backends::store::WorkerInfo;
 use clawpool_core::scaling::Action;
 use serde_json::json;
 
 use crate::{
-    autoscaler::{at_work, history, pool, size, status},
+    autoscaler::{BusyPool, at_work, history, pids, pool, size, status},
     support::{Event, Server, Servers, Settings, System, balance, signal, task, until},
 };
-
-fn pids(workers: &[WorkerInfo]) -> BTreeSet<u32> {
-    workers.iter().map(|worker| worker.beat.pid).collect()
-}
 
 /// Holds a quarter of a gigabyte, two processes below its worker, until it may go on.
 const LEAK: &str = r#"
     cat >/dev/null
-    head -c 268435456 /dev/zero | tail -c 268435456 | { while [ ! -e "$FOLDER/go" ]; do sleep 0.05; done; cat >/dev/null; }
+    head -c 268435456 /dev/zero | tail -c 268435456 | {
+        while [ ! -e "$FOLDER/go" ]; do sleep 0.05; done
+        cat >/dev/null
+    }
     echo '"done"'
 "#;
 
@@ -73,7 +69,8 @@ async fn the_emergency_replaces_workers_that_all_hang_at_once() {
         "#
     ));
     let system = System::embedded(2, settings).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let held = api.enqueue(task("P4", json!({"hold": "emergency"}))).await;
     ledger.happened(held, Event::Start, 1).await;
     // On a machine that stands still itself, the supervisor may be faster than the policy: then they hang
@@ -101,37 +98,30 @@ async fn the_emergency_replaces_workers_that_all_hang_at_once() {
 async fn inv_7_the_pool_holds_its_size_while_the_broker_is_away_and_says_so() {
     let mut rabbitmq = Server::rabbitmq().await;
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
-    let system = System::apart(0, pool(servers.settings(), 1, 3)).await;
-    let mut autoscaler = system.autoscaler(&[]);
-    let api = system.api.clone();
-    size(&api, 1).await;
-    let ids = api.enqueue_all(vec![task("P4", json!({"hold": "outage"})); 6]).await;
-    let before = pids(&size(&api, 3).await);
+    let pool = BusyPool::start(&servers).await;
+    let api = &pool.system.api;
     // RabbitMQ remembers a quorum queue that was declared right before kill -9 some seconds later.
     tokio::time::sleep(std::time::Duration::from_secs(6)).await;
     rabbitmq.kill().await;
     let seen = until("the trouble in the status", async || {
-        let status = status(&api).await;
+        let status = status(api).await;
         status.trouble.as_ref().is_some_and(|trouble| trouble.contains("the broker")).then_some(status)
     })
     .await;
     assert_eq!((seen.current, seen.wanted), (3, 3), "{seen:?}");
-    // Nothing is left to do, and still nobody leaves: the queues are not known.
-    system.ledger.open("outage");
-    for id in &ids {
-        system.ledger.happened(*id, Event::Done, 1).await;
+    // Nothing is left to do, and still no worker leaves: the queues are not known.
+    pool.system.ledger.open("outage");
+    for id in &pool.tasks {
+        pool.system.ledger.happened(*id, Event::Done, 1).await;
     }
-    let looks = status(&api).await.at;
-    until("some looks later", async || (status(&api).await.at.since(looks).as_secs() >= 5).then_some(()))
+    let looks = status(api).await.at;
+    until("some looks later", async || (status(api).await.at.since(looks).as_secs() >= 5).then_some(()))
         .await;
-    assert_eq!(pids(&at_work(&api).await), before, "nobody left and nobody came");
+    assert_eq!(pids(&at_work(api).await), pool.workers, "no worker left and none came");
     rabbitmq.restart().await;
-    until("everybody to answer again", async || status(&api).await.trouble.is_none().then_some(())).await;
-    let balance = balance(&api, &system.ledger, &ids, 6).await;
-    assert_eq!(balance.completed, 6, "{balance:?}");
-    size(&api, 1).await;
-    autoscaler.stop().await;
-    system.stop().await;
+    until("broker and store to answer again", async || status(api).await.trouble.is_none().then_some(()))
+        .await;
+    pool.end().await;
 }
 
 #[tokio::test]
@@ -142,7 +132,7 @@ async fn a_crash_is_seen_with_its_type_its_last_words_and_its_tasks() {
     let victim = system.api.runner(held).await;
     let worker =
         system.api.workers().await.into_iter().find(|worker| worker.beat.pid == victim).unwrap().beat.worker;
-    // Rust's own runtime catches a SIGSEGV that somebody sent; this one ends it.
+    // Rust's own runtime catches a SIGSEGV that another process sent; this one ends it.
     signal(victim, "ABRT");
     system.ledger.happened(held, Event::Start, 2).await;
     let cli = system.cli();
@@ -196,7 +186,7 @@ async fn inv_7_a_suspended_leader_is_followed_by_another_and_nothing_is_started_
     })
     .await;
     assert_eq!((looked.current, looked.wanted), (2, 2), "{looked:?}");
-    assert_eq!(pids(&size(&api, 2).await), old, "nobody left and nobody came");
+    assert_eq!(pids(&size(&api, 2).await), old, "no worker left and none came");
     first.signal("CONT");
     until("the first one's workers to make way", async || {
         let now = pids(&at_work(&api).await);

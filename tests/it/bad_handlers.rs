@@ -1,5 +1,5 @@
 //! Handlers that misbehave in every way there is: the task is retried or dead by the table, the reason can be
-//! read, and nobody else's task is lost.
+//! read, and no other task is lost.
 
 use std::{
     hint::black_box,
@@ -56,7 +56,7 @@ async fn aborts(_: Context, _: IgnoredAny) -> Ended {
     std::process::abort()
 }
 
-/// Nobody who looks at what is being polled sees it.
+/// A supervisor that looks at what is being polled does not see it.
 async fn aborts_elsewhere(_: Context, _: IgnoredAny) -> Ended {
     std::thread::spawn(|| {
         std::thread::sleep(Duration::from_millis(20));
@@ -65,7 +65,7 @@ async fn aborts_elsewhere(_: Context, _: IgnoredAny) -> Ended {
     std::future::pending().await
 }
 
-/// Whoever looks sees it.
+/// A supervisor that looks at what is being polled sees it.
 async fn is_busy(_: Context, _: IgnoredAny) -> Ended {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(3) {
@@ -156,7 +156,8 @@ async fn recovery_from_a_handler_that_never_ends() {
     let beside = system.api.enqueue(task("P1", json!({"hold": "beside"}))).await;
     system.ledger.happened(beside, Event::Start, 1).await;
     let endless = json!({"kind": "bad.loop", "timeout": "300ms", "max_attempts": 1});
-    let (id, begin) = (system.api.enqueue(endless).await, std::time::Instant::now());
+    let id = system.api.enqueue(endless).await;
+    let begin = std::time::Instant::now();
     let record = system.api.finished(id).await;
     println!("recovery: start of a handler that never ends to the end of its attempt: {:?}", begin.elapsed());
     assert_eq!((record.state, record.attempt, record.crashes), (State::Dead, 1, 0), "{record:?}");

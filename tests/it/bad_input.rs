@@ -119,7 +119,7 @@ async fn inv_1_a_full_queue_says_so_and_keeps_what_it_took_cluster() {
     full_queue(Servers::shared().settings()).await;
 }
 
-/// Nobody works, so the queues only fill: one on each kind of broker.
+/// No worker runs, so the queues only fill: one on each kind of broker.
 async fn full_queue(settings: Settings) {
     let limits = settings.with("[queues.limits]\n\"critical.p0\" = 10\nhigh = 10\n\"normal.p4\" = 10");
     let mut system = System::apart(0, limits).await;
@@ -148,7 +148,8 @@ async fn fill(system: &System, priority: &str) -> Vec<TaskId> {
     for _ in 0..200 {
         let request = system.api.request(Method::POST, "v1/tasks").json(&task(priority, json!({})));
         let response = request.send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
+        let headers = response.headers().clone();
         let answer: Value = response.json().await.unwrap();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             let wait = headers[header::RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Cli, Event, Process, Settings, System, task, until};
 
-const NOBODY: &str = "http://127.0.0.1:1";
+const UNREACHABLE: &str = "http://127.0.0.1:1";
 
 fn id(value: &Value) -> TaskId {
     serde_json::from_value(value["id"].clone()).unwrap_or_else(|error| panic!("{value}: {error}"))
@@ -123,7 +123,7 @@ async fn judge_dead_letters() {
     for status in [400, 401, 400] {
         ids.push(system.api.enqueue(task("P3", json!({"status": status}))).await);
     }
-    let odd = system.api.enqueue(json!({"kind": "nobody.does.this", "ttl": "1s"})).await;
+    let odd = system.api.enqueue(json!({"kind": "unserved.kind", "ttl": "1s"})).await;
     for id in ids.iter().chain([&odd]) {
         assert_eq!(cli.run(&["tasks", "wait", &id.to_string()]).await.code, Some(1));
     }
@@ -133,7 +133,7 @@ async fn judge_dead_letters() {
     assert_eq!(count(&["dead", "list", "--reason", "poison"]).await, 0);
     assert_eq!(count(&["dead", "list", "--until", "1h"]).await, 0);
     let shown = cli.ok(&["dead", "show", &odd.to_string()]).await;
-    assert!(shown.contains("a handler for \"nobody.does.this\""), "{shown}");
+    assert!(shown.contains("a handler for \"unserved.kind\""), "{shown}");
     let shown = cli.json(&["dead", "show", &ids[0].to_string()]).await;
     assert_eq!(shown["task"]["errors"].as_array().unwrap().len(), 1, "{shown}");
     let exported = cli.ok(&["dead", "export", "--kind", "it.*"]).await;
@@ -144,7 +144,7 @@ async fn judge_dead_letters() {
     system.ledger.happened(ids[0], Event::Start, 2).await;
     until("the second death", async || (count(&["dead", "list"]).await == 4).then_some(())).await;
     assert_eq!(cli.run(&["dead", "discard", "--all"]).await.code, Some(2), "not without --yes");
-    assert_eq!(cli.json(&["dead", "discard", "--kind", "nobody.*", "--yes"]).await["count"], 1);
+    assert_eq!(cli.json(&["dead", "discard", "--kind", "unserved.*", "--yes"]).await["count"], 1);
     assert_eq!(cli.json(&["dead", "discard", &ids[1].to_string()]).await["count"], 1);
     assert_eq!(count(&["dead", "list"]).await, 2);
     let missing = cli.run(&["dead", "requeue", &ids[1].to_string()]).await;
@@ -182,7 +182,7 @@ async fn every_mistake_of_a_configuration_is_reported_at_once() {
     .unwrap();
     let path = path.to_str().unwrap();
     for command in [&["config", "check"][..], &["up"], &["dispatcher"], &["worker"]] {
-        let said = Cli::new(NOBODY).run(&[command, &["--config", path]].concat()).await;
+        let said = Cli::new(UNREACHABLE).run(&[command, &["--config", path]].concat()).await;
         assert_eq!(said.code, Some(78), "{command:?}: {said:?}");
         for part in ["profil", "profile", "worker.lease", "soon", "depht", "depth"] {
             assert!(
@@ -192,7 +192,7 @@ async fn every_mistake_of_a_configuration_is_reported_at_once() {
         }
     }
     let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/default.toml");
-    let cli = Cli::new(NOBODY);
+    let cli = Cli::new(UNREACHABLE);
     cli.ok(&["config", "check", "--config", good]).await;
     assert_eq!(cli.json(&["config", "dump", "--set", "worker.slots=7"]).await["worker"]["slots"], 7);
     assert_eq!(cli.json(&["config", "schema"]).await["type"], "object");
@@ -202,7 +202,7 @@ async fn every_mistake_of_a_configuration_is_reported_at_once() {
 
 #[tokio::test]
 async fn without_a_server_the_exit_code_says_so() {
-    let cli = Cli::new(NOBODY);
+    let cli = Cli::new(UNREACHABLE);
     for command in [
         &["tasks", "list"][..],
         &["enqueue", "it.work"],
@@ -212,7 +212,7 @@ async fn without_a_server_the_exit_code_says_so() {
     ] {
         let said = cli.run(command).await;
         assert_eq!(said.code, Some(69), "{command:?}: {said:?}");
-        assert!(said.err.contains(NOBODY) && said.out.is_empty(), "{command:?}: {said:?}");
+        assert!(said.err.contains(UNREACHABLE) && said.out.is_empty(), "{command:?}: {said:?}");
     }
 }
 

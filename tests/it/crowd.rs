@@ -11,7 +11,7 @@ use tokio::{
 use crate::support::{Settings, System, in_time, signal, task, until};
 
 #[tokio::test]
-async fn idle_connections_shut_nobody_out_and_cost_no_worker() {
+async fn idle_connections_shut_no_client_out_and_cost_no_worker() {
     const FILES: usize = 256;
     let system = System::embedded_with_files(FILES, 2, Settings::quick()).await;
     let before = system.api.workers().await;

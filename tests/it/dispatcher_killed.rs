@@ -72,7 +72,7 @@ async fn produce(api: Api) -> Vec<TaskId> {
     }
 }
 
-/// Waits until somebody promotes due tasks again.
+/// Waits until a dispatcher promotes due tasks again.
 async fn promoted(system: &System, killed: Instant) {
     let retried = |entries: &[Entry]| {
         entries.iter().any(|entry| entry.event == Event::Start && entry.attempt == 2 && entry.at > killed)

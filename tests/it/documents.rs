@@ -109,7 +109,8 @@ impl Page {
     /// A command of the repository: cargo's own, a recipe of the justfile, or a program.
     fn is_there(&self, line: &str) {
         let mut words = line.split_whitespace();
-        let (Some(program), argument) = (words.next(), words.next().unwrap_or_default()) else { return };
+        let Some(program) = words.next() else { return };
+        let argument = words.next().unwrap_or_default();
         let found = match program {
             "cargo" => ["run", "install", "build", "nextest"].contains(&argument),
             "just" => {
@@ -140,7 +141,7 @@ impl Page {
     }
 }
 
-/// The programs as they are installed, outside of anybody's home, and what the documents use of the
+/// The programs as they are installed, outside of any user's home, and what the documents use of the
 /// repository.
 fn place(folder: &Path) -> PathBuf {
     let programs = folder.join("bin");

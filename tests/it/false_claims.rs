@@ -1,5 +1,5 @@
-//! Records that say of a living worker that it runs a task, and it does not: somebody wrote them by hand, or
-//! a claim was lost in the worker.
+//! Records that say of a living worker that it runs a task, and it does not: an operator wrote them by hand,
+//! or a claim was lost in the worker.
 
 use std::{path::Path, sync::Arc};
 
@@ -30,7 +30,8 @@ async fn opened(config: &Path) -> Arc<dyn Store> {
 }
 
 async fn starts_again(system: System) {
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let worker = api.workers().await[0].beat.worker;
     // The worker is asked about this one as well, several times, and does run it.
     let honest = api.enqueue(task("P4", json!({"ms": 9000}))).await;

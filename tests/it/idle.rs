@@ -99,7 +99,8 @@ fn memory(pid: u32) {
         let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
-    let (all, own) = (kib("VmRSS:"), kib("RssAnon:"));
+    let all = kib("VmRSS:");
+    let own = kib("RssAnon:");
     println!(
         "an idle worker's resident memory: {all} KiB, of them {own} KiB its own and not the program's file"
     );

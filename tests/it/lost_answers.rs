@@ -34,8 +34,8 @@ async fn inv_1_a_task_whose_delivery_was_lost_runs() {
     system.stop().await;
 }
 
-/// Commands that wait in a frozen server's buffers are done when it goes on, long after everybody gave them
-/// up.
+/// Commands that wait in a frozen server's buffers are done when it goes on, long after the clients
+/// gave them up.
 #[tokio::test]
 async fn inv_1_freezes_of_redis_under_load_lose_nothing() {
     const FREEZES: usize = 4;
@@ -43,7 +43,8 @@ async fn inv_1_freezes_of_redis_under_load_lose_nothing() {
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
     let quick = "redis.timeout = \"500ms\"\nworker = { heartbeat = \"100ms\", lease = \"1s\" }";
     let system = System::apart(3, servers.settings().with(quick)).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let mut ids = Vec::new();
     for _ in 0..FREEZES {
         let producer = tokio::spawn(produce(api.clone()));

@@ -16,7 +16,7 @@ use crate::{
     support::{Entry, Event, Ledger, Servers, Settings, System, balance, signal, task, until},
 };
 
-/// A supervised worker with room for all of them, which may be killed as often as somebody likes.
+/// A supervised worker with room for all of them, which may be killed as often as a test likes.
 const POOL: &str = "[[pools]]\nname = \"it\"\nworkers = 1\nslots = 104\nreserved = 2";
 const REDIS: &str =
     "lanes = { critical = \"redis\", high = \"redis\", normal = \"redis\", background = \"redis\" }";
@@ -47,11 +47,13 @@ async fn recovery_from_a_killed_worker_with_many_tasks_on_rabbitmq_lanes() {
 }
 
 async fn killed_with_many(system: &System, priority: &str, lanes: &str) {
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let ids = api.enqueue_all((0..96).map(|_| task(priority, json!({"hold": "killed"}))).collect()).await;
     for kill in 1..=3 {
         all_started(ledger, &ids, kill).await;
-        let (victim, killed) = (api.runner(ids[0]).await, Instant::now());
+        let victim = api.runner(ids[0]).await;
+        let killed = Instant::now();
         signal(victim, "KILL");
         let first = started_again(ledger, &ids, kill + 1, 1).await - killed;
         let last = started_again(ledger, &ids, kill + 1, ids.len()).await - killed;
@@ -109,7 +111,7 @@ async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task() {
     assert!(longest < Duration::from_secs(10), "{longest:?}");
 }
 
-/// Nobody sees which one it is.
+/// No supervisor sees which one it is.
 #[tokio::test]
 async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task_that_aborts_in_a_thread() {
     let (deaths, _) = among_five_hundred("bad.thread").await;
@@ -120,14 +122,15 @@ async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task_that_aborts_in_
 async fn among_five_hundred(kind: &str) -> (u32, Duration) {
     let settings = Settings::quick().with("worker = { slots = 260, reserved = 2 }");
     let system = bad_handlers::system_with(settings, 2).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let ids = api.enqueue_all((0..500).map(|_| task("P0", json!({"hold": "poison"}))).collect()).await;
     all_started(ledger, &ids, 1).await;
     let poison = api.enqueue(json!({"kind": kind, "priority": "P0"})).await;
     let record = api.finished(poison).await;
     assert_eq!(record.state, State::Dead, "{record:?}");
     assert_eq!(api.letter(poison).await.letter.reason, DeadReason::Poison);
-    until("everybody runs again", async || {
+    until("all tasks to run again", async || {
         let running = ledger.entries().iter().fold(0i64, |running, entry| match entry.event {
             Event::Start => running + 1,
             _ => running - 1,
@@ -153,11 +156,12 @@ async fn among_five_hundred(kind: &str) -> (u32, Duration) {
     (record.crashes, longest)
 }
 
-/// It is being polled whenever somebody looks, and somebody else kills its workers.
+/// It is being polled whenever the supervisor looks, and an operator kills its workers.
 #[tokio::test]
 async fn inv_3_a_busy_task_is_not_blamed_for_kills_from_outside() {
     let system = bad_handlers::system_with(Settings::quick(), 1).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let beside = api.enqueue_all((0..3).map(|_| task("P0", json!({"hold": "killed"}))).collect()).await;
     let busy = api.enqueue(json!({"kind": "bad.busy", "priority": "P0"})).await;
     for kill in 1..=3 {
@@ -175,7 +179,8 @@ async fn inv_3_a_busy_task_is_not_blamed_for_kills_from_outside() {
 
 /// From each death to the next start of the same task.
 fn waits(ledger: &Ledger) -> Vec<Duration> {
-    let (mut broken, mut waits) = (HashMap::new(), Vec::new());
+    let mut broken = HashMap::new();
+    let mut waits = Vec::new();
     for entry in ledger.entries() {
         match entry.event {
             Event::Broken => drop(broken.insert(entry.id, entry.at)),
@@ -194,12 +199,15 @@ async fn recovery_from_killed_supervised_workers_on_rabbitmq_lanes() {
     let settings = settings.with("[[pools]]\nname = \"it\"\nworkers = 2\nslots = 4\nreserved = 0");
     let system = System::apart(0, settings).await;
     let mut autoscaler = system.autoscaler(&[]);
-    let (api, ledger) = (&system.api, &system.ledger);
-    let (mut times, mut ids) = (Vec::new(), Vec::new());
+    let api = &system.api;
+    let ledger = &system.ledger;
+    let mut times = Vec::new();
+    let mut ids = Vec::new();
     for kill in 0..12 {
         let id = api.enqueue(task("P4", json!({"hold": format!("killed {kill}")}))).await;
         ledger.happened(id, Event::Start, 1).await;
-        let (victim, killed) = (api.runner(id).await, Instant::now());
+        let victim = api.runner(id).await;
+        let killed = Instant::now();
         signal(victim, "KILL");
         ledger.happened(id, Event::Start, 2).await;
         times.push(killed.elapsed());
@@ -216,7 +224,7 @@ async fn recovery_from_killed_supervised_workers_on_rabbitmq_lanes() {
     system.stop().await;
 }
 
-/// Nobody sees it stop but RabbitMQ, which misses its heartbeats.
+/// Only RabbitMQ sees it stop: it misses its heartbeats.
 #[tokio::test]
 async fn recovery_from_a_suspended_worker_on_a_rabbitmq_lane() {
     let heartbeat = Config::default().rabbitmq.heartbeat.as_secs();

@@ -88,7 +88,7 @@ async fn outage(name: &str, advice: &str, begin: &str, end: &str) {
     let all = [held, vec![after, delayed]].concat();
     let balance = balance(&system.api, &system.ledger, &all, 0).await;
     assert_eq!((balance.completed, balance.crashes, balance.repeated), (all.len(), 0, 0), "{balance:?}");
-    assert_eq!(self::pids(&system).await, pids, "nobody left");
+    assert_eq!(self::pids(&system).await, pids, "no worker left");
     let alerts = system.cli().ok(&["alerts"]).await;
     assert!(!alerts.contains("restart"), "{alerts}");
     let crashes = system.cli().ok(&["workers", "crashes"]).await;
@@ -140,7 +140,7 @@ async fn an_alert_of_the_outage_is_written_after_it() {
     system.stop().await;
 }
 
-/// Programs that are started meanwhile wait as well, and whoever asks them to end is obeyed.
+/// Programs that are started meanwhile wait as well, and end when an operator asks them to.
 #[tokio::test]
 async fn programs_that_start_during_the_outage_wait() {
     let redis = Server::redis().await;

@@ -11,7 +11,8 @@ use crate::support::{Event, Settings, System, balance, task};
 async fn after_paused_nothing_of_the_queue_starts() {
     let settings = Settings::quick().with("worker = { slots = 16, reserved = 0, heartbeat = \"1s\" }");
     let system = System::embedded(1, settings).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let ids = api.enqueue_all((0..1000).map(|_| task("P4", json!({"ms": 40}))).collect()).await;
     ledger.until("the queue flows", |entries| entries.iter().any(|entry| entry.event == Event::Done)).await;
     let (status, view) = api.post("v1/queues/normal.p4/pause", &json!({})).await;

@@ -24,7 +24,8 @@ fn narrow(settings: Settings) -> Settings {
 }
 
 async fn beside_a_flood(system: &System) {
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let flood = |n: usize| task(["P4", "P6"][n % 2], json!({"hold": "flood", "ms": 10}));
     let flood: Vec<TaskId> = api.enqueue_all((0..120).map(flood).collect()).await;
     let started = |count: usize| {
@@ -48,5 +49,5 @@ async fn beside_a_flood(system: &System) {
     assert!(!started(flood.len())(&entries), "P1 had to wait for the whole flood");
     let ids: Vec<TaskId> = flood.iter().copied().chain([first, second]).collect();
     let balance = balance(api, ledger, &ids, 0).await;
-    assert_eq!(balance.completed, ids.len(), "nobody starves: {balance:?}");
+    assert_eq!(balance.completed, ids.len(), "no task starves: {balance:?}");
 }

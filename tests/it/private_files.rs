@@ -24,7 +24,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
 async fn data_and_logs_are_their_owners_alone_whatever_the_umask() {
     for umask in ["000", "022"] {
         let root = tempfile::tempdir().unwrap();
-        let (data, log) = (root.path().join("pool/data"), root.path().join("logs/pool.log"));
+        let data = root.path().join("pool/data");
+        let log = root.path().join("logs/pool.log");
         let text = |path: &Path| toml::Value::from(path.display().to_string());
         let settings = Settings::quick().with(&format!(
             "embedded.data = {}\nlog.file = {}\nlog.rotate = \"daily\"",

@@ -24,19 +24,20 @@ async fn inv_5_recovery_from_a_killed_rabbitmq() {
     let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
     let system = System::apart(2, servers.settings()).await;
     // RabbitMQ writes a new quorum queue's registration some seconds later. One that was declared right
-    // before kill -9 answers nobody after the restart; that is RabbitMQ's own and not what is tested here.
+    // before kill -9 answers no client after the restart; that is RabbitMQ's own and not what is tested here.
     tokio::time::sleep(Duration::from_secs(6)).await;
     outage(system, &mut rabbitmq).await;
 }
 
-/// Longer than the lease: that nobody could say that it lives makes nobody dead.
+/// Longer than the lease: that no worker could say that it lives makes none dead.
 #[tokio::test]
-async fn inv_2_a_redis_that_stands_still_takes_no_task_from_anybody() {
+async fn inv_2_a_redis_that_stands_still_takes_no_task_from_a_worker() {
     let redis = Server::redis().await;
     let servers = Servers { redis: redis.url(), ..Servers::shared() };
     let system =
         System::apart(2, servers.settings().with("worker = { heartbeat = \"100ms\", lease = \"1s\" }")).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let held = (0..7).map(|n| task(&format!("P{n}"), json!({"hold": "still"})));
     let ids = api.enqueue_all(held.collect()).await;
     for id in &ids {
@@ -56,7 +57,8 @@ async fn inv_2_a_redis_that_stands_still_takes_no_task_from_anybody() {
 /// Running tasks end while the server is away. Afterwards everything goes on by itself: each acknowledged
 /// task is done, once, and no attempt was burnt.
 async fn outage(system: System, server: &mut Server) {
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let mut ids = api.enqueue_all(load()).await;
     let held: Vec<TaskId> = ids[..7].to_vec();
     for id in &held {
@@ -64,7 +66,7 @@ async fn outage(system: System, server: &mut Server) {
     }
     server.kill().await;
     ledger.open("outage");
-    // Nobody may be told that these were taken, unless they were.
+    // No producer may be told that these were taken, unless they were.
     let during = tokio::spawn({
         let api = api.clone();
         async move { api.offer(load()).await.unwrap_or_default() }
@@ -86,7 +88,7 @@ async fn outage(system: System, server: &mut Server) {
     ids.extend(after);
     let balance = balance(api, ledger, &ids, 0).await;
     assert_eq!(balance.completed, ids.len(), "{balance:?}");
-    assert_eq!(balance.crashes, 0, "nobody died: {balance:?}");
+    assert_eq!(balance.crashes, 0, "no worker died: {balance:?}");
     for record in &balance.records {
         assert_eq!(record.attempt, 0, "an attempt was burnt: {record:?}");
         assert_eq!(ledger.attempts(record.id), [1], "INV-5: started again: {record:?}");

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A copy of the program outside of anybody's home, and an empty folder for units.
+/// A copy of the program outside of any user's home, and an empty folder for units.
 struct Machine {
     folder: TempDir,
 }
@@ -109,7 +109,7 @@ fn services_need_administrator_rights() {
     let machine = Machine::new();
     fs::set_permissions(machine.path("units"), fs::Permissions::from_mode(0o555)).unwrap();
     let mut command = machine.service("install", &[]);
-    // Root may write anywhere: become somebody else.
+    // Root may write anywhere: become another user.
     if fs::write(machine.path("units/probe"), "").is_ok() {
         fs::remove_file(machine.path("units/probe")).unwrap();
         command.uid(65534).gid(65534);

@@ -1,4 +1,4 @@
-//! Links to Redis that die without a word: nobody hangs up, and nobody answers.
+//! Links to Redis that die without a word: the server neither hangs up nor answers.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,8 @@ async fn delayed_tasks_and_retries_go_on_after_redis_was_silent() {
     let servers = Servers::shared();
     let (proxy, redis) = Proxy::before(&servers.redis).await;
     let system = System::apart(1, Servers { redis, ..servers }.settings()).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     for round in 0..3 {
         let mut delayed = task("P4", json!({}));
         delayed["delay"] = json!("5s");

@@ -71,7 +71,7 @@ async fn hands_over(system: &mut System, short: TaskId, long: TaskId) {
     assert_eq!(system.ledger.attempts(long), [1, 1], "INV-8: the attempt was counted");
 }
 
-/// A worker that an operator sends away is replaced, and nobody is told of a crash.
+/// A worker that an operator sends away is replaced, and no crash is reported.
 #[tokio::test]
 async fn a_drained_worker_is_replaced_and_is_no_crash() {
     let system = System::embedded(1, Settings::quick()).await;
@@ -106,7 +106,7 @@ async fn inv_8_sighup_drains() {
     assert_eq!(system.ledger.times(id, Event::Done), 1, "it was cut short");
 }
 
-/// Nobody waits for the lease of a leader whose process is gone.
+/// The next leader does not wait for the lease of one whose process is gone.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_killed_up_is_followed_at_once() {

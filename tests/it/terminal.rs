@@ -60,7 +60,7 @@ async fn nothing_steers_a_redirected_log() {
     up.stop().await;
 }
 
-/// Workers are programs of anybody's, and write what they like.
+/// Workers are programs of the users', and write what they like.
 #[tokio::test]
 async fn a_workers_own_colours_do_not_reach_a_redirected_log() {
     let folder = tempfile::tempdir().unwrap();

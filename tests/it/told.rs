@@ -93,9 +93,9 @@ async fn while_its_servers_are_away_a_dispatcher_says_that_it_starts() {
     system.stop().await;
 }
 
-/// A pool whose worker dies at its start has nobody, and the status says what it waits for.
+/// A pool whose worker dies at its start has no worker, and the status says what it waits for.
 #[tokio::test]
-async fn a_pool_whose_breaker_is_open_shows_nobody_and_why() {
+async fn a_pool_whose_breaker_is_open_shows_no_worker_and_why() {
     let settings = Settings::quick().with(
         "[[pools]]\nname = \"it\"\nworkers = 1\ncommand = [\"false\"]\n\
          restart = { initial = \"10ms\", max = \"50ms\", breaker = { open = \"1h\" } }",
@@ -130,11 +130,13 @@ async fn a_full_disk_is_told_until_there_is_room_and_costs_no_task() {
         return;
     }
     let system = System::embedded_on_small_disk(1, Settings::quick()).await;
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     api.finished(api.enqueue(task("P0", json!({}))).await).await;
     let runs = api.enqueue(task("P4", json!({"ms": 2000}))).await;
     system.fill_disk().await;
-    let (mut accepted, letter) = (vec![runs], "x".repeat(100_000));
+    let mut accepted = vec![runs];
+    let letter = "x".repeat(100_000);
     let refusal = loop {
         let (status, answer) = api.post("v1/tasks", &task("P4", json!({"letter": letter}))).await;
         match answer["id"].as_str() {
@@ -154,6 +156,6 @@ async fn a_full_disk_is_told_until_there_is_room_and_costs_no_task() {
         assert_eq!(api.finished(id).await.state, State::Completed);
         assert_eq!(ledger.times(id, Event::Done), 1);
     }
-    assert_eq!(api.workers().await.iter().filter(|worker| worker.alive).count(), 1, "nobody left");
+    assert_eq!(api.workers().await.iter().filter(|worker| worker.alive).count(), 1, "no worker left");
     system.stop().await;
 }

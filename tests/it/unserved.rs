@@ -1,5 +1,5 @@
-//! Tasks that nobody serves: they wait without an attempt for whoever does, expire by their own time to live,
-//! and people are told.
+//! Tasks that no worker serves: they wait without an attempt for one that does, expire by their own time to
+//! live, and people are told.
 
 use std::path::PathBuf;
 
@@ -104,7 +104,7 @@ async fn a_task_that_finds_no_handler_expires() {
 }
 
 #[tokio::test]
-async fn tasks_that_nobody_serves_are_told_of() {
+async fn tasks_that_no_worker_serves_are_told_of() {
     let mut system = embedded(Settings::quick().with("worker.queues = [\"normal.p4\"]")).await;
     system.add_worker().await;
     let cli = system.cli();
@@ -140,11 +140,12 @@ async fn tasks_that_nobody_serves_are_told_of() {
 }
 
 #[tokio::test]
-async fn a_check_of_the_configuration_tells_of_queues_and_kinds_that_nobody_serves() {
+async fn a_check_of_the_configuration_tells_of_queues_and_kinds_that_no_pool_serves() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pool.toml");
-    let text = "[[rules]]\nkinds = [\"shop.*\", \"mine\"]\npriority = \"P1\"\n[[handlers]]\nkind = \"mine\"\n\
-                exec.command = [\"true\"]\n[[pools]]\nname = \"main\"\nqueues = [\"P0\", \"P1\", \"P2\", \"P4\"]\n";
+    let text = "[[rules]]\nkinds = [\"shop.*\", \"mine\"]\npriority = \"P1\"\n\
+                [[handlers]]\nkind = \"mine\"\nexec.command = [\"true\"]\n\
+                [[pools]]\nname = \"main\"\nqueues = [\"P0\", \"P1\", \"P2\", \"P4\"]\n";
     std::fs::write(&path, text).unwrap();
     let said = crate::support::Cli::new("http://127.0.0.1:1")
         .run(&["config", "check", "--config", path.to_str().unwrap()])

@@ -22,7 +22,7 @@ async fn cancelling_expiring_uniqueness_and_waiting_cluster() {
 
 async fn wishes(settings: Settings) {
     let mut system = System::apart(0, settings).await;
-    // While nobody works.
+    // While no worker runs.
     let queued = system.api.enqueue(task("P4", json!({}))).await;
     let scheduled = system.api.enqueue(with(task("P2", json!({})), "delay", "1h")).await;
     for id in [queued, scheduled] {

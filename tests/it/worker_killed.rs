@@ -23,7 +23,8 @@ async fn inv_1_recovery_from_a_killed_worker_cluster() {
 
 /// Work on every lane, some of it failing first. One task a lane holds until the worker that runs it is dead.
 async fn kill_under_load(system: &System, what: &str) -> u32 {
-    let (api, ledger) = (&system.api, &system.ledger);
+    let api = &system.api;
+    let ledger = &system.ledger;
     let held = api.enqueue(task("P2", json!({"hold": "killed"}))).await;
     let mut load = Vec::new();
     for n in 0..70u64 {
@@ -33,7 +34,8 @@ async fn kill_under_load(system: &System, what: &str) -> u32 {
     let mut ids = api.enqueue_all(load).await;
     ids.push(held);
     ledger.happened(held, Event::Start, 1).await;
-    let (victim, killed) = (api.runner(held).await, Instant::now());
+    let victim = api.runner(held).await;
+    let killed = Instant::now();
     signal(victim, "KILL");
     ledger.happened(held, Event::Start, 2).await;
     println!("recovery: kill -9 of a worker ({what}) to the same task's next start: {:?}", killed.elapsed());

@@ -1,4 +1,4 @@
-//! What a killed or stopped worker's programs come to, when nobody supervises the worker.
+//! What a killed or stopped worker's programs come to, when no supervisor keeps the worker.
 
 use std::{
     path::Path,
@@ -61,7 +61,8 @@ impl Tree {
 fn settings(folder: &Path, pipe: &Path) -> Settings {
     let quoted = |path: &Path| toml::Value::from(path.display().to_string());
     let command = toml::Value::from(vec!["sh", "-c", TREE]);
-    let (data, pipe) = (quoted(&folder.join("data")), quoted(pipe));
+    let data = quoted(&folder.join("data"));
+    let pipe = quoted(pipe);
     Settings::quick().with(&format!("embedded.data = {data}")).with(&format!(
         "[[handlers]]\nkind = \"tree.*\"\nexec = {{ command = {command}, env = {{ PIPE = {pipe} }} }}"
     ))

@@ -60,7 +60,8 @@ async fn inv_1_recovery_from_a_suspended_worker_embedded() {
     let system = System::embedded(2, Settings::quick()).await;
     let held = system.api.enqueue(task("P4", json!({"hold": "suspended"}))).await;
     system.ledger.happened(held, Event::Start, 1).await;
-    let (pid, stopped) = (system.api.runner(held).await, Instant::now());
+    let pid = system.api.runner(held).await;
+    let stopped = Instant::now();
     signal(pid, "STOP");
     system.ledger.happened(held, Event::Start, 2).await;
     println!(

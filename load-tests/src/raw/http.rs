@@ -40,7 +40,8 @@ impl Connection {
 
     /// The status line, and how long the body is.
     async fn head(&mut self) -> Result<(String, usize)> {
-        let (mut status, mut length) = (String::new(), None);
+        let mut status = String::new();
+        let mut length = None;
         self.stream.read_line(&mut status).await?;
         loop {
             let mut line = String::new();

@@ -63,11 +63,11 @@ async fn declare(channel: &Channel, queue: &str, kind: Kind) -> Result<()> {
     Ok(channel.confirm_select(ConfirmSelectOptions::default()).await?)
 }
 
-/// Until somebody consumes a queue: a dispatcher serves HTTP a moment before it takes tasks by AMQP.
+/// Until a program consumes a queue: a dispatcher serves HTTP a moment before it takes tasks by AMQP.
 pub async fn consumed(url: &str, queue: &str) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_consumed(url, queue).await.unwrap_or(false) {
-        ensure!(Instant::now() < deadline, "nobody consumes the queue {queue}");
+        ensure!(Instant::now() < deadline, "no program consumes the queue {queue}");
         sleep(Duration::from_millis(50)).await;
     }
     Ok(())

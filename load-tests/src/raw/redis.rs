@@ -41,7 +41,8 @@ async fn put(mut redis: MultiplexedConnection, base: &str, from: usize, count: u
 }
 
 async fn get(mut redis: MultiplexedConnection, base: &str, stream: usize) -> Result<usize> {
-    let (queue, held) = (format!("{base}q"), format!("{base}h{stream}"));
+    let queue = format!("{base}q");
+    let held = format!("{base}h{stream}");
     let mut count = 0;
     loop {
         let mut pipeline = ::redis::pipe();

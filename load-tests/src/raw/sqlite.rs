@@ -51,7 +51,8 @@ fn put(sql: &mut Connection, tasks: usize) -> Result<()> {
 
 fn get(sql: &mut Connection) -> Result<usize> {
     let claim = "UPDATE messages SET held = 1 WHERE number IN
-                 (SELECT number FROM messages WHERE held = 0 ORDER BY number LIMIT ?1) RETURNING number, body";
+                 (SELECT number FROM messages WHERE held = 0 ORDER BY number LIMIT ?1)
+                 RETURNING number, body";
     let mut count = 0;
     loop {
         let transaction = sql.transaction()?;

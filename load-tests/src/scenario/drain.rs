@@ -35,7 +35,8 @@ pub fn plan(site: &Site) -> Plan {
     for (lane, target) in
         [(Lane::Critical, 0.5), (Lane::Normal, 0.6), (Lane::High, 0.8), (Lane::Embedded, 0.5)]
     {
-        let (of, to) = (format!("{}: rate", name(lane, 1)), format!("{}: get", lane.ceiling()));
+        let of = format!("{}: rate", name(lane, 1));
+        let to = format!("{}: get", lane.ceiling());
         plan.goals.push(Goal::ratio(of, to, Target::AtLeast(target)));
     }
     for lane in Lane::ALL {
@@ -135,7 +136,8 @@ pub struct Watch {
 
 impl Watch {
     pub async fn open(pool: &Pool) -> Result<Self> {
-        let (store, broker) = (store::open(&pool.config).await?, broker::open(&pool.config).await?);
+        let store = store::open(&pool.config).await?;
+        let broker = broker::open(&pool.config).await?;
         let embedded = pool.lane == Lane::Embedded;
         let servers = if embedded { Vec::new() } else { pool.site().servers.pids() };
         let queue = pool.lane.queue();
@@ -150,22 +152,28 @@ impl Watch {
     /// Until as many outcomes are there. The time runs from the last look that found none.
     pub async fn emptied(&self, workers: &[Process], tasks: u64) -> Result<Emptied> {
         let pids: Vec<u32> = workers.iter().map(|process| process.pid).collect();
-        let (mut completed, mut since) = (0, Instant::now());
-        let (mut started, mut before, mut servers) = (since, Usage::default(), Duration::ZERO);
+        let mut completed = 0;
+        let mut since = Instant::now();
+        let mut started = since;
+        let mut before = Usage::default();
+        let mut servers = Duration::ZERO;
         while completed < tasks {
             if completed == 0 {
-                (started, before, servers) =
-                    (Instant::now(), Usage::of(&pids)?, Usage::of(&self.servers)?.cpu);
+                started = Instant::now();
+                before = Usage::of(&pids)?;
+                servers = Usage::of(&self.servers)?.cpu;
             }
             let now = self.completed().await?;
             if now > completed {
-                (completed, since) = (now, Instant::now());
+                completed = now;
+                since = Instant::now();
             } else if since.elapsed() > Duration::from_secs(60) {
                 bail!("no outcome for a minute after {completed} of them");
             }
             sleep(Duration::from_millis(5)).await;
         }
-        let (took, after) = (started.elapsed(), Usage::of(&pids)?);
+        let took = started.elapsed();
+        let after = Usage::of(&pids)?;
         let workers = Usage { cpu: after.cpu.saturating_sub(before.cpu), memory: after.memory };
         let servers = Usage::of(&self.servers)?.cpu.saturating_sub(servers);
         Ok(Emptied { tasks: completed, took, workers, servers })

@@ -41,7 +41,8 @@ pub fn plan() -> Plan {
     for lane in [Lane::Critical, DOORS, Lane::Embedded] {
         plan.contestants.push(http_single(lane));
         plan.contestants.push(by_http(lane, "batch", 100_000, tasks::BATCH, 4));
-        let (of, to) = (format!("HTTP batch, {lane}"), format!("library batch, {lane}"));
+        let of = format!("HTTP batch, {lane}");
+        let to = format!("library batch, {lane}");
         plan.goals.push(Goal::ratio(of, to, Target::AtLeast(0.5)));
     }
     plan.contestants.push(Contestant::new("AMQP ingress", ingress));
@@ -54,7 +55,8 @@ pub fn plan() -> Plan {
         (Lane::Embedded, 0.5),
     ];
     for (lane, target) in targets {
-        let (of, to) = (format!("library batch, {lane}"), format!("{}: put", lane.ceiling()));
+        let of = format!("library batch, {lane}");
+        let to = format!("{}: put", lane.ceiling());
         plan.goals.push(Goal::ratio(of, to, Target::AtLeast(target)));
     }
     plan

@@ -63,7 +63,8 @@ async fn round_trip(site: &Site) -> Result<f64> {
 /// Tasks a second of one worker with full queues of all priorities.
 async fn capacity(site: &Site) -> Result<f64> {
     let pool = site.pool(Lane::Normal, "")?;
-    let (ledger, count) = (Ledger::new(&pool)?, site.count(50_000) as u64);
+    let ledger = Ledger::new(&pool)?;
+    let count = site.count(50_000) as u64;
     let producer = tasks::producer(&pool.config).await?;
     for from in (0..count).step_by(tasks::BATCH) {
         let numbers = from..count.min(from + tasks::BATCH as u64);

@@ -67,7 +67,9 @@ pub async fn steady(
     span: Duration,
     mut task: impl FnMut(u64) -> Result<NewTask>,
 ) -> Result<u64> {
-    let (started, mut ticks, mut number) = (Instant::now(), interval(TICK), 0u64);
+    let started = Instant::now();
+    let mut ticks = interval(TICK);
+    let mut number = 0u64;
     let mut calls = tokio::task::JoinSet::new();
     while started.elapsed() < span {
         ticks.tick().await;
@@ -112,7 +114,8 @@ pub async fn completed_on(pool: &Pool, queues: &[Queue], tasks: u64) -> Result<(
             return Ok(());
         }
         if done > before {
-            (before, deadline) = (done, Instant::now() + PATIENCE);
+            before = done;
+            deadline = Instant::now() + PATIENCE;
         }
         ensure!(
             Instant::now() < deadline,

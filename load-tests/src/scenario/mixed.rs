@@ -57,7 +57,8 @@ async fn mixed(site: Site) -> Result<Vec<Figure>> {
         Size::Smoke => (0.5, 20.0),
     };
     let per_second = mix.load * f64::from(site.slots) * WORKERS as f64 / mix.mean() * faster;
-    let (draws, mut random) = (mix.draws()?, StdRng::seed_from_u64(SEED));
+    let draws = mix.draws()?;
+    let mut random = StdRng::seed_from_u64(SEED);
     let drawn = |number| {
         let (priority, takes) = draws.draw(&mut random)?;
         marks::mark(number, priority, takes.div_f64(faster))

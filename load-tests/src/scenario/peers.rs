@@ -106,7 +106,8 @@ impl Answer {
 
     fn figures(&self) -> Vec<Figure> {
         let name = |what: &str| format!("peer {}: {what}", self.peer);
-        let (seconds, milliseconds) = (self.seconds.unwrap_or(f64::INFINITY), |seconds: f64| seconds * 1e3);
+        let milliseconds = |seconds: f64| seconds * 1e3;
+        let seconds = self.seconds.unwrap_or(f64::INFINITY);
         match self.command.as_str() {
             "latency" => vec![
                 Figure::new(name("latency p50"), "ms", milliseconds(seconds)),
@@ -133,10 +134,11 @@ async fn ask(site: Site, folder: PathBuf, peer: &str, command: &str, number: usi
     Ok(Answer::read(&String::from_utf8(output.stdout)?)?.figures())
 }
 
-/// That somebody has installed them.
+/// That they are installed.
 pub fn installed(folder: &Path) -> Result<()> {
     for part in ["venv/bin/python", "node/node_modules/bullmq", "apalis/release/clawpool-peer-apalis"] {
-        let (part, folder) = (folder.join(part), folder.display());
+        let part = folder.join(part);
+        let folder = folder.display();
         ensure!(
             part.exists(),
             "the peers are not installed: {} is missing; run `load-tests/peers/install {folder}` (needs \
@@ -180,7 +182,7 @@ mod tests {
             ["enqueue", "drain"].map(|command| series(&format!("peer {peer}: {command}"), 10_000.0))
         }));
         let judged: Vec<_> = goals.iter().filter_map(|goal| goal.judge(&all)).collect();
-        assert_eq!(judged.len(), goals.len(), "a target speaks of somebody who does not run");
+        assert_eq!(judged.len(), goals.len(), "a target speaks of a contestant that does not run");
         assert!(judged.iter().all(|judged| judged.value == 8.0 && judged.met));
     }
 }

@@ -30,7 +30,7 @@ pub fn plan() -> Plan {
     let mut plan = Plan::default();
     for lane in [Lane::Critical, Lane::Normal, Lane::Embedded] {
         for signal in [Signal::Kill, Signal::Stop] {
-            // Stopped in the middle of a write, a process keeps the file's lock, and nobody else writes until
+            // Stopped in the middle of a write, a process keeps the file's lock, and no other writes until
             // it is killed. That is its supervisor's part; without one there is nothing to measure.
             if lane == Lane::Embedded && signal == Signal::Stop {
                 continue;
@@ -60,7 +60,8 @@ async fn recover(site: Site, lane: Lane, signal: Signal) -> Result<Vec<Figure>> 
     // The leader returns dead workers' tasks.
     let (dispatcher, _) = Process::dispatcher(&pool).await?;
     let producer = tasks::producer(&pool.config).await?;
-    let (mut victim, mut other) = (ledger.worker(&pool)?, ledger.worker(&pool)?);
+    let mut victim = ledger.worker(&pool)?;
+    let mut other = ledger.worker(&pool)?;
     victim.ready().await?;
     other.ready().await?;
     let span = Duration::from_secs(if site.size == Size::Smoke { 1 } else { 6 });
@@ -81,7 +82,8 @@ async fn recover(site: Site, lane: Lane, signal: Signal) -> Result<Vec<Figure>> 
     let starts = ledger.starts()?;
     ensure!(starts.len() as u64 == count, "{} of {count} tasks are in the ledger", starts.len());
     let again = starts.values().filter(|starts| starts.len() > 1 && starts[0].worker == doomed);
-    let (mut waits, mut duplicates) = (Vec::new(), 0u32);
+    let mut waits = Vec::new();
+    let mut duplicates = 0u32;
     for starts in again {
         waits.push(starts[1].started.saturating_sub(struck) as f64 / 1e6);
         let over = starts[0].started + TAKES.as_nanos() as u64;

@@ -49,10 +49,12 @@ pub async fn enqueue(
 /// Fills a queue in calls of a batch, one after the other: what is refused because a server is busy is
 /// enqueued again.
 pub async fn pour(producer: &Producer, task: &NewTask, tasks: usize) -> Result<()> {
-    let (mut left, mut since) = (tasks, Instant::now());
+    let mut left = tasks;
+    let mut since = Instant::now();
     while left > 0 {
         let answers = producer.enqueue(vec![task.clone(); BATCH.min(left)], RIGHTS).await;
-        let (count, mut pause) = (answers.len(), None);
+        let count = answers.len();
+        let mut pause = None;
         for answer in answers {
             match answer {
                 Ok(_) => left -= 1,

@@ -32,7 +32,7 @@ pub use apart::{Apart, find, live_workers};
 pub use error::PathError;
 pub use lanes::Lanes;
 pub use offered::{Offered, Refusal};
-pub use open::{open, over};
+pub use open::{Servers, open, over};
 pub use redis::RedisPath;
 
 #[async_trait]

@@ -6,13 +6,21 @@ use super::{Apart, Lanes, Path, PathError, RedisPath};
 use crate::{
     broker::{self, Broker, rabbitmq::RabbitBroker, redis::RedisBroker},
     install_tls,
-    servers::Servers,
     store::{self, Store, redis::RedisStore},
 };
 use clawpool_core::{
     config::{Backend, Config, Profile},
     task::Queue,
 };
+
+/// Everything that is kept or moved outside of this process.
+#[derive(Clone)]
+pub struct Servers {
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
+    /// Over both.
+    pub path: Arc<dyn Path>,
+}
 
 /// The path over this broker and this store, whatever they are.
 pub fn over(broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Arc<dyn Path> {

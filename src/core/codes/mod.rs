@@ -12,10 +12,14 @@ mod tasks;
 
 use serde::Serialize;
 
+/// A stable error code, as `clawpool explain` tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Code {
+    /// `CP-` and four digits.
     pub code: &'static str,
+    /// What went wrong, in a few words.
     pub title: &'static str,
+    /// When the program says this.
     pub meaning: &'static str,
     /// What to do about it.
     pub remedy: &'static str,

@@ -4,13 +4,15 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use url::Url;
 
-use super::{Config, Profile, secret::redact, validate::servers::is_here};
+use super::{Config, Profile, address::is_here, reading::redaction::redact};
 use crate::task::Queue;
 
 /// A doubt about a valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Advice {
+    /// The setting that it is about, dotted: `redis.url`.
     pub key: String,
+    /// What may not be meant, and what to do about it.
     pub text: String,
 }
 

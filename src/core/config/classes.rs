@@ -1,9 +1,12 @@
-use std::{collections::BTreeMap, time::Duration};
+//! The section `[classes]`: its own keys, and one table for each priority.
+
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::task::{Priority, Queue, span};
+use super::{Limits, reading::Report};
+use crate::task::{Priority, span};
 
 /// What the seven priorities promise (spec S2).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -14,22 +17,30 @@ pub struct Classes {
     pub default: Priority,
     /// The rules of the configuration are the whole table, in place of coming before the shipped ones.
     pub replace_rules: bool,
+    /// Somebody is on the line: starts within 200 ms by default.
     #[serde(rename = "P0")]
     pub p0: Class,
+    /// What a user says or types: starts within 500 ms by default.
     #[serde(rename = "P1")]
     pub p1: Class,
+    /// Answers of language models: start within 2 s by default.
     #[serde(rename = "P2")]
     pub p2: Class,
+    /// Work in a browser: starts within 5 s by default.
     #[serde(rename = "P3")]
     pub p3: Class,
+    /// Mail, and kinds that no rule matches: start within 30 s by default.
     #[serde(rename = "P4")]
     pub p4: Class,
+    /// Scheduled loops: start within a minute by default.
     #[serde(rename = "P5")]
     pub p5: Class,
+    /// Background and batches: start within five minutes by default.
     #[serde(rename = "P6")]
     pub p6: Class,
 }
 
+/// What one priority promises.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Class {
@@ -70,6 +81,7 @@ impl Default for Classes {
 }
 
 impl Classes {
+    /// What a priority promises.
     pub const fn get(&self, priority: Priority) -> &Class {
         match priority {
             Priority::P0 => &self.p0,
@@ -81,65 +93,25 @@ impl Classes {
             Priority::P6 => &self.p6,
         }
     }
+
+    pub(super) fn check(&self, limits: &Limits, report: &mut Report) {
+        for priority in Priority::ALL {
+            let class = self.get(priority);
+            let [sla, ttl, timeout] =
+                ["sla", "ttl", "timeout"].map(|name| format!("classes.{priority}.{name}"));
+            report.positive(&*sla, class.sla);
+            report.positive(&*ttl, class.ttl);
+            report.positive(&*timeout, class.timeout);
+            // A task that expires within its SLA would be called dead while it is still on time.
+            report.ordered((&*sla, class.sla), (&*ttl, class.ttl));
+            report.ordered((&*timeout, class.timeout), ("limits.timeout", limits.timeout));
+        }
+    }
 }
 
 impl Default for Priority {
     /// The middle: P4, as in `Classes::default`.
     fn default() -> Self {
         Self::P4
-    }
-}
-
-/// How many tasks may wait on each queue; a full queue refuses more (503 with Retry-After).
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct QueueLimits {
-    pub limit: u64,
-    /// Other limits for single queues: `"critical.p0" = 1000`.
-    pub limits: BTreeMap<Queue, u64>,
-    /// A task that for so long has no message on its queue, though it waits, is looked for; and a worker that
-    /// runs a task for so long is asked whether it does.
-    #[serde(with = "span")]
-    #[schemars(with = "String")]
-    pub doubt: Duration,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self { limit: 2_000_000, limits: BTreeMap::new(), doubt: Duration::from_secs(15) }
-    }
-}
-
-impl QueueLimits {
-    pub fn get(&self, queue: Queue) -> u64 {
-        self.limits.get(&queue).copied().unwrap_or(self.limit)
-    }
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Results {
-    /// How long a result is kept when its task does not say.
-    #[serde(with = "span")]
-    #[schemars(with = "String")]
-    pub ttl: Duration,
-    /// A finished task is remembered at least this long, so that a late redelivery does not run it again
-    /// (INV-5).
-    #[serde(with = "span")]
-    #[schemars(with = "String")]
-    pub dedupe: Duration,
-    /// Dead letters are kept this long.
-    #[serde(with = "span")]
-    #[schemars(with = "String")]
-    pub dead: Duration,
-}
-
-impl Default for Results {
-    fn default() -> Self {
-        Self {
-            ttl: Duration::from_secs(3600),
-            dedupe: Duration::from_secs(600),
-            dead: Duration::from_secs(30 * 24 * 3600),
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Config;
 
+/// Loads the bytes as a configuration file: it is refused by name, or the same after a dump.
 pub fn file(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     // Secrets are read from where the file says, and a fuzzer must not read what it likes.

@@ -1,11 +1,15 @@
+//! The section `[log]`.
+
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
 
-use super::size;
+use super::reading::{Key, Report, size};
 
+/// What the programs log, how, and where to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
@@ -43,16 +47,33 @@ impl Default for Log {
     }
 }
 
+impl Log {
+    pub(super) fn check(&self, report: &mut Report) {
+        if let Err(error) = EnvFilter::builder().parse(&self.filter) {
+            let fix = "write for example \"info\" or \"clawpool=debug,lapin=warn\"";
+            report.refuse(&Key::from("log.filter"), format!("{:?}", self.filter), error.to_string(), fix);
+        }
+        report.at_least_one("log.size", self.size.as_u64());
+        report.at_least_one("log.keep", self.keep);
+    }
+}
+
+/// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
+    /// For people.
     Pretty,
+    /// One JSON object a line, for collectors.
     Json,
 }
 
+/// When the log goes on in a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogRotation {
+    /// One file grows without end.
     Never,
+    /// At midnight UTC, and whenever the file has reached `size`.
     Daily,
 }

@@ -1,74 +1,95 @@
 //! Everything a user can set, typed. `Config::default()` is the shipped configuration; `config/default.toml`
 //! is the same, commented, and a test holds the two equal.
 //!
+//! A section `[x]` of the file is the module `x` here, in a file or a folder: its keys, their defaults and
+//! their checks lie together there. `reading` is how a file becomes a configuration.
+//!
 //! Guarantees: a loaded configuration is whole and valid, or loading fails with every mistake in one report
 //! (INV-9); secrets never print. Never does: read anything but the file, the environment and the secret files
 //! they name.
 
+mod address;
 mod advice;
 mod api;
 mod autoscale;
+mod check;
 mod classes;
-mod error;
+mod embedded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod handlers;
-mod key;
-mod load;
+mod lanes;
+mod limits;
 mod log;
-mod nearest;
+mod pacing;
 mod pools;
-mod read;
-mod report;
-mod restart;
+mod queues;
+mod rabbitmq;
+mod reading;
+mod redis;
+mod results;
+mod retry;
 mod rules;
-mod secret;
-mod served;
-mod servers;
-mod shape;
-mod size;
-mod source;
-mod validate;
 mod worker;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use advice::Advice;
-pub use api::{Api, Limits, Scope, Token};
-pub use autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target};
-pub use classes::{Class, Classes, QueueLimits, Results};
-pub use error::{ConfigError, ConfigErrors};
-pub use handlers::{Exec, HandlerSpec, Http, SHIPPED_KINDS};
-pub use log::{Log, LogFormat, LogRotation};
-pub use nearest::nearest;
-pub use pools::{Pool, PoolDriver, PoolLimits};
-pub use restart::{Breaker, Restart, RestartPolicy};
-pub use rules::{FieldTest, Rule};
-pub use servers::{Backend, Embedded, Lanes, Rabbitmq, Redis, Synchronous};
-pub use source::{as_variable, variable};
-pub use worker::{Pacing, WorkerSettings};
-
-pub use crate::retry::{RetryPolicy, RetryTable};
+pub use self::{
+    advice::Advice,
+    api::{Api, Scope, Token},
+    autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target},
+    classes::{Class, Classes},
+    embedded::{Embedded, Synchronous},
+    handlers::{Exec, HandlerSpec, Http, SHIPPED_KINDS},
+    lanes::{Backend, Lanes},
+    limits::Limits,
+    log::{Log, LogFormat, LogRotation},
+    pacing::Pacing,
+    pools::{Breaker, Pool, PoolDriver, PoolLimits, Restart, RestartPolicy},
+    queues::QueueLimits,
+    rabbitmq::Rabbitmq,
+    reading::{ConfigError, ConfigErrors, as_variable, nearest, variable},
+    redis::Redis,
+    results::Results,
+    retry::{RetryPolicy, RetryTable},
+    rules::{FieldTest, Rule},
+    worker::WorkerSettings,
+};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Where tasks and records live; in one SQLite file by default.
     pub profile: Profile,
+    /// The file of the embedded profile.
     pub embedded: Embedded,
+    /// The Redis of the cluster profile.
     pub redis: Redis,
+    /// The RabbitMQ of the cluster profile.
     pub rabbitmq: Rabbitmq,
+    /// Which server carries each lane in the cluster profile.
     pub lanes: Lanes,
+    /// Where HTTP is served, and to whom.
     pub api: Api,
+    /// What is refused at the door.
     pub limits: Limits,
+    /// What the seven priorities promise.
     pub classes: Classes,
+    /// How many tasks may wait.
     pub queues: QueueLimits,
+    /// How long finished tasks are kept.
     pub results: Results,
+    /// What happens after a failure, by class of error.
     pub retry: RetryTable,
+    /// What one worker process does.
     pub worker: WorkerSettings,
+    /// The background lane's speed limit over all workers together.
     pub pacing: Pacing,
+    /// How large a pool should be, and how fast it may change.
     pub autoscale: Autoscale,
+    /// What the programs log, how, and where to.
     pub log: Log,
     /// The classification table; the first rule that matches decides. In a file: rules that come before the
     /// shipped ones.

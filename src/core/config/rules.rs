@@ -1,10 +1,12 @@
-//! The classification table: a user's own rules, and the shipped ones behind them.
+//! The list `[[rules]]`, the classification table: a user's own rules, and the shipped ones behind them.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::reading::{Key, Report};
 use crate::task::{KindPattern, Priority, Tier, span};
 
 /// One row of the classification table. Every condition given must hold.
@@ -14,16 +16,20 @@ pub struct Rule {
     /// Kinds, or patterns of them (`voice.*`); none: every kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<KindPattern>,
+    /// Tenants of whose tasks it decides; none: of all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
+    /// Tiers of whose tasks it decides; none: of all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<Tier>,
+    /// What a field of the payload must equal; absent: payloads do not matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<FieldTest>,
     /// The task's deadline (its expiry) is nearer than this.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub due_within: Option<Duration>,
+    /// What a task gets for which the conditions hold.
     #[schemars(with = "String")]
     pub priority: Priority,
 }
@@ -57,6 +63,7 @@ impl Rule {
         own.into_iter().chain(reached).collect()
     }
 
+    /// Whether this is one of the shipped rules, and no user's own.
     pub fn is_shipped(&self) -> bool {
         Self::shipped().contains(self)
     }
@@ -86,6 +93,48 @@ fn subset<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> boo
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldTest {
+    /// Names joined by dots, from the top of the payload: `user.plan`.
     pub path: String,
-    pub equals: serde_json::Value,
+    /// A text, a number or a boolean.
+    pub equals: Value,
+}
+
+pub(super) fn check(rules: &[Rule], report: &mut Report) {
+    for (index, rule) in rules.iter().enumerate() {
+        let key = Key::from("rules").index(index);
+        rule.check_conditions(&key, report);
+        if let Some(earlier) = rules[..index].iter().position(|earlier| earlier.covers(rule)) {
+            let earlier_key = Key::from("rules").index(earlier);
+            let shown = report.original(&earlier_key);
+            let text = format!("{shown} matches every task that it matches, so it never decides");
+            let fix = format!("move it before {shown}, or take it out");
+            report.add_broken("CP-1011", &[&key, &earlier_key], rule.priority, text, fix);
+        }
+    }
+}
+
+impl Rule {
+    fn check_conditions(&self, key: &Key, report: &mut Report) {
+        if self.due_within.is_some_and(|span| span.is_zero()) {
+            let rule = "no deadline is nearer than now";
+            report.refuse(&key.name("due_within"), "0s", rule, "write for example \"1m\"");
+        }
+        if let Some(field) = &self.field {
+            field.check(&key.name("field"), report);
+        }
+    }
+}
+
+impl FieldTest {
+    fn check(&self, key: &Key, report: &mut Report) {
+        if self.path.split('.').any(str::is_empty) {
+            let shown = format!("{:?}", self.path);
+            let fix = "write for example \"user.plan\"";
+            report.refuse(&key.name("path"), shown, "a step of the path is empty", fix);
+        }
+        if matches!(self.equals, Value::Null | Value::Array(_) | Value::Object(_)) {
+            let rule = "a field is compared with text, a number or true/false";
+            report.refuse(&key.name("equals"), &self.equals, rule, "compare with a single value");
+        }
+    }
 }

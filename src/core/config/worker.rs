@@ -1,8 +1,12 @@
+//! The section `[worker]`.
+
 use std::{collections::BTreeMap, time::Duration};
 
+use humantime::format_duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::reading::{Key, Report};
 use crate::task::{Queue, span};
 
 /// What one worker process does; a pool may set its own `slots` and `queues`.
@@ -23,6 +27,7 @@ pub struct WorkerSettings {
     /// Starvation guard: a queue with ready tasks that was passed over this often gets the next unreserved
     /// slot.
     pub patience: BTreeMap<Queue, u32>,
+    /// How often a worker says that it lives; 500 ms by default.
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub heartbeat: Duration,
@@ -69,18 +74,61 @@ impl Default for WorkerSettings {
     }
 }
 
-/// The background lane's speed limit over all workers together.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Pacing {
-    /// Tasks a second.
-    pub per_second: f64,
-    /// Tasks that may start at once after a quiet time.
-    pub burst: u32,
+impl WorkerSettings {
+    pub(super) fn check(&self, report: &mut Report) {
+        report.at_least_one("worker.slots", self.slots);
+        report.at_least_one("worker.crashes", self.crashes);
+        let keys = [Key::from("worker.reserved"), Key::from("worker.slots")];
+        check_reserved(keys, self.reserved, self.slots, &self.queues, report);
+        check_queues(&Key::from("worker.queues"), &self.queues, report);
+        for (queue, patience) in &self.patience {
+            report.at_least_one(Key::from("worker.patience").name(queue.name()), *patience);
+        }
+        report.positive("worker.heartbeat", self.heartbeat);
+        report.positive("worker.hold", self.hold);
+        report.positive("worker.stop_grace", self.stop_grace);
+        self.check_lease(report);
+    }
+
+    /// One late heartbeat must not cost a living worker its tasks.
+    fn check_lease(&self, report: &mut Report) {
+        let least = self.heartbeat.saturating_mul(2);
+        if self.lease <= least {
+            let shown = format_duration(self.lease);
+            let rule = format!("it must be longer than two heartbeats ({})", format_duration(least));
+            let keys = [&Key::from("worker.lease"), &Key::from("worker.heartbeat")];
+            report.conflict(&keys, shown, rule, "raise it, or shorten worker.heartbeat");
+        }
+    }
 }
 
-impl Default for Pacing {
-    fn default() -> Self {
-        Self { per_second: 100.0, burst: 100 }
+/// Of the slots of a worker or a pool some are left for other tasks than P0 and P1. `keys`: of the reserved
+/// slots and of the slots.
+pub(super) fn check_reserved(
+    keys: [Key; 2],
+    reserved: u16,
+    slots: u16,
+    queues: &[Queue],
+    report: &mut Report,
+) {
+    let [key, of] = keys;
+    let others = queues.iter().any(|queue| !queue.is_critical());
+    if slots > 0 && others && reserved >= slots {
+        let rule = format!("it leaves no slot for anything but P0 and P1: {of} is {slots}");
+        let fix = format!("set {key} to at most {}, or raise {of}", slots - 1);
+        report.conflict(&[&key, &of], reserved, rule, fix);
+    }
+}
+
+/// The queues of a worker or a pool: at least one, and none twice.
+pub(super) fn check_queues(key: &Key, queues: &[Queue], report: &mut Report) {
+    if queues.is_empty() {
+        let fix = "name queues, or leave the key out for all";
+        report.refuse(key, "[]", "a worker without queues never works", fix);
+    }
+    for (index, queue) in queues.iter().enumerate() {
+        if queues[..index].contains(queue) {
+            report.refuse(&key.index(index), queue, "the queue is named twice", "name it once");
+        }
     }
 }

@@ -12,13 +12,23 @@ pub struct Backoff {
     jitter: f64,
 }
 
+/// Why two waits make no backoff.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadBackoff {
+    /// `max` is shorter than `first`.
     #[error("first is {first:?} and max is {max:?}: max must not be shorter than first")]
-    Reversed { first: Duration, max: Duration },
+    Reversed {
+        /// The first wait asked for.
+        first: Duration,
+        /// The longest wait asked for.
+        max: Duration,
+    },
     /// Doubling nothing never reaches `max`.
     #[error("first is zero and max is {max:?}: the waits could never grow; give first at least 1ms")]
-    Stuck { max: Duration },
+    Stuck {
+        /// The longest wait asked for.
+        max: Duration,
+    },
 }
 
 impl Backoff {
@@ -37,10 +47,11 @@ impl Backoff {
     }
 
     /// Between two numbers of milliseconds, checked when this program is built; half of each wait is left to
-    /// chance, so that those who failed together do not come back in one wave, and none comes back at once.
+    /// chance, so that calls that failed together do not come back in one wave, and none comes back at once.
     pub const fn millis<const FIRST: u64, const MAX: u64>() -> Self {
         const { assert!(0 < FIRST && FIRST <= MAX) };
-        let (first, max) = (Duration::from_millis(FIRST), Duration::from_millis(MAX));
+        let first = Duration::from_millis(FIRST);
+        let max = Duration::from_millis(MAX);
         Self { first, max, factor: 2.0, jitter: 0.5 }
     }
 
@@ -63,6 +74,7 @@ impl Backoff {
         grown.map_or(self.max, |grown| grown.clamp(self.first, self.max))
     }
 
+    /// One draw of the wait before retry number `retry` (0 is the first): at most `ceiling`, less by chance.
     pub fn wait(&self, retry: u32, rng: &mut impl Rng) -> Duration {
         let ceiling = self.ceiling(retry);
         let chance = ceiling.mul_f64(self.jitter).min(ceiling);
@@ -95,6 +107,7 @@ impl Waits {
         self.failures
     }
 
+    /// After a success: the next wait is the first one again.
     pub const fn reset(&mut self) {
         self.failures = 0;
     }
@@ -127,7 +140,8 @@ mod tests {
 
     #[test]
     fn waits_grow_to_their_limit_and_start_again() {
-        let (first, max) = (Duration::from_millis(100), Duration::from_secs(2));
+        let first = Duration::from_millis(100);
+        let max = Duration::from_secs(2);
         let mut waits = Backoff::millis::<100, 2000>().waits();
         assert!((first / 2..=first).contains(&waits.after_failure()));
         for _ in 0..100 {
@@ -157,8 +171,8 @@ mod tests {
         ) {
             let max = Duration::from_millis(first + more);
             let backoff = Backoff::new(Duration::from_millis(first), max).unwrap().jitter(share);
-            let (wait, ceiling) = (backoff.wait(retry, &mut SmallRng::seed_from_u64(seed)),
-            backoff.ceiling(retry));
+            let wait = backoff.wait(retry, &mut SmallRng::seed_from_u64(seed));
+            let ceiling = backoff.ceiling(retry);
             let least = ceiling - ceiling.mul_f64(share).min(ceiling);
             prop_assert!(least <= wait && wait <= ceiling && ceiling <= max);
         }

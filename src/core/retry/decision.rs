@@ -6,7 +6,7 @@ use super::Table;
 use crate::task::{DeadReason, FailedAttempt, Failure, Outcome, Task, Timestamp};
 
 /// The longest Retry-After that is obeyed; a server that asks for more is taken for broken.
-pub const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 3600);
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Of a task's history, the first failure and this many of the latest are kept, so that no envelope grows
 /// without bound.

@@ -13,6 +13,6 @@ mod table;
 
 pub use backoff::{Backoff, BadBackoff, Waits};
 pub use blame::{Consequence, Member, PATIENCE, Suspect, Suspicion, WATCHED, died_at, hold, share_blame};
-pub use decision::{RETRY_AFTER_LIMIT, decide, last_message, next_message};
+pub use decision::{decide, last_message, next_message};
 pub use settings::{RetryPolicy, RetryTable};
 pub use table::{BadTable, Table};

@@ -10,6 +10,7 @@ use crate::task::{ErrorClass, span};
 #[serde(transparent)]
 pub struct RetryTable(pub BTreeMap<String, RetryPolicy>);
 
+/// How often a task is tried again after a failure, and after which waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryPolicy {

@@ -18,10 +18,13 @@ impl Row {
     const NEVER: Self = Self { retries: 0, backoff: Backoff::NONE };
 }
 
+/// A row of the retry table that cannot be kept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("retry.{row}: {reason}")]
 pub struct BadTable {
+    /// The class of error, or the name of the user's own policy.
     pub row: String,
+    /// What is wrong with its waits.
     pub reason: BadBackoff,
 }
 

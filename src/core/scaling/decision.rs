@@ -11,25 +11,35 @@ pub struct Decision {
     /// On the decider's own clock.
     #[serde(with = "span")]
     pub at: Duration,
+    /// What is done now.
     pub action: Action,
     /// The size that the pool should have from now on.
     pub wanted: u32,
+    /// What each policy asks for; the largest wish wins.
     pub votes: Vec<Vote>,
     /// What kept the pool from following its votes.
     pub limits: Vec<Limit>,
+    /// What people are to be told, if anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
+    /// What was known of the pool.
     pub reading: Reading,
 }
 
+/// What a decision does to the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
+    /// Nothing.
     Hold,
+    /// Starts workers.
     Grow {
+        /// How many.
         by: u32,
     },
+    /// Lets workers drain and stop.
     Shrink {
+        /// How many.
         by: u32,
     },
     /// Every worker makes room for a new one.
@@ -39,16 +49,21 @@ pub enum Action {
 /// One policy's reading and what it asks for; nothing while its threshold is not crossed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Vote {
+    /// Its name in the configuration, or that of tracking or the forecast.
     pub policy: String,
+    /// What it looks at; absent for tracking and the forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
+    /// The value that it saw; absent while that is not known.
     pub reading: Option<f64>,
     /// How long the threshold has been crossed.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub lasting: Option<Duration>,
+    /// The size that it asks for.
     pub wants: Option<u32>,
 }
 
+/// Why the pool is not of the size that its policies ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
@@ -56,7 +71,9 @@ pub enum Limit {
     Cooldown,
     /// As many as may be added within a minute have been.
     Rate,
+    /// The pool may not be smaller.
     Min,
+    /// The pool may not be larger.
     Max,
     /// The machine has no memory for more.
     Memory,

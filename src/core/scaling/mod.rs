@@ -20,4 +20,4 @@ pub use accuracy::Accuracy;
 pub use decision::{Action, Decision, Limit, Vote};
 pub use planner::Planner;
 pub use reading::{Ahead, Gauge, Headroom, Queues, Reading, Workers};
-pub use tracking::needed;
+use tracking::needed;

@@ -29,7 +29,7 @@ struct Answers {
     votes: Vec<Vote>,
 }
 
-/// A larger size, and the pace of who asks for it.
+/// A larger size, and the pace of the policy that asks for it.
 #[derive(Clone, Copy)]
 struct Ask {
     size: u32,
@@ -123,7 +123,8 @@ impl Planner {
         let wanted = reading.size.clamp(self.settings.min, self.settings.max);
         let alert =
             format!("{policy}: none of the pool's {} workers is healthy; all are replaced", reading.size);
-        let (action, limits) = (Action::ReplaceAll, Vec::new());
+        let action = Action::ReplaceAll;
+        let limits = Vec::new();
         Decision { at: now, action, wanted, votes, limits, alert: Some(alert), reading: *reading }
     }
 
@@ -178,7 +179,8 @@ impl Planner {
     /// The bounds hold at once, whatever rates and cooldowns say; the machine's memory only ever stops
     /// growth.
     fn bounded(&self, reading: &Reading, wanted: u32, limits: &mut Vec<Limit>) -> u32 {
-        let (min, max) = (self.settings.min, self.settings.max);
+        let min = self.settings.min;
+        let max = self.settings.max;
         let bounded = wanted.clamp(min, max);
         if bounded != wanted {
             limits.push(if bounded == min { Limit::Min } else { Limit::Max });

@@ -15,13 +15,16 @@ pub struct Reading {
     pub workers: Option<Workers>,
     /// Absent where workers run on other machines.
     pub headroom: Option<Headroom>,
+    /// Absent without a forecast that is trusted.
     pub ahead: Option<Ahead>,
 }
 
+/// The queues that a pool serves, as the broker counts them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Queues {
     /// Ready tasks in the queues that the pool serves.
     pub ready: u64,
+    /// Tasks that workers have and have not finished.
     pub in_flight: u64,
     /// How long the oldest ready task has waited.
     #[serde(with = "span")]
@@ -33,13 +36,18 @@ pub struct Queues {
     pub service: Option<Duration>,
 }
 
+/// The workers of a pool, as they report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Workers {
     /// Those that have come up.
     pub started: u32,
+    /// Those of them that report and are well.
     pub healthy: u32,
+    /// Of one core's time, 100 at most.
     pub cpu: Gauge,
+    /// Of the memory that each may take.
     pub memory: Gauge,
+    /// Of the slots, those with a task.
     pub busy: Gauge,
 }
 
@@ -56,6 +64,7 @@ impl Queues {
 pub struct Gauge {
     /// Mean over those that report.
     pub mean: f64,
+    /// How many workers the mean is of.
     pub reporting: u32,
 }
 
@@ -78,6 +87,7 @@ pub struct Headroom {
 }
 
 impl Headroom {
+    /// How many more workers the machine has memory for.
     pub fn workers(self) -> u32 {
         u32::try_from(self.free / self.per_worker.max(1)).unwrap_or(u32::MAX)
     }
@@ -86,6 +96,7 @@ impl Headroom {
 /// A trusted forecast: the highest arrival rate within the horizon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ahead {
+    /// Tasks a second.
     pub arrivals: f64,
 }
 

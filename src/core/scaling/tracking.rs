@@ -8,7 +8,7 @@ use crate::config::Target;
 ///
 /// Before the first task has finished there is no service time; then what is in flight and waiting is what
 /// needs slots.
-pub fn needed(queues: &Queues, slots: u16, busy: f64, drain: Duration) -> u32 {
+pub(super) fn needed(queues: &Queues, slots: u16, busy: f64, drain: Duration) -> u32 {
     let per_worker = f64::from(slots.max(1)) * busy / 100.0;
     let concurrent = match queues.service {
         Some(service) => {
@@ -64,7 +64,8 @@ impl Tracking {
         let need = needed(queues, slots, target.busy, target.drain).max(waited);
         let roomy = needed(queues, slots, target.busy - target.slack, target.drain).max(waited);
         let known = now.saturating_sub(*self.known_since.get_or_insert(now));
-        let (lately, longer) = (self.lately.with(now, roomy), self.longer.with(now, roomy));
+        let lately = self.lately.with(now, roomy);
+        let longer = self.longer.with(now, roomy);
         let (floor, settle) = if reading.size > lately.saturating_add(1) {
             (lately, self.settle)
         } else {

@@ -18,13 +18,16 @@ use super::{
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
+    /// One object, or an array of objects.
     Json,
+    /// One map, or an array of maps.
     MessagePack,
 }
 
 /// The tasks of a body, each still to be read.
 #[derive(Debug, PartialEq)]
 pub enum Parts<'a> {
+    /// A task by itself, in no array.
     One(&'a [u8]),
     /// One or more.
     Many(Vec<&'a [u8]>),
@@ -103,6 +106,7 @@ pub fn whole(bytes: &[u8]) -> Result<(), Unread> {
     if length == bytes.len() { Ok(()) } else { Err(more(length)) }
 }
 
+/// Whether the MessagePack value that begins here is an array.
 pub fn is_array(bytes: &[u8]) -> bool {
     matches!(Scanner::new(bytes).next(), Ok(Item::Array(_)))
 }

@@ -10,19 +10,31 @@ use super::{Timestamp, span};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
+    /// No way to another machine: no route, no network.
     Network,
+    /// A service asks for fewer requests (HTTP 429).
     RateLimit,
+    /// A service is down or overloaded (HTTP 502, 503).
     ServiceUnavailable,
+    /// The attempt, or something that it waited for, took longer than it may.
     Timeout,
+    /// A connection was refused, or broke.
     Connection,
+    /// A language model's service asks for fewer requests; longer waits than `RateLimit`.
     LlmRateLimit,
+    /// A database refused or failed: a deadlock, a lock, a lost connection.
     Database,
+    /// A file could not be read or written.
     FileSystem,
     /// Memory, disk, handles: the machine has too little of something.
     Resource,
+    /// Credentials are missing, wrong or not allowed to do this. Never retried.
     Authentication,
+    /// The task itself is wrong. Never retried.
     Validation,
+    /// The worker is set up in a way that cannot do this. Never retried.
     Configuration,
+    /// Something forbidden was tried. Never retried, and it raises an alarm.
     Security,
     /// The handler panicked.
     Panic,
@@ -31,6 +43,7 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
+    /// In the order of the retry table.
     pub const ALL: [Self; 15] = [
         Self::Network,
         Self::RateLimit,
@@ -49,6 +62,7 @@ impl ErrorClass {
         Self::Other,
     ];
 
+    /// As in the retry table and in JSON: `rate_limit`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Network => "network",
@@ -92,7 +106,9 @@ impl FromStr for ErrorClass {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{class}: {message}")]
 pub struct Failure {
+    /// Decides, by the retry table, whether and when the task starts again.
     pub class: ErrorClass,
+    /// For people; at most [`Self::MESSAGE_LIMIT`] bytes and a mark that it was cut.
     pub message: String,
     /// The server's own Retry-After; it wins over the table.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
@@ -107,6 +123,7 @@ impl Failure {
     /// store.
     pub const MESSAGE_LIMIT: usize = 4096;
 
+    /// A failure that the table decides about. A longer message is cut.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         let mut message = message.into();
         if message.len() > Self::MESSAGE_LIMIT {
@@ -116,12 +133,14 @@ impl Failure {
         Self { class, message, retry_after: None, fatal: false }
     }
 
+    /// The same, never retried.
     #[must_use]
     pub fn fatal(mut self) -> Self {
         self.fatal = true;
         self
     }
 
+    /// The same, tried again after this time and not by the table; at most a day is obeyed.
     #[must_use]
     pub fn retry_after(mut self, span: Duration) -> Self {
         self.retry_after = Some(span);
@@ -132,8 +151,11 @@ impl Failure {
 /// One line of a task's history: which attempt failed, when and of what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedAttempt {
+    /// 1 is the first.
     pub attempt: u32,
+    /// When it ended.
     pub at: Timestamp,
+    /// What it ended in.
     #[serde(flatten)]
     pub failure: Failure,
 }
@@ -155,9 +177,11 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
-    pub const ALL: [Self; 5] =
+    /// Each reason once, to find one by its name.
+    pub(crate) const ALL: [Self; 5] =
         [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
 
+    /// As in JSON and in filters: `exhausted`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exhausted => "exhausted",

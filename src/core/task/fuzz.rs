@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Message, NewTask, Task, Timestamp, span};
 
+/// Reads the bytes as an envelope: what can be read is the same when it is written and read again.
 pub fn envelope(bytes: &[u8]) {
     let Ok(task) = Task::decode(bytes) else { return };
     let message = task.to_message();
@@ -24,6 +25,7 @@ struct Spans {
     time: Option<Timestamp>,
 }
 
+/// Reads the text as a duration and as a time: what can be read is the same when it is written again.
 pub fn spans(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let quoted = serde_json::json!({ "span": text }).to_string();

@@ -23,10 +23,12 @@ macro_rules! uuid_id {
                 Self(Uuid::now_v7())
             }
 
+            /// From the 16 bytes of the UUID, as stores keep them.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
+            /// The 16 bytes of the UUID.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }

@@ -26,6 +26,7 @@ pub struct KindPattern {
 }
 
 impl KindPattern {
+    /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -41,9 +42,11 @@ impl KindPattern {
         self.text.len() - self.text.matches(STAR).count()
     }
 
+    /// Whether it stands for this kind.
     pub fn matches(&self, kind: &str) -> bool {
         let Some(star) = self.star else { return self.text == kind };
-        let (first, runs) = (&self.text[..star], &self.text[star + 1..]);
+        let first = &self.text[..star];
+        let runs = &self.text[star + 1..];
         let Some(rest) = kind.strip_prefix(first) else { return false };
         let (middle, last) = runs.rsplit_once(STAR).unwrap_or(("", runs));
         rest.strip_suffix(last).is_some_and(|rest| in_order(middle, rest))
@@ -51,13 +54,13 @@ impl KindPattern {
 
     /// Whether it matches every kind that `narrow` matches: a star of `narrow` is a character that only stars
     /// match.
-    pub fn covers(&self, narrow: &Self) -> bool {
+    pub(crate) fn covers(&self, narrow: &Self) -> bool {
         self.matches(&narrow.text)
     }
 
     /// Whether some kind matches both: what stands between the first and the last star can always be put side
     /// by side.
-    pub fn meets(&self, other: &Self) -> bool {
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self.single(), other.single()) {
             (Some(kind), _) => other.matches(kind),
             (None, Some(kind)) => self.matches(kind),
@@ -85,15 +88,23 @@ fn in_order(runs: &str, mut text: &str) -> bool {
     })
 }
 
+/// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPattern {
+    /// There is nothing in it.
     #[error("an empty pattern matches no kind: write a kind (\"email.send\") or a pattern (\"email.*\")")]
     Empty,
+    /// No kind has such a character, so it would match none.
     #[error(
         "{text:?} contains {character:?}: a pattern has what kinds have, ASCII letters, digits and . _ - : \
         /, and stars"
     )]
-    Character { text: String, character: char },
+    Character {
+        /// The whole pattern.
+        text: String,
+        /// The first one that does not belong.
+        character: char,
+    },
 }
 
 impl TryFrom<String> for KindPattern {

@@ -60,14 +60,16 @@ fn patterns_cover_and_meet_one_another() {
     for (wide, narrow) in
         [("*", "email.*"), ("email.*", "email.send"), ("email.*", "email.s*"), ("*.send", "a*.send")]
     {
-        let (wide, narrow) = (pattern(wide), pattern(narrow));
+        let wide = pattern(wide);
+        let narrow = pattern(narrow);
         assert!(wide.covers(&narrow) && !narrow.covers(&wide), "{wide} {narrow}");
         assert!(wide.meets(&narrow) && narrow.meets(&wide), "{wide} {narrow}");
     }
     for (left, right) in
         [("email.send", "email.sent"), ("email.*", "voice.*"), ("email.*", "emails"), ("*.a", "*.b")]
     {
-        let (left, right) = (pattern(left), pattern(right));
+        let left = pattern(left);
+        let right = pattern(right);
         assert!(!left.meets(&right) && !right.meets(&left) && !left.covers(&right), "{left} {right}");
     }
     assert!(pattern("*.send").meets(&pattern("email.*")) && !pattern("*.send").covers(&pattern("email.*")));
@@ -98,7 +100,8 @@ proptest! {
     /// Patterns of three signs tell each other apart by kinds of five letters.
     #[test]
     fn covering_and_meeting_are_exact(left in "[ab*]{1,3}", right in "[ab*]{1,3}") {
-        let (left, right) = (pattern(&left), pattern(&right));
+        let left = pattern(&left);
+        let right = pattern(&right);
         let kinds = kinds();
         let of_right = || kinds.iter().filter(|kind| right.matches(kind));
         prop_assert_eq!(left.covers(&right), of_right().all(|kind| left.matches(kind)));

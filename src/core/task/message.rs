@@ -11,21 +11,30 @@ pub struct Task {
     /// Of this layout. A reader takes any version: fields it does not know are ignored, missing ones have
     /// defaults.
     pub version: u8,
+    /// The same from its acceptance to the end of its record.
     pub id: TaskId,
     /// The name of the token that enqueued it; none where none is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enqueued_by: Option<String>,
+    /// What is to be done, for example `email.send`; picks the handler.
     pub kind: String,
+    /// What its handler is given.
     #[serde(with = "binary")]
     pub payload: Payload,
+    /// As the classification table, or its producer, has it; picks the queue.
     pub priority: Priority,
+    /// The customer for whom it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// What this customer has paid for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
+    /// The producer's own word for what belongs together; at most `limits.name` bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// When it was accepted.
     pub enqueued_at: Timestamp,
+    /// When it may start for the first time; absent: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Dead-lettered when not started by then. Each retry keeps it.
@@ -33,16 +42,22 @@ pub struct Task {
     /// Failed attempts so far. Releases, shutdowns and crashes are not among them.
     #[serde(default)]
     pub attempt: u32,
+    /// Handler starts in all; absent: the retry table decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
+    /// A retry policy of the configuration, in place of the row for the error's class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<String>,
+    /// How long one attempt may run.
     #[serde(with = "span")]
     pub timeout: Duration,
+    /// While the task is not finished, no other one with this key is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
+    /// A W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// How long its result is kept.
     #[serde(with = "span")]
     pub result_ttl: Duration,
     /// Counts the times the task was put (back) on its way: 0 at first, one more with each retry or requeue.
@@ -52,6 +67,7 @@ pub struct Task {
     /// How often a worker without a handler for its kind has handed it on since its last attempt.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub handed_on: u32,
+    /// Its failures: the first one and the latest nineteen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FailedAttempt>,
 }
@@ -62,17 +78,22 @@ const fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+/// Why a task could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
+    /// Writing failed.
     #[error("task {0} cannot be encoded: {1}")]
     Encode(TaskId, rmp_serde::encode::Error),
+    /// These bytes are no envelope, of whatever version.
     #[error("a message of {0} bytes is not a task: {1}")]
     Decode(usize, rmp_serde::decode::Error),
 }
 
 impl Task {
+    /// The one that this program writes.
     pub const VERSION: u8 = 1;
 
+    /// Reads an envelope of any version. Fails on bytes that are none.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
         rmp_serde::from_slice(bytes).map_err(|error| CodecError::Decode(bytes.len(), error))
     }
@@ -115,11 +136,17 @@ impl Task {
 /// What brokers and the schedule set move: an encoded [`Task`] and the few of its fields that they look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// Of the task inside.
     pub id: TaskId,
+    /// Of the task inside: what tells a duplicate.
     pub generation: u32,
+    /// For brokers whose queues know priorities.
     pub priority: Priority,
+    /// For the age of the oldest ready task.
     pub enqueued_at: Timestamp,
+    /// For brokers that drop what is late.
     pub expires_at: Timestamp,
+    /// The task, encoded.
     pub body: Bytes,
 }
 
@@ -137,6 +164,7 @@ impl Message {
         })
     }
 
+    /// Decodes the task. Fails when the body is none.
     pub fn task(&self) -> Result<Task, CodecError> {
         Task::decode(&self.body)
     }
@@ -183,7 +211,8 @@ mod tests {
     #[test]
     fn unique_keys_count_within_the_tenant_or_else_the_token() {
         let key = |tenant: Option<&str>, token: Option<&str>| {
-            let (tenant, enqueued_by) = (tenant.map(Into::into), token.map(Into::into));
+            let tenant = tenant.map(Into::into);
+            let enqueued_by = token.map(Into::into);
             Task { tenant, enqueued_by, unique_key: Some("k".into()), ..task() }.scoped_key().unwrap()
         };
         assert_eq!(key(Some("acme"), Some("shop")), key(Some("acme"), Some("desk")));

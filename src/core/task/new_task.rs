@@ -10,9 +10,13 @@ use super::{Payload, Priority, TaskId, Timestamp, span};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
+    /// Pays nothing.
     Free,
+    /// The cheapest that is paid for.
     Basic,
+    /// Above basic.
     Premium,
+    /// Above premium.
     Enterprise,
 }
 
@@ -28,26 +32,32 @@ pub struct NewTask {
     /// What is to be done, for example `email.send`; picks the handler and, by the classification table, the
     /// priority.
     pub kind: String,
+    /// What the handler is given; null by default.
     #[serde(default)]
     pub payload: Payload,
     /// Only for producers whose scope allows it; else the classification table decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// The customer for whom it runs; a condition of classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// What this customer has paid for; a condition of classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
+    /// The producer's own word for what belongs together; at most `limits.name` bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
     /// Not to start before this long from now. At most one of `delay` and `not_before`.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub delay: Option<Duration>,
+    /// Not to start before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Dead-lettered as expired when not started this long after it may start. At most one of `ttl` and
     /// `expires_at`.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
+    /// Dead-lettered as expired when not started by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
     /// Handler starts in all; without it the retry table decides by the class of error.
@@ -72,6 +82,7 @@ pub struct NewTask {
 }
 
 impl NewTask {
+    /// A task that leaves everything else to the configuration.
     pub fn new(kind: impl Into<String>, payload: Payload) -> Self {
         Self { kind: kind.into(), payload, ..Self::default() }
     }

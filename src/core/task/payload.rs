@@ -24,7 +24,7 @@ pub struct Payload(Bytes);
 
 impl Payload {
     /// Nesting beyond this cannot be shown; the door's limit lies below.
-    pub const DEEPEST: usize = 128;
+    pub(crate) const DEEPEST: usize = 128;
 
     /// The value of `value`.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, rmp_serde::encode::Error> {
@@ -41,18 +41,22 @@ impl Payload {
         Self(bytes)
     }
 
+    /// Transcribes a document. Fails on a number or text that would arrive as another one, and on depth.
     pub fn from_json(document: &RawValue) -> Result<Self, transcript::Fault> {
         transcript::transcribe(document).map(|bytes| Self(bytes.into()))
     }
 
+    /// The bytes as they travel.
     pub fn as_message_pack(&self) -> &Bytes {
         &self.0
     }
 
+    /// What a task without a payload has.
     pub fn null() -> Self {
         Self(Bytes::from_static(&[0xc0]))
     }
 
+    /// Whether there is nothing in it.
     pub fn is_null(&self) -> bool {
         self.0.as_ref() == [0xc0]
     }

@@ -4,26 +4,37 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Queue;
 
-/// Urgency, P0 first (spec S2). Ordered so that a smaller priority is a more urgent one.
+/// Urgency, P0 first (spec S2). Ordered so that a smaller priority is a more urgent one. What each is for
+/// here is what the shipped rules put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Priority {
+    /// Somebody is on the line.
     P0,
+    /// What a user says or types.
     P1,
+    /// Answers of language models.
     P2,
+    /// Work in a browser.
     P3,
+    /// Mail, and by default all kinds that no rule matches.
     P4,
+    /// Scheduled loops.
     P5,
+    /// Background and batches, at a limited pace.
     P6,
 }
 
 impl Priority {
+    /// Most urgent first.
     pub const ALL: [Self; 7] = [Self::P0, Self::P1, Self::P2, Self::P3, Self::P4, Self::P5, Self::P6];
 
+    /// 0 for P0, to 6 for P6: its place in [`Self::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 
+    /// The inverse of [`Self::index`]; `None` beyond 6.
     pub fn from_index(index: u64) -> Option<Self> {
         Self::ALL.get(usize::try_from(index).ok()?).copied()
     }

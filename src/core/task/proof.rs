@@ -12,16 +12,35 @@ use super::{
 /// Why a payload cannot be kept as it is. Routes lead from the payload's top: `items[3].price`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
+    /// It is not one MessagePack value.
     #[error(transparent)]
     Malformed(#[from] Fault),
+    /// Its containers lie in one another deeper than allowed.
     #[error("it is nested deeper than {limit} levels (at byte {at})")]
-    TooDeep { at: usize, limit: usize },
+    TooDeep {
+        /// The byte at which it goes too deep.
+        at: usize,
+        /// The deepest that is allowed.
+        limit: usize,
+    },
+    /// A value that JSON cannot hold: a handler beyond JSON would read another one.
     #[error("it is {what}, which not every handler reads as it was sent: send it as text")]
-    Changing { route: Route, what: &'static str },
+    Changing {
+        /// Where the value stands.
+        route: Route,
+        /// What it is, in words: "a MessagePack timestamp".
+        what: &'static str,
+    },
+    /// An object with one key twice.
     #[error(
         "the key {key:?} stands twice in one object, and readers differ in which one they take: send it once"
     )]
-    Repeated { route: Route, key: String },
+    Repeated {
+        /// Where the object stands.
+        route: Route,
+        /// The name that it has twice.
+        key: String,
+    },
 }
 
 /// A container on the way down.

@@ -10,17 +10,22 @@ use super::Priority;
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 pub enum Queue {
+    /// `critical.p0`
     #[serde(rename = "critical.p0")]
     P0,
+    /// `critical.p1`
     #[serde(rename = "critical.p1")]
     P1,
     /// P2 and P3; a broker hands out every ready P2 before a P3.
     #[serde(rename = "high")]
     High,
+    /// `normal.p4`
     #[serde(rename = "normal.p4")]
     P4,
+    /// `normal.p5`
     #[serde(rename = "normal.p5")]
     P5,
+    /// `background`, for P6.
     #[serde(rename = "background")]
     Background,
 }
@@ -29,10 +34,12 @@ impl Queue {
     /// Most urgent first.
     pub const ALL: [Self; 6] = [Self::P0, Self::P1, Self::High, Self::P4, Self::P5, Self::Background];
 
+    /// 0 for the most urgent, to 5: its place in [`Self::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
 
+    /// As in configurations and brokers: `critical.p0`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::P0 => "critical.p0",

@@ -20,21 +20,38 @@ pub enum Unread {
     /// The bytes are no document of their format.
     #[error("the body cannot be read: {0}")]
     Malformed(String),
+    /// An array without tasks.
     #[error("the batch is empty: send one task or more")]
     Empty,
+    /// A batch beyond this limit.
     #[error("more than {0} tasks at once (limits.batch): send them in several batches")]
     TooMany(usize),
     /// A field is missing, unknown or of the wrong type.
     #[error("{message}")]
-    Field { field: Option<String>, message: String },
+    Field {
+        /// Its name, when one field is at fault.
+        field: Option<String>,
+        /// What is wrong, and what to write.
+        message: String,
+    },
+    /// A value that cannot even be shown.
     #[error("{field} is nested deeper than {} levels", Payload::DEEPEST)]
-    TooDeep { field: String },
+    TooDeep {
+        /// The field that holds the value.
+        field: String,
+    },
     /// A value of the payload would arrive as another one.
     #[error("{message}")]
-    Changing { field: String, message: String },
+    Changing {
+        /// Where the value stands: `payload.items[3]`.
+        field: String,
+        /// What is wrong, and what to send instead.
+        message: String,
+    },
 }
 
 impl Unread {
+    /// The stable code under which it is told.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Malformed(_) | Self::Empty => "CP-1401",
@@ -47,6 +64,7 @@ impl Unread {
 }
 
 impl NewTask {
+    /// From one JSON object, and nothing after it. Fails with what is wrong and where.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Unread> {
         let not_json = |error: serde_json::Error| Unread::Malformed(format!("it is not JSON: {error}"));
         // Serde reads a struct from an array of its fields as well; that is never meant.
@@ -66,6 +84,7 @@ impl NewTask {
         Ok(Self { payload: Payload::from_json(payload).map_err(|fault| unfit(&fault))?, ..task })
     }
 
+    /// From one MessagePack map, and nothing after it. Fails with what is wrong and where.
     pub fn from_message_pack(bytes: &[u8]) -> Result<Self, Unread> {
         let mut scanner = Scanner::new(bytes);
         let Item::Map(count) = scanner.next().map_err(malformed)? else { return Err(no_object()) };

@@ -4,25 +4,34 @@
 /// One value, or the head of a container whose items follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Item<'a> {
+    /// Nothing.
     Nil,
+    /// True or false.
     Bool(bool),
+    /// An integer of zero or more.
     Unsigned(u64),
     /// Below zero.
     Negative(i64),
+    /// Of 32 or 64 bits.
     Float(f64),
+    /// UTF-8, checked.
     Text(&'a str),
+    /// Binary, which JSON lacks.
     Bytes(&'a [u8]),
     /// Its type and its data.
     Extension(i8, &'a [u8]),
+    /// How many values follow.
     Array(u32),
+    /// How many pairs of a key and a value follow.
     Map(u32),
 }
 
+/// Where bytes stop being MessagePack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not well-formed MessagePack: {what} at byte {at}")]
 pub struct Fault {
     pub(super) at: usize,
-    pub what: &'static str,
+    pub(crate) what: &'static str,
 }
 
 #[derive(Clone)]

@@ -113,7 +113,8 @@ fn a_wide_object_is_proved_too() {
 
 #[test]
 fn fields_are_found_by_path() {
-    let json = serde_json::json!({"a": [1, {"b": 2}], "user": {"plan": "gold", "age": -7, "rate": 0.5, "vip": true}});
+    let user = serde_json::json!({"plan": "gold", "age": -7, "rate": 0.5, "vip": true});
+    let json = serde_json::json!({"a": [1, {"b": 2}], "user": user});
     let payload = Payload::encode(&json).unwrap();
     let found = |path: &str| {
         let path: Vec<String> = path.split('.').map(str::to_owned).collect();

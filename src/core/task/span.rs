@@ -5,10 +5,12 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserializer, Serializer, de};
 
+/// As text with units, `1m 30s`.
 pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&humantime::format_duration(*span))
 }
 
+/// From text with units or a number of seconds. Refuses what is negative.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_any(Visitor)
 }
@@ -53,10 +55,12 @@ pub mod option {
     #[serde(transparent)]
     struct Span(#[serde(with = "super")] Duration);
 
+    /// As text with units, or as nothing.
     pub fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
         span.map(Span).serialize(serializer)
     }
 
+    /// From text with units, a number of seconds, or nothing.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<Span>::deserialize(deserializer)?.map(|span| span.0))
     }

@@ -12,13 +12,18 @@ pub enum State {
     Scheduled,
     /// On its queue.
     Queued,
+    /// Claimed by a worker, which runs it.
     Running,
+    /// Its handler succeeded; the result is kept for a while.
     Completed,
+    /// Among the dead letters.
     Dead,
+    /// Its producer or an operator stopped it.
     Cancelled,
 }
 
 impl State {
+    /// In the order of a task's life.
     pub const ALL: [Self; 6] =
         [Self::Scheduled, Self::Queued, Self::Running, Self::Completed, Self::Dead, Self::Cancelled];
 
@@ -27,6 +32,7 @@ impl State {
         matches!(self, Self::Completed | Self::Dead | Self::Cancelled)
     }
 
+    /// As in JSON and in filters: `queued`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",
@@ -60,15 +66,20 @@ impl FromStr for State {
 /// How one attempt ended, as decided by the worker that ran it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
+    /// Succeeded, with this result.
     Completed(Payload),
     /// Failed; to start again at `at`.
     Retry {
+        /// Why.
         failure: Failure,
+        /// When it may start again.
         at: Timestamp,
     },
     /// Failed for good.
     Dead {
+        /// Which end it came to.
         reason: DeadReason,
+        /// Why the last attempt failed.
         failure: Failure,
     },
     /// The handler stopped because the task was cancelled.

@@ -10,15 +10,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// By the machine's clock.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(since.as_millis().try_into().unwrap_or(u64::MAX))
     }
 
+    /// From milliseconds since 1970 (UTC).
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
+    /// Milliseconds since 1970 (UTC).
     pub const fn as_millis(self) -> u64 {
         self.0
     }

@@ -98,7 +98,9 @@ impl Scribe<'_> {
     fn close(&mut self) {
         self.at += 1;
         let Some(Open { head, keyed, items, .. }) = self.open.pop() else { return };
-        let (count, small, large) = if keyed { (items / 2, 0x80, 0xde) } else { (items, 0x90, 0xdc) };
+        let count = if keyed { items / 2 } else { items };
+        let small = if keyed { 0x80 } else { 0x90 };
+        let large = if keyed { 0xde } else { 0xdc };
         match (u8::try_from(count), u16::try_from(count)) {
             (Ok(count @ ..16), _) => self.out[head] = small | count,
             (_, Ok(count)) => self.insert(head, large, &count.to_be_bytes()),
@@ -141,7 +143,8 @@ impl Scribe<'_> {
     fn text_end(&mut self) -> Option<Range<usize>> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
-        let (mut end, mut plain) = (start, true);
+        let mut end = start;
+        let mut plain = true;
         while let Some(byte) = bytes.get(end).filter(|byte| **byte != b'"') {
             plain &= *byte != b'\\';
             end += if *byte == b'\\' { 2 } else { 1 };

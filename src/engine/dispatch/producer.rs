@@ -7,7 +7,7 @@ use super::{
 };
 use clawpool_backends::{
     path::{Path, PathError},
-    servers::{self, Servers},
+    path::{self, Servers},
     store::Store,
 };
 use clawpool_core::{
@@ -102,7 +102,7 @@ impl Producer {
     /// Connects to the servers that the configuration names. Fails at once when a server does not answer.
     pub async fn connect(config: &Config) -> Result<Self, ProducerError> {
         config.check()?;
-        let Servers { path, store, .. } = servers::open(config).await?;
+        let Servers { path, store, .. } = path::open(config).await?;
         Ok(Self::new(config, path, store))
     }
 

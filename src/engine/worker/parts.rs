@@ -25,7 +25,8 @@ use super::{
 use crate::process::Shutdown;
 use clawpool_backends::{
     path::{Path, Taker},
-    servers::{self, Servers},
+    path::Servers,
+    servers,
     store::{Beat, Store},
 };
 use clawpool_core::{

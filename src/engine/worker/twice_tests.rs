@@ -50,7 +50,7 @@ async fn one(source: &mut dyn Source) -> TakenTask {
 #[tokio::test]
 async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run() {
     let config = on_shared(Config::default());
-    let servers = servers::open(&config).await.unwrap();
+    let servers = path::open(&config).await.unwrap();
     let (worker, message) = (WorkerId::new(), message(Priority::P4));
     servers.broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();
     let mut mine = source(&*servers.path, worker).await;
@@ -93,7 +93,7 @@ async fn inv_2_a_later_claim_of_a_task_ends_the_earlier_run_and_is_put_off() {
     let servers = {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
-        servers::open(&config).await.unwrap()
+        path::open(&config).await.unwrap()
     };
     let message = message(Priority::P4);
     servers.broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();

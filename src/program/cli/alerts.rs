@@ -11,12 +11,12 @@ use super::{
 use clawpool_core::task::Timestamp;
 use clawpool_engine::{alert::Level, client::view::AlertView};
 
-/// What somebody should know of the pools, latest first: programs that cannot start, hangs, leaks
+/// What an operator should know of the pools, latest first: programs that cannot start, hangs, leaks
 ///
 /// Below the table: what to do about each. `clawpool workers crashes` has the crashes themselves, `clawpool
 /// autoscaler history` the changes of size.
 #[derive(Debug, Args)]
-pub struct Alerts {
+pub(super) struct Alerts {
     /// Of this pool alone
     pool: Option<String>,
     /// At or after this: a time (2026-01-31T09:00:00Z) or how long ago (1h)

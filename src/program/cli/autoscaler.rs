@@ -9,7 +9,8 @@ use super::{
     role,
 };
 use clawpool_backends::{
-    servers::{self, Servers},
+    path::Servers,
+    servers,
     store::Page,
 };
 use clawpool_core::scaling::{Action as Deed, Decision, Limit, Vote};
@@ -27,7 +28,7 @@ use clawpool_server::app::{AppError, Pools};
 /// Any number may run; one of them acts, and another takes over when it dies.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct Autoscaler {
+pub(super) struct Autoscaler {
     /// Decide and record, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,7 +57,12 @@ enum Action {
         pool: String,
         size: u32,
         /// After this the policies decide again
-        #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration)]
+        #[arg(
+            long = "for",
+            value_name = "TIME",
+            default_value = "1h",
+            value_parser = humantime::parse_duration
+        )]
         keep: Duration,
     },
 }
@@ -147,7 +153,8 @@ fn notes(pool: &PoolStatus) -> String {
             || format!("not judged yet ({} samples)", forecast.samples),
             |accuracy| {
                 let trust = if accuracy.trusted { "trusted" } else { "not trusted" };
-                let (error, naive) = (100.0 * accuracy.error, 100.0 * accuracy.naive_error);
+                let error = 100.0 * accuracy.error;
+                let naive = 100.0 * accuracy.naive_error;
                 format!("error {error:.0} %, naive {naive:.0} %, {trust}")
             },
         );

@@ -7,7 +7,7 @@ use super::{Cli, Globals, failure::Failure};
 ///
 /// For bash: clawpool completions bash > ~/.local/share/bash-completion/completions/clawpool
 #[derive(Debug, Args)]
-pub struct Completions {
+pub(super) struct Completions {
     shell: Shell,
 }
 

@@ -10,7 +10,7 @@ use clawpool_core::config;
 ///
 /// Takes --config, --set and the environment into account, as every other command does.
 #[derive(Debug, Args)]
-pub struct Config {
+pub(super) struct Config {
     #[command(subcommand)]
     action: Action,
 }
@@ -37,7 +37,8 @@ impl Config {
 }
 
 fn check(config: &config::Config, globals: &Globals) -> Result<(), Failure> {
-    let (rules, warnings) = (config.table(), config.advice());
+    let rules = config.table();
+    let warnings = config.advice();
     if !globals.json {
         warnings.iter().for_each(|advice| eprint_line(&format!("warning: {}: {}", advice.key, advice.text)));
     }

@@ -12,7 +12,7 @@ use clawpool_engine::client::view::{DeadDetail, DeadView, TaskView};
 
 /// Dead letters: look, run again, discard, export
 #[derive(Debug, Args)]
-pub struct Dead {
+pub(super) struct Dead {
     #[command(subcommand)]
     action: Action,
 }
@@ -83,7 +83,8 @@ pub(super) fn listing(letters: &[DeadView]) -> String {
 }
 
 fn details(detail: &DeadDetail) -> String {
-    let (letter, task) = (&detail.letter, detail.task.as_ref());
+    let letter = &detail.letter;
+    let task = detail.task.as_ref();
     let line = |text: Option<&String>| text.map(|text| plain(text, 200));
     let unreadable = task.is_none().then(|| "the message cannot be read as a task".to_owned());
     let known = fields([

@@ -6,7 +6,7 @@ use clawpool_engine::client::{Selection, view::CountView};
 
 /// Which letters a change is for: named ones, matching ones, or all.
 #[derive(Debug, Args)]
-pub struct Change {
+pub(super) struct Change {
     #[arg(conflicts_with = "all")]
     ids: Vec<TaskId>,
     /// Every dead letter
@@ -17,7 +17,7 @@ pub struct Change {
 }
 
 #[derive(Debug, Args)]
-pub struct Requeue {
+pub(super) struct Requeue {
     #[command(flatten)]
     change: Change,
 }

@@ -8,7 +8,7 @@ use clawpool_server::app;
 ///
 /// Any number may run on one cluster; one of them leads, and another takes over when it dies.
 #[derive(Debug, Args)]
-pub struct Dispatcher {
+pub(super) struct Dispatcher {
     /// Serve HTTP here, in place of api.listen
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<std::net::SocketAddr>,

@@ -18,7 +18,7 @@ use clawpool_engine::client::view::AcceptedView;
 ///
 /// Prints the task's id; with --wait its result.
 #[derive(Debug, Args)]
-pub struct Enqueue {
+pub(super) struct Enqueue {
     /// What is to be done: email.send
     #[arg(required_unless_present = "file")]
     kind: Option<String>,
@@ -79,7 +79,8 @@ impl Enqueue {
         if let Some(path) = self.file {
             return EnqueueFile::new(globals.client()?, self.patience).run(&path, &globals.output()).await;
         }
-        let (explain, wait) = (self.explain, self.wait);
+        let explain = self.explain;
+        let wait = self.wait;
         let task = self.task()?;
         if explain { show_fate(&task, globals).await } else { add(&task, wait, globals).await }
     }
@@ -127,7 +128,8 @@ fn payload(text: &str) -> Result<Payload, Failure> {
 }
 
 async fn add(task: &NewTask, limit: Option<Duration>, globals: &Globals) -> Result<(), Failure> {
-    let (client, output) = (globals.client()?, globals.output());
+    let client = globals.client()?;
+    let output = globals.output();
     let mut accepted: AcceptedView = client.post("v1/tasks", task).await?;
     if !globals.json {
         accepted.warnings.iter().for_each(|warning| eprint_line(&format!("warning: {warning}")));

@@ -145,7 +145,8 @@ impl EnqueueFile {
         let spent = progress.elapsed();
         if spent + pause > self.patience {
             let message = format!(
-                "nothing was taken for {}; line {} and those after it were not sent: raise --patience or try later",
+                "nothing was taken for {}; line {} and those after it were not sent: raise --patience or try \
+                later",
                 humantime::format_duration(Duration::from_secs(spent.as_secs())),
                 left.first_line(),
             );

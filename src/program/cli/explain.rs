@@ -5,7 +5,7 @@ use clawpool_core::codes::{self, Code};
 
 /// What an error code means and what to do about it
 #[derive(Debug, Args)]
-pub struct Explain {
+pub(super) struct Explain {
     /// CP-1203; without one, all of them are listed
     code: Option<String>,
 }

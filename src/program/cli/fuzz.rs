@@ -2,7 +2,7 @@
 
 use super::{jsonl, select};
 
-pub fn line(bytes: &[u8]) {
+pub(crate) fn line(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let _ = (select::past(&text), select::duration(&text));
     match jsonl::task(bytes) {

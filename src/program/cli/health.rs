@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Whether the dispatcher, its broker and its store are well; exit code 1 when not
 #[derive(Debug, Args)]
-pub struct Health {
+pub(super) struct Health {
     /// Ask the store whether it hears from a worker or an autoscaler of this host: for the health check of a
     /// container
     #[arg(long)]
@@ -65,7 +65,8 @@ async fn here(globals: &Globals) -> Result<(), Failure> {
 }
 
 async fn heard(config: &Config) -> Result<Here, StoreError> {
-    let (store, host) = (store::open(config).await?, host());
+    let store = store::open(config).await?;
+    let host = host();
     let here = |worker: &WorkerInfo| worker.alive && worker.beat.host == host;
     let workers =
         store.workers().await?.into_iter().filter(here).map(|worker| worker.beat.worker.to_string());

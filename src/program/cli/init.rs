@@ -9,7 +9,7 @@ use super::{Globals, failure::Failure};
 ///
 /// Only its owner may read it. An existing file is left as it is.
 #[derive(Debug, Args)]
-pub struct Init {
+pub(super) struct Init {
     /// The file
     #[arg(value_name = "FILE", default_value = ".env")]
     file: PathBuf,

@@ -11,7 +11,7 @@ use clawpool_core::{
 };
 
 /// Reads a file of JSON lines as batches of tasks.
-pub struct Lines {
+pub(super) struct Lines {
     reader: Box<dyn AsyncBufRead + Unpin>,
     number: u64,
     ended: bool,
@@ -47,7 +47,8 @@ impl Lines {
 
     /// The next batch, and the lines on the way that are no tasks. Both empty at the end.
     pub(super) async fn next(&mut self) -> Result<(Batch, Vec<LineFault>), Failure> {
-        let (mut batch, mut faults) = (Batch::default(), Vec::new());
+        let mut batch = Batch::default();
+        let mut faults = Vec::new();
         let most = usize::from(Limits::default().batch);
         while batch.len() + faults.len() < most && batch.bytes < BATCH_BYTES && !self.ended {
             let Some(line) = self.line().await? else { continue };

@@ -6,7 +6,7 @@ use super::{Cli, WorkerProgram, failure::Failure};
 
 /// Write the manual pages of both programs into a folder, one a command
 #[derive(Debug, Args)]
-pub struct Man {
+pub(super) struct Man {
     folder: PathBuf,
 }
 

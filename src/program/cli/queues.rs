@@ -13,7 +13,7 @@ use clawpool_engine::client::view::{QueueView, QueuesView};
 
 /// How full the queues are; pause and resume them
 #[derive(Debug, Args)]
-pub struct Queues {
+pub(super) struct Queues {
     #[command(subcommand)]
     action: Option<Action>,
 }

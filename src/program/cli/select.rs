@@ -9,7 +9,7 @@ use clawpool_engine::client::Client;
 
 /// Which dead letters.
 #[derive(Debug, Args)]
-pub struct DeadSelect {
+pub(super) struct DeadSelect {
     /// Of this kind; `email.*` for all that start so
     #[arg(long)]
     kind: Option<KindPattern>,

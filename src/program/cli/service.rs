@@ -20,7 +20,7 @@ use clawpool_server::telemetry;
 /// The service starts with the machine and again after a crash, runs as an account with no rights but its own
 /// folder's, and drains when it is stopped. Changing services needs administrator rights.
 #[derive(Debug, Args)]
-pub struct Service {
+pub(super) struct Service {
     #[command(subcommand)]
     action: Action,
 }

@@ -27,7 +27,7 @@ use clawpool_server::autoscale::simulate::{
 /// tried. Beside them: the plain table of policies, a Kubernetes HPA, and a schedule that knows the future.
 /// Where rows are missing in the trace, its load goes straight from the last known rate to the next.
 #[derive(Debug, Args)]
-pub struct Simulate {
+pub(super) struct Simulate {
     /// Recorded load: lines of timestamp,requests in that interval
     #[arg(long, value_name = "FILE")]
     trace: PathBuf,

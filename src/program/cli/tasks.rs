@@ -15,7 +15,7 @@ use clawpool_engine::client::view::CancelView;
 
 /// Look at tasks, cancel them, wait for them
 #[derive(Debug, Args)]
-pub struct Tasks {
+pub(super) struct Tasks {
     #[command(subcommand)]
     action: Action,
 }

@@ -12,7 +12,7 @@ use clawpool_server::app::{Dispatcher, Pools};
 /// Ctrl-C drains: nothing new is taken, running tasks finish, then everything leaves. A second Ctrl-C leaves
 /// at once; nothing is lost then either.
 #[derive(Debug, Args)]
-pub struct Up {
+pub(super) struct Up {
     /// The folder for the data; made when missing, in place of embedded.data
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -62,7 +62,8 @@ impl Up {
 fn default_pool(workers: Option<u32>) -> config::Pool {
     let cores = std::thread::available_parallelism()
         .map_or(2, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
-    let (min, max) = (cores.clamp(2, 8), cores.saturating_mul(4).clamp(2, 32));
+    let min = cores.clamp(2, 8);
+    let max = cores.saturating_mul(4).clamp(2, 32);
     let (min, max) = if workers.is_some() { (None, None) } else { (Some(min), Some(max)) };
     config::Pool { name: "default".into(), workers, min, max, ..config::Pool::default() }
 }

@@ -6,7 +6,7 @@ use clawpool_engine::worker;
 
 /// Run one worker process with the handlers of the configuration
 #[derive(Debug, Args)]
-pub struct Worker {
+pub(super) struct Worker {
     /// The pool that it belongs to, in listings
     #[arg(long, env = "CLAWPOOL_POOL", default_value = "default")]
     pool: String,

@@ -13,7 +13,7 @@ use clawpool_server::supervise::CrashReport;
 
 /// Who works; send workers home
 #[derive(Debug, Args)]
-pub struct Workers {
+pub(super) struct Workers {
     #[command(subcommand)]
     action: Action,
 }

@@ -18,8 +18,11 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Json<Page<AlertView>>, ApiError> {
     caller.oversees()?;
-    let (pool, since, level) = (params.text("pool"), params.time("since")?, params.value::<Level>("level")?);
-    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    let pool = params.text("pool");
+    let since = params.time("since")?;
+    let level = params.value::<Level>("level")?;
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     let mut unsaved = if cursor.is_none() { unsaved(&api, pool.as_deref()) } else { Vec::new() };
     let mut page = match api.store.journal(Topic::Alert, pool.as_deref(), cursor.as_deref(), limit).await {

@@ -44,7 +44,9 @@ pub(super) async fn history(
     mut params: Params,
 ) -> Result<Json<Page<ScalingView>>, ApiError> {
     caller.needs(&[Scope::Read])?;
-    let (pool, cursor, limit) = (params.text("pool"), params.text("cursor"), params.limit()?);
+    let pool = params.text("pool");
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     let page = api.store.journal(Topic::Scaling, pool.as_deref(), cursor.as_deref(), limit).await?;
     let view = |entry: clawpool_backends::store::Entry| {
@@ -58,14 +60,12 @@ pub(super) async fn history(
 
 pub(super) async fn pause_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    Overrides::pause(&*api.store, None).await?;
-    Ok(StatusCode::ACCEPTED)
+    set_paused(&api, None, true).await
 }
 
 pub(super) async fn resume_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    Overrides::resume(&*api.store, None).await?;
-    Ok(StatusCode::ACCEPTED)
+    set_paused(&api, None, false).await
 }
 
 pub(super) async fn pause(
@@ -74,9 +74,7 @@ pub(super) async fn pause(
     name: Name,
 ) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let pool = kept(&api, &name).await?.pool;
-    Overrides::pause(&*api.store, Some(&pool)).await?;
-    Ok(StatusCode::ACCEPTED)
+    set_paused(&api, Some(name), true).await
 }
 
 pub(super) async fn resume(
@@ -85,8 +83,20 @@ pub(super) async fn resume(
     name: Name,
 ) -> Result<StatusCode, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let pool = kept(&api, &name).await?.pool;
-    Overrides::resume(&*api.store, Some(&pool)).await?;
+    set_paused(&api, Some(name), false).await
+}
+
+/// One pool, or all.
+async fn set_paused(api: &Api, name: Option<Name>, paused: bool) -> Result<StatusCode, ApiError> {
+    let pool = match name {
+        Some(name) => Some(kept(api, &name).await?.pool),
+        None => None,
+    };
+    if paused {
+        Overrides::pause(&*api.store, pool.as_deref()).await?;
+    } else {
+        Overrides::resume(&*api.store, pool.as_deref()).await?;
+    }
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -91,7 +91,8 @@ impl Unread {
         // One that does not say how long it will be is taken for a short one until it is longer.
         let mut share = api.body_memory.share(announced.unwrap_or(SHORT).min(limit)).await?;
         let mut pieces = self.0.into_body().into_data_stream();
-        let (mut body, mut pace) = (Pieces::default(), Pace::new());
+        let mut body = Pieces::default();
+        let mut pace = Pace::new();
         while let Some(piece) = pace.next(&mut pieces, body.length()).await? {
             let length = body.length() + piece.len();
             if length > limit {
@@ -154,7 +155,8 @@ impl Pace {
             match timeout_at(self.look.min(self.end), pieces.next()).await {
                 Ok(piece) => return piece.transpose().map_err(|error| broken_off(&error)),
                 Err(_) if Instant::now() < self.end && length >= self.before + LEAST => {
-                    (self.look, self.before) = (Instant::now() + SPAN, length);
+                    self.look = Instant::now() + SPAN;
+                    self.before = length;
                 }
                 Err(_) => return Err(too_slow()),
             }

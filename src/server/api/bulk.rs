@@ -85,7 +85,8 @@ async fn chosen(api: &Api, ids: &[TaskId], change: &Change) -> Result<CountView,
 async fn matching(api: &Api, mut filter: DeadFilter, change: &Change) -> Result<CountView, ApiError> {
     let now = Timestamp::now() + Duration::from_millis(1);
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
-    let (mut count, mut cursor) = (CountView::default(), None::<String>);
+    let mut count = CountView::default();
+    let mut cursor = None::<String>;
     loop {
         let page = api.store.dead(&filter, cursor.as_deref(), PAGE).await?;
         count += apply(api, &page.items, change).await?;

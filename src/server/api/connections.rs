@@ -5,24 +5,26 @@
 //! longest makes room, those that never showed anything of worth first; one that asks for nothing is closed
 //! in time. Never does: cut a request that is being answered.
 
+mod activity;
+mod open_files;
+
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, timeout},
 };
 
-/// How long a connection without a known token may take to send a request's head.
-const UNAUTHENTICATED: Duration = Duration::from_secs(10);
-/// Clients keep connections for their next request; most keep them for a minute or so.
-const IDLE: Duration = Duration::from_secs(75);
+pub(super) use activity::Activity;
+use open_files::{open_files, share};
+
 /// When all are at work, how soon to look again for one that has become idle.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often a full house is logged.
@@ -68,7 +70,8 @@ impl Connections {
         if open.len() >= self.most {
             return None;
         }
-        let (number, activity) = (self.opened.fetch_add(1, Relaxed), Arc::new(Activity::new()));
+        let number = self.opened.fetch_add(1, Relaxed);
+        let activity = Arc::new(Activity::new());
         open.insert(number, Arc::clone(&activity));
         Some(Permit { number, activity, connections: Arc::clone(self) })
     }
@@ -81,7 +84,7 @@ impl Connections {
             .filter_map(|activity| Some((activity.is_authenticated(), activity.idle_since()?, activity)));
         match idle.min_by_key(|(known, since, _)| (*known, *since)) {
             Some((_, _, longest)) => {
-                longest.close.notify_one();
+                longest.close();
                 true
             }
             None => false,
@@ -118,131 +121,17 @@ impl Drop for Permit {
     }
 }
 
-/// What one connection is doing.
-pub(super) struct Activity {
-    born: Instant,
-    /// Requests that are being answered.
-    busy: AtomicU32,
-    /// Milliseconds of its life when the last one was answered.
-    idle_since: AtomicU64,
-    /// It has made a request that was let in.
-    authenticated: AtomicBool,
-    close: Notify,
-}
-
-impl Activity {
-    fn new() -> Self {
-        Self {
-            born: Instant::now(),
-            busy: AtomicU32::new(0),
-            idle_since: AtomicU64::new(0),
-            authenticated: AtomicBool::new(false),
-            close: Notify::new(),
-        }
-    }
-
-    /// A request has come, and is being answered until the guard is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.busy.fetch_add(1, Relaxed);
-        Busy(Arc::clone(self))
-    }
-
-    /// Waits, and counts as idle meanwhile: a delayed answer holds no permit against others.
-    pub(super) async fn wait_idle(&self, span: Duration) {
-        self.end();
-        // Also for a request that is given up meanwhile: its own guard counts it out once more.
-        let _again = CountedIdle(self);
-        sleep(span).await;
-    }
-
-    pub(super) fn mark_authenticated(&self) {
-        self.authenticated.store(true, Relaxed);
-    }
-
-    fn is_authenticated(&self) -> bool {
-        self.authenticated.load(Relaxed)
-    }
-
-    fn end(&self) {
-        let life = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.idle_since.store(life, Relaxed);
-        self.busy.fetch_sub(1, Relaxed);
-    }
-
-    fn idle_since(&self) -> Option<Instant> {
-        let idle = self.busy.load(Relaxed) == 0;
-        idle.then(|| self.born + Duration::from_millis(self.idle_since.load(Relaxed)))
-    }
-
-    /// Returns when the connection should be closed: it was idle for too long, or its permit is needed.
-    pub(super) async fn outdated(&self) {
-        tokio::select! {
-            () = self.idle_for_too_long() => {}
-            () = self.close.notified() => {}
-        }
-    }
-
-    async fn idle_for_too_long(&self) {
-        loop {
-            let most = if self.is_authenticated() { IDLE } else { UNAUTHENTICATED };
-            match self.idle_since().map(|since| since + most) {
-                Some(end) if end <= Instant::now() => return,
-                Some(end) => sleep_until(end).await,
-                None => sleep(UNAUTHENTICATED).await,
-            }
-        }
-    }
-}
-
-/// A request that is being answered.
-pub(super) struct Busy(Arc<Activity>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// A request that counts as idle until this is dropped.
-struct CountedIdle<'a>(&'a Activity);
-
-impl Drop for CountedIdle<'_> {
-    fn drop(&mut self) {
-        self.0.busy.fetch_add(1, Relaxed);
-    }
-}
-
-/// Of so many files, those that connections may take: a worker needs some for its pipes, a store some for its
-/// file.
-fn share(files: usize) -> usize {
-    const KEPT: usize = 256;
-    files - KEPT.max(files / 4).min(files / 2)
-}
-
-#[cfg(unix)]
-fn open_files() -> Option<usize> {
-    use rustix::process::{Resource, getrlimit};
-
-    usize::try_from(getrlimit(Resource::Nofile).current?).ok()
-}
-
-/// Windows has no such limit.
-#[cfg(not(unix))]
-const fn open_files() -> Option<usize> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tokio::time::sleep;
+
+    use super::{
+        activity::{IDLE, UNAUTHENTICATED},
+        *,
+    };
 
     fn connections(most: usize) -> Arc<Connections> {
         Arc::new(Connections { most, ..Arc::into_inner(Connections::new(1)).unwrap() })
-    }
-
-    #[test]
-    fn some_files_are_kept_for_workers_whatever_the_limit() {
-        assert_eq!([64, 256, 1024, 65_536].map(share), [32, 128, 768, 49_152]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -274,7 +163,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_idle_are_closed_in_time_and_the_busy_are_not() {
         let connections = connections(2);
-        let (start, unknown) = (Instant::now(), connections.acquire().await);
+        let start = Instant::now();
+        let unknown = connections.acquire().await;
         unknown.activity.outdated().await;
         assert_eq!(start.elapsed(), UNAUTHENTICATED);
         // A delayed answer counts as idle, and once only, also when it is given up.

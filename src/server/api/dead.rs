@@ -27,7 +27,8 @@ pub(super) async fn list(
 ) -> Result<Json<Page<DeadView>>, ApiError> {
     caller.needs(&[Scope::Read])?;
     let filter = filter(&caller, &mut params)?;
-    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     let page = api.store.dead(&filter, cursor.as_deref(), limit).await?;
     Ok(Json(Page { items: page.items.iter().map(DeadView::from).collect(), next: page.next }))

@@ -56,7 +56,8 @@ fn packed<T: DeserializeOwned>(bytes: &[u8], limits: &Limits) -> Result<T, ApiEr
     let mut reader = rmp_serde::Deserializer::from_read_ref(bytes);
     reader.set_max_depth(usize::from(limits.depth) + ENVELOPE);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        let path = error.path().to_string();
+        let message = error.inner().to_string();
         // As text, since a payload passes the reader's error on in its own.
         if message == "depth limit exceeded" { too_deep(&path, limits) } else { wrong_field(&path, &message) }
     })

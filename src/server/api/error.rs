@@ -174,7 +174,8 @@ impl From<Unread> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, retry_after) = (self.status, self.seconds());
+        let status = self.status;
+        let retry_after = self.seconds();
         let mut response = (status, Json(self.view())).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -75,7 +75,8 @@ impl Api {
     ) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
-        let (tokens, closing) = (auth::Tokens::new(&config.api.tokens), CancellationToken::new());
+        let tokens = auth::Tokens::new(&config.api.tokens);
+        let closing = CancellationToken::new();
         Self {
             producer,
             broker,

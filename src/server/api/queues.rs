@@ -28,7 +28,9 @@ pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
     let depths = join_all(Queue::ALL.map(|queue| api.broker.depth(queue)));
     let (depths, totals, paused, workers) =
         tokio::join!(depths, api.store.totals(), api.store.paused(), api.store.workers());
-    let (totals, paused, workers) = (totals?, paused?, workers?);
+    let totals = totals?;
+    let paused = paused?;
+    let workers = workers?;
     let served = Served::by(&workers);
     let views = Queue::ALL.into_iter().zip(depths).map(|(queue, depth)| QueueView {
         in_flight: in_flight(&workers, queue),

@@ -11,7 +11,8 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Json<Page<ScheduledTask>>, ApiError> {
     caller.oversees()?;
-    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     Ok(Json(api.store.scheduled(cursor.as_deref(), limit).await?))
 }

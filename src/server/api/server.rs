@@ -46,7 +46,8 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     let routes = TowerToHyperService::new(router);
-    let (tracker, now) = (TaskTracker::new(), CancellationToken::new());
+    let tracker = TaskTracker::new();
+    let now = CancellationToken::new();
     let accepting = async {
         loop {
             let (stream, address) = accept(&listener, &connections).await;
@@ -102,7 +103,8 @@ async fn attend(
     let activity = Arc::clone(&permit.activity);
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (routes, peer) = (routes.clone(), peer.clone());
+        let routes = routes.clone();
+        let peer = peer.clone();
         async move { Ok::<_, Infallible>(answer(&routes, peer, request).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());

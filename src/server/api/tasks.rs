@@ -36,7 +36,8 @@ pub(super) async fn list(
         priority: params.value("priority")?,
         tenant: caller.tenant(params.text("tenant"))?,
     };
-    let (cursor, limit) = (params.text("cursor"), params.limit()?);
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     Ok(Json(api.store.records(&filter, cursor.as_deref(), limit).await?))
 }

@@ -48,7 +48,9 @@ pub(super) async fn crashes(
     mut params: Params,
 ) -> Result<Json<Page<CrashReport>>, ApiError> {
     caller.oversees()?;
-    let (pool, cursor, limit) = (params.text("pool"), params.text("cursor"), params.limit()?);
+    let pool = params.text("pool");
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
     params.done()?;
     let page = api.store.journal(Topic::Crash, pool.as_deref(), cursor.as_deref(), limit).await?;
     // What a later version has written differently is left out.

@@ -56,9 +56,11 @@ impl WrongTokens {
         attempts.count = attempts.count.saturating_add(1);
         attempts.unreported = attempts.unreported.saturating_add(1);
         if attempts.reported.is_none_or(|reported| now.duration_since(reported) >= QUIET) {
-            let (code, count) = ("CP-1404", attempts.unreported);
+            let code = "CP-1404";
+            let count = attempts.unreported;
             tracing::warn!(code, %address, count, "this address sends wrong tokens; they are answered late");
-            (attempts.unreported, attempts.reported) = (0, Some(now));
+            attempts.unreported = 0;
+            attempts.reported = Some(now);
         }
         delay(attempts.count)
     }
@@ -77,8 +79,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_wrong_token_of_an_address_waits_longer_until_it_has_been_quiet() {
-        let (wrong_tokens, [one, other]) =
-            (WrongTokens::default(), [1, 2].map(|last| IpAddr::from([10, 0, 0, last])));
+        let wrong_tokens = WrongTokens::default();
+        let [one, other] = [1, 2].map(|last| IpAddr::from([10, 0, 0, last]));
         let waits: Vec<_> = (0..10).map(|_| wrong_tokens.note(one).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 100, 200, 400, 800, 1600, 2000, 2000]);
         assert_eq!(wrong_tokens.note(other), Duration::ZERO);

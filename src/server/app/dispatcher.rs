@@ -14,7 +14,8 @@ use crate::{
 };
 use clawpool_backends::{
     path::PathError,
-    servers::{Servers, connect_and_tell},
+    path::Servers,
+    servers::connect_and_tell,
 };
 use clawpool_core::{config::Config, task::WorkerId};
 use clawpool_engine::{
@@ -57,7 +58,8 @@ impl Dispatcher {
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
-        let (stop, doubt) = (&asked.child_token(), config.queues.doubt);
+        let stop = &asked.child_token();
+        let doubt = config.queues.doubt;
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),

@@ -44,7 +44,8 @@ impl Pools {
         store: Arc<dyn Store>,
         shutdown: &Shutdown,
     ) -> Result<Self, AppError> {
-        let (mut pools, mut processes) = (Vec::new(), Vec::new());
+        let mut pools = Vec::new();
+        let mut processes = Vec::new();
         for pool in &config.pools {
             let local = || -> Arc<dyn Driver> {
                 let template = template(worker, config, pool);

@@ -97,8 +97,8 @@ impl Forecaster {
         let sum = |pick: fn(&Errors) -> f64| self.judged.iter().map(pick).sum::<f64>();
         let actual = sum(|errors| errors.actual);
         (self.judged.len() >= LEAST_JUDGED && actual > 0.0).then(|| {
-            let (error, naive_error) =
-                (sum(|errors| errors.forecast) / actual, sum(|errors| errors.naive) / actual);
+            let error = sum(|errors| errors.forecast) / actual;
+            let naive_error = sum(|errors| errors.naive) / actual;
             Accuracy { judged: self.judged.len(), error, naive_error, trusted: error < WORTH * naive_error }
         })
     }
@@ -156,7 +156,8 @@ impl Forecaster {
 /// The samples' seasons, repeated upon the level that the samples reached without them.
 fn course(samples: &[f64], seasons: Vec<usize>, steps: usize) -> Result<VecDeque<f64>, augurs_mstl::Error> {
     let fitted = MSTLModel::naive(seasons).fit(samples)?;
-    let (trend, remainder) = (fitted.fit().trend(), fitted.fit().remainder());
+    let trend = fitted.fit().trend();
+    let remainder = fitted.fit().remainder();
     let plain = trend.iter().zip(remainder).map(|(trend, remainder)| f64::from(trend + remainder));
     // The naive trend goes on from the very last sample; a smoothed one takes less of its noise along.
     let (smooth, last) = plain.fold((None, 0.0), |(smooth, _), sample| {

@@ -12,7 +12,7 @@ const KEPT: Duration = Duration::from_mins(10);
 
 /// Tasks of a queue whose messages are gone: found by the leader, shown by every dispatcher.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
+pub(crate) struct Lost {
     pub queue: Queue,
     pub tasks: u64,
 }
@@ -24,7 +24,7 @@ impl Lost {
         Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
     }
 
-    pub async fn write<S: NoteStore + ?Sized>(store: &S, lost: &[Self]) -> Result<(), StoreError> {
+    pub(crate) async fn write<S: NoteStore + ?Sized>(store: &S, lost: &[Self]) -> Result<(), StoreError> {
         if lost.is_empty() {
             return store.erase_note(NOTE).await.map(drop);
         }

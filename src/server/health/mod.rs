@@ -16,7 +16,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::{lost::Lost, pending_alerts::PendingAlerts};
+pub(crate) use self::{lost::Lost, pending_alerts::PendingAlerts};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::task::Timestamp;
 use clawpool_engine::alert::{Alert, Event};

@@ -27,7 +27,8 @@ impl PendingAlerts {
 
     /// Logs it, and keeps it for [`Self::save`].
     pub fn add(&self, alert: &Alert, subject: &str) {
-        let (code, text) = (alert.event.code(), &alert.text);
+        let code = alert.event.code();
+        let text = &alert.text;
         match alert.event.level() {
             Level::Info => tracing::info!(subject, code, "{text}"),
             Level::Warning => tracing::warn!(subject, code, "{text}"),

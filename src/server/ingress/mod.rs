@@ -5,7 +5,9 @@
 //! its prefetch.
 
 mod service;
+mod step;
+mod task;
 #[cfg(test)]
 mod tests;
 
-pub use service::Ingress;
+pub(crate) use service::Ingress;

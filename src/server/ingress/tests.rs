@@ -112,11 +112,16 @@ async fn tasks_are_enqueued_and_the_bad_ones_come_back_with_the_reason() {
         let named = BasicProperties::default().with_message_id(id.to_string().into());
         site.send(br#"{"kind": "email.send", "payload": {"to": "a@b.c"}}"#, named.clone()).await;
         site.send(br#"{"kind": "email.send"}"#, named).await;
-        let many =
-            json!([{"kind": "a"}, {"kind": "b", "priority": "P9"}, {"kind": "c", "priority": 4}, {"kind": "d d"}]);
+        let many = json!([
+            {"kind": "a"},
+            {"kind": "b", "priority": "P9"},
+            {"kind": "c", "priority": 4},
+            {"kind": "d d"},
+        ]);
         site.send(&rmp_serde::to_vec_named(&many).unwrap(), BasicProperties::default()).await;
 
-        let (first, second) = (site.next_reject().await, site.next_reject().await);
+        let first = site.next_reject().await;
+        let second = site.next_reject().await;
         let mut fields = [header(&first, "field"), header(&second, "field")].map(Option::unwrap);
         fields.sort();
         assert_eq!(fields, ["kind", "priority"]);
@@ -199,7 +204,8 @@ async fn absurd_headers_do_not_kill_the_dispatcher() {
         let site = Site::open(Config::default()).await;
         let python =
             std::env::var("CLAWPOOL_TEST_PYTHON").expect("CLAWPOOL_TEST_PYTHON is not set: run tests/run");
-        let (url, exchange) = (clawpool_backends::broker::rabbitmq::testing::server(), site.name("ingress"));
+        let url = clawpool_backends::broker::rabbitmq::testing::server();
+        let exchange = site.name("ingress");
         let mut publish = tokio::process::Command::new(python);
         publish.args(["-c", ABSURD, &url, exchange.as_str()]).stdin(Stdio::null());
         assert!(publish.status().await.unwrap().success());
@@ -337,8 +343,8 @@ async fn long_messages_come_as_there_is_room_and_none_is_lost() {
         let mut sent = Vec::new();
         for index in 0..60_u8 {
             let length = if index % 5 == 0 { 5 << 20 } else { 10_000 };
-            let (exchange, options) =
-                (exchange.clone(), BasicPublishOptions { mandatory: true, ..Default::default() });
+            let exchange = exchange.clone();
+            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
             let body = vec![index; length];
             channel
                 .basic_publish(exchange, "".into(), options, &body, BasicProperties::default())
@@ -346,7 +352,9 @@ async fn long_messages_come_as_there_is_room_and_none_is_lost() {
                 .unwrap();
             sent.push((index, length));
         }
-        let (mut open, mut came, mut most) = (Vec::new(), Vec::new(), 0);
+        let mut open = Vec::new();
+        let mut came = Vec::new();
+        let mut most = 0;
         while came.len() < sent.len() {
             let held: u64 = open.iter().map(|message: &IngressMessage| message.body.len() as u64).sum();
             most = held.max(most);
@@ -386,7 +394,8 @@ async fn an_ingress_that_the_server_refuses_is_an_alert() {
             path::over(Arc::new(rabbit.open().await), store.clone()),
             store.clone(),
         );
-        let (config, alerts) = (rabbit.config.clone(), store.clone());
+        let config = rabbit.config.clone();
+        let alerts = store.clone();
         let ingress = Ingress::open(config.into()).await;
         let serve = async move { ingress.serve(&producer, &*alerts, &CancellationToken::new()).await };
         let _serving = AbortOnDropHandle::new(tokio::spawn(serve));

@@ -96,8 +96,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_runs_a_task_for_long_is_asked_now_and_then() {
-        let (mut claims, alive) = (Claims::default(), WorkerId::new());
-        let (task, orphan) = (outline(alive, 1), outline(WorkerId::new(), 1));
+        let mut claims = Claims::default();
+        let alive = WorkerId::new();
+        let task = outline(alive, 1);
+        let orphan = outline(WorkerId::new(), 1);
         let mut asked = Vec::new();
         for _ in 0..10 {
             asked.push(walk(&mut claims, &[&task, &orphan], &[alive]));
@@ -112,7 +114,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_are_asked_about_in_turn() {
-        let (mut claims, alive) = (Claims::default(), WorkerId::new());
+        let mut claims = Claims::default();
+        let alive = WorkerId::new();
         let tasks: Vec<UnfinishedTask> =
             (0..QUESTIONS as u64 + 7).map(|token| outline(alive, token)).collect();
         let tasks: Vec<&UnfinishedTask> = tasks.iter().collect();

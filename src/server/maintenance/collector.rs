@@ -19,7 +19,7 @@ const COLLECTOR: WorkerId = WorkerId::from_bytes([0; 16]);
 
 /// Brings messages that the broker itself gave up (expired on their queue, delivery limit) to the dead
 /// letters, until `stop`, so that nothing is dropped in silence. For the leader alone.
-pub async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
+pub(super) async fn collect(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
     if let Err(error) = broker.reclaim(COLLECTOR).await {
         tracing::debug!(code = error.code(), %error, "what an earlier leader held will be seen later");
     }

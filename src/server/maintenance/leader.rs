@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::{collector, lost, promote, reap, unserved};
 use crate::health::PendingAlerts;
 use clawpool_backends::{
-    servers::Servers,
+    path::Servers,
     store::{Fence, Role},
 };
 use clawpool_core::task::WorkerId;
@@ -18,7 +18,7 @@ const LEASE: Duration = Duration::from_secs(3);
 /// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of
 /// processes run it; one leads at a time. `doubt`: a task that neither waits on its queue nor runs for so
 /// long is looked for. Returns when `stop` fires.
-pub async fn run(
+pub(crate) async fn run(
     servers: &Servers,
     alerts: &PendingAlerts,
     doubt: Duration,
@@ -30,7 +30,7 @@ pub async fn run(
     let work = |fence: Fence, leading: CancellationToken| async move {
         tokio::join!(
             promote(store, &*servers.path, fence, &leading),
-            reap(store, broker, &leading),
+            reap(store, &*servers.path, &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),
             lost::search(store, broker, alerts, lost::Pace::of(doubt), &leading),

@@ -61,8 +61,10 @@ pub(super) async fn search(
     pace: Pace,
     stop: &CancellationToken,
 ) {
-    let (suspects, claims) = (Suspects::default(), Claims::default());
-    let (lost, inherited) = (HashMap::new(), Some(Instant::now()));
+    let suspects = Suspects::default();
+    let claims = Claims::default();
+    let lost = HashMap::new();
+    let inherited = Some(Instant::now());
     let mut search = Search { store, broker, alerts, pace, suspects, claims, lost, inherited };
     while !stop.is_cancelled() {
         let began = Instant::now();
@@ -134,7 +136,8 @@ impl Search<'_> {
             doubted.extend(self.suspects.doubted(queue, snapshot, short, self.pace.plausible));
         }
         doubted.truncate(QUESTIONS);
-        let (mut restored, mut lost) = (Vec::new(), HashMap::new());
+        let mut restored = Vec::new();
+        let mut lost = HashMap::new();
         let asked: Vec<Missing> = doubted.iter().map(|(missing, ..)| *missing).collect();
         let found = self.broker.restore(&asked, live).await?;
         for ((missing, state, doubt), found) in doubted.into_iter().zip(found) {

@@ -17,6 +17,6 @@ mod suspects;
 mod tests;
 mod unserved;
 
-pub use leader::run;
-pub use promoter::promote;
-pub use reaper::reap;
+pub(crate) use leader::run;
+pub(crate) use promoter::promote;
+pub(crate) use reaper::reap;

@@ -15,7 +15,7 @@ const BATCH: usize = 500;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Moves due tasks to their queues until `stop`. For the leader alone; a fence that is out of date ends it.
-pub async fn promote(store: &dyn Store, path: &dyn Path, fence: Fence, stop: &CancellationToken) {
+pub(crate) async fn promote(store: &dyn Store, path: &dyn Path, fence: Fence, stop: &CancellationToken) {
     let mut outage = Outage::default();
     while !stop.is_cancelled() {
         match round(store, path, fence, stop).await {

@@ -4,7 +4,7 @@ use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use clawpool_backends::{
-    broker::Broker,
+    path::Path,
     store::{Store, WorkerInfo, takes_writes},
 };
 use clawpool_core::task::WorkerId;
@@ -21,7 +21,7 @@ const LISTED: Duration = Duration::from_secs(30);
 /// Silence is judged by this process's own monotonic clock and only over a time in which the store answered
 /// and took writes throughout: an outage of the store, a full one, or a step of a clock, makes no worker look
 /// dead.
-pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationToken) {
+pub(crate) async fn reap(store: &dyn Store, path: &dyn Path, stop: &CancellationToken) {
     let mut watch = HeartbeatWatch::default();
     while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
         match store.workers().await {
@@ -33,7 +33,7 @@ pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationTok
                     continue;
                 }
                 for silence in watch.silent(&workers, Instant::now()) {
-                    give_back(store, broker, silence).await;
+                    give_back(store, path, silence).await;
                 }
             }
             Err(error) => {
@@ -44,7 +44,7 @@ pub async fn reap(store: &dyn Store, broker: &dyn Broker, stop: &CancellationTok
     }
 }
 
-async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
+async fn give_back(store: &dyn Store, path: &dyn Path, silence: Silence) {
     let worker = silence.worker;
     if silence.alive
         && let Err(error) = store.end_lease(worker, None).await
@@ -53,7 +53,7 @@ async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
             yet");
         return;
     }
-    match broker.reclaim(worker).await {
+    match path.reclaim(worker).await {
         Ok(0) => {}
         Ok(tasks) => tracing::warn!(%worker, tasks, "a worker is dead; its tasks are back on their queues"),
         Err(error) => {
@@ -117,34 +117,18 @@ impl HeartbeatWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clawpool_backends::store::Beat;
-    use clawpool_core::task::{Queue, Timestamp};
+    use clawpool_backends::store::conformance::beat_of;
+    use clawpool_core::task::Timestamp;
 
     fn worker(id: WorkerId, beats: u64) -> WorkerInfo {
-        let beat = Beat {
-            worker: id,
-            pool: "p".into(),
-            host: "h".into(),
-            pid: 1,
-            started_at: Timestamp::now(),
-            slots: 1,
-            draining: false,
-            queues: vec![Queue::P0],
-            running: vec![0],
-            progress: vec![],
-            lease: Duration::from_secs(3),
-            usage: None,
-            done: Default::default(),
-            paused: None,
-            kinds: None,
-            unhandled: Vec::new(),
-        };
+        let beat = beat_of(id, Duration::from_secs(3));
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }
 
     #[test]
     fn a_worker_silent_for_half_a_lease_is_doubted() {
-        let (quiet, start) = (WorkerId::new(), Instant::now());
+        let quiet = WorkerId::new();
+        let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         let doubted = |watch: &HeartbeatWatch, beats, millis| {
             watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
@@ -158,7 +142,9 @@ mod tests {
 
     #[test]
     fn only_a_whole_lease_of_observed_silence_is_death() {
-        let (quiet, lively, start) = (WorkerId::new(), WorkerId::new(), Instant::now());
+        let quiet = WorkerId::new();
+        let lively = WorkerId::new();
+        let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         for tenth in 0..30 {
             let now = start + Duration::from_millis(tenth * 100);

@@ -76,7 +76,8 @@ impl Suspects {
         self.observed.insert(outline.id);
         let is_same = |known: &Suspect| known.missing == missing && known.state == outline.state;
         if !self.known.get(&outline.id).is_some_and(is_same) {
-            let (state, enqueued_at) = (outline.state, outline.enqueued_at);
+            let state = outline.state;
+            let enqueued_at = outline.enqueued_at;
             self.known.insert(
                 outline.id,
                 Suspect { missing, state, since: Instant::now(), seen: None, enqueued_at },

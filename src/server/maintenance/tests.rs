@@ -64,7 +64,8 @@ async fn what_fell_out_of_a_redis_list_is_put_back_and_what_lost_its_body_is_tol
     let (pool, _rabbit) = cluster(Priority::P1).await;
     let ids = accepted(&pool, 4).await;
     let link = Link::open(&pool.config.redis).await.unwrap();
-    let (list, bodies) = (format!("{}:q:1", link.base()), format!("{}:m:1", link.base()));
+    let list = format!("{}:q:1", link.base());
+    let bodies = format!("{}:m:1", link.base());
     let entry = |id: TaskId| packed::entry(id, 0).to_vec();
     for id in &ids[..2] {
         let () = link.send(cmd("LREM").arg(&list).arg(0).arg(entry(*id))).await.unwrap();

@@ -29,7 +29,8 @@ impl Supervisor {
 
     /// Logs the event. Writes an alert too, unless the same event had one a moment ago.
     pub(super) async fn alert(&self, event: Event, text: &str) {
-        let (pool, code) = (&self.pool.name, event.code());
+        let pool = &self.pool.name;
+        let code = event.code();
         match event.level() {
             Level::Info => tracing::info!(pool, code, "{text}"),
             Level::Warning => tracing::warn!(pool, code, "{text}"),

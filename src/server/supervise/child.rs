@@ -82,7 +82,8 @@ impl Child {
         let polling = Polling::new();
         command.envs(polling.folder().map(|folder| (POLLING_ENV, folder)));
         let mut tree = Tree::spawn_within(command, pool.limits)?;
-        let (stdin, tail) = (tree.stdin(), Tail::of(tree.stderr()));
+        let stdin = tree.stdin();
+        let tail = Tail::of(tree.stderr());
         tracing::info!(pool = pool.name, %worker, pid = tree.pid(), "worker started");
         Ok(Self { worker, tail, born: Instant::now(), tree, stdin, polling, seen: None })
     }
@@ -162,7 +163,8 @@ async fn watch_child(
     mut snapshots: watch::Receiver<Snapshot>,
     seen: &mut Option<WorkerInfo>,
 ) -> Option<Reason> {
-    let (mut heartbeats, mut stops) = (HeartbeatMonitor::new(pool.lease), StopMonitor::new(pid, pool.lease));
+    let mut heartbeats = HeartbeatMonitor::new(pool.lease);
+    let mut stops = StopMonitor::new(pid, pool.lease);
     while snapshots.changed().await.is_ok() {
         let snapshot = snapshots.borrow_and_update().clone();
         if let Some(info) = snapshot.as_ref().and_then(|snapshot| snapshot.get(&worker)) {

@@ -67,7 +67,8 @@ mod tests {
     fn fresh_marks_of_a_worker_that_ended_by_its_own_doing_count() {
         let polling = Polling::new();
         let folder = polling.folder().unwrap().to_owned();
-        let (fresh, old) = (TaskId::new(), TaskId::new());
+        let fresh = TaskId::new();
+        let old = TaskId::new();
         File::create(folder.join(fresh.to_string())).unwrap();
         let long = File::create(folder.join(old.to_string())).unwrap();
         long.set_modified(SystemTime::now() - 2 * WATCHED).unwrap();

@@ -108,7 +108,8 @@ impl Restarts {
     }
 
     fn backoff(&mut self, death: Death, rng: &mut impl Rng) -> Duration {
-        let (initial, max) = (self.rule.initial(), self.rule.max());
+        let initial = self.rule.initial();
+        let max = self.rule.max();
         // What just proved impossible is not tried at once.
         let free = self.rule.policy == RestartPolicy::Immediate && death.lived.is_some();
         let step = match self.rule.policy {
@@ -129,7 +130,8 @@ impl Restarts {
 
     /// Until both limits allow another start.
     fn until_allowed(&mut self, now: Instant) -> Duration {
-        let (window, hour) = (self.rule.window, self.rule.per_hour());
+        let window = self.rule.window;
+        let hour = self.rule.per_hour();
         let longest = if hour.is_some() { window.max(Self::HOUR) } else { window };
         self.starts.retain(|at| now.saturating_duration_since(*at) < longest);
         let limits = [Some((self.rule.limit, window)), hour.map(|limit| (limit, Self::HOUR))];

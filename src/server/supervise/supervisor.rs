@@ -28,7 +28,7 @@ use super::{
     restart::{NextStart, Restarts, WaitReason},
 };
 use clawpool_backends::{
-    broker::Broker,
+    path::Path,
     store::{PoolStore, WorkerInfo},
 };
 use clawpool_core::{config::Restart, task::WorkerId};
@@ -78,7 +78,7 @@ pub struct StoppedWorker {
 pub struct Supervisor {
     pub(super) pool: PoolSpec,
     pub(super) store: Arc<dyn PoolStore>,
-    pub(super) broker: Arc<dyn Broker>,
+    pub(super) path: Arc<dyn Path>,
     pub(super) snapshots: watch::Sender<Snapshot>,
     replicas: Mutex<Replicas>,
     added: mpsc::UnboundedSender<Replica>,
@@ -90,12 +90,12 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub fn new(pool: PoolSpec, store: Arc<dyn PoolStore>, broker: Arc<dyn Broker>) -> Self {
+    pub fn new(pool: PoolSpec, store: Arc<dyn PoolStore>, path: Arc<dyn Path>) -> Self {
         let (added, additions) = mpsc::unbounded_channel();
         let this = Self {
             pool,
             store,
-            broker,
+            path,
             snapshots: watch::Sender::new(None),
             replicas: Mutex::default(),
             added,
@@ -177,7 +177,8 @@ impl Supervisor {
 
     async fn run_replicas(&self, shutdown: &Shutdown) -> Vec<StoppedWorker> {
         let mut additions = self.additions.lock().await;
-        let (mut running, mut stopped) = (FuturesUnordered::new(), Vec::new());
+        let mut running = FuturesUnordered::new();
+        let mut stopped = Vec::new();
         loop {
             tokio::select! {
                 biased;

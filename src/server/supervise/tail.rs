@@ -45,7 +45,8 @@ impl Tail {
 }
 
 async fn follow(stderr: impl AsyncRead + Unpin, lines: Arc<Mutex<VecDeque<String>>>) {
-    let (mut reader, mut line) = (BufReader::new(stderr), Vec::new());
+    let mut reader = BufReader::new(stderr);
+    let mut line = Vec::new();
     let mut out = Lines::new(std::io::stderr());
     while let Ok(chunk) = reader.fill_buf().await {
         if chunk.is_empty() {

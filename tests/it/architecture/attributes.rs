@@ -39,8 +39,9 @@ fn may_hold(condition: &Meta) -> bool {
 /// What tests of other crates build on.
 fn is_for_tests_elsewhere(condition: &Meta) -> bool {
     let Meta::NameValue(pair) = condition else { return false };
-    let is_named = matches!(&pair.value, syn::Expr::Lit(literal) if matches!(&literal.lit, syn::Lit::Str(text) if text.value() == "conformance"));
-    pair.path.is_ident("feature") && is_named
+    let syn::Expr::Lit(literal) = &pair.value else { return false };
+    let syn::Lit::Str(feature) = &literal.lit else { return false };
+    pair.path.is_ident("feature") && feature.value() == "conformance"
 }
 
 fn inner(meta: &Meta) -> Vec<Meta> {

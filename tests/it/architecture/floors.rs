@@ -32,7 +32,8 @@ pub const PURE: [&str; 5] = ["task", "codes", "retry", "scaling", "autoscale/for
 pub const KNOWN_BY_PURE: [(&str, &str); 2] = [("scaling", "config"), ("autoscale/forecast", "config")];
 
 /// The modules of `config` that read files and the environment.
-pub const READS_SETTINGS: [&str; 3] = ["config/load", "config/secret", "config/source"];
+pub const READS_SETTINGS: [&str; 3] =
+    ["config/reading/load", "config/reading/secret", "config/reading/source"];
 
 /// The crates that pure rooms may use.
 pub const PURE_CRATES: [&str; 17] = [

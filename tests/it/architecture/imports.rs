@@ -81,7 +81,8 @@ impl Imports {
     /// Paths in the text of a macro or an attribute, `before` being what stands in front of its braces.
     fn tokens(&mut self, before: &[String], tokens: TokenStream) {
         let mut path = before.to_vec();
-        let (mut colons, mut at) = (2, Span::call_site());
+        let mut colons = 2;
+        let mut at = Span::call_site();
         for token in tokens {
             match token {
                 TokenTree::Punct(mark) if mark.as_char() == ':' => colons += 1,
@@ -95,7 +96,8 @@ impl Imports {
                 }
                 TokenTree::Group(group) if group.delimiter() == Delimiter::Brace && colons == 2 => {
                     self.tokens(&path, group.stream());
-                    (path, colons) = (Vec::new(), 0);
+                    path = Vec::new();
+                    colons = 0;
                 }
                 other => {
                     self.path(std::mem::take(&mut path), at);
@@ -194,7 +196,8 @@ impl<'ast> Visit<'ast> for Imports {
 
 impl Imports {
     fn module(&mut self, module: &ItemMod) {
-        let (name, is_test) = (module.ident.to_string(), !is_compiled(&module.attrs));
+        let name = module.ident.to_string();
+        let is_test = !is_compiled(&module.attrs);
         let inside = self.inside.clone();
         self.modules.insert(below(&inside, &name));
         match &module.content {

@@ -38,7 +38,8 @@ impl Api {
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         let response = self.request(Method::GET, path).send().await.unwrap();
-        let (status, text) = (response.status(), response.text().await.unwrap());
+        let status = response.status();
+        let text = response.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("GET {path}: {status} {text}: {error}"))
     }
 

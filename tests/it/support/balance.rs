@@ -34,11 +34,12 @@ pub async fn balance(api: &Api, ledger: &Ledger, ids: &[TaskId], releases: usize
 impl Balance {
     fn take(&mut self, record: &Record, ledger: &Ledger, releases: usize) {
         let id = record.id;
-        let (starts, done) = (ledger.times(id, Event::Start), ledger.times(id, Event::Done));
+        let starts = ledger.times(id, Event::Start);
+        let done = ledger.times(id, Event::Done);
         let crashes = record.crashes as usize;
         let count = match record.state {
             State::Completed => {
-                assert!(done >= 1, "INV-1: {id} is completed, but nobody did it: {record:?}");
+                assert!(done >= 1, "INV-1: {id} is completed, but no worker did it: {record:?}");
                 &mut self.completed
             }
             State::Dead => &mut self.dead,

@@ -123,7 +123,7 @@ impl Drop for Process {
 #[derive(Clone, Default)]
 struct Lines {
     all: Arc<Mutex<Vec<String>>>,
-    /// Counts the lines. Closed when nobody writes any more.
+    /// Counts the lines. Closed when the process writes no more.
     count: watch::Sender<usize>,
 }
 

@@ -21,7 +21,7 @@ pub struct Proxy {
 /// What becomes of connections.
 #[derive(Clone, Copy, Default)]
 struct Fate {
-    /// New ones are taken by nobody: no answer, and no end.
+    /// New ones are not taken: no answer, and no end.
     swallowed: bool,
     /// How often those that were there have died in silence, and by a reset.
     silences: u32,
@@ -32,9 +32,11 @@ impl Proxy {
     /// In front of the server at `host:port`.
     async fn start(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (fate, said) = (watch::Sender::default(), Arc::default());
+        let fate = watch::Sender::default();
+        let said = Arc::default();
         let proxy = Self { address: listener.local_addr().unwrap().to_string(), said, fate };
-        let (said, fate) = (Arc::clone(&proxy.said), proxy.fate.clone());
+        let said = Arc::clone(&proxy.said);
+        let fate = proxy.fate.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(live(client, server.clone(), Arc::clone(&said), fate.clone()));
@@ -80,7 +82,8 @@ async fn live(
         pending::<()>().await;
     }
     let mut server = TcpStream::connect(server).await.unwrap();
-    let (mut cut, mut silenced) = (fate.subscribe(), fate.subscribe());
+    let mut cut = fate.subscribe();
+    let mut silenced = fate.subscribe();
     tokio::select! {
         () = pass(&mut client, &mut server, said) => return,
         _ = cut.wait_for(|now| now.cuts > born.cuts) => return,

@@ -54,7 +54,8 @@ impl System {
     }
 
     async fn embedded_by(workers: usize, settings: Settings, program: impl Fn(&Path) -> Command) -> Self {
-        let (folder, ledger) = (folder(), Ledger::start().await);
+        let folder = folder();
+        let ledger = Ledger::start().await;
         let data = toml::Value::from(folder.path().join("data").display().to_string());
         let settings = settings.with(&format!("embedded.data = {data}")).http("it.*", &ledger.url);
         let config = settings.write(folder.path());
@@ -65,9 +66,10 @@ impl System {
         system
     }
 
-    /// A dispatcher and workers that nobody supervises.
+    /// A dispatcher and workers without a supervisor.
     pub async fn apart(workers: usize, settings: Settings) -> Self {
-        let (folder, ledger) = (folder(), Ledger::start().await);
+        let folder = folder();
+        let ledger = Ledger::start().await;
         let config = settings.http("it.*", &ledger.url).write(folder.path());
         let front = dispatcher(&config);
         let api = Api::new(address(&front).await);
@@ -85,7 +87,8 @@ impl System {
 
     /// A dispatcher whose servers may be away.
     pub async fn starting(settings: Settings) -> Self {
-        let (folder, ledger) = (folder(), Ledger::start().await);
+        let folder = folder();
+        let ledger = Ledger::start().await;
         let config = settings.http("it.*", &ledger.url).write(folder.path());
         let front = dispatcher(&config);
         let api = Api::new(address_in(&front, "answering 503").await);

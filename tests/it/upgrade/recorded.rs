@@ -157,8 +157,8 @@ impl RabbitMq {
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
         for exchange in &self.exchanges {
-            let (name, durable) =
-                (exchange.name.clone(), ExchangeDeclareOptions { durable: true, ..Default::default() });
+            let name = exchange.name.clone();
+            let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
             channel
                 .exchange_declare(name.into(), ExchangeKind::Fanout, durable, FieldTable::default())
                 .await
@@ -168,7 +168,8 @@ impl RabbitMq {
             queue.restore(&channel).await;
         }
         for Binding { source_name, destination_name } in &self.bindings {
-            let (queue, exchange) = (destination_name.clone().into(), source_name.clone().into());
+            let queue = destination_name.clone().into();
+            let exchange = source_name.clone().into();
             let options = QueueBindOptions::default();
             channel.queue_bind(queue, exchange, "".into(), options, FieldTable::default()).await.unwrap();
         }
@@ -181,7 +182,8 @@ impl Queue {
         let durable = QueueDeclareOptions { durable: true, ..Default::default() };
         channel.queue_declare(self.name.clone().into(), durable, table(&self.arguments)).await.unwrap();
         for message in &self.messages {
-            let (queue, options) = (self.name.clone().into(), BasicPublishOptions::default());
+            let queue = self.name.clone().into();
+            let options = BasicPublishOptions::default();
             let sent =
                 channel.basic_publish("".into(), queue, options, &message.body.0, message.properties());
             assert!(sent.await.unwrap().await.unwrap().is_ack(), "{} takes no message", self.name);

@@ -49,7 +49,7 @@ async fn delay(site: Site, lane: Lane, size: usize, next: usize) -> Result<Vec<F
     let fence = store
         .lead(Role::Maintenance, WorkerId::new(), lease)
         .await?
-        .context("somebody else leads this pool")?;
+        .context("another process leads this pool")?;
     let started = Instant::now();
     promote(&*store, fence, next).await?;
     let promote = cost(started, next);

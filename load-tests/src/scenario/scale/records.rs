@@ -66,7 +66,7 @@ pub fn letters(count: usize) -> Result<Vec<DeadLetter>> {
             kind: NOOP.into(),
             tenant: None,
             reason: DeadReason::Exhausted,
-            failure: Failure::new(ErrorClass::Network, "nobody answers"),
+            failure: Failure::new(ErrorClass::Network, "the server does not answer"),
             crashes: 0,
             died_at: Timestamp::now(),
         })

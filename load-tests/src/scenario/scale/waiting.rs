@@ -102,7 +102,9 @@ impl Door {
     }
 
     async fn enqueue(&mut self, tasks: usize) -> Result<()> {
-        let (connections, task, batch) = (self.open.len(), &self.task, &self.batch);
+        let connections = self.open.len();
+        let task = &self.task;
+        let batch = &self.batch;
         let posts = self.open.iter_mut().enumerate().map(|(index, connection)| async move {
             // Shares that add up.
             let share = (tasks + index) / connections;

@@ -2,6 +2,38 @@ use proptest::prelude::*;
 
 use super::*;
 
+const SECTIONS: [&str; 12] = [
+    "worker.slots",
+    "rules",
+    "classes.P0",
+    "api.tokens",
+    "retry",
+    "handlers",
+    "worker.patience",
+    "queues.limits",
+    "limits.payload",
+    "classes.default",
+    "profile",
+    "worker.queues",
+];
+
+const VALUES: [&str; 14] = [
+    "-1",
+    "1.5",
+    "\"x\"",
+    "[]",
+    "{}",
+    "[1]",
+    "[{}]",
+    "true",
+    "1979-05-27",
+    "{ x = 1 }",
+    "[[1], [2]]",
+    "99999999999999999",
+    "{ high = {} }",
+    "[\"high\", 3, \"nix\"]",
+];
+
 proptest! {
     /// Whatever the file holds, loading ends in a configuration or a report.
     #[test]
@@ -14,10 +46,8 @@ proptest! {
 
     #[test]
     fn no_value_breaks_loading(
-        section in prop::sample::select(vec!["worker.slots", "rules", "classes.P0", "api.tokens", "retry", "handlers",
-            "worker.patience", "queues.limits", "limits.payload", "classes.default", "profile", "worker.queues"]),
-        value in prop::sample::select(vec!["-1", "1.5", "\"x\"", "[]", "{}", "[1]", "[{}]", "true", "1979-05-27",
-            "{ x = 1 }", "[[1], [2]]", "99999999999999999", "{ high = {} }", "[\"high\", 3, \"nix\"]"]),
+        section in prop::sample::select(&SECTIONS[..]),
+        value in prop::sample::select(&VALUES[..]),
     ) {
         if let Err(errors) = load("", &[], &[&format!("{section}={value}")]) {
             prop_assert!(errors.to_string().contains("CP-10"));

@@ -131,7 +131,8 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn rules_that_can_be_reached_pass() {
-    let text = "[[rules]]\nkinds=['a.b']\npriority='P1'\n[[rules]]\nkinds=['a.*']\ntenants=['x']\npriority='P2'\n\
+    let text = "[[rules]]\nkinds=['a.b']\npriority='P1'\n\
+        [[rules]]\nkinds=['a.*']\ntenants=['x']\npriority='P2'\n\
         [[rules]]\nkinds=['a.*']\npriority='P3'\n[[rules]]\npriority='P5'";
     let config = load(text, &[], &[]).unwrap();
     assert_eq!(config.rules[3].priority, Priority::P5);
@@ -140,21 +141,10 @@ fn rules_that_can_be_reached_pass() {
 }
 
 #[test]
-fn a_token_for_some_tenants_is_held_to_them() {
-    let token = |name: &str, rest: &str| {
-        format!(
-            "[[api.tokens]]\nname = \"{name}\"\nsecret = \"env:ANY\"\nscopes = [\"enqueue\", \
-            \"admin\"]\n{rest}\n"
-        )
-    };
-    let text =
-        [token("a\\u001fb", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")].concat();
-    let report = load(&text, &[("ANY", "0123456789abcdef0123")], &[]).unwrap_err().to_string();
-    for (key, rule) in [
-        ("api.tokens[0].name", "control characters"),
-        ("api.tokens[1].tenants", "every tenant"),
-        ("api.tokens[2].tenants[0]", "not empty"),
-    ] {
-        assert!(report.contains(key) && report.contains(rule), "{key}, {rule}:\n{report}");
-    }
+fn zero_slots_are_refused_and_a_pool_of_fixed_size_is_not() {
+    let refused = report("worker.slots = 0\nautoscale.min = 3\nautoscale.max = 3");
+    assert_eq!(
+        refused,
+        "CP-1006 worker.slots = 0 (pool.toml:1): it must be 1 or more; write a larger number"
+    );
 }

@@ -1,8 +1,5 @@
-mod autoscale;
 mod hostile;
 mod mistakes;
-mod pools;
-mod restart;
 mod secrets;
 
 use std::{
@@ -17,14 +14,18 @@ use toml::{Table, Value};
 use super::*;
 use crate::task::{Priority, Queue};
 
-fn load(text: &str, environment: &[(&str, &str)], overrides: &[&str]) -> Result<Config, ConfigErrors> {
+pub(super) fn load(
+    text: &str,
+    environment: &[(&str, &str)],
+    overrides: &[&str],
+) -> Result<Config, ConfigErrors> {
     let environment: Vec<_> =
         environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let overrides: Vec<_> = overrides.iter().map(|text| (*text).to_owned()).collect();
     Config::load_from(|sources| sources.text(text, "pool.toml"), &environment, &overrides)
 }
 
-fn report(text: &str) -> String {
+pub(super) fn report(text: &str) -> String {
     load(text, &[], &[]).unwrap_err().to_string()
 }
 
@@ -62,7 +63,8 @@ fn a_worker_that_stands_still_is_missed_within_ten_seconds() {
 #[test]
 fn the_default_file_has_every_key() {
     let text = std::fs::read_to_string(shipped("default.toml")).unwrap();
-    let (mut written, mut known) = (BTreeSet::new(), BTreeSet::new());
+    let mut written = BTreeSet::new();
+    let mut known = BTreeSet::new();
     keys(&toml::from_str(&text).unwrap(), "", &mut written);
     keys(&Table::try_from(Config::default()).unwrap(), "", &mut known);
     // Lists of tables that are empty by default: as keys they would stop the user from adding the first
@@ -186,4 +188,16 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     assert_eq!(config.queues.get(Queue::P0), 9);
     assert_eq!(config.log.filter, "debug");
     assert_eq!(config.worker.queues, [Queue::High]);
+}
+
+/// So that the file of a section is found by its name.
+#[test]
+fn each_section_is_a_file_or_a_folder_of_its_name() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let schema = Config::schema();
+    let sections = schema["properties"].as_object().unwrap().keys().filter(|name| *name != "profile");
+    let lost = sections.filter(|name| {
+        !folder.join(format!("{name}.rs")).is_file() && !folder.join(name).join("mod.rs").is_file()
+    });
+    assert_eq!(lost.collect::<Vec<_>>(), [""; 0]);
 }

@@ -1,8 +1,8 @@
-//! Whose future was being polled as its worker died: a task that aborts or overflows its stack in its own code
-//! was.
+//! Which tasks' futures were being polled as their worker died: that of a task that aborts or overflows its
+//! stack in its own code was.
 //!
 //! Only tasks that a worker died with before are watched, so a first death is shared by all. At each other
-//! one those bear it that were polled then and at every death since they are watched, and all others bear
+//! one the tasks bear it that were polled then and at every death since they are watched, and all others bear
 //! nothing. Is it one, they start again at once; are there several, these begin one after the other, so that
 //! the next death tells them apart, and the others after them. A task that waits for something is polled by
 //! chance now and then, hardly twice, and no mark is left of one that is polled most of the time. So a task
@@ -19,12 +19,12 @@ use super::{BUDGET, Consequence, GroupTest, Member, STEP, Suspicion, WHOLE, sear
 use crate::task::TaskId;
 
 /// Being polled tells nothing of a task that is polled for so long at a time, or for so long in all and then
-/// most of the time: it would be at whatever death. Shorter than [`STEP`]: those who begin one after the
+/// most of the time: it would be at any death. Shorter than [`STEP`]: tasks that begin one after the
 /// other are watched alone.
 pub const WATCHED: Duration = Duration::from_millis(200);
 
-/// Longer than that: one of those who start first, and are busy then, is not watched any more by the time
-/// that one of all others kills.
+/// Longer than that: a task that starts first, and is busy then, is not watched any more by the time that one
+/// of all others kills.
 const ALONE_FOR: Duration = STEP.saturating_mul(2);
 
 /// Of a task, at the deaths at which it could be seen.
@@ -57,8 +57,8 @@ impl Polled {
     }
 }
 
-/// One consequence for each task that a dead worker ran. `polled`: whose futures were being polled, of those
-/// that died before; none where that could not be seen, or where the worker was killed from outside.
+/// One consequence for each task that a dead worker ran. `polled`: the tasks whose futures were being polled,
+/// of those that died before; none where that could not be seen, or where the worker was killed from outside.
 pub fn share_blame(group: &[Member], polled: Option<&[TaskId]>) -> Vec<Consequence> {
     let Some(polled) = polled else { return search(group) };
     let seen: Vec<Member> = group.iter().map(|member| member.seen(polled.contains(&member.id))).collect();

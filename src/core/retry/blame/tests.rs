@@ -1,8 +1,10 @@
-//! Pools in a world without clocks and stores: who dies of a poison task, and how long the others wait.
+//! Pools in a world without clocks and stores: which tasks die with a poison task, and how long the others
+//! wait.
 
 use rand::{Rng, RngExt, SeedableRng, rngs::SmallRng, seq::SliceRandom};
 
-use super::*;
+use super::{polled::Polled, *};
+use crate::task::TaskId;
 
 const TICK: u64 = 20;
 const LIMIT: u32 = 3;
@@ -40,7 +42,7 @@ struct World {
     slots: usize,
     /// How long a worker takes to start.
     rise: u64,
-    /// A supervisor sees who is being polled.
+    /// A supervisor sees which tasks are being polled.
     seen: bool,
     now: u64,
     deaths: u32,
@@ -59,16 +61,15 @@ struct Summary {
 impl World {
     fn new(workers: usize, slots: usize, rise: u64, seed: u64) -> Self {
         let rng = SmallRng::seed_from_u64(seed);
-        let (now, deaths, longest_wait) = (0, 0, 0);
         Self {
             actors: vec![],
             workers: vec![0; workers],
             slots,
             rise,
             seen: false,
-            now,
-            deaths,
-            longest_wait,
+            now: 0,
+            deaths: 0,
+            longest_wait: 0,
             rng,
         }
     }
@@ -81,8 +82,17 @@ impl World {
         for _ in 0..count {
             let id = TaskId::from_bytes(self.rng.random());
             let suspicion = Suspicion::default();
-            let (due, running, over, fell) = (0, None, false, None);
-            self.actors.push(Actor { id, polls, kills_after, lasts, suspicion, due, running, over, fell });
+            self.actors.push(Actor {
+                id,
+                polls,
+                kills_after,
+                lasts,
+                suspicion,
+                due: 0,
+                running: None,
+                over: false,
+                fell: None,
+            });
         }
         self.actors.shuffle(&mut self.rng);
     }
@@ -115,7 +125,8 @@ impl World {
             let first = self.rng.random_range(0..self.workers.len());
             let mut order = (0..self.workers.len()).map(|n| (first + n) % self.workers.len());
             let Some(worker) = order.find(|worker| self.takes(*worker, index)) else { continue };
-            let (now, actor) = (self.now, &mut self.actors[index]);
+            let now = self.now;
+            let actor = &mut self.actors[index];
             actor.running = Some((worker, now));
             if let Some(fell) = actor.fell.take() {
                 self.longest_wait = self.longest_wait.max(now - fell);
@@ -133,7 +144,8 @@ impl World {
         if mine.suspicion.crashes == 0 {
             return true;
         }
-        let (at, now) = (Timestamp::from_millis, Timestamp::from_millis(self.now));
+        let at = Timestamp::from_millis;
+        let now = Timestamp::from_millis(self.now);
         let known = there.filter(|actor| actor.suspicion.crashes > 0);
         let known: Vec<Suspect> = known
             .map(|actor| {
@@ -240,7 +252,7 @@ fn inv_3_no_innocent_dies_of_several_poison_tasks() {
     }
 }
 
-/// Workers whose supervisor sees who is being polled.
+/// Workers whose supervisor sees which tasks are being polled.
 fn seen(workers: usize, seed: u64, chance: u32, others: &[(usize, Polls, Option<u64>)]) -> Summary {
     let mut rng = SmallRng::seed_from_u64(seed);
     let mut world = World::new(workers, 600 / workers, 50 + rng.next_u64() % 600, seed);

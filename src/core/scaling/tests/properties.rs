@@ -54,8 +54,11 @@ proptest! {
         target.cooldown_out.min(settings.cooldown_out));
         let rest_in = target.map_or(settings.cooldown_in, |target| target.cooldown_in);
         let per_minute = target.map_or(0, |target| target.per_minute).max(settings.per_minute);
-        let (mut now, mut size, mut grown) = (0, settings.min, Vec::<(u64, u32)>::new());
-        let (mut last_grown, mut last_shrunk): (Option<u64>, Option<u64>) = (None, None);
+        let mut now = 0;
+        let mut size = settings.min;
+        let mut grown = Vec::<(u64, u32)>::new();
+        let mut last_grown: Option<u64> = None;
+        let mut last_shrunk: Option<u64> = None;
         for (gap, reading) in readings {
             now += gap;
             let reading = Reading { size, ..reading };
@@ -102,9 +105,11 @@ proptest! {
     #[test]
     fn from_any_state_it_recovers_to_what_the_load_needs(size in 0_u32..150, busy in 1.0..650.0_f64) {
         // From below to 80 per cent, from above to 70; what lies between stays.
-        let (least, most) = ((busy / 8.0).ceil() as u32, (busy / 7.0).ceil() as u32);
+        let least = (busy / 8.0).ceil() as u32;
+        let most = (busy / 7.0).ceil() as u32;
         let last = follow(&tracking(), size, 3600 / 5, |_, size| loaded(size, busy)).pop().unwrap();
-        prop_assert!((least.min(100)..=most.clamp(1, 100)).contains(&last.wanted), "{} {least} {most}", last.wanted);
+        let range = least.min(100)..=most.clamp(1, 100);
+        prop_assert!(range.contains(&last.wanted), "{} {least} {most}", last.wanted);
     }
 
     #[test]
@@ -122,7 +127,8 @@ proptest! {
             Workers { cpu: gauge, ..known }
         });
         more.queues = more.queues.map(|known| {
-            let (ready, arrivals) = (known.ready + more_ready, known.arrivals + more_arrivals);
+            let ready = known.ready + more_ready;
+            let arrivals = known.arrivals + more_arrivals;
             Queues { ready, arrivals, oldest: known.oldest + seconds(more_ready), ..known }
         });
         let decide = |last: &Reading| {

@@ -34,11 +34,11 @@ struct Expected {
 const LOOK: usize = 400;
 
 impl<'a> Check<'a> {
-    pub fn new(site: &'a Site) -> Self {
+    pub(super) fn new(site: &'a Site) -> Self {
         Self { site, fates: HashMap::new(), ended: HashMap::new(), open: Vec::new() }
     }
 
-    pub fn accept(&mut self, planned: &[Planned], answers: Vec<BatchLine>) -> Result<(), Failure> {
+    pub(super) fn accept(&mut self, planned: &[Planned], answers: Vec<BatchLine>) -> Result<(), Failure> {
         for (planned, answer) in planned.iter().zip(answers) {
             let accepted = match answer {
                 BatchLine::Accepted(accepted) => accepted,
@@ -52,25 +52,25 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    pub fn accepted(&self) -> usize {
+    pub(super) fn accepted(&self) -> usize {
         self.fates.len()
     }
 
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.open.len()
     }
 
     /// Whether the task that crashes its workers is dead.
-    pub fn poison_is_dead(&self) -> bool {
+    pub(super) fn poison_is_dead(&self) -> bool {
         self.ended.values().any(|(record, _)| record.kind == POISON)
     }
 
-    pub fn waiting_to_cancel(&self) -> Vec<TaskId> {
+    pub(super) fn waiting_to_cancel(&self) -> Vec<TaskId> {
         self.expected(Fate::IsCancelled)
     }
 
     /// The task that runs until it is cancelled. It outlives the killed worker.
-    pub fn running_to_cancel(&self) -> Vec<TaskId> {
+    pub(super) fn running_to_cancel(&self) -> Vec<TaskId> {
         self.expected(Fate::IsCancelledWhileItRuns)
     }
 
@@ -79,13 +79,13 @@ impl<'a> Check<'a> {
     }
 
     /// Ended tasks of a priority.
-    pub fn progress(&self, priority: Priority) -> usize {
+    pub(super) fn progress(&self, priority: Priority) -> usize {
         let of = |id: &&TaskId| self.fates.get(id).is_some_and(|expected| expected.priority == priority);
         self.ended.keys().filter(of).count()
     }
 
     /// Asks after some of the open tasks. False when none is left.
-    pub async fn look(&mut self, client: &Client) -> Result<bool, Failure> {
+    pub(super) async fn look(&mut self, client: &Client) -> Result<bool, Failure> {
         let asked: Vec<TaskId> = self.open.drain(..self.open.len().min(LOOK)).collect();
         for chunk in asked.chunks(32) {
             for found in join_all(chunk.iter().map(|id| record(client, *id))).await {
@@ -100,7 +100,7 @@ impl<'a> Check<'a> {
     }
 
     /// Compares what the system says with what was expected and with what the handlers wrote down.
-    pub fn finish(&self, queues: &[QueueView]) -> Result<Report, Failure> {
+    pub(super) fn finish(&self, queues: &[QueueView]) -> Result<Report, Failure> {
         let ledger = Ledger::read(&self.site.ledger())?;
         let mut report =
             Report { retried: queues.iter().map(|queue| queue.totals.retried).sum(), ..Report::default() };

@@ -24,7 +24,7 @@ pub(super) struct Line {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub(super) enum What {
     Start,
     Done,
 }
@@ -34,17 +34,17 @@ pub enum What {
 pub(super) struct Pen(Mutex<File>);
 
 impl Pen {
-    pub fn new(folder: &Path) -> io::Result<Self> {
+    pub(super) fn new(folder: &Path) -> io::Result<Self> {
         let path = folder.join(format!("{}.jsonl", std::process::id()));
         OpenOptions::new().create(true).append(true).open(path).map(|file| Self(Mutex::new(file)))
     }
 
-    pub fn note(&self, task: &Task, what: What) -> io::Result<()> {
+    pub(super) fn note(&self, task: &Task, what: What) -> io::Result<()> {
         let after_ms = Timestamp::now().since(task.enqueued_at).as_millis().try_into().ok();
         self.write(&Line { id: task.id, what, priority: task.priority, after_ms })
     }
 
-    pub fn write(&self, line: &Line) -> io::Result<()> {
+    pub(super) fn write(&self, line: &Line) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         // One write a line: a process killed in between leaves whole lines.
@@ -62,7 +62,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub fn read(folder: &Path) -> io::Result<Self> {
+    pub(super) fn read(folder: &Path) -> io::Result<Self> {
         let mut first: HashMap<TaskId, (Priority, u64)> = HashMap::new();
         let mut ledger = Self::default();
         for path in files(folder)? {

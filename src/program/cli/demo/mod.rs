@@ -30,12 +30,12 @@ use clawpool_engine::client::{
     view::{BatchLine, QueueView},
 };
 
-pub use tool::DemoTool;
-pub use work::DemoWorker;
+pub(super) use tool::DemoTool;
+pub(super) use work::DemoWorker;
 
 /// Watch the whole system work: two thousand tasks, failures, a killed worker, nothing lost
 #[derive(Debug, Args)]
-pub struct Demo {
+pub(super) struct Demo {
     /// Keep the folder with data, logs and ledger
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -80,7 +80,8 @@ async fn play(site: &Site, client: &Client, tasks: u32) -> Result<Report, Failur
     cancel(client, check.waiting_to_cancel()).await?;
     sleep(plan::SHORT_LIFE).await;
     client.order("v1/queues/background/resume").await?;
-    let (start, mut killed) = (Instant::now(), None);
+    let start = Instant::now();
+    let mut killed = None;
     while check.look(client).await? || killed.is_none() {
         show.update(&check);
         if check.running_to_cancel().is_empty() && check.poison_is_dead() {

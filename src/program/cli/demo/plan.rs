@@ -37,7 +37,7 @@ pub(super) struct Plan {
 pub(super) const POISON: &str = "demo.poison";
 
 impl Plan {
-    pub fn new(tasks: u32, site: &Site) -> Self {
+    pub(super) fn new(tasks: u32, site: &Site) -> Self {
         let share = |percent: u32| tasks * percent / 100;
         let long = planned("llm.reply", Priority::P2, &json!({"ms": 600_000}), Fate::IsCancelledWhileItRuns);
         let mut plan = Self { tasks: Vec::with_capacity(tasks as usize), long };
@@ -71,11 +71,11 @@ impl Plan {
     }
 
     /// With the one that comes last.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.tasks.len() + 1
     }
 
-    pub fn count_of(&self, priority: Priority) -> usize {
+    pub(super) fn count_of(&self, priority: Priority) -> usize {
         let all = self.tasks.iter().chain([&self.long]);
         all.filter(|planned| planned.priority == priority).count()
     }

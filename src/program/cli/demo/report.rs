@@ -39,7 +39,7 @@ pub(super) struct Row {
 
 impl Row {
     /// `waits` in ascending order.
-    pub fn new(priority: Priority, waits: &[Duration]) -> Self {
+    pub(super) fn new(priority: Priority, waits: &[Duration]) -> Self {
         let at = |percent: usize| waits.get((waits.len() * percent / 100).min(waits.len().saturating_sub(1)));
         let millis =
             |percent| at(percent).map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
@@ -59,11 +59,11 @@ impl Row {
 }
 
 impl Report {
-    pub fn balanced(&self) -> bool {
+    pub(super) fn balanced(&self) -> bool {
         self.rows.iter().all(|row| row.lost == 0) && self.unasked == 0 && self.surprises.is_empty()
     }
 
-    pub fn table(&self) -> String {
+    pub(super) fn table(&self) -> String {
         let rows = self.rows.iter().map(|row| {
             let counts = [row.accepted, row.completed, row.cancelled, row.dead, row.lost]
                 .map(|count| count.to_string());

@@ -15,7 +15,7 @@ pub(super) struct Show {
 }
 
 impl Show {
-    pub fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let bars = std::io::stderr().is_terminal().then(|| {
             let all = MultiProgress::new();
             let bars = Priority::ALL.map(|priority| all.add(bar(priority, plan))).into_iter().collect();
@@ -24,14 +24,14 @@ impl Show {
         Self { bars, planned: Priority::ALL.map(|priority| plan.count_of(priority)), said: 0 }
     }
 
-    pub fn say(&self, text: &str) {
+    pub(super) fn say(&self, text: &str) {
         match &self.bars {
             Some((all, _)) => drop(all.println(text)),
             None => eprint_line(text),
         }
     }
 
-    pub fn update(&mut self, check: &Check) {
+    pub(super) fn update(&mut self, check: &Check) {
         let progress = Priority::ALL.map(|priority| check.progress(priority));
         if let Some((_, bars)) = &self.bars {
             bars.iter().zip(progress).for_each(|(bar, ended)| bar.set_position(ended as u64));
@@ -48,7 +48,7 @@ impl Show {
         }
     }
 
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         if let Some((_, bars)) = &self.bars {
             bars.iter().for_each(ProgressBar::abandon);
         }

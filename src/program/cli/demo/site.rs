@@ -27,7 +27,7 @@ pub(super) const WORKERS: usize = 3;
 const FILES: u32 = 20;
 
 impl Site {
-    pub fn prepare(keep: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(super) fn prepare(keep: Option<PathBuf>) -> Result<Self, Failure> {
         let temporary = keep.is_none().then(|| TempDir::with_prefix("clawpool-demo-")).transpose()?;
         let root = match (&temporary, keep) {
             (Some(folder), _) => folder.path().to_owned(),
@@ -44,28 +44,28 @@ impl Site {
         Ok(site)
     }
 
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub fn log(&self) -> PathBuf {
+    pub(super) fn log(&self) -> PathBuf {
         self.root.join("clawpool.log")
     }
 
-    pub fn ledger(&self) -> PathBuf {
+    pub(super) fn ledger(&self) -> PathBuf {
         self.root.join("ledger")
     }
 
-    pub fn input(&self, n: u32) -> PathBuf {
+    pub(super) fn input(&self, n: u32) -> PathBuf {
         self.root.join("in").join(format!("{}.txt", n % FILES))
     }
 
-    pub fn output(&self, n: u32) -> PathBuf {
+    pub(super) fn output(&self, n: u32) -> PathBuf {
         self.root.join("out").join(format!("{n}.txt"))
     }
 
     /// Starts `clawpool up`, and returns when it answers.
-    pub async fn start(&self) -> Result<Server, Failure> {
+    pub(super) async fn start(&self) -> Result<Server, Failure> {
         let log = fs::File::create(self.log())?;
         let child = Command::new(std::env::current_exe()?)
             .arg("up")
@@ -98,7 +98,8 @@ impl Site {
 
     fn config(&self) -> Result<String, Failure> {
         let program = text(&std::env::current_exe()?);
-        let (data, ledger) = (text(&self.root.join("data")), text(&self.ledger()));
+        let data = text(&self.root.join("data"));
+        let ledger = text(&self.ledger());
         let exec = |kind: &str, job: &str| {
             format!(
                 "[[handlers]]\nkind = {kind:?}\nexec.command = [{program}, \"demo-tool\", {job:?}, \
@@ -119,9 +120,14 @@ impl Site {
             .map(|(kind, p)| format!("[[rules]]\nkinds = [{kind:?}]\npriority = {p:?}\n"))
             .collect();
         Ok(format!(
-            "embedded.data = {data}\napi.listen = \"127.0.0.1:{}\"\npacing = {{ per_second = 200.0, burst = \
-            50 }}\n\
-             {rules}{}{}[[pools]]\nname = \"demo\"\nworkers = {WORKERS}\ncommand = [{program}, \"demo-worker\", {ledger}]\n",
+            "embedded.data = {data}\n\
+             api.listen = \"127.0.0.1:{}\"\n\
+             pacing = {{ per_second = 200.0, burst = 50 }}\n\
+             {rules}{}{}\
+             [[pools]]\n\
+             name = \"demo\"\n\
+             workers = {WORKERS}\n\
+             command = [{program}, \"demo-worker\", {ledger}]\n",
             self.port,
             exec("file.checksum", "checksum"),
             exec("file.sort", "sort"),
@@ -135,12 +141,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await
     }
 
     /// Its workers leave by themselves when their supervisor is gone.
-    pub async fn stop(mut self) {
+    pub(super) async fn stop(mut self) {
         let _ = self.child.kill().await;
     }
 }

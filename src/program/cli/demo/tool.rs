@@ -15,7 +15,7 @@ use clawpool_core::task::{Priority, TaskId, Timestamp};
 
 /// The program that the demo's exec tasks run
 #[derive(Debug, Args)]
-pub struct DemoTool {
+pub(in crate::cli) struct DemoTool {
     job: Job,
     ledger: PathBuf,
 }

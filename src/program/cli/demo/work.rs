@@ -11,7 +11,7 @@ use clawpool_engine::worker::{Context, Worker};
 
 /// The demo's worker process
 #[derive(Debug, Args)]
-pub struct DemoWorker {
+pub(in crate::cli) struct DemoWorker {
     ledger: PathBuf,
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::cli::{alerts, dead, output, queues, tasks, workers};
-use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo};
+use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo, conformance::beat_of};
 use clawpool_core::task::{
     DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId,
 };
@@ -88,22 +88,13 @@ fn dead_table() {
 #[test]
 fn workers_table() {
     let beat = Beat {
-        worker: WorkerId::from_bytes([9; 16]),
         pool: "general".into(),
-        host: "here".into(),
         pid: 4711,
         started_at: ago(LONG),
         slots: 10,
-        draining: false,
         queues: vec![Queue::P0, Queue::Background],
         running: vec![1, 2],
-        progress: vec![],
-        lease: Duration::from_secs(3),
-        usage: None,
-        done: Default::default(),
-        paused: None,
-        kinds: None,
-        unhandled: Vec::new(),
+        ..beat_of(WorkerId::from_bytes([9; 16]), Duration::from_secs(3))
     };
     let worker = |alive, draining| WorkerInfo {
         beat: Beat { draining, ..beat.clone() },

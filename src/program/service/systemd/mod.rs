@@ -113,7 +113,8 @@ pub fn status(name: &str) -> Result<Status, ServiceError> {
     if value("LoadState").as_deref() == Some("not-found") {
         return Err(ServiceError::Missing { name: name.to_owned() });
     }
-    let (active, sub) = (value("ActiveState").unwrap_or_default(), value("SubState").unwrap_or_default());
+    let active = value("ActiveState").unwrap_or_default();
+    let sub = value("SubState").unwrap_or_default();
     Ok(Status {
         name: name.to_owned(),
         running: active == "active",

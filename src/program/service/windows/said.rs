@@ -111,7 +111,8 @@ mod tests {
             (ServiceState::StopPending, ServiceState::Stopped),
             (ServiceState::StartPending, ServiceState::Stopped),
         ] {
-            let (earlier, later) = (Stage::default().after(earlier), Stage::default().after(later));
+            let earlier = Stage::default().after(earlier);
+            let later = Stage::default().after(later);
             assert!(later > earlier);
         }
         assert!(Stage::Stopped.after(ServiceState::StartPending) < Stage::Stopped);

@@ -150,7 +150,8 @@ async fn every_route_that_changes_something_looks_at_the_content_type() {
 
 #[tokio::test]
 async fn headers_that_contradict_one_another_are_refused() {
-    let (open, server) = (Server::cut_off(Config::default()).await, Server::cut_off(guarded()).await);
+    let open = Server::cut_off(Config::default()).await;
+    let server = Server::cut_off(guarded()).await;
     for server in [&open, &server] {
         for (line, headers) in [
             ("GET /health", "host: localhost\r\nhost: localhost"),

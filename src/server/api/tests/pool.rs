@@ -8,7 +8,8 @@ use clawpool_backends::{
     backend::sqlite::Database,
     broker::sqlite::SqliteBroker,
     store::{
-        Beat, Claim, ClaimOutcome, Claimed, DeadLetter, End, Orders, Settlement, Store, sqlite::SqliteStore,
+        Beat, Claim, ClaimOutcome, Claimed, DeadLetter, End, Orders, Settlement, Store, conformance::beat_of,
+        sqlite::SqliteStore,
     },
 };
 use clawpool_core::{
@@ -74,22 +75,9 @@ impl Pool {
 
     fn beat_of(&self, running: u32) -> Beat {
         Beat {
-            worker: self.worker,
             pool: "general".into(),
-            host: "here".into(),
-            pid: 1,
-            started_at: Timestamp::now(),
-            slots: 4,
-            draining: false,
-            queues: Queue::ALL.to_vec(),
             running: Queue::ALL.map(|queue| if queue == Queue::P4 { running } else { 0 }).to_vec(),
-            progress: vec![],
-            lease: HOUR,
-            usage: None,
-            done: Default::default(),
-            paused: None,
-            kinds: None,
-            unhandled: Vec::new(),
+            ..beat_of(self.worker, HOUR)
         }
     }
 

@@ -168,7 +168,8 @@ async fn listings_filter_and_page() {
     }
     let (_, emails) = pool.call(Method::GET, "/v1/tasks?kind=email.*&state=queued").await;
     assert_eq!(emails["items"].as_array().unwrap().len(), 2);
-    let (mut seen, mut cursor) = (0, String::new());
+    let mut seen = 0;
+    let mut cursor = String::new();
     loop {
         let (_, page) = pool.call(Method::GET, &format!("/v1/tasks?limit=1&cursor={cursor}")).await;
         seen += page["items"].as_array().unwrap().len();

@@ -91,7 +91,9 @@ impl ForecastState {
         } else {
             self.samples.back().copied()
         };
-        (self.watched, self.came, self.began) = (Duration::ZERO, 0.0, now);
+        self.watched = Duration::ZERO;
+        self.came = 0.0;
+        self.began = now;
         rate.map(|rate| self.observe(rate)).is_some()
     }
 
@@ -107,7 +109,7 @@ impl ForecastState {
         ((span.as_secs_f64() / self.settings.step.as_secs_f64()).round() as usize).max(1)
     }
 
-    pub fn packed(&self) -> Bytes {
+    pub(super) fn packed(&self) -> Bytes {
         let step_ms = self.settings.step.as_millis().try_into().unwrap_or(u64::MAX);
         let samples = Samples { step_ms, until: Timestamp::now(), rates: self.samples.clone() };
         // Fails only for types that MessagePack lacks.

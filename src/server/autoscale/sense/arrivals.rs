@@ -43,7 +43,8 @@ impl Arrivals {
 
     /// Tasks a second; absent before the first reading, and when the last one is long ago.
     pub(super) fn rate(&self, now: Duration) -> Option<f64> {
-        let ((first, before), (last, after)) = (self.seen.front()?, self.seen.back()?);
+        let (first, before) = self.seen.front()?;
+        let (last, after) = self.seen.back()?;
         let span = last.saturating_sub(*first).as_secs_f64();
         let known = now.saturating_sub(*last) <= self.window;
         known.then_some(if span > 0.0 { (after - before) / span } else { self.hint })

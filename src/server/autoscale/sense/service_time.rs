@@ -20,7 +20,9 @@ pub(super) struct ServiceTime {
 impl ServiceTime {
     pub(super) fn observe<'a>(&mut self, now: Duration, workers: impl Iterator<Item = &'a WorkerInfo>) {
         let fade = 0.5_f64.powf(now.saturating_sub(self.last).as_secs_f64() / HALF_LIFE);
-        (self.tasks, self.run, self.last) = (self.tasks * fade, self.run * fade, now);
+        self.tasks *= fade;
+        self.run *= fade;
+        self.last = now;
         let before = std::mem::take(&mut self.seen);
         for (worker, done) in workers.map(|worker| (worker.beat.worker, worker.beat.done)) {
             let (tasks, run) = match before.get(&worker) {

@@ -7,7 +7,7 @@ use crate::autoscale::{
 };
 use clawpool_backends::{
     broker::Depth,
-    store::{Beat, Done, QueueTotals, Usage, WorkerInfo},
+    store::{Beat, Done, QueueTotals, Usage, WorkerInfo, conformance::beat_of},
 };
 use clawpool_core::{
     config::Autoscale,
@@ -20,22 +20,13 @@ const fn secs(secs: u64) -> Duration {
 
 fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
     let beat = Beat {
-        worker: WorkerId::from_bytes([number; 16]),
         pool: pool.into(),
         host: format!("host-{number}"),
-        pid: 1,
         started_at: Timestamp::from_millis(number.into()),
         slots: 10,
-        draining: false,
         queues: vec![Queue::P4],
         running: vec![running],
-        progress: vec![],
-        lease: secs(3),
-        usage: None,
-        done: Done::default(),
-        paused: None,
-        kinds: None,
-        unhandled: Vec::new(),
+        ..beat_of(WorkerId::from_bytes([number; 16]), secs(3))
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive: true }
 }
@@ -129,7 +120,8 @@ fn a_container_is_known_by_its_host() {
 #[test]
 fn gauges_are_means_over_those_that_report() {
     let usage = |cpu, memory| Some(Usage { cpu, memory });
-    let (mut one, mut two) = (worker(1, "main", 10), worker(2, "main", 0));
+    let mut one = worker(1, "main", 10);
+    let mut two = worker(2, "main", 0);
     one.beat.usage = usage(250.0, 60);
     two.beat.usage = usage(50.0, 20);
     let mut sensor = Sensor::new(&Plan { memory: Some(100), ..plan() });

@@ -28,7 +28,8 @@ impl Hpa {
         let Some(workers) = reading.workers.filter(|workers| workers.cpu.reporting > 0) else {
             return reading.size;
         };
-        let (started, size) = (f64::from(workers.started), f64::from(reading.size));
+        let started = f64::from(workers.started);
+        let size = f64::from(reading.size);
         let ratio = workers.cpu.mean / self.target;
         if (ratio - 1.0).abs() <= TOLERANCE {
             reading.size

@@ -10,7 +10,8 @@ const MARGIN: f64 = 40.0;
 /// one.
 pub fn svg(title: &str, outcomes: &[Outcome]) -> String {
     let panel = HEIGHT + 2.0 * MARGIN;
-    let (width, height) = (WIDTH + 2.0 * MARGIN, panel * outcomes.len() as f64);
+    let width = WIDTH + 2.0 * MARGIN;
+    let height = panel * outcomes.len() as f64;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<title>{}</title>\n<rect width=\"100%\" \
@@ -51,7 +52,8 @@ fn curve(samples: &[Sample], most: f64, value: impl Fn(&Sample) -> f64) -> Strin
     let step = WIDTH / (samples.len().max(2) - 1) as f64;
     let mut path = String::new();
     for (index, sample) in samples.iter().enumerate() {
-        let (x, y) = (index as f64 * step, HEIGHT * (1.0 - value(sample) / most));
+        let x = index as f64 * step;
+        let y = HEIGHT * (1.0 - value(sample) / most);
         let _ = write!(path, "{}{x:.0} {y:.0}", if index == 0 { "M" } else { " L" });
     }
     path

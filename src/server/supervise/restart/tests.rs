@@ -18,8 +18,11 @@ fn rule(policy: RestartPolicy) -> Restart {
 
 /// Lets a replica die like this again and again for so long, and answers when its workers started.
 fn starts(rule: Restart, death: Death, span: Duration, seed: u64) -> Vec<Duration> {
-    let (mut restarts, mut rng, begin) = (Restarts::new(rule), SmallRng::seed_from_u64(seed), Instant::now());
-    let (mut now, mut starts) = (begin, vec![]);
+    let mut restarts = Restarts::new(rule);
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let begin = Instant::now();
+    let mut now = begin;
+    let mut starts = vec![];
     while now.duration_since(begin) < span {
         match restarts.after(death, now, &mut rng) {
             NextStart::After(wait, _) => now += wait,
@@ -55,7 +58,8 @@ fn immediate_is_at_once_first_then_longer_and_longer_and_from_the_beginning_afte
 fn inv_7_three_faults_open_the_breaker_and_one_more_opens_it_again() {
     for death in [IDLE, UNBORN] {
         let mut restarts = Restarts::new(rule(RestartPolicy::Immediate));
-        let (mut rng, mut now) = (SmallRng::seed_from_u64(2), Instant::now());
+        let mut rng = SmallRng::seed_from_u64(2);
+        let mut now = Instant::now();
         let mut whys = vec![];
         for _ in 0..5 {
             let NextStart::After(wait, why) = restarts.after(death, now, &mut rng) else { panic!() };
@@ -80,7 +84,8 @@ fn inv_7_three_faults_open_the_breaker_and_one_more_opens_it_again() {
 #[test]
 fn a_good_life_closes_the_breaker() {
     let mut restarts = Restarts::new(rule(RestartPolicy::Immediate));
-    let (mut rng, mut now) = (SmallRng::seed_from_u64(3), Instant::now());
+    let mut rng = SmallRng::seed_from_u64(3);
+    let mut now = Instant::now();
     for _ in 0..3 {
         restarts.after(IDLE, now, &mut rng);
     }
@@ -96,7 +101,8 @@ fn a_good_life_closes_the_breaker() {
 #[test]
 fn a_death_at_work_is_charged_to_the_tasks_and_counts_for_the_limits_alone() {
     let mut restarts = Restarts::new(Restart { limit: 10, ..rule(RestartPolicy::Immediate) });
-    let (mut rng, now) = (SmallRng::seed_from_u64(4), Instant::now());
+    let mut rng = SmallRng::seed_from_u64(4);
+    let now = Instant::now();
     let whys: Vec<_> = (0..11)
         .map(|_| match restarts.after(BUSY, now, &mut rng) {
             NextStart::After(_, why) => why,
@@ -111,7 +117,8 @@ fn a_death_at_work_is_charged_to_the_tasks_and_counts_for_the_limits_alone() {
 #[test]
 fn a_worker_that_dies_at_work_is_replaced_at_once_every_time() {
     let mut restarts = Restarts::new(rule(RestartPolicy::Immediate));
-    let (mut rng, mut now) = (SmallRng::seed_from_u64(7), Instant::now());
+    let mut rng = SmallRng::seed_from_u64(7);
+    let mut now = Instant::now();
     for death in 0..30 {
         let wait = restarts.after(BUSY, now, &mut rng);
         assert_eq!(wait, NextStart::After(Duration::ZERO, WaitReason::Policy), "death {death}");
@@ -176,8 +183,10 @@ proptest! {
             limit, per_hour, window: secs(window), initial: Some(Duration::from_millis(initial)),
             ..rule(policy)
         };
-        let (mut restarts, mut rng) = (Restarts::new(rule.clone()), SmallRng::seed_from_u64(seed));
-        let (mut now, mut starts) = (Instant::now(), vec![]);
+        let mut restarts = Restarts::new(rule.clone());
+        let mut rng = SmallRng::seed_from_u64(seed);
+        let mut now = Instant::now();
+        let mut starts = vec![];
         for death in deaths {
             let NextStart::After(wait, _) = restarts.after(death, now, &mut rng) else { break };
             now += wait;
@@ -197,7 +206,8 @@ proptest! {
     fn there_is_always_another_start(deaths in proptest::collection::vec(deaths(), 1..80), seed: u64) {
         let rule = rule(RestartPolicy::Immediate);
         let longest = rule.max().max(rule.window).max(rule.breaker.open);
-        let (mut restarts, mut rng) = (Restarts::new(rule), SmallRng::seed_from_u64(seed));
+        let mut restarts = Restarts::new(rule);
+        let mut rng = SmallRng::seed_from_u64(seed);
         let mut now = Instant::now();
         for death in deaths {
             let NextStart::After(wait, _) = restarts.after(death, now, &mut rng) else { panic!() };

@@ -3,9 +3,8 @@
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::pool_controller::PoolController,
     fake::*,
-    reconciling::{fence, plan},
+    reconciling::{controller, fence, plan},
     *,
 };
 
@@ -19,15 +18,13 @@ async fn full(cluster: &FakeCluster, plan: &Plan) -> clawpool_backends::store::F
 }
 
 async fn pass(cluster: &FakeCluster, plan: &Plan, fence: clawpool_backends::store::Fence) {
-    let me = WorkerId::from_bytes([99; 16]);
-    PoolController::new(plan, cluster, cluster, cluster, me, Some(fence))
-        .reconcile(&CancellationToken::new())
-        .await;
+    controller(plan, cluster, Some(fence)).reconcile(&CancellationToken::new()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_the_dead_are_not_counted_beside_their_successors() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = full(&cluster, &plan).await;
     // Three were killed and replaced; the registry still shows them, or takes no worker for dead.
     cluster.state().unmanaged = vec![worker(101, 9, true), worker(102, 9, true), worker(103, 9, true)];
@@ -38,7 +35,8 @@ async fn inv_7_the_dead_are_not_counted_beside_their_successors() {
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_a_replica_whose_worker_changes_while_the_registry_is_read_is_counted_once() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = full(&cluster, &plan).await;
     cluster.state().succeeding = vec![(4, 7), (5, 8), (6, 9)];
     pass(&cluster, &plan, fence).await;

@@ -12,8 +12,8 @@ use crate::autoscale::driver::{Driver, DriverError, Replica, ReplicaId};
 use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
-        Beat, ControlStore, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals,
-        Role, StoreError, Topic, WorkerInfo, WorkerStore,
+        Beat, ControlStore, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Role,
+        StoreError, Topic, WorkerInfo, WorkerStore, conformance::beat_of,
     },
 };
 use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
@@ -55,22 +55,13 @@ pub(super) fn id(number: u8) -> WorkerId {
 
 pub(super) fn worker(number: u8, running: u32, alive: bool) -> WorkerInfo {
     let beat = Beat {
-        worker: id(number),
         pool: "main".into(),
-        host: "here".into(),
         pid: number.into(),
         started_at: Timestamp::from_millis(number.into()),
         slots: 10,
-        draining: false,
         queues: vec![Queue::P4],
         running: vec![running],
-        progress: vec![],
-        lease: Duration::from_secs(3),
-        usage: None,
-        done: Done::default(),
-        paused: None,
-        kinds: None,
-        unhandled: Vec::new(),
+        ..beat_of(id(number), Duration::from_secs(3))
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive }
 }

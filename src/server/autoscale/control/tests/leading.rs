@@ -25,8 +25,9 @@ fn start_autoscaler(
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
-    let (store, one, two) =
-        (Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()));
+    let store = Arc::new(FakeCluster::new());
+    let one = Arc::new(FakeCluster::new());
+    let two = Arc::new(FakeCluster::new());
     let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
     let (also, second) = start_autoscaler(&store, &two);
@@ -46,7 +47,8 @@ async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_children_stay_while_the_store_is_away_and_leave_once_another_leads() {
-    let (store, one) = (Arc::new(FakeCluster::new()), Arc::new(FakeCluster::new()));
+    let store = Arc::new(FakeCluster::new());
+    let one = Arc::new(FakeCluster::new());
     let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
     assert_eq!(one.size(), 1);

@@ -41,17 +41,25 @@ pub(super) async fn fence(cluster: &FakeCluster) -> Fence {
     cluster.lead(Role::Autoscaler, WorkerId::from_bytes([99; 16]), 1000 * SECOND).await.unwrap().unwrap()
 }
 
+pub(super) fn controller<'a>(
+    plan: &'a Plan,
+    cluster: &'a FakeCluster,
+    fence: Option<Fence>,
+) -> PoolController<'a, FakeCluster> {
+    PoolController::new(plan, cluster, cluster, cluster, WorkerId::from_bytes([99; 16]), fence)
+}
+
 /// Some seconds under one leader.
 async fn keep(cluster: &FakeCluster, plan: &Plan, fence: Option<Fence>, seconds: u32) {
     let stop = CancellationToken::new();
-    let controller =
-        PoolController::new(plan, cluster, cluster, cluster, WorkerId::from_bytes([99; 16]), fence);
+    let controller = controller(plan, cluster, fence);
     let _ = tokio::time::timeout(seconds * SECOND - SECOND / 2, controller.run(&stop)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_a_pool_starts_at_once_grows_with_its_backlog_and_shrinks_by_draining() {
-    let (cluster, mut plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let mut plan = plan();
     plan.settings.min = 3;
     let fence = Some(fence(&cluster).await);
     keep(&cluster, &plan, fence, 1).await;
@@ -75,7 +83,8 @@ async fn inv_7_a_pool_starts_at_once_grows_with_its_backlog_and_shrinks_by_drain
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_an_outage_is_held_out() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = Some(fence(&cluster).await);
     cluster.state().ready = 35;
     keep(&cluster, &plan, fence, 1).await;
@@ -86,7 +95,8 @@ async fn inv_7_an_outage_is_held_out() {
         outage(&mut cluster.state());
         keep(&cluster, &plan, fence, 60).await;
         assert_eq!(cluster.size(), 5, "nothing is known, so no worker leaves");
-        (cluster.state().broker_away, cluster.state().store_away) = (false, false);
+        cluster.state().broker_away = false;
+        cluster.state().store_away = false;
     }
     cluster.state().broker_away = true;
     keep(&cluster, &plan, fence, 3).await;
@@ -95,11 +105,11 @@ async fn inv_7_an_outage_is_held_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_driver_is_waited_for_and_said() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = Some(fence(&cluster).await);
     let stop = CancellationToken::new();
-    let mut controller =
-        PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+    let mut controller = controller(&plan, &cluster, fence);
     controller.reconcile(&stop).await;
     cluster.state().driver_away = true;
     cluster.state().ready = 35;
@@ -114,7 +124,8 @@ async fn a_silent_driver_is_waited_for_and_said() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_silent_from_the_beginning_is_said_as_well() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = Some(fence(&cluster).await);
     cluster.state().driver_away = true;
     keep(&cluster, &plan, fence, 1).await;
@@ -123,11 +134,11 @@ async fn a_driver_silent_from_the_beginning_is_said_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_change_that_the_driver_refuses_is_said_until_one_succeeds() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = Some(fence(&cluster).await);
     let stop = CancellationToken::new();
-    let mut controller =
-        PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+    let mut controller = controller(&plan, &cluster, fence);
     cluster.state().driver_refuses = true;
     for _ in 0..3 {
         controller.reconcile(&stop).await;
@@ -141,7 +152,8 @@ async fn a_change_that_the_driver_refuses_is_said_until_one_succeeds() {
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_a_former_leader_changes_nothing() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let old = fence(&cluster).await;
     cluster.state().leader = None;
     fence(&cluster).await;
@@ -152,7 +164,8 @@ async fn inv_7_a_former_leader_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_what_a_former_leader_started_is_counted_and_drained_through_the_store() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = Some(fence(&cluster).await);
     cluster.state().unmanaged = vec![worker(201, 0, true), worker(202, 3, true), worker(203, 0, false)];
     keep(&cluster, &plan, fence, 1).await;
@@ -164,11 +177,13 @@ async fn inv_7_what_a_former_leader_started_is_counted_and_drained_through_the_s
 
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_brings_the_pool_back_to_its_size() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let first = Some(fence(&cluster).await);
     cluster.state().ready = 35;
     keep(&cluster, &plan, first, 1).await;
-    (cluster.state().replicas, cluster.state().ready) = (Default::default(), 0);
+    cluster.state().replicas = Default::default();
+    cluster.state().ready = 0;
     keep(&cluster, &plan, first, 1).await;
     assert_eq!(cluster.size(), 5, "its workers left with the leader before");
     assert_eq!(cluster.changes().last().unwrap().cause, Cause::Takeover);
@@ -180,7 +195,8 @@ async fn a_new_leader_brings_the_pool_back_to_its_size() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_decides_and_changes_nothing() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     cluster.state().ready = 35;
     keep(&cluster, &plan, None, 2).await;
     assert_eq!(cluster.size(), 0);
@@ -191,7 +207,8 @@ async fn a_dry_run_decides_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_emergency_replaces_all_and_raises_the_alarm() {
-    let (cluster, mut plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let mut plan = plan();
     plan.settings.policies = vec![Policy {
         name: "emergency".into(),
         metric: Metric::Healthy,
@@ -217,12 +234,13 @@ async fn the_emergency_replaces_all_and_raises_the_alarm() {
 #[tokio::test(start_paused = true)]
 async fn the_emergency_is_none_while_the_store_takes_no_writes() {
     for every in [SECOND, 5 * SECOND] {
-        let (cluster, mut plan) = (FakeCluster::new(), Plan { lease: 3 * SECOND, ..plan() });
-        (plan.settings.min, plan.settings.every) = (2, every);
+        let cluster = FakeCluster::new();
+        let mut plan = Plan { lease: 3 * SECOND, ..plan() };
+        plan.settings.min = 2;
+        plan.settings.every = every;
         let fence = Some(fence(&cluster).await);
         let stop = CancellationToken::new();
-        let mut controller =
-            PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+        let mut controller = controller(&plan, &cluster, fence);
         let mut passes = async |count: usize| {
             for _ in 0..count {
                 controller.reconcile(&stop).await;
@@ -230,7 +248,8 @@ async fn the_emergency_is_none_while_the_store_takes_no_writes() {
             }
         };
         passes(5).await;
-        (cluster.state().store_full, cluster.state().healthy) = (true, false);
+        cluster.state().store_full = true;
+        cluster.state().healthy = false;
         passes(20).await;
         assert_eq!(cluster.state().replaced, 0, "no worker could beat");
         // It takes writes again, and the first beats are yet to come.
@@ -250,12 +269,12 @@ async fn the_emergency_is_none_while_the_store_takes_no_writes() {
 /// What was between two passes that are far apart is not known: the store may have been away just then.
 #[tokio::test(start_paused = true)]
 async fn one_pass_at_which_all_leases_are_over_is_no_emergency() {
-    let (cluster, mut plan) = (FakeCluster::new(), Plan { lease: 3 * SECOND, ..plan() });
+    let cluster = FakeCluster::new();
+    let mut plan = Plan { lease: 3 * SECOND, ..plan() };
     plan.settings.every = 5 * SECOND;
     let fence = Some(fence(&cluster).await);
     let stop = CancellationToken::new();
-    let mut controller =
-        PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+    let mut controller = controller(&plan, &cluster, fence);
     for healthy in [true, true, true, false, true, false, true] {
         cluster.state().healthy = healthy;
         controller.reconcile(&stop).await;
@@ -267,7 +286,8 @@ async fn one_pass_at_which_all_leases_are_over_is_no_emergency() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_are_shown() {
-    let (cluster, plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let plan = plan();
     let fence = Some(fence(&cluster).await);
     cluster.state().ready = 3_000;
     keep(&cluster, &plan, fence, 1).await;
@@ -278,7 +298,8 @@ async fn limits_are_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn samples_of_the_forecast_outlive_their_leader() {
-    let (cluster, mut plan) = (FakeCluster::new(), plan());
+    let cluster = FakeCluster::new();
+    let mut plan = plan();
     plan.settings.forecast =
         Forecasting { mode: ForecastMode::Watch, step: 2 * SECOND, ..Forecasting::default() };
     let fence = Some(fence(&cluster).await);

@@ -89,7 +89,9 @@ impl Draining {
         if !self.awaited.with(|ids| ids.insert(id.to_owned())) {
             return;
         }
-        let (engine, awaited, id) = (self.engine.clone(), self.awaited.clone(), id.to_owned());
+        let engine = self.engine.clone();
+        let awaited = self.awaited.clone();
+        let id = id.to_owned();
         let patience = self.grace + STOP_MARGIN;
         tokio::spawn(async move {
             let removed = match timeout(patience, ended(&engine, &id)).await {

@@ -32,7 +32,8 @@ impl ContainerTemplate {
     }
 
     pub(super) fn from(sibling: &ContainerInspectResponse) -> Option<Self> {
-        let (id, name) = (sibling.id.as_deref()?, sibling.name.as_deref()?.trim_start_matches('/'));
+        let id = sibling.id.as_deref()?;
+        let name = sibling.name.as_deref()?.trim_start_matches('/');
         let short = id.get(..12).unwrap_or(id);
         // Both structures are the engine's one description of a container.
         let mut body: ContainerCreateBody =
@@ -45,7 +46,8 @@ impl ContainerTemplate {
         let networks = networks.unwrap_or_default().into_iter().map(|(network, endpoint)| {
             let aliases =
                 endpoint.aliases.unwrap_or_default().into_iter().filter(|alias| !own(alias)).collect();
-            let (driver_opts, gw_priority) = (endpoint.driver_opts, endpoint.gw_priority);
+            let driver_opts = endpoint.driver_opts;
+            let gw_priority = endpoint.gw_priority;
             (
                 network,
                 EndpointSettings { aliases: Some(aliases), driver_opts, gw_priority, ..Default::default() },
@@ -112,7 +114,8 @@ async fn pinned(
     sibling: &ContainerInspectResponse,
 ) -> Option<bollard::models::ContainerConfig> {
     let mut config = sibling.config.clone()?;
-    let (tag, runs) = (config.image.clone()?, sibling.image.clone()?);
+    let tag = config.image.clone()?;
+    let runs = sibling.image.clone()?;
     let tagged = match engine.docker().await.ok()?.inspect_image(&tag).await {
         Ok(image) => image.id,
         Err(error) if is_missing(&error) => None,

@@ -14,9 +14,16 @@ fn sibling() -> ContainerInspectResponse {
             "Labels": { "com.docker.compose.service": "llm", "com.docker.compose.container-number": "2",
                         "com.docker.compose.replace": "shop-llm-1" },
         },
-        "HostConfig": { "Memory": 4_294_967_296_i64, "ReadonlyRootfs": true, "CapDrop": ["ALL"], "NetworkMode": "shop_servers" },
+        "HostConfig": {
+            "Memory": 4_294_967_296_i64, "ReadonlyRootfs": true, "CapDrop": ["ALL"],
+            "NetworkMode": "shop_servers",
+        },
         "NetworkSettings": { "Networks": {
-            "shop_servers": { "Aliases": ["shop-llm-2", "llm", "0123456789ab"], "IPAddress": "172.18.0.5", "MacAddress": "02:42" },
+            "shop_servers": {
+                "Aliases": ["shop-llm-2", "llm", "0123456789ab"],
+                "IPAddress": "172.18.0.5",
+                "MacAddress": "02:42",
+            },
         } },
     }))
     .unwrap()
@@ -26,7 +33,8 @@ fn sibling() -> ContainerInspectResponse {
 fn a_copy_has_everything_but_what_is_its_siblings_own() {
     let template = ContainerTemplate::from(&sibling()).unwrap();
     assert_eq!(template.name(7), "shop-llm-7");
-    let (body, limits) = (&template.body, copy.body.host_config.as_ref().unwrap());
+    let body = &template.body;
+    let limits = body.host_config.as_ref().unwrap();
     assert_eq!(body.hostname, None, "each container names its own host");
     assert_eq!(body.env.as_deref(), Some(&["A=b".to_owned()][..]));
     assert_eq!((body.stop_timeout, body.user.as_deref()), (Some(90), Some("10001")));
@@ -73,7 +81,8 @@ async fn an_unreachable_socket_is_named_with_the_fix() {
 #[tokio::test]
 #[ignore = "needs an engine and a compose project"]
 async fn containers_come_leave_and_are_replaced() {
-    let (host, project) = (std::env::var("DOCKER_HOST").ok(), std::env::var("CLAWPOOL_TEST_PROJECT").ok());
+    let host = std::env::var("DOCKER_HOST").ok();
+    let project = std::env::var("CLAWPOOL_TEST_PROJECT").ok();
     let docker = Docker::at("general", "general", host, project, Duration::from_secs(30));
     let before = docker.replicas().await.unwrap();
     docker.start(2).await.unwrap();

@@ -47,14 +47,27 @@ impl Pool {
     }
 
     fn scale(&self) -> Value {
-        json!({ "apiVersion": "autoscaling/v1", "kind": "Scale", "spec": { "replicas": self.replicas },
-                "metadata": { "name": "llm", "namespace": "shop", "resourceVersion": self.version.to_string() } })
+        json!({
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "spec": { "replicas": self.replicas },
+            "metadata": {
+                "name": "llm", "namespace": "shop", "resourceVersion": self.version.to_string(),
+            },
+        })
     }
 }
 
 fn refusal(status: StatusCode, reason: &str) -> Response {
-    let body = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                       "message": format!("{reason} by the test"), "reason": reason, "code": status.as_u16() });
+    let body = json!({
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": format!("{reason} by the test"),
+        "reason": reason,
+        "code": status.as_u16(),
+    });
     (status, Json(body)).into_response()
 }
 

@@ -99,13 +99,15 @@ fn a_forecast_worse_than_none_is_not_trusted() {
 
 #[test]
 fn watching_changes_nothing() {
-    let (mut watch, mut off) = (Autoscale::default(), Autoscale::default());
+    let mut watch = Autoscale::default();
+    let mut off = Autoscale::default();
     watch.forecast.mode = ForecastMode::Watch;
     off.forecast.mode = ForecastMode::Off;
     let trace = hours(60, day);
     let run =
         |settings: &Autoscale| simulate(&trace, &model(), &mut OwnScaler::new("ours", settings, &model()));
-    let (watched, without) = (run(&watch), run(&off));
+    let watched = run(&watch);
+    let without = run(&off);
     assert_eq!((watched.worker_hours, watched.changes), (without.worker_hours, without.changes));
     assert!(watched.forecast_error.is_some() && without.forecast_error.is_none());
 }

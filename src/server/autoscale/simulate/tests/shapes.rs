@@ -110,7 +110,9 @@ fn inv_7_every_shape_is_met_within_the_bounds_near_the_best_cost() {
         let trace = shape(name);
         let run = run(&trace);
         keeps_its_bounds(&run);
-        let (ours, best, plain) = (&run.ours, &run.best, plain_table(&trace));
+        let ours = &run.ours;
+        let best = &run.best;
+        let plain = plain_table(&trace);
         let hours = ours.worker_hours / best.worker_hours;
         println!(
             "{name}: {:.4} missed, {hours:.2} × best, {} changes, {} turns",
@@ -143,7 +145,8 @@ fn a_load_that_stays_the_same_leaves_the_pool_as_it_is() {
 /// changed some twenty times an hour.
 #[test]
 fn a_small_pool_between_two_sizes_stays_at_the_larger_one() {
-    let (mut all, hours) = (0, 4);
+    let mut all = 0;
+    let hours = 4;
     for step in 1..=24_u32 {
         let rate = f64::from(step) / 4.0;
         let trace = minutes(hours * 60, |minute| rate * (0.9 + 0.2 * noise(minute)));
@@ -191,8 +194,11 @@ proptest! {
         let trace = minutes(rates.len() as u32 * 10, |minute| rates[minute as usize / 10]);
         let run = run(&trace);
         keeps_its_bounds(&run);
-        let (ours, best) = (&run.ours, &run.best);
-        prop_assert!(ours.sla_miss_rate <= best.sla_miss_rate + 0.001, "{} {}", ours.sla_miss_rate, best.sla_miss_rate);
-        prop_assert!(ours.worker_hours <= 1.3 * best.worker_hours, "{} {}", ours.worker_hours, best.worker_hours);
+        let ours = &run.ours;
+        let best = &run.best;
+        let misses = (ours.sla_miss_rate, best.sla_miss_rate);
+        prop_assert!(misses.0 <= misses.1 + 0.001, "{misses:?}");
+        let hours = (ours.worker_hours, best.worker_hours);
+        prop_assert!(hours.0 <= 1.3 * hours.1, "{hours:?}");
     }
 }

@@ -73,7 +73,8 @@ fn a_minute_and_an_hour_are_intervals_like_any_other() {
         assert_eq!((trace.length(), trace.gaps()), (Duration::from_secs(2 * 86_400), None));
         simulate(&trace, &model(), &mut OwnScaler::new("ours", &Autoscale::default(), &model()))
     };
-    let (minute, hour) = (recorded(60), recorded(3600));
+    let minute = recorded(60);
+    let hour = recorded(3600);
     for outcome in [&minute, &hour] {
         assert!(outcome.sla_miss_rate < 0.001 && outcome.wait_p99 < Duration::from_secs(5), "{outcome:?}");
     }

@@ -1,0 +1,45 @@
+//! The section `[api]`.
+
+mod tokens;
+
+use std::net::SocketAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::tokens::{Scope, Token};
+use super::reading::{Key, Report};
+
+/// Where HTTP is served, and to whom.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Api {
+    /// Where HTTP is served. An address beyond loopback needs `tokens`.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Connections at a time. Fewer where the system allows few open files: some are kept for workers.
+    pub connections: u32,
+    /// Who may call, when other than local processes can. Empty on loopback: every caller may do everything.
+    pub tokens: Vec<Token>,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7070)), connections: 10_000, tokens: Vec::new() }
+    }
+}
+
+impl Api {
+    pub(super) fn check(&self, report: &mut Report) {
+        report.at_least_one("api.connections", self.connections);
+        if !self.listen.ip().is_loopback() && self.tokens.is_empty() {
+            let rule = "an address beyond this machine needs tokens, or anybody could run tasks";
+            let fix = "add [[api.tokens]] with name, secret and scopes, or listen on 127.0.0.1";
+            let keys = [&Key::from("api.listen"), &Key::from("api.tokens")];
+            report.add_broken("CP-1010", &keys, self.listen, rule, fix);
+        }
+        for (index, token) in self.tokens.iter().enumerate() {
+            token.check(&Key::from("api.tokens").index(index), &self.tokens[..index], report);
+        }
+    }
+}

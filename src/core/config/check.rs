@@ -1,0 +1,36 @@
+//! Rules that the types cannot hold: ranges, and settings that must go together. Each section checks itself;
+//! this asks all of them, so that one report has every fault (INV-9).
+
+use super::{
+    Config, ConfigErrors, handlers, pools,
+    reading::{Key, Report},
+    retry, rules,
+};
+
+impl Config {
+    /// Holds a configuration that was made in code to the same rules as a loaded one.
+    pub fn check(&self) -> Result<(), ConfigErrors> {
+        let mut report = Report::default();
+        self.check_sections(&mut report);
+        report.finish()
+    }
+
+    pub(super) fn check_sections(&self, report: &mut Report) {
+        self.redis.check(report);
+        self.rabbitmq.check(report);
+        self.embedded.check(report);
+        self.log.check(report);
+        self.api.check(report);
+        self.limits.check(report);
+        self.classes.check(&self.limits, report);
+        self.queues.check(report);
+        self.results.check(&self.limits, report);
+        retry::check(&self.retry, &self.limits, report);
+        self.pacing.check(report);
+        rules::check(&self.rules, report);
+        self.worker.check(report);
+        self.autoscale.check(&Key::from("autoscale"), report);
+        pools::check(self, report);
+        handlers::check(&self.handlers, report);
+    }
+}
