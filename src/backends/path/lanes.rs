@@ -10,7 +10,7 @@ use crate::{
 };
 use clawpool_core::{
     config,
-    task::{Queue, WorkerId},
+    task::{ProcessId, Queue},
 };
 
 /// Several paths as one: each queue has the one of the backend that the configuration chose for its lane.
@@ -78,7 +78,7 @@ impl Path for Lanes {
         }
     }
 
-    async fn finish(&self, worker: WorkerId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
+    async fn finish(&self, worker: ProcessId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
         let shares = self.split(attempts, |attempt| attempt.claimed.queue);
         if let [(member, ..)] = shares[..] {
             return self.members[member].finish(worker, attempts).await;
@@ -94,7 +94,7 @@ impl Path for Lanes {
         Ok(answers)
     }
 
-    async fn disown(&self, worker: WorkerId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
+    async fn disown(&self, worker: ProcessId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
         let mut answers = vec![false; claims.len()];
         for (member, positions, share) in self.split(claims, |claimed| claimed.queue) {
             for (position, answer) in
@@ -107,12 +107,12 @@ impl Path for Lanes {
     }
 
     /// All members are asked, also when one of them does not answer.
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, PathError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError> {
         let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
         counts.into_iter().sum()
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, PathError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
         let counts = join_all(self.members.iter().map(|member| member.reclaim(worker))).await;
         counts.into_iter().sum()
     }

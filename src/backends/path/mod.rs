@@ -26,7 +26,7 @@ use crate::{
     broker::Receipt,
     store::{Admission, Claimed, End, Fence},
 };
-use clawpool_core::task::{Queue, Task, Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, Task, Timestamp};
 
 pub use apart::{Apart, find, live_workers};
 pub use error::PathError;
@@ -50,19 +50,19 @@ pub trait Path: Send + Sync + 'static {
     /// Ends attempts. One answer each, in order, once their outcomes are durable: false where the token is no
     /// longer the latest, in which case nothing changed. The messages of tasks that go on, and of those that
     /// were refused, go back to their queues; the others are gone for good.
-    async fn finish(&self, worker: WorkerId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError>;
+    async fn finish(&self, worker: ProcessId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError>;
 
     /// Gives back claims that the store counts as this worker's and that the worker does not know of, as if
     /// they had never been made. One answer each: false where the claim has ended by now.
-    async fn disown(&self, worker: WorkerId, claims: &[Claimed]) -> Result<Vec<bool>, PathError>;
+    async fn disown(&self, worker: ProcessId, claims: &[Claimed]) -> Result<Vec<bool>, PathError>;
 
     /// Compares what the servers count as held by a living worker with what was taken through this handle, and
     /// gives the rest back. Called about once a second; while nothing happens it costs nothing.
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, PathError>;
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError>;
 
     /// Waits until all that was finished is off its queues, and gives back everything that a worker, known to
     /// be gone, still held. Returns how many messages that were.
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, PathError>;
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError>;
 
     /// Moves up to `limit` due tasks from the schedule set to their queues.
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError>;
@@ -95,7 +95,7 @@ pub trait Source: Send {
 /// Who takes.
 #[derive(Clone)]
 pub struct Taker {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub queues: Vec<Queue>,
     /// How long a message may wait here, fetched and not claimed, until it goes back.
     pub hold: Duration,

@@ -12,7 +12,7 @@ pub struct TaskId(Uuid);
 /// sends can be mistaken for the new one's (INV-2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct WorkerId(Uuid);
+pub struct ProcessId(Uuid);
 
 macro_rules! uuid_id {
     ($name:ident) => {
@@ -57,4 +57,4 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(TaskId);
-uuid_id!(WorkerId);
+uuid_id!(ProcessId);

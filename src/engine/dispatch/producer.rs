@@ -6,8 +6,8 @@ use super::{
     ProducerToken, Rejection, admit::AdmissionControl, enqueue::enqueue_all, served_cache::ServedCache,
 };
 use clawpool_backends::{
-    path::{Path, PathError},
     path::{self, Servers},
+    path::{Path, PathError},
     store::Store,
 };
 use clawpool_core::{

@@ -120,7 +120,7 @@ mod tests {
 
     use super::super::{parts::Parts, settle::Outcomes};
     use crate::{process::Shutdown, worker::Registry};
-    use clawpool_core::{config::Config, task::WorkerId};
+    use clawpool_core::{config::Config, task::ProcessId};
 
     #[tokio::test]
     async fn the_engine_wakes_for_the_throttle_only_while_nothing_else_keeps_the_others() {
@@ -128,7 +128,7 @@ mod tests {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
         let stop = CancellationToken::new();
-        let mut parts = Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop)
+        let mut parts = Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &stop)
             .await
             .unwrap();
         let engine = &mut parts.engine;

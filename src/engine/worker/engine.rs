@@ -25,12 +25,12 @@ use clawpool_backends::{
 use clawpool_core::{
     config::WorkerSettings,
     retry,
-    task::{DeadReason, ErrorClass, Failure, Outcome, Payload, Queue, TaskId, Timestamp, WorkerId},
+    task::{DeadReason, ErrorClass, Failure, Outcome, Payload, ProcessId, Queue, TaskId, Timestamp},
 };
 
 /// The one owner of a worker's state. Everything else runs beside it and reports here.
 pub(super) struct Engine {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub settings: WorkerSettings,
     pub registry: Arc<Registry>,
     pub retries: retry::Table,

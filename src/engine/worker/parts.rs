@@ -24,20 +24,20 @@ use super::{
 };
 use crate::process::Shutdown;
 use clawpool_backends::{
-    path::{Path, Taker},
     path::Servers,
+    path::{Path, Taker},
     servers,
     store::{Beat, Store},
 };
 use clawpool_core::{
     config::Config,
     retry,
-    task::{Queue, Timestamp, WorkerId},
+    task::{ProcessId, Queue, Timestamp},
 };
 
 /// The parts of a running worker, put together and taken apart in order.
 pub(super) struct Parts {
-    pub id: WorkerId,
+    pub id: ProcessId,
     pub engine: Engine,
     pub events: mpsc::Receiver<Event>,
     pub heartbeat: Heartbeat,
@@ -54,7 +54,7 @@ impl Parts {
     pub async fn assemble(
         config: &Config,
         registry: Registry,
-        id: WorkerId,
+        id: ProcessId,
         pool: String,
         stop: &CancellationToken,
     ) -> Result<Self, WorkerError> {
@@ -163,7 +163,7 @@ fn telling(ended: CancellationToken, work: impl Future<Output = ()>) -> impl Fut
 /// What is needed to take tasks.
 struct Intake<'a> {
     config: &'a Config,
-    worker: WorkerId,
+    worker: ProcessId,
     pool: String,
     path: &'a Arc<dyn Path>,
     store: &'a Arc<dyn Store>,
@@ -219,7 +219,7 @@ impl Intake<'_> {
     }
 }
 
-fn beat(config: &Config, worker: WorkerId, pool: String, kinds: Vec<String>) -> Beat {
+fn beat(config: &Config, worker: ProcessId, pool: String, kinds: Vec<String>) -> Beat {
     Beat {
         worker,
         pool,

@@ -12,7 +12,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     retry::{Backoff, Waits},
-    task::{Queue, WorkerId},
+    task::{ProcessId, Queue},
 };
 
 /// Work goes on within a second of a server's return.
@@ -38,7 +38,7 @@ pub(super) struct Batch {
 
 /// Takes tasks from one source as the engine orders them. A call to the servers is never dropped half way.
 pub(super) struct Puller {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub number: usize,
     pub path: Arc<dyn Path>,
     pub source: Box<dyn Source>,
@@ -203,7 +203,7 @@ async fn closed(order: &mut watch::Receiver<Order>) {
 }
 
 /// Gives tasks back as if they had never been taken.
-pub(super) async fn release(path: &dyn Path, worker: WorkerId, tasks: Vec<TakenTask>) {
+pub(super) async fn release(path: &dyn Path, worker: ProcessId, tasks: Vec<TakenTask>) {
     if tasks.is_empty() {
         return;
     }

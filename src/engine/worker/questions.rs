@@ -17,7 +17,7 @@ use clawpool_backends::{
     path::Path,
     store::{Claimed, Store},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// Numbers for calls under way, so that it is known when all before one of them have ended.
 #[derive(Debug, Default)]
@@ -136,7 +136,7 @@ impl Engine {
     }
 }
 
-async fn give_back(path: Arc<dyn Path>, store: Arc<dyn Store>, worker: WorkerId, claims: Vec<Claimed>) {
+async fn give_back(path: Arc<dyn Path>, store: Arc<dyn Store>, worker: ProcessId, claims: Vec<Claimed>) {
     match path.disown(worker, &claims).await {
         Ok(done) => {
             for (claimed, _) in claims.iter().zip(done).filter(|(_, done)| *done) {

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use clawpool_backends::path::Path;
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// How often what the worker holds is compared with what it knows of.
 const ROUND: Duration = Duration::from_secs(1);
@@ -11,7 +11,7 @@ const ROUND: Duration = Duration::from_secs(1);
 /// Sends back whatever the servers count as this worker's and the worker does not know of, such as the
 /// messages of a fetch whose answer was lost: they would lie with a worker that lives and never runs them.
 /// Until it is dropped.
-pub(super) async fn reconcile(worker: WorkerId, path: Arc<dyn Path>) {
+pub(super) async fn reconcile(worker: ProcessId, path: Arc<dyn Path>) {
     loop {
         sleep(ROUND).await;
         match path.reconcile(worker).await {

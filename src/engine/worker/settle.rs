@@ -12,7 +12,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     retry::{self, Backoff},
-    task::{CodecError, Outcome, Timestamp, WorkerId},
+    task::{CodecError, Outcome, ProcessId, Timestamp},
 };
 
 /// An attempt that is over, on its way to the store.
@@ -78,7 +78,7 @@ pub(super) struct Received {
 /// Makes outcomes durable, many at once (INV-5).
 #[derive(Clone)]
 pub(super) struct Settler {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub path: Arc<dyn Path>,
 }
 

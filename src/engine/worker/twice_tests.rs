@@ -23,10 +23,10 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Outcome, Payload, Priority, Queue, WorkerId},
+    task::{Outcome, Payload, Priority, ProcessId, Queue},
 };
 
-async fn source(path: &dyn Path, worker: WorkerId) -> Box<dyn Source> {
+async fn source(path: &dyn Path, worker: ProcessId) -> Box<dyn Source> {
     let taker = Taker {
         worker,
         queues: vec![Queue::P4],
@@ -51,7 +51,7 @@ async fn one(source: &mut dyn Source) -> TakenTask {
 async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run() {
     let config = on_shared(Config::default());
     let servers = path::open(&config).await.unwrap();
-    let (worker, message) = (WorkerId::new(), message(Priority::P4));
+    let (worker, message) = (ProcessId::new(), message(Priority::P4));
     servers.broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();
     let mut mine = source(&*servers.path, worker).await;
     let first = guarded(one(&mut *mine)).await;
@@ -66,7 +66,7 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     }
     drop(settle);
     guarded(Settler { worker, path: Arc::clone(&servers.path) }.run(received)).await;
-    let mut other = source(&*servers.path, WorkerId::new()).await;
+    let mut other = source(&*servers.path, ProcessId::new()).await;
     assert_eq!(guarded(one(&mut *other)).await.task.id, message.id);
 }
 
@@ -74,7 +74,7 @@ async fn embedded(folder: &tempfile::TempDir) -> Parts {
     let mut config = Config::default();
     config.embedded.data = folder.path().to_owned();
     let stop = CancellationToken::new();
-    Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop).await.unwrap()
+    Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &stop).await.unwrap()
 }
 
 /// The source of P4 has brought this task.

@@ -12,12 +12,8 @@ use crate::{
     ingress::Ingress,
     maintenance,
 };
-use clawpool_backends::{
-    path::PathError,
-    path::Servers,
-    servers::connect_and_tell,
-};
-use clawpool_core::{config::Config, task::WorkerId};
+use clawpool_backends::{path::PathError, path::Servers, servers::connect_and_tell};
+use clawpool_core::{config::Config, task::ProcessId};
 use clawpool_engine::{
     dispatch::Producer,
     process::{Shutdown, notify_ready},
@@ -64,7 +60,7 @@ impl Dispatcher {
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
-            whole(stop, maintenance::run(&servers, health.alerts(), doubt, WorkerId::new(), stop)),
+            whole(stop, maintenance::run(&servers, health.alerts(), doubt, ProcessId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")

@@ -8,7 +8,7 @@ use clawpool_backends::{
     path::Servers,
     store::{Fence, Role},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 use clawpool_engine::leadership::lead_while;
 
 /// How long the others wait after a leader has died.
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     servers: &Servers,
     alerts: &PendingAlerts,
     doubt: Duration,
-    me: WorkerId,
+    me: ProcessId,
     stop: &CancellationToken,
 ) {
     let store = &*servers.store;

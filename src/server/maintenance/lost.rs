@@ -21,7 +21,7 @@ use clawpool_backends::{
     path::live_workers,
     store::Store,
 };
-use clawpool_core::task::{Queue, State, TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, State, TaskId};
 use clawpool_engine::alert::{Alert, Event};
 
 pub(super) struct Pace {
@@ -127,7 +127,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    async fn check_suspects(&mut self, live: &[WorkerId]) -> Result<(), Trouble> {
+    async fn check_suspects(&mut self, live: &[ProcessId]) -> Result<(), Trouble> {
         let snapshots = self.queue_snapshots().await?;
         let short = snapshots.iter().map(|(_, snapshot)| snapshot.depth.ready).sum::<u64>() <= SHORT;
         let mut doubted = Vec::new();

@@ -6,7 +6,7 @@ use super::arrivals::Arrivals;
 use crate::broker::{Broker, BrokerError, Consumer};
 use clawpool_core::{
     retry::{Backoff, Waits},
-    task::{Queue, WorkerId},
+    task::{ProcessId, Queue},
 };
 
 /// Work goes on within a second of the server's return.
@@ -16,7 +16,7 @@ const REFUSES: Backoff = Backoff::millis::<50, 5_000>();
 
 /// Fetches one queue's messages as they are demanded, and rests while none is.
 pub(super) struct Fetcher {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub queue: Queue,
     pub broker: Arc<dyn Broker>,
     /// How many messages may wait here. Closed: the worker leaves.

@@ -5,7 +5,7 @@ use crate::{
     path::PathError,
     store::{Record, Store, StoreError},
 };
-use clawpool_core::task::{State, WorkerId};
+use clawpool_core::task::{ProcessId, State};
 
 /// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker
 /// runs it, or the schedule set has it.
@@ -29,7 +29,7 @@ pub async fn find(
 }
 
 /// The workers that are heard from.
-pub async fn live_workers(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
+pub async fn live_workers(store: &dyn Store) -> Result<Vec<ProcessId>, StoreError> {
     let workers = store.workers().await?;
     Ok(workers.into_iter().filter(|worker| worker.alive).map(|worker| worker.beat.worker).collect())
 }

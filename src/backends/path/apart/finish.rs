@@ -8,7 +8,7 @@ use crate::{
     path::{Attempt, PathError},
     store::{End, Settlement},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// Those that are on their way: the next outcomes need not wait for them.
 pub(super) type Acknowledgements = TaskTracker;
@@ -16,7 +16,7 @@ pub(super) type Acknowledgements = TaskTracker;
 impl Apart {
     pub(super) async fn settle(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         attempts: &[Attempt],
     ) -> Result<Vec<bool>, PathError> {
         let settlement =

@@ -25,7 +25,7 @@ use crate::{
     broker::Broker,
     store::{Admission, Claimed, End, Fence, Settlement, Store},
 };
-use clawpool_core::task::{TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId};
 
 pub use find::{find, live_workers};
 
@@ -59,21 +59,21 @@ impl Path for Apart {
         Box::new(ApartSource::start(self.clone(), taker))
     }
 
-    async fn finish(&self, worker: WorkerId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
+    async fn finish(&self, worker: ProcessId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
         self.settle(worker, attempts).await
     }
 
-    async fn disown(&self, worker: WorkerId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
+    async fn disown(&self, worker: ProcessId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
         let released = |claimed: &Claimed| Settlement { claimed: *claimed, end: End::Released };
         let settlements: Vec<Settlement> = claims.iter().map(released).collect();
         Ok(self.store.settle(worker, &settlements).await?)
     }
 
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, PathError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError> {
         Ok(self.broker.reconcile(worker).await?)
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, PathError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
         self.acknowledgements.close();
         self.acknowledgements.wait().await;
         self.acknowledgements.reopen();

@@ -51,7 +51,7 @@ fn name(attempt: &Attempt) -> Vec<u8> {
 
 /// The receipt of a task taken with this token. Its message is named by its id, generation and priority.
 pub(super) fn receipt(
-    worker: clawpool_core::task::WorkerId,
+    worker: clawpool_core::task::ProcessId,
     claimed: &Claimed,
     generation: u32,
     priority: Priority,

@@ -26,7 +26,7 @@ use crate::{
     },
     store::{Admission, Claimed, Fence, redis::RedisStore},
 };
-use clawpool_core::task::{Queue, TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, TaskId};
 
 /// Over some queues of one Redis. Cheap to clone.
 #[derive(Clone)]
@@ -63,19 +63,19 @@ impl Path for RedisPath {
         Box::new(RedisSource::new(self.clone(), taker))
     }
 
-    async fn finish(&self, _worker: WorkerId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
+    async fn finish(&self, _worker: ProcessId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
         self.finish_all(attempts).await
     }
 
-    async fn disown(&self, _worker: WorkerId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
+    async fn disown(&self, _worker: ProcessId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
         self.release(claims).await
     }
 
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, PathError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError> {
         self.compare(worker).await
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, PathError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
         let mut call = self.store.call(&scripts::RECLAIM);
         call.arg(worker.as_bytes()).arg(&*self.priorities);
         let back: u64 = self.store.run(&call).await?;

@@ -7,14 +7,14 @@ use crate::{
     path::PathError,
     store::{Claimed, redis::corrupt},
 };
-use clawpool_core::task::{Priority, TaskId, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, TaskId};
 
 /// Id, token and priority.
 const ROW: usize = 25;
 
 impl RedisPath {
     /// One comparison. Claims that are unknown to this process in it and in the one before are given back.
-    pub(super) async fn compare(&self, worker: WorkerId) -> Result<u64, PathError> {
+    pub(super) async fn compare(&self, worker: ProcessId) -> Result<u64, PathError> {
         let held = &self.shared.held;
         if !matches!(held.comparison(worker, self.unknown.any(worker)), Some(None)) {
             return Ok(0);

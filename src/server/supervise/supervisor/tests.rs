@@ -25,7 +25,7 @@ pub(in crate::supervise) use fake_servers::info;
 /// A pool of shell scripts.
 struct TestPool {
     servers: Arc<FakeServers>,
-    done: mpsc::UnboundedReceiver<(&'static str, WorkerId)>,
+    done: mpsc::UnboundedReceiver<(&'static str, ProcessId)>,
     starts: BufReader<pipe::Receiver>,
     shutdown: Shutdown,
     supervisor: Arc<Supervisor>,
@@ -109,7 +109,7 @@ impl TestPool {
     }
 
     /// The next worker to start: its id and its process.
-    async fn started(&mut self) -> (WorkerId, String) {
+    async fn started(&mut self) -> (ProcessId, String) {
         let mut line = String::new();
         self.starts.read_line(&mut line).await.unwrap();
         let words: Vec<_> = line.split_whitespace().collect();
@@ -119,7 +119,7 @@ impl TestPool {
         (worker, words[1].to_owned())
     }
 
-    async fn cleaned_up(&mut self) -> WorkerId {
+    async fn cleaned_up(&mut self) -> ProcessId {
         let mut steps = vec![];
         let mut who = HashSet::new();
         for _ in 0..3 {

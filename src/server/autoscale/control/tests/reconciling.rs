@@ -38,7 +38,7 @@ pub(super) fn plan() -> Plan {
 }
 
 pub(super) async fn fence(cluster: &FakeCluster) -> Fence {
-    cluster.lead(Role::Autoscaler, WorkerId::from_bytes([99; 16]), 1000 * SECOND).await.unwrap().unwrap()
+    cluster.lead(Role::Autoscaler, ProcessId::from_bytes([99; 16]), 1000 * SECOND).await.unwrap().unwrap()
 }
 
 pub(super) fn controller<'a>(
@@ -46,7 +46,7 @@ pub(super) fn controller<'a>(
     cluster: &'a FakeCluster,
     fence: Option<Fence>,
 ) -> PoolController<'a, FakeCluster> {
-    PoolController::new(plan, cluster, cluster, cluster, WorkerId::from_bytes([99; 16]), fence)
+    PoolController::new(plan, cluster, cluster, cluster, ProcessId::from_bytes([99; 16]), fence)
 }
 
 /// Some seconds under one leader.

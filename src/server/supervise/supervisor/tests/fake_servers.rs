@@ -20,22 +20,22 @@ use clawpool_backends::{
         WorkerInfo, WorkerStore, conformance::beat_of,
     },
 };
-use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Message, ProcessId, Queue, TaskId, Timestamp};
 
 /// A store and a broker. Tells the test what was done for which worker; the test says which workers beat.
 pub(super) struct FakeServers {
-    pub(super) done: mpsc::UnboundedSender<(&'static str, WorkerId)>,
+    pub(super) done: mpsc::UnboundedSender<(&'static str, ProcessId)>,
     /// One permit for each reading of the registry, so that the test is the clock.
     pub(super) snapshots: Semaphore,
-    pub(super) known: Mutex<HashSet<WorkerId>>,
-    pub(super) silent: Mutex<HashSet<WorkerId>>,
+    pub(super) known: Mutex<HashSet<ProcessId>>,
+    pub(super) silent: Mutex<HashSet<ProcessId>>,
     pub(super) beats: Mutex<u64>,
     /// What workers die with.
     pub(super) claimed: Mutex<Vec<TaskId>>,
     /// What they were polling, as their supervisor saw it.
     pub(super) polled: Mutex<Vec<Option<Vec<TaskId>>>>,
     /// What they say of themselves.
-    pub(super) said: Mutex<HashMap<WorkerId, (u64, u64)>>,
+    pub(super) said: Mutex<HashMap<ProcessId, (u64, u64)>>,
     pub(super) journal: Mutex<Vec<Entry>>,
     pub(super) notes: Mutex<HashSet<String>>,
     /// It can be read and not written, and how often a write was tried.
@@ -46,7 +46,7 @@ pub(super) struct FakeServers {
 }
 
 impl FakeServers {
-    pub(super) fn new(done: mpsc::UnboundedSender<(&'static str, WorkerId)>) -> Self {
+    pub(super) fn new(done: mpsc::UnboundedSender<(&'static str, ProcessId)>) -> Self {
         Self {
             done,
             snapshots: Semaphore::new(0),
@@ -78,7 +78,7 @@ impl WorkerStore for FakeServers {
         let silent = self.silent.lock().unwrap();
         let known = self.known.lock().unwrap();
         let said = self.said.lock().unwrap();
-        let one = |worker: &WorkerId| {
+        let one = |worker: &ProcessId| {
             let mut info = info(*worker, if silent.contains(worker) { 0 } else { *beats });
             if let Some((tasks, memory)) = said.get(worker) {
                 info.beat.done = Done { tasks: *tasks, run: Duration::ZERO };
@@ -89,13 +89,13 @@ impl WorkerStore for FakeServers {
         Ok(known.iter().map(one).collect())
     }
 
-    async fn drain(&self, _: WorkerId) -> Result<bool, StoreError> {
+    async fn drain(&self, _: ProcessId) -> Result<bool, StoreError> {
         Ok(true)
     }
 
     async fn end_lease(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         polled: Option<&[TaskId]>,
     ) -> Result<Vec<TaskId>, StoreError> {
         self.polled.lock().unwrap().push(polled.map(<[_]>::to_vec));
@@ -107,7 +107,7 @@ impl WorkerStore for FakeServers {
         Ok(())
     }
 
-    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
+    async fn forget(&self, worker: ProcessId) -> Result<(), StoreError> {
         self.done.send(("forget", worker)).unwrap();
         Ok(())
     }
@@ -165,7 +165,7 @@ impl NoteStore for FakeServers {
     }
 }
 
-pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
+pub(in crate::supervise) fn info(worker: ProcessId, beats: u64) -> WorkerInfo {
     let beat = Beat { pool: "test".into(), ..beat_of(worker, Duration::from_secs(3)) };
     WorkerInfo { beat, beats, last_beat: Timestamp::now(), alive: true }
 }
@@ -176,7 +176,7 @@ impl Broker for FakeServers {
         messages.iter().map(|_| Ok(())).collect()
     }
 
-    async fn consume(&self, _: WorkerId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, _: ProcessId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         Ok(Box::new(Nothing))
     }
 
@@ -188,12 +188,12 @@ impl Broker for FakeServers {
         Ok(())
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         self.done.send(("reclaim", worker)).unwrap();
         Ok(3)
     }
 
-    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(&self, _: ProcessId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         Ok(vec![])
     }
 
