@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use clawpool_core::{
     config::ForecastMode,
     scaling::{Accuracy, Decision},
-    task::{Timestamp, WorkerId},
+    task::{ProcessId, Timestamp},
 };
 
 /// What an autoscaler last saw and decided, kept as a note.
@@ -12,7 +12,7 @@ pub struct PoolStatus {
     pub pool: String,
     pub at: Timestamp,
     /// The autoscaler that says so.
-    pub by: WorkerId,
+    pub by: ProcessId,
     /// It decides and changes nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -73,7 +73,7 @@ pub struct Counts {
 /// An entry of the journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Change {
-    pub by: WorkerId,
+    pub by: ProcessId,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     pub from: u32,

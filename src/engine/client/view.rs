@@ -10,7 +10,7 @@ use crate::{
 };
 use clawpool_backends::store::{DeadLetter, QueueTotals, Record};
 use clawpool_core::task::{
-    DeadReason, FailedAttempt, Failure, Payload, Priority, Queue, State, Task, TaskId, Timestamp, WorkerId,
+    DeadReason, FailedAttempt, Failure, Payload, Priority, ProcessId, Queue, State, Task, TaskId, Timestamp,
     span,
 };
 
@@ -97,7 +97,7 @@ pub struct QueueView {
     pub error: Option<String>,
     /// After a pause: workers that have not said yet that they start nothing more of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unconfirmed: Vec<WorkerId>,
+    pub unconfirmed: Vec<ProcessId>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Found, Missing},
     store::{Record, Store, StoreError},
 };
-use clawpool_core::task::{State, WorkerId};
+use clawpool_core::task::{ProcessId, State};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
@@ -36,7 +36,7 @@ pub async fn find(
 }
 
 /// The workers that are heard from.
-pub async fn live_workers(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
+pub async fn live_workers(store: &dyn Store) -> Result<Vec<ProcessId>, StoreError> {
     let workers = store.workers().await?;
     Ok(workers.into_iter().filter(|worker| worker.alive).map(|worker| worker.beat.worker).collect())
 }

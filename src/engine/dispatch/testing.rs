@@ -13,7 +13,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::{Config, Lanes, Profile, Rule},
-    task::{Message, NewTask, Payload, Priority, Queue, TaskId, Timestamp, WorkerId},
+    task::{Message, NewTask, Payload, Priority, ProcessId, Queue, TaskId, Timestamp},
 };
 
 pub const NO_RIGHTS: Rights = Rights { priority: false, token: None };
@@ -54,7 +54,7 @@ impl Pool {
 
     /// What the queue holds, taken out.
     pub async fn drain(&self, queue: Queue, count: usize) -> Vec<Message> {
-        let mut consumer = self.broker.consume(WorkerId::new(), queue).await.unwrap();
+        let mut consumer = self.broker.consume(ProcessId::new(), queue).await.unwrap();
         let mut messages = Vec::new();
         while messages.len() < count {
             let deliveries = consumer.next(count - messages.len()).await.unwrap();
@@ -97,7 +97,7 @@ impl Broker for Refusing {
         vec![Err(self.error.clone()); messages.len()]
     }
 
-    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         self.broker.consume(worker, queue).await
     }
 
@@ -109,13 +109,13 @@ impl Broker for Refusing {
         self.broker.release(receipts).await
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         self.broker.reclaim(worker).await
     }
 
     async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         self.broker.take_dead_lettered(worker, limit).await

@@ -10,7 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use clawpool_backends::store::{ControlStore, Fence, Role};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// Runs `work` whenever `who` leads `role`, until `stop` fires and the work has ended; then gives the role
 /// up.
@@ -21,7 +21,7 @@ use clawpool_core::task::WorkerId;
 pub async fn lead_while<S, W, Fut>(
     store: &S,
     role: Role,
-    who: WorkerId,
+    who: ProcessId,
     lease: Duration,
     stop: &CancellationToken,
     work: W,
@@ -48,7 +48,7 @@ pub enum Leadership {
 pub async fn lead_and_report<S, W, Fut>(
     store: &S,
     role: Role,
-    who: WorkerId,
+    who: ProcessId,
     lease: Duration,
     stop: &CancellationToken,
     leadership: &watch::Sender<Leadership>,
@@ -70,7 +70,7 @@ pub async fn lead_and_report<S, W, Fut>(
 struct Candidate<'a, S: ?Sized> {
     store: &'a S,
     role: Role,
-    who: WorkerId,
+    who: ProcessId,
     lease: Duration,
     leadership: &'a watch::Sender<Leadership>,
 }
@@ -186,7 +186,7 @@ mod tests {
     /// One role's lease by the paused clock, and a switch that makes the store unreachable.
     #[derive(Default)]
     struct FakeLease {
-        held: Mutex<Option<(WorkerId, u64, Instant)>>,
+        held: Mutex<Option<(ProcessId, u64, Instant)>>,
         number: Mutex<u64>,
         away: AtomicBool,
     }
@@ -196,7 +196,7 @@ mod tests {
         async fn lead(
             &self,
             role: Role,
-            who: WorkerId,
+            who: ProcessId,
             lease: Duration,
         ) -> Result<Option<Fence>, StoreError> {
             if self.away.load(Ordering::SeqCst) {
@@ -277,7 +277,7 @@ mod tests {
                     news.send(0).unwrap();
                 }
             };
-            lead_while(lease.as_ref(), Role::Maintenance, WorkerId::new(), LEASE, &until, work).await;
+            lead_while(lease.as_ref(), Role::Maintenance, ProcessId::new(), LEASE, &until, work).await;
         });
         Candidate { stop, task }
     }
@@ -337,7 +337,7 @@ mod tests {
         let (news, mut heard) = mpsc::unbounded_channel();
         let leader = spawn_candidate(&lease, news, Arc::default());
         assert_eq!(heard.recv().await, Some(1));
-        *lease.held.lock().unwrap() = Some((WorkerId::new(), 9, Instant::now() + LEASE * 10));
+        *lease.held.lock().unwrap() = Some((ProcessId::new(), 9, Instant::now() + LEASE * 10));
         assert_eq!(heard.recv().await, Some(0));
         leader.stop.cancel();
         leader.task.await.unwrap();

@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 use super::WORKER_ENV;
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 pub use platform::{guard_if_asked, watch};
 
@@ -17,7 +17,7 @@ pub use platform::{guard_if_asked, watch};
 /// supervisor finds them as well.
 pub fn owner() -> &'static str {
     static OWNER: LazyLock<String> =
-        LazyLock::new(|| std::env::var(WORKER_ENV).unwrap_or_else(|_| WorkerId::new().to_string()));
+        LazyLock::new(|| std::env::var(WORKER_ENV).unwrap_or_else(|_| ProcessId::new().to_string()));
     &OWNER
 }
 

@@ -16,7 +16,7 @@ use crate::{
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
     config::{self, Config, PoolDriver},
-    task::WorkerId,
+    task::ProcessId,
 };
 use clawpool_engine::process::{Limits, Shutdown};
 
@@ -61,7 +61,7 @@ impl Pools {
                 own: pool.driver == PoolDriver::Process,
             });
         }
-        Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })
+        Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: ProcessId::new() }, processes })
     }
 
     /// Keeps the pools until this process is told to end, and returns when its workers have left.

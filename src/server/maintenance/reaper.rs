@@ -7,7 +7,7 @@ use clawpool_backends::{
     broker::Broker,
     store::{Store, WorkerInfo, takes_writes},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// How often the leader looks for workers that have fallen silent.
 const ROUND: Duration = Duration::from_millis(500);
@@ -72,7 +72,7 @@ async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
 /// A worker without a beat for at least its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Silence {
-    worker: WorkerId,
+    worker: ProcessId,
     lasted: Duration,
     /// The store still counts its lease as valid.
     alive: bool,
@@ -80,7 +80,7 @@ struct Silence {
 
 /// When each worker's count of heartbeats was last seen to change.
 #[derive(Default)]
-struct HeartbeatWatch(HashMap<WorkerId, (u64, Instant)>);
+struct HeartbeatWatch(HashMap<ProcessId, (u64, Instant)>);
 
 impl HeartbeatWatch {
     /// The shortest lease of those that have been silent for half of it.
@@ -120,7 +120,7 @@ mod tests {
     use clawpool_backends::store::Beat;
     use clawpool_core::task::{Queue, Timestamp};
 
-    fn worker(id: WorkerId, beats: u64) -> WorkerInfo {
+    fn worker(id: ProcessId, beats: u64) -> WorkerInfo {
         let beat = Beat {
             worker: id,
             pool: "p".into(),
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_worker_silent_for_half_a_lease_is_doubted() {
-        let (quiet, start) = (WorkerId::new(), Instant::now());
+        let (quiet, start) = (ProcessId::new(), Instant::now());
         let mut watch = HeartbeatWatch::default();
         let doubted = |watch: &HeartbeatWatch, beats, millis| {
             watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn only_a_whole_lease_of_observed_silence_is_death() {
-        let (quiet, lively, start) = (WorkerId::new(), WorkerId::new(), Instant::now());
+        let (quiet, lively, start) = (ProcessId::new(), ProcessId::new(), Instant::now());
         let mut watch = HeartbeatWatch::default();
         for tenth in 0..30 {
             let now = start + Duration::from_millis(tenth * 100);

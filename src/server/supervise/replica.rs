@@ -17,7 +17,7 @@ use super::{
     restart::{Death, NextStart, Restarts, WaitReason},
     supervisor::{MARGIN, Supervisor},
 };
-use clawpool_core::task::{TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId, Timestamp};
 use clawpool_engine::{
     alert::Event,
     process::{Mark, SHORTAGE_RETRY, Shutdown, end_marked_aside, is_shortage, signal},
@@ -164,7 +164,7 @@ impl Supervisor {
     }
 
     /// Adds a replica for the successor of a healthy worker that leaves.
-    async fn start_successor(&self, replica: &mut Replica, worker: WorkerId, reason: &Reason) {
+    async fn start_successor(&self, replica: &mut Replica, worker: ProcessId, reason: &Reason) {
         // It counts as a restart, so that a worker that exceeds its limit at once is not replaced in a storm.
         let death = Death { lived: None, registered: true, busy: true };
         let next_start = match replica.history.clone().after(death, Instant::now(), &mut rand::rng()) {
@@ -242,7 +242,7 @@ impl Supervisor {
 
     /// Sends a dead worker's tasks back at once and answers which it had claimed. Its programs are ended
     /// first, so that none runs twice at a time.
-    async fn clean_up(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Vec<TaskId> {
+    async fn clean_up(&self, worker: ProcessId, polled: Option<&[TaskId]>) -> Vec<TaskId> {
         let killed = end_marked_aside(vec![Mark::owner(&worker.to_string())]).await;
         if killed > 0 {
             tracing::warn!(%worker, killed, "ended the programs that the worker left running");
@@ -265,7 +265,7 @@ impl Supervisor {
 
     async fn give_back(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         polled: Option<&[TaskId]>,
         tasks: &mut Vec<TaskId>,
     ) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {

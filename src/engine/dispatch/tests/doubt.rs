@@ -17,7 +17,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Message, NewTask, Queue, TaskId, WorkerId},
+    task::{Message, NewTask, ProcessId, Queue, TaskId},
 };
 
 /// A dispatcher behind a network that breaks, and a worker that has a better one.
@@ -62,7 +62,7 @@ impl Site {
 
     /// Takes as many messages and claims their tasks. Returns those that were started.
     async fn run(&self, messages: usize) -> Vec<TaskId> {
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         self.pool.store.beat(&beat_of(worker, Duration::from_secs(3600))).await.unwrap();
         let mut consumer = self.worker.consume(worker, Queue::P4).await.unwrap();
         let mut run = Vec::new();
@@ -78,7 +78,7 @@ impl Site {
     }
 }
 
-async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Option<TaskId> {
+async fn start(store: &dyn Store, worker: ProcessId, message: &Message) -> Option<TaskId> {
     let task = message.task().unwrap();
     let claim = Claim {
         id: task.id,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::cli::{alerts, dead, output, queues, tasks, workers};
 use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo};
 use clawpool_core::task::{
-    DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId,
+    DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp,
 };
 use clawpool_engine::{
     alert::Event,
@@ -88,7 +88,7 @@ fn dead_table() {
 #[test]
 fn workers_table() {
     let beat = Beat {
-        worker: WorkerId::from_bytes([9; 16]),
+        worker: ProcessId::from_bytes([9; 16]),
         pool: "general".into(),
         host: "here".into(),
         pid: 4711,

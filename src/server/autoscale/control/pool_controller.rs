@@ -24,7 +24,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     scaling::{Decision, Planner, Reading},
-    task::{Timestamp, WorkerId},
+    task::{ProcessId, Timestamp},
 };
 use clawpool_engine::client::{Cause, Change, Counts, PoolStatus};
 
@@ -37,7 +37,7 @@ pub(super) struct PoolController<'a, S: ?Sized> {
     driver: &'a dyn Driver,
     broker: &'a dyn Broker,
     store: &'a S,
-    me: WorkerId,
+    me: ProcessId,
     persisted: PersistedState<'a, S>,
     sensor: Sensor,
     planner: Planner,
@@ -64,7 +64,7 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
         driver: &'a dyn Driver,
         broker: &'a dyn Broker,
         store: &'a S,
-        me: WorkerId,
+        me: ProcessId,
         fence: Option<Fence>,
     ) -> Self {
         let keep = plan.settings.every.saturating_mul(4).max(MIN_KEPT);

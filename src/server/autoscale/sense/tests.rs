@@ -11,7 +11,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Autoscale,
-    task::{Queue, Timestamp, WorkerId},
+    task::{ProcessId, Queue, Timestamp},
 };
 
 const fn secs(secs: u64) -> Duration {
@@ -20,7 +20,7 @@ const fn secs(secs: u64) -> Duration {
 
 fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
     let beat = Beat {
-        worker: WorkerId::from_bytes([number; 16]),
+        worker: ProcessId::from_bytes([number; 16]),
         pool: pool.into(),
         host: format!("host-{number}"),
         pid: 1,
@@ -41,7 +41,7 @@ fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
 }
 
 fn replica(number: u8) -> Replica {
-    let worker = WorkerId::from_bytes([number; 16]);
+    let worker = ProcessId::from_bytes([number; 16]);
     Replica { id: ReplicaId(worker.to_string()), worker: Some(worker), host: None, draining: false }
 }
 

@@ -30,18 +30,18 @@ use clawpool_core::{
 
 /// A store and a broker. Tells the test what was done for which worker; the test says which workers beat.
 struct FakeServers {
-    done: mpsc::UnboundedSender<(&'static str, WorkerId)>,
+    done: mpsc::UnboundedSender<(&'static str, ProcessId)>,
     /// One permit for each reading of the registry, so that the test is the clock.
     snapshots: Semaphore,
-    known: Mutex<HashSet<WorkerId>>,
-    silent: Mutex<HashSet<WorkerId>>,
+    known: Mutex<HashSet<ProcessId>>,
+    silent: Mutex<HashSet<ProcessId>>,
     beats: Mutex<u64>,
     /// What workers die with.
     claimed: Mutex<Vec<TaskId>>,
     /// What they were polling, as their supervisor saw it.
     polled: Mutex<Vec<Option<Vec<TaskId>>>>,
     /// What they say of themselves.
-    said: Mutex<HashMap<WorkerId, (u64, u64)>>,
+    said: Mutex<HashMap<ProcessId, (u64, u64)>>,
     journal: Mutex<Vec<Entry>>,
     notes: Mutex<HashSet<String>>,
     /// It can be read and not written, and how often a write was tried.
@@ -64,7 +64,7 @@ impl WorkerStore for FakeServers {
         let silent = self.silent.lock().unwrap();
         let known = self.known.lock().unwrap();
         let said = self.said.lock().unwrap();
-        let one = |worker: &WorkerId| {
+        let one = |worker: &ProcessId| {
             let mut info = info(*worker, if silent.contains(worker) { 0 } else { *beats });
             if let Some((tasks, memory)) = said.get(worker) {
                 info.beat.done = Done { tasks: *tasks, run: Duration::ZERO };
@@ -75,13 +75,13 @@ impl WorkerStore for FakeServers {
         Ok(known.iter().map(one).collect())
     }
 
-    async fn drain(&self, _: WorkerId) -> Result<bool, StoreError> {
+    async fn drain(&self, _: ProcessId) -> Result<bool, StoreError> {
         Ok(true)
     }
 
     async fn end_lease(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         polled: Option<&[TaskId]>,
     ) -> Result<Vec<TaskId>, StoreError> {
         self.polled.lock().unwrap().push(polled.map(<[_]>::to_vec));
@@ -93,7 +93,7 @@ impl WorkerStore for FakeServers {
         Ok(())
     }
 
-    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
+    async fn forget(&self, worker: ProcessId) -> Result<(), StoreError> {
         self.done.send(("forget", worker)).unwrap();
         Ok(())
     }
@@ -151,7 +151,7 @@ impl NoteStore for FakeServers {
     }
 }
 
-pub(in crate::supervise) fn info(worker: WorkerId, beats: u64) -> WorkerInfo {
+pub(in crate::supervise) fn info(worker: ProcessId, beats: u64) -> WorkerInfo {
     let beat = Beat {
         worker,
         pool: "test".into(),
@@ -179,7 +179,7 @@ impl Broker for FakeServers {
         messages.iter().map(|_| Ok(())).collect()
     }
 
-    async fn consume(&self, _: WorkerId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, _: ProcessId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         Ok(Box::new(Nothing))
     }
 
@@ -191,12 +191,12 @@ impl Broker for FakeServers {
         Ok(())
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         self.done.send(("reclaim", worker)).unwrap();
         Ok(3)
     }
 
-    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(&self, _: ProcessId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         Ok(vec![])
     }
 
@@ -221,7 +221,7 @@ impl Consumer for Nothing {
 /// A pool of shell scripts.
 struct TestPool {
     servers: Arc<FakeServers>,
-    done: mpsc::UnboundedReceiver<(&'static str, WorkerId)>,
+    done: mpsc::UnboundedReceiver<(&'static str, ProcessId)>,
     starts: BufReader<pipe::Receiver>,
     shutdown: Shutdown,
     supervisor: Arc<Supervisor>,
@@ -315,7 +315,7 @@ impl TestPool {
     }
 
     /// The next worker to start: its id and its process.
-    async fn started(&mut self) -> (WorkerId, String) {
+    async fn started(&mut self) -> (ProcessId, String) {
         let mut line = String::new();
         self.starts.read_line(&mut line).await.unwrap();
         let words: Vec<_> = line.split_whitespace().collect();
@@ -325,7 +325,7 @@ impl TestPool {
         (worker, words[1].to_owned())
     }
 
-    async fn cleaned_up(&mut self) -> WorkerId {
+    async fn cleaned_up(&mut self) -> ProcessId {
         let (mut steps, mut who) = (vec![], HashSet::new());
         for _ in 0..3 {
             let (step, worker) = self.done.recv().await.unwrap();

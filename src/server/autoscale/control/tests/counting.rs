@@ -19,7 +19,7 @@ async fn full(cluster: &FakeCluster, plan: &Plan) -> clawpool_backends::store::F
 }
 
 async fn pass(cluster: &FakeCluster, plan: &Plan, fence: clawpool_backends::store::Fence) {
-    let me = WorkerId::from_bytes([99; 16]);
+    let me = ProcessId::from_bytes([99; 16]);
     PoolController::new(plan, cluster, cluster, cluster, me, Some(fence))
         .reconcile(&CancellationToken::new())
         .await;

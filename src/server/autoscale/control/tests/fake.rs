@@ -16,7 +16,7 @@ use clawpool_backends::{
         Role, StoreError, Topic, WorkerInfo, WorkerStore,
     },
 };
-use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Message, ProcessId, Queue, TaskId, Timestamp};
 
 /// Broker, store and driver of one pool in one. A started worker works at once.
 #[derive(Default)]
@@ -36,21 +36,21 @@ pub(super) struct State {
     /// Workers that the driver did not start.
     pub(super) unmanaged: Vec<WorkerInfo>,
     /// Of these the driver knows that they are dead.
-    pub(super) ended: Vec<WorkerId>,
+    pub(super) ended: Vec<ProcessId>,
     /// Replicas that die while the registry is read, and their successors.
     pub(super) succeeding: Vec<(u8, u8)>,
-    pub(super) drained: Vec<WorkerId>,
+    pub(super) drained: Vec<ProcessId>,
     pub(super) replaced: usize,
     pub(super) healthy: bool,
     pub(super) journal: Vec<Entry>,
     pub(super) notes: BTreeMap<String, (Bytes, Option<Instant>)>,
-    pub(super) leader: Option<(WorkerId, u64, Instant)>,
+    pub(super) leader: Option<(ProcessId, u64, Instant)>,
     fence: u64,
     next: u8,
 }
 
-pub(super) fn id(number: u8) -> WorkerId {
-    WorkerId::from_bytes([number; 16])
+pub(super) fn id(number: u8) -> ProcessId {
+    ProcessId::from_bytes([number; 16])
 }
 
 pub(super) fn worker(number: u8, running: u32, alive: bool) -> WorkerInfo {
@@ -121,7 +121,7 @@ impl FakeCluster {
 
 #[async_trait]
 impl ControlStore for FakeCluster {
-    async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
+    async fn lead(&self, role: Role, who: ProcessId, lease: Duration) -> Result<Option<Fence>, StoreError> {
         let mut state = self.answer()?;
         let now = Instant::now();
         let number = match state.leader {
@@ -182,12 +182,12 @@ impl WorkerStore for FakeCluster {
         Ok(own.chain(state.unmanaged.clone()).collect())
     }
 
-    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
+    async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError> {
         self.answer()?.drained.push(worker);
         Ok(true)
     }
 
-    async fn end_lease(&self, _: WorkerId, _: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
+    async fn end_lease(&self, _: ProcessId, _: Option<&[TaskId]>) -> Result<Vec<TaskId>, StoreError> {
         Ok(vec![])
     }
 
@@ -195,7 +195,7 @@ impl WorkerStore for FakeCluster {
         Ok(())
     }
 
-    async fn forget(&self, _: WorkerId) -> Result<(), StoreError> {
+    async fn forget(&self, _: ProcessId) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -253,7 +253,7 @@ impl Broker for FakeCluster {
         vec![]
     }
 
-    async fn consume(&self, _: WorkerId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, _: ProcessId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         Err(BrokerError::Unavailable { broker: "test", reason: "not in this test".into() })
     }
 
@@ -265,11 +265,11 @@ impl Broker for FakeCluster {
         Ok(())
     }
 
-    async fn reclaim(&self, _: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, _: ProcessId) -> Result<u64, BrokerError> {
         Ok(0)
     }
 
-    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(&self, _: ProcessId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         Ok(vec![])
     }
 
@@ -328,7 +328,7 @@ impl Driver for FakeCluster {
         Ok(())
     }
 
-    fn has_ended(&self, worker: WorkerId) -> bool {
+    fn has_ended(&self, worker: ProcessId) -> bool {
         self.state().ended.contains(&worker)
     }
 }

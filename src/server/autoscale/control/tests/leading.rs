@@ -18,7 +18,7 @@ fn start_autoscaler(
         pools: vec![ManagedPool { plan: plan(), driver: own.clone(), own: true }],
         broker: shared.clone(),
         store: shared.clone(),
-        me: WorkerId::new(),
+        me: ProcessId::new(),
     };
     (stop, tokio::spawn(async move { autoscaler.run(&until).await }))
 }
@@ -54,7 +54,7 @@ async fn inv_7_children_stay_while_the_store_is_away_and_leave_once_another_lead
     sleep(60 * SECOND).await;
     assert_eq!(one.size(), 1, "no leader is known");
     store.state().store_away = false;
-    store.state().leader = Some((WorkerId::new(), 99, tokio::time::Instant::now() + 100 * SECOND));
+    store.state().leader = Some((ProcessId::new(), 99, tokio::time::Instant::now() + 100 * SECOND));
     sleep(10 * SECOND).await;
     assert_eq!(one.size(), 0, "another one leads");
     stop.cancel();

@@ -38,14 +38,14 @@ pub(super) fn plan() -> Plan {
 }
 
 pub(super) async fn fence(cluster: &FakeCluster) -> Fence {
-    cluster.lead(Role::Autoscaler, WorkerId::from_bytes([99; 16]), 1000 * SECOND).await.unwrap().unwrap()
+    cluster.lead(Role::Autoscaler, ProcessId::from_bytes([99; 16]), 1000 * SECOND).await.unwrap().unwrap()
 }
 
 /// Some seconds under one leader.
 async fn keep(cluster: &FakeCluster, plan: &Plan, fence: Option<Fence>, seconds: u32) {
     let stop = CancellationToken::new();
     let controller =
-        PoolController::new(plan, cluster, cluster, cluster, WorkerId::from_bytes([99; 16]), fence);
+        PoolController::new(plan, cluster, cluster, cluster, ProcessId::from_bytes([99; 16]), fence);
     let _ = tokio::time::timeout(seconds * SECOND - SECOND / 2, controller.run(&stop)).await;
 }
 
@@ -99,7 +99,7 @@ async fn a_silent_driver_is_waited_for_and_said() {
     let fence = Some(fence(&cluster).await);
     let stop = CancellationToken::new();
     let mut controller =
-        PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+        PoolController::new(&plan, &cluster, &cluster, &cluster, ProcessId::from_bytes([99; 16]), fence);
     controller.reconcile(&stop).await;
     cluster.state().driver_away = true;
     cluster.state().ready = 35;
@@ -127,7 +127,7 @@ async fn a_change_that_the_driver_refuses_is_said_until_one_succeeds() {
     let fence = Some(fence(&cluster).await);
     let stop = CancellationToken::new();
     let mut controller =
-        PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+        PoolController::new(&plan, &cluster, &cluster, &cluster, ProcessId::from_bytes([99; 16]), fence);
     cluster.state().driver_refuses = true;
     for _ in 0..3 {
         controller.reconcile(&stop).await;
@@ -222,7 +222,7 @@ async fn the_emergency_is_none_while_the_store_takes_no_writes() {
         let fence = Some(fence(&cluster).await);
         let stop = CancellationToken::new();
         let mut controller =
-            PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+            PoolController::new(&plan, &cluster, &cluster, &cluster, ProcessId::from_bytes([99; 16]), fence);
         let mut passes = async |count: usize| {
             for _ in 0..count {
                 controller.reconcile(&stop).await;
@@ -255,7 +255,7 @@ async fn one_pass_at_which_all_leases_are_over_is_no_emergency() {
     let fence = Some(fence(&cluster).await);
     let stop = CancellationToken::new();
     let mut controller =
-        PoolController::new(&plan, &cluster, &cluster, &cluster, WorkerId::from_bytes([99; 16]), fence);
+        PoolController::new(&plan, &cluster, &cluster, &cluster, ProcessId::from_bytes([99; 16]), fence);
     for healthy in [true, true, true, false, true, false, true] {
         cluster.state().healthy = healthy;
         controller.reconcile(&stop).await;
