@@ -15,6 +15,8 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
 mod unsettled;
 
 use std::sync::Arc;

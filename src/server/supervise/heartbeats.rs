@@ -113,13 +113,13 @@ impl HeartbeatMonitor {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::supervise::supervisor::tests::info;
+    use clawpool_backends::store::testing::worker_info;
 
     const LEASE: Duration = Duration::from_secs(3);
     const STEP: Duration = Duration::from_millis(750);
 
     fn snapshot(worker: ProcessId, beats: u64) -> Snapshot {
-        Some(Arc::new([(worker, info(worker, beats))].into()))
+        Some(Arc::new([(worker, worker_info("test", worker, beats))].into()))
     }
 
     /// At which of the snapshots the worker is found hanging.

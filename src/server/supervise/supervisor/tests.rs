@@ -1,15 +1,10 @@
-use std::{
-    collections::{HashMap, HashSet},
-    process::Command,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::{collections::HashSet, process::Command};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     net::unix::pipe,
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -17,211 +12,21 @@ use tokio::{
 use super::*;
 use crate::supervise::{Cause, CrashReport, Severity};
 use clawpool_backends::{
-    broker::{BrokerError, Consumer, DeadLettered, Delivery, Depth, Receipt},
+    broker::testing::TestBroker,
     store::{
-        Beat, Done, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, StoreError, Topic, Usage,
-        WorkerInfo, WorkerStore,
+        Done, Entry, NoteStore, Topic, Usage,
+        testing::{Call, TestStore, worker_info},
     },
 };
-use clawpool_core::{
-    config::RestartPolicy,
-    task::{Message, Queue, TaskId, Timestamp},
-};
-
-/// A store and a broker. Tells the test what was done for which worker; the test says which workers beat.
-struct FakeServers {
-    done: mpsc::UnboundedSender<(&'static str, ProcessId)>,
-    /// One permit for each reading of the registry, so that the test is the clock.
-    snapshots: Semaphore,
-    known: Mutex<HashSet<ProcessId>>,
-    silent: Mutex<HashSet<ProcessId>>,
-    beats: Mutex<u64>,
-    /// What workers die with.
-    claimed: Mutex<Vec<TaskId>>,
-    /// What they were polling, as their supervisor saw it.
-    polled: Mutex<Vec<Option<Vec<TaskId>>>>,
-    /// What they say of themselves.
-    said: Mutex<HashMap<ProcessId, (u64, u64)>>,
-    journal: Mutex<Vec<Entry>>,
-    notes: Mutex<HashSet<String>>,
-    /// It can be read and not written, and how often a write was tried.
-    full: AtomicBool,
-    refused: AtomicUsize,
-    /// The same for the journal alone.
-    refusals: AtomicUsize,
-}
-
-#[async_trait]
-impl WorkerStore for FakeServers {
-    async fn beat(&self, _: &Beat) -> Result<Orders, StoreError> {
-        Ok(Orders::default())
-    }
-
-    async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
-        self.snapshots.acquire().await.unwrap().forget();
-        let mut beats = self.beats.lock().unwrap();
-        *beats += 1;
-        let silent = self.silent.lock().unwrap();
-        let known = self.known.lock().unwrap();
-        let said = self.said.lock().unwrap();
-        let one = |worker: &ProcessId| {
-            let mut info = info(*worker, if silent.contains(worker) { 0 } else { *beats });
-            if let Some((tasks, memory)) = said.get(worker) {
-                info.beat.done = Done { tasks: *tasks, run: Duration::ZERO };
-                info.beat.usage = Some(Usage { cpu: 1.0, memory: *memory });
-            }
-            info
-        };
-        Ok(known.iter().map(one).collect())
-    }
-
-    async fn drain(&self, _: ProcessId) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    async fn end_lease(
-        &self,
-        worker: ProcessId,
-        polled: Option<&[TaskId]>,
-    ) -> Result<Vec<TaskId>, StoreError> {
-        self.polled.lock().unwrap().push(polled.map(<[_]>::to_vec));
-        self.done.send(("end_lease", worker)).unwrap();
-        Ok(self.claimed.lock().unwrap().clone())
-    }
-
-    async fn ask(&self, _: &[Question]) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    async fn forget(&self, worker: ProcessId) -> Result<(), StoreError> {
-        self.done.send(("forget", worker)).unwrap();
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl JournalStore for FakeServers {
-    async fn append(&self, _: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
-        if self.full.load(Ordering::SeqCst) {
-            self.refusals.fetch_add(1, Ordering::SeqCst);
-            return Err(StoreError::Blocked { store: "test", reason: "full".into() });
-        }
-        self.journal.lock().unwrap().extend_from_slice(entries);
-        Ok(())
-    }
-
-    async fn journal(
-        &self,
-        _: Topic,
-        _: Option<&str>,
-        _: Option<&str>,
-        _: usize,
-    ) -> Result<Page<Entry>, StoreError> {
-        Ok(Page { items: self.journal.lock().unwrap().clone(), next: None })
-    }
-}
-
-#[async_trait]
-impl NoteStore for FakeServers {
-    async fn put_note(
-        &self,
-        _: Option<Fence>,
-        name: &str,
-        _: Bytes,
-        _: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        if self.full.load(Ordering::SeqCst) {
-            self.refused.fetch_add(1, Ordering::SeqCst);
-            return Err(StoreError::Unavailable { store: "test", reason: "full".into() });
-        }
-        self.notes.lock().unwrap().insert(name.to_owned());
-        Ok(())
-    }
-
-    async fn note(&self, _: &str) -> Result<Option<Bytes>, StoreError> {
-        Ok(None)
-    }
-
-    async fn notes(&self, _: &str) -> Result<Vec<(String, Bytes)>, StoreError> {
-        Ok(vec![])
-    }
-
-    async fn erase_note(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.notes.lock().unwrap().remove(name))
-    }
-}
-
-pub(in crate::supervise) fn info(worker: ProcessId, beats: u64) -> WorkerInfo {
-    let beat = Beat {
-        worker,
-        pool: "test".into(),
-        host: "here".into(),
-        pid: 1,
-        started_at: Timestamp::now(),
-        slots: 1,
-        draining: false,
-        queues: vec![],
-        running: vec![],
-        progress: vec![],
-        lease: Duration::from_secs(3),
-        usage: None,
-        done: Default::default(),
-        paused: None,
-        kinds: None,
-        unhandled: Vec::new(),
-    };
-    WorkerInfo { beat, beats, last_beat: Timestamp::now(), alive: true }
-}
-
-#[async_trait]
-impl Broker for FakeServers {
-    async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
-        messages.iter().map(|_| Ok(())).collect()
-    }
-
-    async fn consume(&self, _: ProcessId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
-        Ok(Box::new(Nothing))
-    }
-
-    async fn ack(&self, _: Vec<Receipt>) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn release(&self, _: Vec<Receipt>) -> Result<(), BrokerError> {
-        Ok(())
-    }
-
-    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
-        self.done.send(("reclaim", worker)).unwrap();
-        Ok(3)
-    }
-
-    async fn take_dead_lettered(&self, _: ProcessId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
-        Ok(vec![])
-    }
-
-    async fn depth(&self, _: Queue) -> Result<Depth, BrokerError> {
-        Ok(Depth::default())
-    }
-}
-
-struct Nothing;
-
-#[async_trait]
-impl Consumer for Nothing {
-    async fn next(&mut self, _: usize) -> Result<Vec<Delivery>, BrokerError> {
-        std::future::pending().await
-    }
-
-    async fn pause(&mut self) -> Result<(), BrokerError> {
-        Ok(())
-    }
-}
+use clawpool_core::{config::RestartPolicy, task::TaskId};
 
 /// A pool of shell scripts.
 struct TestPool {
-    servers: Arc<FakeServers>,
-    done: mpsc::UnboundedReceiver<(&'static str, ProcessId)>,
+    store: Arc<TestStore>,
+    broker: Arc<TestBroker>,
+    /// Workers that send no heartbeats.
+    silent: Arc<Mutex<HashSet<ProcessId>>>,
+    done: mpsc::UnboundedReceiver<Call>,
     starts: BufReader<pipe::Receiver>,
     shutdown: Shutdown,
     supervisor: Arc<Supervisor>,
@@ -265,39 +70,40 @@ impl TestPool {
         pool.args = vec!["-c".into(), script.into()];
         pool.env = vec![("STARTS".into(), path.into()), ("FOLDER".into(), folder.path().into())];
         let (sender, done) = mpsc::unbounded_channel();
-        let servers = Arc::new(FakeServers {
-            done: sender,
-            snapshots: Semaphore::new(0),
-            known: Mutex::default(),
-            silent: Mutex::default(),
-            beats: Mutex::new(1),
-            claimed: Mutex::default(),
-            polled: Mutex::default(),
-            said: Mutex::default(),
-            journal: Mutex::default(),
-            notes: Mutex::default(),
-            full: AtomicBool::new(false),
-            refused: AtomicUsize::new(0),
-            refusals: AtomicUsize::new(0),
-        });
-        let supervisor = Arc::new(Supervisor::new(pool, servers.clone(), servers.clone()));
+        let store = Arc::new(TestStore::telling(sender.clone()));
+        let broker = Arc::new(TestBroker::telling(sender));
+        // The test is the clock.
+        store.hold_readings();
+        let supervisor = Arc::new(Supervisor::new(pool, store.clone(), broker.clone()));
         let shutdown = Shutdown::new();
-        let (keeper, until) = (supervisor.clone(), shutdown.clone());
+        let keeper = supervisor.clone();
+        let until = shutdown.clone();
         let running = tokio::spawn(async move { keeper.run(&until).await });
-        Self { servers, done, starts, shutdown, supervisor, running, _folder: folder }
+        let silent = Arc::default();
+        Self { store, broker, silent, done, starts, shutdown, supervisor, running, _folder: folder }
     }
 
-    /// Lets the supervisor read the registry for as long as this is polled.
-    async fn snapshot(servers: Arc<FakeServers>) -> Infallible {
-        loop {
-            servers.snapshots.add_permits(1);
-            sleep(Duration::from_millis(5)).await;
+    /// Lets workers send heartbeats and the supervisor hear them, for as long as this is polled.
+    fn snapshot(&self) -> impl Future<Output = Infallible> + Send + use<> {
+        let store = self.store.clone();
+        let silent = self.silent.clone();
+        async move {
+            loop {
+                // No reading ahead of its heartbeats: more would be heard as silence after the end.
+                if store.readings.available_permits() == 0 {
+                    for (worker, info) in &mut store.state().workers {
+                        info.beats += u64::from(!silent.lock().unwrap().contains(worker));
+                    }
+                    store.readings.add_permits(1);
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
         }
     }
 
     fn entries(&self, topic: Topic) -> Vec<Entry> {
-        let journal = self.servers.journal.lock().unwrap();
-        journal.iter().filter(|entry| entry.topic == topic).cloned().collect()
+        let state = self.store.state();
+        state.journal.iter().filter(|entry| entry.topic == topic).cloned().collect()
     }
 
     fn events(&self) -> Vec<String> {
@@ -321,7 +127,7 @@ impl TestPool {
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(words[2], "test");
         let worker = words[0].parse().unwrap();
-        self.servers.known.lock().unwrap().insert(worker);
+        self.store.state().workers.insert(worker, worker_info("test", worker, 1));
         (worker, words[1].to_owned())
     }
 
@@ -367,10 +173,10 @@ async fn a_stopped_worker_is_found_hanging_and_replaced() {
     let mut test = TestPool::new(2, WORKER);
     let (killed, pid) = test.started().await;
     let healthy = test.started().await.0;
-    test.servers.silent.lock().unwrap().insert(killed);
+    test.silent.lock().unwrap().insert(killed);
     signal("-STOP", &pid);
     // Until the clean-up; the replacement must not be checked before the test knows it.
-    let snapshot = TestPool::snapshot(test.servers.clone());
+    let snapshot = test.snapshot();
     tokio::select! {
         cleaned = test.cleaned_up() => assert_eq!(cleaned, killed),
         never = snapshot => match never {},
@@ -385,15 +191,15 @@ async fn a_stopped_worker_is_found_hanging_and_replaced() {
 async fn a_store_that_takes_no_writes_makes_no_worker_look_dead() {
     let mut test = TestPool::new(2, WORKER);
     let workers = [test.started().await.0, test.started().await.0];
-    test.servers.full.store(true, Ordering::SeqCst);
-    test.servers.silent.lock().unwrap().extend(workers);
-    let snapshot = tokio::spawn(TestPool::snapshot(test.servers.clone()));
+    test.store.state().full = true;
+    test.silent.lock().unwrap().extend(workers);
+    let snapshot = tokio::spawn(test.snapshot());
     // Each refusal is a quarter of a lease after the one before.
-    while test.servers.refused.load(Ordering::SeqCst) < 12 {
+    while test.store.state().refused_notes < 12 {
         sleep(Duration::from_millis(5)).await;
     }
     assert!(test.done.try_recv().is_err(), "a worker was taken for dead");
-    test.servers.full.store(false, Ordering::SeqCst);
+    test.store.state().full = false;
     let cleaned = HashSet::from([test.cleaned_up().await, test.cleaned_up().await]);
     assert_eq!(cleaned, HashSet::from(workers), "now it is their own silence");
     snapshot.abort();
@@ -407,13 +213,13 @@ async fn a_worker_that_its_system_stopped_ends_although_the_store_takes_no_write
     let mut test = TestPool::new(2, WORKER);
     let (stopped, pid) = test.started().await;
     let other = test.started().await.0;
-    test.servers.full.store(true, Ordering::SeqCst);
-    test.servers.silent.lock().unwrap().extend([stopped, other]);
+    test.store.state().full = true;
+    test.silent.lock().unwrap().extend([stopped, other]);
     signal("-STOP", &pid);
-    let snapshot = tokio::spawn(TestPool::snapshot(test.servers.clone()));
+    let snapshot = tokio::spawn(test.snapshot());
     assert_eq!(test.cleaned_up().await, stopped);
-    test.servers.full.store(false, Ordering::SeqCst);
-    test.servers.silent.lock().unwrap().clear();
+    test.store.state().full = false;
+    test.silent.lock().unwrap().clear();
     snapshot.abort();
     test.started().await;
     let supervisor = test.supervisor.clone();
@@ -441,7 +247,7 @@ async fn a_worker_that_dies_at_once_does_not_storm() {
 #[tokio::test(start_paused = true)]
 async fn a_program_that_cannot_start_does_not_hold_up_shutdown() {
     let test = TestPool::new(1, WORKER);
-    let supervisor = Supervisor::new(pool(2, "no-such-program"), test.servers.clone(), test.servers.clone());
+    let supervisor = Supervisor::new(pool(2, "no-such-program"), test.store.clone(), test.broker.clone());
     let shutdown = Shutdown::new();
     let (left, ()) = tokio::join!(supervisor.run(&shutdown), async {
         sleep(Duration::from_secs(600)).await;
@@ -506,7 +312,7 @@ async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
         TestPool::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
     let (worker, pid) = test.started().await;
     let task = TaskId::new();
-    test.servers.claimed.lock().unwrap().push(task);
+    test.store.state().running.push(task);
     signal("-SEGV", &pid);
     test.cleaned_up().await;
     test.started().await;
@@ -536,7 +342,7 @@ async fn the_store_learns_what_a_worker_was_polling_as_it_crashed() {
         let (worker, pid) = test.started().await;
         signal(name, &pid);
         assert_eq!(test.cleaned_up().await, worker);
-        assert_eq!(*test.servers.polled.lock().unwrap(), [polled], "{name}");
+        assert_eq!(test.store.state().polled, [polled], "{name}");
         test.end().await;
     }
 }
@@ -579,12 +385,19 @@ async fn an_emergency_replaces_workers_at_once() {
     test.end().await;
 }
 
+fn done(tasks: u64) -> Done {
+    Done { tasks, run: Duration::ZERO }
+}
+
 /// A worker that exceeded a limit leaves, and another one is there at once.
-async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &str) {
+async fn is_recycled(recycle: Recycle, done: Done, memory: u64, event: &str, reason: &str) {
     let mut test = TestPool::with(WORKER, PoolSpec { recycle, ..pool(1, "sh") });
     let old = test.started().await.0;
-    test.servers.said.lock().unwrap().insert(old, said);
-    let snapshot = TestPool::snapshot(test.servers.clone());
+    if let Some(info) = test.store.state().workers.get_mut(&old) {
+        info.beat.done = done;
+        info.beat.usage = Some(Usage { cpu: 1.0, memory });
+    }
+    let snapshot = test.snapshot();
     let new = tokio::select! {
         new = test.started() => new.0,
         never = snapshot => match never {},
@@ -602,19 +415,14 @@ async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &s
 
 #[tokio::test]
 async fn a_worker_that_has_run_its_tasks_is_replaced() {
-    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "recycled", "max_tasks is 10")
-        .await;
+    let recycle = Recycle { max_tasks: Some(10), max_memory: None };
+    is_recycled(recycle, done(10), 0, "recycled", "max_tasks is 10").await;
 }
 
 #[tokio::test]
 async fn a_worker_that_leaks_is_replaced() {
-    is_recycled(
-        Recycle { max_tasks: None, max_memory: Some(1 << 20) },
-        (1, 2 << 20),
-        "over_memory",
-        "max_memory",
-    )
-    .await;
+    let recycle = Recycle { max_tasks: None, max_memory: Some(1 << 20) };
+    is_recycled(recycle, done(1), 2 << 20, "over_memory", "max_memory").await;
 }
 
 /// Its successor does not wait for that.
@@ -622,16 +430,16 @@ async fn a_worker_that_leaks_is_replaced() {
 async fn a_crash_report_is_written_as_soon_as_the_store_takes_it() {
     let mut test = TestPool::with(WORKER, pool(1, "sh"));
     let (_, pid) = test.started().await;
-    test.servers.full.store(true, Ordering::SeqCst);
+    test.store.state().full = true;
     signal("-KILL", &pid);
     test.cleaned_up().await;
     test.started().await;
-    assert!(test.servers.journal.lock().unwrap().is_empty());
-    test.servers.full.store(false, Ordering::SeqCst);
-    while test.servers.journal.lock().unwrap().is_empty() {
+    assert!(test.store.state().journal.is_empty());
+    test.store.state().full = false;
+    while test.store.state().journal.is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(test.servers.journal.lock().unwrap()[0].topic, Topic::Crash);
+    assert_eq!(test.store.state().journal[0].topic, Topic::Crash);
     test.end().await;
 }
 
@@ -641,15 +449,15 @@ async fn alerts_of_an_outage_are_written_as_soon_as_the_store_takes_them() {
     let restart = Restart { policy: RestartPolicy::Manual, ..Restart::default() };
     let mut test = TestPool::with(WORKER, PoolSpec { restart, ..pool(1, "sh") });
     let (_, pid) = test.started().await;
-    test.servers.full.store(true, Ordering::SeqCst);
+    test.store.state().full = true;
     signal("-KILL", &pid);
     test.cleaned_up().await;
     test.until(|replicas| replicas.iter().all(|replica| !replica.up)).await;
-    while test.servers.refusals.load(Ordering::SeqCst) < 3 {
+    while test.store.state().refused_entries < 3 {
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(test.servers.journal.lock().unwrap().is_empty());
-    test.servers.full.store(false, Ordering::SeqCst);
+    assert!(test.store.state().journal.is_empty());
+    test.store.state().full = false;
     while test.events() != ["restart_held"] {
         sleep(Duration::from_millis(5)).await;
     }
@@ -668,8 +476,8 @@ async fn a_manual_pool_waits_for_its_operator() {
         sleep(Duration::from_millis(5)).await;
     }
     assert!(test.supervisor.replicas().iter().all(|replica| !replica.up));
-    test.servers.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
-    let snapshot = TestPool::snapshot(test.servers.clone());
+    test.store.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
+    let snapshot = test.snapshot();
     tokio::select! {
         started = test.started() => drop(started),
         never = snapshot => match never {},
