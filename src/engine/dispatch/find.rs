@@ -6,10 +6,13 @@ use clawpool_backends::{
 };
 use clawpool_core::task::{ProcessId, State};
 
+/// Which server did not say where a message is.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
+    /// The workers could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The queue could not be read.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }

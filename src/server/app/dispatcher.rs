@@ -25,8 +25,11 @@ use clawpool_engine::{
 
 /// A dispatcher, connected to its servers and listening.
 pub struct Dispatcher {
+    /// With which it was opened.
     pub config: Arc<Config>,
+    /// Of this configuration; other roles of the process may share it.
     pub broker: Arc<dyn Broker>,
+    /// See `broker`.
     pub store: Arc<dyn Store>,
     producer: Producer,
     ingress: Ingress,

@@ -23,7 +23,9 @@ use clawpool_engine::process::{Limits, Shutdown};
 /// What runs as a worker of a pool that names no command.
 #[derive(Clone, Debug)]
 pub struct WorkerProgram {
+    /// The file, or a name that is looked for in `PATH`.
     pub program: PathBuf,
+    /// Without the program's own name.
     pub args: Vec<OsString>,
     /// What it needs to read the same configuration as this process; the pool's own settings come after it.
     pub env: Vec<(OsString, OsString)>,
@@ -37,6 +39,7 @@ pub struct Pools {
 }
 
 impl Pools {
+    /// Opens the driver of each pool. Fails with [`AppError::Configuration`] where one is not fit for use.
     pub fn new(
         worker: &WorkerProgram,
         config: &Config,
@@ -44,7 +47,8 @@ impl Pools {
         store: Arc<dyn Store>,
         shutdown: &Shutdown,
     ) -> Result<Self, AppError> {
-        let (mut pools, mut processes) = (Vec::new(), Vec::new());
+        let mut pools = Vec::new();
+        let mut processes = Vec::new();
         for pool in &config.pools {
             let local = || -> Arc<dyn Driver> {
                 let template = template(worker, config, pool);
