@@ -16,8 +16,8 @@ use candidate::Candidate;
 use clawpool_backends::store::{ControlStore, Fence, Role};
 use clawpool_core::task::ProcessId;
 
-/// Runs `work` whenever the process `who` leads `role`, until `stop` fires and the work has ended; then gives the role
-/// up.
+/// Runs `work` whenever the process `who` leads `role`, until `stop` fires and the work has ended; then gives
+/// the role up.
 ///
 /// The token that `work` gets fires at `stop` and as soon as leadership is lost: another process leads, or no
 /// renewal has succeeded for a whole lease by the monotonic clock. Its fence keeps a work that ends late from
