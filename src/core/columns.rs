@@ -7,7 +7,7 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-use crate::task::{DeadReason, Failure, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId};
+use crate::task::{DeadReason, Failure, Payload, Priority, ProcessId, Queue, State, TaskId, Timestamp};
 
 macro_rules! id_column {
     ($type:ident) => {
@@ -26,7 +26,7 @@ macro_rules! id_column {
 }
 
 id_column!(TaskId);
-id_column!(WorkerId);
+id_column!(ProcessId);
 
 /// An enum as its place in `ALL`.
 macro_rules! ordinal_column {

@@ -93,7 +93,7 @@ impl fmt::Display for Unreadable {
             return id.fmt(f);
         }
         if let (StoredItem::Heartbeat, Ok(id)) = (self.what, <[u8; 16]>::try_from(&self.name[..])) {
-            return clawpool_core::task::WorkerId::from_bytes(id).fmt(f);
+            return clawpool_core::task::ProcessId::from_bytes(id).fmt(f);
         }
         match std::str::from_utf8(&self.name) {
             Ok(text) => text.escape_debug().fmt(f),

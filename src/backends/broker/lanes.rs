@@ -6,7 +6,7 @@ use futures::future::join_all;
 use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt};
 use clawpool_core::{
     config::{self, Backend},
-    task::{Message, Queue, WorkerId},
+    task::{Message, ProcessId, Queue},
 };
 
 /// Several brokers as one: each queue lives on the one that the configuration chose for its lane. An error of
@@ -71,7 +71,7 @@ impl Broker for Lanes {
         answers
     }
 
-    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         self.of(queue).consume(worker, queue).await
     }
 
@@ -87,13 +87,13 @@ impl Broker for Lanes {
         join_all(releases.map(|(member, (_, share))| member.release(share))).await.into_iter().collect()
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         let counts = join_all(self.members.iter().map(|member| member.reclaim(worker))).await;
         counts.into_iter().sum()
     }
 
     /// All members are asked, also when one of them does not answer.
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
         counts.into_iter().sum()
     }
@@ -102,7 +102,7 @@ impl Broker for Lanes {
     /// is no message.
     async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         let mut taken = Vec::new();
@@ -123,7 +123,7 @@ impl Broker for Lanes {
         self.of(queue).depth(queue).await
     }
 
-    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+    async fn restore(&self, missing: &[Missing], living: &[ProcessId]) -> Result<Vec<Found>, BrokerError> {
         let mut found = vec![Found::Unknown; missing.len()];
         let shares = self.split(missing.to_vec(), |missing| missing.priority.queue());
         for (member, (positions, share)) in

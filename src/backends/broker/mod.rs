@@ -15,13 +15,15 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
 mod unsettled;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use clawpool_core::task::{DeadReason, Message, Queue, Timestamp, WorkerId};
+use clawpool_core::task::{DeadReason, Message, ProcessId, Queue, Timestamp};
 
 pub use error::BrokerError;
 pub use lanes::Lanes;
@@ -35,7 +37,7 @@ pub trait Broker: Send + Sync + 'static {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>>;
 
     /// Starts taking messages of one queue for one worker. At most one consumer for each worker and queue.
-    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError>;
+    async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError>;
 
     /// Removes delivered messages for good. A receipt of a lost connection is ignored: the broker delivers
     /// the message again and the claim drops it.
@@ -44,25 +46,25 @@ pub trait Broker: Send + Sync + 'static {
     /// Gives delivered messages back, to the front of their queue.
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
 
-    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that
+    /// Gives back everything that a process, known to be gone, still held. Returns how many messages that
     /// were.
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError>;
+    async fn reclaim(&self, holder: ProcessId) -> Result<u64, BrokerError>;
 
-    /// Compares what the broker counts as held by a living worker with the receipts of this handle, and gives
-    /// the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose last
+    /// Compares what the broker counts as held by a living process with the receipts of this handle, and
+    /// gives the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose last
     /// receipt was dropped. Only a delivery that is unknown at two calls in turn is taken for lost; one that
     /// is on its way is not. Returns how many messages went back. Called about once a second; while nothing
     /// happens it costs nothing.
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
-        let _ = worker;
+    async fn reconcile(&self, holder: ProcessId) -> Result<u64, BrokerError> {
+        let _ = holder;
         Ok(0)
     }
 
     /// Takes up to `limit` messages that the broker has dead-lettered (expired at the head of a queue,
-    /// delivery limit). They stay held, for `worker`, until acknowledged.
+    /// delivery limit). They stay held, for `holder`, until acknowledged.
     async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        holder: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError>;
 
@@ -72,7 +74,7 @@ pub trait Broker: Send + Sync + 'static {
     /// Looks for messages that should wait, or be with one of the `living` workers. One that is there and
     /// neither waits nor is held is put back to the front of its queue. One answer each, in order. Costs as
     /// much as reading the whole queue; a broker whose queues cannot be read answers `Unknown`.
-    async fn restore(&self, missing: &[Missing], _living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+    async fn restore(&self, missing: &[Missing], _living: &[ProcessId]) -> Result<Vec<Found>, BrokerError> {
         Ok(vec![Found::Unknown; missing.len()])
     }
 
@@ -107,7 +109,7 @@ pub struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Receipt {
     pub queue: Queue,
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub id: clawpool_core::task::TaskId,
     pub(crate) generation: u32,
     /// RabbitMQ: the number of the consumer channel, and the delivery tag on it.

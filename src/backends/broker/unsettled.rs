@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::Receipt;
-use clawpool_core::task::{TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId};
 
 /// The deliveries that this process holds, each for as long as a copy of its receipt lives.
 #[derive(Default)]
@@ -20,7 +20,7 @@ pub(super) struct UnsettledDeliveries(Mutex<HashMap<Key, Weak<()>>>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Key {
-    worker: WorkerId,
+    worker: ProcessId,
     id: TaskId,
     generation: u32,
     tag: u64,
@@ -48,12 +48,12 @@ impl UnsettledDeliveries {
     }
 
     /// The tags of all that a worker holds.
-    pub(super) fn tags(&self, worker: WorkerId) -> Vec<u64> {
+    pub(super) fn tags(&self, worker: ProcessId) -> Vec<u64> {
         self.lock().keys().filter(|key| key.worker == worker).map(|key| key.tag).collect()
     }
 
     /// Forgets deliveries whose last receipt was dropped. Returns whether there were any.
-    pub(super) fn forget_abandoned(&self, worker: WorkerId) -> bool {
+    pub(super) fn forget_abandoned(&self, worker: ProcessId) -> bool {
         let mut known = self.lock();
         let before = known.len();
         known.retain(|key, alive| key.worker != worker || is_alive(alive));
@@ -72,7 +72,7 @@ fn is_alive(alive: &Weak<()>) -> bool {
 
 /// Deliveries that a server counts and this process does not know, each with the moment when it was first
 /// found so.
-pub(super) struct UnknownDeliveries<K>(Mutex<HashMap<WorkerId, HashMap<K, u64>>>);
+pub(super) struct UnknownDeliveries<K>(Mutex<HashMap<ProcessId, HashMap<K, u64>>>);
 
 impl<K> Default for UnknownDeliveries<K> {
     fn default() -> Self {
@@ -87,7 +87,7 @@ impl<K: Copy + Eq + Hash> UnknownDeliveries<K> {
     /// `oldest` or later.
     pub(super) fn lost(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         unknown: impl IntoIterator<Item = K>,
         now: u64,
         oldest: u64,
@@ -107,7 +107,7 @@ impl<K: Copy + Eq + Hash> UnknownDeliveries<K> {
         lost
     }
 
-    pub(super) fn any(&self, worker: WorkerId) -> bool {
+    pub(super) fn any(&self, worker: ProcessId) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&worker)
     }
 }
@@ -117,14 +117,14 @@ mod tests {
     use super::*;
     use clawpool_core::task::Queue;
 
-    fn receipt(worker: WorkerId) -> Receipt {
+    fn receipt(worker: ProcessId) -> Receipt {
         let (queue, id) = (Queue::P0, TaskId::new());
         Receipt { queue, worker, id, generation: 0, channel: 0, tag: 0, alive: Arc::default() }
     }
 
     #[test]
     fn a_delivery_is_known_for_as_long_as_a_copy_of_its_receipt_lives() {
-        let (known, worker) = (UnsettledDeliveries::default(), WorkerId::new());
+        let (known, worker) = (UnsettledDeliveries::default(), ProcessId::new());
         let (kept, dropped) = (receipt(worker), receipt(worker));
         known.add([&kept, &dropped]);
         let copy = kept.clone();
@@ -139,9 +139,12 @@ mod tests {
 
     #[test]
     fn only_a_delivery_unknown_twice_in_turn_is_lost() {
-        let (unknown, worker) = (UnknownDeliveries::<u64>::default(), WorkerId::new());
+        let (unknown, worker) = (UnknownDeliveries::<u64>::default(), ProcessId::new());
         assert!(unknown.lost(worker, [1, 2], 0, 0).is_empty());
-        assert!(unknown.lost(WorkerId::new(), [1, 2], 0, 0).is_empty(), "each worker is compared on its own");
+        assert!(
+            unknown.lost(ProcessId::new(), [1, 2], 0, 0).is_empty(),
+            "each worker is compared on its own"
+        );
         assert_eq!(unknown.lost(worker, [2, 3], 0, 0), [2]);
         assert!(unknown.lost(worker, [], 0, 0).is_empty() && !unknown.any(worker));
         assert!(unknown.lost(worker, [3], 0, 0).is_empty(), "it was known in between");
@@ -149,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_delivery_that_may_be_on_its_way_is_not_lost() {
-        let (unknown, worker) = (UnknownDeliveries::<u64>::default(), WorkerId::new());
+        let (unknown, worker) = (UnknownDeliveries::<u64>::default(), ProcessId::new());
         // The answer to request 4 is on its way at the first comparison, made before request 5.
         assert_eq!(unknown.lost(worker, [1], 5, 4), Vec::<u64>::new());
         assert_eq!(unknown.lost(worker, [1], 7, 4), Vec::<u64>::new(), "its answer may come yet");

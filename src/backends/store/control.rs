@@ -6,13 +6,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use clawpool_core::task::{Queue, WorkerId};
+use clawpool_core::task::{ProcessId, Queue};
 
 #[async_trait]
 pub trait ControlStore: Send + Sync + 'static {
     /// Takes or renews leadership of a role for `lease`. `None` while another process holds it. Renewing
     /// keeps the fence; taking it anew raises it.
-    async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError>;
+    async fn lead(&self, role: Role, who: ProcessId, lease: Duration) -> Result<Option<Fence>, StoreError>;
 
     /// Gives leadership up, so that the next one need not wait for the lease to end.
     async fn resign(&self, fence: Fence) -> Result<(), StoreError>;

@@ -77,12 +77,12 @@ mod tests {
 
     use super::*;
     use crate::store::{Beat, conformance::beat_of};
-    use clawpool_core::task::{Timestamp, WorkerId};
+    use clawpool_core::task::{ProcessId, Timestamp};
 
     fn info(queues: &[Queue], kinds: Option<&[&str]>) -> WorkerInfo {
         let kinds = kinds.map(|kinds| kinds.iter().map(|kind| (*kind).to_owned()).collect());
         let beat =
-            Beat { queues: queues.to_vec(), kinds, ..beat_of(WorkerId::new(), Duration::from_secs(3)) };
+            Beat { queues: queues.to_vec(), kinds, ..beat_of(ProcessId::new(), Duration::from_secs(3)) };
         WorkerInfo { beat, beats: 1, last_beat: Timestamp::now(), alive: true }
     }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_older_versions_heartbeat_is_read() {
-        let beat = beat_of(WorkerId::new(), Duration::from_secs(3));
+        let beat = beat_of(ProcessId::new(), Duration::from_secs(3));
         let bytes = rmp_serde::to_vec_named(&beat).unwrap();
         let read: Beat = rmp_serde::from_slice(&bytes).unwrap();
         assert_eq!((read.kinds, read.unhandled.len()), (None, 0));

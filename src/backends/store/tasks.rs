@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{DeadLetter, Page, StoreError};
 use crate::backend::Unreadable;
 use clawpool_core::task::{
-    Failure, KindPattern, Message, Payload, Priority, Queue, State, TaskId, Timestamp, WorkerId,
+    Failure, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, TaskId, Timestamp,
 };
 
 #[async_trait]
@@ -46,14 +46,14 @@ pub trait TaskStore: Send + Sync + 'static {
     ///   themselves.
     async fn claim(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<ClaimOutcome>, StoreError>;
 
     /// Records how claimed attempts ended. One answer each, in order: false where the token is no longer the
     /// latest, in which case nothing changed and the message must be acknowledged all the same.
-    async fn settle(&self, worker: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError>;
+    async fn settle(&self, worker: ProcessId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError>;
 
     /// Cancels a task: at once when it waits, by telling its worker (`Orders::cancel`) when it runs. A task
     /// that was told so never starts again: a retry, a release or a lost worker ends it as cancelled.
@@ -98,7 +98,7 @@ pub struct UnfinishedTask {
     pub attempt: u32,
     pub enqueued_at: Timestamp,
     /// Running: who runs it, and under which token.
-    pub worker: Option<WorkerId>,
+    pub worker: Option<ProcessId>,
     pub token: u64,
     /// The schedule set has a message of this generation.
     pub scheduled: bool,
@@ -245,7 +245,7 @@ pub struct Record {
     pub due_at: Option<Timestamp>,
     /// Running: who runs it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub worker: Option<WorkerId>,
+    pub worker: Option<ProcessId>,
     /// Running: what its handler last said of its progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Claimed, StoreError};
-use clawpool_core::task::{Queue, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, TaskId, Timestamp};
 
 #[async_trait]
 pub trait WorkerStore: Send + Sync + 'static {
@@ -18,27 +18,30 @@ pub trait WorkerStore: Send + Sync + 'static {
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError>;
 
     /// Tells a worker to finish what it runs and leave. False when there is no such worker.
-    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError>;
+    async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError>;
 
     /// Ends the lease of a worker that died, and answers the tasks that it ran: another worker can claim
     /// them. Each has seen one more crash, and `retry::share_blame` says when it may start again: what the
     /// schedule set holds of it is due then, and no later. `polled`: the tasks whose futures the worker was
     /// polling as it ended by its own doing, where that is known.
-    async fn end_lease(&self, worker: WorkerId, polled: Option<&[TaskId]>)
-    -> Result<Vec<TaskId>, StoreError>;
+    async fn end_lease(
+        &self,
+        worker: ProcessId,
+        polled: Option<&[TaskId]>,
+    ) -> Result<Vec<TaskId>, StoreError>;
 
     /// Asks workers whether they run tasks that the store counts as theirs. Each learns of it with its next
     /// beat (`Orders::asked`), unless the claim has ended or passed on by then.
     async fn ask(&self, questions: &[Question]) -> Result<(), StoreError>;
 
     /// Removes a worker from the registry: it left in good order, or all it held has been given back.
-    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError>;
+    async fn forget(&self, worker: ProcessId) -> Result<(), StoreError>;
 }
 
 /// What a worker says of itself with each heartbeat.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Beat {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub pool: String,
     pub host: String,
     pub pid: u32,
@@ -98,7 +101,7 @@ pub struct Done {
 /// Whether this worker runs this task, claimed with this token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub task: TaskId,
     pub token: u64,
 }

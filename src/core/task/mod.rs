@@ -31,7 +31,7 @@ mod time;
 mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
-pub use id::{TaskId, WorkerId};
+pub use id::{ProcessId, TaskId};
 pub use kind::strange_character;
 pub use kind::{BadPattern, KindPattern};
 pub use message::{CodecError, Message, Task};

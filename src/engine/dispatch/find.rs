@@ -4,12 +4,15 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Found, Missing},
     store::{Record, Store, StoreError},
 };
-use clawpool_core::task::{State, WorkerId};
+use clawpool_core::task::{ProcessId, State};
 
+/// Which server did not say where a message is.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
+    /// The workers could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The queue could not be read.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -36,7 +39,7 @@ pub async fn find(
 }
 
 /// The workers that are heard from.
-pub async fn live_workers(store: &dyn Store) -> Result<Vec<WorkerId>, StoreError> {
+pub async fn live_workers(store: &dyn Store) -> Result<Vec<ProcessId>, StoreError> {
     let workers = store.workers().await?;
     Ok(workers.into_iter().filter(|worker| worker.alive).map(|worker| worker.beat.worker).collect())
 }

@@ -4,7 +4,7 @@ use super::{Context, Function, Handler, Registry, WorkerError, run};
 use crate::process::{POOL_ENV, Shutdown, SupervisedStderr, WORKER_ENV, stdin_closed};
 use clawpool_core::{
     config::Config,
-    task::{BadPattern, Failure, WorkerId},
+    task::{BadPattern, Failure, ProcessId},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -12,17 +12,19 @@ use serde::{Serialize, de::DeserializeOwned};
 pub struct Worker;
 
 impl Worker {
+    /// A worker without handlers, of pool `default`.
     pub fn builder() -> WorkerBuilder {
         WorkerBuilder::default()
     }
 }
 
+/// What a worker is to run, and as what.
 #[derive(Default)]
 pub struct WorkerBuilder {
     config: Option<Config>,
     registry: Registry,
     bad_pattern: Option<BadPattern>,
-    id: Option<WorkerId>,
+    id: Option<ProcessId>,
     pool: Option<String>,
     shutdown: Option<Shutdown>,
 }
@@ -61,7 +63,7 @@ impl WorkerBuilder {
 
     /// The identity that a supervisor gave this process; else `CLAWPOOL_WORKER_ID`, else a new one.
     #[must_use]
-    pub fn id(mut self, id: WorkerId) -> Self {
+    pub fn id(mut self, id: ProcessId) -> Self {
         self.id = Some(id);
         self
     }
@@ -92,7 +94,7 @@ impl WorkerBuilder {
             None => Config::load(std::env::var_os("CLAWPOOL_CONFIG").as_ref().map(Path::new), &[])?,
         };
         let id =
-            self.id.or_else(|| std::env::var(WORKER_ENV).ok()?.parse().ok()).unwrap_or_else(WorkerId::new);
+            self.id.or_else(|| std::env::var(WORKER_ENV).ok()?.parse().ok()).unwrap_or_else(ProcessId::new);
         let pool = self.pool.or_else(|| std::env::var(POOL_ENV).ok()).unwrap_or_else(|| "default".into());
         let shutdown = match self.shutdown {
             Some(shutdown) => shutdown,

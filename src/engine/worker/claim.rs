@@ -16,7 +16,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     retry::Backoff,
-    task::{DeadReason, ErrorClass, Failure, Outcome, Queue, Task, Timestamp, WorkerId},
+    task::{DeadReason, ErrorClass, Failure, Outcome, ProcessId, Queue, Task, Timestamp},
 };
 
 /// While the store does not answer. Work goes on within a second of its return.
@@ -25,7 +25,7 @@ pub(super) const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 /// Asks the store whether delivered tasks may run, and disposes of those that may not.
 #[derive(Clone)]
 pub(super) struct Claimer {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub registry: Arc<Registry>,
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,

@@ -172,7 +172,7 @@ pub(super) mod tests {
     use clawpool_backends::broker::conformance::delivery;
     use clawpool_core::{
         config::Config,
-        task::{Priority, WorkerId},
+        task::{Priority, ProcessId},
     };
 
     pub fn claimed_batch(answers: Vec<ClaimAnswer>) -> ClaimedBatch {
@@ -185,7 +185,7 @@ pub(super) mod tests {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
         let stop = CancellationToken::new();
-        let mut parts = Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop)
+        let mut parts = Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &stop)
             .await
             .unwrap();
         let engine = &mut parts.engine;

@@ -12,12 +12,12 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Pacing,
-    task::{Queue, WorkerId},
+    task::{ProcessId, Queue},
 };
 
 /// Fetches one queue's messages as the engine demands them, and rests while it demands none.
 pub(super) struct Fetcher {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub pool: String,
     pub queue: Queue,
     pub broker: Arc<dyn Broker>,

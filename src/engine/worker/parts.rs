@@ -29,12 +29,12 @@ use clawpool_backends::{
 use clawpool_core::{
     config::Config,
     retry,
-    task::{Queue, Timestamp, WorkerId},
+    task::{ProcessId, Queue, Timestamp},
 };
 
 /// The parts of a running worker, put together and taken apart in order.
 pub(super) struct Parts {
-    pub id: WorkerId,
+    pub id: ProcessId,
     pub engine: Engine,
     pub events: mpsc::Receiver<Event>,
     pub heartbeat: Heartbeat,
@@ -51,7 +51,7 @@ impl Parts {
     pub async fn assemble(
         config: &Config,
         registry: Registry,
-        id: WorkerId,
+        id: ProcessId,
         pool: String,
         stop: &CancellationToken,
     ) -> Result<Self, WorkerError> {
@@ -141,7 +141,7 @@ impl Parts {
 
 fn claimer(
     config: &Config,
-    worker: WorkerId,
+    worker: ProcessId,
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
     heartbeat: &Heartbeat,
@@ -173,7 +173,7 @@ type Demand = Vec<(Queue, watch::Sender<usize>)>;
 
 fn fetchers(
     config: &Config,
-    worker: WorkerId,
+    worker: ProcessId,
     pool: &str,
     broker: &Arc<dyn Broker>,
     store: &Arc<dyn Store>,
@@ -201,7 +201,7 @@ fn fetchers(
     (tasks, demands)
 }
 
-fn beat(config: &Config, worker: WorkerId, pool: String, kinds: Vec<String>) -> Beat {
+fn beat(config: &Config, worker: ProcessId, pool: String, kinds: Vec<String>) -> Beat {
     Beat {
         worker,
         pool,

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{engine::Engine, job::Job};
 use crate::alert::{Alert, Event, raise};
 use clawpool_backends::store::{Claimed, End, Settlement, Store};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// Numbers for calls under way, so that it is known when all before one of them have ended.
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ impl Engine {
     }
 }
 
-async fn give_back(store: Arc<dyn Store>, worker: WorkerId, claims: Vec<Claimed>) {
+async fn give_back(store: Arc<dyn Store>, worker: ProcessId, claims: Vec<Claimed>) {
     let settlements: Vec<Settlement> =
         claims.iter().map(|claimed| Settlement { claimed: *claimed, end: End::Released }).collect();
     match store.settle(worker, &settlements).await {

@@ -1,12 +1,12 @@
 use super::{Registry, WorkerError, engine::alarm, parts::Parts, stop::Phase};
 use crate::process::{Shutdown, notify_ready};
-use clawpool_core::{config::Config, task::WorkerId};
+use clawpool_core::{config::Config, task::ProcessId};
 
 /// Runs one worker until it is told to stop, or a handler hangs.
 pub(super) async fn run(
     config: Config,
     registry: Registry,
-    id: WorkerId,
+    id: ProcessId,
     pool: String,
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
@@ -54,7 +54,7 @@ mod tests {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
         let assembled =
-            Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &shutdown.drain)
+            Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &shutdown.drain)
                 .await;
         assembled.unwrap()
     }

@@ -13,7 +13,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     retry,
-    task::{CodecError, Outcome, Timestamp, WorkerId},
+    task::{CodecError, Outcome, ProcessId, Timestamp},
 };
 
 /// An attempt that is over, on its way to the store.
@@ -85,7 +85,7 @@ pub(super) struct Received {
 /// Makes outcomes durable at the store, many at once, and only then acknowledges the messages (INV-5).
 #[derive(Clone)]
 pub(super) struct Settler {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
 }

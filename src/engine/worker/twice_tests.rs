@@ -27,7 +27,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Outcome, Payload, Priority, Queue, WorkerId},
+    task::{Outcome, Payload, Priority, ProcessId, Queue},
 };
 
 async fn fetched(consumer: &mut dyn Consumer) -> Delivery {
@@ -38,7 +38,7 @@ async fn fetched(consumer: &mut dyn Consumer) -> Delivery {
     }
 }
 
-async fn claimed(store: &RedisStore, worker: WorkerId, delivery: Delivery) -> Job {
+async fn claimed(store: &RedisStore, worker: ProcessId, delivery: Delivery) -> Job {
     let task = Arc::new(delivery.message.task().unwrap());
     match store.claim(worker, &[claim(&task)], false).await.unwrap()[0] {
         ClaimOutcome::Run { token, crashes } => {
@@ -54,7 +54,7 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     let config = on_shared(Config::default());
     let broker: Arc<dyn Broker> = Arc::new(RedisBroker::open(&config).await.unwrap());
     let store = Arc::new(RedisStore::open(&config).await.unwrap());
-    let (worker, message) = (WorkerId::new(), message(Priority::P4));
+    let (worker, message) = (ProcessId::new(), message(Priority::P4));
     broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();
     let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
     let first = claimed(&store, worker, fetched(&mut *consumer).await).await;
@@ -69,7 +69,7 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     }
     drop(settle);
     guarded(Settler { worker, broker: Arc::clone(&broker), store }.run(received)).await;
-    let mut other = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+    let mut other = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
     guarded(async { assert_eq!(fetched(&mut *other).await.message.id, message.id) }).await;
 }
 
@@ -77,7 +77,7 @@ async fn embedded(folder: &tempfile::TempDir) -> Parts {
     let mut config = Config::default();
     config.embedded.data = folder.path().to_owned();
     let stop = CancellationToken::new();
-    Parts::assemble(&config, Registry::default(), WorkerId::new(), "test".into(), &stop).await.unwrap()
+    Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &stop).await.unwrap()
 }
 
 fn job(delivery: &Delivery, crashes: u32) -> Job {

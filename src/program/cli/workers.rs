@@ -8,7 +8,7 @@ use super::{
     tasks::each,
 };
 use clawpool_backends::store::{Page, WorkerInfo};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 use clawpool_server::supervise::CrashReport;
 
 /// Who works; send workers home
@@ -25,12 +25,12 @@ enum Action {
     /// Let workers finish what they run and leave
     Drain {
         #[arg(required = true)]
-        ids: Vec<WorkerId>,
+        ids: Vec<ProcessId>,
     },
     /// What is known of workers that died, latest first
     Crashes {
         /// This worker's alone, in full
-        id: Option<WorkerId>,
+        id: Option<ProcessId>,
         #[arg(long, value_name = "POOL")]
         pool: Option<String>,
         #[arg(long, default_value_t = 20, value_name = "N")]
@@ -91,7 +91,7 @@ const fn state(worker: &WorkerInfo) -> &'static str {
     }
 }
 
-async fn drain(id: WorkerId, globals: &Globals) -> Result<(), Failure> {
+async fn drain(id: ProcessId, globals: &Globals) -> Result<(), Failure> {
     globals.client()?.order(&format!("v1/workers/{id}/drain")).await?;
     globals.output().show(&serde_json::json!({ "id": id, "draining": true }), |_| format!("{id}  draining"))
 }
@@ -112,7 +112,7 @@ fn crashes(reports: &[CrashReport]) -> String {
     table(["AT", "WORKER", "POOL", "TYPE", "SEVERITY", "END", "LIVED", "TASKS"], rows)
 }
 
-async fn crash(id: WorkerId, globals: &Globals) -> Result<(), Failure> {
+async fn crash(id: ProcessId, globals: &Globals) -> Result<(), Failure> {
     let page = pages::<CrashReport>(&globals.client()?, "v1/workers/crashes", &[], usize::MAX).await?;
     let report = page.items.into_iter().find(|report| report.worker == id);
     let report = report.ok_or_else(|| Failure::failed(format!("no crash of worker {id} is known")))?;

@@ -46,7 +46,7 @@ pub use self::starting::{Awaited, starting};
 use self::{connections::Connections, error::ApiError};
 use crate::health::Health;
 use clawpool_backends::{broker::Broker, store::Store};
-use clawpool_core::{config::Config, task::WorkerId};
+use clawpool_core::{config::Config, task::ProcessId};
 use clawpool_engine::dispatch::Producer;
 
 /// What the routes work with.
@@ -58,7 +58,7 @@ pub struct Api {
     /// What is wrong, where it is watched.
     health: Option<Arc<Health>>,
     /// Names this process in `/health`.
-    instance: WorkerId,
+    instance: ProcessId,
     body_memory: body::BodyMemory,
     wrong_tokens: wrong_tokens::WrongTokens,
     /// Ends long waits when the server stops.
@@ -83,7 +83,7 @@ impl Api {
             store,
             config,
             health: None,
-            instance: WorkerId::new(),
+            instance: ProcessId::new(),
             body_memory: body::BodyMemory::new(),
             wrong_tokens: wrong_tokens::WrongTokens::default(),
             closing,

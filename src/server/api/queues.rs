@@ -11,7 +11,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Scope,
-    task::{Queue, Timestamp, WorkerId},
+    task::{ProcessId, Queue, Timestamp},
 };
 use clawpool_engine::client::view::{QueueView, QueuesView};
 
@@ -102,12 +102,12 @@ async fn set_paused(
 
 /// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the
 /// time to. Those that have not said so then.
-async fn unconfirmed(api: &Api, queue: Queue) -> Result<Vec<WorkerId>, ApiError> {
+async fn unconfirmed(api: &Api, queue: Queue) -> Result<Vec<ProcessId>, ApiError> {
     let patience = Instant::now() + api.config.worker.lease;
     loop {
         let workers = api.store.workers().await?;
         let open = workers.into_iter().filter(|worker| worker.alive && !worker.beat.obeys_pause_of(queue));
-        let open: Vec<WorkerId> = open.map(|worker| worker.beat.worker).collect();
+        let open: Vec<ProcessId> = open.map(|worker| worker.beat.worker).collect();
         if open.is_empty() || Instant::now() >= patience {
             return Ok(open);
         }

@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
-use clawpool_core::task::{Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Timestamp};
 use clawpool_engine::client::view::{HealthView, Status};
 
 /// What is waited for: the server's name, and in words why.
@@ -62,7 +62,7 @@ async fn health(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
     let Awaited { server, reason, .. } = awaited.borrow().clone();
     let view = HealthView {
         status: Status::Starting,
-        instance_id: WorkerId::new().to_string(),
+        instance_id: ProcessId::new().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp: Timestamp::now(),
         services: BTreeMap::from([(

@@ -17,7 +17,7 @@ use clawpool_backends::{
     servers::{ConnectError, Servers, connect_and_tell},
     store::Store,
 };
-use clawpool_core::{config::Config, task::WorkerId};
+use clawpool_core::{config::Config, task::ProcessId};
 use clawpool_engine::{
     dispatch::Producer,
     process::{Shutdown, notify_ready},
@@ -25,8 +25,11 @@ use clawpool_engine::{
 
 /// A dispatcher, connected to its servers and listening.
 pub struct Dispatcher {
+    /// With which it was opened.
     pub config: Arc<Config>,
+    /// Of this configuration; other roles of the process may share it.
     pub broker: Arc<dyn Broker>,
+    /// See `broker`.
     pub store: Arc<dyn Store>,
     producer: Producer,
     ingress: Ingress,
@@ -64,7 +67,7 @@ impl Dispatcher {
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
-            whole(stop, maintenance::run(&*store, &*broker, health.alerts(), doubt, WorkerId::new(), stop)),
+            whole(stop, maintenance::run(&*store, &*broker, health.alerts(), doubt, ProcessId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")

@@ -16,14 +16,16 @@ use crate::{
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
     config::{self, Config, PoolDriver},
-    task::WorkerId,
+    task::ProcessId,
 };
 use clawpool_engine::process::{Limits, Shutdown};
 
 /// What runs as a worker of a pool that names no command.
 #[derive(Clone, Debug)]
 pub struct WorkerProgram {
+    /// The file, or a name that is looked for in `PATH`.
     pub program: PathBuf,
+    /// Without the program's own name.
     pub args: Vec<OsString>,
     /// What it needs to read the same configuration as this process; the pool's own settings come after it.
     pub env: Vec<(OsString, OsString)>,
@@ -37,6 +39,7 @@ pub struct Pools {
 }
 
 impl Pools {
+    /// Opens the driver of each pool. Fails with [`AppError::Configuration`] where one is not fit for use.
     pub fn new(
         worker: &WorkerProgram,
         config: &Config,
@@ -62,7 +65,7 @@ impl Pools {
                 own: pool.driver == PoolDriver::Process,
             });
         }
-        Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: WorkerId::new() }, processes })
+        Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: ProcessId::new() }, processes })
     }
 
     /// Keeps the pools until this process is told to end, and returns when its workers have left.

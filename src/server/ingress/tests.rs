@@ -22,7 +22,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::{Backend, Config, Profile},
-    task::{Queue, TaskId, WorkerId},
+    task::{ProcessId, Queue, TaskId},
 };
 use clawpool_engine::dispatch::Producer;
 
@@ -222,7 +222,7 @@ async fn a_full_queue_holds_messages_at_the_ingress_and_loses_none() {
         for kind in ["a", "b", "c"] {
             site.send(json!({ "kind": kind }).to_string().as_bytes(), BasicProperties::default()).await;
         }
-        let mut consumer = site.broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = site.broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         let mut kinds = Vec::new();
         while kinds.len() < 3 {
             for delivery in consumer.next(1).await.unwrap() {

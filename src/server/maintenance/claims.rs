@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use clawpool_backends::store::{Question, UnfinishedTask};
-use clawpool_core::task::{State, TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, State, TaskId};
 
 /// Tasks watched at a time.
 const MAX_WATCHED: usize = 10_000;
@@ -30,7 +30,7 @@ struct Run {
 }
 
 impl Claims {
-    pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[WorkerId]) {
+    pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[ProcessId]) {
         let Some(worker) = outline.worker.filter(|worker| live.contains(worker)) else { return };
         if outline.state != State::Running
             || self.known.len() >= MAX_WATCHED && !self.known.contains_key(&outline.id)
@@ -74,7 +74,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(15);
 
-    fn outline(worker: WorkerId, token: u64) -> UnfinishedTask {
+    fn outline(worker: ProcessId, token: u64) -> UnfinishedTask {
         UnfinishedTask {
             id: TaskId::new(),
             state: State::Running,
@@ -88,7 +88,7 @@ mod tests {
         }
     }
 
-    fn walk(claims: &mut Claims, outlines: &[&UnfinishedTask], live: &[WorkerId]) -> usize {
+    fn walk(claims: &mut Claims, outlines: &[&UnfinishedTask], live: &[ProcessId]) -> usize {
         outlines.iter().for_each(|outline| claims.observe(outline, live));
         claims.finish_walk();
         claims.questions(LONG).len()
@@ -97,9 +97,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_worker_that_runs_a_task_for_long_is_asked_now_and_then() {
         let mut claims = Claims::default();
-        let alive = WorkerId::new();
+        let alive = ProcessId::new();
         let task = outline(alive, 1);
-        let orphan = outline(WorkerId::new(), 1);
+        let orphan = outline(ProcessId::new(), 1);
         let mut asked = Vec::new();
         for _ in 0..10 {
             asked.push(walk(&mut claims, &[&task, &orphan], &[alive]));
@@ -115,7 +115,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_are_asked_about_in_turn() {
         let mut claims = Claims::default();
-        let alive = WorkerId::new();
+        let alive = ProcessId::new();
         let tasks: Vec<UnfinishedTask> =
             (0..QUESTIONS as u64 + 7).map(|token| outline(alive, token)).collect();
         let tasks: Vec<&UnfinishedTask> = tasks.iter().collect();

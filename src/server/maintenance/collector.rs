@@ -7,7 +7,7 @@ use clawpool_backends::{
     broker::{Broker, DeadLettered, Receipt},
     store::{DeadLetter, Store},
 };
-use clawpool_core::task::{DeadReason, ErrorClass, Failure, Timestamp, WorkerId};
+use clawpool_core::task::{DeadReason, ErrorClass, Failure, ProcessId, Timestamp};
 
 /// How often the leader asks for messages that the broker gave up, and how many it takes at once.
 const ROUND: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const BATCH: usize = 500;
 
 /// Holds dead-lettered messages for the process that leads, so that the next leader finds what a dead one
 /// held.
-const COLLECTOR: WorkerId = WorkerId::from_bytes([0; 16]);
+const COLLECTOR: ProcessId = ProcessId::from_bytes([0; 16]);
 
 /// Brings messages that the broker itself gave up (expired on their queue, delivery limit) to the dead
 /// letters, until `stop`, so that nothing is dropped in silence. For the leader alone.

@@ -8,7 +8,7 @@ use clawpool_backends::{
     broker::Broker,
     store::{Fence, Role, Store},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 use clawpool_engine::leadership::lead_while;
 
 /// How long the others wait after a leader has died.
@@ -23,7 +23,7 @@ pub(crate) async fn run(
     broker: &dyn Broker,
     alerts: &PendingAlerts,
     doubt: Duration,
-    me: WorkerId,
+    me: ProcessId,
     stop: &CancellationToken,
 ) {
     let work = |fence: Fence, leading: CancellationToken| async move {

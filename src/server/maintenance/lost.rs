@@ -20,7 +20,7 @@ use clawpool_backends::{
     broker::{Broker, Found, Missing},
     store::Store,
 };
-use clawpool_core::task::{Queue, State, TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, State, TaskId};
 use clawpool_engine::{
     alert::{Alert, Event},
     dispatch::live_workers,
@@ -129,7 +129,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    async fn check_suspects(&mut self, live: &[WorkerId]) -> Result<(), Trouble> {
+    async fn check_suspects(&mut self, live: &[ProcessId]) -> Result<(), Trouble> {
         let snapshots = self.queue_snapshots().await?;
         let short = snapshots.iter().map(|(_, snapshot)| snapshot.depth.ready).sum::<u64>() <= SHORT;
         let mut doubted = Vec::new();

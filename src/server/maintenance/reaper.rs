@@ -7,7 +7,7 @@ use clawpool_backends::{
     broker::Broker,
     store::{Store, WorkerInfo, takes_writes},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// How often the leader looks for workers that have fallen silent.
 const ROUND: Duration = Duration::from_millis(500);
@@ -72,7 +72,7 @@ async fn give_back(store: &dyn Store, broker: &dyn Broker, silence: Silence) {
 /// A worker without a beat for at least its lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Silence {
-    worker: WorkerId,
+    worker: ProcessId,
     lasted: Duration,
     /// The store still counts its lease as valid.
     alive: bool,
@@ -80,7 +80,7 @@ struct Silence {
 
 /// When each worker's count of heartbeats was last seen to change.
 #[derive(Default)]
-struct HeartbeatWatch(HashMap<WorkerId, (u64, Instant)>);
+struct HeartbeatWatch(HashMap<ProcessId, (u64, Instant)>);
 
 impl HeartbeatWatch {
     /// The shortest lease of those that have been silent for half of it.
@@ -120,14 +120,14 @@ mod tests {
     use clawpool_backends::store::conformance::beat_of;
     use clawpool_core::task::Timestamp;
 
-    fn worker(id: WorkerId, beats: u64) -> WorkerInfo {
+    fn worker(id: ProcessId, beats: u64) -> WorkerInfo {
         let beat = beat_of(id, Duration::from_secs(3));
         WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
     }
 
     #[test]
     fn a_worker_silent_for_half_a_lease_is_doubted() {
-        let quiet = WorkerId::new();
+        let quiet = ProcessId::new();
         let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         let doubted = |watch: &HeartbeatWatch, beats, millis| {
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn only_a_whole_lease_of_observed_silence_is_death() {
-        let quiet = WorkerId::new();
-        let lively = WorkerId::new();
+        let quiet = ProcessId::new();
+        let lively = ProcessId::new();
         let start = Instant::now();
         let mut watch = HeartbeatWatch::default();
         for tenth in 0..30 {

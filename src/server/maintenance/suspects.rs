@@ -12,7 +12,7 @@ use clawpool_backends::{
     broker::{Depth, Missing},
     store::{QueueTotals, UnfinishedTask},
 };
-use clawpool_core::task::{Queue, State, TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, State, TaskId};
 
 /// Tasks watched at a time. Where more tasks wait, those whose messages are gone are met again when the
 /// others have run.
@@ -66,7 +66,7 @@ pub(super) enum Doubt {
 
 impl Suspects {
     /// Remembers a task that may be without a message.
-    pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[WorkerId]) {
+    pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[ProcessId]) {
         let orphaned = outline.worker.is_none_or(|worker| !live.contains(&worker));
         let suspicious = !outline.scheduled && (outline.state != State::Running || orphaned);
         let missing = Missing { id: outline.id, generation: outline.generation, priority: outline.priority };

@@ -18,7 +18,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::{Config, Profile},
-    task::{NewTask, Priority, Queue, TaskId, WorkerId},
+    task::{NewTask, Priority, ProcessId, Queue, TaskId},
 };
 use clawpool_engine::dispatch::{
     find,
@@ -148,7 +148,7 @@ async fn a_long_queue_makes_no_task_suspect() {
 async fn a_running_task_whose_worker_is_unknown_waits_again() {
     let pool = Pool::open(config(vec![rule(Priority::P4)])).await;
     let id = accepted(&pool, 1).await[0];
-    let gone = WorkerId::new();
+    let gone = ProcessId::new();
     let mut consumer = pool.broker.consume(gone, Queue::P4).await.unwrap();
     let delivery = consumer.next(1).await.unwrap().remove(0);
     let message = delivery.message;
@@ -165,7 +165,7 @@ async fn a_running_task_whose_worker_is_unknown_waits_again() {
     let outcome = pool.store.claim(gone, std::slice::from_ref(&claim), false).await.unwrap()[0];
     assert!(matches!(outcome, ClaimOutcome::Run { .. }), "{outcome:?}");
     searched(&pool, async |_| pool.ready(Queue::P4).await == 1).await;
-    let outcome = pool.store.claim(WorkerId::new(), &[claim], false).await.unwrap()[0];
+    let outcome = pool.store.claim(ProcessId::new(), &[claim], false).await.unwrap()[0];
     assert!(matches!(outcome, ClaimOutcome::Run { crashes: 1, .. }), "{outcome:?}");
 }
 

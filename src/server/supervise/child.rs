@@ -19,12 +19,12 @@ use super::{
     tail::Tail,
 };
 use clawpool_backends::store::WorkerInfo;
-use clawpool_core::task::{TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId};
 use clawpool_engine::process::{POLLING_ENV, POOL_ENV, Shutdown, StopMonitor, Tree, WORKER_ENV, describe};
 
 /// One worker process.
 pub(super) struct Child {
-    pub(super) worker: WorkerId,
+    pub(super) worker: ProcessId,
     pub(super) tail: Tail,
     born: Instant,
     tree: Tree,
@@ -74,7 +74,7 @@ impl ChildExit {
 }
 
 impl Child {
-    pub(super) fn spawn(pool: &PoolSpec, worker: WorkerId) -> io::Result<Self> {
+    pub(super) fn spawn(pool: &PoolSpec, worker: ProcessId) -> io::Result<Self> {
         let mut command = Command::new(&pool.program);
         command.args(&pool.args).envs(pool.env.iter().cloned());
         command.env(WORKER_ENV, worker.to_string()).env(POOL_ENV, &pool.name);
@@ -157,7 +157,7 @@ pub(super) fn describe_end(status: &io::Result<ExitStatus>) -> String {
 
 /// Returns when the worker hangs (`None`) or has exceeded a limit, and says which.
 async fn watch_child(
-    worker: WorkerId,
+    worker: ProcessId,
     pid: u32,
     pool: &PoolSpec,
     mut snapshots: watch::Receiver<Snapshot>,

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::{Entry, Topic, Usage};
-use clawpool_core::task::{TaskId, Timestamp, WorkerId, span};
+use clawpool_core::task::{ProcessId, TaskId, Timestamp, span};
 
 /// Kept in the journal under [`Topic::Crash`]. Its log lines are as the worker wrote them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CrashReport {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub pool: String,
     pub pid: u32,
     pub at: Timestamp,

@@ -10,11 +10,11 @@ use tokio::{
 };
 
 use clawpool_backends::store::{PoolStore, WorkerInfo, takes_writes};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// One reading of the registry. `None` when the store did not answer or took no writes: then nothing is
 /// known.
-pub(super) type Snapshot = Option<Arc<HashMap<WorkerId, WorkerInfo>>>;
+pub(super) type Snapshot = Option<Arc<HashMap<ProcessId, WorkerInfo>>>;
 
 /// Snapshots in one lease.
 const SNAPSHOTS: u32 = 4;
@@ -25,7 +25,7 @@ pub(super) async fn watch_registry(
     pool: &str,
     lease: Duration,
     snapshots: &watch::Sender<Snapshot>,
-    replicas: impl Fn() -> Vec<WorkerId>,
+    replicas: impl Fn() -> Vec<ProcessId>,
 ) -> Infallible {
     let mut ticks = tokio::time::interval((lease / SNAPSHOTS).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -50,11 +50,11 @@ pub(super) async fn watch_registry(
 struct SilenceCheck {
     lease: Duration,
     /// Of each worker, its beats and when they last grew.
-    heard: HashMap<WorkerId, (u64, Instant)>,
+    heard: HashMap<ProcessId, (u64, Instant)>,
 }
 
 impl SilenceCheck {
-    fn is_suspected(&mut self, pool: &str, snapshot: &HashMap<WorkerId, WorkerInfo>, now: Instant) -> bool {
+    fn is_suspected(&mut self, pool: &str, snapshot: &HashMap<ProcessId, WorkerInfo>, now: Instant) -> bool {
         let ours = snapshot.values().filter(|info| info.beat.pool == pool);
         self.heard = ours
             .map(|info| {
@@ -90,7 +90,7 @@ impl HeartbeatMonitor {
     /// Whether the worker hangs: a whole lease without a beat, in snapshots that came without a gap. A
     /// snapshot that failed or came late (the store is away, the machine is too busy for this process too)
     /// begins the silence anew.
-    pub(super) fn hangs(&mut self, worker: WorkerId, snapshot: &Snapshot, now: Instant) -> bool {
+    pub(super) fn hangs(&mut self, worker: ProcessId, snapshot: &Snapshot, now: Instant) -> bool {
         let late = self.last_snapshot.is_some_and(|last| now.duration_since(last) > self.lease * 3 / 4);
         self.last_snapshot = Some(now);
         let Some(snapshot) = snapshot else {
@@ -113,20 +113,18 @@ impl HeartbeatMonitor {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::supervise::supervisor::tests::info;
+    use clawpool_backends::store::testing::worker_info;
 
     const LEASE: Duration = Duration::from_secs(3);
     const STEP: Duration = Duration::from_millis(750);
 
-    fn snapshot(worker: WorkerId, beats: u64) -> Snapshot {
-        Some(Arc::new([(worker, info(worker, beats))].into()))
+    fn snapshot(worker: ProcessId, beats: u64) -> Snapshot {
+        Some(Arc::new([(worker, worker_info("test", worker, beats))].into()))
     }
 
     /// At which of the snapshots the worker is found hanging.
     fn found(snapshots: impl IntoIterator<Item = (Duration, Option<u64>)>) -> Option<usize> {
-        let worker = WorkerId::new();
-        let mut monitor = HeartbeatMonitor::new(LEASE);
-        let mut now = Instant::now();
+        let (worker, mut monitor, mut now) = (ProcessId::new(), HeartbeatMonitor::new(LEASE), Instant::now());
         snapshots.into_iter().position(|(after, beats)| {
             now += after;
             monitor.hangs(worker, &beats.and_then(|beats| snapshot(worker, beats)), now)
@@ -153,9 +151,8 @@ mod tests {
     #[test]
     fn a_worker_that_never_registers_hangs_too() {
         let empty = Some(Arc::default());
-        let mut monitor = HeartbeatMonitor::new(LEASE);
-        let start = Instant::now();
-        let hung = (0..100).position(|n| monitor.hangs(WorkerId::new(), &empty, start + STEP * n));
+        let (mut monitor, start) = (HeartbeatMonitor::new(LEASE), Instant::now());
+        let hung = (0..100).position(|n| monitor.hangs(ProcessId::new(), &empty, start + STEP * n));
         assert_eq!(hung, Some(80));
         assert!(!monitor.registered());
     }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::time::Instant;
 
 use super::replica::Controls;
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// Ended workers that are remembered, the latest. The registry shows each for a minute at most.
 const REMEMBERED: usize = 1000;
@@ -14,12 +14,12 @@ pub(super) struct Replicas {
     entries: BTreeMap<u64, Entry>,
     last: u64,
     /// Workers whose process has ended. Ids begin with their time, so that the first is the oldest.
-    ended: BTreeSet<WorkerId>,
+    ended: BTreeSet<ProcessId>,
 }
 
 struct Entry {
     /// The worker that runs here, or the one that will start next.
-    worker: WorkerId,
+    worker: ProcessId,
     up: bool,
     controls: Controls,
     /// Why no worker runs here.
@@ -37,7 +37,7 @@ pub(super) struct Waiting {
 /// One worker of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplicaStatus {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     /// Its process runs; else it waits for its start.
     pub up: bool,
     /// It was told to leave, and no worker comes after it.
@@ -51,20 +51,20 @@ impl Replicas {
         let controls = Controls::default();
         self.entries.insert(
             self.last,
-            Entry { worker: WorkerId::new(), up: false, controls: controls.clone(), waiting: None },
+            Entry { worker: ProcessId::new(), up: false, controls: controls.clone(), waiting: None },
         );
         (self.last, controls)
     }
 
     /// The replica's worker starts now; answers under which id.
-    pub(super) fn start(&mut self, number: u64) -> WorkerId {
+    pub(super) fn start(&mut self, number: u64) -> ProcessId {
         match self.entries.get_mut(&number) {
             Some(entry) => {
                 entry.up = true;
                 entry.waiting = None;
                 entry.worker
             }
-            None => WorkerId::new(),
+            None => ProcessId::new(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Replicas {
     pub(super) fn end(&mut self, number: u64) {
         if let Some(entry) = self.entries.get_mut(&number) {
             entry.up = false;
-            let ended = std::mem::replace(&mut entry.worker, WorkerId::new());
+            let ended = std::mem::replace(&mut entry.worker, ProcessId::new());
             self.remember(ended);
         }
     }
@@ -95,7 +95,7 @@ impl Replicas {
         }
     }
 
-    fn remember(&mut self, ended: WorkerId) {
+    fn remember(&mut self, ended: ProcessId) {
         self.ended.insert(ended);
         if self.ended.len() > REMEMBERED {
             self.ended.pop_first();
@@ -103,11 +103,11 @@ impl Replicas {
     }
 
     /// Its process has ended, whatever the registry still shows.
-    pub(super) fn has_ended(&self, worker: WorkerId) -> bool {
+    pub(super) fn has_ended(&self, worker: ProcessId) -> bool {
         self.ended.contains(&worker)
     }
 
-    pub(super) fn controls_of(&self, workers: &[WorkerId]) -> Vec<Controls> {
+    pub(super) fn controls_of(&self, workers: &[ProcessId]) -> Vec<Controls> {
         let entries = self.entries.values().filter(|entry| workers.contains(&entry.worker));
         entries.map(|entry| entry.controls.clone()).collect()
     }

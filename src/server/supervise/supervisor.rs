@@ -31,7 +31,7 @@ use clawpool_backends::{
     broker::Broker,
     store::{PoolStore, WorkerInfo},
 };
-use clawpool_core::{config::Restart, task::WorkerId};
+use clawpool_core::{config::Restart, task::ProcessId};
 use clawpool_engine::{
     alert::{Event, Outbox},
     process::{Limits, Shutdown},
@@ -63,7 +63,7 @@ pub struct PoolSpec {
 /// How a worker ended at shutdown.
 #[derive(Clone, Debug)]
 pub struct StoppedWorker {
-    pub worker: WorkerId,
+    pub worker: ProcessId,
     pub pid: u32,
     /// For people.
     pub how: String,
@@ -129,7 +129,7 @@ impl Supervisor {
 
     /// Whether this was one of these workers and its process has ended. The registry may show it for a while
     /// yet.
-    pub fn has_ended(&self, worker: WorkerId) -> bool {
+    pub fn has_ended(&self, worker: ProcessId) -> bool {
         self.lock_replicas().has_ended(worker)
     }
 
@@ -150,12 +150,12 @@ impl Supervisor {
     }
 
     /// Lets workers finish what they run and leave; they are not replaced.
-    pub fn drain(&self, workers: &[WorkerId]) {
+    pub fn drain(&self, workers: &[ProcessId]) {
         self.lock_replicas().controls_of(workers).iter().for_each(|controls| controls.leave.cancel());
     }
 
     /// Ends workers now, also those that drain; those that do not drain are replaced.
-    pub fn replace(&self, workers: &[WorkerId]) {
+    pub fn replace(&self, workers: &[ProcessId]) {
         self.lock_replicas().controls_of(workers).iter().for_each(|controls| controls.replace.notify_one());
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clawpool_backends::store::{self, Fence, Role, Store};
-use clawpool_core::task::{Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Timestamp};
 
 use super::{
     flat,
@@ -47,7 +47,7 @@ async fn delay(site: Site, lane: Lane, size: usize, next: usize) -> Result<Vec<F
     let add = cost(started, next);
     let lease = Duration::from_secs(60);
     let fence = store
-        .lead(Role::Maintenance, WorkerId::new(), lease)
+        .lead(Role::Maintenance, ProcessId::new(), lease)
         .await?
         .context("another process leads this pool")?;
     let started = Instant::now();

@@ -79,7 +79,7 @@ pub async fn wakes_a_waiting_consumer(fixture: &dyn Fixture) {
 
 /// One worker waits on all its queues at once; what comes for one of them is not given to another.
 pub async fn wakes_consumers_of_the_right_queue(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    let (broker, worker) = (fixture.broker().await, ProcessId::new());
     let mut waiting = Vec::new();
     for queue in Queue::ALL {
         let mut consumer = broker.consume(worker, queue).await.unwrap();
@@ -108,7 +108,7 @@ pub async fn carries_every_field_and_a_large_body(fixture: &dyn Fixture) {
 }
 
 pub async fn an_acknowledged_message_never_returns(fixture: &dyn Fixture) {
-    let (broker, survivor, worker) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
+    let (broker, survivor, worker) = (fixture.broker().await, fixture.broker().await, ProcessId::new());
     let messages: Vec<_> = (0..3).map(|_| message(Priority::P5)).collect();
     publish(&*broker, &messages).await;
     let mut consumer = broker.consume(worker, Queue::P5).await.unwrap();

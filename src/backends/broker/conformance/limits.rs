@@ -9,7 +9,7 @@ fn expired(priority: Priority) -> Message {
 }
 
 /// Asks until at least one message comes.
-async fn take_dead_lettered(broker: &dyn Broker, worker: WorkerId) -> Vec<DeadLettered> {
+async fn take_dead_lettered(broker: &dyn Broker, worker: ProcessId) -> Vec<DeadLettered> {
     loop {
         let taken = broker.take_dead_lettered(worker, 10).await.unwrap();
         if !taken.is_empty() {
@@ -20,7 +20,7 @@ async fn take_dead_lettered(broker: &dyn Broker, worker: WorkerId) -> Vec<DeadLe
 }
 
 pub async fn expired_messages_are_handed_out_until_acknowledged(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, WorkerId::new());
+    let (broker, worker) = (fixture.broker().await, ProcessId::new());
     for priority in Priority::ALL {
         let (late, fresh) = (expired(priority), message(priority));
         publish(&*broker, &[late.clone(), fresh.clone()]).await;
@@ -44,13 +44,13 @@ pub async fn expired_messages_are_handed_out_until_acknowledged(fixture: &dyn Fi
 }
 
 pub async fn a_dead_collectors_messages_are_handed_out_again(fixture: &dyn Fixture) {
-    let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, WorkerId::new());
+    let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, ProcessId::new());
     let late = expired(Priority::P2);
     publish(&*doomed, std::slice::from_ref(&late)).await;
     take_dead_lettered(&*doomed, worker).await;
     drop(doomed);
     survivor.reclaim(worker).await.unwrap();
-    let taken = take_dead_lettered(&*survivor, WorkerId::new()).await;
+    let taken = take_dead_lettered(&*survivor, ProcessId::new()).await;
     assert_eq!(taken[0].delivery.message.id, late.id);
 }
 
@@ -120,5 +120,5 @@ pub async fn an_empty_batch_is_nothing(fixture: &dyn Fixture) {
     assert!(broker.publish(Vec::new()).await.is_empty());
     broker.ack(Vec::new()).await.unwrap();
     broker.release(Vec::new()).await.unwrap();
-    assert!(broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap().is_empty());
+    assert!(broker.take_dead_lettered(ProcessId::new(), 10).await.unwrap().is_empty());
 }

@@ -21,7 +21,7 @@ pub use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Message, Priority, Queue, TaskId, WorkerId},
+    task::{Message, Priority, ProcessId, Queue, TaskId},
 };
 
 /// One fresh, isolated backend. It owns what must live as long as it does (a temporary folder).
@@ -110,7 +110,7 @@ async fn publish(broker: &dyn Broker, messages: &[Message]) {
 }
 
 async fn consume(broker: &dyn Broker, queue: Queue) -> Box<dyn Consumer> {
-    broker.consume(WorkerId::new(), queue).await.expect("a consumer starts")
+    broker.consume(ProcessId::new(), queue).await.expect("a consumer starts")
 }
 
 /// Calls `next` until it has `count` deliveries.
@@ -159,7 +159,7 @@ pub fn delivery(priority: Priority) -> Delivery {
     let message = message(priority);
     let receipt = Receipt {
         queue: priority.queue(),
-        worker: WorkerId::new(),
+        worker: ProcessId::new(),
         id: message.id,
         generation: 0,
         channel: 0,

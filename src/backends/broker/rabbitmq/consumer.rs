@@ -5,12 +5,12 @@ use lapin::message::Delivery as Raw;
 
 use super::{BrokerError, Consumer, channels::Settle, recovering_consumer::RecoveringConsumer, wire};
 use crate::broker::Delivery;
-use clawpool_core::task::{Priority, Queue, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, Queue};
 
 /// One worker's consumer of one queue.
 pub(super) struct RabbitConsumer {
     consumer: RecoveringConsumer,
-    worker: WorkerId,
+    worker: ProcessId,
     queue: Queue,
     /// Fetched and not returned by `next` yet: most urgent first, then oldest (numbers of channels and tags
     /// rise).
@@ -19,7 +19,7 @@ pub(super) struct RabbitConsumer {
 }
 
 impl RabbitConsumer {
-    pub(super) fn new(consumer: RecoveringConsumer, worker: WorkerId, queue: Queue, prefetch: u16) -> Self {
+    pub(super) fn new(consumer: RecoveringConsumer, worker: ProcessId, queue: Queue, prefetch: u16) -> Self {
         Self { consumer, worker, queue, ahead: BTreeMap::new(), window: Window::new(prefetch) }
     }
 

@@ -37,7 +37,7 @@ use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt, unsettl
 use channels::{ConsumerChannels, Settle};
 use clawpool_core::{
     config::Config,
-    task::{Message, Queue, WorkerId},
+    task::{Message, ProcessId, Queue},
 };
 use connect::{Role, unavailable};
 use consumer::RabbitConsumer;
@@ -119,7 +119,7 @@ impl Broker for RabbitBroker {
         answers.collect()
     }
 
-    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         let (connection, channels) = (self.consuming.clone(), self.channels.clone());
         let consumer = RecoveringConsumer::new(connection, channels, self.topology.queue(queue));
         Ok(Box::new(RabbitConsumer::new(consumer, worker, queue, self.prefetch)))
@@ -136,13 +136,13 @@ impl Broker for RabbitBroker {
     }
 
     /// Nothing to do: the server saw the worker's connection end and gave its messages out again at once.
-    async fn reclaim(&self, _: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, _: ProcessId) -> Result<u64, BrokerError> {
         Ok(0)
     }
 
     /// The server's answers do not get lost while the connection lives. Only this process can lose track of a
     /// delivery.
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         let lost = self.unknown.lost(worker, self.channels.abandoned(), 0, 0);
         self.channels.give_back(&lost);
         Ok(lost.len() as u64)
@@ -150,7 +150,7 @@ impl Broker for RabbitBroker {
 
     async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         self.reader.take_dead_lettered(worker, limit).await

@@ -11,7 +11,7 @@ use super::{
     wire,
 };
 use crate::broker::Delivery;
-use clawpool_core::task::{DeadReason, Queue, WorkerId};
+use clawpool_core::task::{DeadReason, ProcessId, Queue};
 
 /// Reads queues with `basic.get`, without a consumer: the dead-lettered messages, and how full a queue is.
 pub(super) struct QueueReader {
@@ -34,7 +34,7 @@ impl QueueReader {
     /// On a channel of its own, which lives until the last receipt is settled.
     pub(super) async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         let connection = self.connection.current()?;
@@ -55,7 +55,7 @@ impl QueueReader {
     async fn collect(
         &self,
         channel: &ConsumerChannel,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         let mut taken = Vec::new();
@@ -124,7 +124,7 @@ async fn get(channel: &Channel, queue: &lapin::types::ShortString) -> Result<Opt
     with_timeout("a message of a queue", got).await.map(|got| got.map(|got| got.delivery))
 }
 
-fn dead_lettered(channel: &ConsumerChannel, worker: WorkerId, raw: &Raw) -> Option<DeadLettered> {
+fn dead_lettered(channel: &ConsumerChannel, worker: ProcessId, raw: &Raw) -> Option<DeadLettered> {
     let message = wire::message(&raw.properties, raw.data.clone()).ok()?;
     message.task().ok()?;
     let reason = match wire::dead_letter_reason(&raw.properties) {

@@ -10,7 +10,7 @@ use super::{
     shared::Shared,
 };
 use crate::broker::{BrokerError, Consumer, Delivery};
-use clawpool_core::task::{Queue, WorkerId};
+use clawpool_core::task::{ProcessId, Queue};
 
 /// Sends requests to a [`ConsumerTask`], which alone talks with Redis. A dropped `next` leaves the task to
 /// finish what it does, and the answer stays here for the next call.
@@ -21,7 +21,7 @@ pub(super) struct RedisConsumer {
 }
 
 impl RedisConsumer {
-    pub(super) fn start(shared: Arc<Shared>, worker: WorkerId, queue: Queue) -> Self {
+    pub(super) fn start(shared: Arc<Shared>, worker: ProcessId, queue: Queue) -> Self {
         // Room for each kind of request once, so that `drop` never finds it full.
         let (requests, receiver) = mpsc::channel(4);
         tokio::spawn(ConsumerTask::new(shared, worker, queue, receiver).run());

@@ -20,7 +20,7 @@ use crate::{
 };
 use clawpool_core::{
     retry::{Backoff, Waits},
-    task::{Queue, WorkerId},
+    task::{ProcessId, Queue},
 };
 
 const BACKOFF: Backoff = Backoff::millis::<50, 500>();
@@ -42,7 +42,7 @@ pub(super) enum Request {
 /// The task that talks with Redis for one consumer. It ends when the consumer is dropped.
 pub(super) struct ConsumerTask {
     shared: Arc<Shared>,
-    worker: WorkerId,
+    worker: ProcessId,
     queue: Queue,
     requests: mpsc::Receiver<Request>,
     waiter: Option<Waiter>,
@@ -57,7 +57,7 @@ pub(super) struct ConsumerTask {
 impl ConsumerTask {
     pub(super) fn new(
         shared: Arc<Shared>,
-        worker: WorkerId,
+        worker: ProcessId,
         queue: Queue,
         requests: mpsc::Receiver<Request>,
     ) -> Self {

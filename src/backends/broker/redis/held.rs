@@ -17,7 +17,7 @@ use crate::{
     backend::redis::packed::{self, Entry},
     broker::{Delivery, Receipt},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// A command whose answer was lost may still be run much later, by a server that stood still.
 const COMPARE_AFTER_ERROR: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(super) struct Held {
     /// Counts all that may have changed what Redis counts as held by this process.
     changes: AtomicU64,
     last_error: Mutex<Option<Instant>>,
-    comparisons: Mutex<HashMap<WorkerId, Comparison>>,
+    comparisons: Mutex<HashMap<ProcessId, Comparison>>,
 }
 
 /// Scripts that take messages, numbered in the order of their start.
@@ -129,7 +129,7 @@ impl Held {
 
     /// The next comparison, if one is due; none is while nothing happens. With how many entries of each
     /// priority the worker holds, or `None`, which stands for: do not count, compare the entries.
-    pub(super) fn comparison(&self, worker: WorkerId, unknown: bool) -> Option<Option<[usize; 7]>> {
+    pub(super) fn comparison(&self, worker: ProcessId, unknown: bool) -> Option<Option<[usize; 7]>> {
         let abandoned = self.unsettled.forget_abandoned(worker);
         let after_error = lock(&self.last_error).is_some_and(|since| since.elapsed() < COMPARE_AFTER_ERROR);
         let changes = self.changes.load(Ordering::Relaxed);

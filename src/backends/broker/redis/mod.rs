@@ -38,7 +38,7 @@ use super::{
 use crate::backend::redis::{link::Link, pulse::PULSE};
 use clawpool_core::{
     config::Config,
-    task::{DeadReason, Message, Queue, Timestamp, WorkerId},
+    task::{DeadReason, Message, ProcessId, Queue, Timestamp},
 };
 
 /// Messages in one script: enough to make round trips cheap, few enough not to keep the server from others
@@ -79,7 +79,7 @@ impl Broker for RedisBroker {
         publish::publish(&self.shared, messages).await
     }
 
-    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         Ok(Box::new(RedisConsumer::start(self.shared.clone(), worker, queue)))
     }
 
@@ -91,7 +91,7 @@ impl Broker for RedisBroker {
         self.shared.settle(&scripts::RELEASE, &receipts).await.map(drop)
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         let mut call = self.shared.call(&scripts::RECLAIM);
         call.arg(worker.as_bytes());
         for queue in Queue::ALL {
@@ -100,13 +100,13 @@ impl Broker for RedisBroker {
         self.shared.link.run(&call).await.map_err(|error| failure(&error))
     }
 
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         self.shared.reconcile(worker).await
     }
 
     async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         let mut call = self.shared.call(&scripts::TAKE_EXPIRED);
@@ -115,7 +115,7 @@ impl Broker for RedisBroker {
         Ok(taken.into_iter().map(|delivery| DeadLettered { delivery, reason: DeadReason::Expired }).collect())
     }
 
-    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+    async fn restore(&self, missing: &[Missing], living: &[ProcessId]) -> Result<Vec<Found>, BrokerError> {
         restore::restore(&self.shared, missing, living).await
     }
 

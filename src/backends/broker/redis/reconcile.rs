@@ -10,12 +10,12 @@ use crate::{
     backend::redis::packed,
     broker::{BrokerError, Receipt},
 };
-use clawpool_core::task::{Priority, WorkerId};
+use clawpool_core::task::{Priority, ProcessId};
 
 impl Shared {
     /// One comparison. Entries that are unknown to this process in it and in the one before go back to their
     /// queue.
-    pub(super) async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    pub(super) async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         let Some(counts) = self.held.comparison(worker, self.unknown.any(worker)) else { return Ok(0) };
         let mut call = self.call(&scripts::HOLDS);
         call.arg(worker.as_bytes());
@@ -47,7 +47,7 @@ impl Shared {
 }
 
 /// The receipt that a delivery of this entry would have.
-fn receipt(worker: WorkerId, n: u8, entry: &packed::Entry) -> Option<Receipt> {
+fn receipt(worker: ProcessId, n: u8, entry: &packed::Entry) -> Option<Receipt> {
     let (id, generation) = packed::parts(entry)?;
     let queue = Priority::from_index(n.into())?.queue();
     Some(Receipt { queue, worker, id, generation, channel: 0, tag: n.into(), alive: Default::default() })

@@ -9,7 +9,7 @@ use crate::{
     backend::redis::packed,
     broker::{BrokerError, Found, Missing},
 };
-use clawpool_core::task::{Priority, WorkerId};
+use clawpool_core::task::{Priority, ProcessId};
 
 /// How far into a list one search goes: some hundred microseconds of the server's time.
 const DEPTH: usize = 20_000;
@@ -20,7 +20,7 @@ const BATCH: usize = 20;
 pub(super) async fn restore(
     shared: &Shared,
     missing: &[Missing],
-    living: &[WorkerId],
+    living: &[ProcessId],
 ) -> Result<Vec<Found>, BrokerError> {
     let mut found = vec![Found::Unknown; missing.len()];
     let living: Vec<u8> = living.iter().flat_map(|worker| *worker.as_bytes()).collect();

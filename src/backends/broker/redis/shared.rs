@@ -22,7 +22,7 @@ use crate::{
 };
 use clawpool_core::{
     config::QueueLimits,
-    task::{Queue, WorkerId},
+    task::{ProcessId, Queue},
 };
 
 /// What the broker's handle and the tasks of its consumers share.
@@ -42,7 +42,7 @@ impl Shared {
     }
 
     /// Runs a script that gives messages to the worker.
-    pub(super) async fn take(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+    pub(super) async fn take(&self, worker: ProcessId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         // Dropped after what was taken is known.
         let _take = self.held.take();
         let deliveries = self.deliveries(worker, call).await?;
@@ -51,7 +51,7 @@ impl Shared {
     }
 
     /// What a worker's in-flight sets hold beyond what this process knows.
-    pub(super) async fn recover(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+    pub(super) async fn recover(&self, worker: ProcessId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         let _take = self.held.take();
         let mut lost = self.deliveries(worker, call).await?;
         lost.retain(|delivery| !self.held.contains(&delivery.receipt));
@@ -59,7 +59,7 @@ impl Shared {
         Ok(lost)
     }
 
-    async fn deliveries(&self, worker: WorkerId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
+    async fn deliveries(&self, worker: ProcessId, call: &Call) -> Result<Vec<Delivery>, BrokerError> {
         let taken: Vec<Taken> = self.link.run(call).await.map_err(|error| {
             self.held.answer_lost();
             failure(&error)
@@ -71,7 +71,7 @@ impl Shared {
     }
 
     /// A receipt's `tag` is the priority: it names the lists that the entry is on.
-    fn delivery(&self, worker: WorkerId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
+    fn delivery(&self, worker: ProcessId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
         let Some(message) = packed::unpack(entry, value) else {
             let bytes = value.len();
             tracing::error!(%worker, ?entry, bytes, "Redis holds a message that cannot be read; it is left \

@@ -8,12 +8,12 @@ use crate::{
     backend::sqlite::{Database, DatabaseError, Topic},
     broker::{BrokerError, Consumer, Delivery, Receipt},
 };
-use clawpool_core::task::{Queue, WorkerId};
+use clawpool_core::task::{ProcessId, Queue};
 
 pub(super) struct SqliteConsumer {
     database: Arc<Database>,
     held: Arc<Held>,
-    worker: WorkerId,
+    worker: ProcessId,
     queue: Queue,
     /// Changes when the queue has work; subscribed at the first wait.
     bell: Option<watch::Receiver<()>>,
@@ -28,7 +28,7 @@ pub(super) struct SqliteConsumer {
 type Pending = futures::future::BoxFuture<'static, Result<Prefetched, DatabaseError>>;
 
 impl SqliteConsumer {
-    pub(super) fn new(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue) -> Self {
+    pub(super) fn new(database: Arc<Database>, held: Arc<Held>, worker: ProcessId, queue: Queue) -> Self {
         let prefetched =
             Prefetched { database: database.clone(), held: held.clone(), deliveries: Vec::new() };
         Self { database, held, worker, queue, bell: None, prefetched, pending: None, has_more: false }
@@ -97,7 +97,7 @@ impl Consumer for SqliteConsumer {
 }
 
 /// Not a borrow of the consumer: the answer may come after its `next` was dropped.
-fn take(database: Arc<Database>, held: Arc<Held>, worker: WorkerId, queue: Queue, want: usize) -> Pending {
+fn take(database: Arc<Database>, held: Arc<Held>, worker: ProcessId, queue: Queue, want: usize) -> Pending {
     Box::pin(async move {
         let owner = database.clone();
         let work = move |write: &mut crate::backend::sqlite::Write<'_>| {

@@ -10,7 +10,7 @@ use std::{
 
 use super::super::unsettled::{UnknownDeliveries, UnsettledDeliveries};
 use crate::broker::{Delivery, Receipt};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 #[derive(Default)]
 pub(super) struct Held {
@@ -19,7 +19,7 @@ pub(super) struct Held {
     unknown: UnknownDeliveries<u64>,
     /// Counts changes of what is held, and which count each worker's last comparison has seen.
     changes: AtomicU64,
-    seen: Mutex<HashMap<WorkerId, u64>>,
+    seen: Mutex<HashMap<ProcessId, u64>>,
 }
 
 impl Held {
@@ -39,7 +39,7 @@ impl Held {
     }
 
     /// Whether anything has happened that a comparison could find.
-    pub(super) fn is_due(&self, worker: WorkerId) -> bool {
+    pub(super) fn is_due(&self, worker: ProcessId) -> bool {
         let changes = self.changes.load(Ordering::Relaxed);
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(worker, changes);
         self.unsettled.forget_abandoned(worker) || self.unknown.any(worker) || seen != Some(changes)
@@ -47,7 +47,7 @@ impl Held {
 
     /// Of the rows that the worker holds in the file, those that this process did not know in this comparison
     /// and the last.
-    pub(super) fn lost(&self, worker: WorkerId, holds: Vec<Receipt>) -> Vec<Receipt> {
+    pub(super) fn lost(&self, worker: ProcessId, holds: Vec<Receipt>) -> Vec<Receipt> {
         let unknown: HashMap<u64, Receipt> = holds
             .into_iter()
             .filter(|receipt| !self.unsettled.contains(receipt))

@@ -22,7 +22,7 @@ use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, 
 use crate::backend::sqlite::Database;
 use clawpool_core::{
     config::{Config, QueueLimits},
-    task::{DeadReason, Message, Queue, Timestamp, WorkerId},
+    task::{DeadReason, Message, ProcessId, Queue, Timestamp},
 };
 
 pub struct SqliteBroker {
@@ -52,7 +52,7 @@ impl Broker for SqliteBroker {
         }
     }
 
-    async fn consume(&self, worker: WorkerId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         Ok(Box::new(SqliteConsumer::new(self.database.clone(), self.held.clone(), worker, queue)))
     }
 
@@ -71,11 +71,11 @@ impl Broker for SqliteBroker {
         Ok(released?)
     }
 
-    async fn reclaim(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         Ok(self.database.write(move |write| queue::reclaim(write, worker)).await?)
     }
 
-    async fn reconcile(&self, worker: WorkerId) -> Result<u64, BrokerError> {
+    async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         if !self.held.is_due(worker) {
             return Ok(0);
         }
@@ -92,7 +92,7 @@ impl Broker for SqliteBroker {
 
     async fn take_dead_lettered(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError> {
         // Reads before it writes: mostly nothing has expired.
@@ -111,7 +111,7 @@ impl Broker for SqliteBroker {
         Ok(expired.into_iter().map(dead_lettered).collect())
     }
 
-    async fn restore(&self, missing: &[Missing], living: &[WorkerId]) -> Result<Vec<Found>, BrokerError> {
+    async fn restore(&self, missing: &[Missing], living: &[ProcessId]) -> Result<Vec<Found>, BrokerError> {
         let asked = missing.to_vec();
         let rows = self.database.read(move |sql| restore::look(sql, &asked)).await?;
         let present = |row: &restore::Row| restore::is_present(row, living);

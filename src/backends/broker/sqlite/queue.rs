@@ -13,7 +13,7 @@ use crate::{
 };
 use clawpool_core::{
     config::QueueLimits,
-    task::{Message, Priority, Queue, TaskId, Timestamp, WorkerId},
+    task::{Message, Priority, ProcessId, Queue, TaskId, Timestamp},
 };
 
 /// How the number of waiting messages changes, for each queue.
@@ -58,7 +58,7 @@ const INSERT_WAITING: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2
 /// Hands the first messages of a queue to a worker.
 pub(super) fn take(
     write: &mut Write<'_>,
-    worker: WorkerId,
+    worker: ProcessId,
     queue: Queue,
     want: usize,
 ) -> rusqlite::Result<Vec<Delivery>> {
@@ -79,7 +79,7 @@ const FRONT: &str = "waiting CROSS JOIN messages USING (priority, seq) WHERE pri
 /// aside first.
 fn head(
     write: &mut Write<'_>,
-    worker: WorkerId,
+    worker: ProcessId,
     priority: Priority,
     limit: usize,
     wanted: impl Fn(&Message) -> bool,
@@ -108,7 +108,7 @@ fn forget(write: &mut Write<'_>, priority: Priority, rows: &[Value]) -> rusqlite
     count(write, &changes)
 }
 
-fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
+fn delivery(row: &Row<'_>, worker: ProcessId) -> rusqlite::Result<Delivery> {
     let message = message(row)?;
     let receipt = Receipt {
         queue: message.priority.queue(),
@@ -125,7 +125,7 @@ fn delivery(row: &Row<'_>, worker: WorkerId) -> rusqlite::Result<Delivery> {
 /// Marks what `head` has found, which is all up to its last message.
 fn hold(
     write: &mut Write<'_>,
-    worker: WorkerId,
+    worker: ProcessId,
     priority: Priority,
     front: &[Delivery],
 ) -> rusqlite::Result<()> {
@@ -143,7 +143,7 @@ fn hold(
 const DELIVERED: &str =
     "seq = ?1 AND id = ?3 AND generation = ?4 AND EXISTS (SELECT 1 FROM held WHERE seq = ?1 AND owner = ?2)";
 
-fn named(receipt: &Receipt) -> (u64, WorkerId, TaskId, u32) {
+fn named(receipt: &Receipt) -> (u64, ProcessId, TaskId, u32) {
     (receipt.tag, receipt.worker, receipt.id, receipt.generation)
 }
 
@@ -175,7 +175,7 @@ pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::
 }
 
 /// Releases all that a worker holds.
-pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Result<u64> {
+pub(super) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
     // What is held is little, all workers together: no index names its owners.
     let query =
         "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";
@@ -194,7 +194,7 @@ pub(super) fn reclaim(write: &mut Write<'_>, worker: WorkerId) -> rusqlite::Resu
 }
 
 /// All that a worker holds, known to its process or not.
-pub(super) fn held_by(sql: &Connection, worker: WorkerId) -> rusqlite::Result<Vec<Receipt>> {
+pub(super) fn held_by(sql: &Connection, worker: ProcessId) -> rusqlite::Result<Vec<Receipt>> {
     // What is held is little, all workers together: no index names its owners.
     let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
     let mut query = sql.prepare_cached(&query)?;
@@ -223,7 +223,7 @@ pub(super) fn expired(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<
 /// Hands expired messages to `worker`, as far as they are the first of their queues.
 pub(super) fn take_expired(
     write: &mut Write<'_>,
-    worker: WorkerId,
+    worker: ProcessId,
     priorities: &[Priority],
     limit: usize,
 ) -> rusqlite::Result<Vec<Delivery>> {

@@ -10,7 +10,7 @@ use crate::{
     backend::sqlite::Write,
     broker::{Found, Missing},
 };
-use clawpool_core::task::{Priority, TaskId, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, TaskId};
 
 /// A message that is there.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) struct Row {
     seq: i64,
     priority: Priority,
     waits: bool,
-    owner: Option<WorkerId>,
+    owner: Option<ProcessId>,
 }
 
 /// No index names a message's task, for the sake of every publish: this reads all of them, and is asked
@@ -44,7 +44,7 @@ pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Ve
 }
 
 /// Whether it waits, or is held by a worker that lives.
-pub(super) fn is_present(row: &Row, living: &[WorkerId]) -> bool {
+pub(super) fn is_present(row: &Row, living: &[ProcessId]) -> bool {
     row.waits || row.owner.is_some_and(|owner| living.contains(&owner))
 }
 

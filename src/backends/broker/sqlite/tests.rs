@@ -57,7 +57,7 @@ async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 3);
     let mut taken = Vec::new();
     while taken.is_empty() {
-        taken = broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap();
+        taken = broker.take_dead_lettered(ProcessId::new(), 10).await.unwrap();
     }
     assert_eq!(taken[0].delivery.message, late);
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 0);
@@ -72,7 +72,7 @@ crate::broker::conformance::suite!(open);
 async fn depths_follow_the_rows() {
     let file = open(Config::default()).await;
     let broker = SqliteBroker::on(Database::open(&file.config).await.unwrap(), &file.config);
-    let worker = WorkerId::new();
+    let worker = ProcessId::new();
     let messages: Vec<_> = (0..70).map(|index| message(Priority::ALL[index % 7])).collect();
     let late = message_with(Priority::P2, |task| task.expires_at = Timestamp::now());
     assert!(broker.publish([vec![late], messages].concat()).await.iter().all(Result::is_ok));

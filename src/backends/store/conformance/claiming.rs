@@ -211,7 +211,7 @@ struct Trial {
     messages: Vec<Message>,
     /// When each may be asked for, and since when it waits; none for those that run.
     waits: Vec<Option<(Instant, Instant)>>,
-    worker: Option<WorkerId>,
+    worker: Option<ProcessId>,
     deaths: u32,
     longest_wait: Duration,
     found: bool,
@@ -266,7 +266,7 @@ impl Trial {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
-    async fn die(&mut self, store: &dyn Store, worker: WorkerId) {
+    async fn die(&mut self, store: &dyn Store, worker: ProcessId) {
         (self.worker, self.deaths) = (None, self.deaths + 1);
         let ran = store.end_lease(worker, None).await.unwrap();
         store.forget(worker).await.unwrap();
@@ -361,7 +361,7 @@ pub async fn a_claim_asked_again_is_answered_alike(fixture: &dyn Fixture) {
 
 pub async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (silent, heir) = (WorkerId::new(), worker(&*store).await);
+    let (silent, heir) = (ProcessId::new(), worker(&*store).await);
     store.beat(&beat_of(silent, SHORT)).await.unwrap();
     let message = admit(&*store, Priority::P1).await;
     let old = start(&*store, silent, &message).await;

@@ -4,7 +4,7 @@ use super::*;
 
 pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
     let (store, other) = (fixture.store().await, fixture.store().await);
-    let (one, two) = (WorkerId::new(), WorkerId::new());
+    let (one, two) = (ProcessId::new(), ProcessId::new());
     let fence = store.lead(Role::Maintenance, one, HOUR).await.unwrap().expect("no process leads yet");
     assert_eq!(other.lead(Role::Maintenance, two, HOUR).await.unwrap(), None);
     assert_eq!(
@@ -18,7 +18,7 @@ pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
     for _ in 0..8 {
         let store = fixture.store().await;
         racing.push(tokio::spawn(async move {
-            store.lead(Role::Maintenance, WorkerId::new(), HOUR).await.unwrap().is_some()
+            store.lead(Role::Maintenance, ProcessId::new(), HOUR).await.unwrap().is_some()
         }));
     }
     let mut leaders = 0;
@@ -30,8 +30,8 @@ pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
 
 pub async fn leadership_passes_when_the_lease_ends(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let old = store.lead(Role::Maintenance, WorkerId::new(), SHORT).await.unwrap().unwrap();
-    let heir = WorkerId::new();
+    let old = store.lead(Role::Maintenance, ProcessId::new(), SHORT).await.unwrap().unwrap();
+    let heir = ProcessId::new();
     let new = loop {
         match store.lead(Role::Maintenance, heir, HOUR).await.unwrap() {
             Some(fence) => break fence,
@@ -111,7 +111,7 @@ pub async fn another_handle_sees_every_write(fixture: &dyn Fixture) {
         let message = admit(&*store, Priority::P1).await;
         let claimed = start(&*store, worker, &message).await;
         assert!(settle(&*store, worker, claimed, completed()).await);
-        assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, ClaimOutcome::Drop);
+        assert_eq!(claim(&*fixture.store().await, ProcessId::new(), &message).await, ClaimOutcome::Drop);
     }
 }
 

@@ -161,7 +161,7 @@ pub async fn discard_keeps_the_record(fixture: &dyn Fixture) {
     assert!(store.dead_letter(message.id).await.unwrap().is_none());
     assert!(store.dead(&DeadFilter::default(), None, 10).await.unwrap().items.is_empty());
     assert_eq!(state(&*store, &message).await, State::Dead);
-    assert_eq!(claim(&*store, WorkerId::new(), &message).await, ClaimOutcome::Drop);
+    assert_eq!(claim(&*store, ProcessId::new(), &message).await, ClaimOutcome::Drop);
     assert_eq!(store.requeue(&[next_generation(&message, 0)]).await.unwrap(), taken(0));
 }
 

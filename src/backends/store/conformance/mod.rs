@@ -33,8 +33,8 @@ pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
     config::Config,
     task::{
-        DeadReason, ErrorClass, Failure, Message, Payload, Priority, Queue, State, Task, TaskId, Timestamp,
-        WorkerId,
+        DeadReason, ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
+        Timestamp,
     },
 };
 
@@ -56,7 +56,7 @@ pub enum Garbled {
     DeadLetter(TaskId),
     /// The latest one is a new one.
     Journal(Topic),
-    Heartbeat(WorkerId),
+    Heartbeat(ProcessId),
 }
 
 /// The configuration for the cases: the heartbeat leaves a stalled test machine room.
@@ -223,12 +223,12 @@ fn claim_of(message: &Message) -> Claim {
     }
 }
 
-async fn claim(store: &dyn Store, worker: WorkerId, message: &Message) -> ClaimOutcome {
+async fn claim(store: &dyn Store, worker: ProcessId, message: &Message) -> ClaimOutcome {
     store.claim(worker, &[claim_of(message)], false).await.unwrap()[0]
 }
 
 /// Claims and expects to run.
-async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Claimed {
+async fn start(store: &dyn Store, worker: ProcessId, message: &Message) -> Claimed {
     match claim(store, worker, message).await {
         ClaimOutcome::Run { token, .. } | ClaimOutcome::Poison { token, .. } => claimed(message, token),
         outcome => panic!("{outcome:?}"),
@@ -239,7 +239,7 @@ fn claimed(message: &Message, token: u64) -> Claimed {
     Claimed { id: message.id, queue: message.priority.queue(), token }
 }
 
-async fn settle(store: &dyn Store, worker: WorkerId, claimed: Claimed, end: End) -> bool {
+async fn settle(store: &dyn Store, worker: ProcessId, claimed: Claimed, end: End) -> bool {
     store.settle(worker, &[Settlement { claimed, end }]).await.unwrap()[0]
 }
 
@@ -274,7 +274,7 @@ fn letter(message: &Message, reason: DeadReason) -> DeadLetter {
     }
 }
 
-pub fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
+pub fn beat_of(worker: ProcessId, lease: Duration) -> Beat {
     Beat {
         worker,
         pool: "default".into(),
@@ -295,13 +295,13 @@ pub fn beat_of(worker: WorkerId, lease: Duration) -> Beat {
     }
 }
 
-async fn beat(store: &dyn Store, worker: WorkerId) -> Orders {
+async fn beat(store: &dyn Store, worker: ProcessId) -> Orders {
     store.beat(&beat_of(worker, HOUR)).await.unwrap()
 }
 
 /// A worker that lives as long as the case.
-async fn worker(store: &dyn Store) -> WorkerId {
-    let worker = WorkerId::new();
+async fn worker(store: &dyn Store) -> ProcessId {
+    let worker = ProcessId::new();
     beat(store, worker).await;
     worker
 }
@@ -312,7 +312,7 @@ async fn state(store: &dyn Store, message: &Message) -> State {
 
 /// Leadership for an hour.
 async fn lead(store: &dyn Store) -> Fence {
-    store.lead(Role::Maintenance, WorkerId::new(), HOUR).await.unwrap().expect("no other process leads")
+    store.lead(Role::Maintenance, ProcessId::new(), HOUR).await.unwrap().expect("no other process leads")
 }
 
 /// Two reigns, the later one second.

@@ -11,7 +11,7 @@ pub async fn inv_5_a_completed_task_does_not_run_again(fixture: &dyn Fixture) {
     let end = End::Completed { result: Payload::encode(&42).unwrap(), keep: Duration::ZERO };
     assert!(settle(&*store, worker, claimed, end).await);
     assert_eq!(claim(&*store, worker, &message).await, ClaimOutcome::Drop);
-    assert_eq!(claim(&*fixture.store().await, WorkerId::new(), &message).await, ClaimOutcome::Drop);
+    assert_eq!(claim(&*fixture.store().await, ProcessId::new(), &message).await, ClaimOutcome::Drop);
     let record = store.record(message.id).await.unwrap().unwrap();
     assert_eq!((record.state, record.worker), (State::Completed, None));
     assert_eq!(record.result.unwrap().decode::<i32>().unwrap(), 42);

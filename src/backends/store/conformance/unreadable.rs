@@ -134,11 +134,11 @@ pub async fn an_unreadable_journal_entry_costs_itself_alone(fixture: &dyn Fixtur
 /// the registry fail.
 pub async fn an_unreadable_heartbeat_costs_itself_alone(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let [whole, alive, dead] = [worker(&*store).await, worker(&*store).await, WorkerId::new()];
+    let [whole, alive, dead] = [worker(&*store).await, worker(&*store).await, ProcessId::new()];
     store.beat(&beat_of(dead, SHORT)).await.unwrap();
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, alive, &message).await;
-    let listed = async || -> Vec<WorkerId> {
+    let listed = async || -> Vec<ProcessId> {
         let mut ids: Vec<_> =
             store.workers().await.unwrap().into_iter().map(|info| info.beat.worker).collect();
         ids.sort_unstable();

@@ -78,7 +78,7 @@ pub async fn a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read(fixture
     }
     seen.sort_by_key(|task| task.id);
     seen.dedup();
-    let task = |message: &Message, state, worker: Option<WorkerId>, scheduled| UnfinishedTask {
+    let task = |message: &Message, state, worker: Option<ProcessId>, scheduled| UnfinishedTask {
         id: message.id,
         state,
         priority: message.priority,

@@ -2,14 +2,14 @@
 
 use super::*;
 
-async fn info(store: &dyn Store, worker: WorkerId) -> Option<WorkerInfo> {
+async fn info(store: &dyn Store, worker: ProcessId) -> Option<WorkerInfo> {
     store.workers().await.unwrap().into_iter().find(|info| info.beat.worker == worker)
 }
 
 pub async fn beats_register_and_renew(fixture: &dyn Fixture) {
     let (store, other) = (fixture.store().await, fixture.store().await);
     assert!(store.workers().await.unwrap().is_empty());
-    let worker = WorkerId::new();
+    let worker = ProcessId::new();
     let first = beat_of(worker, SHORT);
     assert_eq!(store.beat(&first).await.unwrap(), Orders::default());
     eventually(async || !info(&*other, worker).await.unwrap().alive).await;
@@ -31,7 +31,7 @@ pub async fn drain_is_ordered_with_every_beat(fixture: &dyn Fixture) {
     let (store, operator) = (fixture.store().await, fixture.store().await);
     let (one, other) = (worker(&*store).await, worker(&*store).await);
     assert!(operator.drain(one).await.unwrap());
-    assert!(!operator.drain(WorkerId::new()).await.unwrap());
+    assert!(!operator.drain(ProcessId::new()).await.unwrap());
     for _ in 0..2 {
         assert!(beat(&*store, one).await.drain);
         assert!(!beat(&*store, other).await.drain);
@@ -43,7 +43,7 @@ pub async fn a_lease_ends_at_once_and_a_beat_renews_it(fixture: &dyn Fixture) {
     let worker = worker(&*store).await;
     supervisor.end_lease(worker, None).await.unwrap();
     assert!(!info(&*store, worker).await.expect("it is not forgotten").alive);
-    supervisor.end_lease(WorkerId::new(), None).await.unwrap();
+    supervisor.end_lease(ProcessId::new(), None).await.unwrap();
     assert_eq!(store.workers().await.unwrap().len(), 1, "the end of an unknown lease registers no worker");
     beat(&*store, worker).await;
     assert!(info(&*store, worker).await.unwrap().alive);
@@ -139,5 +139,5 @@ pub async fn the_end_of_a_lease_answers_what_the_worker_ran(fixture: &dyn Fixtur
     assert_eq!(ran, expected);
     start(&*store, heir, &first).await;
     assert_eq!(supervisor.end_lease(dead, None).await.unwrap(), [second.id], "the other one has passed on");
-    assert_eq!(supervisor.end_lease(WorkerId::new(), None).await.unwrap(), []);
+    assert_eq!(supervisor.end_lease(ProcessId::new(), None).await.unwrap(), []);
 }

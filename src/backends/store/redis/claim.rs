@@ -6,12 +6,12 @@ use bytes::{Buf, BufMut, Bytes};
 
 use super::{BATCH, RedisStore, corrupt, lease_end::Dead, millis, scripts};
 use crate::store::{Claim, ClaimOutcome, StoreError};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 impl RedisStore {
     pub(super) async fn claim_all(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<ClaimOutcome>, StoreError> {
@@ -25,7 +25,7 @@ impl RedisStore {
     /// A claim whose owner is dead is asked for again when the owner's lease has been ended.
     async fn claim_chunk(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<ClaimOutcome>, StoreError> {
@@ -47,7 +47,7 @@ impl RedisStore {
 
     async fn ask(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<Option<ClaimOutcome>>, StoreError> {

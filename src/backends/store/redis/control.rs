@@ -8,14 +8,14 @@ use redis::cmd;
 
 use super::{RedisStore, error::failure, millis, scripts, workers::queues};
 use crate::store::{ControlStore, Fence, QueueTotals, Role, StoreError};
-use clawpool_core::task::{Queue, WorkerId};
+use clawpool_core::task::{ProcessId, Queue};
 
 /// It is never read.
 const PROBE_KEPT: Duration = Duration::from_mins(1);
 
 #[async_trait]
 impl ControlStore for RedisStore {
-    async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
+    async fn lead(&self, role: Role, who: ProcessId, lease: Duration) -> Result<Option<Fence>, StoreError> {
         let mut call = self.call(&scripts::LEAD);
         call.arg(role.name()).arg(who.as_bytes()).arg(millis(lease));
         let number: u64 = self.run(&call).await?;

@@ -7,14 +7,14 @@ use super::{RedisStore, corrupt, scripts};
 use crate::store::StoreError;
 use clawpool_core::{
     retry::{self, Member, Suspicion},
-    task::{TaskId, Timestamp, WorkerId},
+    task::{ProcessId, TaskId, Timestamp},
 };
 
 /// The worker that died.
 #[derive(Clone, Copy)]
 pub(super) enum Dead {
     /// Its supervisor saw it end: its lease ends with it.
-    Seen(WorkerId),
+    Seen(ProcessId),
     /// The owner of this task, which has been silent for too long.
     OwnerOf(TaskId),
 }

@@ -10,7 +10,7 @@ use crate::{
     backend::redis::layout::{self, Head, Tail},
     store::{Admission, Page, Record, RecordFilter, StoreError},
 };
-use clawpool_core::task::{Failure, Payload, State, TaskId, WorkerId};
+use clawpool_core::task::{Failure, Payload, ProcessId, State, TaskId};
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -184,7 +184,7 @@ impl RedisStore {
 
     /// What a dead worker ran is shown as waiting for another one.
     pub(super) async fn mark_orphans(&self, records: &mut [Record]) -> Result<(), StoreError> {
-        let mut owners: Vec<WorkerId> = records.iter().filter_map(owner).collect();
+        let mut owners: Vec<ProcessId> = records.iter().filter_map(owner).collect();
         if owners.is_empty() {
             return Ok(());
         }
@@ -205,7 +205,7 @@ impl RedisStore {
     }
 }
 
-fn owner(record: &Record) -> Option<WorkerId> {
+fn owner(record: &Record) -> Option<ProcessId> {
     record.worker.filter(|_| record.state == State::Running)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     backend::{StoredItem, redis::packed},
     store::{Page, Record, StoreError, UnfinishedTask},
 };
-use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, State, TaskId, Timestamp};
 
 type Row = (Bytes, String, u64, u32, u32, u64, Bytes, u64, bool);
 
@@ -78,7 +78,7 @@ fn unfinished_task(
         generation,
         attempt,
         enqueued_at: Timestamp::from_millis(enqueued),
-        worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
+        worker: (worker != [0; 16]).then(|| ProcessId::from_bytes(worker)),
         token,
         scheduled,
     })

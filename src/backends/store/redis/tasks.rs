@@ -13,7 +13,7 @@ use crate::{
         StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
-use clawpool_core::task::{State, TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, State, TaskId};
 
 #[async_trait]
 impl TaskStore for RedisStore {
@@ -33,14 +33,14 @@ impl TaskStore for RedisStore {
 
     async fn claim(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<ClaimOutcome>, StoreError> {
         self.claim_all(worker, claims, takeover).await
     }
 
-    async fn settle(&self, _: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
+    async fn settle(&self, _: ProcessId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
         self.settle_all(settlements).await
     }
 

@@ -8,7 +8,7 @@ use crate::{
     backend::StoredItem,
     store::{Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore},
 };
-use clawpool_core::task::{Priority, Queue, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, Queue, TaskId, Timestamp};
 
 #[async_trait]
 impl WorkerStore for RedisStore {
@@ -44,13 +44,13 @@ impl WorkerStore for RedisStore {
         Ok(workers)
     }
 
-    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
+    async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError> {
         self.mark(worker, "D", "1").await
     }
 
     async fn end_lease(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         polled: Option<&[TaskId]>,
     ) -> Result<Vec<TaskId>, StoreError> {
         self.end_lease_of(Dead::Seen(worker), polled).await
@@ -67,7 +67,7 @@ impl WorkerStore for RedisStore {
         Ok(())
     }
 
-    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
+    async fn forget(&self, worker: ProcessId) -> Result<(), StoreError> {
         let mut call = self.call(&scripts::FORGET);
         call.arg(worker.as_bytes());
         self.run(&call).await
@@ -75,7 +75,7 @@ impl WorkerStore for RedisStore {
 }
 
 impl RedisStore {
-    async fn mark(&self, worker: WorkerId, field: &str, value: &str) -> Result<bool, StoreError> {
+    async fn mark(&self, worker: ProcessId, field: &str, value: &str) -> Result<bool, StoreError> {
         let mut call = self.call(&scripts::MARK_WORKER);
         call.arg(worker.as_bytes()).arg(field).arg(value);
         self.run(&call).await

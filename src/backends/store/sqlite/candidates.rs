@@ -12,12 +12,12 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use clawpool_core::{private, task::WorkerId};
+use clawpool_core::{private, task::ProcessId};
 
 /// The candidates of this store, and where all of them have their files.
 pub(super) struct Candidates {
     folder: PathBuf,
-    held: Mutex<HashMap<WorkerId, File>>,
+    held: Mutex<HashMap<ProcessId, File>>,
 }
 
 impl Candidates {
@@ -30,7 +30,7 @@ impl Candidates {
     }
 
     /// Shows that `who` lives for as long as this store does. Without it others wait for its lease to end.
-    pub(super) fn hold(&self, who: WorkerId) {
+    pub(super) fn hold(&self, who: ProcessId) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.contains_key(&who) {
             return;
@@ -41,7 +41,7 @@ impl Candidates {
         }
     }
 
-    fn locked(&self, who: WorkerId) -> io::Result<File> {
+    fn locked(&self, who: ProcessId) -> io::Result<File> {
         private::folder(&self.folder)?;
         let file = private::append(&path(&self.folder, who))?;
         file.try_lock()?;
@@ -58,7 +58,7 @@ impl Drop for Candidates {
 }
 
 /// Whether the process of `who` is gone. Its file goes with the answer yes.
-pub(super) fn is_dead(folder: &Path, who: WorkerId) -> bool {
+pub(super) fn is_dead(folder: &Path, who: ProcessId) -> bool {
     let path = path(folder, who);
     let dead = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
     if dead {
@@ -67,6 +67,6 @@ pub(super) fn is_dead(folder: &Path, who: WorkerId) -> bool {
     dead
 }
 
-fn path(folder: &Path, who: WorkerId) -> PathBuf {
+fn path(folder: &Path, who: ProcessId) -> PathBuf {
     folder.join(who.to_string())
 }

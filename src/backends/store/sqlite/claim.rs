@@ -16,11 +16,11 @@ use crate::{
 };
 use clawpool_core::{
     retry::{self, Suspect, Suspicion},
-    task::{State, Timestamp, WorkerId},
+    task::{ProcessId, State, Timestamp},
 };
 
 pub(super) struct Claimant {
-    pub(super) worker: WorkerId,
+    pub(super) worker: ProcessId,
     pub(super) takeover: bool,
 }
 

@@ -8,11 +8,11 @@ use crate::{
     backend::sqlite::Write,
     store::{ControlStore, Fence, QueueTotals, Role, StoreError},
 };
-use clawpool_core::task::{Queue, Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, Timestamp};
 
 #[async_trait]
 impl ControlStore for super::SqliteStore {
-    async fn lead(&self, role: Role, who: WorkerId, lease: Duration) -> Result<Option<Fence>, StoreError> {
+    async fn lead(&self, role: Role, who: ProcessId, lease: Duration) -> Result<Option<Fence>, StoreError> {
         self.candidates.hold(who);
         let folder = self.candidates.folder().to_owned();
         let is_dead = move |leader| candidates::is_dead(&folder, leader);

@@ -8,10 +8,10 @@ use crate::{
     backend::sqlite::Write,
     store::{Fence, Role, StoreError},
 };
-use clawpool_core::task::{Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Timestamp};
 
 struct Leader {
-    who: Option<WorkerId>,
+    who: Option<ProcessId>,
     fence: u64,
     taken_at: Timestamp,
     lease: u64,
@@ -38,9 +38,9 @@ fn leader(write: &Write<'_>, role: Role) -> rusqlite::Result<Option<Leader>> {
 pub(super) fn lead(
     write: &Write<'_>,
     role: Role,
-    who: WorkerId,
+    who: ProcessId,
     lease: Duration,
-    is_dead: impl Fn(WorkerId) -> bool,
+    is_dead: impl Fn(ProcessId) -> bool,
 ) -> rusqlite::Result<Option<Fence>> {
     let number = match leader(write, role)? {
         Some(current) if current.holds(write.now) && current.who == Some(who) => current.fence,

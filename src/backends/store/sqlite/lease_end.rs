@@ -10,14 +10,14 @@ use crate::backend::{
 };
 use clawpool_core::{
     retry::{self, Member, Suspicion},
-    task::{TaskId, Timestamp, WorkerId},
+    task::{ProcessId, TaskId, Timestamp},
 };
 
 /// Makes the tasks of a dead worker ready to be claimed by another one, unless that was done before.
 pub(super) fn free_tasks(
     write: &mut Write<'_>,
     rules: &Rules,
-    worker: WorkerId,
+    worker: ProcessId,
     polled: Option<&[TaskId]>,
 ) -> rusqlite::Result<()> {
     let query = "SELECT last_beat FROM workers WHERE id = ?1";
@@ -41,7 +41,7 @@ pub(super) fn free_tasks(
     Ok(())
 }
 
-fn group(write: &Write<'_>, worker: WorkerId, died: Timestamp) -> rusqlite::Result<Vec<Member>> {
+fn group(write: &Write<'_>, worker: ProcessId, died: Timestamp) -> rusqlite::Result<Vec<Member>> {
     let query = "SELECT id, started_at, crashes, suspicion FROM tasks WHERE state = 2 AND owner = ?1
                  AND (again_at IS NULL OR again_at <= started_at)";
     let member = |row: &Row<'_>| {
@@ -55,7 +55,7 @@ fn group(write: &Write<'_>, worker: WorkerId, died: Timestamp) -> rusqlite::Resu
 fn records<T>(
     write: &Write<'_>,
     query: &str,
-    worker: WorkerId,
+    worker: ProcessId,
     read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
     let mut query = write.sql.prepare_cached(query)?;
@@ -66,7 +66,7 @@ fn records<T>(
 }
 
 /// All tasks that the worker ran.
-pub(super) fn ran(write: &Write<'_>, worker: WorkerId) -> rusqlite::Result<Vec<TaskId>> {
+pub(super) fn ran(write: &Write<'_>, worker: ProcessId) -> rusqlite::Result<Vec<TaskId>> {
     records(write, "SELECT id FROM tasks WHERE state = 2 AND owner = ?1", worker, |row| row.get(0))
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Known {
     pub(super) again_at: Option<Timestamp>,
     /// It was cancelled while it ran.
     pub(super) signalled: bool,
-    pub(super) owner: Option<clawpool_core::task::WorkerId>,
+    pub(super) owner: Option<clawpool_core::task::ProcessId>,
     pub(super) unique_key: Option<String>,
     pub(super) expires_at: Timestamp,
 }

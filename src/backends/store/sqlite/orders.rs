@@ -6,7 +6,7 @@ use crate::{
     backend::sqlite::Write,
     store::{Claimed, Orders, Question},
 };
-use clawpool_core::task::{Priority, TaskId, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, TaskId};
 
 #[derive(Clone, Copy)]
 pub(super) enum Order {
@@ -18,7 +18,7 @@ pub(super) enum Order {
     Asked = 2,
 }
 
-pub(super) fn give(write: &Write<'_>, worker: WorkerId, task: TaskId, order: Order) -> rusqlite::Result<()> {
+pub(super) fn give(write: &Write<'_>, worker: ProcessId, task: TaskId, order: Order) -> rusqlite::Result<()> {
     let insert = "INSERT OR IGNORE INTO orders (worker, task, what, at) VALUES (?1, ?2, ?3, ?4)";
     write.sql.prepare_cached(insert)?.execute(params![worker, task, order as i64, write.now]).map(drop)
 }
@@ -33,7 +33,7 @@ pub(super) fn ask(write: &Write<'_>, questions: &[Question]) -> rusqlite::Result
 
 /// Takes all that waits for the worker. A question whose claim has ended or passed on need not be answered
 /// any more.
-pub(super) fn collect(write: &Write<'_>, worker: WorkerId, orders: &mut Orders) -> rusqlite::Result<()> {
+pub(super) fn collect(write: &Write<'_>, worker: ProcessId, orders: &mut Orders) -> rusqlite::Result<()> {
     let query = "SELECT task, what, orders.token, priority FROM orders LEFT JOIN tasks
                  ON tasks.id = task AND state = 2 AND owner = worker AND tasks.token = orders.token WHERE
                  worker = ?1";
@@ -61,7 +61,7 @@ pub(super) fn collect(write: &Write<'_>, worker: WorkerId, orders: &mut Orders) 
 
 /// Removes what a worker that has gone will not ask for, and what an unknown worker has not asked for in a
 /// day.
-pub(super) fn forget(write: &Write<'_>, worker: WorkerId) -> rusqlite::Result<()> {
+pub(super) fn forget(write: &Write<'_>, worker: ProcessId) -> rusqlite::Result<()> {
     let delete = "DELETE FROM orders WHERE worker = ?1 OR at < ?2 - 86400000";
     write.sql.prepare_cached(delete)?.execute(params![worker, write.now]).map(drop)
 }

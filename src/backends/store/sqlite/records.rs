@@ -135,7 +135,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 /// Notes what a running task's handler said of its progress.
 pub(super) fn progress(
     sql: &Connection,
-    worker: clawpool_core::task::WorkerId,
+    worker: clawpool_core::task::ProcessId,
     news: &[(TaskId, String)],
 ) -> rusqlite::Result<()> {
     let mut update =

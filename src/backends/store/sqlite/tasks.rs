@@ -15,7 +15,7 @@ use crate::{
         StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
-use clawpool_core::task::{TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -35,7 +35,7 @@ impl TaskStore for SqliteStore {
 
     async fn claim(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<ClaimOutcome>, StoreError> {
@@ -44,7 +44,7 @@ impl TaskStore for SqliteStore {
     }
 
     /// The token alone is the right to settle; whose it is need not be asked.
-    async fn settle(&self, _: WorkerId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
+    async fn settle(&self, _: ProcessId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
         let (rules, settlements) = (self.rules, settlements.to_vec());
         Ok(self.database.write(move |write| settle::settle(write, &rules, &settlements)).await?)
     }

@@ -11,7 +11,7 @@ use crate::{
     },
     store::{Beat, Orders, Question, StoreError, WorkerInfo, WorkerStore},
 };
-use clawpool_core::task::{TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId, Timestamp};
 
 #[async_trait]
 impl WorkerStore for super::SqliteStore {
@@ -28,7 +28,7 @@ impl WorkerStore for super::SqliteStore {
         self.read_around(StoredItem::Heartbeat, list).await
     }
 
-    async fn drain(&self, worker: WorkerId) -> Result<bool, StoreError> {
+    async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError> {
         let update = "UPDATE workers SET drain = 1 WHERE id = ?1";
         let work = move |write: &mut Write<'_>| Ok(write.sql.prepare_cached(update)?.execute([worker])? == 1);
         Ok(self.database.write(work).await?)
@@ -36,7 +36,7 @@ impl WorkerStore for super::SqliteStore {
 
     async fn end_lease(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         polled: Option<&[TaskId]>,
     ) -> Result<Vec<TaskId>, StoreError> {
         let (rules, polled) = (self.rules, polled.map(<[_]>::to_vec));
@@ -56,7 +56,7 @@ impl WorkerStore for super::SqliteStore {
         Ok(self.database.write(move |write| orders::ask(write, &questions)).await?)
     }
 
-    async fn forget(&self, worker: WorkerId) -> Result<(), StoreError> {
+    async fn forget(&self, worker: ProcessId) -> Result<(), StoreError> {
         let work = move |write: &mut Write<'_>| {
             orders::forget(write, worker)?;
             write.sql.prepare_cached("DELETE FROM workers WHERE id = ?1")?.execute([worker]).map(drop)
@@ -91,7 +91,7 @@ fn list(sql: &Connection) -> rusqlite::Result<Sifted<Vec<WorkerInfo>>> {
 }
 
 fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
-    let _: WorkerId = row.get("id")?;
+    let _: ProcessId = row.get("id")?;
     let beat = unpacked(row.get_ref("beat")?)?;
     Ok(WorkerInfo {
         beat,

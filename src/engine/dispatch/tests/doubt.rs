@@ -17,7 +17,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Message, NewTask, Queue, TaskId, WorkerId},
+    task::{Message, NewTask, ProcessId, Queue, TaskId},
 };
 
 /// A dispatcher behind a network that breaks, and a worker that has a better one.
@@ -62,7 +62,7 @@ impl Site {
 
     /// Takes as many messages and claims their tasks. Returns those that were started.
     async fn run(&self, messages: usize) -> Vec<TaskId> {
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         self.pool.store.beat(&beat_of(worker, Duration::from_secs(3600))).await.unwrap();
         let mut consumer = self.worker.consume(worker, Queue::P4).await.unwrap();
         let mut run = Vec::new();
@@ -78,7 +78,7 @@ impl Site {
     }
 }
 
-async fn start(store: &dyn Store, worker: WorkerId, message: &Message) -> Option<TaskId> {
+async fn start(store: &dyn Store, worker: ProcessId, message: &Message) -> Option<TaskId> {
     let task = message.task().unwrap();
     let claim = Claim {
         id: task.id,
@@ -98,7 +98,7 @@ fn says_nothing_was_taken(refused: &Rejection) -> bool {
     refused.retry_after.is_some() && refused.message.contains("nothing was taken") && refused.id.is_none()
 }
 
-/// The server says so to the first who publishes, and takes what it was sent when it has memory again.
+/// The server says so to the first publisher, and takes what it was sent when it has memory again.
 async fn what_a_memory_alarm_refused_does_not_run_later(config: Config) {
     guarded(async {
         let site = Site::open(config).await;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::cli::{alerts, dead, output, queues, tasks, workers};
 use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo, conformance::beat_of};
 use clawpool_core::task::{
-    DeadReason, ErrorClass, Failure, Priority, Queue, State, TaskId, Timestamp, WorkerId,
+    DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp,
 };
 use clawpool_engine::{
     alert::Event,
@@ -94,7 +94,7 @@ fn workers_table() {
         slots: 10,
         queues: vec![Queue::P0, Queue::Background],
         running: vec![1, 2],
-        ..beat_of(WorkerId::from_bytes([9; 16]), Duration::from_secs(3))
+        ..beat_of(ProcessId::from_bytes([9; 16]), Duration::from_secs(3))
     };
     let worker = |alive, draining| WorkerInfo {
         beat: Beat { draining, ..beat.clone() },

@@ -13,7 +13,7 @@ use clawpool_backends::{
         TaskStore, Topic, UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
-use clawpool_core::task::{Message, Queue, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Message, ProcessId, Queue, TaskId, Timestamp};
 
 /// A broker and a store that never answer.
 pub(super) struct Down;
@@ -41,7 +41,7 @@ impl Broker for Down {
         messages.iter().map(|_| no_broker()).collect()
     }
 
-    async fn consume(&self, _: WorkerId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
+    async fn consume(&self, _: ProcessId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
         no_broker()
     }
 
@@ -53,11 +53,11 @@ impl Broker for Down {
         no_broker()
     }
 
-    async fn reclaim(&self, _: WorkerId) -> Result<u64, BrokerError> {
+    async fn reclaim(&self, _: ProcessId) -> Result<u64, BrokerError> {
         no_broker()
     }
 
-    async fn take_dead_lettered(&self, _: WorkerId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
+    async fn take_dead_lettered(&self, _: ProcessId, _: usize) -> Result<Vec<DeadLettered>, BrokerError> {
         no_broker()
     }
 
@@ -70,8 +70,8 @@ down!(TaskStore, StoreError, no_store {
     admit(&[Admission]) -> Vec<Admitted>;
     withdraw(&[Withdrawal]) -> Vec<Withdrawn>;
     confirm(TaskId) -> bool;
-    claim(WorkerId, &[Claim], bool) -> Vec<ClaimOutcome>;
-    settle(WorkerId, &[Settlement]) -> Vec<bool>;
+    claim(ProcessId, &[Claim], bool) -> Vec<ClaimOutcome>;
+    settle(ProcessId, &[Settlement]) -> Vec<bool>;
     cancel(TaskId) -> Cancelled;
     record(TaskId) -> Option<Record>;
     wait(TaskId, Duration) -> Option<Record>;
@@ -101,13 +101,13 @@ down!(WorkerStore, StoreError, no_store {
     beat(&Beat) -> Orders;
     ask(&[Question]) -> ();
     workers() -> Vec<WorkerInfo>;
-    drain(WorkerId) -> bool;
-    end_lease(WorkerId, Option<&[TaskId]>) -> Vec<TaskId>;
-    forget(WorkerId) -> ();
+    drain(ProcessId) -> bool;
+    end_lease(ProcessId, Option<&[TaskId]>) -> Vec<TaskId>;
+    forget(ProcessId) -> ();
 });
 
 down!(ControlStore, StoreError, no_store {
-    lead(Role, WorkerId, Duration) -> Option<Fence>;
+    lead(Role, ProcessId, Duration) -> Option<Fence>;
     resign(Fence) -> ();
     set_paused(Queue, bool) -> ();
     paused() -> Vec<Queue>;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::{assert_refused, pool::Pool};
 use clawpool_core::{
     config::Config,
-    task::{Queue, TaskId, WorkerId},
+    task::{ProcessId, Queue, TaskId},
 };
 
 async fn pool() -> Pool {
@@ -55,7 +55,7 @@ async fn a_requeued_task_starts_as_new_and_remembers() {
     );
     let fence = pool.store.lead(
         clawpool_backends::store::Role::Maintenance,
-        WorkerId::new(),
+        ProcessId::new(),
         std::time::Duration::from_secs(60),
     );
     let due = pool.store.due(fence.await.unwrap().unwrap(), 10).await.unwrap();
@@ -119,7 +119,7 @@ async fn workers_are_listed_and_drained() {
     let (status, _) = pool.call(Method::POST, &format!("/v1/workers/{}/drain", pool.worker)).await;
     assert_eq!(status, 202);
     assert!(pool.beat(1).await.drain);
-    let unknown = format!("/v1/workers/{}/drain", WorkerId::new());
+    let unknown = format!("/v1/workers/{}/drain", ProcessId::new());
     assert_refused(&pool.call(Method::POST, &unknown).await, 404, "CP-1406", None);
     pool.stop().await;
 }

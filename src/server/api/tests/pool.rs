@@ -14,7 +14,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::{Config, Synchronous},
-    task::{DeadReason, ErrorClass, FailedAttempt, Failure, Payload, Queue, TaskId, Timestamp, WorkerId},
+    task::{DeadReason, ErrorClass, FailedAttempt, Failure, Payload, ProcessId, Queue, TaskId, Timestamp},
 };
 
 /// A server on a file of its own, and a worker's hand that moves its tasks on.
@@ -22,7 +22,7 @@ pub(super) struct Pool {
     server: Server,
     pub(super) store: Arc<dyn Store>,
     database: Arc<Database>,
-    pub(super) worker: WorkerId,
+    pub(super) worker: ProcessId,
     _folder: TempDir,
 }
 
@@ -45,7 +45,7 @@ impl Pool {
         let broker = Arc::new(SqliteBroker::open(&config).await.unwrap());
         let database = Database::shared(&config).await.unwrap();
         let server = Server::start(config, broker, Arc::clone(&store)).await;
-        Self { server, store, database, worker: WorkerId::new(), _folder: folder }
+        Self { server, store, database, worker: ProcessId::new(), _folder: folder }
     }
 
     /// As on a disk that is full: the file grows no more.

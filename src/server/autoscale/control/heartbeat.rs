@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use clawpool_backends::store::{NoteStore, StoreError};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 const INTERVAL: Duration = Duration::from_secs(5);
 
@@ -26,7 +26,7 @@ pub async fn live_autoscalers<S: NoteStore + ?Sized>(
 }
 
 /// Writes this autoscaler's heartbeat every few seconds.
-pub(super) async fn send_heartbeats<S: NoteStore + ?Sized>(store: &S, me: WorkerId) {
+pub(super) async fn send_heartbeats<S: NoteStore + ?Sized>(store: &S, me: ProcessId) {
     let name = format!("{}{me}", folder(&host()));
     let mut tick = tokio::time::interval(INTERVAL);
     loop {

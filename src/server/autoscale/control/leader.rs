@@ -13,7 +13,7 @@ use clawpool_backends::{
     broker::Broker,
     store::{Fence, Role},
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 use clawpool_engine::leadership::{Leadership, lead_and_report};
 
 /// How long the others wait after a leader has died.
@@ -32,7 +32,7 @@ pub struct Autoscaler<S: ?Sized> {
     pub pools: Vec<ManagedPool>,
     pub broker: Arc<dyn Broker>,
     pub store: Arc<S>,
-    pub me: WorkerId,
+    pub me: ProcessId,
 }
 
 impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {

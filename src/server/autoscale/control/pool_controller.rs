@@ -31,7 +31,7 @@ use crate::autoscale::{
 use clawpool_backends::{broker::Broker, store::Fence};
 use clawpool_core::{
     scaling::{Planner, Reading},
-    task::WorkerId,
+    task::ProcessId,
 };
 use clawpool_engine::client::{Counts, PoolStatus};
 
@@ -41,7 +41,7 @@ pub(super) struct PoolController<'a, S: ?Sized> {
     driver: &'a dyn Driver,
     broker: &'a dyn Broker,
     store: &'a S,
-    me: WorkerId,
+    me: ProcessId,
     persisted: PersistedState<'a, S>,
     sensor: Sensor,
     planner: Planner,
@@ -68,7 +68,7 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
         driver: &'a dyn Driver,
         broker: &'a dyn Broker,
         store: &'a S,
-        me: WorkerId,
+        me: ProcessId,
         fence: Option<Fence>,
     ) -> Self {
         let keep = plan.settings.every.saturating_mul(4).max(MIN_KEPT);

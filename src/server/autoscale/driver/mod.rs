@@ -17,7 +17,7 @@ use std::fmt;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use clawpool_core::{scaling::Headroom, task::WorkerId};
+use clawpool_core::{scaling::Headroom, task::ProcessId};
 
 pub use open::open;
 pub use process::Processes;
@@ -48,7 +48,7 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Whether this worker was one of the pool's and is known to be dead. The registry may still show it
     /// alive.
-    fn has_ended(&self, _: WorkerId) -> bool {
+    fn has_ended(&self, _: ProcessId) -> bool {
         false
     }
 
@@ -72,7 +72,7 @@ impl fmt::Display for ReplicaId {
 pub struct Replica {
     pub id: ReplicaId,
     /// Under which it registers or will register, where the driver knows it.
-    pub worker: Option<WorkerId>,
+    pub worker: Option<ProcessId>,
     /// The host name under which it registers, where the driver knows that instead: a container's, a pod's.
     pub host: Option<String>,
     /// It was told to leave.

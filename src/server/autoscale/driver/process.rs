@@ -5,7 +5,7 @@ use sysinfo::{MemoryRefreshKind, System};
 
 use super::{Driver, DriverError, Replica, ReplicaId};
 use crate::supervise::Supervisor;
-use clawpool_core::{scaling::Headroom, task::WorkerId};
+use clawpool_core::{scaling::Headroom, task::ProcessId};
 use clawpool_engine::process::Shutdown;
 
 /// What one more worker takes, before any has said.
@@ -69,7 +69,7 @@ impl Driver for Processes {
         self.supervisor.waiting().map_or(0, |(count, _)| count)
     }
 
-    fn has_ended(&self, worker: WorkerId) -> bool {
+    fn has_ended(&self, worker: ProcessId) -> bool {
         self.supervisor.has_ended(worker)
     }
 
@@ -98,6 +98,6 @@ impl Processes {
 }
 
 /// The worker ids of these replicas. Names of other drivers are left out.
-fn workers(replicas: &[ReplicaId]) -> Vec<WorkerId> {
+fn workers(replicas: &[ReplicaId]) -> Vec<ProcessId> {
     replicas.iter().filter_map(|replica| replica.0.parse().ok()).collect()
 }

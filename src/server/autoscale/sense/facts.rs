@@ -7,7 +7,7 @@ use clawpool_backends::{
     broker::{Broker, Depth},
     store::{ControlStore, QueueTotals, WorkerInfo, WorkerStore},
 };
-use clawpool_core::task::{Queue, Timestamp, WorkerId};
+use clawpool_core::task::{ProcessId, Queue, Timestamp};
 
 /// A server that has not answered by then counts as silent.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ impl Facts {
 
     /// The registry shows a worker that has ended until its lease is ended. It would be counted beside its
     /// successor, and the pool made smaller for it.
-    pub fn remove_ended(&mut self, has_ended: impl Fn(WorkerId) -> bool) {
+    pub fn remove_ended(&mut self, has_ended: impl Fn(ProcessId) -> bool) {
         if let Some(workers) = &mut self.workers {
             workers.retain(|worker| !has_ended(worker.beat.worker));
         }

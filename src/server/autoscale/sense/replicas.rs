@@ -2,7 +2,7 @@ use crate::autoscale::driver::{Replica, ReplicaId};
 use clawpool_backends::store::WorkerInfo;
 use clawpool_core::{
     scaling::{Gauge, Workers},
-    task::{Timestamp, WorkerId},
+    task::{ProcessId, Timestamp},
 };
 
 /// The workers that are there to stay: those of the driver, and those that registered for the pool without it
@@ -19,7 +19,7 @@ pub struct ReplicaState {
     /// The driver's, if it is one of its own.
     pub replica: Option<ReplicaId>,
     /// Under which it has registered.
-    pub worker: Option<WorkerId>,
+    pub worker: Option<ProcessId>,
     pub started_at: Option<Timestamp>,
     /// It sends heartbeats.
     pub alive: bool,

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use clawpool_backends::store::{Done, WorkerInfo};
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 
 /// Older tasks count half as much after this long.
 const HALF_LIFE: f64 = 60.0;
@@ -11,7 +11,7 @@ const FIRST: f64 = 10.0;
 /// How long a task runs, from what workers say they have done.
 #[derive(Default)]
 pub(super) struct ServiceTime {
-    seen: HashMap<WorkerId, Done>,
+    seen: HashMap<ProcessId, Done>,
     tasks: f64,
     run: f64,
     last: Duration,

@@ -11,7 +11,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::Autoscale,
-    task::{Queue, Timestamp, WorkerId},
+    task::{ProcessId, Queue, Timestamp},
 };
 
 const fn secs(secs: u64) -> Duration {
@@ -26,13 +26,13 @@ fn worker(number: u8, pool: &str, running: u32) -> WorkerInfo {
         slots: 10,
         queues: vec![Queue::P4],
         running: vec![running],
-        ..beat_of(WorkerId::from_bytes([number; 16]), secs(3))
+        ..beat_of(ProcessId::from_bytes([number; 16]), secs(3))
     };
     WorkerInfo { beat, beats: 1, last_beat: Timestamp::from_millis(0), alive: true }
 }
 
 fn replica(number: u8) -> Replica {
-    let worker = WorkerId::from_bytes([number; 16]);
+    let worker = ProcessId::from_bytes([number; 16]);
     Replica { id: ReplicaId(worker.to_string()), worker: Some(worker), host: None, draining: false }
 }
 

@@ -8,7 +8,7 @@ use std::{error::Error, time::Duration};
 use tokio::time::timeout;
 
 use crate::supervise::supervisor::Supervisor;
-use clawpool_core::task::{TaskId, WorkerId};
+use clawpool_core::task::{ProcessId, TaskId};
 use clawpool_engine::process::{Mark, end_marked_aside};
 
 /// Time to give a dead worker's tasks back. What is left then is done by the reaper, after the lease.
@@ -16,7 +16,7 @@ const CLEAN_UP_TIME: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     /// Sends a dead worker's tasks back at once and answers which it had claimed.
-    pub(super) async fn clean_up(&self, worker: WorkerId, polled: Option<&[TaskId]>) -> Vec<TaskId> {
+    pub(super) async fn clean_up(&self, worker: ProcessId, polled: Option<&[TaskId]>) -> Vec<TaskId> {
         let killed = end_marked_aside(vec![Mark::owner(&worker.to_string())]).await;
         if killed > 0 {
             tracing::warn!(%worker, killed, "ended the programs that the worker left running");
@@ -39,7 +39,7 @@ impl Supervisor {
 
     async fn give_back(
         &self,
-        worker: WorkerId,
+        worker: ProcessId,
         polled: Option<&[TaskId]>,
         tasks: &mut Vec<TaskId>,
     ) -> Result<u64, Box<dyn Error + Send + Sync>> {

@@ -14,7 +14,7 @@ use crate::supervise::{
     restart::{Death, NextStart, WaitReason},
     supervisor::Supervisor,
 };
-use clawpool_core::task::WorkerId;
+use clawpool_core::task::ProcessId;
 use clawpool_engine::alert::Event;
 
 impl Supervisor {
@@ -36,7 +36,7 @@ impl Supervisor {
     }
 
     /// Adds a replica for the successor of a healthy worker that leaves.
-    pub(super) async fn start_successor(&self, replica: &mut Replica, worker: WorkerId, reason: &Reason) {
+    pub(super) async fn start_successor(&self, replica: &mut Replica, worker: ProcessId, reason: &Reason) {
         // It counts as a restart, so that a worker that exceeds its limit at once is not replaced in a storm.
         let death = Death { lived: None, registered: true, busy: true };
         let next_start = match replica.history.clone().after(death, Instant::now(), &mut rand::rng()) {

@@ -3,7 +3,7 @@
 use bytes::{Buf, BufMut, Bytes};
 
 use super::{code_of, state_of};
-use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, State, TaskId, Timestamp};
 
 /// A value that always takes the same number of bytes.
 pub(crate) trait Value: Sized {
@@ -132,7 +132,7 @@ written_as! {
         |time| time.map_or(0, Timestamp::as_millis);
     TaskId as [u8; 16]: |id| Some(TaskId::from_bytes(id)), |id| *id.as_bytes();
     // No worker is all zeros.
-    Option<WorkerId> as [u8; 16]: |id| Some((id != [0; 16]).then(|| WorkerId::from_bytes(id))),
+    Option<ProcessId> as [u8; 16]: |id| Some((id != [0; 16]).then(|| ProcessId::from_bytes(id))),
         |worker| worker.map_or([0; 16], |worker| *worker.as_bytes());
 }
 

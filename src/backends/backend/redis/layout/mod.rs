@@ -11,7 +11,7 @@ mod lua;
 
 use self::field::{layout, values};
 pub(crate) use self::lua::definitions;
-use clawpool_core::task::{Priority, State, TaskId, Timestamp, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, State, TaskId, Timestamp};
 
 /// A record tells a task's state with a code of one letter.
 pub(crate) const fn code_of(state: State) -> char {
@@ -60,7 +60,7 @@ layout! {
         /// The delivery with which it runs, or [`WANTED`] where it waits on its queue and is not to be
         /// withdrawn.
         ticket: u32,
-        worker: Option<WorkerId>,
+        worker: Option<ProcessId>,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::broker::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Message, Priority, Queue, WorkerId},
+    task::{Message, Priority, ProcessId, Queue},
 };
 
 struct Node {
@@ -73,7 +73,7 @@ async fn inv_1_a_killed_server_loses_no_accepted_message() {
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         };
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         let before: Vec<_> = (0..50).map(|_| message(Priority::P4)).collect();
         assert!(broker.publish(before.clone()).await.iter().all(Result::is_ok));
         let held = next(consumer.as_mut()).await;

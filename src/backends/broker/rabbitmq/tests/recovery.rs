@@ -14,7 +14,7 @@ use crate::broker::{
 };
 use clawpool_core::{
     config::Config,
-    task::{DeadReason, Message, Priority, Queue, WorkerId},
+    task::{DeadReason, Message, Priority, ProcessId, Queue},
 };
 
 async fn behind_proxy() -> (Rabbit, Proxy) {
@@ -39,7 +39,7 @@ async fn inv_1_publishing_and_consuming_survive_a_lost_connection() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         let (first, second) = (message(Priority::P4), message(Priority::P4));
         publish(&broker, &first).await.unwrap();
         let held = next(consumer.as_mut()).await;
@@ -70,7 +70,7 @@ async fn inv_1_a_consumer_that_started_too_late_keeps_no_message() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
-        let mut consumer = broker.consume(WorkerId::new(), Queue::High).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::High).await.unwrap();
         proxy.set(Mode::SlowConsume);
         // Longer than the timeout of an answer; the next try is under way then.
         let none = tokio::time::timeout(Duration::from_secs(7), consumer.next(4)).await;
@@ -116,7 +116,7 @@ async fn a_consumer_whose_end_is_not_answered_is_given_up() {
         let broker = rabbit.open().await;
         let (first, second) = (message(Priority::P4), message(Priority::P4));
         publish(&broker, &first).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         next(consumer.as_mut()).await;
         proxy.set(Mode::NoAnswers);
         tokio::time::timeout(Duration::from_secs(30), consumer.pause())
@@ -143,7 +143,7 @@ async fn a_silent_connection_is_replaced() {
         let (mut rabbit, proxy) = behind_proxy().await;
         rabbit.config.rabbitmq.heartbeat = Duration::from_secs(1);
         let broker = rabbit.open().await;
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         assert!(tokio::time::timeout(Duration::from_secs(1), consumer.next(1)).await.is_err());
         proxy.set(Mode::Silent);
         eventually(async || {
@@ -168,7 +168,7 @@ async fn a_refused_consumer_is_told_as_refused() {
         let name = format!("{}.v1.normal.p4", rabbit.config.rabbitmq.prefix);
         let other = lapin::options::QueueDeclareOptions { durable: true, ..Default::default() };
         channel.queue_declare(name.as_str().into(), other, Default::default()).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         let refused = consumer.next(1).await.unwrap_err();
         assert!(matches!(&refused, BrokerError::Refused { .. }), "{refused}");
     })
@@ -220,7 +220,7 @@ async fn a_deleted_queue_is_declared_again() {
         let rabbit = Rabbit::fresh(Config::default()).await;
         let broker = rabbit.open().await;
         publish(&broker, &message(Priority::P5)).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P5).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P5).await.unwrap();
         let held = next(consumer.as_mut()).await;
         broker.ack(vec![held.receipt]).await.unwrap();
 
@@ -257,7 +257,7 @@ async fn a_message_that_is_not_a_task_goes_to_the_rejects() {
     guarded(async {
         let rabbit = Rabbit::fresh(Config::default()).await;
         let broker = rabbit.open().await;
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P4).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         let good = message(Priority::P4);
         publish(&broker, &good).await.unwrap();
         let prefix = &rabbit.config.rabbitmq.prefix;
@@ -278,7 +278,7 @@ async fn a_message_that_is_not_a_task_goes_to_the_rejects() {
         let rejects = format!("{prefix}.rejects");
         let mut found = None;
         while found.is_none() {
-            assert!(broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap().is_empty());
+            assert!(broker.take_dead_lettered(ProcessId::new(), 10).await.unwrap().is_empty());
             let channel = rabbit.channel().await;
             found = channel.basic_get(rejects.as_str().into(), Default::default()).await.unwrap_or_default();
         }
@@ -299,7 +299,7 @@ async fn a_rejected_or_limited_message_is_undeliverable() {
         let got = channel.basic_get(name.as_str().into(), Default::default()).await.unwrap().unwrap();
         got.delivery.reject(lapin::options::BasicRejectOptions { requeue: false }).await.unwrap();
         let taken = loop {
-            if let Some(taken) = broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap().pop() {
+            if let Some(taken) = broker.take_dead_lettered(ProcessId::new(), 10).await.unwrap().pop() {
                 break taken;
             }
         };

@@ -18,7 +18,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Priority, Queue, WorkerId},
+    task::{Priority, ProcessId, Queue},
 };
 
 /// Stands before the server. While it swallows, questions arrive and answers do not; afterwards connections
@@ -79,7 +79,7 @@ async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone
         far.redis.timeout = Duration::from_millis(200);
         let (direct, broker) =
             (RedisBroker::open(&near).await.unwrap(), RedisBroker::open(&far).await.unwrap());
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         let mut consumer = broker.consume(worker, Queue::P0).await.unwrap();
         publish(&direct, &[message(Priority::P0)]).await;
         broker.ack(receipts(&take(consumer.as_mut(), 1).await)).await.unwrap();
@@ -92,7 +92,7 @@ async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone
         // Until its task has ended too.
         eventually(async || Arc::strong_count(&broker.shared) == 1).await;
         proxy.swallows.send_replace(false);
-        let mut other = direct.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        let mut other = direct.consume(ProcessId::new(), Queue::P0).await.unwrap();
         let reconciling = async {
             loop {
                 let _ = broker.reconcile(worker).await;

@@ -15,7 +15,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Priority, Queue, TaskId, WorkerId},
+    task::{Priority, ProcessId, Queue, TaskId},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,7 +25,7 @@ async fn inv_1_a_killed_server_loses_nothing() {
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
         let messages: Vec<_> = (0..9).map(|_| message(Priority::P0)).collect();
         publish(&broker, &messages).await;
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P0).await.unwrap();
         let acked = take(consumer.as_mut(), 3).await;
         broker.ack(receipts(&acked)).await.unwrap();
         let held = take(consumer.as_mut(), 3).await;
@@ -50,7 +50,7 @@ async fn a_waiting_consumer_survives_a_killed_server() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::High).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::High).await.unwrap();
         let waiting = tokio::spawn(async move { take(consumer.as_mut(), 1).await });
         blocked(&server, 1).await;
         for _ in 0..2 {
@@ -73,7 +73,7 @@ async fn inv_1_the_messages_of_a_lost_answer_are_found_again() {
         let config = server.config(Config::default());
         let (broker, twin) =
             (RedisBroker::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         let messages = [message(Priority::P2), message(Priority::P3)];
         publish(&broker, &messages).await;
         let mut consumer = broker.consume(worker, Queue::High).await.unwrap();
@@ -107,7 +107,7 @@ async fn inv_1_kills_under_load_lose_nothing() {
             let broker = Arc::new(RedisBroker::open(&config).await.unwrap());
             work.push(tokio::spawn(produce(broker.clone(), queue, accepted.clone())));
             for _ in 0..2 {
-                workers.push(WorkerId::new());
+                workers.push(ProcessId::new());
                 work.push(tokio::spawn(drain(
                     broker.clone(),
                     workers[workers.len() - 1],
@@ -126,7 +126,7 @@ async fn inv_1_kills_under_load_lose_nothing() {
         // What waits, and what the reaper takes from the aborted workers.
         let broker = Arc::new(RedisBroker::open(&config).await.unwrap());
         for queue in QUEUES {
-            tokio::spawn(drain(broker.clone(), WorkerId::new(), queue, seen.clone()));
+            tokio::spawn(drain(broker.clone(), ProcessId::new(), queue, seen.clone()));
         }
         eventually(async || {
             for worker in &workers {
@@ -150,7 +150,7 @@ async fn produce(broker: Arc<RedisBroker>, queue: Queue, accepted: Ledger) {
 }
 
 /// Writes into the ledger before it acknowledges, as a worker settles before it acknowledges.
-async fn drain(broker: Arc<RedisBroker>, worker: WorkerId, queue: Queue, seen: Ledger) {
+async fn drain(broker: Arc<RedisBroker>, worker: ProcessId, queue: Queue, seen: Ledger) {
     let mut consumer = broker.consume(worker, queue).await.unwrap();
     loop {
         let deliveries = consumer.next(16).await.unwrap_or_default();

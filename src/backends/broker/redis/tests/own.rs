@@ -21,7 +21,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Priority, Queue, Timestamp, WorkerId},
+    task::{Priority, ProcessId, Queue, Timestamp},
 };
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn an_idle_consumer_sends_a_command_a_second() {
     guarded(async {
         let server = Server::start(&[]).await;
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         let mut idle = Vec::new();
         for queue in Queue::ALL {
             let mut consumer = broker.consume(worker, queue).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_paused_consumer_no_longer_waits() {
     guarded(async {
         let server = Server::start(&[]).await;
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P0).await.unwrap();
         for _ in 0..5 {
             let waited = tokio::time::timeout(Duration::from_millis(20), consumer.next(1)).await;
             assert!(waited.is_err());
@@ -84,7 +84,7 @@ async fn a_paused_consumer_no_longer_waits() {
             consumer.pause().await.unwrap();
             blocked(&server, 0).await;
         }
-        let mut other = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        let mut other = broker.consume(ProcessId::new(), Queue::P0).await.unwrap();
         let waiting = tokio::spawn(async move { other.next(1).await.unwrap() });
         publish(&broker, &[message(Priority::P0)]).await;
         assert_eq!(waiting.await.unwrap().len(), 1);
@@ -98,7 +98,7 @@ async fn inv_1_an_ack_does_not_take_the_next_copy_along() {
     let broker = RedisBroker::open(&open(Config::default()).await.0).await.unwrap();
     let task = message(Priority::P1);
     publish(&broker, std::slice::from_ref(&task)).await;
-    let mut consumer = broker.consume(WorkerId::new(), Queue::P1).await.unwrap();
+    let mut consumer = broker.consume(ProcessId::new(), Queue::P1).await.unwrap();
     let held = take(consumer.as_mut(), 1).await;
     publish(&broker, std::slice::from_ref(&task)).await;
     broker.ack(receipts(&held)).await.unwrap();
@@ -115,7 +115,7 @@ async fn acknowledged_messages_leave_nothing_behind() {
     let messages: Vec<_> = (0..700).map(|index| message(Priority::ALL[index % 7])).collect();
     publish(&broker, &messages).await;
     for queue in Queue::ALL {
-        let mut consumer = broker.consume(WorkerId::new(), queue).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), queue).await.unwrap();
         let count = messages.iter().filter(|message| message.priority.queue() == queue).count();
         broker.ack(receipts(&take(consumer.as_mut(), count).await)).await.unwrap();
     }
@@ -134,7 +134,7 @@ async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 4);
     let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
     publish(&broker, std::slice::from_ref(&late)).await;
-    let taken = broker.take_dead_lettered(WorkerId::new(), 10).await.unwrap();
+    let taken = broker.take_dead_lettered(ProcessId::new(), 10).await.unwrap();
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0].delivery.message, late);
     let told = store.unreadable(&[]).await.unwrap();
@@ -155,7 +155,7 @@ async fn inv_1_a_garbled_message_does_not_pass_for_the_one_that_is_published_aga
     let config = open(Config::default()).await.0;
     let broker = RedisBroker::open(&config).await.unwrap();
     let link = Link::open(&config.redis).await.unwrap();
-    let mut consumer = broker.consume(WorkerId::new(), Queue::P1).await.unwrap();
+    let mut consumer = broker.consume(ProcessId::new(), Queue::P1).await.unwrap();
     for is_held in [false, true] {
         let task = message(Priority::P1);
         publish(&broker, std::slice::from_ref(&task)).await;

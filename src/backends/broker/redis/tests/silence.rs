@@ -12,7 +12,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Priority, Queue, WorkerId},
+    task::{Priority, ProcessId, Queue},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -23,7 +23,7 @@ async fn a_waiting_consumer_survives_links_that_die_in_silence() {
         let config = server.config(Config::default());
         let publisher = RedisBroker::open(&config).await.unwrap();
         let broker = RedisBroker::open(&proxy.config(config)).await.unwrap();
-        let mut consumer = broker.consume(WorkerId::new(), Queue::P0).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P0).await.unwrap();
         // Kept, because a message without a receipt comes again.
         let mut held = Vec::new();
         for _ in 0..3 {

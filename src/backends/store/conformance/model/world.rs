@@ -9,7 +9,7 @@ use super::{life::Life, *};
 pub struct World<'a> {
     store: &'a dyn Store,
     fence: Fence,
-    workers: [WorkerId; WORKERS],
+    workers: [ProcessId; WORKERS],
     alive: [bool; WORKERS],
     first: [Message; TASKS],
     lives: [Option<Life>; TASKS],
@@ -19,7 +19,7 @@ pub struct World<'a> {
 
 impl<'a> World<'a> {
     pub async fn new(store: &'a dyn Store, fence: Fence) -> Self {
-        let workers = [(); WORKERS].map(|()| WorkerId::new());
+        let workers = [(); WORKERS].map(|()| ProcessId::new());
         for worker in workers {
             beat(store, worker).await;
         }

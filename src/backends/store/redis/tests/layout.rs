@@ -18,7 +18,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{ErrorClass, Failure, Message, Payload, Priority, State, TaskId, Timestamp, WorkerId},
+    task::{ErrorClass, Failure, Message, Payload, Priority, ProcessId, State, TaskId, Timestamp},
 };
 
 /// As the version before wrote it, with every field set.
@@ -71,7 +71,7 @@ fn head() -> Head {
         due: Some(at(0x1_7172_7374)),
         token: 0x1_8182_8384,
         ticket: 0x9192_9394,
-        worker: Some(WorkerId::from_bytes(*b"the-worker-is-16")),
+        worker: Some(ProcessId::from_bytes(*b"the-worker-is-16")),
     }
 }
 
@@ -159,7 +159,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
         started_at: Some(at(0x1_5152_5354)),
         finished_at: Some(at(0x1_6162_6364)),
         due_at: None,
-        worker: Some(WorkerId::from_bytes(*b"the-worker-is-16")),
+        worker: Some(ProcessId::from_bytes(*b"the-worker-is-16")),
         progress: Some("half-way".into()),
         result: Some(Payload::encode("done").unwrap()),
         failure: Some(failure()),

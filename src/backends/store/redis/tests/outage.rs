@@ -13,7 +13,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{State, TaskId, Timestamp, WorkerId},
+    task::{ProcessId, State, TaskId, Timestamp},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -23,7 +23,7 @@ async fn inv_1_what_was_answered_survives_a_killed_server() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let store = RedisStore::open(&server.config(Config::default())).await.unwrap();
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         let (done, running, waiting) = (admission("a"), admission("b"), admission("c"));
         store.admit(&[done.clone(), running.clone(), waiting.clone()]).await.unwrap();
         let claimed = claim(&store, worker, &done).await;
@@ -65,7 +65,7 @@ async fn waits_go_on_after_a_killed_server() {
         let entry = Scheduled { message: admission("b").message, at: Timestamp::now() };
         store.schedule(&[entry]).await.unwrap();
         due.await.unwrap();
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         let claimed = claim(&store, worker, &task).await;
         settle(&store, worker, claimed, completed(HOUR)).await;
         assert_eq!(end.await.unwrap(), State::Completed);
@@ -113,7 +113,7 @@ async fn leadership_survives_a_killed_server() {
     use crate::store::ControlStore;
     let mut server = Server::start(&[]).await;
     let store = RedisStore::open(&server.config(Config::default())).await.unwrap();
-    let who = WorkerId::new();
+    let who = ProcessId::new();
     let fence = store.lead(Role::Maintenance, who, HOUR).await.unwrap().unwrap();
     server.kill();
     server.start_again().await;

@@ -17,7 +17,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Message, Payload, Priority, Queue, TaskId, WorkerId},
+    task::{Message, Payload, Priority, ProcessId, Queue, TaskId},
 };
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn inv_1_records_of_running_and_scheduled_tasks_do_not_expire() {
     };
     store.admit(std::slice::from_ref(&task)).await.unwrap();
     assert!(ttl("t").await > 3_600_000 && ttl("u").await > 3_600_000, "queued: until after it has expired");
-    let worker = WorkerId::new();
+    let worker = ProcessId::new();
     let claimed = claim(&store, worker, &task).await;
     assert_eq!((ttl("t").await, ttl("u").await), (-1, -1), "running: for as long as it takes");
     settle(&store, worker, claimed, End::Released).await;
@@ -108,7 +108,7 @@ async fn inv_1_records_of_running_and_scheduled_tasks_do_not_expire() {
 #[tokio::test]
 async fn inv_2_tokens_rise_past_a_lost_counter() {
     let (_, store, link) = opened().await;
-    let worker = WorkerId::new();
+    let worker = ProcessId::new();
     let first = claim(&store, worker, &admission("a")).await;
     link.send::<i64>(cmd("DEL").arg(format!("{}:token", link.base()))).await.unwrap();
     assert!(claim(&store, worker, &admission("b")).await.token > first.token);
@@ -125,7 +125,7 @@ async fn inv_3_a_record_counts_crashes_as_earlier_versions_read_them() {
         u32::from_be_bytes(record[14..18].try_into().unwrap())
     };
     for died in 1..=2 {
-        let worker = WorkerId::new();
+        let worker = ProcessId::new();
         claim(&store, worker, &task).await;
         assert_eq!(store.end_lease(worker, None).await.unwrap(), [task.message.id]);
         assert_eq!(crashes().await, died);
@@ -149,7 +149,7 @@ async fn the_short_way_writes_the_record_of_the_long_way() {
         link.send(cmd("MGET").arg(plain).arg(keyed)).await.unwrap()
     };
     store.admit(&tasks).await.unwrap();
-    let worker = WorkerId::new();
+    let worker = ProcessId::new();
     let outcomes = store.claim(worker, &tasks.each_ref().map(claim_of), false).await.unwrap();
     let tokens = [0, 1].map(|index| match outcomes[index] {
         ClaimOutcome::Run { token, .. } => token,
@@ -193,7 +193,7 @@ pub(super) fn admission(key: &str) -> Admission {
     }
 }
 
-pub(super) async fn claim(store: &RedisStore, worker: WorkerId, task: &Admission) -> Claimed {
+pub(super) async fn claim(store: &RedisStore, worker: ProcessId, task: &Admission) -> Claimed {
     let message = &task.message;
     match store.claim(worker, &[claim_of(task)], false).await.unwrap()[0] {
         ClaimOutcome::Run { token, .. } => Claimed { id: message.id, queue: message.priority.queue(), token },
@@ -215,7 +215,7 @@ fn claim_of(task: &Admission) -> Claim {
     }
 }
 
-pub(super) async fn settle(store: &RedisStore, worker: WorkerId, claimed: Claimed, end: End) {
+pub(super) async fn settle(store: &RedisStore, worker: ProcessId, claimed: Claimed, end: End) {
     assert_eq!(store.settle(worker, &[Settlement { claimed, end }]).await.unwrap(), [true]);
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{State, Timestamp, WorkerId},
+    task::{ProcessId, State, Timestamp},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -76,7 +76,7 @@ async fn due_tasks_are_seen_after_new_links_went_nowhere() {
 async fn news_come_through_though_the_subscription_died_in_silence() {
     guarded(async {
         let Pair { proxy, store, other, server, config } = pair().await;
-        let (task, worker) = (admission("end"), WorkerId::new());
+        let (task, worker) = (admission("end"), ProcessId::new());
         other.admit(std::slice::from_ref(&task)).await.unwrap();
         let (waiter, id) = (store.clone(), task.message.id);
         let end = tokio::spawn(async move { waiter.wait(id, HOUR).await.unwrap().unwrap().state });

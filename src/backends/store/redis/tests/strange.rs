@@ -14,7 +14,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{Queue, Timestamp, WorkerId},
+    task::{ProcessId, Queue, Timestamp},
 };
 
 struct Stage {
@@ -48,7 +48,7 @@ const LEASE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
-    let (stage, worker) = (Stage::new().await, WorkerId::new());
+    let (stage, worker) = (Stage::new().await, ProcessId::new());
     let key = |kind: &str| [kind.as_bytes(), worker.as_bytes()].concat();
     stage.store.set_paused(Queue::P4, true).await.unwrap();
     stage.write("SADD", b":paused", &["banana"]).await;

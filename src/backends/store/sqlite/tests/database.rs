@@ -8,7 +8,7 @@ use crate::{
     broker::{Broker, sqlite::SqliteBroker},
     store::{Admission, Admitted, ControlStore, NoteStore, TaskStore, conformance::message_with},
 };
-use clawpool_core::task::{Priority, Queue, TaskId, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, Queue, TaskId};
 
 async fn refusal(file: &File) -> StoreError {
     match SqliteStore::open(&file.config).await {
@@ -35,7 +35,7 @@ async fn a_later_versions_file_is_refused() {
 
 #[tokio::test]
 async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
-    let (gone, fresh) = (WorkerId::new(), WorkerId::new());
+    let (gone, fresh) = (ProcessId::new(), ProcessId::new());
     let file = made_by(|sql| {
         sql.execute_batch(include_str!("../../../backend/sqlite/schema.sql")).unwrap();
         sql.execute("INSERT INTO paused VALUES (2)", ()).unwrap();

@@ -8,7 +8,7 @@ use crate::{
     broker::{Broker, BrokerError, conformance::message, sqlite::SqliteBroker},
     store::{NoteStore, StoreError},
 };
-use clawpool_core::task::{Priority, Queue, WorkerId};
+use clawpool_core::task::{Priority, ProcessId, Queue};
 
 /// SQLite's own limit of a file's size stands for a full disk: it answers the same.
 async fn set_pages(database: &Arc<Database>, pages: u32) {
@@ -51,7 +51,7 @@ async fn a_read_only_file_and_a_failing_disk_are_waited_for() {
 #[tokio::test]
 async fn what_could_not_be_acknowledged_returns() {
     let file = open(Config::default()).await;
-    let (broker, worker) = (SqliteBroker::open(&file.config).await.unwrap(), WorkerId::new());
+    let (broker, worker) = (SqliteBroker::open(&file.config).await.unwrap(), ProcessId::new());
     let sent = message(Priority::P0);
     broker.publish(vec![sent.clone()]).await.remove(0).unwrap();
     let held = broker.consume(worker, Queue::P0).await.unwrap().next(1).await.unwrap();

@@ -5,7 +5,7 @@ use crate::store::{
     Admission, Admitted, Claim, ClaimOutcome, Claimed, End, Settlement, TaskStore, WorkerStore,
     conformance::message,
 };
-use clawpool_core::task::{Message, Payload, Priority, State, Timestamp, WorkerId};
+use clawpool_core::task::{Message, Payload, Priority, ProcessId, State, Timestamp};
 
 fn admission(message: &Message) -> Admission {
     Admission {
@@ -47,7 +47,7 @@ async fn rows(store: &SqliteStore, table: &'static str) -> i64 {
 #[tokio::test]
 async fn a_finished_task_is_forgotten_when_its_time_is_over() {
     let (store, _file) = store(|config| config.results.dedupe = Duration::ZERO).await;
-    let (message, worker) = (message(Priority::P4), WorkerId::new());
+    let (message, worker) = (message(Priority::P4), ProcessId::new());
     store.admit(&[admission(&message)]).await.unwrap();
     let ClaimOutcome::Run { token, .. } = store.claim(worker, &[claim_of(&message)], false).await.unwrap()[0]
     else {
@@ -72,7 +72,7 @@ async fn a_cancelled_task_is_remembered_until_its_message_has_expired() {
         store.admit(&[admission(&crate::store::conformance::message(Priority::P4))]).await.unwrap();
     }
     assert_eq!(
-        store.claim(WorkerId::new(), &[claim_of(&message)], false).await.unwrap(),
+        store.claim(ProcessId::new(), &[claim_of(&message)], false).await.unwrap(),
         [ClaimOutcome::Drop]
     );
 }
@@ -92,7 +92,7 @@ async fn an_old_letter_goes_with_a_heartbeat() {
     };
     crate::store::DeadStore::add_dead_letters(&store, &[letter]).await.unwrap();
     assert_eq!(store.record(message.id).await.unwrap().unwrap().state, State::Dead);
-    store.beat(&crate::store::conformance::beat_of(WorkerId::new(), Duration::ZERO)).await.unwrap();
+    store.beat(&crate::store::conformance::beat_of(ProcessId::new(), Duration::ZERO)).await.unwrap();
     assert_eq!(rows(&store, "dead").await, 0);
 }
 

@@ -14,14 +14,14 @@ use crate::autoscale::{
 use clawpool_core::{
     config::Autoscale,
     scaling::Headroom,
-    task::{Timestamp, WorkerId},
+    task::{ProcessId, Timestamp},
 };
 use clawpool_engine::client::{Cause, Manual};
 
 fn replica(number: u8, running: u32) -> ReplicaState {
     ReplicaState {
         replica: None,
-        worker: Some(WorkerId::from_bytes([number; 16])),
+        worker: Some(ProcessId::from_bytes([number; 16])),
         started_at: Some(Timestamp::from_millis(number.into())),
         alive: true,
         running,
