@@ -1,5 +1,7 @@
 //! What a program compiles that makes tasks or runs them: the producers' door and the worker.
 
+#![warn(missing_docs)]
+
 pub mod alert;
 pub mod client;
 pub mod dispatch;

@@ -15,6 +15,8 @@ mod open;
 pub mod rabbitmq;
 pub mod redis;
 pub mod sqlite;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
 pub(crate) mod unsettled;
 
 use std::sync::Arc;
@@ -44,25 +46,25 @@ pub trait Broker: Send + Sync + 'static {
     /// Gives delivered messages back, to the front of their queue.
     async fn release(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError>;
 
-    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that
+    /// Gives back everything that a process, known to be gone, still held. Returns how many messages that
     /// were.
-    async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError>;
+    async fn reclaim(&self, holder: ProcessId) -> Result<u64, BrokerError>;
 
-    /// Compares what the broker counts as held by a living worker with the receipts of this handle, and gives
-    /// the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose last
+    /// Compares what the broker counts as held by a living process with the receipts of this handle, and
+    /// gives the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose last
     /// receipt was dropped. Only a delivery that is unknown at two calls in turn is taken for lost; one that
     /// is on its way is not. Returns how many messages went back. Called about once a second; while nothing
     /// happens it costs nothing.
-    async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {
-        let _ = worker;
+    async fn reconcile(&self, holder: ProcessId) -> Result<u64, BrokerError> {
+        let _ = holder;
         Ok(0)
     }
 
     /// Takes up to `limit` messages that the broker has dead-lettered (expired at the head of a queue,
-    /// delivery limit). They stay held, for `worker`, until acknowledged.
+    /// delivery limit). They stay held, for `holder`, until acknowledged.
     async fn take_dead_lettered(
         &self,
-        worker: ProcessId,
+        holder: ProcessId,
         limit: usize,
     ) -> Result<Vec<DeadLettered>, BrokerError>;
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::{join_all, select_all};
 
-use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Source, Taken, Taker, Wants};
+use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taken, Taker, Wants};
 use crate::{
     broker,
     store::{Admission, Claimed, Fence},
@@ -49,6 +49,14 @@ impl Lanes {
         }
         shares.retain(|(_, positions, _)| !positions.is_empty());
         shares
+    }
+}
+
+#[async_trait]
+impl Reclaim for Lanes {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
+        let counts = join_all(self.members.iter().map(|member| member.reclaim(worker))).await;
+        counts.into_iter().sum()
     }
 }
 
@@ -109,11 +117,6 @@ impl Path for Lanes {
     /// All members are asked, also when one of them does not answer.
     async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError> {
         let counts = join_all(self.members.iter().map(|member| member.reconcile(worker))).await;
-        counts.into_iter().sum()
-    }
-
-    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
-        let counts = join_all(self.members.iter().map(|member| member.reclaim(worker))).await;
         counts.into_iter().sum()
     }
 

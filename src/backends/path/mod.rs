@@ -35,8 +35,16 @@ pub use offered::{Offered, Refusal};
 pub use open::{Servers, open, over};
 pub use redis::RedisPath;
 
+/// Giving back what a worker held that is gone.
 #[async_trait]
-pub trait Path: Send + Sync + 'static {
+pub trait Reclaim: Send + Sync + 'static {
+    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
+    /// What this process has finished itself is off its queues before.
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError>;
+}
+
+#[async_trait]
+pub trait Path: Reclaim {
     /// Records new tasks and puts them on their queues, or into the schedule set. One answer each, in order.
     ///
     /// A known id, or a unique key whose task is not finished, answers with the task that is there already,
@@ -59,10 +67,6 @@ pub trait Path: Send + Sync + 'static {
     /// Compares what the servers count as held by a living worker with what was taken through this handle, and
     /// gives the rest back. Called about once a second; while nothing happens it costs nothing.
     async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError>;
-
-    /// Waits until all that was finished is off its queues, and gives back everything that a worker, known to
-    /// be gone, still held. Returns how many messages that were.
-    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError>;
 
     /// Moves up to `limit` due tasks from the schedule set to their queues.
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError>;

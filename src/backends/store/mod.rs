@@ -22,6 +22,8 @@ mod schedule;
 mod served;
 pub mod sqlite;
 mod tasks;
+#[cfg(any(test, feature = "conformance"))]
+pub mod testing;
 mod workers;
 
 pub use control::{ControlStore, Fence, QueueTotals, Role};

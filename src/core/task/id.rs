@@ -8,8 +8,9 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct TaskId(Uuid);
 
-/// Names one incarnation of a worker process. A restarted worker is a new one, so nothing the old one still
-/// sends can be mistaken for the new one's (INV-2).
+/// Names one incarnation of a process in one role: a worker, a dispatcher, an autoscaler. One that starts
+/// again has a new id, so nothing the old one still sends can be mistaken for the new one's (INV-2). Not the
+/// system's process number, and never a host's name: both come back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProcessId(Uuid);

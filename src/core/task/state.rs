@@ -87,5 +87,10 @@ pub enum Outcome {
     /// Given back without an attempt: the worker is leaving, or had claimed more than it could start.
     Released,
     /// The same, but it comes back later: no handler is here, or an earlier run of it has not ended.
-    PutOff { message: Message, at: Timestamp },
+    PutOff {
+        /// As it is to be read next.
+        message: Message,
+        /// When it may start.
+        at: Timestamp,
+    },
 }

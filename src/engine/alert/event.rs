@@ -8,11 +8,13 @@ use clawpool_core::{codes, task::Timestamp};
 /// Kept in the journal under [`Topic::Alert`], by the name of its pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
+    /// Which event; it gives the level and the code.
     pub event: Event,
     /// What happened, in words.
     pub text: String,
 }
 
+/// Kinds of event. Their names are stored in the journal and shown by the HTTP API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -58,9 +60,13 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
+    /// Nothing to do.
     Info,
+    /// Something is not as it should be, and work goes on.
     Warning,
+    /// Something failed, and a person should look at it soon.
     Error,
+    /// Tasks wait or are lost until a person acts.
     Critical,
 }
 
@@ -87,6 +93,7 @@ impl Event {
         Self::NoHandler,
     ];
 
+    /// How urgent it is.
     pub const fn level(self) -> Level {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
@@ -100,6 +107,7 @@ impl Event {
         }
     }
 
+    /// The stable code, for `clawpool explain`.
     pub const fn code(self) -> &'static str {
         match self {
             Self::CannotStart => "CP-1603",
@@ -130,10 +138,12 @@ impl Event {
 }
 
 impl Alert {
+    /// An alert that says `text` of this one case.
     pub fn new(event: Event, text: impl Into<String>) -> Self {
         Self { event, text: text.into() }
     }
 
+    /// The entry of the journal about `pool`, of this moment.
     pub fn entry(&self, pool: &str) -> Entry {
         // Two strings: nothing here can fail.
         let body = serde_json::to_value(self).unwrap_or_default();

@@ -23,6 +23,7 @@ const MOST: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// The entries that wait, for one writer and any number of posters.
 #[derive(Default)]
 pub struct Outbox {
     waiting: Mutex<VecDeque<Entry>>,
@@ -31,6 +32,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Adds an entry. Returns at once; beyond a thousand the oldest is dropped, with a warning in the
+    /// log.
     pub fn post(&self, entry: Entry) {
         let mut waiting = self.lock();
         if waiting.len() == MOST

@@ -5,17 +5,47 @@ use super::view::ErrorView;
 /// Why a request brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// The address is no URL of HTTP.
     #[error("the dispatcher's address {url:?} is wrong: {reason}; write http://HOST:PORT")]
-    Address { url: String, reason: String },
+    Address {
+        /// As it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The connection failed, or the answer broke off.
     #[error("no dispatcher answers at {url} ({reason})")]
-    Unreachable { url: String, reason: String },
+    Unreachable {
+        /// Where it was asked.
+        url: String,
+        /// The innermost cause.
+        reason: String,
+    },
     /// Status 503: the same request may be taken after `wait`.
     #[error("{view}; try again in {}s", wait.as_secs())]
-    Busy { view: Box<ErrorView>, wait: Duration },
+    Busy {
+        /// As the dispatcher says it.
+        view: Box<ErrorView>,
+        /// In whole seconds.
+        wait: Duration,
+    },
+    /// The dispatcher answered with an error that stays.
     #[error("{view}")]
-    Refused { status: u16, view: Box<ErrorView> },
+    Refused {
+        /// Of HTTP.
+        status: u16,
+        /// As the dispatcher says it, or made from the status.
+        view: Box<ErrorView>,
+    },
+    /// The answer has another shape than was asked for.
     #[error("{url} gave an answer that cannot be read: {reason}")]
-    Unreadable { url: String, reason: String },
+    Unreadable {
+        /// Where it was asked.
+        url: String,
+        /// What the answer lacks.
+        reason: String,
+    },
+    /// The system lacks what a client needs.
     #[error("no HTTP client can be made: {0}")]
     Setup(String),
 }

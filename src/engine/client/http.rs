@@ -35,6 +35,7 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
+    /// GET of `path`, below the address of the dispatcher, with `query`; the answer as `T`.
     pub async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -43,10 +44,12 @@ impl Client {
         self.answer(self.request(Method::GET, path, query)?).await
     }
 
+    /// DELETE of `path`; the answer as `T`.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.answer(self.request(Method::DELETE, path, &[])?).await
     }
 
+    /// POST of `body` as JSON to `path`; the answer as `T`.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -55,13 +58,13 @@ impl Client {
         self.answer(self.request(Method::POST, path, &[])?.json(body)).await
     }
 
-    /// For orders whose answer is their status.
+    /// POST without a body; the status alone is the answer.
     pub async fn order(&self, path: &str) -> Result<(), ClientError> {
         let request = self.request(Method::POST, path, &[])?;
         self.send(request).await.map(drop)
     }
 
-    /// The one address whose answer counts whatever its status.
+    /// The state of the dispatcher. An answer with status 503 is an answer too.
     pub async fn health(&self) -> Result<HealthView, ClientError> {
         let sent = self.request(Method::GET, "health", &[])?.send().await;
         let answer = match sent {

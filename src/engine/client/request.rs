@@ -9,12 +9,15 @@ use clawpool_core::task::{TaskId, span};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
+    /// In workers.
     pub size: u32,
+    /// In JSON `for`: text such as `1h`.
     #[serde(default = "Scale::hour", rename = "for", with = "span")]
     pub keep: Duration,
 }
 
 impl Scale {
+    /// How long a size holds where the request does not say.
     pub const fn hour() -> Duration {
         Duration::from_secs(3600)
     }
@@ -25,10 +28,13 @@ impl Scale {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
+    /// These.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<TaskId>>,
+    /// All that match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<DeadFilter>,
+    /// Every one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
 }

@@ -17,7 +17,9 @@ use clawpool_core::task::{
 /// What every refusal looks like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorView {
+    /// Stable; `clawpool explain` tells more.
     pub code: String,
+    /// What is wrong and what to do about it.
     pub message: String,
     /// The field that is wrong, as a path: `payload.to`, `ids[3]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,8 +44,11 @@ impl fmt::Display for ErrorView {
 /// An accepted task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AcceptedView {
+    /// Given by the producer, or made for it.
     pub id: TaskId,
+    /// As the producer or the classification table chose it.
     pub priority: Priority,
+    /// Where it waits.
     pub queue: Queue,
     /// The id or the unique key was known: this is the task that was there before.
     pub duplicate: bool,
@@ -62,28 +67,38 @@ pub struct AcceptedView {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum BatchLine {
-    Refused { error: ErrorView },
+    /// The task was not taken.
+    Refused {
+        /// Why.
+        error: ErrorView,
+    },
+    /// The task is durable.
     Accepted(AcceptedView),
 }
 
 /// Answer to a cancellation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CancelView {
+    /// The task that was to be cancelled.
     pub id: TaskId,
     /// `cancelled`, or `running` when its handler has been told and has not stopped yet.
     pub state: State,
 }
 
+/// One queue: what waits and runs, and which workers serve it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QueueView {
+    /// Its name.
     pub queue: Queue,
     /// Waiting tasks; absent when the broker did not say.
     pub ready: Option<u64>,
     /// Running, as the workers last said.
     pub in_flight: u64,
+    /// Age of the message at its head, in milliseconds; absent when none waits or the broker did not say.
     pub oldest_age_ms: Option<u64>,
     /// More waiting tasks than this are refused.
     pub limit: u64,
+    /// Workers start none of its tasks.
     pub paused: bool,
     /// Live workers that take tasks from it.
     #[serde(default)]
@@ -91,8 +106,10 @@ pub struct QueueView {
     /// Kinds of which tasks came lately and that none of these workers has a handler for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unhandled: Vec<String>,
+    /// What happened on it since the store was made, and its rates.
     #[serde(flatten)]
     pub totals: QueueTotals,
+    /// Why `ready` is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// After a pause: workers that have not said yet that they start nothing more of it.
@@ -100,23 +117,34 @@ pub struct QueueView {
     pub unconfirmed: Vec<ProcessId>,
 }
 
+/// All queues, most urgent first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct QueuesView {
+    /// One of each.
     pub items: Vec<QueueView>,
 }
 
 /// A dead letter in a listing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeadView {
+    /// Of the task.
     pub id: TaskId,
+    /// Of the task; `unreadable` when its message could not be decoded.
     pub kind: String,
+    /// Of the task.
     pub priority: Priority,
+    /// Of the task, if it named one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// Why it ended.
     pub reason: DeadReason,
+    /// Of the last attempt.
     pub failure: Failure,
+    /// Workers that died with it.
     pub crashes: u32,
+    /// When the producer added it.
     pub enqueued_at: Timestamp,
+    /// When it became a dead letter.
     pub died_at: Timestamp,
 }
 
@@ -139,6 +167,7 @@ impl From<&DeadLetter> for DeadView {
 /// A dead letter with all that is known of its task.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeadDetail {
+    /// As in a listing.
     #[serde(flatten)]
     pub letter: DeadView,
     /// Absent when the message could not be decoded.
@@ -155,16 +184,24 @@ impl From<&DeadLetter> for DeadDetail {
 /// The envelope, with its payload as a value.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TaskView {
+    /// What the handler gets.
     pub payload: Payload,
+    /// The session that the producer named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// No second unfinished task has the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_key: Option<String>,
+    /// After this it does not start any more.
     pub expires_at: Timestamp,
+    /// How often it was put on its way; 0 at first.
     pub generation: u32,
+    /// Attempts that failed.
     pub attempt: u32,
+    /// None: the retry table decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
+    /// For one attempt.
     #[serde(with = "span")]
     pub timeout: Duration,
     /// Every failed attempt, oldest first.
@@ -192,14 +229,18 @@ impl From<Task> for TaskView {
 pub struct AutoscalerView {
     /// All pools are left as they are.
     pub paused: bool,
+    /// One of each pool that an autoscaler has seen.
     pub items: Vec<PoolStatus>,
 }
 
 /// A decision of the autoscaler that changed a pool, or the first one after that to leave it alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ScalingView {
+    /// Its name.
     pub pool: String,
+    /// When it was decided.
     pub at: Timestamp,
+    /// From what to what, and why.
     #[serde(flatten)]
     pub change: Change,
 }
@@ -207,19 +248,26 @@ pub struct ScalingView {
 /// An event that an operator should know of, and what to do about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlertView {
+    /// When it happened.
     pub at: Timestamp,
+    /// The name of the pool, or of the part that it is about.
     pub pool: String,
+    /// How urgent it is.
     pub level: Level,
+    /// Which event.
     pub event: Event,
     /// For `clawpool explain`.
     pub code: String,
+    /// What happened, in words.
     pub text: String,
+    /// What to do about it.
     pub fix: String,
 }
 
 /// Answer to a bulk change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountView {
+    /// Tasks or dead letters that were changed.
     pub count: u64,
     /// Requeue: left where they are, because another task with their unique key is not finished.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -238,12 +286,18 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// The answer of `/health`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HealthView {
+    /// `unhealthy` and `starting` come with HTTP status 503.
     pub status: Status,
+    /// This incarnation of the dispatcher; another after each start.
     pub instance_id: String,
+    /// Of the program.
     pub version: String,
+    /// When it was answered.
     pub timestamp: Timestamp,
+    /// The state of `broker` and `store`, in words.
     pub services: BTreeMap<String, String>,
     /// What is wrong, as the last look of this process found it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -253,24 +307,32 @@ pub struct HealthView {
     pub waiting_for: Option<String>,
 }
 
+/// One thing that is wrong.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReasonView {
+    /// The store, the broker or a queue.
     pub subject: String,
+    /// Which event.
     pub event: Event,
+    /// For `clawpool explain`.
     pub code: String,
-    /// Left out where callers must say who they are.
+    /// Left out where requests need a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// When it was first seen.
     pub since: Timestamp,
 }
 
+/// How a dispatcher is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// A server that it needs is not there yet.
     Starting,
+    /// Tasks are taken and handed out.
     Healthy,
     /// It answers, and something keeps tasks from their way.
     Degraded,
+    /// The store or every queue is silent: no task is taken.
     Unhealthy,
 }

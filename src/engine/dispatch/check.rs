@@ -140,7 +140,7 @@ pub(super) fn span(
 ) -> Result<(), Rejection> {
     match span {
         Some(span) if span < least || span > most => {
-            let (span, least, most) = (format_duration(span), format_duration(least), format_duration(most));
+            let [span, least, most] = [span, least, most].map(format_duration);
             let message = format!("{span} is out of range: use {least} to {most} (limits.{field})");
             Err(Rejection::invalid(code, field, message))
         }

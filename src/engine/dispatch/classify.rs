@@ -10,23 +10,29 @@ use clawpool_core::{
     },
 };
 
+/// The rules of a configuration, ready to be asked.
 pub struct Classifier {
     rules: Vec<Row>,
     default: Priority,
 }
 
+/// The priority of a task, and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Classified {
+    /// The queue follows from it.
     pub priority: Priority,
+    /// The reason.
     pub by: DecidedBy,
 }
 
 /// What decided a task's priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecidedBy {
+    /// The task asked for it.
     Producer,
     /// A row of the table, counted from 0.
     Rule(usize),
+    /// No rule matched: `classes.default`.
     Default,
 }
 
@@ -55,6 +61,7 @@ struct Field {
 }
 
 impl Classifier {
+    /// Compiles the table; the order of `rules` is the order in which they are tried.
     pub fn new(rules: &[Rule], classes: &Classes) -> Self {
         Self { rules: rules.iter().map(Row::new).collect(), default: classes.default }
     }

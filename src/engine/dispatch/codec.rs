@@ -21,6 +21,7 @@ pub fn format(content_type: Option<&str>, body: &[u8]) -> Format {
     }
 }
 
+/// What a producer writes into the header of a message in this format.
 pub const fn content_type(format: Format) -> &'static str {
     match format {
         Format::Json => "application/json",
@@ -44,7 +45,8 @@ mod tests {
     use clawpool_core::task::NewTask;
 
     fn read(body: &[u8], content_type: Option<&str>) -> Result<Vec<Result<NewTask, Rejection>>, Rejection> {
-        let (body, format) = (Bytes::copy_from_slice(body), format(content_type, body));
+        let format = format(content_type, body);
+        let body = Bytes::copy_from_slice(body);
         parts(&body, format, &Limits::default())
             .map(|parts| parts.iter().map(|part| format.task(part).map_err(Rejection::from)).collect())
     }

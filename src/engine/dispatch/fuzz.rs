@@ -17,7 +17,8 @@ use clawpool_core::{
 pub fn tasks(bytes: &[u8]) {
     let Some((first, body)) = bytes.split_first() else { return };
     let named = [None, Some("application/json"), Some("application/msgpack"), Some("text/plain")];
-    let (body, limits) = (Bytes::copy_from_slice(body), Limits::default());
+    let body = Bytes::copy_from_slice(body);
+    let limits = Limits::default();
     let format = codec::format(named[usize::from(*first) % named.len()], &body);
     let parts = match codec::parts(&body, format, &limits) {
         Ok(parts) => parts,

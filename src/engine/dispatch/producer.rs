@@ -35,8 +35,11 @@ pub struct Rights {
 /// The receipt: the task is durable and ends completed, cancelled or dead (INV-1).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Accepted {
+    /// Given by the producer, or made for it.
     pub id: TaskId,
+    /// As the task or the classification table chose it.
     pub priority: Priority,
+    /// Where it waits, or will when it is due.
     pub queue: Queue,
     /// The id or the unique key was known: nothing was added, this is the task that is there.
     pub duplicate: bool,
@@ -51,17 +54,24 @@ pub struct Accepted {
 /// What would become of a task, and why. Nothing is added.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
+    /// As the task or the classification table chooses it.
     pub priority: Priority,
+    /// Where it would wait.
     pub queue: Queue,
     /// Position in the classification table; none when the task's own priority or the default decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<usize>,
+    /// What decided the priority, in words.
     pub because: String,
+    /// When it might start, if not at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
+    /// After this it would not start any more.
     pub expires_at: Timestamp,
+    /// From enqueue to the start of the handler, as the class of the priority wants it.
     #[serde(with = "span")]
     pub sla: Duration,
+    /// For one attempt.
     #[serde(with = "span")]
     pub timeout: Duration,
     /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run
@@ -71,10 +81,14 @@ pub struct Explanation {
     /// None: the retry table decides by the class of error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
+    /// The retry policy that the task names, in place of the table's row for the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<String>,
+    /// Size of the payload, as MessagePack.
     pub payload_bytes: usize,
+    /// The largest payload that is taken, in bytes.
     pub payload_limit: u64,
+    /// Waiting tasks; beyond this the queue takes none.
     pub queue_limit: u64,
     /// Why it may wait for long.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,13 +98,16 @@ pub struct Explanation {
 /// Why a producer could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ProducerError {
+    /// The configuration has mistakes.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// A server could not be reached, or is not fit for use.
     #[error(transparent)]
     Unreachable(#[from] PathError),
 }
 
 impl Producer {
+    /// A producer on a path that is open already.
     pub fn new(config: &Config, path: Arc<dyn Path>, store: Arc<dyn Store>) -> Self {
         Self {
             control: Arc::new(AdmissionControl::new(config)),

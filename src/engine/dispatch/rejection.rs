@@ -14,6 +14,7 @@ use clawpool_core::task::{TaskId, Unread};
 pub struct Rejection {
     /// Stable; `clawpool explain` tells more.
     pub code: &'static str,
+    /// What is wrong and what to do about it.
     pub message: String,
     /// The field of the task that is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,6 +25,7 @@ pub struct Rejection {
     /// Whether the task was taken is not known: sent again with this id, it runs once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<TaskId>,
+    /// Whether the same task may be sent again, and to whom the rest is left.
     #[serde(skip)]
     pub fault: Fault,
 }
@@ -113,7 +115,8 @@ impl Rejection {
 
 impl From<Unread> for Rejection {
     fn from(unread: Unread) -> Self {
-        let (code, message) = (unread.code(), unread.to_string());
+        let code = unread.code();
+        let message = unread.to_string();
         let fault = if matches!(unread, Unread::TooMany(_)) { Fault::TooLarge } else { Fault::Invalid };
         let field = match unread {
             Unread::Field { field, .. } => field,

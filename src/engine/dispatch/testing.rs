@@ -17,18 +17,24 @@ use clawpool_core::{
     task::{Message, NewTask, Payload, Priority, ProcessId, Queue, TaskId, Timestamp},
 };
 
+/// Of a producer that shows no token.
 pub const NO_RIGHTS: Rights = Rights { priority: false, token: None };
 
 /// A pool of its own, gone with the folder or under a prefix of its own.
 pub struct Pool {
+    /// With which it was opened.
     pub config: Config,
+    /// The broker of `config`.
     pub broker: Arc<dyn Broker>,
+    /// The store of `config`.
     pub store: Arc<dyn Store>,
+    /// On both of them.
     pub producer: Producer,
     _folder: tempfile::TempDir,
 }
 
 impl Pool {
+    /// Opens broker and store; SQLite in a folder of its own.
     pub async fn open(mut config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         config.embedded.data = folder.path().to_owned();
@@ -39,6 +45,7 @@ impl Pool {
         Self { config, broker, store, producer, _folder: folder }
     }
 
+    /// Enqueues without rights. One answer each, in order.
     pub async fn enqueue(
         &self,
         tasks: impl IntoIterator<Item = NewTask>,
@@ -46,10 +53,12 @@ impl Pool {
         self.producer.enqueue(tasks.into_iter().collect(), NO_RIGHTS).await
     }
 
+    /// Enqueues one task without rights.
     pub async fn one(&self, task: NewTask) -> Result<Accepted, Rejection> {
         self.enqueue([task]).await.remove(0)
     }
 
+    /// Messages that wait on the queue.
     pub async fn ready(&self, queue: Queue) -> u64 {
         self.broker.depth(queue).await.unwrap().ready
     }
@@ -74,6 +83,7 @@ impl Pool {
         self.record_only_by(task, &NO_RIGHTS).await
     }
 
+    /// As [`record_only`](Self::record_only), by a producer with these rights.
     pub async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
         let control = AdmissionControl::new(&self.config);
         let admission = control.admit(task, rights, Timestamp::now()).unwrap();
@@ -128,18 +138,22 @@ impl Broker for Refusing {
     }
 }
 
+/// A task of kind `email.send`.
 pub fn email() -> NewTask {
     NewTask::new("email.send", Payload::encode("hello").unwrap())
 }
 
+/// The same with a unique key.
 pub fn keyed(key: &str) -> NewTask {
     NewTask { unique_key: Some(key.to_owned()), ..email() }
 }
 
+/// A pool on one SQLite file.
 pub fn sqlite() -> Config {
     Config::default()
 }
 
+/// A pool on the Redis of `CLAWPOOL_TEST_REDIS` alone, under a prefix of its own.
 pub fn redis() -> Config {
     let url = std::env::var("CLAWPOOL_TEST_REDIS")
         .expect("CLAWPOOL_TEST_REDIS is not set: run the tests with tests/run");
@@ -154,14 +168,17 @@ pub fn redis() -> Config {
     config
 }
 
+/// A task of this kind without a payload.
 pub fn task(kind: &str) -> NewTask {
     NewTask::new(kind, Payload::null())
 }
 
+/// A pool on SQLite with this classification table.
 pub fn config(rules: Vec<Rule>) -> Config {
     Config { rules, ..Config::default() }
 }
 
+/// A rule that matches every task.
 pub fn rule(priority: Priority) -> Rule {
     Rule { priority, ..Rule::default() }
 }

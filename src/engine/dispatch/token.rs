@@ -6,6 +6,7 @@ use clawpool_core::task::NewTask;
 /// The name of a token, which its tasks keep, and the tenants that it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerToken {
+    /// As the configuration names it.
     pub name: String,
     /// Only for these; for any and for none when empty.
     pub tenants: Vec<String>,
@@ -25,7 +26,8 @@ impl ProducerToken {
         if self.is_for(task.tenant.as_deref()) {
             return Ok(());
         }
-        let (names, own) = (task.tenant.as_deref(), self.tenants.join(", "));
+        let names = task.tenant.as_deref();
+        let own = self.tenants.join(", ");
         let what =
             names.map_or("the task names no tenant".to_owned(), |tenant| format!("the tenant is {tenant:?}"));
         let message =

@@ -10,6 +10,7 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
+/// The signal that ended a process, if one did.
 #[cfg(unix)]
 pub fn signal(status: ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)

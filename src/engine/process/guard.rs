@@ -1,7 +1,7 @@
 //! A second, tiny process beside each worker that runs programs. It ends them when the worker cannot do so
 //! itself.
 //!
-//! Guarantees: when the worker is killed, by whatever signal, everything that its programs started and that
+//! Guarantees: when the worker is killed, by any signal, everything that its programs started and that
 //! still carries their mark is killed within a second; when the worker is stopped for longer than its lease,
 //! so that others take its tasks over, its programs are killed, too. Never does: end a program of a worker
 //! that works; wake while none runs. On Windows a job object does this, so there is no guard.
@@ -186,11 +186,14 @@ mod platform {
 mod platform {
     use std::time::Duration;
 
+    /// Does nothing: here no program becomes a guard.
     pub fn guard_if_asked() {}
 
+    /// Does nothing: the job object ends with the worker.
     #[must_use]
     pub struct Watch(());
 
+    /// As on Unix, so that callers need not tell the two apart.
     pub fn watch(_: Duration) -> Watch {
         Watch(())
     }

@@ -20,16 +20,19 @@ pub use exit::{describe, is_self_inflicted, signal};
 pub use guard::{guard_if_asked, owner, watch};
 pub use limits::Limits;
 pub use orphans::{Mark, end_marked_aside};
-pub use polling::{POLLING_ENV, polling_folder};
+pub use polling::POLLING_ENV;
+pub(crate) use polling::polling_folder;
 pub use ready::{notify_ready, on_ready};
 pub use shortage::{SHORTAGE_RETRY, is_shortage};
-pub use shutdown::{Shutdown, request_stop, stdin_closed};
-pub use stderr::SupervisedStderr;
+pub(crate) use shutdown::stdin_closed;
+pub use shutdown::{Shutdown, request_stop};
+pub(crate) use stderr::SupervisedStderr;
 pub use stopped::StopMonitor;
 pub use tree::Tree;
 
 /// Tells a supervised worker the id under which its supervisor knows it; it must register as that.
 pub const WORKER_ENV: &str = "CLAWPOOL_WORKER_ID";
+/// Tells a supervised worker the name of its pool.
 pub const POOL_ENV: &str = "CLAWPOOL_POOL";
 /// Marks every program that a worker's tasks start, so that none outlives a killed worker.
 pub const OWNER_ENV: &str = "CLAWPOOL_OWNER";

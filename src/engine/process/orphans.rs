@@ -1,6 +1,6 @@
 //! What a killed worker leaves running. The programs of its `exec` tasks have groups of their own, so that
 //! each can be ended by itself; when the worker is killed, they go on. They, and all that they start, carry
-//! marks in their environment, by which they are found, whatever group or session they moved to.
+//! marks in their environment, by which they are found, also in another group or session.
 
 use std::{collections::HashSet, ffi::OsString};
 
@@ -16,10 +16,12 @@ const LOOKS: usize = 10;
 pub struct Mark(OsString);
 
 impl Mark {
+    /// The variable `name` with this value.
     pub fn new(name: &str, value: &str) -> Self {
         Self(format!("{name}={value}").into())
     }
 
+    /// The mark of programs that this worker's tasks started.
     pub fn owner(owner: &str) -> Self {
         Self::new(OWNER_ENV, owner)
     }

@@ -27,6 +27,7 @@ mod unix {
     /// Between two checks of the parent's id. What is written meanwhile has room in the pipe.
     const PAUSE: Duration = Duration::from_millis(100);
 
+    /// Standard error from the start of a worker to its end.
     pub struct SupervisedStderr {
         supervisor: u32,
         /// With a reader of our own the pipe does not break in the moment before the supervisor's end is

@@ -12,6 +12,7 @@ pub struct StopMonitor {
 }
 
 impl StopMonitor {
+    /// Watches the process `pid`.
     pub const fn new(pid: u32, lease: Duration) -> Self {
         Self { pid, lease, since: None }
     }
@@ -27,7 +28,8 @@ impl StopMonitor {
 
 /// Windows does not tell: there it is never so.
 fn is_stopped(pid: u32) -> bool {
-    let (pid, Ok(mut system)) = (Pid::from_u32(pid), System::new()) else { return false };
+    let Ok(mut system) = System::new() else { return false };
+    let pid = Pid::from_u32(pid);
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, ProcessRefreshKind::nothing());
     system.process(pid).is_some_and(|process| process.status() == ProcessStatus::Stop)
 }

@@ -25,6 +25,7 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Starts a child without limits.
     pub fn spawn(command: Command) -> io::Result<Self> {
         Self::spawn_within(command, Limits::default())
     }
@@ -45,24 +46,28 @@ impl Tree {
         TREES.load(Ordering::Relaxed) == 0
     }
 
+    /// Of the first process; 0 when it ended before it could be read.
     pub const fn pid(&self) -> u32 {
         self.pid
     }
 
+    /// The pipe to the first process; none when it was taken or not asked for.
     pub fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin().take()
     }
 
+    /// The pipe from it; see [`stdin`](Self::stdin).
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout().take()
     }
 
+    /// The pipe from it; see [`stdin`](Self::stdin).
     pub fn stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr().take()
     }
 
-    /// Waits until the first process of the tree ends, then ends and reaps whatever it left running. Dropping
-    /// the future loses nothing: call it again.
+    /// Waits until the first process of the tree ends, then ends and reaps the descendants it left running.
+    /// Dropping the future loses nothing: call it again.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         let status = self.child.inner_mut().wait().await?;
         self.kill();

@@ -20,6 +20,7 @@ pub struct Arbiter {
 }
 
 impl Arbiter {
+    /// All slots are free, and no queue was passed over.
     pub fn new(settings: &WorkerSettings) -> Self {
         Self {
             slots: settings.slots.into(),
@@ -96,6 +97,7 @@ impl Arbiter {
         self.running[queue.index()] = self.running[queue.index()].saturating_sub(1);
     }
 
+    /// Slots that `queue` fills.
     pub const fn running(&self, queue: Queue) -> usize {
         self.running[queue.index()]
     }

@@ -12,11 +12,13 @@ use serde::{Serialize, de::DeserializeOwned};
 pub struct Worker;
 
 impl Worker {
+    /// A worker without handlers, of pool `default`.
     pub fn builder() -> WorkerBuilder {
         WorkerBuilder::default()
     }
 }
 
+/// What a worker is to run, and as what.
 #[derive(Default)]
 pub struct WorkerBuilder {
     config: Option<Config>,

@@ -17,12 +17,14 @@ use clawpool_core::task::{ErrorClass, Failure, Payload, Task, TaskId};
 /// (spec S9).
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
+    /// Runs one attempt. The value is the result that the task's producer may ask for.
     async fn run(&self, context: Context) -> Result<Payload, Failure>;
 }
 
 /// What a handler knows of the attempt it runs.
 #[derive(Clone)]
 pub struct Context {
+    /// The task as it was enqueued, with the errors of earlier attempts.
     pub task: Arc<Task>,
     deadline: Instant,
     cancelled: CancellationToken,
@@ -30,6 +32,7 @@ pub struct Context {
 }
 
 impl Context {
+    /// For tests of handlers; the worker makes its own.
     pub const fn new(
         task: Arc<Task>,
         deadline: Instant,
@@ -44,6 +47,7 @@ impl Context {
         self.task.attempt + 1
     }
 
+    /// When the attempt fails with a timeout.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }

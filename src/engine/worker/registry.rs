@@ -37,10 +37,6 @@ impl Registry {
         patterns.sort();
         patterns
     }
-
-    pub fn is_empty(&self) -> bool {
-        self.kinds.is_empty() && self.patterns.is_empty()
-    }
 }
 
 #[cfg(test)]

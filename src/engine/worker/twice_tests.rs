@@ -18,8 +18,7 @@ use crate::process::Shutdown;
 use clawpool_backends::{
     backend::redis::testing::server::on_shared,
     broker::conformance::{eventually, guarded, message},
-    path::{Path, Source, TakenTask, Taker, Want, Wants, conformance::taken},
-    servers,
+    path::{self, Path, Source, TakenTask, Taker, Want, Wants, conformance::taken},
 };
 use clawpool_core::{
     config::Config,

@@ -82,9 +82,8 @@ async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
         return Err(role::unfit("there is no pool to keep: add [[pools]] to the configuration"));
     }
     let shutdown = Shutdown::on_signals()?;
-    let Servers { broker, store, .. } =
-        servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
-    let pools = Pools::new(&role::worker_program(globals)?, &config, broker, store, &shutdown)?;
+    let servers = servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
+    let pools = Pools::new(&role::worker_program(globals)?, &config, &servers, &shutdown)?;
     notify_ready();
     if dry_run {
         pools.watch(&shutdown).await?

@@ -36,10 +36,8 @@ impl Up {
         }
         let shutdown = Shutdown::on_signals()?;
         let dispatcher = Dispatcher::open(config, &shutdown).await?;
-        let broker = Arc::clone(&dispatcher.servers.broker);
-        let store = Arc::clone(&dispatcher.servers.store);
         let program = role::worker_program(&globals)?;
-        let pools = Pools::new(&program, &dispatcher.config, broker, store, &shutdown)?;
+        let pools = Pools::new(&program, &dispatcher.config, &dispatcher.servers, &shutdown)?;
         // The dispatcher outlives the workers: what they give back may still need it.
         let served = shutdown.now.child_token();
         let workers = async {

@@ -12,7 +12,10 @@ use crate::{
     ingress::Ingress,
     maintenance,
 };
-use clawpool_backends::{path::PathError, path::Servers, servers::connect_and_tell};
+use clawpool_backends::{
+    path::{PathError, Servers},
+    servers::connect_and_tell,
+};
 use clawpool_core::{config::Config, task::ProcessId};
 use clawpool_engine::{
     dispatch::Producer,
@@ -21,7 +24,9 @@ use clawpool_engine::{
 
 /// A dispatcher, connected to its servers and listening.
 pub struct Dispatcher {
+    /// With which it was opened.
     pub config: Arc<Config>,
+    /// Of this configuration; other roles of the process may share them.
     pub servers: Servers,
     producer: Producer,
     ingress: Ingress,

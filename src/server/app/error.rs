@@ -13,8 +13,10 @@ pub enum AppError {
     /// Servers that are not fit for use, or did not answer before the program was told to end.
     #[error("{}: {}", .0.code(), .0)]
     Unreachable(#[from] PathError),
+    /// What went wrong and what to do about it.
     #[error("{0}")]
     Failed(String),
+    /// The system refused a socket, a file or a process.
     #[error(transparent)]
     System(#[from] io::Error),
 }

@@ -3,6 +3,8 @@
 //! Guarantees: a role that has lost one of its parts ends; it never looks alive without it. Never does: read
 //! arguments or print, so that any program may run a role.
 
+#![warn(missing_docs)]
+
 mod dispatcher;
 mod error;
 mod pools;

@@ -13,7 +13,7 @@ use crate::{
     },
     supervise::{PoolSpec, Recycle, Supervisor},
 };
-use clawpool_backends::{broker::Broker, store::Store};
+use clawpool_backends::{path::Servers, store::Store};
 use clawpool_core::{
     config::{self, Config, PoolDriver},
     task::ProcessId,
@@ -23,7 +23,9 @@ use clawpool_engine::process::{Limits, Shutdown};
 /// What runs as a worker of a pool that names no command.
 #[derive(Clone, Debug)]
 pub struct WorkerProgram {
+    /// The file, or a name that is looked for in `PATH`.
     pub program: PathBuf,
+    /// Without the program's own name.
     pub args: Vec<OsString>,
     /// What it needs to read the same configuration as this process; the pool's own settings come after it.
     pub env: Vec<(OsString, OsString)>,
@@ -37,11 +39,11 @@ pub struct Pools {
 }
 
 impl Pools {
+    /// Opens the driver of each pool. Fails with [`AppError::Configuration`] where one is not fit for use.
     pub fn new(
         worker: &WorkerProgram,
         config: &Config,
-        broker: Arc<dyn Broker>,
-        store: Arc<dyn Store>,
+        servers: &Servers,
         shutdown: &Shutdown,
     ) -> Result<Self, AppError> {
         let mut pools = Vec::new();
@@ -49,7 +51,11 @@ impl Pools {
         for pool in &config.pools {
             let local = || -> Arc<dyn Driver> {
                 let template = template(worker, config, pool);
-                let supervisor = Supervisor::new(template, store.clone(), broker.clone());
+                let supervisor = Supervisor::new(
+                    template,
+                    Arc::clone(&servers.store) as _,
+                    Arc::clone(&servers.path) as _,
+                );
                 let own = Arc::new(Processes::new(supervisor, shutdown));
                 processes.push(Arc::clone(&own));
                 own
@@ -62,6 +68,7 @@ impl Pools {
                 own: pool.driver == PoolDriver::Process,
             });
         }
+        let Servers { broker, store, .. } = servers.clone();
         Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: ProcessId::new() }, processes })
     }
 

@@ -113,20 +113,18 @@ impl HeartbeatMonitor {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::supervise::supervisor::tests::info;
+    use clawpool_backends::store::testing::worker_info;
 
     const LEASE: Duration = Duration::from_secs(3);
     const STEP: Duration = Duration::from_millis(750);
 
     fn snapshot(worker: ProcessId, beats: u64) -> Snapshot {
-        Some(Arc::new([(worker, info(worker, beats))].into()))
+        Some(Arc::new([(worker, worker_info("test", worker, beats))].into()))
     }
 
     /// At which of the snapshots the worker is found hanging.
     fn found(snapshots: impl IntoIterator<Item = (Duration, Option<u64>)>) -> Option<usize> {
-        let worker = ProcessId::new();
-        let mut monitor = HeartbeatMonitor::new(LEASE);
-        let mut now = Instant::now();
+        let (worker, mut monitor, mut now) = (ProcessId::new(), HeartbeatMonitor::new(LEASE), Instant::now());
         snapshots.into_iter().position(|(after, beats)| {
             now += after;
             monitor.hangs(worker, &beats.and_then(|beats| snapshot(worker, beats)), now)
@@ -153,8 +151,7 @@ mod tests {
     #[test]
     fn a_worker_that_never_registers_hangs_too() {
         let empty = Some(Arc::default());
-        let mut monitor = HeartbeatMonitor::new(LEASE);
-        let start = Instant::now();
+        let (mut monitor, start) = (HeartbeatMonitor::new(LEASE), Instant::now());
         let hung = (0..100).position(|n| monitor.hangs(ProcessId::new(), &empty, start + STEP * n));
         assert_eq!(hung, Some(80));
         assert!(!monitor.registered());

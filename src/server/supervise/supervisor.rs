@@ -28,7 +28,7 @@ use super::{
     restart::{NextStart, Restarts, WaitReason},
 };
 use clawpool_backends::{
-    path::Path,
+    path::Reclaim,
     store::{PoolStore, WorkerInfo},
 };
 use clawpool_core::{config::Restart, task::ProcessId};
@@ -78,7 +78,7 @@ pub struct StoppedWorker {
 pub struct Supervisor {
     pub(super) pool: PoolSpec,
     pub(super) store: Arc<dyn PoolStore>,
-    pub(super) path: Arc<dyn Path>,
+    pub(super) path: Arc<dyn Reclaim>,
     pub(super) snapshots: watch::Sender<Snapshot>,
     replicas: Mutex<Replicas>,
     added: mpsc::UnboundedSender<Replica>,
@@ -90,7 +90,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    pub fn new(pool: PoolSpec, store: Arc<dyn PoolStore>, path: Arc<dyn Path>) -> Self {
+    pub fn new(pool: PoolSpec, store: Arc<dyn PoolStore>, path: Arc<dyn Reclaim>) -> Self {
         let (added, additions) = mpsc::unbounded_channel();
         let this = Self {
             pool,

@@ -21,7 +21,8 @@ struct Latest {
 
 impl Confirmed {
     const KEPT: usize = 4096;
-    /// A queue may be purged at any time: who repeats a task later than this sends its message once more.
+    /// A queue may be purged at any time: a task that is repeated later than this has its message sent once
+    /// more.
     pub(super) const FRESH: Duration = Duration::from_secs(10);
 
     pub(super) fn remember(&self, ids: impl Iterator<Item = TaskId>) {
@@ -61,7 +62,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_confirmation_is_fresh_for_a_short_time_and_again_when_it_is_repeated() {
-        let (confirmed, id) = (Confirmed::default(), TaskId::new());
+        let confirmed = Confirmed::default();
+        let id = TaskId::new();
         confirmed.remember([id].into_iter());
         assert!(confirmed.is_fresh(id) && !confirmed.is_fresh(TaskId::new()));
         tokio::time::advance(Confirmed::FRESH).await;

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use tokio_util::task::TaskTracker;
 
 use self::{confirmed::Confirmed, finish::Acknowledgements, source::ApartSource};
-use super::{Attempt, Offered, Path, PathError, Promoted, Source, Taker};
+use super::{Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taker};
 use crate::{
     broker::Broker,
     store::{Admission, Claimed, End, Fence, Settlement, Store},
@@ -50,6 +50,16 @@ impl Apart {
 }
 
 #[async_trait]
+impl Reclaim for Apart {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
+        self.acknowledgements.close();
+        self.acknowledgements.wait().await;
+        self.acknowledgements.reopen();
+        Ok(self.broker.reclaim(worker).await?)
+    }
+}
+
+#[async_trait]
 impl Path for Apart {
     async fn offer(&self, tasks: &[Admission]) -> Vec<Offered> {
         self.enqueue(tasks).await
@@ -71,13 +81,6 @@ impl Path for Apart {
 
     async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError> {
         Ok(self.broker.reconcile(worker).await?)
-    }
-
-    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
-        self.acknowledgements.close();
-        self.acknowledgements.wait().await;
-        self.acknowledgements.reopen();
-        Ok(self.broker.reclaim(worker).await?)
     }
 
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {

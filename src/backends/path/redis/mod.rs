@@ -18,7 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::source::RedisSource;
-use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Source, Taker};
+use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taker};
 use crate::{
     broker::{
         redis::{RedisBroker, shared::Shared},
@@ -54,6 +54,17 @@ impl RedisPath {
 }
 
 #[async_trait]
+impl Reclaim for RedisPath {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
+        let mut call = self.store.call(&scripts::RECLAIM);
+        call.arg(worker.as_bytes()).arg(&*self.priorities);
+        let back: u64 = self.store.run(&call).await?;
+        // A worker of the version before has marked what it holds.
+        Ok(back + self.apart.reclaim(worker).await?)
+    }
+}
+
+#[async_trait]
 impl Path for RedisPath {
     async fn offer(&self, tasks: &[Admission]) -> Vec<Offered> {
         self.offer_all(tasks).await
@@ -73,14 +84,6 @@ impl Path for RedisPath {
 
     async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError> {
         self.compare(worker).await
-    }
-
-    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
-        let mut call = self.store.call(&scripts::RECLAIM);
-        call.arg(worker.as_bytes()).arg(&*self.priorities);
-        let back: u64 = self.store.run(&call).await?;
-        // A worker of the version before has marked what it holds.
-        Ok(back + self.apart.reclaim(worker).await?)
     }
 
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {

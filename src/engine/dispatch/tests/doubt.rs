@@ -109,7 +109,7 @@ fn says_nothing_was_taken(refused: &Rejection) -> bool {
     refused.retry_after.is_some() && refused.message.contains("nothing was taken") && refused.id.is_none()
 }
 
-/// The server says so to the first who publishes, and takes what it was sent when it has memory again.
+/// The server says so to the first publisher, and takes what it was sent when it has memory again.
 async fn what_a_memory_alarm_refused_does_not_run_later(config: Config) {
     guarded(async {
         let site = Site::open(config).await;

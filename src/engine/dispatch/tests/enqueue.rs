@@ -21,7 +21,8 @@ async fn a_bad_task_costs_the_others_nothing(config: Config) {
     let codes: Vec<_> =
         answers.iter().map(|answer| answer.as_ref().map_or_else(|no| no.code, |_| "ok")).collect();
     assert_eq!(codes, ["ok", "CP-1112", "ok", "CP-1104"]);
-    let (first, third) = (answers[0].as_ref().unwrap(), answers[2].as_ref().unwrap());
+    let first = answers[0].as_ref().unwrap();
+    let third = answers[2].as_ref().unwrap();
     assert_eq!((first.queue, third.queue, third.priority), (Queue::P4, Queue::P0, Priority::P0));
     assert_eq!(pool.drain(Queue::P4, 1).await[0].id, first.id);
     assert_eq!(pool.drain(Queue::P0, 1).await[0].id, third.id);

@@ -58,7 +58,8 @@ proptest! {
         match control.admit(new.clone(), &rights, NOW) {
             Err(rejection) => prop_assert_eq!(explained.unwrap_err(), rejection),
             Ok(admission) => {
-                let (task, explained) = (admission.message.task().unwrap(), explained.unwrap());
+                let task = admission.message.task().unwrap();
+                let explained = explained.unwrap();
                 prop_assert_eq!(explained.priority, task.priority);
                 prop_assert_eq!(explained.expires_at, task.expires_at);
                 prop_assert!(task.expires_at > admission.at.unwrap_or(NOW));

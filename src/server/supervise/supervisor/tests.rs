@@ -1,13 +1,12 @@
 //! The supervisor with real processes, shell scripts, and servers in memory.
 
 mod crashes;
-mod fake_servers;
 mod hanging;
 mod journal;
 mod sizes;
 mod stopping;
 
-use std::{collections::HashSet, process::Command, sync::atomic::Ordering};
+use std::{collections::HashSet, process::Command};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -18,14 +17,21 @@ use tokio::{
 };
 
 use super::*;
-use clawpool_backends::store::{Entry, Topic};
-use fake_servers::FakeServers;
-pub(in crate::supervise) use fake_servers::info;
+use clawpool_backends::{
+    path::{PathError, Reclaim},
+    store::{
+        Entry, Topic,
+        testing::{Call, TestStore, worker_info},
+    },
+};
 
 /// A pool of shell scripts.
 struct TestPool {
-    servers: Arc<FakeServers>,
-    done: mpsc::UnboundedReceiver<(&'static str, ProcessId)>,
+    store: Arc<TestStore>,
+    path: Arc<TestPath>,
+    /// Workers that send no heartbeats.
+    silent: Arc<Mutex<HashSet<ProcessId>>>,
+    done: mpsc::UnboundedReceiver<Call>,
     starts: BufReader<pipe::Receiver>,
     shutdown: Shutdown,
     supervisor: Arc<Supervisor>,
@@ -33,11 +39,19 @@ struct TestPool {
     _folder: tempfile::TempDir,
 }
 
+/// Tells of each worker whose tasks are given back.
+struct TestPath(mpsc::UnboundedSender<Call>);
+
+#[async_trait::async_trait]
+impl Reclaim for TestPath {
+    async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
+        self.0.send(("reclaim", worker)).unwrap();
+        Ok(0)
+    }
+}
+
 /// Reports its id and process, then lives until its input ends.
 const WORKER: &str = "echo $CLAWPOOL_WORKER_ID $$ $CLAWPOOL_POOL > $STARTS; exec cat";
-
-/// Ignores the end of its input.
-const DEAF: &str = "echo $CLAWPOOL_WORKER_ID $$ $CLAWPOOL_POOL > $STARTS; sleep 1000; :";
 
 fn fifo(folder: &tempfile::TempDir, name: &str) -> (PathBuf, pipe::OpenOptions) {
     let path = folder.path().join(name);
@@ -72,26 +86,40 @@ impl TestPool {
         pool.args = vec!["-c".into(), script.into()];
         pool.env = vec![("STARTS".into(), path.into()), ("FOLDER".into(), folder.path().into())];
         let (sender, done) = mpsc::unbounded_channel();
-        let servers = Arc::new(FakeServers::new(sender));
-        let supervisor = Arc::new(Supervisor::new(pool, servers.clone(), servers.clone()));
+        let store = Arc::new(TestStore::telling(sender.clone()));
+        let path = Arc::new(TestPath(sender));
+        // The test is the clock.
+        store.hold_readings();
+        let supervisor = Arc::new(Supervisor::new(pool, store.clone(), path.clone()));
         let shutdown = Shutdown::new();
         let keeper = supervisor.clone();
         let until = shutdown.clone();
         let running = tokio::spawn(async move { keeper.run(&until).await });
-        Self { servers, done, starts, shutdown, supervisor, running, _folder: folder }
+        let silent = Arc::default();
+        Self { store, path, silent, done, starts, shutdown, supervisor, running, _folder: folder }
     }
 
-    /// Lets the supervisor read the registry for as long as this is polled.
-    async fn snapshot(servers: Arc<FakeServers>) -> Infallible {
-        loop {
-            servers.snapshots.add_permits(1);
-            sleep(Duration::from_millis(5)).await;
+    /// Lets workers send heartbeats and the supervisor hear them, for as long as this is polled.
+    fn snapshot(&self) -> impl Future<Output = Infallible> + Send + use<> {
+        let store = self.store.clone();
+        let silent = self.silent.clone();
+        async move {
+            loop {
+                // No reading ahead of its heartbeats: more would be heard as silence after the end.
+                if store.readings.available_permits() == 0 {
+                    for (worker, info) in &mut store.state().workers {
+                        info.beats += u64::from(!silent.lock().unwrap().contains(worker));
+                    }
+                    store.readings.add_permits(1);
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
         }
     }
 
     fn entries(&self, topic: Topic) -> Vec<Entry> {
-        let journal = self.servers.journal.lock().unwrap();
-        journal.iter().filter(|entry| entry.topic == topic).cloned().collect()
+        let state = self.store.state();
+        state.journal.iter().filter(|entry| entry.topic == topic).cloned().collect()
     }
 
     fn events(&self) -> Vec<String> {
@@ -115,7 +143,7 @@ impl TestPool {
         let words: Vec<_> = line.split_whitespace().collect();
         assert_eq!(words[2], "test");
         let worker = words[0].parse().unwrap();
-        self.servers.known.lock().unwrap().insert(worker);
+        self.store.state().workers.insert(worker, worker_info("test", worker, 1));
         (worker, words[1].to_owned())
     }
 
@@ -141,3 +169,6 @@ impl TestPool {
 fn signal(name: &str, pid: &str) {
     assert!(Command::new("kill").args([name, pid]).status().unwrap().success());
 }
+
+/// Ignores the end of its input.
+const DEAF: &str = "echo $CLAWPOOL_WORKER_ID $$ $CLAWPOOL_POOL > $STARTS; sleep 1000; :";

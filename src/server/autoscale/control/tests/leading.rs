@@ -4,20 +4,18 @@ use tokio::{task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{fake::FakeCluster, reconciling::plan, *};
+use clawpool_backends::store::{Role, testing::TestStore};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An autoscaler whose store may be cut off or shared, with a driver of its own.
-fn start_autoscaler(
-    shared: &Arc<FakeCluster>,
-    own: &Arc<FakeCluster>,
-) -> (CancellationToken, JoinHandle<()>) {
+/// An autoscaler whose store may be cut off or shared, with a driver and a broker of its own.
+fn start_autoscaler(store: &Arc<TestStore>, own: &Arc<FakeCluster>) -> (CancellationToken, JoinHandle<()>) {
     let stop = CancellationToken::new();
     let until = stop.clone();
     let autoscaler = Autoscaler {
         pools: vec![ManagedPool { plan: plan(), driver: own.clone(), own: true }],
-        broker: shared.clone(),
-        store: shared.clone(),
+        broker: own.broker.clone(),
+        store: store.clone(),
         me: ProcessId::new(),
     };
     (stop, tokio::spawn(async move { autoscaler.run(&until).await }))
@@ -25,9 +23,9 @@ fn start_autoscaler(
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
-    let store = Arc::new(FakeCluster::new());
-    let one = Arc::new(FakeCluster::new());
-    let two = Arc::new(FakeCluster::new());
+    let store = Arc::<TestStore>::default();
+    let one = Arc::<FakeCluster>::default();
+    let two = Arc::<FakeCluster>::default();
     let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
     let (also, second) = start_autoscaler(&store, &two);
@@ -47,16 +45,16 @@ async fn inv_7_one_of_two_keeps_the_pool_and_the_other_takes_over() {
 
 #[tokio::test(start_paused = true)]
 async fn inv_7_children_stay_while_the_store_is_away_and_leave_once_another_leads() {
-    let store = Arc::new(FakeCluster::new());
-    let one = Arc::new(FakeCluster::new());
+    let store = Arc::<TestStore>::default();
+    let one = Arc::<FakeCluster>::default();
     let (stop, first) = start_autoscaler(&store, &one);
     sleep(SECOND).await;
     assert_eq!(one.size(), 1);
-    store.state().store_away = true;
+    store.state().away = true;
     sleep(60 * SECOND).await;
     assert_eq!(one.size(), 1, "no leader is known");
-    store.state().store_away = false;
-    store.state().leader = Some((ProcessId::new(), 99, tokio::time::Instant::now() + 100 * SECOND));
+    store.state().away = false;
+    store.usurp(Role::Autoscaler, 100 * SECOND);
     sleep(10 * SECOND).await;
     assert_eq!(one.size(), 0, "another one leads");
     stop.cancel();

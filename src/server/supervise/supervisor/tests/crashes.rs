@@ -67,7 +67,7 @@ async fn a_crash_is_reported_with_its_last_words_and_its_tasks() {
         TestPool::new(1, "echo the last words >&2; echo $CLAWPOOL_WORKER_ID $$ test > $STARTS; exec cat");
     let (worker, pid) = test.started().await;
     let task = TaskId::new();
-    test.servers.claimed.lock().unwrap().push(task);
+    test.store.state().running.push(task);
     signal("-SEGV", &pid);
     test.cleaned_up().await;
     test.started().await;
@@ -97,7 +97,7 @@ async fn the_store_learns_what_a_worker_was_polling_as_it_crashed() {
         let (worker, pid) = test.started().await;
         signal(name, &pid);
         assert_eq!(test.cleaned_up().await, worker);
-        assert_eq!(*test.servers.polled.lock().unwrap(), [polled], "{name}");
+        assert_eq!(test.store.state().polled, [polled], "{name}");
         test.end().await;
     }
 }

@@ -11,16 +11,16 @@ use clawpool_core::config::RestartPolicy;
 async fn a_crash_report_is_written_as_soon_as_the_store_takes_it() {
     let mut test = TestPool::with(WORKER, pool(1, "sh"));
     let (_, pid) = test.started().await;
-    test.servers.full.store(true, Ordering::SeqCst);
+    test.store.state().full = true;
     signal("-KILL", &pid);
     test.cleaned_up().await;
     test.started().await;
-    assert!(test.servers.journal.lock().unwrap().is_empty());
-    test.servers.full.store(false, Ordering::SeqCst);
-    while test.servers.journal.lock().unwrap().is_empty() {
+    assert!(test.store.state().journal.is_empty());
+    test.store.state().full = false;
+    while test.store.state().journal.is_empty() {
         sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(test.servers.journal.lock().unwrap()[0].topic, Topic::Crash);
+    assert_eq!(test.store.state().journal[0].topic, Topic::Crash);
     test.end().await;
 }
 
@@ -30,15 +30,15 @@ async fn alerts_of_an_outage_are_written_as_soon_as_the_store_takes_them() {
     let restart = Restart { policy: RestartPolicy::Manual, ..Restart::default() };
     let mut test = TestPool::with(WORKER, PoolSpec { restart, ..pool(1, "sh") });
     let (_, pid) = test.started().await;
-    test.servers.full.store(true, Ordering::SeqCst);
+    test.store.state().full = true;
     signal("-KILL", &pid);
     test.cleaned_up().await;
     test.until(|replicas| replicas.iter().all(|replica| !replica.up)).await;
-    while test.servers.refusals.load(Ordering::SeqCst) < 3 {
+    while test.store.state().refused_entries < 3 {
         sleep(Duration::from_millis(5)).await;
     }
-    assert!(test.servers.journal.lock().unwrap().is_empty());
-    test.servers.full.store(false, Ordering::SeqCst);
+    assert!(test.store.state().journal.is_empty());
+    test.store.state().full = false;
     while test.events() != ["restart_held"] {
         sleep(Duration::from_millis(5)).await;
     }
@@ -57,8 +57,8 @@ async fn a_manual_pool_waits_for_its_operator() {
         sleep(Duration::from_millis(5)).await;
     }
     assert!(test.supervisor.replicas().iter().all(|replica| !replica.up));
-    test.servers.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
-    let snapshot = TestPool::snapshot(test.servers.clone());
+    test.store.put_note(None, &format!("{RESTART}test"), Bytes::new(), None).await.unwrap();
+    let snapshot = test.snapshot();
     tokio::select! {
         started = test.started() => drop(started),
         never = snapshot => match never {},

@@ -1,6 +1,7 @@
 //! A pool becomes larger and smaller, and its workers make way for new ones.
 
 use super::*;
+use clawpool_backends::store::{Done, Usage};
 
 #[tokio::test]
 async fn a_pool_grows_and_shrinks_and_a_busy_worker_is_let_finish() {
@@ -40,12 +41,31 @@ async fn an_emergency_replaces_workers_at_once() {
     test.end().await;
 }
 
+#[tokio::test]
+async fn a_worker_that_has_run_its_tasks_is_replaced() {
+    let recycle = Recycle { max_tasks: Some(10), max_memory: None };
+    is_recycled(recycle, done(10), 0, "recycled", "max_tasks is 10").await;
+}
+
+#[tokio::test]
+async fn a_worker_that_leaks_is_replaced() {
+    let recycle = Recycle { max_tasks: None, max_memory: Some(1 << 20) };
+    is_recycled(recycle, done(1), 2 << 20, "over_memory", "max_memory").await;
+}
+
+fn done(tasks: u64) -> Done {
+    Done { tasks, run: Duration::ZERO }
+}
+
 /// A worker that exceeded a limit leaves, and another one is there at once.
-async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &str) {
+async fn is_recycled(recycle: Recycle, done: Done, memory: u64, event: &str, reason: &str) {
     let mut test = TestPool::with(WORKER, PoolSpec { recycle, ..pool(1, "sh") });
     let old = test.started().await.0;
-    test.servers.said.lock().unwrap().insert(old, said);
-    let snapshot = TestPool::snapshot(test.servers.clone());
+    if let Some(info) = test.store.state().workers.get_mut(&old) {
+        info.beat.done = done;
+        info.beat.usage = Some(Usage { cpu: 1.0, memory });
+    }
+    let snapshot = test.snapshot();
     let new = tokio::select! {
         new = test.started() => new.0,
         never = snapshot => match never {},
@@ -59,21 +79,4 @@ async fn is_recycled(recycle: Recycle, said: (u64, u64), event: &str, reason: &s
     assert!(notice["event"] == event && notice["text"].as_str().unwrap().contains(reason), "{notice}");
     assert!(test.entries(Topic::Crash).is_empty());
     test.end().await;
-}
-
-#[tokio::test]
-async fn a_worker_that_has_run_its_tasks_is_replaced() {
-    is_recycled(Recycle { max_tasks: Some(10), max_memory: None }, (10, 0), "recycled", "max_tasks is 10")
-        .await;
-}
-
-#[tokio::test]
-async fn a_worker_that_leaks_is_replaced() {
-    is_recycled(
-        Recycle { max_tasks: None, max_memory: Some(1 << 20) },
-        (1, 2 << 20),
-        "over_memory",
-        "max_memory",
-    )
-    .await;
 }

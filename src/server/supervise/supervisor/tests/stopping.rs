@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_program_that_cannot_start_does_not_hold_up_shutdown() {
     let test = TestPool::new(1, WORKER);
-    let supervisor = Supervisor::new(pool(2, "no-such-program"), test.servers.clone(), test.servers.clone());
+    let supervisor = Supervisor::new(pool(2, "no-such-program"), test.store.clone(), test.path.clone());
     let shutdown = Shutdown::new();
     let (left, ()) = tokio::join!(supervisor.run(&shutdown), async {
         sleep(Duration::from_secs(600)).await;
