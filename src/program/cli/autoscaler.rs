@@ -8,7 +8,7 @@ use super::{
     output::{age, dash, moment, plain, span, table},
     role,
 };
-use clawpool_backends::{path::Servers, servers, store::Page};
+use clawpool_backends::{servers, store::Page};
 use clawpool_core::scaling::{Action as Deed, Decision, Limit, Vote};
 use clawpool_engine::{
     client::{
