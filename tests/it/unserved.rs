@@ -65,7 +65,9 @@ async fn waits(mut system: System) {
     .await;
     for id in &ids {
         let record = system.api.task(*id).await;
-        assert_eq!((record.state, record.attempt), (State::Queued, 0), "{record:?}");
+        // The old worker takes it now and then, and hands it on at once.
+        let waits = matches!(record.state, State::Queued | State::Running);
+        assert!(waits && record.attempt == 0, "{record:?}");
     }
     add_worker_for(&mut system, "late.kind").await;
     for id in ids {

@@ -2,14 +2,12 @@
 //!
 //! Guarantees: a fault of an address is shown without its password, whatever is wrong with it (INV-10).
 
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::reading::{Key, Report, redaction::redact};
 
 /// Holds the setting `key` to one of the schemes.
-pub(super) fn check(key: &str, address: &SecretString, schemes: &[&str], report: &mut Report) {
-    let text = address.expose_secret();
+pub(super) fn check(key: &str, text: &str, schemes: &[&str], report: &mut Report) {
     if let Some(problem) = problem(text, schemes) {
         let write = schemes.join(":// or ");
         let fix = format!("write {write}://user:password@host:port/…, special characters as %xx");

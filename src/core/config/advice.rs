@@ -4,7 +4,11 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use url::Url;
 
-use super::{Config, Profile, address::is_here, reading::redaction::redact};
+use super::{
+    Config, Profile,
+    address::is_here,
+    reading::redaction::{addresses, redact},
+};
 use crate::task::Queue;
 
 /// A doubt about a valid configuration.
@@ -51,8 +55,9 @@ impl Config {
         for (key, url, plain) in
             [("redis.url", &self.redis.url, "redis"), ("rabbitmq.url", &self.rabbitmq.url, "amqp")]
         {
-            let url = url.expose_secret();
-            if Url::parse(url).is_ok_and(|url| url.scheme() == plain && !is_here(&url)) {
+            let far = |url: &str| Url::parse(url).is_ok_and(|url| url.scheme() == plain && !is_here(&url));
+            let urls = addresses(url.expose_secret());
+            if let Some(url) = urls.into_iter().find(|url| far(url)) {
                 let text = format!(
                     "{} is on another machine: payloads, results and its password travel there unencrypted; \
                      use {plain}s://, or a network that nobody else is on",

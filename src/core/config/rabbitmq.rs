@@ -11,7 +11,7 @@ use super::{
     address,
     reading::{
         Key, Report,
-        redaction::{redact, redacted},
+        redaction::{addresses, redact, redacted},
     },
 };
 use crate::task::span;
@@ -20,7 +20,7 @@ use crate::task::span;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rabbitmq {
-    /// `amqp://user:password@host:port/vhost`
+    /// `amqp://user:password@host:port/vhost`; of a cluster several, with commas between them.
     #[serde(serialize_with = "redacted")]
     #[schemars(with = "String")]
     pub url: SecretString,
@@ -52,7 +52,9 @@ impl Default for Rabbitmq {
 
 impl Rabbitmq {
     pub(super) fn check(&self, report: &mut Report) {
-        address::check("rabbitmq.url", &self.url, &["amqp", "amqps"], report);
+        for address in self.addresses() {
+            address::check("rabbitmq.url", address, &["amqp", "amqps"], report);
+        }
         self.encryption(report);
         address::check_prefix("rabbitmq.prefix", &self.prefix, report);
         report.positive("rabbitmq.confirm_timeout", self.confirm_timeout);
@@ -60,9 +62,15 @@ impl Rabbitmq {
         report.at_least_one("rabbitmq.prefetch", self.prefetch);
     }
 
+    /// The nodes' addresses, at least one.
+    pub fn addresses(&self) -> Vec<&str> {
+        addresses(self.url.expose_secret())
+    }
+
     fn encryption(&self, report: &mut Report) {
         let url = self.url.expose_secret();
-        if url.starts_with("amqps://") && !cfg!(feature = "amqp-tls") {
+        let is_encrypted = self.addresses().iter().any(|address| address.starts_with("amqps://"));
+        if is_encrypted && !cfg!(feature = "amqp-tls") {
             let rule = "this program was built without TLS for RabbitMQ";
             let fix = "build it with `--features amqp-tls`, or use amqp://";
             report.add_broken("CP-1012", &[&Key::from("rabbitmq.url")], redact(url), rule, fix);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -40,7 +40,7 @@ impl Default for Redis {
 
 impl Redis {
     pub(super) fn check(&self, report: &mut Report) {
-        address::check("redis.url", &self.url, &["redis", "rediss"], report);
+        address::check("redis.url", self.url.expose_secret(), &["redis", "rediss"], report);
         address::check_prefix("redis.prefix", &self.prefix, report);
         report.positive("redis.timeout", self.timeout);
     }

@@ -2,7 +2,6 @@ use std::{fmt, pin::pin, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
 use lapin::{Connection, ConnectionProperties, ErrorKind, Event, uri::AMQPUri};
-use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use super::{BrokerError, NAME, filtered_connection, frame_filter::BodyLimit};
@@ -32,15 +31,33 @@ impl fmt::Debug for Role {
     }
 }
 
-/// A new connection, and its events.
+/// A new connection, and its events. The nodes of a cluster are asked in turn, from any of them on.
 pub(super) async fn connect(
     settings: &Rabbitmq,
     role: &Role,
     time: Duration,
 ) -> Result<(Connection, BoxStream<'static, Event>), BrokerError> {
+    let mut addresses = settings.addresses();
+    let first = rand::random_range(0..addresses.len().max(1));
+    addresses.rotate_left(first);
+    let share = time / u32::try_from(addresses.len()).unwrap_or(1).max(1);
+    let mut failure = unavailable("rabbitmq.url names no address");
+    for url in addresses {
+        match connect_to(address(url, settings)?, role, share).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+async fn connect_to(
+    address: AMQPUri,
+    role: &Role,
+    time: Duration,
+) -> Result<(Connection, BoxStream<'static, Event>), BrokerError> {
     let name = format!("clawpool {role:?} {}", std::process::id());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let address = address(settings)?;
     let connecting = async {
         match role {
             Role::Publish | Role::Consume => Connection::connect_uri(address, properties).await,
@@ -59,9 +76,8 @@ pub(super) async fn connect(
     }
 }
 
-fn address(settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
-    let parsed = settings.url.expose_secret().parse::<AMQPUri>();
-    let mut uri = parsed.map_err(|error| BrokerError::Refused {
+fn address(url: &str, settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
+    let mut uri = url.parse::<AMQPUri>().map_err(|error| BrokerError::Refused {
         broker: NAME,
         reason: format!("rabbitmq.url is not amqp://user:password@host:port/vhost: {error}"),
     })?;

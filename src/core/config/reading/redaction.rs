@@ -13,8 +13,29 @@ const SCHEMES: [&str; 6] = ["redis", "rediss", "amqp", "amqps", "http", "https"]
 /// Parameters of a URL that carry secrets.
 const SECRET_PARAMETERS: [&str; 4] = ["pass", "token", "secret", "key"];
 
-/// A server's address without its user, password and secret parameters.
-pub(in crate::config) fn redact(url: &str) -> String {
+/// The addresses of a list: a comma separates two where a scheme follows it, so that a password may hold one.
+pub(in crate::config) fn addresses(list: &str) -> Vec<&str> {
+    let mut all = Vec::new();
+    let mut from = 0;
+    for (at, _) in list.match_indices(',') {
+        let next = list[at + 1..].trim_start();
+        if SCHEMES.iter().any(|scheme| next.strip_prefix(scheme).is_some_and(|rest| rest.starts_with("://")))
+        {
+            all.push(list[from..at].trim());
+            from = at + 1;
+        }
+    }
+    all.push(list[from..].trim());
+    all
+}
+
+/// Addresses of servers without their users, passwords and secret parameters.
+pub(in crate::config) fn redact(list: &str) -> String {
+    let all = addresses(list).into_iter().map(redact_one);
+    all.collect::<Vec<_>>().join(", ")
+}
+
+fn redact_one(url: &str) -> String {
     if is_reference(url) {
         return url.to_owned();
     }
@@ -77,4 +98,17 @@ pub(in crate::config) fn masked<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.collect_map(table.keys().map(|name| (name, HIDDEN)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inv_10_each_address_of_a_list_is_shown_without_its_password() {
+        let list = "amqp://ada:pa,ss@one:5672/%2f, amqps://bob:word@two/%2f";
+        assert_eq!(addresses(list), ["amqp://ada:pa,ss@one:5672/%2f", "amqps://bob:word@two/%2f"]);
+        assert_eq!(redact(list), "amqp://***@one:5672/%2f, amqps://***@two/%2f");
+        assert_eq!(redact("amqp://ada:word@one, nonsense:secret@two"), "amqp://***@two");
+    }
 }
