@@ -13,6 +13,8 @@ mod apart;
 pub mod conformance;
 mod error;
 mod offered;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
