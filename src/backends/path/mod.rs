@@ -17,6 +17,8 @@ mod lanes;
 mod offered;
 mod open;
 mod redis;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

@@ -37,7 +37,7 @@ impl SqliteBroker {
         Ok(Self::on(Database::shared(config).await?, config))
     }
 
-    fn on(database: Arc<Database>, config: &Config) -> Self {
+    pub(crate) fn on(database: Arc<Database>, config: &Config) -> Self {
         Self { database, limits: config.queues.clone(), held: Arc::default() }
     }
 }

@@ -55,7 +55,7 @@ impl SqliteStore {
         Ok(Self::on(Database::shared(config).await?, config))
     }
 
-    fn on(database: Arc<Database>, config: &Config) -> Self {
+    pub(crate) fn on(database: Arc<Database>, config: &Config) -> Self {
         let rules = Rules {
             heartbeat: config.worker.heartbeat,
             crashes: config.worker.crashes,

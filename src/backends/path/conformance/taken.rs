@@ -1,14 +1,9 @@
-//! Tasks as a path hands them out, for tests of what takes them.
-
-#![allow(clippy::unwrap_used)]
-
 use std::sync::Arc;
 
-use super::TakenTask;
-use crate::{broker::conformance::delivery, store::Claimed};
+use crate::{broker::conformance::delivery, path::TakenTask, store::Claimed};
 use clawpool_core::task::Priority;
 
-/// A task with which no worker died, claimed with the token 1.
+/// A task with which no worker died, claimed with the token 1, for tests of what takes it.
 pub fn taken(priority: Priority) -> TakenTask {
     let delivery = delivery(priority);
     let task = Arc::new(delivery.message.task().unwrap());

@@ -1,0 +1,143 @@
+//! What comes back, and to whom: dead workers, lost answers, claims that nobody runs.
+
+use super::{worker::any, *};
+
+pub async fn inv_3_a_dead_workers_tasks_pass_and_count_a_crash(fixture: &dyn Fixture) {
+    let (mut doomed, mut heir) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let fence = lead(&heir.servers).await;
+    let messages = [Priority::P0, Priority::P2, Priority::P4].map(message);
+    offer(&heir.servers, &messages).await;
+    let old = doomed.take(3).await;
+    let dead = doomed.die();
+    end(&heir.servers, dead).await;
+    for _ in 0..3 {
+        let again = heir.take_promoted(fence).await;
+        assert_eq!((again.crashes, again.is_poison, again.task.attempt), (1, false, 0));
+        let first = old.iter().find(|old| old.task.id == again.task.id).unwrap();
+        assert!(again.claimed.token > first.claimed.token);
+        assert!(!heir.finish(first, completed()).await, "INV-2");
+        assert!(heir.finish(&again, completed()).await);
+    }
+    heir.leave_nothing().await;
+}
+
+pub async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
+    let observer = fixture.servers().await;
+    let fence = lead(&observer).await;
+    let message = offer_one(&observer, Priority::P4).await;
+    for crashes in 0..3 {
+        let mut doomed = Worker::start(fixture).await;
+        let taken = doomed.take_promoted(fence).await;
+        assert_eq!((taken.crashes, taken.is_poison), (crashes, false));
+        let dead = doomed.die();
+        end(&observer, dead).await;
+        observer.store.forget(dead).await.unwrap();
+    }
+    let mut last = Worker::start(fixture).await;
+    let taken = last.take_promoted(fence).await;
+    assert_eq!((taken.crashes, taken.is_poison), (3, true), "INV-3");
+    assert!(last.finish(&taken, dead(&taken, DeadReason::Poison)).await);
+    assert_eq!(state(&observer, message.id).await, State::Dead);
+    last.leave_nothing().await;
+}
+
+pub async fn what_a_worker_disowns_waits_again(fixture: &dyn Fixture) {
+    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let messages = [Priority::P1, Priority::P4].map(message);
+    offer(&worker.servers, &messages).await;
+    let taken = worker.take(2).await;
+    let claims: Vec<_> = taken.iter().map(|taken| taken.claimed).collect();
+    let before = ids(&taken);
+    drop(taken);
+    worker.source.rest().await;
+    assert_eq!(worker.servers.path.disown(worker.id, &claims).await.unwrap(), [true, true]);
+    assert_eq!(worker.servers.path.disown(worker.id, &claims).await.unwrap(), [false, false]);
+    let mut again = Vec::new();
+    eventually(async || {
+        worker.servers.path.reconcile(worker.id).await.unwrap();
+        again.extend(other.source.take(&any(2 - again.len())).await.unwrap().tasks);
+        again.len() == 2
+    })
+    .await;
+    assert_eq!(sorted(ids(&again)), sorted(before));
+    assert!(again.iter().all(|again| again.crashes == 0 && again.task.attempt == 0), "INV-8");
+}
+
+/// The call was dropped on its way, or what it brought was.
+pub async fn inv_1_what_a_lost_take_brought_comes_back(fixture: &dyn Fixture) {
+    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut offered = Vec::new();
+    for round in 0..12 {
+        offered.push(offer_one(&other.servers, Priority::ALL[round % 7]).await.id);
+        let wait = Duration::from_millis(round as u64 % 4);
+        // Messages on their way to it may take a moment, and then there is something to lose.
+        let _ = tokio::time::timeout(Duration::from_millis(100), worker.source.ready(&any(8))).await;
+        let _ = tokio::time::timeout(wait, worker.source.take(&any(8))).await;
+    }
+    worker.source.rest().await;
+    let (mut taken, fence) = (Vec::new(), lead(&other.servers).await);
+    eventually(async || {
+        disown_all(&worker).await;
+        worker.servers.path.reconcile(worker.id).await.unwrap();
+        for id in &offered {
+            // What a living worker had may have been put off until the end of its lease.
+            other.servers.store.run_now(*id).await.unwrap();
+        }
+        promote(&other.servers, fence).await;
+        let tasks = other.source.take(&any(8)).await.unwrap().tasks;
+        for task in &tasks {
+            assert!(other.finish(task, completed()).await);
+        }
+        taken.extend(ids(&tasks));
+        taken.len() >= offered.len()
+    })
+    .await;
+    assert_eq!(sorted(taken), sorted(offered), "each once");
+}
+
+/// What the leader has a worker asked for: tasks that count as its own and that it does not run.
+async fn disown_all(worker: &Worker) {
+    let mut cursor = None;
+    loop {
+        let page = worker.servers.store.unfinished(cursor.as_deref(), 1_000).await.unwrap();
+        let running = page.items.into_iter().filter(|task| task.state == State::Running);
+        let claims: Vec<Claimed> = running
+            .filter(|task| task.worker == Some(worker.id))
+            .map(|task| Claimed { id: task.id, queue: task.priority.queue(), token: task.token })
+            .collect();
+        worker.servers.path.disown(worker.id, &claims).await.unwrap();
+        cursor = page.next;
+        if cursor.is_none() {
+            return;
+        }
+    }
+}
+
+pub async fn reconciling_takes_nothing_that_is_known(fixture: &dyn Fixture) {
+    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let messages = Priority::ALL.map(message);
+    offer(&worker.servers, &messages).await;
+    let held = worker.take(messages.len()).await;
+    for _ in 0..4 {
+        assert_eq!(worker.servers.path.reconcile(worker.id).await.unwrap(), 0);
+        assert!(other.source.take(&any(9)).await.unwrap().tasks.is_empty());
+    }
+    for held in &held {
+        assert!(worker.finish(held, completed()).await);
+    }
+    other.leave_nothing().await;
+    worker.leave_nothing().await;
+}
+
+pub async fn a_worker_that_leaves_holds_nothing(fixture: &dyn Fixture) {
+    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let messages = [Priority::P0, Priority::P4, Priority::P4].map(message);
+    offer(&worker.servers, &messages).await;
+    let taken = worker.take(2).await;
+    for taken in &taken {
+        assert!(worker.finish(taken, End::Released).await);
+    }
+    worker.source.close().await;
+    worker.servers.path.reclaim(worker.id).await.unwrap();
+    assert_eq!(sorted(ids(&other.take(3).await)), sorted(sent(&messages)));
+}

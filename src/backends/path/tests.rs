@@ -1,0 +1,115 @@
+//! The suite on every composition.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+
+use super::{Apart, RedisPath, Servers, conformance::Fixture};
+use crate::{
+    backend::{redis::testing::server::on_shared, sqlite::Database},
+    broker::{
+        Broker,
+        rabbitmq::{RabbitBroker, testing::Rabbit},
+        redis::RedisBroker,
+        sqlite::SqliteBroker,
+    },
+    store::{Store, redis::RedisStore, sqlite::SqliteStore},
+};
+use clawpool_core::config::{Config, Synchronous};
+
+#[derive(Clone, Copy, PartialEq)]
+enum On {
+    Sqlite,
+    Redis,
+    Rabbitmq,
+}
+
+/// Any broker beside any store.
+struct Composition {
+    broker: On,
+    store: On,
+    config: Config,
+    _folder: TempDir,
+}
+
+async fn composition(config: Config, broker: On, store: On) -> Composition {
+    let servers = [broker, store];
+    let mut config = if servers.contains(&On::Redis) { on_shared(config) } else { config };
+    if broker == On::Rabbitmq {
+        config = Rabbit::fresh(config).await.config;
+    }
+    let folder = TempDir::new().unwrap();
+    config.embedded.data = folder.path().into();
+    config.embedded.synchronous = Synchronous::Normal;
+    Composition { broker, store, config, _folder: folder }
+}
+
+#[async_trait]
+impl Fixture for Composition {
+    async fn servers(&self) -> Servers {
+        let config = &self.config;
+        // As in a process, broker and store share the handle on their file.
+        let file = match [self.broker, self.store].contains(&On::Sqlite) {
+            true => Some(Database::open(config).await.unwrap()),
+            false => None,
+        };
+        let file = || Arc::clone(file.as_ref().expect("one of them is on SQLite"));
+        let broker: Arc<dyn Broker> = match self.broker {
+            On::Sqlite => Arc::new(SqliteBroker::on(file(), config)),
+            On::Redis => Arc::new(RedisBroker::open(config).await.expect("Redis is there")),
+            On::Rabbitmq => Arc::new(RabbitBroker::open(config).await.expect("RabbitMQ is there")),
+        };
+        let store: Arc<dyn Store> = match self.store {
+            On::Sqlite => Arc::new(SqliteStore::on(file(), config)),
+            On::Redis => Arc::new(RedisStore::open(config).await.expect("Redis is there")),
+            On::Rabbitmq => unreachable!("RabbitMQ is no store"),
+        };
+        let path = Arc::new(Apart::new(Arc::clone(&broker), Arc::clone(&store)));
+        Servers { broker, store, path }
+    }
+}
+
+macro_rules! composed {
+    ($name:ident: $broker:ident, $store:ident) => {
+        mod $name {
+            use super::*;
+
+            async fn open(config: Config) -> Composition {
+                composition(config, On::$broker, On::$store).await
+            }
+
+            crate::path::conformance::suite!(open);
+        }
+    };
+}
+
+/// Queue and record on one Redis.
+mod together_on_redis {
+    use clawpool_core::task::Queue;
+
+    use super::*;
+
+    struct OneRedis(Config);
+
+    #[async_trait]
+    impl Fixture for OneRedis {
+        async fn servers(&self) -> Servers {
+            let broker = Arc::new(RedisBroker::open(&self.0).await.unwrap());
+            let store = Arc::new(RedisStore::open(&self.0).await.unwrap());
+            let path = Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &Queue::ALL));
+            Servers { broker, store, path }
+        }
+    }
+
+    async fn open(config: Config) -> OneRedis {
+        OneRedis(on_shared(config))
+    }
+
+    crate::path::conformance::suite!(open);
+}
+
+composed!(apart_on_sqlite: Sqlite, Sqlite);
+composed!(apart_on_redis: Redis, Redis);
+composed!(apart_on_rabbitmq_and_redis: Rabbitmq, Redis);
+composed!(apart_on_rabbitmq_and_sqlite: Rabbitmq, Sqlite);
