@@ -6,13 +6,14 @@
 //! its message is gone (INV-5). Never does: decide what runs next, what is retried or when.
 //!
 //! [`Apart`] works over any broker and any store: the record is written before the message, and settled before
-//! the message is acknowledged.
+//! the message is acknowledged. [`SqlitePath`] works in one file, where queue and record change together.
 
 mod apart;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
 mod offered;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use clawpool_core::task::{Queue, Task, Timestamp, WorkerId};
 pub use apart::{Apart, find, live_workers};
 pub use error::PathError;
 pub use offered::{Offered, Refusal};
+pub use sqlite::SqlitePath;
 
 #[async_trait]
 pub trait Path: Send + Sync + 'static {
