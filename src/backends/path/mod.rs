@@ -5,9 +5,9 @@
 //! task that was taken is claimed, with a token later than all before (INV-2); its outcome is durable before
 //! its message is gone (INV-5). Never does: decide what runs next, what is retried or when.
 //!
-//! Where queue and record live on one server, each verb is one script or transaction ([`RedisPath`]).
-//! [`Apart`] works over any broker and any store: the record is written before the message, and settled before
-//! the message is acknowledged.
+//! Where queue and record live on one server they change together: each verb is one script ([`RedisPath`]) or one
+//! transaction ([`SqlitePath`]). [`Apart`] works over any broker and any store: the record is written before the
+//! message, and settled before the message is acknowledged.
 
 mod apart;
 #[cfg(any(test, feature = "conformance"))]
@@ -17,6 +17,7 @@ mod lanes;
 mod offered;
 mod open;
 mod redis;
+mod sqlite;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,7 @@ pub use lanes::Lanes;
 pub use offered::{Offered, Refusal};
 pub use open::{Servers, open, over};
 pub use redis::RedisPath;
+pub use sqlite::SqlitePath;
 
 /// Giving back what a worker held that is gone.
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Apart, Lanes, Path, PathError, RedisPath};
+use super::{Apart, Lanes, Path, PathError, RedisPath, SqlitePath};
 use crate::{
     broker::{self, Broker, rabbitmq::RabbitBroker, redis::RedisBroker},
     install_tls,
@@ -34,7 +34,7 @@ pub async fn open(config: &Config) -> Result<Servers, PathError> {
         Profile::Embedded => {
             let broker = broker::open(config).await?;
             let store = store::open(config).await?;
-            Ok(Servers { path: over(Arc::clone(&broker), Arc::clone(&store)), broker, store })
+            Ok(Servers { path: Arc::new(SqlitePath::open(config).await?), broker, store })
         }
         Profile::Cluster => cluster(config).await,
     }

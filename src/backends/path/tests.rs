@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tempfile::TempDir;
 
-use super::{Apart, RedisPath, Servers, conformance::Fixture};
+use super::{Apart, Path, RedisPath, Servers, SqlitePath, conformance::Fixture};
 use crate::{
     backend::{redis::testing::server::on_shared, sqlite::Database},
     broker::{
@@ -29,6 +29,7 @@ enum On {
 struct Composition {
     broker: On,
     store: On,
+    together: bool,
     config: Config,
     _folder: TempDir,
 }
@@ -42,7 +43,7 @@ async fn composition(config: Config, broker: On, store: On) -> Composition {
     let folder = TempDir::new().unwrap();
     config.embedded.data = folder.path().into();
     config.embedded.synchronous = Synchronous::Normal;
-    Composition { broker, store, config, _folder: folder }
+    Composition { broker, store, together: false, config, _folder: folder }
 }
 
 #[async_trait]
@@ -65,7 +66,10 @@ impl Fixture for Composition {
             On::Redis => Arc::new(RedisStore::open(config).await.expect("Redis is there")),
             On::Rabbitmq => unreachable!("RabbitMQ is no store"),
         };
-        let path = Arc::new(Apart::new(Arc::clone(&broker), Arc::clone(&store)));
+        let path: Arc<dyn Path> = match self.together {
+            true => Arc::new(SqlitePath::on(file(), config)),
+            false => Arc::new(Apart::new(Arc::clone(&broker), Arc::clone(&store))),
+        };
         Servers { broker, store, path }
     }
 }
@@ -113,3 +117,13 @@ composed!(apart_on_sqlite: Sqlite, Sqlite);
 composed!(apart_on_redis: Redis, Redis);
 composed!(apart_on_rabbitmq_and_redis: Rabbitmq, Redis);
 composed!(apart_on_rabbitmq_and_sqlite: Rabbitmq, Sqlite);
+
+mod together_on_sqlite {
+    use super::*;
+
+    async fn open(config: Config) -> Composition {
+        Composition { together: true, ..composition(config, On::Sqlite, On::Sqlite).await }
+    }
+
+    crate::path::conformance::suite!(open);
+}

@@ -13,7 +13,7 @@ use crate::broker::{Delivery, Receipt};
 use clawpool_core::task::ProcessId;
 
 #[derive(Default)]
-pub(super) struct Held {
+pub(crate) struct Held {
     unsettled: UnsettledDeliveries,
     /// Rows by their numbers.
     unknown: UnknownDeliveries<u64>,
@@ -24,22 +24,22 @@ pub(super) struct Held {
 
 impl Held {
     /// Before the transaction that holds them is committed: so no held row is unknown at any moment.
-    pub(super) fn add(&self, deliveries: &[Delivery]) {
+    pub(crate) fn add(&self, deliveries: &[Delivery]) {
         self.changed();
         self.unsettled.add(deliveries.iter().map(|delivery| &delivery.receipt));
     }
 
-    pub(super) fn remove(&self, receipts: &[Receipt]) {
+    pub(crate) fn remove(&self, receipts: &[Receipt]) {
         self.changed();
         self.unsettled.remove(receipts);
     }
 
-    pub(super) fn changed(&self) {
+    pub(crate) fn changed(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether anything has happened that a comparison could find.
-    pub(super) fn is_due(&self, worker: ProcessId) -> bool {
+    pub(crate) fn is_due(&self, worker: ProcessId) -> bool {
         let changes = self.changes.load(Ordering::Relaxed);
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(worker, changes);
         self.unsettled.forget_abandoned(worker) || self.unknown.any(worker) || seen != Some(changes)
@@ -47,7 +47,7 @@ impl Held {
 
     /// Of the rows that the worker holds in the file, those that this process did not know in this comparison
     /// and the last.
-    pub(super) fn lost(&self, worker: ProcessId, holds: Vec<Receipt>) -> Vec<Receipt> {
+    pub(crate) fn lost(&self, worker: ProcessId, holds: Vec<Receipt>) -> Vec<Receipt> {
         let unknown: HashMap<u64, Receipt> = holds
             .into_iter()
             .filter(|receipt| !self.unsettled.contains(receipt))

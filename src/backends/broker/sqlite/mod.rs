@@ -7,8 +7,8 @@
 
 mod consumer;
 mod error;
-mod held;
-mod queue;
+pub(crate) mod held;
+pub(crate) mod queue;
 mod restore;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -27,8 +27,8 @@ use clawpool_core::{
 
 pub struct SqliteBroker {
     database: Arc<Database>,
-    limits: QueueLimits,
-    held: Arc<Held>,
+    pub(crate) limits: QueueLimits,
+    pub(crate) held: Arc<Held>,
 }
 
 impl SqliteBroker {

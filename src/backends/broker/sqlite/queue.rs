@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params, types::Value};
 
 use crate::{
     backend::{
@@ -17,38 +17,65 @@ use clawpool_core::{
 };
 
 /// How the number of waiting messages changes, for each queue.
-pub(super) type Changes = [i64; Queue::ALL.len()];
+pub(crate) type Changes = [i64; Queue::ALL.len()];
 
-pub(super) fn publish(
+pub(crate) fn publish(
     write: &mut Write<'_>,
     limits: &QueueLimits,
     messages: &[Message],
 ) -> rusqlite::Result<Vec<Result<(), BrokerError>>> {
-    let mut room = [const { None }; Queue::ALL.len()];
-    let mut changes = Changes::default();
+    let mut publisher = Publisher::new(write.sql, limits)?;
     let mut answers = Vec::with_capacity(messages.len());
-    let (mut row, mut waiting) =
-        (write.sql.prepare_cached(INSERT_MESSAGE)?, write.sql.prepare_cached(INSERT_WAITING)?);
     for message in messages {
-        let queue = message.priority.queue();
-        let (limit, left) = (limits.get(queue), &mut room[queue.index()]);
-        let free = match *left {
-            Some(free) => free,
-            None => limit.saturating_sub(ready(write.sql, queue)?),
-        };
-        *left = Some(free.saturating_sub(1));
-        answers.push(if free > 0 {
-            let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
-            let seq = row.insert(params![priority, id, generation, enqueued_at, expires_at, &**body])?;
-            waiting.execute(params![priority, seq])?;
-            changes[queue.index()] += 1;
-            Ok(())
-        } else {
-            Err(BrokerError::Full { queue, limit })
-        });
+        let room = publisher.room(message.priority.queue())?;
+        if room.is_ok() {
+            publisher.put(message)?;
+        }
+        answers.push(room);
     }
+    let changes = publisher.changes;
     count(write, &changes)?;
     Ok(answers)
+}
+
+/// Puts messages on their queues, as far as these have room.
+pub(crate) struct Publisher<'a> {
+    sql: &'a Connection,
+    limits: &'a QueueLimits,
+    room: [Option<u64>; Queue::ALL.len()],
+    /// To be counted at the end.
+    pub(crate) changes: Changes,
+    row: CachedStatement<'a>,
+    waiting: CachedStatement<'a>,
+}
+
+impl<'a> Publisher<'a> {
+    pub(crate) fn new(sql: &'a Connection, limits: &'a QueueLimits) -> rusqlite::Result<Self> {
+        let (row, waiting) = (sql.prepare_cached(INSERT_MESSAGE)?, sql.prepare_cached(INSERT_WAITING)?);
+        let (room, changes) = ([const { None }; Queue::ALL.len()], Changes::default());
+        Ok(Self { sql, limits, room, changes, row, waiting })
+    }
+
+    /// Whether one more finds room.
+    pub(crate) fn room(&mut self, queue: Queue) -> rusqlite::Result<Result<(), BrokerError>> {
+        let limit = self.limits.get(queue);
+        let room = match self.room[queue.index()] {
+            Some(room) => room,
+            None => limit.saturating_sub(ready(self.sql, queue)?),
+        };
+        self.room[queue.index()] = Some(room);
+        Ok(if room > 0 { Ok(()) } else { Err(BrokerError::Full { queue, limit }) })
+    }
+
+    pub(crate) fn put(&mut self, message: &Message) -> rusqlite::Result<()> {
+        let Message { id, generation, priority, enqueued_at, expires_at, body } = message;
+        let seq = self.row.insert(params![priority, id, generation, enqueued_at, expires_at, &**body])?;
+        self.waiting.execute(params![priority, seq])?;
+        let queue = priority.queue().index();
+        self.changes[queue] += 1;
+        self.room[queue] = self.room[queue].map(|room| room.saturating_sub(1));
+        Ok(())
+    }
 }
 
 const INSERT_MESSAGE: &str = "INSERT INTO messages (priority, id, generation, enqueued_at, expires_at, body)
@@ -56,7 +83,7 @@ const INSERT_MESSAGE: &str = "INSERT INTO messages (priority, id, generation, en
 const INSERT_WAITING: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2)";
 
 /// Hands the first messages of a queue to a worker.
-pub(super) fn take(
+pub(crate) fn take(
     write: &mut Write<'_>,
     worker: ProcessId,
     queue: Queue,
@@ -147,7 +174,7 @@ fn named(receipt: &Receipt) -> (u64, ProcessId, TaskId, u32) {
     (receipt.tag, receipt.worker, receipt.id, receipt.generation)
 }
 
-pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
+pub(crate) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {DELIVERED}"))?;
     let mut unhold = sql.prepare_cached(DELETE_HELD)?;
     for receipt in receipts {
@@ -160,7 +187,7 @@ pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()
 
 const DELETE_HELD: &str = "DELETE FROM held WHERE seq = ?1";
 
-pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
+pub(crate) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let back =
         format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
     let mut changes = Changes::default();
@@ -194,7 +221,7 @@ pub(super) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Res
 }
 
 /// All that a worker holds, known to its process or not.
-pub(super) fn held_by(sql: &Connection, worker: ProcessId) -> rusqlite::Result<Vec<Receipt>> {
+pub(crate) fn held_by(sql: &Connection, worker: ProcessId) -> rusqlite::Result<Vec<Receipt>> {
     // What is held is little, all workers together: no index names its owners.
     let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
     let mut query = sql.prepare_cached(&query)?;
@@ -268,12 +295,12 @@ fn first(sql: &Connection, priority: Priority) -> rusqlite::Result<First> {
     })
 }
 
-pub(super) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {
+pub(crate) fn ready(sql: &Connection, queue: Queue) -> rusqlite::Result<u64> {
     sql.prepare_cached("SELECT ready FROM depths WHERE queue = ?1")?.query_row([queue], |row| row.get(0))
 }
 
 /// Writes the depths, and wakes consumers where a queue was empty: one that waits has seen it empty.
-pub(super) fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
+pub(crate) fn count(write: &mut Write<'_>, changes: &Changes) -> rusqlite::Result<()> {
     let update = "UPDATE depths SET ready = ready + ?2 WHERE queue = ?1 RETURNING ready";
     for (queue, change) in Queue::ALL.into_iter().zip(*changes) {
         if change != 0 {

@@ -15,7 +15,7 @@ use crate::{
 };
 use clawpool_core::{
     retry::Backoff,
-    task::{DeadReason, ErrorClass, Failure, Task, Timestamp},
+    task::{DeadReason, ErrorClass, Failure, Message, Task, Timestamp},
 };
 
 /// While the store does not answer. Work goes on within a second of its return.
@@ -94,15 +94,7 @@ impl ApartSource {
 
     /// A body that is no task: no worker can run it, so it goes to the dead letters as it is.
     async fn dead_letter(&self, delivery: Delivery, why: &str) {
-        let letter = DeadLetter {
-            kind: "unreadable".into(),
-            tenant: None,
-            reason: DeadReason::Undeliverable,
-            failure: Failure::new(ErrorClass::Validation, why),
-            crashes: 0,
-            died_at: Timestamp::now(),
-            message: delivery.message.clone(),
-        };
+        let letter = unreadable(delivery.message.clone(), why);
         match self.path.store.add_dead_letters(&[letter]).await {
             Ok(()) => acknowledge(&*self.path.broker, vec![delivery.receipt]).await,
             Err(error) => {
@@ -110,6 +102,19 @@ impl ApartSource {
                 give_back(&*self.path.broker, vec![delivery.receipt]).await;
             }
         }
+    }
+}
+
+/// The letter of a body that is no task.
+pub(in crate::path) fn unreadable(message: Message, why: &str) -> DeadLetter {
+    DeadLetter {
+        kind: "unreadable".into(),
+        tenant: None,
+        reason: DeadReason::Undeliverable,
+        failure: Failure::new(ErrorClass::Validation, why),
+        crashes: 0,
+        died_at: Timestamp::now(),
+        message,
     }
 }
 
@@ -140,7 +145,7 @@ impl Left {
     }
 }
 
-fn claim(task: &Task) -> Claim {
+pub(in crate::path) fn claim(task: &Task) -> Claim {
     Claim {
         id: task.id,
         generation: task.generation,

@@ -5,12 +5,12 @@
 //! record whose message the leader's search puts back. Never does: acknowledge what is not settled.
 
 mod arrivals;
-mod claims;
+pub(in crate::path) mod claims;
 mod confirmed;
 mod fetcher;
 mod find;
 mod finish;
-mod offer;
+pub(in crate::path) mod offer;
 mod promote;
 mod source;
 

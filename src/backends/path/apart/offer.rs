@@ -163,7 +163,7 @@ impl Apart {
 }
 
 /// A store that did not answer may have recorded the task, and put it into the schedule set.
-fn unrecorded(task: &Admission, error: StoreError) -> Refusal {
+pub(in crate::path) fn unrecorded(task: &Admission, error: StoreError) -> Refusal {
     match error {
         StoreError::Unavailable { .. } => Refusal::InDoubt(task.message.id, error.into()),
         error => error.into(),

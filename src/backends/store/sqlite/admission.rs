@@ -31,7 +31,11 @@ pub(super) fn admit(write: &mut Write<'_>, tasks: &[Admission]) -> rusqlite::Res
     Ok(answers)
 }
 
-fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<Admitted> {
+pub(crate) fn admit_one(
+    write: &mut Write<'_>,
+    row: &mut Statement<'_>,
+    task: &Admission,
+) -> rusqlite::Result<Admitted> {
     let id = task.message.id;
     if let Some(key) = &task.unique_key
         && let Some(holder) = holder(write, key)?
@@ -56,6 +60,16 @@ fn admit_one(write: &mut Write<'_>, row: &mut Statement<'_>, task: &Admission) -
     Ok(Admitted::New)
 }
 
+/// Whether a task of this id, or an unfinished one of its unique key, is there.
+pub(crate) fn is_known(write: &Write<'_>, task: &Admission) -> rusqlite::Result<bool> {
+    if let Some(key) = &task.unique_key
+        && holder(write, key)?.is_some()
+    {
+        return Ok(true);
+    }
+    Ok(!matches!(records::one(write.sql, task.message.id)?, ControlFlow::Continue(None)))
+}
+
 /// The unfinished task that has this key.
 pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<TaskId>> {
     let query = "SELECT id FROM unique_keys JOIN tasks USING (id)
@@ -64,7 +78,7 @@ pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<Ta
     write.sql.prepare_cached(query)?.query_row(params![key, lost], |row| row.get(0)).optional()
 }
 
-const INSERT: &str =
+pub(crate) const INSERT: &str =
     "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, \
     expires_at,
                         enqueued_by)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{CachedStatement, OptionalExtension, params};
 
 use super::{
     Rules, entries, lease_end,
@@ -16,12 +16,12 @@ use crate::{
 };
 use clawpool_core::{
     retry::{self, Suspect, Suspicion},
-    task::{ProcessId, State, Timestamp},
+    task::{ProcessId, State, TaskId, Timestamp},
 };
 
-pub(super) struct Claimant {
-    pub(super) worker: ProcessId,
-    pub(super) takeover: bool,
+pub(crate) struct Claimant {
+    pub(crate) worker: ProcessId,
+    pub(crate) takeover: bool,
 }
 
 pub(super) fn claim(
@@ -32,17 +32,50 @@ pub(super) fn claim(
 ) -> rusqlite::Result<Vec<ClaimOutcome>> {
     let mut tally = Tally::default();
     let mut outcomes = Vec::with_capacity(claims.len());
-    let (mut plain, token) = (write.sql.prepare_cached(PLAIN)?, write.now.as_millis());
+    let mut claiming = Claiming::new(write, rules, by)?;
     for claim in claims {
-        let parameters = params![claim.id, claim.generation, by.worker, write.now, claim.ticket, token];
-        outcomes.push(if plain.execute(parameters)? == 1 {
-            ClaimOutcome::Run { token, crashes: 0 }
-        } else {
-            decide(write, rules, by, claim, &mut tally)?
+        outcomes.push(match claiming.plain(claim.id, claim.generation, claim.ticket)? {
+            Some(outcome) => outcome,
+            None => claiming.decide(write, claim, &mut tally)?,
         });
     }
     tally.write(write)?;
     Ok(outcomes)
+}
+
+/// Claims for one worker, in one transaction.
+pub(crate) struct Claiming<'a> {
+    rules: &'a Rules,
+    by: &'a Claimant,
+    plain: CachedStatement<'a>,
+    now: Timestamp,
+}
+
+impl<'a> Claiming<'a> {
+    pub(crate) fn new(write: &Write<'a>, rules: &'a Rules, by: &'a Claimant) -> rusqlite::Result<Self> {
+        Ok(Self { rules, by, plain: write.sql.prepare_cached(PLAIN)?, now: write.now })
+    }
+
+    /// `None` where it is not the usual case.
+    pub(crate) fn plain(
+        &mut self,
+        id: TaskId,
+        generation: u32,
+        ticket: u32,
+    ) -> rusqlite::Result<Option<ClaimOutcome>> {
+        let token = self.now.as_millis();
+        let count = self.plain.execute(params![id, generation, self.by.worker, self.now, ticket, token])?;
+        Ok((count == 1).then_some(ClaimOutcome::Run { token, crashes: 0 }))
+    }
+
+    pub(crate) fn decide(
+        &self,
+        write: &mut Write<'_>,
+        claim: &Claim,
+        tally: &mut Tally,
+    ) -> rusqlite::Result<ClaimOutcome> {
+        decide(write, self.rules, self.by, claim, tally)
+    }
 }
 
 /// The usual case in one statement: the task waits on its queue, and no worker died with it. Tokens need only

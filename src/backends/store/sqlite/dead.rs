@@ -44,7 +44,7 @@ impl DeadStore for super::SqliteStore {
     }
 }
 
-fn add(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusqlite::Result<()> {
+pub(crate) fn add(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) -> rusqlite::Result<()> {
     let mut tally = Tally::default();
     for letter in letters {
         let message = &letter.message;

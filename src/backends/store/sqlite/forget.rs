@@ -9,7 +9,7 @@ use clawpool_core::task::Timestamp;
 /// Rows that a heartbeat removes at most.
 const STEP: usize = 200;
 
-pub(super) fn records(write: &Write<'_>, limit: usize) -> rusqlite::Result<()> {
+pub(crate) fn records(write: &Write<'_>, limit: usize) -> rusqlite::Result<()> {
     let delete = "DELETE FROM tasks WHERE id IN
                   (SELECT id FROM tasks WHERE forget_at <= ?1 ORDER BY forget_at LIMIT ?2)";
     write.sql.prepare_cached(delete)?.execute(params![write.now, limit]).map(drop)

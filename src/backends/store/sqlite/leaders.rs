@@ -60,7 +60,7 @@ pub(super) fn resign(write: &Write<'_>, fence: Fence) -> rusqlite::Result<()> {
 }
 
 /// Does `work` unless another process has taken leadership since.
-pub(super) fn fenced<T>(
+pub(crate) fn fenced<T>(
     write: &mut Write<'_>,
     fence: Fence,
     work: impl FnOnce(&mut Write<'_>) -> rusqlite::Result<T>,

@@ -15,23 +15,23 @@ use clawpool_core::{
 };
 
 /// What decides over a record's next step.
-pub(super) struct Known {
-    pub(super) state: State,
-    pub(super) generation: u32,
-    pub(super) token: u64,
-    pub(super) ticket: u32,
-    pub(super) suspicion: Suspicion,
+pub(crate) struct Known {
+    pub(crate) state: State,
+    pub(crate) generation: u32,
+    pub(crate) token: u64,
+    pub(crate) ticket: u32,
+    pub(crate) suspicion: Suspicion,
     /// A task of a dead worker: when it may start again.
-    pub(super) again_at: Option<Timestamp>,
+    pub(crate) again_at: Option<Timestamp>,
     /// It was cancelled while it ran.
-    pub(super) signalled: bool,
-    pub(super) owner: Option<clawpool_core::task::ProcessId>,
-    pub(super) unique_key: Option<String>,
-    pub(super) expires_at: Timestamp,
+    pub(crate) signalled: bool,
+    pub(crate) owner: Option<clawpool_core::task::ProcessId>,
+    pub(crate) unique_key: Option<String>,
+    pub(crate) expires_at: Timestamp,
 }
 
 /// `None` also where the record cannot be read: it is set aside.
-pub(super) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
+pub(crate) fn known(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Known>> {
     match read(write, id).optional() {
         Err(error) if is_unreadable(&error) => {
             set_aside(write, StoredItem::Record, &[id.as_bytes().to_vec().into()]).map(|()| None)
@@ -64,10 +64,10 @@ fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
 /// How a task came to its end.
 #[derive(Default)]
 pub(super) struct Ending<'a> {
-    pub(super) result: Option<&'a Payload>,
-    pub(super) failure: Option<&'a Failure>,
+    pub(crate) result: Option<&'a Payload>,
+    pub(crate) failure: Option<&'a Failure>,
     /// 1 when its last attempt failed.
-    pub(super) failed: u32,
+    pub(crate) failed: u32,
 }
 
 /// Ends a task: frees its unique key, wakes those who wait for it, and sets when it is forgotten.

@@ -5,25 +5,25 @@
 //! statement's cost follows the number of tasks (listings apart). Never does: hold a transaction open between
 //! two calls, or poll.
 
-mod admission;
+pub(crate) mod admission;
 mod candidates;
-mod claim;
+pub(crate) mod claim;
 mod control;
-mod dead;
+pub(crate) mod dead;
 mod entries;
 mod error;
-mod forget;
+pub(crate) mod forget;
 mod journal;
-mod leaders;
+pub(crate) mod leaders;
 mod lease_end;
 mod letters;
-mod life;
+pub(crate) mod life;
 mod notes;
 mod orders;
 mod records;
-mod schedule;
-mod settle;
-mod tally;
+pub(crate) mod schedule;
+pub(crate) mod settle;
+pub(crate) mod tally;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -45,7 +45,7 @@ pub(super) fn read_cursor(text: &str) {
 
 pub struct SqliteStore {
     database: Arc<Database>,
-    rules: Rules,
+    pub(crate) rules: Rules,
     candidates: Candidates,
 }
 
@@ -69,7 +69,7 @@ impl SqliteStore {
 
 /// What the configuration says of the store's own decisions.
 #[derive(Clone, Copy)]
-struct Rules {
+pub(crate) struct Rules {
     heartbeat: Duration,
     /// Of workers, until their task is poison.
     crashes: u32,

@@ -22,12 +22,7 @@ const SOON: Duration = Duration::from_millis(250);
 impl ScheduleStore for super::SqliteStore {
     async fn schedule(&self, scheduled: &[Scheduled]) -> Result<(), StoreError> {
         let scheduled = scheduled.to_vec();
-        let put = move |write: &mut Write<'_>| {
-            scheduled.iter().try_for_each(|entry| {
-                let at = soon(write, entry)?;
-                entries::put(write, &entry.message, at)
-            })
-        };
+        let put = move |write: &mut Write<'_>| scheduled.iter().try_for_each(|entry| put(write, entry));
         Ok(self.database.write(put).await?)
     }
 
@@ -75,6 +70,11 @@ impl ScheduleStore for super::SqliteStore {
     }
 }
 
+pub(crate) fn put(write: &mut Write<'_>, entry: &Scheduled) -> rusqlite::Result<()> {
+    let at = soon(write, entry)?;
+    entries::put(write, &entry.message, at)
+}
+
 /// What waits for a worker's death comes soon when it has died meanwhile.
 fn soon(write: &Write<'_>, entry: &Scheduled) -> rusqlite::Result<Timestamp> {
     let soon = write.now + SOON;
@@ -90,7 +90,7 @@ fn soon(write: &Write<'_>, entry: &Scheduled) -> rusqlite::Result<Timestamp> {
     Ok(again.map_or(entry.at, |again| entry.at.min(again + SOON)))
 }
 
-fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
+pub(crate) fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
     let (mut messages, mut next) = (Vec::new(), None);
     let query = format!("SELECT {MESSAGE}, at, rowid AS place FROM schedule ORDER BY at LIMIT ?1");
     let mut query = write.sql.prepare_cached(&query)?;
@@ -121,7 +121,7 @@ fn take(write: &Write<'_>, messages: &[Message]) -> rusqlite::Result<()> {
     messages.iter().try_for_each(|message| update.execute(params![message.id, message.generation]).map(drop))
 }
 
-fn promoted(write: &Write<'_>, keys: &[(TaskId, u32)]) -> rusqlite::Result<()> {
+pub(crate) fn promoted(write: &Write<'_>, keys: &[(TaskId, u32)]) -> rusqlite::Result<()> {
     let delete = "DELETE FROM schedule WHERE id = ?1 AND generation = ?2 AND taken = 1";
     let queue = "UPDATE tasks SET state = 1 WHERE id = ?1 AND generation = ?2 AND state = 0";
     let (mut delete, mut queue) = (write.sql.prepare_cached(delete)?, write.sql.prepare_cached(queue)?);

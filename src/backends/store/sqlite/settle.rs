@@ -14,7 +14,7 @@ use crate::{
 };
 use clawpool_core::task::{DeadReason, Failure, Message, Priority, State, TaskId, Timestamp};
 
-pub(super) fn settle(
+pub(crate) fn settle(
     write: &mut Write<'_>,
     rules: &Rules,
     settlements: &[Settlement],

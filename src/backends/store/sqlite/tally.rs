@@ -20,24 +20,24 @@ const UPDATE: &str = "
 
 /// What one job has counted.
 #[derive(Debug, Default)]
-pub(super) struct Tally([Counts; Queue::ALL.len()]);
+pub(crate) struct Tally([Counts; Queue::ALL.len()]);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Negative when tasks were withdrawn.
-    pub(super) enqueued: i64,
-    pub(super) completed: i64,
-    pub(super) retried: i64,
-    pub(super) dead: i64,
-    pub(super) cancelled: i64,
+    pub(crate) enqueued: i64,
+    pub(crate) completed: i64,
+    pub(crate) retried: i64,
+    pub(crate) dead: i64,
+    pub(crate) cancelled: i64,
 }
 
 impl Tally {
-    pub(super) fn of(&mut self, queue: Queue) -> &mut Counts {
+    pub(crate) fn of(&mut self, queue: Queue) -> &mut Counts {
         &mut self.0[queue.index()]
     }
 
-    pub(super) fn write(&self, write: &Write<'_>) -> rusqlite::Result<()> {
+    pub(crate) fn write(&self, write: &Write<'_>) -> rusqlite::Result<()> {
         for (queue, counts) in Queue::ALL.into_iter().zip(self.0) {
             if counts != Counts::default() {
                 write.sql.prepare_cached(UPDATE)?.execute(named_params! {
