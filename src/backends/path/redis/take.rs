@@ -16,11 +16,14 @@ use crate::{
 };
 use clawpool_core::task::{DeadReason, ErrorClass, Failure, Message, TaskId, Timestamp};
 
-/// As `scripts/take.lua` answers: entries, outcomes, messages, and tasks whose dead owners still have leases.
-type Answer = (Bytes, Bytes, Vec<Bytes>, Vec<Bytes>);
+/// As `scripts/take.lua` answers: entries, tokens, messages, tasks that workers died with, and tasks whose dead
+/// owners still have leases.
+type Answer = (Bytes, Bytes, Vec<Bytes>, Vec<Suspect>, Vec<Bytes>);
 
-/// Code, token and crashes of one task.
-const OUTCOME_WIDTH: usize = 13;
+/// Position, code and crashes.
+type Suspect = (usize, String, u32);
+
+const TOKEN_WIDTH: usize = size_of::<u64>();
 
 impl RedisSource {
     pub(super) async fn take_now(&mut self, wants: &Wants) -> Result<Taken, PathError> {
@@ -48,14 +51,17 @@ impl RedisSource {
         // Dropped after what was taken is known.
         let _take = shared.held.take();
         let answer = self.path.store.run::<Answer>(&self.call(wants, left)).await;
-        let (entries, outcomes, messages, orphans) =
+        let (entries, tokens, messages, suspects, orphans) =
             answer.inspect_err(|_| self.path.shared.held.answer_lost())?;
+        let mut suspects = suspects.into_iter().peekable();
         let entries = entries.chunks_exact(Name::WIDTH);
-        let outcomes = outcomes.chunks_exact(OUTCOME_WIDTH);
-        for ((entry, outcome), message) in entries.zip(outcomes).zip(&messages) {
+        let tokens = tokens.chunks_exact(TOKEN_WIDTH);
+        for (position, ((entry, mut token), message)) in entries.zip(tokens).zip(&messages).enumerate() {
             let message =
                 packed::unpack(entry, message).ok_or_else(|| corrupt("a task without a message"))?;
-            taken.tasks.extend(self.task(message, outcome).await?);
+            let suspect = suspects.next_if(|(of, ..)| *of == position);
+            let (_, code, crashes) = suspect.unwrap_or_default();
+            taken.tasks.extend(self.task(message, token.get_u64(), code == "P", crashes).await?);
         }
         orphans.iter().map(|id| task_id(id).map_err(PathError::from)).collect()
     }
@@ -74,10 +80,14 @@ impl RedisSource {
     }
 
     /// None where its body is no task: no worker can run it, so it goes to the dead letters as it is.
-    async fn task(&mut self, message: Message, mut outcome: &[u8]) -> Result<Option<TakenTask>, PathError> {
-        let is_poison = outcome.get_u8() == b'P';
-        let claimed = Claimed { id: message.id, queue: message.priority.queue(), token: outcome.get_u64() };
-        let crashes = outcome.get_u32();
+    async fn task(
+        &mut self,
+        message: Message,
+        token: u64,
+        is_poison: bool,
+        crashes: u32,
+    ) -> Result<Option<TakenTask>, PathError> {
+        let claimed = Claimed { id: message.id, queue: message.priority.queue(), token };
         let receipt = receipt(self.taker.worker, &claimed, message.generation, message.priority);
         match message.task() {
             Ok(task) => {

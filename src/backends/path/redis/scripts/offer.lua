@@ -8,6 +8,14 @@ local FIELDS = 6
 local FIRST_TASK = 9
 local margin = tonumber(ARGV[1])
 
+-- As text: Redis takes a number apart digit by digit.
+local forget_times = {}
+local function forget_when(expires)
+  local time = forget_times[expires] or ('%d'):format(math.max(tonumber(expires), now) + margin)
+  forget_times[expires] = time
+  return time
+end
+
 -- How many more the queue of a priority takes.
 local rooms = {}
 local function room(priority)
@@ -25,32 +33,42 @@ end
 local entries = {}
 local values = {}
 local function put_on_queue(priority, an_entry, value)
-  entries[priority] = entries[priority] or {}
-  values[priority] = values[priority] or {}
-  table.insert(entries[priority], an_entry)
-  table.insert(values[priority], an_entry)
-  table.insert(values[priority], value)
+  local waiting = entries[priority] or {}
+  local added = values[priority] or {}
+  entries[priority] = waiting
+  values[priority] = added
+  waiting[#waiting + 1] = an_entry
+  added[#added + 1] = an_entry
+  added[#added + 1] = value
+end
+
+local function is_known(id) return redis.call('EXISTS', task_key(id)) == 1 end
+
+-- The unfinished task that has the key, or the task itself where it is known.
+local function there_already(id, unique_key)
+  if unique_key == '' then return nil end
+  return is_known(id) and id or holder(unique_key)
+end
+
+local function delay(id, bytes, unique_key, due, message)
+  if not redis.call('SET', task_key(id), bytes, 'NX') then return id end
+  if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
+  enter(id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1), due, message)
+  count(ENQUEUED, bytes:byte(PRIORITY_OFFSET))
 end
 
 local function add(id, bytes, unique_key, expires, due, message)
-  if redis.call('EXISTS', task_key(id)) == 1 then return id end
-  local there = unique_key ~= '' and holder(unique_key)
+  local there = there_already(id, unique_key)
   if there then return there end
+  if due ~= '' then return delay(id, bytes, unique_key, due, message) end
   local priority = bytes:byte(PRIORITY_OFFSET)
-  local an_entry = id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
-  if due == '' then
-    local left, name = room(priority)
-    if left <= 0 then return '' end
-    rooms[name] = left - 1
-    local forgotten = ('%d'):format(math.max(tonumber(expires), now) + margin)
-    redis.call('SET', task_key(id), bytes, 'PXAT', forgotten)
-    if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id, 'PXAT', forgotten) end
-    put_on_queue(priority, an_entry, message)
-  else
-    redis.call('SET', task_key(id), bytes)
-    if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
-    enter(an_entry, due, message)
-  end
+  local left, name = room(priority)
+  if left <= 0 then return is_known(id) and id or '' end
+  local forgotten = forget_when(expires)
+  if not redis.call('SET', task_key(id), bytes, 'NX', 'PXAT', forgotten) then return id end
+  if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id, 'PXAT', forgotten) end
+  rooms[name] = left - 1
+  put_on_queue(priority, id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1), message)
   count(ENQUEUED, priority)
 end
 

@@ -3,9 +3,9 @@
 -- ARGV: worker; '1' where it may take over from a worker that is silent; milliseconds of such silence; blame
 -- that a task bears without being poison; milliseconds that a cancelled record is kept; a number for this call;
 -- how many tasks at most; then of each queue: its name, its priorities, how many of it.
--- Answers in one string the entries of the tasks that run here; in another of each: a code, a token and crashes,
--- as in `parts/claims.lua`; their messages; and the ids of tasks whose dead owners still have leases, which were
--- left on their queues.
+-- Answers in one string the entries of the tasks that run here, in another their tokens, and their messages; of
+-- those that workers died with their position from 0, a code as in `parts/claims.lua`, and crashes; and the ids of
+-- tasks whose dead owners still have leases, which were left on their queues.
 local by = {
   me = ARGV[1],
   may_take_over = ARGV[2] == '1',
@@ -18,9 +18,11 @@ local room = tonumber(ARGV[7])
 local FIRST_QUEUE = 8
 
 local entries = {}
-local outcomes = {}
+local tokens = {}
 local values = {}
 local orphans = {}
+-- Of tasks that workers died with: position from 0, code and crashes.
+local suspects = {}
 
 -- What a record is written anew from, where it is gone.
 local function message_of(message)
@@ -35,33 +37,31 @@ local function message_of(message)
   return message
 end
 
-local started = struct.pack(STARTED_FORMAT, now)
 local packed_ticket = struct.pack(TICKET_FORMAT, ticket)
-local function claim(an_entry, value)
-  local id = id_of(an_entry)
-  local generation = an_entry:sub(ENTRY_GENERATION_OFFSET)
+local function claim(id, an_entry, value)
+  local generation = struct.unpack(ENTRY_GENERATION_FORMAT, an_entry, ENTRY_GENERATION_OFFSET)
   local bytes = known[id]
   local token = struct.pack(TOKEN_FORMAT, latest_token + 1)
-  local running = bytes and begun(bytes, generation, started, token, packed_ticket, by.me)
+  local running = bytes and begun(bytes, generation, token, packed_ticket, by.me)
   if not running then
     put_all()
-    local message = { generation = struct.unpack(ENTRY_GENERATION_FORMAT, generation), value = value }
+    local message = { generation = generation, value = value }
     return decide(by, id, message, ticket, message_of)
   end
   latest_token = latest_token + 1
   put_together(id, running)
   claimed[#claimed + 1] = id
-  return 'R', latest_token, 0
+  return token
 end
 
 -- What becomes of messages that do not run here, and of which priority they are.
 local dropped = {}
 local back = {}
 
-local function hand_out(an_entry, value, code, number, crashes)
+local function hand_out(an_entry, value, token)
   local count = #entries + 1
   entries[count] = an_entry
-  outcomes[count] = struct.pack(OUTCOME_FORMAT, code, number, crashes)
+  tokens[count] = token
   values[count] = value
   room = room - 1
 end
@@ -74,6 +74,17 @@ local function dispose(an_entry, value, code, number)
   end
   if code == 'H' then enter(an_entry, now + number, value) end
   dropped[#dropped + 1] = an_entry
+end
+
+-- Whether it runs.
+local function follow(an_entry, value, code, number, crashes)
+  if code ~= 'R' and code ~= 'P' then
+    dispose(an_entry, value, code, number)
+    return false
+  end
+  if crashes > 0 then suspects[#suspects + 1] = { #entries, code, crashes } end
+  hand_out(an_entry, value, struct.pack(TOKEN_FORMAT, number))
+  return true
 end
 
 -- Up to so many messages from the front of a list: entries and values.
@@ -97,12 +108,12 @@ local function pull(priority, most)
     for i, an_entry in ipairs(popped) do
       local value = found[i]
       if is_message(priority, an_entry, value) then
-        local code, number, crashes = claim(an_entry, value)
-        if code == 'R' or code == 'P' then
-          hand_out(an_entry, value, code, number, crashes)
+        local token, number, crashes = claim(ids[i], an_entry, value)
+        if not number then
+          hand_out(an_entry, value, token)
           most = most - 1
-        else
-          dispose(an_entry, value, code, number)
+        elseif follow(an_entry, value, token, number, crashes) then
+          most = most - 1
         end
       else
         set_message_aside(priority, an_entry, value)
@@ -125,4 +136,4 @@ for i = FIRST_QUEUE, #ARGV, 3 do ring(ARGV[i], ARGV[i + 1]) end
 if #claimed > 0 then write_claims(by.me) end
 announce()
 count_up()
-return { table.concat(entries), table.concat(outcomes), values, orphans }
+return { table.concat(entries), table.concat(tokens), values, suspects, orphans }

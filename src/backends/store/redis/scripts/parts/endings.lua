@@ -1,7 +1,7 @@
 -- Ends of attempts, which count only with the latest token that was given for the task. `keep` tells in
 -- milliseconds how long are kept: `margin`, a queued record after its task's expiry; `dead`, dead letters;
 -- `cancelled`, cancelled records.
-local SETTLEMENT_FORMAT = '>c8c1I4c0I4c0I4c0I4c0'
+local SETTLEMENT_FORMAT = '>I8c1I4c0I4c0I4c0I4c0'
 local COMPLETION = 'C'
 
 -- As if the task had never been claimed.
@@ -68,19 +68,17 @@ end
 -- The record after the end, or nil where the token is not the latest.
 local function settle(keep, id, token, code, ...)
   local record = read(id)
-  local is_latest = record and record.state == RUNNING and record.token == struct.unpack(TOKEN_FORMAT, token)
+  local is_latest = record and record.state == RUNNING and record.token == token
   if not is_latest then return nil end
   leaves(record.worker, id)
   ENDS[code](keep, id, record, ...)
   return record
 end
 
-local finished = struct.pack(FINISHED_FORMAT, now)
-
 -- The usual end, with one write: whether it was one.
 local function complete(id, token, result, result_kept)
   if not known[id] then return false end
-  local over, priority, worker = completed(known[id], token, finished, result)
+  local over, priority, worker = completed(known[id], token, result)
   if not over then return false end
   leaves(worker, id)
   put(id, over, 'PXAT', forget_at(result_kept))
