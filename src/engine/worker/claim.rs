@@ -121,7 +121,8 @@ impl Claimer {
                 Err(error) => error,
             };
             if !std::mem::replace(&mut told, true) {
-                tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+                let (code, tasks) = (error.code(), claims.len());
+                tracing::warn!(code, %error, tasks, "claims wait for the store");
             }
             self.stop.run_until_cancelled(time::sleep(waits.after_failure())).await?;
         }

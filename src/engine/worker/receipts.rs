@@ -12,7 +12,7 @@ pub(super) async fn acknowledge(broker: &dyn Broker, receipts: Vec<Receipt>) {
     }
     if let Err(error) = broker.ack(receipts).await {
         let code = error.code();
-        tracing::debug!(code, %error, "acknowledgements were lost; the messages are dropped when they return");
+        tracing::debug!(code, %error, "acknowledgements were lost; messages that return are dropped");
     }
 }
 

@@ -127,9 +127,9 @@ impl Settler {
         for (ended, accepted) in batch.into_iter().zip(accepted) {
             let receipt = ended.job.delivery.receipt.clone();
             let released = matches!(ended.outcome, Outcome::Released);
-            // Only who ended the task may end its message: what was refused goes back. The message may be the
-            // one that brings the task to its next run, also to this worker. If the task is over, the next
-            // claim drops it.
+            // Only the worker that ended the task may end its message: what was refused goes back. The
+            // message may be the one that brings the task to its next run, also to this worker. If the task
+            // is over, the next claim drops it.
             if accepted && !released {
                 done.push(receipt)
             } else {
