@@ -39,7 +39,7 @@ release:
 
 lint:
     cargo fmt --check
-    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # Licences, bans and sources of every dependency (needs cargo-deny).
 deny:

@@ -51,8 +51,8 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `client` | [`client`]: the HTTP API of a dispatcher, for programs that have no way to its servers |
-//! | `server` | [`server`]: a dispatcher in a process of one's own |
+//! | `client` | `clawpool::client`: the HTTP API of a dispatcher, for programs without its servers |
+//! | `server` | `clawpool::server`: a dispatcher in a process of one's own |
 //! | `amqp-tls` | `amqps://` to RabbitMQ |
 
 #![warn(missing_docs)]

@@ -51,10 +51,10 @@ pub trait Broker: Send + Sync + 'static {
     async fn reclaim(&self, holder: ProcessId) -> Result<u64, BrokerError>;
 
     /// Compares what the broker counts as held by a living process with the receipts of this handle, and
-    /// gives the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose last
-    /// receipt was dropped. Only a delivery that is unknown at two calls in turn is taken for lost; one that
-    /// is on its way is not. Returns how many messages went back. Called about once a second; while nothing
-    /// happens it costs nothing.
+    /// gives the rest back: deliveries of an answer that was lost, failed settlements, and deliveries whose
+    /// last receipt was dropped. Only a delivery that is unknown at two calls in turn is taken for lost; one
+    /// that is on its way is not. Returns how many messages went back. Called about once a second; while
+    /// nothing happens it costs nothing.
     async fn reconcile(&self, holder: ProcessId) -> Result<u64, BrokerError> {
         let _ = holder;
         Ok(0)

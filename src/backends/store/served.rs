@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_or_a_kind_that_nobody_serves_is_told() {
+    fn a_queue_or_a_kind_that_no_worker_serves_is_told() {
         let mut workers = [info(&[Queue::P4], Some(&["email.*", "pay"])), info(&[Queue::High], None)];
         let served = Served::by(&workers);
         assert_eq!((served.workers(Queue::P4), served.workers(Queue::P0)), (1, 0));

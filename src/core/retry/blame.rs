@@ -7,10 +7,10 @@
 //! keeps it alive as a rule, and is not proved.
 //!
 //! Doubt closes in on the one that kills, as in a group test. After a first death all start again at once.
-//! After another one the tasks that had only just started begin first, in batches so far apart that the next death
-//! tells them apart, and the rest after them: all of it within [`BUDGET`]. The batches become smaller with
-//! each death. A task that is alone in doubt begins in a worker that runs no other one that died before, so
-//! that a death is its own. Where a task kills long after its start, the batches wait for longer, once
+//! After another one the tasks that had only just started begin first, in batches so far apart that the next
+//! death tells them apart, and the rest after them: all of it within [`BUDGET`]. The batches become smaller
+//! with each death. A task that is alone in doubt begins in a worker that runs no other one that died before,
+//! so that a death is its own. Where a task kills long after its start, the batches wait for longer, once
 //! [`QUICK`] deaths have been seen.
 //!
 //! No search is needed where it was seen which tasks were being polled as the worker died: see [`polled`].

@@ -197,7 +197,8 @@ mod tests {
                 for queue in [Queue::High, Queue::P4, Queue::P5, Queue::Background] {
                     // Its own patience, and one turn for each other queue that may be just as starved.
                     let most = arbiter.patience[queue.index()].unwrap() + 4;
-                    prop_assert!(since[queue.index()] <= most, "{queue} waited {} picks", since[queue.index()]);
+                    let waited = since[queue.index()];
+                    prop_assert!(waited <= most, "{queue} waited {waited} picks");
                 }
             }
         }

@@ -55,7 +55,7 @@ impl Meter {
     fn look(&mut self) -> Option<(HashMap<Pid, u64>, u64)> {
         let (system, own) = (self.system.as_mut()?, Pid::from_u32(std::process::id()));
         let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
-        // Only who has started programs has to look for what these started.
+        // Only a worker that has started programs looks for what these started.
         let alone = Tree::none();
         let whom = if alone { ProcessesToUpdate::Some(&[own]) } else { ProcessesToUpdate::All };
         system.refresh_processes_specifics(whom, true, kind);

@@ -1,7 +1,7 @@
 //! The AMQP ingress as the dispatcher starts it.
 //!
-//! Guarantees: the exchange is there when the dispatcher is healthy, if RabbitMQ answers; a server that is away
-//! is tried again until it answers. Never does: open anything where no lane is on RabbitMQ.
+//! Guarantees: the exchange is there when the dispatcher is healthy, if RabbitMQ answers; a server that is
+//! away is tried again until it answers. Never does: open anything where no lane is on RabbitMQ.
 
 use std::{sync::Arc, time::Duration};
 

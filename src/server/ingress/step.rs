@@ -1,7 +1,7 @@
 //! What a message asks for, task by task.
 //!
-//! Guarantees: a task that cannot be read is rejected alone, with its reason; a task keeps its id at every try.
-//! Never does: ask a server.
+//! Guarantees: a task that cannot be read is rejected alone, with its reason; a task keeps its id at every
+//! try. Never does: ask a server.
 
 use bytes::Bytes;
 

@@ -1,10 +1,10 @@
 //! Takes producers' messages from RabbitMQ, enqueues their tasks many at a time, and publishes those that are
 //! refused to the rejects.
 //!
-//! Guarantees: a message is acknowledged only when each of its tasks was accepted or rejected; while queues are
-//! full or servers do not answer, it waits in the ingress queue. Never does: fetch more messages than there is
-//! room for. A task without an id, redelivered after a lost connection, may be enqueued twice: a producer
-//! prevents that with an id of each task, or with a UUID as the id of the message.
+//! Guarantees: a message is acknowledged only when each of its tasks was accepted or rejected; while queues
+//! are full or servers do not answer, it waits in the ingress queue. Never does: fetch more messages than
+//! there is room for. A task without an id, redelivered after a lost connection, may be enqueued twice: a
+//! producer prevents that with an id of each task, or with a UUID as the id of the message.
 
 use std::{collections::HashMap, mem, time::Duration};
 

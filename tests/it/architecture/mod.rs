@@ -3,6 +3,7 @@
 mod attributes;
 mod floors;
 mod imports;
+mod lines;
 mod reader;
 
 use std::{
@@ -135,7 +136,8 @@ fn rust_files(folders: &[&str]) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                // What was built, where a package is no member of the workspace.
+                folders.extend((!path.ends_with("target")).then_some(path));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push(path);
             }

@@ -7,8 +7,8 @@ check_clippy() { /usr/bin/cargo-clippy clippy --workspace --all-targets --quiet 
 check_library_tests() {
     local skip=() name
     start_servers
-    for name in redis::tests::outage a_rested_consumer idle_consumers_send refuses_a_server leadership_survives \
-        waits_go_on absurd_headers python_example many_writers_lose; do
+    for name in redis::tests::{lost,outage,silence,unwilling} an_idle_consumer_sends a_paused_consumer_no_longer \
+        refuses_a_server absurd_headers python_example many_writers_lose; do
         skip+=(--skip "$name")
     done
     cargo test --quiet --workspace --lib -- "${skip[@]}" --test-threads 4 >"$folder/lib" 2>&1 || { tail -n 60 "$folder/lib"; return 1; }

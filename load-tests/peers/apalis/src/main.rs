@@ -92,7 +92,10 @@ async fn work(body: String) -> Result<(), BoxDynError> {
             write("started");
             tokio::time::sleep(Duration::from_secs(seconds.parse()?)).await;
         }
-        Some(("mark", at)) => write(&format!("mark {}", nanoseconds().saturating_sub(at.parse()?) as f64 / 1e9)),
+        Some(("mark", at)) => {
+            let waited = nanoseconds().saturating_sub(at.parse()?);
+            write(&format!("mark {}", waited as f64 / 1e9));
+        }
         _ => count(),
     }
     Ok(())

@@ -215,7 +215,7 @@ impl Drop for Waiter {
     }
 }
 
-/// Listens for other processes' rings, and makes all who wait look by themselves: every few seconds, and
+/// Listens for other processes' rings, and makes all waiters look by themselves: every few seconds, and
 /// every second while the doorbell is not heard.
 pub(crate) struct Attendant {
     pub(crate) database: Weak<Database>,

@@ -1,4 +1,4 @@
-//! Wakes those who wait for a change of the file, in this process and in others, without polling.
+//! Wakes the waiters for a change of the file, in this process and in others, without polling.
 //!
 //! Each process listens on a UDP port of the loopback and notes it in the file, with what it waits for. After
 //! a commit the writer sends one datagram to each listener that the change concerns. A datagram may be lost,
@@ -84,7 +84,7 @@ pub(crate) struct Doorbell {
     /// The log was told that it is not.
     told: AtomicBool,
     bells: [watch::Sender<()>; Topic::COUNT],
-    /// Who waits for the end of a task: how many, and what wakes them.
+    /// The waiters for the end of a task: how many, and what wakes them.
     waiters: Mutex<HashMap<TaskId, (usize, Arc<Notify>)>>,
 }
 
@@ -256,7 +256,7 @@ impl Doorbell {
         }
     }
 
-    /// Makes all who wait look again, in case a datagram was lost.
+    /// Makes all waiters look again, in case a datagram was lost.
     pub(crate) fn wake_all(&self) {
         self.wake(u32::MAX, &[]);
         self.waiting().values().for_each(|(_, bell)| bell.notify_waiters());

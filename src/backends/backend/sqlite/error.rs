@@ -49,7 +49,8 @@ impl DatabaseError {
             (Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied), _) => (
                 DatabaseErrorKind::Blocked,
                 format!(
-                    "{path} cannot be written ({error}): check that the folder exists and belongs to this user"
+                    "{path} cannot be written ({error}): check that the folder exists and belongs to this \
+                     user"
                 ),
             ),
             (None, error) if is_unreadable(error) => {

@@ -1,5 +1,5 @@
-//! Whether the writer gets on, for those who wait for it: another process's lock or a slow disk may hold it
-//! up.
+//! Whether the writer gets on, for the callers that wait for it: another process's lock or a slow disk may
+//! hold it up.
 
 use std::{
     path::Path,

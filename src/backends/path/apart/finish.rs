@@ -26,7 +26,7 @@ impl Apart {
         let mut done = Vec::new();
         let mut back = Vec::new();
         for (attempt, accepted) in attempts.iter().zip(&accepted) {
-            // Only who ended the task may end its message: what was refused goes back. The message may be the
+            // Only the worker that ended the task may end its message: what was refused goes back. The message may be the
             // one that brings the task to its next run, also to this worker. If the task is over, the next
             // claim drops it.
             let is_done = *accepted && !matches!(attempt.end, End::Released);

@@ -175,7 +175,7 @@ fn in_doubt(message: &Message) -> Withdrawal {
     Withdrawal { id: message.id, until: Some(message.expires_at) }
 }
 
-/// INV-1 turned round: who was told that nothing was taken sends the same again under another id.
+/// INV-1 turned round: a producer that was told that nothing was taken sends the same again under another id.
 pub async fn a_withdrawn_tasks_late_message_is_dropped(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;

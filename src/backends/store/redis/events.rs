@@ -1,4 +1,4 @@
-//! News over one subscription: who waits in this process is woken.
+//! News over one subscription: they wake the waiters of this process.
 //!
 //! Guarantees: a caller that waits hears of what happened, or looks by itself about once a second for as long
 //! as no subscription is proved alive, and once more when there is one again. Never does: ask for news before
@@ -20,7 +20,7 @@ use super::subscription::Subscription;
 use crate::backend::redis::{link::Link, pulse::PULSE};
 use clawpool_core::task::TaskId;
 
-/// Who waits in this process, and for what.
+/// The waiters of this process, and what they wait for.
 pub(super) struct Events {
     ends: Mutex<HashMap<TaskId, Vec<oneshot::Sender<()>>>>,
     due: watch::Sender<()>,
@@ -106,7 +106,7 @@ impl Events {
     }
 }
 
-/// One who waits for a task's end.
+/// A waiter for a task's end.
 pub(super) struct End<'a> {
     events: &'a Events,
     id: TaskId,

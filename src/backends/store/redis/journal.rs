@@ -84,7 +84,7 @@ impl RedisStore {
         }
     }
 
-    /// Runs a script that only the leader may run, when it is a leader who asks.
+    /// Runs a script that only the leader may run, when a leader asks.
     pub(super) async fn run_if_led<T: redis::FromRedisValue>(
         &self,
         fence: Option<Fence>,

@@ -40,7 +40,7 @@ impl Subscription {
         let options = link.alone(PULSE).set_push_sender(sender);
         let mut connection = link.client().get_multiplexed_async_connection_with_config(&options).await?;
         connection.subscribe(format!("{}:ev", link.base())).await?;
-        // Those who are woken next will ask the server, and a server that still loads its file would refuse
+        // The waiters that are woken next ask the server, and a server that still loads its file would refuse
         // them.
         cmd("EXISTS").arg(link.base()).exec_async(&mut connection).await?;
         Ok(Self { connection, news, wire })

@@ -1,8 +1,8 @@
 //! Which candidates for leadership live: each keeps a file beside the database locked.
 //!
-//! Guarantees: nobody is called dead whose process lives, be it stopped: the system lets go of a lock when
-//! its process is gone, and not before. Never does: guess. Without a file, or on a file system without locks,
-//! a lease decides alone.
+//! Guarantees: no candidate is called dead whose process lives, be it stopped: the system lets go of a lock
+//! when its process is gone, and not before. Never does: guess. Without a file, or on a file system without
+//! locks, a lease decides alone.
 
 use std::{
     collections::HashMap,

@@ -70,7 +70,7 @@ pub(super) struct Ending<'a> {
     pub(crate) failed: u32,
 }
 
-/// Ends a task: frees its unique key, wakes those who wait for it, and sets when it is forgotten.
+/// Ends a task: frees its unique key, wakes the waiters for it, and sets when it is forgotten.
 pub(super) fn finish(
     write: &mut Write<'_>,
     id: TaskId,

@@ -1,7 +1,7 @@
 //! What one connection is doing, and since when it asks for nothing.
 //!
-//! Guarantees: a connection that asks for nothing is outdated in time, one without a known token sooner. Never
-//! does: call a connection idle while a request is being answered, unless the answer is being delayed.
+//! Guarantees: a connection that asks for nothing is outdated in time, one without a known token sooner.
+//! Never does: call a connection idle while a request is being answered, unless the answer is being delayed.
 
 use std::{
     sync::{

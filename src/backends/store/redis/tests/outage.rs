@@ -82,7 +82,7 @@ pub(super) async fn watched(server: &Server, config: &Config, id: TaskId) {
     eventually(async || server.ask::<bool>("EVAL", &[script, "1", &key, &id]).await == Some(true)).await;
 }
 
-/// Signs of life apart, who waits for due tasks looks once in a few seconds, and who waits for an end never.
+/// Signs of life apart, a waiter for due tasks looks once in a few seconds, and one for an end never.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_costs_next_to_nothing() {
     guarded(async {

@@ -84,7 +84,7 @@ async fn what_stood_in_the_line_for_too_long_is_refused_undone() {
 async fn waiters_look_every_second_while_the_doorbell_is_not_heard() {
     let file = open(Config::default()).await;
     let database = file.database().await;
-    let (bells, _heard_by_nobody) = Doorbell::new().unwrap();
+    let (bells, _unread) = Doorbell::new().unwrap();
     let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let elsewhere = tokio::net::UdpSocket::from_std(elsewhere).unwrap();

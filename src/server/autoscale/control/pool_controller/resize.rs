@@ -1,7 +1,8 @@
 //! Brings a pool to the size that was decided.
 //!
 //! Guarantees: the status is written under the leader's fence first, so that a process that no longer leads
-//! learns it there. Never does: start, drain or replace a worker in a dry run, or while another process leads.
+//! learns it there. Never does: start, drain or replace a worker in a dry run, or while another process
+//! leads.
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
