@@ -5,17 +5,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::{self, Broker},
-    path::{self, Path, PathError},
+    path::{self, Path, PathError, SqlitePath},
     store::{self, Store},
 };
-use clawpool_core::{config::Config, retry::Backoff};
+use clawpool_core::{
+    config::{Config, Profile},
+    retry::Backoff,
+};
 
 /// Everything that is kept or moved outside of this process.
 #[derive(Clone)]
 pub struct Servers {
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
-    /// Over both.
+    /// Over both, or in their one file.
     pub path: Arc<dyn Path>,
 }
 
@@ -48,6 +51,9 @@ pub async fn connect_and_tell(
 pub async fn open(config: &Config) -> Result<Servers, PathError> {
     let broker = broker::open(config).await?;
     let store = store::open(config).await?;
-    let path = path::over(Arc::clone(&broker), Arc::clone(&store));
+    let path: Arc<dyn Path> = match config.profile {
+        Profile::Embedded => Arc::new(SqlitePath::open(config).await?),
+        Profile::Cluster => path::over(Arc::clone(&broker), Arc::clone(&store)),
+    };
     Ok(Servers { broker, store, path })
 }
