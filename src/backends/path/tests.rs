@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tempfile::TempDir;
 
-use super::{Apart, Path, RedisPath, Servers, SqlitePath, conformance::Fixture};
+use super::{
+    Apart, Path, RedisPath, Servers, SqlitePath,
+    conformance::{self, Fixture, recovery},
+};
 use crate::{
     backend::{redis::testing::server::on_shared, sqlite::Database},
     broker::{
@@ -126,4 +129,15 @@ mod together_on_sqlite {
     }
 
     crate::path::conformance::suite!(open);
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn inv_1_what_the_path_of_the_version_before_left_is_taken_over() {
+        let after = open(conformance::config("")).await;
+        let config = after.config.clone();
+        let folder = TempDir::new().unwrap();
+        let before =
+            Composition { broker: On::Sqlite, store: On::Sqlite, together: false, config, _folder: folder };
+        let case = recovery::inv_1_what_another_path_left_is_taken_over(&before, &after);
+        conformance::guarded(case).await;
+    }
 }

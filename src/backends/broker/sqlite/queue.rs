@@ -83,7 +83,7 @@ const INSERT_MESSAGE: &str = "INSERT INTO messages (priority, id, generation, en
 const INSERT_WAITING: &str = "INSERT INTO waiting (priority, seq) VALUES (?1, ?2)";
 
 /// Hands the first messages of a queue to a worker.
-pub(crate) fn take(
+pub(super) fn take(
     write: &mut Write<'_>,
     worker: ProcessId,
     queue: Queue,
@@ -159,11 +159,105 @@ fn hold(
     let Some(last) = front.last() else { return Ok(()) };
     let hold = "INSERT INTO held (seq, owner) SELECT seq, ?3 FROM waiting WHERE priority = ?1 AND seq <= ?2";
     write.sql.prepare_cached(hold)?.execute(params![priority, last.receipt.tag, worker])?;
+    leave(write, priority, front)
+}
+
+/// What `head` has found waits no more.
+fn leave(write: &mut Write<'_>, priority: Priority, front: &[Delivery]) -> rusqlite::Result<()> {
+    let Some(last) = front.last() else { return Ok(()) };
     let remove = "DELETE FROM waiting WHERE priority = ?1 AND seq <= ?2";
     write.sql.prepare_cached(remove)?.execute(params![priority, last.receipt.tag])?;
     let mut changes = Changes::default();
     changes[priority.queue().index()] -= front.len() as i64;
     count(write, &changes)
+}
+
+/// Takes the first messages of a queue off it, for tasks that are claimed in the same transaction: their records
+/// say who has them.
+pub(crate) fn take_to_claim(
+    write: &mut Write<'_>,
+    worker: ProcessId,
+    queue: Queue,
+    want: usize,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let mut deliveries = Vec::new();
+    for priority in queue.priorities() {
+        let left = want - deliveries.len();
+        if left > 0 {
+            let taken = head(write, worker, priority, left, |_| true)?;
+            leave(write, priority, &taken)?;
+            deliveries.extend(taken);
+        }
+    }
+    Ok(deliveries)
+}
+
+/// The messages of the tasks that a worker runs and that left their queues as they were claimed.
+pub(crate) fn claimed_by(sql: &Connection, worker: ProcessId) -> rusqlite::Result<Vec<Receipt>> {
+    let query = "SELECT id, generation, priority, message FROM tasks
+                 WHERE state = 2 AND owner = ?1 AND message IS NOT NULL";
+    let receipt = |row: &Row<'_>| {
+        Ok(Receipt {
+            queue: row.get::<_, Priority>(2)?.queue(),
+            worker,
+            id: row.get(0)?,
+            generation: row.get(1)?,
+            channel: 0,
+            tag: row.get(3)?,
+            alive: Default::default(),
+        })
+    };
+    let mut query = sql.prepare_cached(query)?;
+    // What cannot be read is set aside by who claims or settles it.
+    Ok(part(query.query_map([worker], |row| readable(row, "id", receipt))?)?.0)
+}
+
+/// In a query: the message of a receipt.
+const RECEIVED: &str = "seq = ?1 AND id = ?2 AND generation = ?3";
+
+const fn received(receipt: &Receipt) -> (u64, TaskId, u32) {
+    (receipt.tag, receipt.id, receipt.generation)
+}
+
+/// Removes messages whose tasks are over, or go on with another one.
+pub(crate) fn remove(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
+    let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {RECEIVED}"))?;
+    receipts.iter().try_for_each(|receipt| delete.execute(received(receipt)).map(drop))
+}
+
+/// Messages wait again whose tasks were released, or have lost their records. Those of tasks that are over are
+/// removed, and those that another claim has are left to it.
+pub(crate) fn put_back(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
+    let back = format!(
+        "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {RECEIVED}
+         AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.id = ?2 AND NOT (state = 1 AND message = ?1))"
+    );
+    let over = "SELECT 1 FROM tasks WHERE id = ?1 AND state > 2";
+    let mut changes = Changes::default();
+    let (mut back, mut over) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(over)?);
+    for receipt in receipts {
+        if back.execute(received(receipt))? == 1 {
+            changes[receipt.queue.index()] += 1;
+        } else if over.exists([receipt.id])? {
+            remove(write.sql, std::slice::from_ref(receipt))?;
+        }
+    }
+    count(write, &changes)
+}
+
+/// The messages of all tasks that a dead worker ran wait again. What becomes of the tasks, their next claims say.
+pub(crate) fn reclaim_claimed(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
+    let back = format!(
+        "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {RECEIVED}"
+    );
+    let (mut changes, mut returned) = (Changes::default(), 0);
+    for receipt in claimed_by(write.sql, worker)? {
+        let added = write.sql.prepare_cached(&back)?.execute(received(&receipt))?;
+        changes[receipt.queue.index()] += added as i64;
+        returned += added as u64;
+    }
+    count(write, &changes)?;
+    Ok(returned)
 }
 
 /// Numbers of removed rows are given again, so the row must also hold what the receipt is of.
@@ -174,7 +268,7 @@ fn named(receipt: &Receipt) -> (u64, ProcessId, TaskId, u32) {
     (receipt.tag, receipt.worker, receipt.id, receipt.generation)
 }
 
-pub(crate) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
+pub(super) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let mut delete = sql.prepare_cached(&format!("DELETE FROM messages WHERE {DELIVERED}"))?;
     let mut unhold = sql.prepare_cached(DELETE_HELD)?;
     for receipt in receipts {
@@ -187,7 +281,7 @@ pub(crate) fn ack(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result<()
 
 const DELETE_HELD: &str = "DELETE FROM held WHERE seq = ?1";
 
-pub(crate) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
+pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let back =
         format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
     let mut changes = Changes::default();
@@ -202,7 +296,7 @@ pub(crate) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::
 }
 
 /// Releases all that a worker holds.
-pub(super) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
+pub(crate) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
     // What is held is little, all workers together: no index names its owners.
     let query =
         "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";
@@ -221,7 +315,7 @@ pub(super) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Res
 }
 
 /// All that a worker holds, known to its process or not.
-pub(crate) fn held_by(sql: &Connection, worker: ProcessId) -> rusqlite::Result<Vec<Receipt>> {
+pub(super) fn held_by(sql: &Connection, worker: ProcessId) -> rusqlite::Result<Vec<Receipt>> {
     // What is held is little, all workers together: no index names its owners.
     let query = format!("SELECT {MESSAGE}, seq FROM held JOIN messages USING (seq) WHERE owner = ?1");
     let mut query = sql.prepare_cached(&query)?;

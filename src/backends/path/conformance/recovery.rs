@@ -141,3 +141,34 @@ pub async fn a_worker_that_leaves_holds_nothing(fixture: &dyn Fixture) {
     worker.servers.path.reclaim(worker.id).await.unwrap();
     assert_eq!(sorted(ids(&other.take(3).await)), sorted(sent(&messages)));
 }
+
+/// What is left in the same backend by another path, such as that of the version before: waiting, running at a
+/// worker that died, and running at one that lives.
+pub async fn inv_1_what_another_path_left_is_taken_over(before: &dyn Fixture, after: &dyn Fixture) {
+    let (mut old, mut doomed) = (Worker::start(before).await, Worker::start(before).await);
+    let mut new = Worker::start(after).await;
+    let fence = lead(&new.servers).await;
+    let running = offer_one(&old.servers, Priority::P0).await;
+    let lives = old.take_one().await;
+    assert_eq!(lives.task.id, running.id);
+    old.source.rest().await;
+    let messages = [Priority::P1, Priority::P2, Priority::P4, Priority::P5].map(message);
+    offer(&old.servers, &messages).await;
+    doomed.take(2).await;
+    let dead = doomed.die();
+    end(&new.servers, dead).await;
+    let (mut came, mut crashes) = (Vec::new(), 0);
+    for _ in &messages {
+        let taken = new.take_promoted(fence).await;
+        assert!(new.finish(&taken, completed()).await);
+        came.push(taken.task.id);
+        crashes += taken.crashes;
+    }
+    assert_eq!((sorted(came), crashes), (sorted(sent(&messages)), 2));
+    assert!(old.finish(&lives, End::Released).await);
+    let again = new.take_one().await;
+    assert_eq!(again.task.id, running.id);
+    assert!(new.finish(&again, completed()).await);
+    old.leave_nothing().await;
+    new.leave_nothing().await;
+}

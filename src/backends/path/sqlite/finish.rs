@@ -22,9 +22,7 @@ impl SqlitePath {
     }
 }
 
-/// Outcomes, and the messages that go with them. What was refused goes back, if this worker still has its
-/// message: that may be the one that brings the task to its next run. If the task is over, the next claim
-/// drops it.
+/// Outcomes, and the messages that go with them. What was refused leaves its message to whom it belongs now.
 fn finish(
     write: &mut Write<'_>,
     rules: &Rules,
@@ -36,8 +34,8 @@ fn finish(
     let is_done: Vec<bool> =
         ended.map(|(settlement, accepted)| *accepted && !matches!(settlement.end, End::Released)).collect();
     let (done, back): (Vec<_>, Vec<_>) = receipts.into_iter().zip(is_done).partition(|(_, is_done)| *is_done);
-    queue::ack(write.sql, &without_mark(done))?;
-    queue::release(write, &without_mark(back))?;
+    queue::remove(write.sql, &without_mark(done))?;
+    queue::put_back(write, &without_mark(back))?;
     Ok(accepted)
 }
 

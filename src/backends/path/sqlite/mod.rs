@@ -1,8 +1,8 @@
 //! The path in one SQLite file, where queue and record lie together: each step of a task is one transaction.
 //!
 //! Guarantees: record and message change together, so a crash leaves neither without the other; a queue that
-//! is full refuses before anything is written; who waits for tasks is woken, and does not poll. Never does:
-//! fetch a message that it does not claim. What is rare (a task that is known already) goes the way of
+//! is full refuses before anything is written; the record of a running task says who has its message; who waits
+//! for tasks is woken, and does not poll. Never does: fetch a message that it does not claim. What is rare (a task that is known already) goes the way of
 //! [`Apart`].
 
 mod finish;
@@ -20,7 +20,7 @@ use self::source::SqliteSource;
 use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taker};
 use crate::{
     backend::sqlite::{Database, DatabaseError, Write},
-    broker::{Broker, sqlite::SqliteBroker},
+    broker::sqlite::{SqliteBroker, queue},
     store::{Admission, Claimed, Fence, StoreError, sqlite::SqliteStore},
 };
 use clawpool_core::{config::Config, task::ProcessId};
@@ -57,8 +57,12 @@ impl SqlitePath {
 
 #[async_trait]
 impl Reclaim for SqlitePath {
+    /// What was finished is off its queue already. A version before this one has rows of `held`.
     async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
-        Ok(self.broker.reclaim(worker).await?)
+        let work = move |write: &mut Write<'_>| {
+            Ok(queue::reclaim(write, worker)? + queue::reclaim_claimed(write, worker)?)
+        };
+        self.write(work).await
     }
 }
 
@@ -84,7 +88,6 @@ impl Path for SqlitePath {
         self.return_lost(worker).await
     }
 
-    /// What was finished is off its queue already.
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {
         self.promote_due(fence, limit).await
     }

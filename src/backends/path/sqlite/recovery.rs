@@ -21,14 +21,11 @@ impl SqlitePath {
     ) -> Result<Vec<bool>, PathError> {
         let (rules, claims) = (self.store.rules, claims.to_vec());
         let work = move |write: &mut Write<'_>| {
+            let mut back = queue::claimed_by(write.sql, worker)?;
+            back.retain(|receipt| claims.iter().any(|claimed| claimed.id == receipt.id));
             let settlements: Vec<Settlement> = claims.iter().copied().map(released).collect();
             let accepted = settle::settle(write, &rules, &settlements)?;
-            let mut back = queue::held_by(write.sql, worker)?;
-            let is_back = |receipt: &Receipt| {
-                claims.iter().zip(&accepted).any(|(claimed, is_back)| *is_back && claimed.id == receipt.id)
-            };
-            back.retain(is_back);
-            queue::release(write, &back)?;
+            queue::put_back(write, &back)?;
             Ok((accepted, back))
         };
         let (accepted, back) = self.write(work).await?;
@@ -42,7 +39,7 @@ impl SqlitePath {
         if !held.is_due(worker) {
             return Ok(0);
         }
-        let holds = self.database.read(move |sql| queue::held_by(sql, worker)).await;
+        let holds = self.database.read(move |sql| queue::claimed_by(sql, worker)).await;
         let lost = held.lost(worker, holds.inspect_err(|_| held.changed())?);
         if lost.is_empty() {
             return Ok(0);
@@ -60,7 +57,7 @@ fn put_back(
     worker: ProcessId,
     lost: &[Receipt],
 ) -> rusqlite::Result<()> {
-    let mut settlements = Vec::new();
+    let mut settlements = Vec::with_capacity(lost.len());
     for Receipt { id, queue, generation, .. } in lost {
         let known = life::known(write, *id)?;
         let runs_here = known.filter(|known| {
@@ -70,7 +67,7 @@ fn put_back(
         settlements.extend(claimed.map(released));
     }
     settle::settle(write, rules, &settlements)?;
-    queue::release(write, lost)
+    queue::put_back(write, lost)
 }
 
 const fn released(claimed: Claimed) -> Settlement {

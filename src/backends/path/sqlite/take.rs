@@ -44,8 +44,8 @@ pub(super) fn take(
     for want in &wants.queues {
         let mut left = want.most.min(wants.total - taken.len());
         while left > 0 {
-            let deliveries = queue::take(write, by.worker, want.queue, left)?;
-            // Before the commit: so no held row is unknown at any moment.
+            let deliveries = queue::take_to_claim(write, by.worker, want.queue, left)?;
+            // Before the commit: so no claim is unknown at any moment.
             held.add(&deliveries);
             let is_last = deliveries.len() < left;
             for delivery in deliveries {
@@ -72,7 +72,11 @@ fn start(
     tally: &mut Tally,
 ) -> rusqlite::Result<Option<Claimed>> {
     let message = &delivery.message;
-    let outcome = match claiming.plain(message.id, message.generation, rand::random())? {
+    let row = delivery.receipt.tag;
+    let outcome = match claiming.plain(message.id, message.generation, rand::random(), Some(row))? {
+        Some(ClaimOutcome::Run { token, crashes }) => {
+            return Ok(Some(Claimed { delivery, token, crashes, is_poison: false }));
+        }
         Some(outcome) => outcome,
         None => match message.task() {
             Ok(task) => claiming.decide(write, &claim(&task), tally)?,
@@ -88,13 +92,14 @@ fn start(
         ClaimOutcome::Held { retry_in } => {
             let entry = Scheduled { message: message.clone(), at: write.now + retry_in };
             schedule::put(write, &entry)?;
-            queue::ack(write.sql, &[delivery.receipt])?;
+            queue::remove(write.sql, &[delivery.receipt])?;
             return Ok(None);
         }
         ClaimOutcome::Drop => {
-            queue::ack(write.sql, &[delivery.receipt])?;
+            queue::remove(write.sql, &[delivery.receipt])?;
             return Ok(None);
         }
     };
+    claiming.bind(write, message.id, row)?;
     Ok(Some(Claimed { delivery, token, crashes, is_poison }))
 }

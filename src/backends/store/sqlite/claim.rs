@@ -34,7 +34,7 @@ pub(super) fn claim(
     let mut outcomes = Vec::with_capacity(claims.len());
     let mut claiming = Claiming::new(write, rules, by)?;
     for claim in claims {
-        outcomes.push(match claiming.plain(claim.id, claim.generation, claim.ticket)? {
+        outcomes.push(match claiming.plain(claim.id, claim.generation, claim.ticket, None)? {
             Some(outcome) => outcome,
             None => claiming.decide(write, claim, &mut tally)?,
         });
@@ -56,15 +56,17 @@ impl<'a> Claiming<'a> {
         Ok(Self { rules, by, plain: write.sql.prepare_cached(PLAIN)?, now: write.now })
     }
 
-    /// `None` where it is not the usual case.
+    /// `None` where it is not the usual case. `message`: its row, where no row of `held` says who has it.
     pub(crate) fn plain(
         &mut self,
         id: TaskId,
         generation: u32,
         ticket: u32,
+        message: Option<u64>,
     ) -> rusqlite::Result<Option<ClaimOutcome>> {
         let token = self.now.as_millis();
-        let count = self.plain.execute(params![id, generation, self.by.worker, self.now, ticket, token])?;
+        let parameters = params![id, generation, self.by.worker, self.now, ticket, token, message];
+        let count = self.plain.execute(parameters)?;
         Ok((count == 1).then_some(ClaimOutcome::Run { token, crashes: 0 }))
     }
 
@@ -76,12 +78,19 @@ impl<'a> Claiming<'a> {
     ) -> rusqlite::Result<ClaimOutcome> {
         decide(write, self.rules, self.by, claim, tally)
     }
+
+    /// The record of a task that runs now says which message is its own.
+    pub(crate) fn bind(&self, write: &Write<'_>, id: TaskId, message: u64) -> rusqlite::Result<()> {
+        let update = "UPDATE tasks SET message = ?2 WHERE id = ?1";
+        write.sql.prepare_cached(update)?.execute(params![id, message]).map(drop)
+    }
 }
 
 /// The usual case in one statement: the task waits on its queue, and no worker died with it. Tokens need only
 /// rise, and the time does; where it does not (a clock that was set back, twice in one millisecond), `decide`
 /// counts on from the last one.
-const PLAIN: &str = "UPDATE tasks SET state = 2, token = ?6, owner = ?3, started_at = ?4, ticket = ?5
+const PLAIN: &str = "UPDATE tasks SET state = 2, token = ?6, owner = ?3, started_at = ?4, ticket = ?5,
+                     message = ?7
                      WHERE id = ?1 AND generation = ?2 AND state = 1 AND crashes = 0 AND token < ?6";
 
 /// How long a task of a dead worker has yet to wait.
@@ -246,7 +255,7 @@ fn take(
     again: bool,
 ) -> rusqlite::Result<ClaimOutcome> {
     let update = "UPDATE tasks SET state = 2, generation = ?2, token = ?3, owner = ?4, started_at = ?5, \
-        ticket = ?7,
+        ticket = ?7, message = NULL,
                   attempt = iif(generation < ?2, ?6, attempt), again_at = iif(?8, min(again_at, ?5), NULL),
                   finished_at = NULL, forget_at = NULL, progress = NULL, result = NULL, signalled = 0 WHERE
                   id = ?1";
