@@ -20,6 +20,7 @@ mod letters;
 mod life;
 mod notes;
 mod orders;
+mod processes;
 mod records;
 mod schedule;
 mod settle;
