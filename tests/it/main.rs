@@ -41,6 +41,8 @@ mod dispatcher_killed;
 #[cfg(target_os = "linux")]
 mod documents;
 #[cfg(unix)]
+mod killed_alone;
+#[cfg(unix)]
 mod lost_answers;
 #[cfg(unix)]
 mod many_killed;

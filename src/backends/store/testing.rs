@@ -49,6 +49,10 @@ pub struct State {
     /// The latest term of each role.
     pub terms: HashMap<Role, Term>,
     pub workers: BTreeMap<ProcessId, WorkerInfo>,
+    /// Those of them that are seen to live. None: the store cannot look.
+    pub connected: Option<Vec<ProcessId>>,
+    /// How often it was asked for them.
+    pub looks: usize,
     /// Workers that were told to drain.
     pub drained: Vec<ProcessId>,
     /// What every worker runs as its lease is ended.
@@ -204,6 +208,15 @@ impl WorkerStore for TestStore {
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
         self.readings.acquire().await.unwrap().forget();
         Ok(self.answer()?.workers.values().cloned().collect())
+    }
+
+    async fn connected(&self, workers: &[ProcessId]) -> Result<Option<Vec<ProcessId>>, StoreError> {
+        let mut state = self.answer()?;
+        state.looks += 1;
+        let asked = |connected: &Vec<ProcessId>| {
+            connected.iter().copied().filter(|worker| workers.contains(worker)).collect()
+        };
+        Ok(state.connected.as_ref().map(asked))
     }
 
     async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError> {

@@ -17,6 +17,12 @@ pub trait WorkerStore: Send + Sync + 'static {
     /// All that are registered, the living and those whose lease has ended and who are not forgotten yet.
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError>;
 
+    /// Those of these workers that are seen to live by something other than their beats: the connection over
+    /// which they beat, or their process on this machine. `None` where the store cannot look. Whoever was
+    /// never seen may live all the same: behind a proxy, on another machine, or as an earlier version. Costs
+    /// the server more than a beat: for the moments in which somebody is silent.
+    async fn connected(&self, workers: &[ProcessId]) -> Result<Option<Vec<ProcessId>>, StoreError>;
+
     /// Tells a worker to finish what it runs and leave. False when there is no such worker.
     async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError>;
 

@@ -42,6 +42,9 @@ pub(super) struct Vitals {
     sound_since: Mutex<Option<Instant>>,
 }
 
+/// A missed beat is made up for after so small a part of a heartbeat: who lost the connection and does not beat
+/// over another one soon is taken for dead.
+const AGAIN: u32 = 5;
 /// Longer than the longest wait of a task that was handed on, so that its kind is told of for as long as it
 /// waits.
 const LATELY: Duration = Duration::from_secs(60);
@@ -134,7 +137,7 @@ impl Heartbeat {
             meter: Meter::new(),
             stop: stop.clone(),
             registered: false,
-            silent: false,
+            silent: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("lease".into()).spawn(move || {
@@ -173,8 +176,8 @@ struct HeartbeatLoop {
     stop: CancellationToken,
     /// A beat has arrived.
     registered: bool,
-    /// The last one did not.
-    silent: bool,
+    /// Since then none did.
+    silent: Option<Instant>,
 }
 
 impl HeartbeatLoop {
@@ -193,7 +196,12 @@ impl HeartbeatLoop {
                 // Nothing runs yet, and a store that is not fit for use is refused.
                 Err(error) if !self.registered && !error.is_retryable() => return Err(error),
                 // Whatever it is, it may pass; a worker that has begun leaves when it is told to.
-                Err(error) => self.missed(&error),
+                Err(error) => {
+                    self.missed(&error);
+                    if self.may_be_heard_in_time() {
+                        tick.reset_after(self.config.worker.heartbeat / AGAIN);
+                    }
+                }
             }
         }
         if let Some(store) = store
@@ -230,7 +238,7 @@ impl HeartbeatLoop {
     fn pass_on(&mut self, orders: Orders) {
         self.vitals.sound(true);
         self.registered = true;
-        if std::mem::take(&mut self.silent) {
+        if self.silent.take().is_some() {
             tracing::info!("heartbeats arrive again");
         }
         self.unsent.cancel.extend(orders.cancel);
@@ -247,10 +255,16 @@ impl HeartbeatLoop {
     /// Told once for each outage.
     fn missed(&mut self, error: &StoreError) {
         self.vitals.sound(false);
-        if std::mem::replace(&mut self.silent, true) {
+        if self.silent.is_some() {
             tracing::debug!(code = error.code(), %error, "a heartbeat was missed");
         } else {
+            self.silent = Some(Instant::now());
             tracing::warn!(code = error.code(), %error, "heartbeats are missed; running tasks go on");
         }
+    }
+
+    /// After a whole lease without a beat there is nothing to hurry for.
+    fn may_be_heard_in_time(&self) -> bool {
+        self.silent.is_some_and(|since| since.elapsed() < self.beat.lease)
     }
 }

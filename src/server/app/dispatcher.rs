@@ -10,7 +10,7 @@ use crate::{
     api::{self, Api, Awaited},
     health::Health,
     ingress::Ingress,
-    maintenance,
+    maintenance::{self, Times},
 };
 use clawpool_backends::{
     path::{PathError, Servers},
@@ -60,12 +60,12 @@ impl Dispatcher {
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
-        let doubt = config.queues.doubt;
+        let times = Times { heartbeat: config.worker.heartbeat, doubt: config.queues.doubt };
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
-            whole(stop, maintenance::run(&servers, health.alerts(), doubt, ProcessId::new(), stop)),
+            whole(stop, maintenance::run(&servers, health.alerts(), times, ProcessId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")

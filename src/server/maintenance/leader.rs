@@ -14,14 +14,22 @@ use clawpool_engine::leadership::lead_while;
 /// How long the others wait after a leader has died.
 const LEASE: Duration = Duration::from_secs(3);
 
+/// What the configuration says of time.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    /// How often workers beat.
+    pub(crate) heartbeat: Duration,
+    /// A task that neither waits on its queue nor runs for so long is looked for.
+    pub(crate) doubt: Duration,
+}
+
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the
 /// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of
-/// processes run it; one leads at a time. `doubt`: a task that neither waits on its queue nor runs for so
-/// long is looked for. Returns when `stop` fires.
+/// processes run it; one leads at a time. `times`: see there. Returns when `stop` fires.
 pub(crate) async fn run(
     servers: &Servers,
     alerts: &PendingAlerts,
-    doubt: Duration,
+    times: Times,
     me: ProcessId,
     stop: &CancellationToken,
 ) {
@@ -30,10 +38,10 @@ pub(crate) async fn run(
     let work = |fence: Fence, leading: CancellationToken| async move {
         tokio::join!(
             promote(store, &*servers.path, fence, &leading),
-            reap(store, &*servers.path, &leading),
+            reap(store, &*servers.path, times.heartbeat, &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),
-            lost::search(store, broker, alerts, lost::Pace::of(doubt), &leading),
+            lost::search(store, broker, alerts, lost::Pace::of(times.doubt), &leading),
         );
     };
     lead_while(store, Role::Maintenance, me, LEASE, stop, work).await;

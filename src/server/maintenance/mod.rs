@@ -12,11 +12,12 @@ mod leader;
 mod lost;
 mod promoter;
 mod reaper;
+mod silence;
 mod suspects;
 #[cfg(test)]
 mod tests;
 mod unserved;
 
-pub(crate) use leader::run;
+pub(crate) use leader::{Times, run};
 pub(crate) use promoter::promote;
 pub(crate) use reaper::reap;

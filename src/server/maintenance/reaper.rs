@@ -1,50 +1,82 @@
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::silence::{HeartbeatWatch, Silence};
 use clawpool_backends::{
-    path::Path,
-    store::{Store, WorkerInfo, takes_writes},
+    path::Reclaim,
+    store::{PoolStore, StoreError, takes_writes},
 };
 use clawpool_core::task::ProcessId;
 
 /// How often the leader looks for workers that have fallen silent.
 const ROUND: Duration = Duration::from_millis(500);
 
+/// And at most, while one is silent.
+const QUICK: Duration = Duration::from_millis(50);
+
 /// A silent worker stays listed this long: should it resume, take a message and die before its next
 /// heartbeat, that message goes back too.
 const LISTED: Duration = Duration::from_secs(30);
 
-/// Returns the tasks of dead workers to their queues, until `stop`. For the leader alone.
+/// Returns the tasks of dead workers to their queues, until `stop`. For the leader alone. `heartbeat`: how
+/// often workers beat.
 ///
 /// Silence is judged by this process's own monotonic clock and only over a time in which the store answered
 /// and took writes throughout: an outage of the store, a full one, or a step of a clock, makes no worker look
 /// dead.
-pub(crate) async fn reap(store: &dyn Store, path: &dyn Path, stop: &CancellationToken) {
-    let mut watch = HeartbeatWatch::default();
-    while stop.run_until_cancelled(time::sleep(ROUND)).await.is_some() {
-        match store.workers().await {
-            Ok(workers) => {
-                if let Some(lease) = watch.doubted(&workers, Instant::now())
-                    && !takes_writes(store, "steward", lease).await
-                {
-                    watch = HeartbeatWatch::default();
-                    continue;
-                }
-                for silence in watch.silent(&workers, Instant::now()) {
+pub(crate) async fn reap(
+    store: &dyn PoolStore,
+    path: &dyn Reclaim,
+    heartbeat: Duration,
+    stop: &CancellationToken,
+) {
+    let mut watch = HeartbeatWatch::new(heartbeat);
+    let mut wait = ROUND;
+    while stop.run_until_cancelled(time::sleep(wait)).await.is_some() {
+        match look(store, &mut watch).await {
+            Ok(dead) => {
+                for silence in dead {
                     give_back(store, path, silence).await;
                 }
             }
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "workers cannot be watched");
-                watch = HeartbeatWatch::default();
+                watch.interrupt();
             }
         }
+        let until = |look: Instant| look.saturating_duration_since(Instant::now()).clamp(QUICK, ROUND);
+        wait = watch.next_look().map_or(ROUND, until);
     }
 }
 
-async fn give_back(store: &dyn Store, path: &dyn Path, silence: Silence) {
+/// Who is dead.
+async fn look(store: &dyn PoolStore, watch: &mut HeartbeatWatch) -> Result<Vec<Silence>, StoreError> {
+    let workers = store.workers().await?;
+    let now = Instant::now();
+    watch.hear(&workers, now);
+    if let Some(lease) = watch.doubted(now)
+        && !takes_writes(store, "steward", lease).await
+    {
+        watch.interrupt();
+        return Ok(Vec::new());
+    }
+    let unsure = watch.unsure(now);
+    if !unsure.is_empty() {
+        see(store, watch, &unsure).await;
+    }
+    Ok(watch.dead(now))
+}
+
+async fn see(store: &dyn PoolStore, watch: &mut HeartbeatWatch, unsure: &[ProcessId]) {
+    match store.connected(unsure).await {
+        Ok(connected) => watch.saw(unsure, connected.as_deref(), Instant::now()),
+        Err(error) => tracing::debug!(%error, "connections of workers cannot be seen"),
+    }
+}
+
+async fn give_back(store: &dyn PoolStore, path: &dyn Reclaim, silence: Silence) {
     let worker = silence.worker;
     if silence.alive
         && let Err(error) = store.end_lease(worker, None).await
@@ -69,94 +101,120 @@ async fn give_back(store: &dyn Store, path: &dyn Path, silence: Silence) {
     }
 }
 
-/// A worker without a beat for at least its lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Silence {
-    worker: ProcessId,
-    lasted: Duration,
-    /// The store still counts its lease as valid.
-    alive: bool,
-}
-
-/// When each worker's count of heartbeats was last seen to change.
-#[derive(Default)]
-struct HeartbeatWatch(HashMap<ProcessId, (u64, Instant)>);
-
-impl HeartbeatWatch {
-    /// The shortest lease of those that have been silent for half of it.
-    fn doubted(&self, workers: &[WorkerInfo], now: Instant) -> Option<Duration> {
-        let silent = |info: &&WorkerInfo| {
-            let before = self.0.get(&info.beat.worker);
-            before.is_some_and(|(beats, since)| {
-                *beats == info.beats && now.duration_since(*since) >= info.beat.lease / 2
-            })
-        };
-        workers.iter().filter(silent).map(|info| info.beat.lease).min()
-    }
-
-    fn silent(&mut self, workers: &[WorkerInfo], now: Instant) -> Vec<Silence> {
-        let mut seen = HashMap::with_capacity(workers.len());
-        let mut silent = Vec::new();
-        for info in workers {
-            let worker = info.beat.worker;
-            let since = match self.0.get(&worker) {
-                Some((beats, since)) if *beats == info.beats => *since,
-                _ => now,
-            };
-            let lasted = now.duration_since(since);
-            if lasted >= info.beat.lease {
-                silent.push(Silence { worker, lasted, alive: info.alive });
-            }
-            seen.insert(worker, (info.beats, since));
-        }
-        self.0 = seen;
-        silent
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc;
+
     use super::*;
-    use clawpool_backends::store::conformance::beat_of;
-    use clawpool_core::task::Timestamp;
+    use clawpool_backends::{
+        path::PathError,
+        store::testing::{Call, TestStore, worker_info},
+    };
 
-    fn worker(id: ProcessId, beats: u64) -> WorkerInfo {
-        let beat = beat_of(id, Duration::from_secs(3));
-        WorkerInfo { beat, beats, last_beat: Timestamp::default(), alive: true }
-    }
+    const BEAT: Duration = Duration::from_millis(500);
 
-    #[test]
-    fn a_worker_silent_for_half_a_lease_is_doubted() {
-        let quiet = ProcessId::new();
-        let start = Instant::now();
-        let mut watch = HeartbeatWatch::default();
-        let doubted = |watch: &HeartbeatWatch, beats, millis| {
-            watch.doubted(&[worker(quiet, beats)], start + Duration::from_millis(millis))
-        };
-        assert_eq!(doubted(&watch, 7, 0), None);
-        watch.silent(&[worker(quiet, 7)], start);
-        assert_eq!(doubted(&watch, 7, 1_400), None);
-        assert_eq!(doubted(&watch, 7, 1_500), Some(Duration::from_secs(3)));
-        assert_eq!(doubted(&watch, 8, 1_500), None, "it has beaten");
-    }
+    /// Tells of each worker whose tasks are given back.
+    struct TestPath(mpsc::UnboundedSender<Call>);
 
-    #[test]
-    fn only_a_whole_lease_of_observed_silence_is_death() {
-        let quiet = ProcessId::new();
-        let lively = ProcessId::new();
-        let start = Instant::now();
-        let mut watch = HeartbeatWatch::default();
-        for tenth in 0..30 {
-            let now = start + Duration::from_millis(tenth * 100);
-            assert_eq!(watch.silent(&[worker(quiet, 7), worker(lively, tenth)], now), []);
+    #[async_trait::async_trait]
+    impl Reclaim for TestPath {
+        async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
+            self.0.send(("reclaim", worker)).unwrap();
+            Ok(0)
         }
-        let now = start + Duration::from_secs(3);
-        let silence = Silence { worker: quiet, lasted: Duration::from_secs(3), alive: true };
-        assert_eq!(watch.silent(&[worker(quiet, 7), worker(lively, 30)], now), [silence]);
-        assert_eq!(
-            HeartbeatWatch::default().silent(&[worker(quiet, 7)], now),
-            [],
-            "a new observer starts from nothing"
-        );
+    }
+
+    /// A worker that beats and is connected until this moment, with what it answers from then on: when what
+    /// was done for it.
+    struct Scene {
+        store: Arc<TestStore>,
+        worker: ProcessId,
+        calls: mpsc::UnboundedReceiver<Call>,
+        since: Instant,
+        _reaper: tokio_util::task::AbortOnDropHandle<()>,
+    }
+
+    async fn scene(connected: bool) -> Scene {
+        let (send, calls) = mpsc::unbounded_channel();
+        let store = Arc::new(TestStore::telling(send.clone()));
+        let worker = ProcessId::new();
+        store.state().connected = Some(if connected { vec![worker] } else { Vec::new() });
+        let reaped = Arc::clone(&store);
+        let reaper = async move { reap(&*reaped, &TestPath(send), BEAT, &CancellationToken::new()).await };
+        let reaper = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(reaper));
+        for beats in 1..20 {
+            beat(&store, worker, beats);
+            time::sleep(BEAT).await;
+        }
+        Scene { store, worker, calls, since: Instant::now(), _reaper: reaper }
+    }
+
+    fn beat(store: &TestStore, worker: ProcessId, beats: u64) {
+        store.state().workers.insert(worker, worker_info("test", worker, beats));
+    }
+
+    impl Scene {
+        /// After how long its lease was ended.
+        async fn ended(&mut self) -> Duration {
+            assert_eq!(self.calls.recv().await, Some(("end_lease", self.worker)));
+            let ended = self.since.elapsed();
+            assert_eq!(self.calls.recv().await, Some(("reclaim", self.worker)));
+            ended
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dead_process_loses_its_tasks_long_before_its_lease_is_over() {
+        let mut scene = scene(true).await;
+        assert_eq!(scene.store.state().looks, 1, "while all beat");
+        scene.store.state().connected = Some(Vec::new());
+        let ended = scene.ended().await;
+        assert!((BEAT..BEAT * 3).contains(&ended), "{ended:?}");
+        assert_eq!(scene.store.state().looks, 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_stands_still_loses_its_tasks_after_its_lease() {
+        let mut scene = scene(true).await;
+        let ended = scene.ended().await;
+        assert!((BEAT * 5..BEAT * 8).contains(&ended), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_whose_connection_was_never_seen_loses_its_tasks_after_its_lease() {
+        let mut scene = scene(false).await;
+        let ended = scene.ended().await;
+        assert!((BEAT * 5..BEAT * 8).contains(&ended), "{ended:?}");
+        assert_eq!(scene.store.state().looks, 1, "nobody looks again and again for what is not shown");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_takes_no_writes_makes_no_worker_look_dead() {
+        let mut scene = scene(true).await;
+        scene.store.state().connected = Some(Vec::new());
+        scene.store.state().full = true;
+        time::sleep(BEAT * 100).await;
+        assert!(scene.calls.try_recv().is_err());
+        assert!(scene.store.state().refused_notes > 0, "it was doubted");
+        scene.store.state().full = false;
+        scene.since = Instant::now();
+        let ended = scene.ended().await;
+        assert!((BEAT..BEAT * 5).contains(&ended), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absent_store_makes_no_worker_look_dead() {
+        let mut scene = scene(true).await;
+        scene.store.state().away = true;
+        time::sleep(BEAT * 100).await;
+        scene.store.state().connected = Some(Vec::new());
+        scene.store.state().away = false;
+        time::sleep(BEAT).await;
+        assert!(scene.calls.try_recv().is_err());
+        beat(&scene.store, scene.worker, 20);
+        time::sleep(BEAT).await;
+        assert!(scene.calls.try_recv().is_err());
     }
 }

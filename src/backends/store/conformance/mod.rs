@@ -156,6 +156,7 @@ macro_rules! suite {
             workers::progress_shows_in_the_record,
             workers::a_worker_is_asked_about_claims_that_still_are_its_own,
             workers::pauses_reach_workers,
+            workers::whose_process_has_ended_is_not_connected_any_more,
             control::one_leads_at_a_time,
             control::leadership_passes_when_the_lease_ends,
             control::resigning_passes_leadership_at_once,

@@ -1,5 +1,7 @@
 //! Workers: beats, leases and orders.
 
+use std::process::{Child, Command, Stdio};
+
 use super::*;
 
 async fn info(store: &dyn Store, worker: ProcessId) -> Option<WorkerInfo> {
@@ -140,4 +142,36 @@ pub async fn the_end_of_a_lease_answers_what_the_worker_ran(fixture: &dyn Fixtur
     start(&*store, heir, &first).await;
     assert_eq!(supervisor.end_lease(dead, None).await.unwrap(), [second.id], "the other one has passed on");
     assert_eq!(supervisor.end_lease(ProcessId::new(), None).await.unwrap(), []);
+}
+
+/// A process of this machine that waits.
+fn process() -> Child {
+    Command::new("sort").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+}
+
+pub async fn whose_process_has_ended_is_not_connected_any_more(fixture: &dyn Fixture) {
+    let (leader, first, second) = (fixture.store().await, fixture.store().await, fixture.store().await);
+    let (lives, dies, stranger) = (ProcessId::new(), ProcessId::new(), ProcessId::new());
+    let (mut living, mut dying) = (process(), process());
+    let host = sysinfo::System::host_name().unwrap();
+    let beat = |worker, child: &Child| Beat { pid: child.id(), host: host.clone(), ..beat_of(worker, HOUR) };
+    first.beat(&beat(lives, &living)).await.unwrap();
+    second.beat(&beat(dies, &dying)).await.unwrap();
+    let connected = async || {
+        let mut connected = leader.connected(&[lives, dies, stranger]).await.unwrap().unwrap();
+        connected.sort_unstable();
+        connected
+    };
+    let mut both = [lives, dies];
+    both.sort_unstable();
+    assert_eq!(connected().await, both);
+    assert_eq!(leader.connected(&[lives]).await.unwrap().unwrap(), [lives], "who was asked for");
+    drop(second);
+    dying.kill().unwrap();
+    eventually(async || connected().await == [lives]).await;
+    dying.wait().unwrap();
+    first.beat(&beat(lives, &living)).await.unwrap();
+    assert_eq!(connected().await, [lives]);
+    living.kill().unwrap();
+    living.wait().unwrap();
 }

@@ -7,6 +7,7 @@
 
 mod admit;
 mod claim;
+mod connections;
 mod control;
 mod cursor;
 mod dead;
@@ -34,6 +35,7 @@ use std::{sync::OnceLock, time::Duration};
 use redis::FromRedisValue;
 
 use self::{
+    connections::HeartbeatConnections,
     error::failure,
     events::{Events, Listener},
 };
@@ -59,6 +61,7 @@ pub struct RedisStore {
     pub(crate) link: Link,
     /// From the first wait on: most processes never wait.
     listener: OnceLock<Listener>,
+    connections: HeartbeatConnections,
     pub(crate) results: Results,
     /// Silence of an owner that allows a takeover.
     pub(crate) quiet: Duration,
@@ -73,6 +76,7 @@ impl RedisStore {
         Ok(Self {
             link,
             listener: OnceLock::new(),
+            connections: HeartbeatConnections::default(),
             results: config.results.clone(),
             quiet: config.worker.heartbeat.mul_f64(1.5),
             bearable: Suspicion::bearable(config.worker.crashes),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{BATCH, RedisStore, corrupt, lease_end::Dead, millis, scripts};
+use super::{BATCH, RedisStore, connections, corrupt, error::failure, lease_end::Dead, millis, scripts};
 use crate::{
     backend::StoredItem,
     store::{Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore},
@@ -20,7 +20,9 @@ impl WorkerStore for RedisStore {
         for (id, news) in &beat.progress {
             call.arg(id.as_bytes()).arg(news);
         }
-        let (drain, orders, paused): (bool, Vec<Bytes>, Vec<Bytes>) = self.run(&call).await?;
+        // Over the same connection, which may be a new one; both are on their way at once.
+        let ((), answer) = tokio::join!(self.connections.name(&self.link, beat.worker), self.run(&call));
+        let (drain, orders, paused): (bool, Vec<Bytes>, Vec<Bytes>) = answer?;
         let mut all = Orders { drain, paused: queues(&paused), ..Orders::default() };
         orders.iter().for_each(|order| _ = take(order, &mut all));
         Ok(all)
@@ -42,6 +44,10 @@ impl WorkerStore for RedisStore {
             }
         }
         Ok(workers)
+    }
+
+    async fn connected(&self, workers: &[ProcessId]) -> Result<Option<Vec<ProcessId>>, StoreError> {
+        connections::named(&self.link, workers).await.map_err(|error| failure(&error))
     }
 
     async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError> {

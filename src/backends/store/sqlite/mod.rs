@@ -20,6 +20,7 @@ mod letters;
 pub(crate) mod life;
 mod notes;
 mod orders;
+mod processes;
 mod records;
 pub(crate) mod schedule;
 pub(crate) mod settle;

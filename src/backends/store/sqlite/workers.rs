@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
-use super::{control, forget, lease_end, orders, records};
+use super::{control, forget, lease_end, orders, processes, records};
 use crate::{
     backend::{
         StoredItem,
@@ -26,6 +26,12 @@ impl WorkerStore for super::SqliteStore {
 
     async fn workers(&self) -> Result<Vec<WorkerInfo>, StoreError> {
         self.read_around(StoredItem::Heartbeat, list).await
+    }
+
+    async fn connected(&self, workers: &[ProcessId]) -> Result<Option<Vec<ProcessId>>, StoreError> {
+        let beats = self.workers().await?.into_iter().map(|info| info.beat);
+        let asked = beats.filter(|beat| workers.contains(&beat.worker)).collect();
+        Ok(processes::living(asked).await)
     }
 
     async fn drain(&self, worker: ProcessId) -> Result<bool, StoreError> {

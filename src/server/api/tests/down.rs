@@ -101,6 +101,7 @@ down!(WorkerStore, StoreError, no_store {
     beat(&Beat) -> Orders;
     ask(&[Question]) -> ();
     workers() -> Vec<WorkerInfo>;
+    connected(&[ProcessId]) -> Option<Vec<ProcessId>>;
     drain(ProcessId) -> bool;
     end_lease(ProcessId, Option<&[TaskId]>) -> Vec<TaskId>;
     forget(ProcessId) -> ();

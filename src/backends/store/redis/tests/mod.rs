@@ -61,6 +61,7 @@ impl Fixture for OnRedis {
 mod conformance {
     crate::store::conformance::suite!(super::open);
 }
+mod connections;
 mod layout;
 mod outage;
 mod own;
