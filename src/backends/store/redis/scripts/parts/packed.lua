@@ -31,7 +31,8 @@ end
 local NOTHING_TOLD = (TAIL_VALUES - UNIQUE_KEY_VALUE + 1) * LENGTH_WIDTH
 local BEFORE_RESULT = (RESULT_VALUE - UNIQUE_KEY_VALUE) * LENGTH_WIDTH
 local AFTER_RESULT = ('\0'):rep((TAIL_VALUES - RESULT_VALUE) * LENGTH_WIDTH)
-local FINISHED = struct.pack(FINISHED_FORMAT, now) .. DUE_NONE .. TOKEN_NONE .. TICKET_NONE .. WORKER_NONE
+-- What follows the start of a record that ends now.
+local FINISHED_NOW = struct.pack(FINISHED_FORMAT, now) .. DUE_NONE .. TOKEN_NONE .. TICKET_NONE .. WORKER_NONE
 local function completed(bytes, token, result)
   if #bytes < TAIL_OFFSET then return nil end
   local state, _, awaited, has_key, has_progress, priority = bytes:byte(STATE_OFFSET, PRIORITY_OFFSET)
@@ -42,7 +43,7 @@ local function completed(bytes, token, result)
   local changed = COMPLETED
     .. CANCEL_ASKED_NONE
     .. bytes:sub(AWAITED_OFFSET, FINISHED_OFFSET - 1)
-    .. FINISHED
+    .. FINISHED_NOW
     .. bytes:sub(TAIL_OFFSET, told_offset + BEFORE_RESULT - 1)
     .. struct.pack(LENGTH_FORMAT, #result)
     .. result
