@@ -20,7 +20,7 @@ use self::source::SqliteSource;
 use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Source, Taker};
 use crate::{
     backend::sqlite::{Database, DatabaseError, Write},
-    broker::sqlite::{SqliteBroker, queue},
+    broker::{Broker, sqlite::SqliteBroker},
     store::{Admission, Claimed, Fence, StoreError, sqlite::SqliteStore},
 };
 use clawpool_core::{config::Config, task::WorkerId};
@@ -77,12 +77,9 @@ impl Path for SqlitePath {
         self.return_lost(worker).await
     }
 
-    /// What was finished is off its queue already. A version before this one has rows of `held`.
+    /// What was finished is off its queue already.
     async fn reclaim(&self, worker: WorkerId) -> Result<u64, PathError> {
-        let work = move |write: &mut Write<'_>| {
-            Ok(queue::reclaim(write, worker)? + queue::reclaim_claimed(write, worker)?)
-        };
-        self.write(work).await
+        Ok(self.broker.reclaim(worker).await?)
     }
 
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {
