@@ -21,7 +21,7 @@ use clawpool_backends::{
     path::{self, Path, Source, TakenTask, Taker, Want, Wants, conformance::taken},
 };
 use clawpool_core::{
-    config::Config,
+    config::{Backend, Config, Lanes, Profile},
     task::{Outcome, Payload, Priority, ProcessId, Queue},
 };
 
@@ -48,7 +48,13 @@ async fn one(source: &mut dyn Source) -> TakenTask {
 
 #[tokio::test]
 async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run() {
-    let config = on_shared(Config::default());
+    let lanes = Lanes {
+        critical: Backend::Redis,
+        high: Backend::Redis,
+        normal: Backend::Redis,
+        background: Backend::Redis,
+    };
+    let config = on_shared(Config { profile: Profile::Cluster, lanes, ..Config::default() });
     let servers = path::open(&config).await.unwrap();
     let (worker, message) = (ProcessId::new(), message(Priority::P4));
     servers.broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 
 use self::{consumer::SqliteConsumer, held::Held};
 use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt};
-use crate::backend::sqlite::Database;
+use crate::backend::sqlite::{Database, Write};
 use clawpool_core::{
     config::{Config, QueueLimits},
     task::{DeadReason, Message, ProcessId, Queue, Timestamp},
@@ -72,7 +72,10 @@ impl Broker for SqliteBroker {
     }
 
     async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
-        Ok(self.database.write(move |write| queue::reclaim(write, worker)).await?)
+        let work = move |write: &mut Write<'_>| {
+            Ok(queue::reclaim(write, worker)? + queue::reclaim_claimed(write, worker)?)
+        };
+        Ok(self.database.write(work).await?)
     }
 
     async fn reconcile(&self, worker: ProcessId) -> Result<u64, BrokerError> {

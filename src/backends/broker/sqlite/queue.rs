@@ -246,7 +246,7 @@ pub(crate) fn put_back(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite:
 }
 
 /// The messages of all tasks that a dead worker ran wait again. What becomes of the tasks, their next claims say.
-pub(crate) fn reclaim_claimed(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
+pub(super) fn reclaim_claimed(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
     let back = format!(
         "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {RECEIVED}"
     );
@@ -296,7 +296,7 @@ pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::
 }
 
 /// Releases all that a worker holds.
-pub(crate) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
+pub(super) fn reclaim(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
     // What is held is little, all workers together: no index names its owners.
     let query =
         "SELECT priority, count(*) FROM held JOIN messages USING (seq) WHERE owner = ?1 GROUP BY priority";

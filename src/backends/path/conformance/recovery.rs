@@ -9,7 +9,9 @@ pub async fn inv_3_a_dead_workers_tasks_pass_and_count_a_crash(fixture: &dyn Fix
     offer(&heir.servers, &messages).await;
     let old = doomed.take(3).await;
     let dead = doomed.die();
-    end(&heir.servers, dead).await;
+    // As its supervisor does, who asks the broker.
+    heir.servers.store.end_lease(dead, None).await.unwrap();
+    heir.servers.path.reclaim(dead).await.unwrap();
     for _ in 0..3 {
         let again = heir.take_promoted(fence).await;
         assert_eq!((again.crashes, again.is_poison, again.task.attempt), (1, false, 0));

@@ -20,7 +20,7 @@ use self::source::SqliteSource;
 use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taker};
 use crate::{
     backend::sqlite::{Database, DatabaseError, Write},
-    broker::sqlite::{SqliteBroker, queue},
+    broker::{Broker, sqlite::SqliteBroker},
     store::{Admission, Claimed, Fence, StoreError, sqlite::SqliteStore},
 };
 use clawpool_core::{config::Config, task::ProcessId};
@@ -57,12 +57,9 @@ impl SqlitePath {
 
 #[async_trait]
 impl Reclaim for SqlitePath {
-    /// What was finished is off its queue already. A version before this one has rows of `held`.
+    /// What was finished is off its queue already.
     async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
-        let work = move |write: &mut Write<'_>| {
-            Ok(queue::reclaim(write, worker)? + queue::reclaim_claimed(write, worker)?)
-        };
-        self.write(work).await
+        Ok(self.broker.reclaim(worker).await?)
     }
 }
 
