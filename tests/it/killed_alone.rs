@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::support::{Event, Proxy, Servers, Settings, System, balance, signal, task, until};
 
-/// So long that nothing here waits for its end.
-const LEASE: &str = "worker.lease = \"300s\"";
+/// Heartbeats as by default, and a lease so long that nothing here waits for its end.
+const LEASE: &str = "worker = { heartbeat = \"500ms\", lease = \"300s\" }";
 
 #[tokio::test]
 async fn recovery_from_workers_killed_alone_on_redis_lanes() {
