@@ -4,9 +4,6 @@
 mod node;
 mod recovery;
 
-use super::{
-    RabbitBroker,
-    testing::{Rabbit, proxy},
-};
+use super::testing::{Rabbit, proxy};
 
 crate::broker::conformance::suite!(Rabbit::fresh);
