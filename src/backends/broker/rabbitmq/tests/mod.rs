@@ -6,10 +6,7 @@ mod recovery;
 
 use clawpool_core::{config::Config, task::Priority};
 
-use super::{
-    RabbitBroker,
-    testing::{self, Rabbit, proxy},
-};
+use super::testing::{self, Rabbit, proxy};
 use crate::broker::{
     Broker,
     conformance::{guarded, message},

@@ -68,7 +68,7 @@ async fn inv_1_a_killed_server_loses_no_accepted_message() {
         let mut rabbit = Rabbit::fresh(Config::default()).await;
         rabbit.config.rabbitmq.url = format!("amqp://guest:guest@127.0.0.1:{}/%2f", node.port).into();
         let broker = loop {
-            match super::RabbitBroker::open(&rabbit.config).await {
+            match super::super::RabbitBroker::open(&rabbit.config).await {
                 Ok(broker) => break broker,
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
