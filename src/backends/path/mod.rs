@@ -5,9 +5,9 @@
 //! task that was taken is claimed, with a token later than all before (INV-2); its outcome is durable before
 //! its message is gone (INV-5). Never does: decide what runs next, what is retried or when.
 //!
-//! Where queue and record live on one server they change together: each verb is one script ([`RedisPath`]) or one
-//! transaction ([`SqlitePath`]). [`Apart`] works over any broker and any store: the record is written before the
-//! message, and settled before the message is acknowledged.
+//! Where queue and record live on one server they change together: each verb is one script ([`RedisPath`]) or
+//! one transaction ([`SqlitePath`]). [`Apart`] works over any broker and any store: the record is written
+//! before the message, and settled before the message is acknowledged.
 
 mod apart;
 #[cfg(any(test, feature = "conformance"))]
@@ -42,8 +42,8 @@ pub use sqlite::SqlitePath;
 /// Giving back what a worker held that is gone.
 #[async_trait]
 pub trait Reclaim: Send + Sync + 'static {
-    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that were.
-    /// What this process has finished itself is off its queues before.
+    /// Gives back everything that a worker, known to be gone, still held. Returns how many messages that
+    /// were. What this process has finished itself is off its queues before.
     async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError>;
 }
 
@@ -68,8 +68,8 @@ pub trait Path: Reclaim {
     /// they had never been made. One answer each: false where the claim has ended by now.
     async fn disown(&self, worker: ProcessId, claims: &[Claimed]) -> Result<Vec<bool>, PathError>;
 
-    /// Compares what the servers count as held by a living worker with what was taken through this handle, and
-    /// gives the rest back. Called about once a second; while nothing happens it costs nothing.
+    /// Compares what the servers count as held by a living worker with what was taken through this handle,
+    /// and gives the rest back. Called about once a second; while nothing happens it costs nothing.
     async fn reconcile(&self, worker: ProcessId) -> Result<u64, PathError>;
 
     /// Moves up to `limit` due tasks from the schedule set to their queues.
@@ -87,8 +87,8 @@ pub trait Source: Send {
     /// Dropping the future loses nothing.
     async fn ready(&mut self, wants: &Wants) -> Result<(), PathError>;
 
-    /// While nothing is wanted: what would wake this worker goes on to another one. Does not end. Dropping the
-    /// future loses nothing.
+    /// While nothing is wanted: what would wake this worker goes on to another one. Does not end. Dropping
+    /// the future loses nothing.
     async fn unwanted(&mut self) {
         std::future::pending().await
     }

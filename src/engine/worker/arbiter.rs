@@ -59,8 +59,8 @@ impl Arbiter {
     }
 
     /// What a source of these queues, most urgent first, is asked for, `most` tasks at most. A queue whose
-    /// patience is at an end comes first, with one task. Without `others`, a queue that is not P0's or P1's is
-    /// asked only then.
+    /// patience is at an end comes first, with one task. Without `others`, a queue that is not P0's or P1's
+    /// is asked only then.
     pub fn wants(&self, queues: impl Iterator<Item = Queue> + Clone, others: bool, most: usize) -> Wants {
         let with_room = |queue: Queue| (queue, self.room(queue));
         let rooms: Vec<(Queue, usize)> = queues.map(with_room).collect();

@@ -6,8 +6,8 @@ use super::{engine::Engine, puller::Order, stop::Phase, throttle::Throttle};
 use clawpool_backends::path::Wants;
 use clawpool_core::task::Queue;
 
-/// What one source is asked for. P0 and P1 have a source of their own, so that they wait for no larger call of
-/// others.
+/// What one source is asked for. P0 and P1 have a source of their own, so that they wait for no larger call
+/// of others.
 pub(super) struct SourceOrders {
     pub queues: Vec<Queue>,
     pub is_critical: bool,

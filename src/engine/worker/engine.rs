@@ -244,8 +244,8 @@ impl Engine {
 /// Until a message comes back whose task still runs here.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// A second run beside the first one must not be. The message comes back when that has ended, or has been told
-/// to.
+/// A second run beside the first one must not be. The message comes back when that has ended, or has been
+/// told to.
 fn put_off(job: &Job) -> Outcome {
     match job.task.to_message() {
         Ok(message) => Outcome::PutOff { message, at: Timestamp::now() + AGAIN },

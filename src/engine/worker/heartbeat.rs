@@ -42,8 +42,8 @@ pub(super) struct Vitals {
     sound_since: Mutex<Option<Instant>>,
 }
 
-/// A missed beat is made up for after so small a part of a heartbeat: who lost the connection and does not beat
-/// over another one soon is taken for dead.
+/// A missed beat is made up for after so small a part of a heartbeat: who lost the connection and does not
+/// beat over another one soon is taken for dead.
 const AGAIN: u32 = 5;
 /// Longer than the longest wait of a task that was handed on, so that its kind is told of for as long as it
 /// waits.

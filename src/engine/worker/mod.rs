@@ -6,8 +6,8 @@
 //!
 //! The parts: [`Puller`](puller::Puller)s, one for P0 and P1 and one for the others, take tasks as the
 //! [`Engine`](engine::Engine) orders them, which owns all state. The [`Arbiter`] says what is asked for, the
-//! [`Throttle`](throttle::Throttle) holds others back while P0 and P1 wait for the store. Claimed tasks wait in
-//! the [`RunQueue`](run_queue::RunQueue) for one of the [`Slots`](slots::Slots), which run handlers. The
+//! [`Throttle`](throttle::Throttle) holds others back while P0 and P1 wait for the store. Claimed tasks wait
+//! in the [`RunQueue`](run_queue::RunQueue) for one of the [`Slots`](slots::Slots), which run handlers. The
 //! [`Settler`](settle::Settler) records outcomes; the [`Heartbeat`](heartbeat::Heartbeat) beats.
 
 mod arbiter;

@@ -18,7 +18,8 @@ use clawpool_core::{
 /// Work goes on within a second of a server's return.
 const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 
-/// What the engine wants of a source now. A turn is answered with tasks once; until then its wants may change.
+/// What the engine wants of a source now. A turn is answered with tasks once; until then its wants may
+/// change.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Order {
     pub turn: u64,
@@ -211,6 +212,6 @@ pub(super) async fn release(path: &dyn Path, worker: ProcessId, tasks: Vec<Taken
         |task: TakenTask| Attempt { claimed: task.claimed, receipt: task.receipt, end: End::Released };
     let attempts: Vec<Attempt> = tasks.into_iter().map(attempt).collect();
     if let Err(error) = path.finish(worker, &attempts).await {
-        tracing::debug!(code = error.code(), %error, "claims could not be given back; the leader will notice");
+        tracing::debug!(code = error.code(), %error, "claims could not be given back; the leader will see it");
     }
 }

@@ -61,7 +61,7 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     let mut mine = source(&*servers.path, worker).await;
     let first = guarded(one(&mut *mine)).await;
     assert_eq!(servers.store.end_lease(worker, None).await.unwrap(), [message.id]);
-    assert_eq!(servers.broker.reclaim(worker).await.unwrap(), 1);
+    assert_eq!(servers.path.reclaim(worker).await.unwrap(), 1);
     let second = guarded(one(&mut *mine)).await;
     mine.close().await;
     let (settle, received) = Outcomes::new(8);

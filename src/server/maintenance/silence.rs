@@ -1,8 +1,8 @@
 //! How long workers have been silent, and which of them are dead. Pure: the reaper reads and acts.
 //!
-//! Guarantees: a worker is dead after a whole lease of silence; or earlier, where its connection was seen before,
-//! and was gone at two looks while it was silent. Silence is measured by the observer's own clock, over a
-//! time in which it could hear. Never does: take a connection that was never seen for one that ended.
+//! Guarantees: a worker is dead after a whole lease of silence; or earlier, where its connection was seen
+//! before, and was gone at two looks while it was silent. Silence is measured by the observer's own clock,
+//! over a time in which it could hear. Never does: take a connection that was never seen for one that ended.
 
 use std::{collections::HashMap, time::Duration};
 

@@ -1,5 +1,5 @@
-//! Waiting for the bells of queues on a connection of its own, for `WAIT` at a time. Each end of a wait shows that
-//! the connection lives, and the consumer fetches after it.
+//! Waiting for the bells of queues on a connection of its own, for `WAIT` at a time. Each end of a wait shows
+//! that the connection lives, and the consumer fetches after it.
 
 use std::time::Duration;
 

@@ -172,8 +172,8 @@ fn leave(write: &mut Write<'_>, priority: Priority, front: &[Delivery]) -> rusql
     count(write, &changes)
 }
 
-/// Takes the first messages of a queue off it, for tasks that are claimed in the same transaction: their records
-/// say who has them.
+/// Takes the first messages of a queue off it, for tasks that are claimed in the same transaction: their
+/// records say who has them.
 pub(crate) fn take_to_claim(
     write: &mut Write<'_>,
     worker: ProcessId,
@@ -225,8 +225,8 @@ pub(crate) fn remove(sql: &Connection, receipts: &[Receipt]) -> rusqlite::Result
     receipts.iter().try_for_each(|receipt| delete.execute(received(receipt)).map(drop))
 }
 
-/// Messages wait again whose tasks were released, or have lost their records. Those of tasks that are over are
-/// removed, and those that another claim has are left to it.
+/// Messages wait again whose tasks were released, or have lost their records. Those of tasks that are over
+/// are removed, and those that another claim has are left to it.
 pub(crate) fn put_back(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::Result<()> {
     let back = format!(
         "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {RECEIVED}
@@ -245,7 +245,8 @@ pub(crate) fn put_back(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite:
     count(write, &changes)
 }
 
-/// The messages of all tasks that a dead worker ran wait again. What becomes of the tasks, their next claims say.
+/// The messages of all tasks that a dead worker ran wait again. What becomes of the tasks, their next claims
+/// say.
 pub(super) fn reclaim_claimed(write: &mut Write<'_>, worker: ProcessId) -> rusqlite::Result<u64> {
     let back = format!(
         "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {RECEIVED}"

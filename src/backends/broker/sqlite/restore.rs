@@ -28,8 +28,10 @@ pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Ve
         missing.iter().map(|missing| ((missing.id, missing.generation), None)).collect();
     let query = "SELECT id, generation, seq, priority, EXISTS (SELECT 1 FROM waiting
                  WHERE waiting.priority = messages.priority AND waiting.seq = messages.seq),
-                 coalesce((SELECT owner FROM held WHERE held.seq = messages.seq), (SELECT owner FROM tasks WHERE
-                 tasks.id = messages.id AND state = 2 AND tasks.message = messages.seq)) FROM messages";
+                 coalesce((SELECT owner FROM held WHERE held.seq = messages.seq),
+                          (SELECT owner FROM tasks
+                           WHERE tasks.id = messages.id AND state = 2 AND tasks.message = messages.seq))
+                 FROM messages";
     let mut query = sql.prepare_cached(query)?;
     let mut rows = query.query(())?;
     while let Some(row) = rows.next()? {

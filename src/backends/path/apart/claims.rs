@@ -69,7 +69,8 @@ impl ApartSource {
                 Err(error) => error,
             };
             if !std::mem::replace(&mut told, true) {
-                tracing::warn!(code = error.code(), %error, tasks = claims.len(), "claims wait for the store");
+                let tasks = claims.len();
+                tracing::warn!(code = error.code(), %error, tasks, "claims wait for the store");
             }
             self.taker.stop.run_until_cancelled(time::sleep(waits.after_failure())).await?;
         }
@@ -98,7 +99,7 @@ impl ApartSource {
         match self.path.store.add_dead_letters(&[letter]).await {
             Ok(()) => acknowledge(&*self.path.broker, vec![delivery.receipt]).await,
             Err(error) => {
-                tracing::warn!(code = error.code(), %error, "a message that is no task goes back to its queue");
+                tracing::warn!(code = error.code(), %error, "a message that is no task goes back");
                 give_back(&*self.path.broker, vec![delivery.receipt]).await;
             }
         }

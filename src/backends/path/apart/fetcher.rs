@@ -46,8 +46,8 @@ impl Pauses {
 }
 
 impl Fetcher {
-    /// Runs until the demand channel closes. An error of the broker is told, and the fetch is tried again with
-    /// backoff.
+    /// Runs until the demand channel closes. An error of the broker is told, and the fetch is tried again
+    /// with backoff.
     pub async fn run(mut self) {
         let mut consumer = None;
         while let Err(error) = self.fetch(&mut consumer).await {

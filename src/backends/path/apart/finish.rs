@@ -26,9 +26,9 @@ impl Apart {
         let mut done = Vec::new();
         let mut back = Vec::new();
         for (attempt, accepted) in attempts.iter().zip(&accepted) {
-            // Only the worker that ended the task may end its message: what was refused goes back. The message may be the
-            // one that brings the task to its next run, also to this worker. If the task is over, the next
-            // claim drops it.
+            // Only the worker that ended the task may end its message: what was refused goes back. The
+            // message may be the one that brings the task to its next run, also to this worker. If the task
+            // is over, the next claim drops it.
             let is_done = *accepted && !matches!(attempt.end, End::Released);
             if is_done { &mut done } else { &mut back }.push(attempt.receipt.clone());
         }
@@ -48,7 +48,7 @@ pub(super) async fn acknowledge(broker: &dyn Broker, receipts: Vec<Receipt>) {
     }
     if let Err(error) = broker.ack(receipts).await {
         let code = error.code();
-        tracing::debug!(code, %error, "acknowledgements were lost; the messages are dropped when they return");
+        tracing::debug!(code, %error, "acknowledgements were lost; messages that return are dropped");
     }
 }
 

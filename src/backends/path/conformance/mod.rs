@@ -129,8 +129,8 @@ fn admission(message: &Message) -> Admission {
     }
 }
 
-/// Offers tasks and expects each to be taken. One that was refused is offered again: a queue that is just being
-/// made may not store its first ones.
+/// Offers tasks and expects each to be taken. One that was refused is offered again: a queue that is just
+/// being made may not store its first ones.
 async fn offer(servers: &Servers, messages: &[Message]) {
     let mut tasks: Vec<Admission> = messages.iter().map(admission).collect();
     eventually(async || {
@@ -183,8 +183,8 @@ async fn end(servers: &Servers, worker: ProcessId) {
     servers.path.reclaim(worker).await.unwrap();
 }
 
-/// Proves without waiting for silence that nothing else waits on a queue: the next task to come is one that is
-/// offered just now.
+/// Proves without waiting for silence that nothing else waits on a queue: the next task to come is one that
+/// is offered just now.
 async fn assert_drained(worker: &mut Worker, priority: Priority) {
     let sentinel = offer_one(&worker.servers, priority).await;
     let taken = worker.take(1).await;

@@ -144,8 +144,8 @@ pub async fn a_worker_that_leaves_holds_nothing(fixture: &dyn Fixture) {
     assert_eq!(sorted(ids(&other.take(3).await)), sorted(sent(&messages)));
 }
 
-/// What is left in the same backend by another path, such as that of the version before: waiting, running at a
-/// worker that died, and running at one that lives.
+/// What is left in the same backend by another path, such as that of the version before: waiting, running at
+/// a worker that died, and running at one that lives.
 pub async fn inv_1_what_another_path_left_is_taken_over(before: &dyn Fixture, after: &dyn Fixture) {
     let (mut old, mut doomed) = (Worker::start(before).await, Worker::start(before).await);
     let mut new = Worker::start(after).await;

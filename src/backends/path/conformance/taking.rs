@@ -8,8 +8,8 @@ use super::{
 };
 use crate::store::DeadFilter;
 
-/// What one take brought, once everything that it should bring has come to the worker: so many of each of these,
-/// in this order. What was taken too early goes back, and may then stand in another order.
+/// What one take brought, once everything that it should bring has come to the worker: so many of each of
+/// these, in this order. What was taken too early goes back, and may then stand in another order.
 async fn takes_all(worker: &mut Worker, wants: &Wants, expected: &[(&[TaskId], usize)]) {
     let count = expected.iter().map(|(_, count)| count).sum();
     let (mut taken, mut untouched) = (Vec::new(), true);

@@ -42,7 +42,8 @@ impl Worker {
         self.take(1).await.remove(0)
     }
 
-    /// The same for what may lie in the schedule set meanwhile, because a living worker had it, or a dead one.
+    /// The same for what may lie in the schedule set meanwhile, because a living worker had it, or a dead
+    /// one.
     pub async fn take_promoted(&mut self, fence: Fence) -> TakenTask {
         let mut taken = Vec::new();
         eventually(async || {

@@ -1,8 +1,8 @@
 //! The path where queue and record live on one Redis: each verb is one script.
 //!
-//! Guarantees: a task is taken off its queue and claimed in one step, and its outcome and the end of its message
-//! are one step too, so that no crash falls between them. Never does: mark a message as being with a worker: the
-//! task's record says who runs it, and its message goes back when that worker is gone.
+//! Guarantees: a task is taken off its queue and claimed in one step, and its outcome and the end of its
+//! message are one step too, so that no crash falls between them. Never does: mark a message as being with a
+//! worker: the task's record says who runs it, and its message goes back when that worker is gone.
 //!
 //! What is rare goes the way of [`Apart`]: due tasks, and offers that repeat a known task.
 

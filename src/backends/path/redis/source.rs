@@ -27,7 +27,7 @@ impl RedisSource {
             None => match Waiter::connect(shared, self.taker.queues.clone()).await {
                 Ok(waiter) => self.waiter.insert(waiter),
                 Err(error) => {
-                    tracing::debug!(%error, "no connection waits for work; this worker looks every {PULSE:?}");
+                    tracing::debug!(%error, "no connection waits for work; it is looked for every {PULSE:?}");
                     tokio::time::sleep(PULSE).await;
                     return Ok(());
                 }

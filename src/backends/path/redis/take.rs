@@ -16,8 +16,8 @@ use crate::{
 };
 use clawpool_core::task::{DeadReason, ErrorClass, Failure, Message, TaskId, Timestamp};
 
-/// As `scripts/take.lua` answers: entries, tokens, messages, tasks that workers died with, and tasks whose dead
-/// owners still have leases.
+/// As `scripts/take.lua` answers: entries, tokens, messages, tasks that workers died with, and tasks whose
+/// dead owners still have leases.
 type Answer = (Bytes, Bytes, Vec<Bytes>, Vec<Suspect>, Vec<Bytes>);
 
 /// Position, code and crashes.

@@ -1,9 +1,9 @@
 //! The path in one SQLite file, where queue and record lie together: each step of a task is one transaction.
 //!
 //! Guarantees: record and message change together, so a crash leaves neither without the other; a queue that
-//! is full refuses before anything is written; the record of a running task says who has its message; who waits
-//! for tasks is woken, and does not poll. Never does: fetch a message that it does not claim. What is rare (a task that is known already) goes the way of
-//! [`Apart`].
+//! is full refuses before anything is written; the record of a running task says who has its message; who
+//! waits for tasks is woken, and does not poll. Never does: fetch a message that it does not claim. What is
+//! rare (a task that is known already) goes the way of [`Apart`].
 
 mod finish;
 mod offer;

@@ -30,8 +30,8 @@ impl HeartbeatConnections {
         if let Err(error) = link.send::<()>(cmd("CLIENT").arg("SETNAME").arg(name)).await
             && is_refusal(&error)
         {
-            tracing::debug!(%error, "Redis names no connections; a worker that is killed alone is dead when its \
-                lease is over");
+            tracing::debug!(%error, "Redis names no connections; a worker that is killed alone is dead when \
+                its lease is over");
             self.refused.store(true, Ordering::Relaxed);
         }
     }

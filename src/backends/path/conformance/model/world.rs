@@ -67,9 +67,19 @@ impl<'a> World<'a> {
     async fn offer(&mut self, task: usize, delayed: bool) -> Done {
         let message = &self.messages[task];
         let at = delayed.then(Timestamp::now);
-        let mut answers = self.observer.path.offer(&[Admission { at, ..admission(message) }]).await;
+        let offered = [Admission { at, ..admission(message) }];
+        let mut answers = self.observer.path.offer(&offered).await;
+        // A queue that is just being made may not take its first ones, and may have taken them all the same.
+        let mut was_refused = false;
+        while let [Offered::Refused(_)] = answers[..] {
+            was_refused = true;
+            answers = self.observer.path.offer(&offered).await;
+        }
         match (answers.pop(), self.lives.get_mut(&message.id)) {
             (Some(Offered::New), None) => drop(self.lives.insert(message.id, Life::new(delayed))),
+            (Some(Offered::Known(_)), None) if was_refused => {
+                self.lives.insert(message.id, Life::new(delayed));
+            }
             (Some(Offered::Known(record)), Some(life)) => {
                 prop_assert_eq!(record.id, message.id);
                 if life.place == Place::PutOff {
