@@ -212,6 +212,6 @@ pub(super) async fn release(path: &dyn Path, worker: ProcessId, tasks: Vec<Taken
         |task: TakenTask| Attempt { claimed: task.claimed, receipt: task.receipt, end: End::Released };
     let attempts: Vec<Attempt> = tasks.into_iter().map(attempt).collect();
     if let Err(error) = path.finish(worker, &attempts).await {
-        tracing::debug!(code = error.code(), %error, "claims could not be given back; the leader will see it");
+        tracing::debug!(code = error.code(), %error, "claims could not be given back; the leader sees it");
     }
 }

@@ -35,12 +35,13 @@ impl Life {
         matches!(self.place, Place::Over(_))
     }
 
-    /// Whether a worker may be given it now.
+    /// Whether a worker may be given it now. What was put off may come early: apart, a message of the same
+    /// generation is delivered again where its acknowledgement was lost.
     pub fn may_start(&self) -> bool {
         match self.place {
-            Place::Waiting => true,
+            Place::Waiting | Place::PutOff => true,
             Place::Orphan => !self.signalled,
-            Place::Scheduled | Place::PutOff | Place::Running(_) | Place::Over(_) => false,
+            Place::Scheduled | Place::Running(_) | Place::Over(_) => false,
         }
     }
 

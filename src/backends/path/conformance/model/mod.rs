@@ -79,7 +79,9 @@ pub async fn inv_1_every_task_is_somewhere_and_ends_once(fixture: &dyn Fixture) 
     let fence = lead(&observer).await;
     tokio::task::block_in_place(|| {
         let runtime = tokio::runtime::Handle::current();
-        let settings = Settings { cases: 32, failure_persistence: None, ..Settings::default() };
+        // Not made smaller: a life that went wrong leaves its tasks on the queues of the next ones.
+        let settings =
+            Settings { cases: 32, failure_persistence: None, max_shrink_iters: 0, ..Settings::default() };
         let lives = prop::collection::vec(step(), 1..40);
         let outcome = TestRunner::new(settings).run(&lives, |steps| {
             runtime.block_on(async {

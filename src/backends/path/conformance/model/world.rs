@@ -12,6 +12,9 @@ use super::{
 };
 use crate::store::Cancelled;
 
+/// So often, with a moment in between, nothing may come while something is open.
+const IDLE_ROUNDS: usize = 1_000;
+
 type Done = Result<(), TestCaseError>;
 
 pub struct World<'a> {
@@ -183,7 +186,9 @@ impl<'a> World<'a> {
     /// Everything that was accepted can be brought to its end, which counts once.
     pub async fn ends(mut self) -> Done {
         let mut open = true;
+        let mut idle_rounds = 0;
         while open {
+            self.hasten().await;
             self.promote().await?;
             let mut came = 0;
             for worker in 0..WORKERS {
@@ -194,10 +199,19 @@ impl<'a> World<'a> {
             }
             open = self.any_open().await?;
             if open && came == 0 {
+                idle_rounds += 1;
+                prop_assert!(idle_rounds < IDLE_ROUNDS, "INV-1: {:?} come no more", self.lives);
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
         self.finish_again(0, Ending::Completed).await
+    }
+
+    /// A message that came while its task ran is asked about again when a lease may be over, which is long.
+    async fn hasten(&self) {
+        for (id, _) in self.lives.iter().filter(|(_, life)| !life.is_over()) {
+            self.observer.store.run_now(*id).await.unwrap();
+        }
     }
 
     async fn any_open(&mut self) -> Result<bool, TestCaseError> {
