@@ -11,9 +11,11 @@ const BODIES: [usize; 2] = [200, 16 * 1024];
 pub fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("codec");
     for bytes in BODIES {
-        let (task, new) = (task(bytes), new_task(bytes));
+        let task = task(bytes);
+        let new = new_task(bytes);
         let message = task.to_message().unwrap();
-        let (pack, json) = (rmp_serde::to_vec_named(&new).unwrap(), serde_json::to_vec(&new).unwrap());
+        let pack = rmp_serde::to_vec_named(&new).unwrap();
+        let json = serde_json::to_vec(&new).unwrap();
         group.throughput(Throughput::Bytes(message.body.len() as u64));
         let id = |what| BenchmarkId::new(what, bytes);
         group.bench_function(id("task to message"), |bench| {

@@ -94,7 +94,8 @@ impl<K: Copy + Eq + Hash> UnknownDeliveries<K> {
     ) -> Vec<K> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.remove(&worker).unwrap_or_default();
-        let (mut lost, mut suspected) = (Vec::new(), HashMap::new());
+        let mut lost = Vec::new();
+        let mut suspected = HashMap::new();
         for key in unknown {
             match before.get(&key).copied() {
                 Some(found) if oldest >= found => lost.push(key),
@@ -118,14 +119,17 @@ mod tests {
     use clawpool_core::task::Queue;
 
     fn receipt(worker: ProcessId) -> Receipt {
-        let (queue, id) = (Queue::P0, TaskId::new());
+        let queue = Queue::P0;
+        let id = TaskId::new();
         Receipt { queue, worker, id, generation: 0, channel: 0, tag: 0, alive: Arc::default() }
     }
 
     #[test]
     fn a_delivery_is_known_for_as_long_as_a_copy_of_its_receipt_lives() {
-        let (known, worker) = (UnsettledDeliveries::default(), ProcessId::new());
-        let (kept, dropped) = (receipt(worker), receipt(worker));
+        let known = UnsettledDeliveries::default();
+        let worker = ProcessId::new();
+        let kept = receipt(worker);
+        let dropped = receipt(worker);
         known.add([&kept, &dropped]);
         let copy = kept.clone();
         let other = Receipt { alive: Arc::default(), ..dropped };
@@ -139,7 +143,8 @@ mod tests {
 
     #[test]
     fn only_a_delivery_unknown_twice_in_turn_is_lost() {
-        let (unknown, worker) = (UnknownDeliveries::<u64>::default(), ProcessId::new());
+        let unknown = UnknownDeliveries::<u64>::default();
+        let worker = ProcessId::new();
         assert!(unknown.lost(worker, [1, 2], 0, 0).is_empty());
         assert!(
             unknown.lost(ProcessId::new(), [1, 2], 0, 0).is_empty(),
@@ -152,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_delivery_that_may_be_on_its_way_is_not_lost() {
-        let (unknown, worker) = (UnknownDeliveries::<u64>::default(), ProcessId::new());
+        let unknown = UnknownDeliveries::<u64>::default();
+        let worker = ProcessId::new();
         // The answer to request 4 is on its way at the first comparison, made before request 5.
         assert_eq!(unknown.lost(worker, [1], 5, 4), Vec::<u64>::new());
         assert_eq!(unknown.lost(worker, [1], 7, 4), Vec::<u64>::new(), "its answer may come yet");

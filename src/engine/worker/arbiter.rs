@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn inv_4_a_worker_with_reserved_slots_claims_nothing_ahead() {
-        let (mut mixed, mut plain) = (arbiter(4, 2), arbiter(4, 0));
+        let mut mixed = arbiter(4, 2);
+        let mut plain = arbiter(4, 0);
         mixed.set_ahead(3);
         plain.set_ahead(3);
         assert_eq!((mixed.room(Queue::P0), mixed.room(Queue::P4)), (4, 2));

@@ -108,7 +108,8 @@ fn listen() -> std::io::Result<Shutdown> {
     let shutdown = Shutdown::on_signals()?;
     if std::env::var_os(WORKER_ENV).is_some() {
         // A supervisor holds the other end of standard input: when it goes, so does this worker.
-        let (drain, stderr) = (shutdown.drain.clone(), SupervisedStderr::hold());
+        let drain = shutdown.drain.clone();
+        let stderr = SupervisedStderr::hold();
         tokio::spawn(async move {
             stdin_closed().await;
             stderr.outlive_supervisor();

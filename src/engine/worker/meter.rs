@@ -53,7 +53,8 @@ impl Meter {
 
     /// Processor time of each process, and the resident bytes of all.
     fn look(&mut self) -> Option<(HashMap<Pid, u64>, u64)> {
-        let (system, own) = (self.system.as_mut()?, Pid::from_u32(std::process::id()));
+        let system = self.system.as_mut()?;
+        let own = Pid::from_u32(std::process::id());
         let kind = ProcessRefreshKind::nothing().with_cpu().with_memory();
         // Only a worker that has started programs looks for what these started.
         let alone = Tree::none();
@@ -76,7 +77,8 @@ fn family(own: Pid, processes: &HashMap<Pid, Process>) -> HashSet<Pid> {
             children.entry(parent).or_default().push(*pid);
         }
     }
-    let (mut family, mut next) = (HashSet::new(), vec![own]);
+    let mut family = HashSet::new();
+    let mut next = vec![own];
     while let Some(pid) = next.pop() {
         if family.insert(pid) {
             next.extend(children.remove(&pid).unwrap_or_default());

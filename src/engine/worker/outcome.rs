@@ -16,7 +16,8 @@ pub(super) fn of(
             return Outcome::Completed(result);
         }
         (Ok(result), _) => {
-            let (size, limit) = (result.as_message_pack().len(), result_limit);
+            let size = result.as_message_pack().len();
+            let limit = result_limit;
             Failure::new(
                 ErrorClass::Validation,
                 format!("the result has {size} bytes; limits.result is {limit}"),
@@ -32,7 +33,8 @@ pub(super) fn of(
 }
 
 fn log_failure(job: &Job, outcome: &Outcome) {
-    let (id, kind) = (job.task.id, &job.task.kind);
+    let id = job.task.id;
+    let kind = &job.task.kind;
     match outcome {
         Outcome::Retry { failure, at } => {
             tracing::info!(%id, kind, %failure, next = %at, "failed; will retry")

@@ -21,10 +21,12 @@ pub(super) async fn run(
 
 async fn work(parts: &mut Parts, shutdown: &Shutdown) {
     let Parts { engine, events, heartbeat, broken, .. } = parts;
-    let (mut batch, mut leased) = (Vec::new(), true);
+    let mut batch = Vec::new();
+    let mut leased = true;
     while !engine.is_done() {
         engine.dispatch();
-        let (alarm_at, phase) = (engine.next_alarm(), engine.phase);
+        let alarm_at = engine.next_alarm();
+        let phase = engine.phase;
         tokio::select! {
             _ = events.recv_many(&mut batch, 256) => batch.drain(..).for_each(|event| engine.on_event(event)),
             orders = heartbeat.orders.recv(), if leased => match orders {
@@ -69,7 +71,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_end_that_was_asked_for_is_a_good_one() {
-        let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+        let folder = tempfile::tempdir().unwrap();
+        let shutdown = Shutdown::new();
         let parts = parts(&folder, &shutdown).await;
         shutdown.drain.cancel();
         assert!(leaves(parts, &shutdown).await.is_none());
@@ -77,7 +80,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_whose_heartbeat_thread_ends_does_not_end_well() {
-        let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+        let folder = tempfile::tempdir().unwrap();
+        let shutdown = Shutdown::new();
         let mut parts = parts(&folder, &shutdown).await;
         parts.heartbeat.orders.close();
         assert!(matches!(leaves(parts, &shutdown).await, Some(WorkerError::LeaseLost)));
@@ -85,7 +89,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_that_loses_another_part_does_not_end_well() {
-        let (folder, shutdown) = (tempfile::tempdir().unwrap(), Shutdown::new());
+        let folder = tempfile::tempdir().unwrap();
+        let shutdown = Shutdown::new();
         let mut parts = parts(&folder, &shutdown).await;
         parts.lose_a_puller();
         assert!(matches!(leaves(parts, &shutdown).await, Some(WorkerError::Broken)));

@@ -41,7 +41,8 @@ impl Slots {
             .enable_all()
             .build()?;
         let slot = Slot { registry, progress, stop_grace, events };
-        let (doors, free) = (Vec::with_capacity(slots), Vec::new());
+        let doors = Vec::with_capacity(slots);
+        let free = Vec::new();
         let mut all = Self { runtime: Some(runtime), slot, doors, free, unreserved };
         (0..slots).for_each(|_| all.open());
         Ok(all)
@@ -64,7 +65,8 @@ impl Slots {
 
     /// Starts a job in a free slot and says in which. `None` when there is none: see [`Slots::is_open`].
     pub fn start(&mut self, job: Arc<Job>) -> Option<usize> {
-        let (slot, queue) = (self.free.pop()?, job.queue());
+        let slot = self.free.pop()?;
+        let queue = job.queue();
         self.doors[slot].try_send(job).ok()?;
         self.unreserved -= usize::from(!queue.is_critical());
         Some(slot)

@@ -52,7 +52,8 @@ impl TestAttempt {
             handed_on: 0,
             errors: Vec::new(),
         };
-        let (cancelled, progress) = (CancellationToken::new(), Progress::default());
+        let cancelled = CancellationToken::new();
+        let progress = Progress::default();
         Self { task, cancelled, progress, said: Mutex::default() }
     }
 

@@ -56,7 +56,8 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     };
     let config = on_shared(Config { profile: Profile::Cluster, lanes, ..Config::default() });
     let servers = path::open(&config).await.unwrap();
-    let (worker, message) = (ProcessId::new(), message(Priority::P4));
+    let worker = ProcessId::new();
+    let message = message(Priority::P4);
     servers.broker.publish(vec![message.clone()]).await.pop().unwrap().unwrap();
     let mut mine = source(&*servers.path, worker).await;
     let first = guarded(one(&mut *mine)).await;
@@ -125,7 +126,8 @@ async fn the_end_of_a_run_in_another_slot_leaves_the_present_run_alone() {
     let folder = tempfile::tempdir().unwrap();
     let mut parts = embedded(&folder).await;
     let task = taken(Priority::P4);
-    let (id, engine) = (task.task.id, &mut parts.engine);
+    let id = task.task.id;
+    let engine = &mut parts.engine;
     engine.running.insert(id, (1, Arc::new(Job::new(TakenTask { crashes: 1, ..task.clone() }))));
     let hung = Arc::new(Job::new(task));
     engine.on_event(Event::Finished { slot: 0, job: hung, result: Ok(Payload::encode("late").unwrap()) });

@@ -67,7 +67,8 @@ impl Watch {
 
 /// The future, watched if `watch` is there.
 pub(super) async fn watched<F: Future>(watch: Option<Watch>, future: F) -> F::Output {
-    let (mut watch, mut future) = (watch, pin!(future));
+    let mut watch = watch;
+    let mut future = pin!(future);
     poll_fn(|context| match &mut watch {
         None => future.as_mut().poll(context),
         Some(watch) => watch.poll(|| future.as_mut().poll(context)),
@@ -82,7 +83,8 @@ mod tests {
     #[tokio::test]
     async fn a_mark_lies_there_while_its_task_is_polled() {
         let folder = tempfile::tempdir().unwrap();
-        let (task, path) = (TaskId::new(), folder.path());
+        let task = TaskId::new();
+        let path = folder.path();
         let there = || fs::read_dir(path).unwrap().map(|mark| mark.unwrap().path()).collect::<Vec<_>>();
         let first = async {
             let before = there();

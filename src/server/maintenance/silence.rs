@@ -210,7 +210,8 @@ mod tests {
         /// dead.
         fn after(&mut self, millis: u64, beats: u64, shown: Option<bool>) -> (bool, bool) {
             self.now += Duration::from_millis(millis);
-            let (watch, now) = (&mut self.watch, self.now);
+            let watch = &mut self.watch;
+            let now = self.now;
             watch.hear(&[worker_info("test", self.worker, beats)], now);
             let unsure = watch.unsure(now);
             let connected = shown.map(|shown| if shown { vec![self.worker] } else { Vec::new() });
@@ -313,7 +314,8 @@ mod tests {
 
     #[test]
     fn only_the_silent_are_looked_at_before_the_next_round() {
-        let (quiet, lively) = (ProcessId::new(), ProcessId::new());
+        let quiet = ProcessId::new();
+        let lively = ProcessId::new();
         let start = Instant::now();
         let mut watch = HeartbeatWatch::new(BEAT);
         let all = |beats| [worker_info("test", quiet, beats), worker_info("test", lively, beats)];

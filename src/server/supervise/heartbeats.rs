@@ -124,7 +124,9 @@ mod tests {
 
     /// At which of the snapshots the worker is found hanging.
     fn found(snapshots: impl IntoIterator<Item = (Duration, Option<u64>)>) -> Option<usize> {
-        let (worker, mut monitor, mut now) = (ProcessId::new(), HeartbeatMonitor::new(LEASE), Instant::now());
+        let worker = ProcessId::new();
+        let mut monitor = HeartbeatMonitor::new(LEASE);
+        let mut now = Instant::now();
         snapshots.into_iter().position(|(after, beats)| {
             now += after;
             monitor.hangs(worker, &beats.and_then(|beats| snapshot(worker, beats)), now)
@@ -151,7 +153,8 @@ mod tests {
     #[test]
     fn a_worker_that_never_registers_hangs_too() {
         let empty = Some(Arc::default());
-        let (mut monitor, start) = (HeartbeatMonitor::new(LEASE), Instant::now());
+        let mut monitor = HeartbeatMonitor::new(LEASE);
+        let start = Instant::now();
         let hung = (0..100).position(|n| monitor.hangs(ProcessId::new(), &empty, start + STEP * n));
         assert_eq!(hung, Some(80));
         assert!(!monitor.registered());

@@ -30,7 +30,8 @@ pub async fn run(composition: Composition, options: &Options) -> Outcome {
     let mut plan = Plan::new(composition, options.seed);
     let stop = CancellationToken::new();
     let load = tokio::spawn(world.load.clone().run(options.rate, plan.rng(), stop.clone()));
-    let (mut recovery, mut injections) = (Recovery::default(), 0);
+    let mut recovery = Recovery::default();
+    let mut injections = 0;
     while Instant::now() < until && options.injections.is_none_or(|most| injections < most) {
         injections += 1;
         inject(&mut world, &mut plan, &mut recovery, injections).await;

@@ -68,7 +68,8 @@ echo '"ok"'
 
 impl Effects {
     pub fn new(folder: &Path) -> Self {
-        let (handler, file) = (folder.join("handler"), folder.join("effects"));
+        let handler = folder.join("handler");
+        let file = folder.join("effects");
         std::fs::write(&file, "").unwrap();
         std::fs::write(&handler, HANDLER.replace('@', &file.display().to_string())).unwrap();
         std::fs::set_permissions(&handler, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();

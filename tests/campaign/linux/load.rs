@@ -58,7 +58,9 @@ impl Load {
         // A connection for each request: how soon a producer finds out that an idle one is dead is its own
         // affair.
         let http = Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(ANSWER).build().unwrap();
-        let (accounts, answers, turn) = (Arc::default(), Arc::default(), Arc::default());
+        let accounts = Arc::default();
+        let answers = Arc::default();
+        let turn = Arc::default();
         Self { http, doors: Arc::new(doors), accounts, answers, effects, turn }
     }
 
@@ -66,7 +68,9 @@ impl Load {
     pub async fn run(self, rate: f64, mut rng: StdRng, stop: CancellationToken) {
         let mut producers = tokio::task::JoinSet::new();
         while !stop.is_cancelled() {
-            let (lane, payload, stubborn) = (draw(&mut rng), payload(&mut rng), rng.random_bool(0.9));
+            let lane = draw(&mut rng);
+            let payload = payload(&mut rng);
+            let stubborn = rng.random_bool(0.9);
             let load = self.clone();
             producers.spawn(async move { load.offer(lane, payload, stubborn).await });
             while producers.try_join_next().is_some() {}
@@ -89,14 +93,16 @@ impl Load {
         // minutes for more.
         let payload = json!({"seconds": 0, "failures": 0, "weight": "x".repeat(200_000)});
         for _ in 0..60 {
-            let (load, payload) = (self.clone(), payload.clone());
+            let load = self.clone();
+            let payload = payload.clone();
             tokio::spawn(async move { load.offer("P4", payload, true).await });
         }
     }
 
     /// A stubborn producer repeats itself, with the same id, until it has an answer that it can live with.
     async fn offer(&self, lane: &'static str, payload: Value, stubborn: bool) -> Option<TaskId> {
-        let (id, begun) = (TaskId::new(), Instant::now());
+        let id = TaskId::new();
+        let begun = Instant::now();
         self.accounts.lock().unwrap().insert(id, Account { lane, told: Told::Nothing });
         let task = task(id, lane, &payload);
         while begun.elapsed() < PATIENCE {

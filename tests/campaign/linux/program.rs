@@ -61,7 +61,8 @@ pub fn children(pid: u32) -> Vec<u32> {
 
 /// All that a process has started, directly or not.
 pub fn descendants(pid: u32) -> HashSet<u32> {
-    let (mut all, mut next) = (HashSet::new(), vec![pid]);
+    let mut all = HashSet::new();
+    let mut next = vec![pid];
     while let Some(pid) = next.pop() {
         next.extend(children(pid).into_iter().filter(|child| all.insert(*child)));
     }

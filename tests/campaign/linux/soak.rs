@@ -41,7 +41,8 @@ async fn soak(composition: Composition, options: &Options) -> bool {
     let stop = CancellationToken::new();
     let load = tokio::spawn(world.load.clone().run(options.rate, plan.rng(), stop.clone()));
     let until = Instant::now() + options.time();
-    let (mut series, mut injections) = (Series::new(), 0);
+    let mut series = Series::new();
+    let mut injections = 0;
     let mut ticks = interval(SAMPLE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = Instant::now() + EVERY / 2;
@@ -97,7 +98,8 @@ fn table(series: &Series, grown: &mut impl FnMut(String)) -> String {
             let quarter = |number: usize| {
                 median(&samples[samples.len() * (number - 1) / 4..samples.len() * number / 4], of)
             };
-            let (second, last) = (quarter(2), quarter(4));
+            let second = quarter(2);
+            let last = quarter(4);
             text += &format!("{second:>14} {last:>7}");
             if last as f64 > second as f64 * GROWTH && last > second + of(&SLACK) {
                 grown(format!("{kind} of {name}: {second}, then {last}"));

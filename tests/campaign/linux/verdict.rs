@@ -72,8 +72,10 @@ pub async fn judge(world: &World) -> Verdict {
 
 /// The records of the tasks, once all are final or time is up.
 async fn settled(apis: &[Api], ids: &[TaskId]) -> BTreeMap<TaskId, Value> {
-    let (begun, mut records) = (Instant::now(), BTreeMap::new());
-    let (mut left, mut turn) = (ids.to_vec(), 0);
+    let begun = Instant::now();
+    let mut records = BTreeMap::new();
+    let mut left = ids.to_vec();
+    let mut turn = 0;
     while !left.is_empty() && begun.elapsed() < PATIENCE {
         // Each time another dispatcher is asked, should one of them be at a loss.
         let api = apis[turn % apis.len()].clone();

@@ -141,7 +141,8 @@ impl World {
 
     /// Ports that a program has again after its restart, and links to them.
     async fn open_doors(&mut self) -> BTreeMap<&'static str, u16> {
-        let (mut ports, mut doors) = (BTreeMap::new(), Vec::new());
+        let mut ports = BTreeMap::new();
+        let mut doors = Vec::new();
         for name in self.composition.doors() {
             let port = free_port();
             let link = Link::to(format!("producers-{name}"), format!("127.0.0.1:{port}")).await;

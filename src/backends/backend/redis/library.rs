@@ -83,7 +83,8 @@ fn constant(line: &str) -> Option<(&str, &str)> {
 
 /// A definition begins with `local` at the start of a line, and takes the comment right above along.
 fn definitions(part: &str) -> Vec<Definition> {
-    let (mut all, mut comment) = (Vec::<Definition>::new(), String::new());
+    let mut all = Vec::<Definition>::new();
+    let mut comment = String::new();
     for line in part.lines() {
         if let Some(names) = line.strip_prefix("local ") {
             let text = std::mem::take(&mut comment) + line;

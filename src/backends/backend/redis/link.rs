@@ -54,7 +54,8 @@ impl Link {
         let (sender, wire) = watch::channel(Wire { number: 1, manager });
         let pulse = Pulse { client: client.clone(), options, wire: sender, doubted: doubts, lost: losses };
         let pulse = Arc::new(AbortOnDropHandle::new(tokio::spawn(pulse.keep())));
-        let (base, timeout) = (base(&settings.prefix)?, settings.timeout);
+        let base = base(&settings.prefix)?;
+        let timeout = settings.timeout;
         let link = Self { client, wire, doubted, lost, _pulse: pulse, base, timeout };
         server::check(&link).await?;
         Ok(link)

@@ -60,7 +60,8 @@ static SHARED: LazyLock<Mutex<HashMap<PathBuf, Weak<Database>>>> = LazyLock::new
 impl Database {
     /// The process's handle on the configured file.
     pub async fn shared(config: &Config) -> Result<Arc<Self>, DatabaseError> {
-        let (path, synchronous) = (file(config), config.embedded.synchronous);
+        let path = file(config);
+        let synchronous = config.embedded.synchronous;
         blocking(&path.clone(), move || {
             let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(database) = shared.get(&path).and_then(Weak::upgrade) {
@@ -77,7 +78,8 @@ impl Database {
     /// A handle of its own, as another process would have.
     #[cfg(test)]
     pub(crate) async fn open(config: &Config) -> Result<Arc<Self>, DatabaseError> {
-        let (path, synchronous) = (file(config), config.embedded.synchronous);
+        let path = file(config);
+        let synchronous = config.embedded.synchronous;
         blocking(&path.clone(), move || Self::start(&path, synchronous)).await
     }
 
@@ -92,7 +94,8 @@ impl Database {
         let receiver = UdpSocket::from_std(receiver).map_err(system)?;
         let bells = Arc::new(bells);
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (progress, failed) = (Arc::<Progress>::default(), FailedWrite::default());
+        let progress = Arc::<Progress>::default();
+        let failed = FailedWrite::default();
         let writer = Writer {
             path: path.to_owned(),
             sql,
@@ -229,7 +232,8 @@ impl Attendant {
         let start = Instant::now();
         let mut ticks = tokio::time::interval_at(start + TICK, TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut checked, mut renewed) = (start, start);
+        let mut checked = start;
+        let mut renewed = start;
         loop {
             tokio::select! {
                 // What was heard counts before it is asked whether anything was.

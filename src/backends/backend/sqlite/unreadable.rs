@@ -52,7 +52,8 @@ pub fn sift<T>(
 pub fn part<T>(
     rows: impl Iterator<Item = rusqlite::Result<ControlFlow<Value, T>>>,
 ) -> rusqlite::Result<(Vec<T>, Vec<Value>)> {
-    let (mut whole, mut unreadable) = (Vec::new(), Vec::new());
+    let mut whole = Vec::new();
+    let mut unreadable = Vec::new();
     for row in rows {
         match row? {
             ControlFlow::Continue(value) => whole.push(value),

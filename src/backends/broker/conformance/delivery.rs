@@ -53,10 +53,12 @@ pub async fn never_gives_more_than_wanted(fixture: &dyn Fixture) {
 }
 
 pub async fn gives_a_message_to_one_consumer(fixture: &dyn Fixture) {
-    let (one, other) = (fixture.broker().await, fixture.broker().await);
+    let one = fixture.broker().await;
+    let other = fixture.broker().await;
     let messages: Vec<_> = (0..10).map(|_| message(Priority::P1)).collect();
     publish(&*one, &messages).await;
-    let (mut first, mut second) = (consume(&*one, Queue::P1).await, consume(&*other, Queue::P1).await);
+    let mut first = consume(&*one, Queue::P1).await;
+    let mut second = consume(&*other, Queue::P1).await;
     let mut seen = ids(&collect(first.as_mut(), 4).await);
     first.pause().await.unwrap();
     seen.extend(ids(&collect(second.as_mut(), 6).await));
@@ -64,7 +66,8 @@ pub async fn gives_a_message_to_one_consumer(fixture: &dyn Fixture) {
 }
 
 pub async fn wakes_a_waiting_consumer(fixture: &dyn Fixture) {
-    let (one, other) = (fixture.broker().await, fixture.broker().await);
+    let one = fixture.broker().await;
+    let other = fixture.broker().await;
     for priority in Priority::ALL {
         let mut consumer = consume(&*one, priority.queue()).await;
         let waiting = tokio::spawn(async move { collect(consumer.as_mut(), 1).await });
@@ -79,7 +82,8 @@ pub async fn wakes_a_waiting_consumer(fixture: &dyn Fixture) {
 
 /// One worker waits on all its queues at once; what comes for one of them is not given to another.
 pub async fn wakes_consumers_of_the_right_queue(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
     let mut waiting = Vec::new();
     for queue in Queue::ALL {
         let mut consumer = broker.consume(worker, queue).await.unwrap();
@@ -108,7 +112,9 @@ pub async fn carries_every_field_and_a_large_body(fixture: &dyn Fixture) {
 }
 
 pub async fn an_acknowledged_message_never_returns(fixture: &dyn Fixture) {
-    let (broker, survivor, worker) = (fixture.broker().await, fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let survivor = fixture.broker().await;
+    let worker = ProcessId::new();
     let messages: Vec<_> = (0..3).map(|_| message(Priority::P5)).collect();
     publish(&*broker, &messages).await;
     let mut consumer = broker.consume(worker, Queue::P5).await.unwrap();
@@ -143,12 +149,15 @@ pub async fn takes_the_same_message_twice(fixture: &dyn Fixture) {
 pub async fn inv_1_concurrent_consumers_lose_nothing(fixture: &dyn Fixture) {
     const EACH: usize = 250;
     const SENDERS: usize = 3;
-    let (taken, done) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let done = CancellationToken::new();
     let acked = Arc::new(AtomicUsize::new(0));
     let mut takers = Vec::new();
     for _ in 0..3 {
-        let (broker, taken, done, acked) =
-            (fixture.broker().await, taken.clone(), done.clone(), acked.clone());
+        let broker = fixture.broker().await;
+        let taken = taken.clone();
+        let done = done.clone();
+        let acked = acked.clone();
         takers.push(tokio::spawn(async move {
             let mut consumer = consume(&*broker, Queue::P4).await;
             while let Some(batch) = done.run_until_cancelled(consumer.next(16)).await {

@@ -20,9 +20,11 @@ async fn take_dead_lettered(broker: &dyn Broker, worker: ProcessId) -> Vec<DeadL
 }
 
 pub async fn expired_messages_are_handed_out_until_acknowledged(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
     for priority in Priority::ALL {
-        let (late, fresh) = (expired(priority), message(priority));
+        let late = expired(priority);
+        let fresh = message(priority);
         publish(&*broker, &[late.clone(), fresh.clone()]).await;
         let taken = take_dead_lettered(&*broker, worker).await;
         assert_eq!(taken.len(), 1, "{priority}: only the expired one");
@@ -44,7 +46,9 @@ pub async fn expired_messages_are_handed_out_until_acknowledged(fixture: &dyn Fi
 }
 
 pub async fn a_dead_collectors_messages_are_handed_out_again(fixture: &dyn Fixture) {
-    let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, ProcessId::new());
+    let doomed = fixture.broker().await;
+    let survivor = fixture.broker().await;
+    let worker = ProcessId::new();
     let late = expired(Priority::P2);
     publish(&*doomed, std::slice::from_ref(&late)).await;
     take_dead_lettered(&*doomed, worker).await;
@@ -55,7 +59,8 @@ pub async fn a_dead_collectors_messages_are_handed_out_again(fixture: &dyn Fixtu
 }
 
 pub async fn depth_counts_what_waits(fixture: &dyn Fixture) {
-    let (broker, observer) = (fixture.broker().await, fixture.broker().await);
+    let broker = fixture.broker().await;
+    let observer = fixture.broker().await;
     for queue in Queue::ALL {
         assert_eq!(observer.depth(queue).await.unwrap().ready, 0);
         let messages: Vec<_> = (0..5).map(|_| message(queue.priorities().next().unwrap())).collect();
@@ -79,7 +84,8 @@ pub async fn a_full_queue_refuses_and_loses_nothing(fixture: &dyn Fixture) {
     let mut accepted = Vec::new();
     // A broker may overshoot its limit a little; it must not overshoot for ever.
     for _ in 0..100 * SMALL_LIMIT {
-        let (plain, other) = (message(Priority::P4), message(Priority::P5));
+        let plain = message(Priority::P4);
+        let other = message(Priority::P5);
         let answers = broker.publish(vec![plain.clone(), other]).await;
         assert!(answers[1].is_ok(), "another queue is not full: {:?}", answers[1]);
         match &answers[0] {

@@ -26,7 +26,9 @@ pub async fn release_returns_to_the_front(fixture: &dyn Fixture) {
 }
 
 pub async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
-    let (doomed, survivor, worker) = (fixture.broker().await, fixture.broker().await, ProcessId::new());
+    let doomed = fixture.broker().await;
+    let survivor = fixture.broker().await;
+    let worker = ProcessId::new();
     let mut messages = Vec::new();
     let mut consumers = Vec::new();
     for queue in Queue::ALL {
@@ -62,7 +64,8 @@ pub async fn reclaim_of_an_unknown_worker_changes_nothing(fixture: &dyn Fixture)
 
 pub async fn a_dropped_next_loses_nothing(fixture: &dyn Fixture) {
     const COUNT: usize = 40;
-    let (broker, publisher) = (fixture.broker().await, fixture.broker().await);
+    let broker = fixture.broker().await;
+    let publisher = fixture.broker().await;
     for queue in [Queue::P0, Queue::High, Queue::P4] {
         let messages: Vec<_> = (0..COUNT).map(|_| message(queue.priorities().next().unwrap())).collect();
         let mut consumer = consume(&*broker, queue).await;
@@ -106,7 +109,8 @@ pub async fn a_dropped_consumer_gives_back_what_it_did_not_return(fixture: &dyn 
 }
 
 pub async fn pause_gives_the_surplus_to_others(fixture: &dyn Fixture) {
-    let (broker, other) = (fixture.broker().await, fixture.broker().await);
+    let broker = fixture.broker().await;
+    let other = fixture.broker().await;
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..10).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
@@ -156,7 +160,9 @@ pub async fn acks_of_unknown_receipts_are_harmless(fixture: &dyn Fixture) {
 
 /// INV-2 begins at the broker: what a zombie still sends must not remove what has passed to another worker.
 pub async fn a_late_ack_does_not_take_the_message_from_its_next_owner(fixture: &dyn Fixture) {
-    let (doomed, survivor, zombie) = (fixture.broker().await, fixture.broker().await, ProcessId::new());
+    let doomed = fixture.broker().await;
+    let survivor = fixture.broker().await;
+    let zombie = ProcessId::new();
     let task = message(Priority::P1);
     publish(&*doomed, std::slice::from_ref(&task)).await;
     let mut consumer = doomed.consume(zombie, Queue::P1).await.unwrap();
@@ -201,7 +207,8 @@ async fn reconcile_until(broker: &dyn Broker, worker: ProcessId, count: u64) {
 
 /// The worker lives, and has lost these deliveries: with an answer, or with a dropped receipt.
 pub async fn a_living_workers_unknown_deliveries_return(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..4).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
@@ -222,7 +229,8 @@ pub async fn a_living_workers_unknown_deliveries_return(fixture: &dyn Fixture) {
 /// A fetch whose answer never came: the broker counts the messages as held by this worker, which does not
 /// know them.
 pub async fn the_deliveries_of_a_lost_answer_return(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
     for queue in Queue::ALL {
         let mut own = broker.consume(worker, queue).await.unwrap();
         publish(&*broker, &[message(queue.priorities().next().unwrap())]).await;
@@ -253,8 +261,10 @@ pub async fn the_deliveries_of_a_lost_answer_return(fixture: &dyn Fixture) {
 
 /// Deliveries with a receipt stay with their worker, however often they are compared.
 pub async fn a_workers_known_deliveries_stay_with_it(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
-    let (mut held, mut consumers) = (Vec::new(), Vec::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
+    let mut held = Vec::new();
+    let mut consumers = Vec::new();
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages).await;
@@ -277,7 +287,8 @@ pub async fn a_workers_known_deliveries_stay_with_it(fixture: &dyn Fixture) {
 /// Deliveries come and go while they are compared: none is handed out a second time.
 pub async fn inv_5_reconciling_under_load_takes_nothing_that_is_held(fixture: &dyn Fixture) {
     const COUNT: usize = 600;
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
     let messages: Vec<_> = (0..COUNT).map(|_| message(Priority::P1)).collect();
     publish(&*broker, &messages).await;
     let mut consumer = broker.consume(worker, Queue::P1).await.unwrap();
@@ -305,7 +316,8 @@ pub async fn inv_5_reconciling_under_load_takes_nothing_that_is_held(fixture: &d
 
 pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
-    let (worker, messages) = (ProcessId::new(), [message(Priority::P4), message(Priority::P4)]);
+    let worker = ProcessId::new();
+    let messages = [message(Priority::P4), message(Priority::P4)];
     publish(&*broker, &messages).await;
     let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
     let held = collect(consumer.as_mut(), 1).await;
@@ -326,7 +338,8 @@ pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixt
 }
 
 pub async fn an_unreadable_message_disturbs_no_other(fixture: &dyn Fixture) {
-    let (broker, worker) = (fixture.broker().await, ProcessId::new());
+    let broker = fixture.broker().await;
+    let worker = ProcessId::new();
     for queue in Queue::ALL {
         let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
         publish(&*broker, &messages[..1]).await;

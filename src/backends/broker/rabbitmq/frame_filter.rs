@@ -48,7 +48,8 @@ const CLUSTER_ID: u32 = 2;
 
 impl FrameFilter {
     pub(super) fn new(body_limit: BodyLimit, frame_max: usize) -> Self {
-        let (pending, withheld) = (Vec::new(), HashMap::new());
+        let pending = Vec::new();
+        let withheld = HashMap::new();
         Self { body_limit, frame_max, pending, passing: 0, dropping: false, withheld }
     }
 
@@ -87,7 +88,8 @@ impl FrameFilter {
     }
 
     fn forward(&mut self, clean: &mut Vec<u8>) {
-        let (channel, size) = ([self.pending[1], self.pending[2]], self.payload());
+        let channel = [self.pending[1], self.pending[2]];
+        let size = self.payload();
         match self.pending[0] {
             CONTENT_HEADER => {
                 self.passing = BEFORE + size + 1 - self.pending.len();

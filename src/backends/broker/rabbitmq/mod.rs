@@ -82,7 +82,8 @@ impl RabbitBroker {
         let channels = Arc::new(ConsumerChannels::default());
         let reader =
             QueueReader::new(consuming.clone(), topology.clone(), channels.clone(), publisher.clone());
-        let (prefetch, unknown) = (settings.prefetch, UnknownDeliveries::default());
+        let prefetch = settings.prefetch;
+        let unknown = UnknownDeliveries::default();
         Ok(Self { topology, prefetch, publishing, consuming, publisher, limiter, channels, unknown, reader })
     }
 
@@ -120,7 +121,8 @@ impl Broker for RabbitBroker {
     }
 
     async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
-        let (connection, channels) = (self.consuming.clone(), self.channels.clone());
+        let connection = self.consuming.clone();
+        let channels = self.channels.clone();
         let consumer = RecoveringConsumer::new(connection, channels, self.topology.queue(queue));
         Ok(Box::new(RabbitConsumer::new(consumer, worker, queue, self.prefetch)))
     }

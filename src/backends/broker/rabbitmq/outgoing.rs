@@ -27,7 +27,8 @@ impl OutgoingMessage {
 
     /// For no queue: the server takes it, if it takes messages at all, and drops it.
     pub(super) fn probe(routing_key: ShortString) -> Self {
-        let (properties, body) = (BasicProperties::default(), Bytes::new());
+        let properties = BasicProperties::default();
+        let body = Bytes::new();
         Self { exchange: "".into(), routing_key, properties, body, mandatory: false }
     }
 
@@ -45,7 +46,8 @@ impl OutgoingMessage {
 
     async fn publish(&self, channel: &Channel) -> lapin::Result<Confirmation> {
         let options = BasicPublishOptions { mandatory: self.mandatory, ..Default::default() };
-        let (exchange, key) = (self.exchange.clone(), self.routing_key.clone());
+        let exchange = self.exchange.clone();
+        let key = self.routing_key.clone();
         channel.basic_publish(exchange, key, options, &self.body, self.properties.clone()).await?.await
     }
 

@@ -59,7 +59,8 @@ impl RecoveringConsumer {
         channels: Arc<ConsumerChannels>,
         spec: QueueSpec,
     ) -> Self {
-        let (subscription, waits) = (Subscription::default(), BACKOFF.waits());
+        let subscription = Subscription::default();
+        let waits = BACKOFF.waits();
         let quiet_since = Instant::now();
         Self {
             connection,
@@ -159,8 +160,9 @@ impl RecoveringConsumer {
             }
             if self.starting.is_none() {
                 let connection = self.connection.wait().await?;
-                let (channels, channel, spec) =
-                    (self.channels.clone(), self.channel().cloned(), self.spec.clone());
+                let channels = self.channels.clone();
+                let channel = self.channel().cloned();
+                let spec = self.spec.clone();
                 self.prefetch = prefetch;
                 self.starting = Some(tokio::spawn(consume(connection, channels, channel, spec, prefetch)));
             }
@@ -256,7 +258,8 @@ async fn consume(
         spec.declare(&channel.lapin).await?;
         let qos = channel.lapin.basic_qos(prefetch, BasicQosOptions::default()).await;
         qos.map_err(|error| broker_error(&error))?;
-        let (name, options) = (spec.name.clone(), BasicConsumeOptions::default());
+        let name = spec.name.clone();
+        let options = BasicConsumeOptions::default();
         let consumer = channel.lapin.basic_consume(name, "".into(), options, FieldTable::default()).await;
         consumer.map_err(|error| broker_error(&error))
     };
@@ -274,7 +277,8 @@ impl Drop for RecoveringConsumer {
     /// Gives back in the background what `next` has not returned. Deliveries that were returned can still be
     /// settled.
     fn drop(&mut self) {
-        let (mut subscription, starting) = (std::mem::take(&mut self.subscription), self.starting.take());
+        let mut subscription = std::mem::take(&mut self.subscription);
+        let starting = self.starting.take();
         let channels = self.channels.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {

@@ -115,7 +115,8 @@ mod tests {
     fn a_delivery_without_a_receipt_is_abandoned() {
         let mut tags = Tags::default();
         (1..=3).for_each(|tag| tags.delivered(tag));
-        let (kept, dropped) = (Arc::new(()), Arc::new(()));
+        let kept = Arc::new(());
+        let dropped = Arc::new(());
         tags.receipt_made(1, &kept);
         tags.receipt_made(2, &dropped);
         drop(dropped);
@@ -142,8 +143,10 @@ mod tests {
         #[test]
         fn each_tag_is_settled_once_and_none_before_its_time(steps in prop::collection::vec((0u8..4,
         0usize..6), 1..200)) {
-            let (mut tags, mut server, mut settled, mut next) = (Tags::default(), BTreeSet::new(),
-            BTreeSet::new(), 1);
+            let mut tags = Tags::default();
+            let mut server = BTreeSet::new();
+            let mut settled = BTreeSet::new();
+            let mut next = 1;
             for (step, count) in steps {
                 let open: Vec<u64> = server.difference(&settled).copied().collect();
                 let chosen: Vec<u64> = open.iter().copied().filter(|tag| tag % 7 <= count as

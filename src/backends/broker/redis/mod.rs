@@ -56,7 +56,8 @@ impl RedisBroker {
     /// Connects, and refuses a server that would lose tasks.
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let link = Link::open(&config.redis).await?;
-        let (timeout, quick) = (Some(link.timeout()), Some(link.timeout().min(PULSE)));
+        let timeout = Some(link.timeout());
+        let quick = Some(link.timeout().min(PULSE));
         let options = link.alone(waiter::WAIT + PULSE);
         let manager = Manager::new_with_config(link.client().get_connection_info().clone(), options)
             .map_err(|error| failure(&error))?;
@@ -68,7 +69,9 @@ impl RedisBroker {
             .wait_timeout(timeout)
             .build()
             .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;
-        let (limits, held, unknown) = (config.queues.clone(), Held::default(), UnknownDeliveries::default());
+        let limits = config.queues.clone();
+        let held = Held::default();
+        let unknown = UnknownDeliveries::default();
         Ok(Self { shared: Arc::new(Shared { link, waiters, limits, held, unknown }) })
     }
 }

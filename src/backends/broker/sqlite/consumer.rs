@@ -37,7 +37,8 @@ impl SqliteConsumer {
     /// Takes what is ready, which may be nothing. What a dropped call has taken stays with the consumer.
     async fn take(&mut self, want: usize) -> Result<Vec<Delivery>, BrokerError> {
         if self.prefetched.deliveries.is_empty() {
-            let (database, held) = (&self.database, &self.held);
+            let database = &self.database;
+            let held = &self.held;
             let pending = self
                 .pending
                 .get_or_insert_with(|| take(database.clone(), held.clone(), self.worker, self.queue, want));

@@ -45,7 +45,8 @@ impl SqliteBroker {
 #[async_trait]
 impl Broker for SqliteBroker {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
-        let (count, limits) = (messages.len(), self.limits.clone());
+        let count = messages.len();
+        let limits = self.limits.clone();
         match self.database.write(move |write| queue::publish(write, &limits, &messages)).await {
             Ok(answers) => answers,
             Err(error) => vec![Err(error.into()); count],

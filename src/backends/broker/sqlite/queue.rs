@@ -51,8 +51,10 @@ pub(crate) struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     pub(crate) fn new(sql: &'a Connection, limits: &'a QueueLimits) -> rusqlite::Result<Self> {
-        let (row, waiting) = (sql.prepare_cached(INSERT_MESSAGE)?, sql.prepare_cached(INSERT_WAITING)?);
-        let (room, changes) = ([const { None }; Queue::ALL.len()], Changes::default());
+        let row = sql.prepare_cached(INSERT_MESSAGE)?;
+        let waiting = sql.prepare_cached(INSERT_WAITING)?;
+        let room = [const { None }; Queue::ALL.len()];
+        let changes = Changes::default();
         Ok(Self { sql, limits, room, changes, row, waiting })
     }
 
@@ -234,7 +236,8 @@ pub(crate) fn put_back(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite:
     );
     let over = "SELECT 1 FROM tasks WHERE id = ?1 AND state > 2";
     let mut changes = Changes::default();
-    let (mut back, mut over) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(over)?);
+    let mut back = write.sql.prepare_cached(&back)?;
+    let mut over = write.sql.prepare_cached(over)?;
     for receipt in receipts {
         if back.execute(received(receipt))? == 1 {
             changes[receipt.queue.index()] += 1;
@@ -251,7 +254,8 @@ pub(super) fn reclaim_claimed(write: &mut Write<'_>, worker: ProcessId) -> rusql
     let back = format!(
         "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {RECEIVED}"
     );
-    let (mut changes, mut returned) = (Changes::default(), 0);
+    let mut changes = Changes::default();
+    let mut returned = 0;
     for receipt in claimed_by(write.sql, worker)? {
         let added = write.sql.prepare_cached(&back)?.execute(received(&receipt))?;
         changes[receipt.queue.index()] += added as i64;
@@ -286,7 +290,8 @@ pub(super) fn release(write: &mut Write<'_>, receipts: &[Receipt]) -> rusqlite::
     let back =
         format!("INSERT INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE {DELIVERED}");
     let mut changes = Changes::default();
-    let (mut back, mut unhold) = (write.sql.prepare_cached(&back)?, write.sql.prepare_cached(DELETE_HELD)?);
+    let mut back = write.sql.prepare_cached(&back)?;
+    let mut unhold = write.sql.prepare_cached(DELETE_HELD)?;
     for receipt in receipts {
         if back.execute(named(receipt))? == 1 {
             unhold.execute([receipt.tag])?;
@@ -349,7 +354,8 @@ pub(super) fn take_expired(
     priorities: &[Priority],
     limit: usize,
 ) -> rusqlite::Result<Vec<Delivery>> {
-    let (mut taken, now) = (Vec::new(), write.now);
+    let mut taken = Vec::new();
+    let now = write.now;
     for priority in priorities {
         let left = limit - taken.len();
         let expired = head(write, worker, *priority, left, |message| message.expires_at <= now)?;

@@ -89,7 +89,8 @@ async fn depths_follow_the_rows() {
     assert_eq!(broker.reclaim(worker).await.unwrap(), 12 + taken.len() as u64);
     for queue in Queue::ALL {
         let count = move |sql: &rusqlite::Connection| {
-            let (first, last) = (queue.priorities().min(), queue.priorities().max());
+            let first = queue.priorities().min();
+            let last = queue.priorities().max();
             let query = "SELECT count(*) FROM waiting WHERE priority BETWEEN ?1 AND ?2";
             sql.query_row(query, [first, last], |row| row.get::<_, u64>(0))
         };

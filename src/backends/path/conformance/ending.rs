@@ -68,7 +68,8 @@ pub async fn a_task_cancelled_while_it_waits_is_never_taken(fixture: &dyn Fixtur
     let mut worker = Worker::start(fixture).await;
     let fence = lead(&worker.servers).await;
     for priority in [Priority::P1, Priority::P3, Priority::P5] {
-        let (waiting, delayed) = (offer_one(&worker.servers, priority).await, message(priority));
+        let waiting = offer_one(&worker.servers, priority).await;
+        let delayed = message(priority);
         offer_at(&worker.servers, &delayed, Timestamp::now()).await;
         for id in [waiting.id, delayed.id] {
             assert_eq!(worker.servers.store.cancel(id).await.unwrap(), Cancelled::Done);
@@ -101,7 +102,8 @@ pub async fn a_task_cancelled_while_it_runs_ends_so(fixture: &dyn Fixture) {
 }
 
 pub async fn inv_2_an_old_token_ends_nothing_and_the_message_is_not_lost(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let fence = lead(&other.servers).await;
     let message = offer_one(&worker.servers, Priority::P4).await;
     let first = worker.take_one().await;

@@ -3,7 +3,8 @@
 use super::*;
 
 pub async fn inv_1_a_task_is_taken_and_finished_once(fixture: &dyn Fixture) {
-    let (producer, mut worker) = (fixture.servers().await, Worker::start(fixture).await);
+    let producer = fixture.servers().await;
+    let mut worker = Worker::start(fixture).await;
     let messages = Priority::ALL.map(message);
     offer(&producer, &messages).await;
     for message in &messages {
@@ -27,8 +28,10 @@ pub async fn inv_1_a_task_is_taken_and_finished_once(fixture: &dyn Fixture) {
 }
 
 pub async fn a_known_id_is_answered_not_added(fixture: &dyn Fixture) {
-    let (producer, mut worker) = (fixture.servers().await, Worker::start(fixture).await);
-    let (known, new) = (offer_one(&producer, Priority::P4).await, message(Priority::P4));
+    let producer = fixture.servers().await;
+    let mut worker = Worker::start(fixture).await;
+    let known = offer_one(&producer, Priority::P4).await;
+    let new = message(Priority::P4);
     let again = producer.path.offer(&[admission(&known), admission(&new)]).await;
     let [Offered::Known(record), Offered::New] = &again[..] else { panic!("{again:?}") };
     assert_eq!((record.id, record.state), (known.id, State::Queued));
@@ -44,9 +47,12 @@ pub async fn a_known_id_is_answered_not_added(fixture: &dyn Fixture) {
 }
 
 pub async fn a_unique_key_is_held_while_unfinished(fixture: &dyn Fixture) {
-    let (producer, mut worker) = (fixture.servers().await, Worker::start(fixture).await);
+    let producer = fixture.servers().await;
+    let mut worker = Worker::start(fixture).await;
     let keyed = |message: &Message| Admission { unique_key: Some("only one".into()), ..admission(message) };
-    let (first, second, third) = (message(Priority::P1), message(Priority::P1), message(Priority::P1));
+    let first = message(Priority::P1);
+    let second = message(Priority::P1);
+    let third = message(Priority::P1);
     let answers = producer.path.offer(&[keyed(&first), keyed(&second)]).await;
     let [Offered::New, Offered::Known(record)] = &answers[..] else { panic!("{answers:?}") };
     assert_eq!(record.id, first.id);
@@ -62,12 +68,14 @@ pub async fn a_unique_key_is_held_while_unfinished(fixture: &dyn Fixture) {
 }
 
 pub async fn a_full_queue_refuses_and_leaves_no_record(fixture: &dyn Fixture) {
-    let (producer, mut worker) = (fixture.servers().await, Worker::start(fixture).await);
+    let producer = fixture.servers().await;
+    let mut worker = Worker::start(fixture).await;
     let mut accepted = Vec::new();
     // A broker may overshoot its limit a little; it must not overshoot for ever.
     let refused = loop {
         assert!(accepted.len() < 100 * SMALL_LIMIT as usize, "the queue is never full");
-        let (plain, other) = (message(Priority::P4), message(Priority::P5));
+        let plain = message(Priority::P4);
+        let other = message(Priority::P5);
         let answers = producer.path.offer(&[admission(&plain), admission(&other)]).await;
         assert!(matches!(answers[1], Offered::New), "another queue is not full: {answers:?}");
         match &answers[0] {
@@ -102,7 +110,8 @@ pub async fn a_full_queue_refuses_and_leaves_no_record(fixture: &dyn Fixture) {
 
 /// Its producer died after the record, or its queue was purged.
 pub async fn inv_1_a_known_task_whose_message_is_lost_is_put_back(fixture: &dyn Fixture) {
-    let (producer, mut worker) = (fixture.servers().await, Worker::start(fixture).await);
+    let producer = fixture.servers().await;
+    let mut worker = Worker::start(fixture).await;
     let message = message(Priority::P2);
     producer.store.admit(&[admission(&message)]).await.unwrap();
     let answers = producer.path.offer(&[admission(&message)]).await;

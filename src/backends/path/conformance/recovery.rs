@@ -3,7 +3,8 @@
 use super::{worker::any, *};
 
 pub async fn inv_3_a_dead_workers_tasks_pass_and_count_a_crash(fixture: &dyn Fixture) {
-    let (mut doomed, mut heir) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut doomed = Worker::start(fixture).await;
+    let mut heir = Worker::start(fixture).await;
     let fence = lead(&heir.servers).await;
     let messages = [Priority::P0, Priority::P2, Priority::P4].map(message);
     offer(&heir.servers, &messages).await;
@@ -44,7 +45,8 @@ pub async fn inv_3_the_third_crash_is_poison(fixture: &dyn Fixture) {
 }
 
 pub async fn what_a_worker_disowns_waits_again(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let messages = [Priority::P1, Priority::P4].map(message);
     offer(&worker.servers, &messages).await;
     let taken = worker.take(2).await;
@@ -67,7 +69,8 @@ pub async fn what_a_worker_disowns_waits_again(fixture: &dyn Fixture) {
 
 /// The call was dropped on its way, or what it brought was.
 pub async fn inv_1_what_a_lost_take_brought_comes_back(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let mut offered = Vec::new();
     for round in 0..12 {
         offered.push(offer_one(&other.servers, Priority::ALL[round % 7]).await.id);
@@ -77,7 +80,8 @@ pub async fn inv_1_what_a_lost_take_brought_comes_back(fixture: &dyn Fixture) {
         let _ = tokio::time::timeout(wait, worker.source.take(&any(8))).await;
     }
     worker.source.rest().await;
-    let (mut taken, fence) = (Vec::new(), lead(&other.servers).await);
+    let mut taken = Vec::new();
+    let fence = lead(&other.servers).await;
     eventually(async || {
         disown_all(&worker).await;
         worker.servers.path.reconcile(worker.id).await.unwrap();
@@ -116,7 +120,8 @@ async fn disown_all(worker: &Worker) {
 }
 
 pub async fn reconciling_takes_nothing_that_is_known(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let messages = Priority::ALL.map(message);
     offer(&worker.servers, &messages).await;
     let held = worker.take(messages.len()).await;
@@ -132,7 +137,8 @@ pub async fn reconciling_takes_nothing_that_is_known(fixture: &dyn Fixture) {
 }
 
 pub async fn a_worker_that_leaves_holds_nothing(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let messages = [Priority::P0, Priority::P4, Priority::P4].map(message);
     offer(&worker.servers, &messages).await;
     let taken = worker.take(2).await;
@@ -147,7 +153,8 @@ pub async fn a_worker_that_leaves_holds_nothing(fixture: &dyn Fixture) {
 /// What is left in the same backend by another path, such as that of the version before: waiting, running at
 /// a worker that died, and running at one that lives.
 pub async fn inv_1_what_another_path_left_is_taken_over(before: &dyn Fixture, after: &dyn Fixture) {
-    let (mut old, mut doomed) = (Worker::start(before).await, Worker::start(before).await);
+    let mut old = Worker::start(before).await;
+    let mut doomed = Worker::start(before).await;
     let mut new = Worker::start(after).await;
     let fence = lead(&new.servers).await;
     let running = offer_one(&old.servers, Priority::P0).await;
@@ -159,7 +166,8 @@ pub async fn inv_1_what_another_path_left_is_taken_over(before: &dyn Fixture, af
     doomed.take(2).await;
     let dead = doomed.die();
     end(&new.servers, dead).await;
-    let (mut came, mut crashes) = (Vec::new(), 0);
+    let mut came = Vec::new();
+    let mut crashes = 0;
     for _ in &messages {
         let taken = new.take_promoted(fence).await;
         assert!(new.finish(&taken, completed()).await);

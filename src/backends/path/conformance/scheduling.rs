@@ -6,7 +6,8 @@ use crate::store::StoreError;
 pub async fn a_delayed_task_waits_until_it_is_promoted(fixture: &dyn Fixture) {
     let mut worker = Worker::start(fixture).await;
     let fence = lead(&worker.servers).await;
-    let (due, later) = (message(Priority::P1), message(Priority::P1));
+    let due = message(Priority::P1);
+    let later = message(Priority::P1);
     offer_at(&worker.servers, &due, Timestamp::now()).await;
     offer_at(&worker.servers, &later, Timestamp::now() + HOUR).await;
     assert_drained(&mut worker, Priority::P1).await;

@@ -12,7 +12,8 @@ use crate::store::DeadFilter;
 /// these, in this order. What was taken too early goes back, and may then stand in another order.
 async fn takes_all(worker: &mut Worker, wants: &Wants, expected: &[(&[TaskId], usize)]) {
     let count = expected.iter().map(|(_, count)| count).sum();
-    let (mut taken, mut untouched) = (Vec::new(), true);
+    let mut taken = Vec::new();
+    let mut untouched = true;
     eventually(async || {
         taken = worker.source.take(wants).await.unwrap().tasks;
         assert!(taken.len() <= count, "no more than is wanted");
@@ -78,7 +79,8 @@ pub async fn asks_a_queue_twice(fixture: &dyn Fixture) {
 }
 
 pub async fn a_paused_queue_gives_nothing(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let paused = offer_one(&worker.servers, Priority::P4).await;
     let asked = wants([(Queue::P0, 5)], 5);
     let urgent = offer_many(&worker, Priority::P0, 1).await;
@@ -110,13 +112,15 @@ async fn wakes(worker: &mut Worker, mut act: impl AsyncFnMut() -> TaskId) {
 }
 
 pub async fn wakes_for_a_new_task(fixture: &dyn Fixture) {
-    let (mut worker, producer) = (Worker::start(fixture).await, fixture.servers().await);
+    let mut worker = Worker::start(fixture).await;
+    let producer = fixture.servers().await;
     let mut priorities = [Priority::P0, Priority::P3, Priority::P6].into_iter();
     wakes(&mut worker, async || offer_one(&producer, priorities.next().unwrap()).await.id).await;
 }
 
 pub async fn wakes_for_a_released_task(fixture: &dyn Fixture) {
-    let (mut worker, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     // Taken before the other one waits for it.
     let mut held = Vec::new();
     for _ in 0..3 {
@@ -133,7 +137,8 @@ pub async fn wakes_for_a_released_task(fixture: &dyn Fixture) {
 }
 
 pub async fn wakes_for_a_promoted_task(fixture: &dyn Fixture) {
-    let (mut worker, leader) = (Worker::start(fixture).await, fixture.servers().await);
+    let mut worker = Worker::start(fixture).await;
+    let leader = fixture.servers().await;
     let fence = lead(&leader).await;
     wakes(&mut worker, async || {
         let message = message(Priority::P4);
@@ -145,9 +150,11 @@ pub async fn wakes_for_a_promoted_task(fixture: &dyn Fixture) {
 }
 
 pub async fn a_dropped_wait_loses_nothing(fixture: &dyn Fixture) {
-    let (mut worker, producer) = (Worker::start(fixture).await, fixture.servers().await);
+    let mut worker = Worker::start(fixture).await;
+    let producer = fixture.servers().await;
     let mut sent = Vec::new();
-    let (mut taken, wants) = (Vec::new(), any(1));
+    let mut taken = Vec::new();
+    let wants = any(1);
     for round in 0..20 {
         let wait = worker.source.ready(&wants);
         let _ = tokio::time::timeout(Duration::from_millis(round % 4), wait).await;
@@ -166,7 +173,8 @@ pub async fn inv_2_two_sources_never_get_the_same_task(fixture: &dyn Fixture) {
     let workers = [Worker::start(fixture).await, Worker::start(fixture).await, Worker::start(fixture).await];
     let messages: Vec<Message> = (0..TASKS).map(|index| message(Priority::ALL[index % 7])).collect();
     offer(&producer, &messages).await;
-    let (taken, wants) = (AtomicUsize::new(0), any(4));
+    let taken = AtomicUsize::new(0);
+    let wants = any(4);
     let run = async |mut worker: Worker| {
         let mut mine = Vec::new();
         while taken.load(Ordering::SeqCst) < TASKS {
@@ -193,7 +201,8 @@ pub async fn inv_2_two_sources_never_get_the_same_task(fixture: &dyn Fixture) {
 }
 
 pub async fn a_closed_source_leaves_what_it_did_not_take(fixture: &dyn Fixture) {
-    let (mut leaving, mut other) = (Worker::start(fixture).await, Worker::start(fixture).await);
+    let mut leaving = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
     let messages: Vec<Message> = (0..8).map(|_| message(Priority::P4)).collect();
     offer(&leaving.servers, &messages).await;
     let asked = Wants { ahead: 20, ..any(1) };

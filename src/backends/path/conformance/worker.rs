@@ -10,7 +10,8 @@ pub struct Worker {
 
 impl Worker {
     pub async fn start(fixture: &dyn Fixture) -> Self {
-        let (servers, id) = (fixture.servers().await, ProcessId::new());
+        let servers = fixture.servers().await;
+        let id = ProcessId::new();
         servers.store.beat(&beat_of(id, HOUR)).await.unwrap();
         let taker = Taker {
             worker: id,

@@ -15,7 +15,8 @@ impl SqlitePath {
         let settlement =
             |attempt: &Attempt| Settlement { claimed: attempt.claimed, end: attempt.end.clone() };
         let settlements: Vec<Settlement> = attempts.iter().map(settlement).collect();
-        let (rules, settled) = (self.store.rules, receipts.clone());
+        let rules = self.store.rules;
+        let settled = receipts.clone();
         let accepted = self.write(move |write| finish(write, &rules, &settlements, settled)).await?;
         self.broker.held.remove(&receipts);
         Ok(accepted)

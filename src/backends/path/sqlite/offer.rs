@@ -24,7 +24,8 @@ impl SqlitePath {
         if tasks.is_empty() {
             return Vec::new();
         }
-        let (limits, given) = (self.broker.limits.clone(), tasks.to_vec());
+        let limits = self.broker.limits.clone();
+        let given = tasks.to_vec();
         let written = self.database.write(move |write| offer(write, &limits, &given)).await;
         match written.map_err(StoreError::from) {
             Ok(written) => {
@@ -57,7 +58,8 @@ fn offer(write: &mut Write<'_>, limits: &QueueLimits, tasks: &[Admission]) -> ru
     let mut tally = Tally::default();
     let mut answers = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let (message, waits) = (&task.message, task.at.is_none());
+        let message = &task.message;
+        let waits = task.at.is_none();
         if waits && let Err(full) = publisher.room(message.priority.queue())? {
             let known = admission::is_known(write, task)?;
             answers.push(if known { Written::Known } else { Written::Full(full) });

@@ -19,7 +19,8 @@ impl SqlitePath {
         worker: ProcessId,
         claims: &[Claimed],
     ) -> Result<Vec<bool>, PathError> {
-        let (rules, claims) = (self.store.rules, claims.to_vec());
+        let rules = self.store.rules;
+        let claims = claims.to_vec();
         let work = move |write: &mut Write<'_>| {
             let mut back = queue::claimed_by(write.sql, worker)?;
             back.retain(|receipt| claims.iter().any(|claimed| claimed.id == receipt.id));
@@ -44,7 +45,8 @@ impl SqlitePath {
         if lost.is_empty() {
             return Ok(0);
         }
-        let (rules, count) = (self.store.rules, lost.len() as u64);
+        let rules = self.store.rules;
+        let count = lost.len() as u64;
         let returned = self.write(move |write| put_back(write, &rules, worker, &lost)).await;
         returned.inspect_err(|_| held.changed())?;
         Ok(count)

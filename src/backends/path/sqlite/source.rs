@@ -46,7 +46,9 @@ impl SqliteSource {
     }
 
     async fn claim(&self, wants: &Wants) -> Result<Vec<Claimed>, PathError> {
-        let (rules, held, wants) = (self.path.store.rules, self.path.broker.held.clone(), wants.clone());
+        let rules = self.path.store.rules;
+        let held = self.path.broker.held.clone();
+        let wants = wants.clone();
         let by = Claimant { worker: self.taker.worker, takeover: (self.taker.sees_silence)() };
         self.path.write(move |write| take::take(write, &rules, &held, &by, &wants)).await
     }

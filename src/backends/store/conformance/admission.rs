@@ -42,7 +42,9 @@ pub async fn a_known_id_is_answered_not_added(fixture: &dyn Fixture) {
 
 pub async fn a_unique_key_is_held_while_unfinished(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (first, second, other) = (unique("k"), unique("k"), unique("other"));
+    let first = unique("k");
+    let second = unique("k");
+    let other = unique("other");
     let answers = store.admit(&[first.clone(), second.clone(), other]).await.unwrap();
     assert_eq!(answers, [Admitted::New, Admitted::Existing(first.message.id), Admitted::New]);
     assert!(store.record(second.message.id).await.unwrap().is_none(), "the second task does not exist");

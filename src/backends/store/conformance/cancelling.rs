@@ -27,8 +27,10 @@ pub async fn waiting_tasks_end_at_once(fixture: &dyn Fixture) {
 }
 
 pub async fn a_running_task_is_signalled_through_its_worker(fixture: &dyn Fixture) {
-    let (store, operator) = (fixture.store().await, fixture.store().await);
-    let (owner, other) = (worker(&*store).await, worker(&*store).await);
+    let store = fixture.store().await;
+    let operator = fixture.store().await;
+    let owner = worker(&*store).await;
+    let other = worker(&*store).await;
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, owner, &message).await;
     assert_eq!(operator.cancel(message.id).await.unwrap(), Cancelled::Signalled);

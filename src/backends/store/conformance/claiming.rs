@@ -29,7 +29,8 @@ pub async fn inv_2_one_of_many_claims_runs(fixture: &dyn Fixture) {
     let message = admit(&*store, Priority::P0).await;
     let mut racing = Vec::new();
     for _ in 0..8 {
-        let (store, message) = (fixture.store().await, message.clone());
+        let store = fixture.store().await;
+        let message = message.clone();
         racing.push(tokio::spawn(async move {
             let worker = worker(&*store).await;
             match claim(&*store, worker, &message).await {
@@ -79,7 +80,8 @@ pub async fn a_scheduled_task_may_be_claimed_once(fixture: &dyn Fixture) {
 
 pub async fn is_held_while_its_owner_beats(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (owner, other) = (worker(&*store).await, worker(&*store).await);
+    let owner = worker(&*store).await;
+    let other = worker(&*store).await;
     let message = admit(&*store, Priority::P1).await;
     let claimed = start(&*store, owner, &message).await;
     for takeover in [false, true] {
@@ -95,7 +97,8 @@ pub async fn is_held_while_its_owner_beats(fixture: &dyn Fixture) {
 
 pub async fn inv_3_a_dead_workers_task_passes_and_counts_a_crash(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (dead, heir) = (worker(&*store).await, worker(&*store).await);
+    let dead = worker(&*store).await;
+    let heir = worker(&*store).await;
     let message = admit(&*store, Priority::P1).await;
     let old = start(&*store, dead, &message).await;
     store.end_lease(dead, None).await.unwrap();
@@ -137,7 +140,8 @@ pub async fn the_tasks_of_a_dead_worker_start_again_at_once(fixture: &dyn Fixtur
     // At four a second they would take 50 s.
     let messages = crowd(&*store, 200).await;
     let claims: Vec<Claim> = messages.iter().map(claim_of).collect();
-    let (doomed, heir) = (worker(&*store).await, worker(&*store).await);
+    let doomed = worker(&*store).await;
+    let heir = worker(&*store).await;
     let starts = async |worker, crashes| {
         let outcomes = store.claim(worker, &claims, false).await.unwrap();
         outcomes
@@ -161,7 +165,8 @@ pub async fn inv_3_a_poison_task_is_found_among_many_and_no_innocent_dies(fixtur
     while !trial.over() {
         trial.round(&*store).await;
     }
-    let (deaths, wait) = (trial.deaths, trial.longest_wait);
+    let deaths = trial.deaths;
+    let wait = trial.longest_wait;
     println!("one poison task of 80: found after {deaths} deaths; the others started again within {wait:?}");
     assert!((3..=20).contains(&deaths), "{deaths} deaths");
     assert!(wait < PATIENCE, "{wait:?}");
@@ -175,7 +180,8 @@ pub async fn inv_3_a_poison_task_is_found_among_many_and_no_innocent_dies(fixtur
 pub async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_once(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let messages = crowd(&*store, 20).await;
-    let (poison, others) = (&messages[0], messages[1..].iter().map(claim_of).collect::<Vec<_>>());
+    let poison = &messages[0];
+    let others = messages[1..].iter().map(claim_of).collect::<Vec<_>>();
     // The other tasks that are named did not run there.
     let polled = [poison.id, TaskId::new()];
     for (crashes, polled) in [(0, None), (1, Some(&polled[..]))] {
@@ -191,7 +197,8 @@ pub async fn inv_3_who_was_being_polled_bears_the_death_and_all_others_start_at_
         .await;
         assert_eq!(store.end_lease(doomed, polled).await.unwrap().len(), messages.len());
     }
-    let (doomed, beside) = (worker(&*store).await, worker(&*store).await);
+    let doomed = worker(&*store).await;
+    let beside = worker(&*store).await;
     start(&*store, doomed, poison).await;
     let outcomes = store.claim(beside, &others, false).await.unwrap();
     assert!(
@@ -290,8 +297,10 @@ async fn crowd(store: &dyn Store, count: usize) -> Vec<Message> {
 pub async fn the_end_of_a_lease_brings_forward_what_is_held(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let fence = lead(&*store).await;
-    let (doomed, other) = (worker(&*store).await, worker(&*store).await);
-    let (before, after) = (admit(&*store, Priority::P4).await, admit(&*store, Priority::P4).await);
+    let doomed = worker(&*store).await;
+    let other = worker(&*store).await;
+    let before = admit(&*store, Priority::P4).await;
+    let after = admit(&*store, Priority::P4).await;
     let unconcerned = admit(&*store, Priority::P4).await;
     for message in [&before, &after] {
         start(&*store, doomed, message).await;
@@ -302,7 +311,8 @@ pub async fn the_end_of_a_lease_brings_forward_what_is_held(fixture: &dyn Fixtur
     store.schedule(&[held(&before), held(&unconcerned)]).await.unwrap();
     assert!(store.due(fence, 10).await.unwrap().messages.is_empty());
     let waiting = {
-        let (store, next) = (store.clone(), Some(Timestamp::now() + HOUR / 2));
+        let store = store.clone();
+        let next = Some(Timestamp::now() + HOUR / 2);
         tokio::spawn(async move { store.wait_due(next).await })
     };
     store.end_lease(doomed, None).await.unwrap();
@@ -346,7 +356,8 @@ pub async fn a_dead_workers_tasks_are_shown_as_queued(fixture: &dyn Fixture) {
 pub async fn a_claim_asked_again_is_answered_alike(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;
-    let (known, unknown) = (admit(&*store, Priority::P1).await, message(Priority::P4));
+    let known = admit(&*store, Priority::P1).await;
+    let unknown = message(Priority::P4);
     let claims = [claim_of(&known), claim_of(&unknown)];
     let first = store.claim(worker, &claims, false).await.unwrap();
     assert_eq!(store.claim(worker, &claims, false).await.unwrap(), first, "the answer was lost");
@@ -361,7 +372,8 @@ pub async fn a_claim_asked_again_is_answered_alike(fixture: &dyn Fixture) {
 
 pub async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (silent, heir) = (ProcessId::new(), worker(&*store).await);
+    let silent = ProcessId::new();
+    let heir = worker(&*store).await;
     store.beat(&beat_of(silent, SHORT)).await.unwrap();
     let message = admit(&*store, Priority::P1).await;
     let old = start(&*store, silent, &message).await;
@@ -377,7 +389,8 @@ pub async fn a_silent_workers_task_passes_after_its_lease(fixture: &dyn Fixture)
 
 pub async fn takeover_needs_one_and_a_half_silent_heartbeats(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (silent, heir) = (worker(&*store).await, worker(&*store).await);
+    let silent = worker(&*store).await;
+    let heir = worker(&*store).await;
     let message = admit(&*store, Priority::P1).await;
     start(&*store, silent, &message).await;
     tokio::time::sleep(HEARTBEAT.mul_f64(1.6)).await;
@@ -391,9 +404,12 @@ pub async fn takeover_needs_one_and_a_half_silent_heartbeats(fixture: &dyn Fixtu
 }
 
 pub async fn the_old_owner_is_told_what_it_lost(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
-    let (zombie, heir) = (worker(&*store).await, worker(&*other).await);
-    let (lost, kept) = (admit(&*store, Priority::P1).await, admit(&*store, Priority::P1).await);
+    let store = fixture.store().await;
+    let other = fixture.store().await;
+    let zombie = worker(&*store).await;
+    let heir = worker(&*other).await;
+    let lost = admit(&*store, Priority::P1).await;
+    let kept = admit(&*store, Priority::P1).await;
     start(&*store, zombie, &lost).await;
     let keeps = start(&*store, zombie, &kept).await;
     store.end_lease(zombie, None).await.unwrap();

@@ -3,8 +3,10 @@
 use super::*;
 
 pub async fn one_leads_at_a_time(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
-    let (one, two) = (ProcessId::new(), ProcessId::new());
+    let store = fixture.store().await;
+    let other = fixture.store().await;
+    let one = ProcessId::new();
+    let two = ProcessId::new();
     let fence = store.lead(Role::Maintenance, one, HOUR).await.unwrap().expect("no process leads yet");
     assert_eq!(other.lead(Role::Maintenance, two, HOUR).await.unwrap(), None);
     assert_eq!(
@@ -55,7 +57,8 @@ pub async fn resigning_passes_leadership_at_once(fixture: &dyn Fixture) {
 }
 
 pub async fn tokens_are_shared_and_refill(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let other = fixture.store().await;
     // Too slow to refill while the case looks.
     let slow = 1.0 / 3600.0;
     let (got, _) = store.take_tokens("pace", 4, slow, 10).await.unwrap();

@@ -8,7 +8,8 @@ const fn taken(taken: u64) -> Requeued {
 
 pub async fn dead_letters_are_marked_and_listed(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (known, unknown) = (admit(&*store, Priority::P4).await, message(Priority::P1));
+    let known = admit(&*store, Priority::P4).await;
+    let unknown = message(Priority::P1);
     let letters = [letter(&known, DeadReason::Expired), letter(&unknown, DeadReason::Undeliverable)];
     for _ in 0..2 {
         store.add_dead_letters(&letters).await.unwrap();
@@ -106,7 +107,8 @@ pub async fn pages_latest_first(fixture: &dyn Fixture) {
         (DeadFilter::default(), 25),
         (DeadFilter { reason: Some(DeadReason::Fatal), ..DeadFilter::default() }, 13),
     ] {
-        let (mut seen, mut cursor) = (Vec::new(), None);
+        let mut seen = Vec::new();
+        let mut cursor = None;
         loop {
             let page = store.dead(&filter, cursor.as_deref(), 4).await.unwrap();
             assert!(page.items.len() <= 4);
@@ -124,7 +126,8 @@ pub async fn pages_latest_first(fixture: &dyn Fixture) {
 
 pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (fence, worker) = (lead(&*store).await, worker(&*store).await);
+    let fence = lead(&*store).await;
+    let worker = worker(&*store).await;
     let message = admit(&*store, Priority::P4).await;
     store.add_dead_letters(&[letter(&message, DeadReason::Expired)]).await.unwrap();
     let next = next_generation(&message, 0);
@@ -143,7 +146,8 @@ pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
 
 pub async fn requeue_counts_only_letters_that_are_there(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (dead, alive) = (admit(&*store, Priority::P4).await, admit(&*store, Priority::P4).await);
+    let dead = admit(&*store, Priority::P4).await;
+    let alive = admit(&*store, Priority::P4).await;
     store.add_dead_letters(&[letter(&dead, DeadReason::Expired)]).await.unwrap();
     let messages = [next_generation(&dead, 0), next_generation(&alive, 0), message(Priority::P4)];
     assert_eq!(store.requeue(&messages).await.unwrap(), taken(1));
@@ -167,7 +171,8 @@ pub async fn discard_keeps_the_record(fixture: &dyn Fixture) {
 
 pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (fence, worker) = (lead(&*store).await, worker(&*store).await);
+    let fence = lead(&*store).await;
+    let worker = worker(&*store).await;
     let with_key = |key: &str| message_with(Priority::P4, |task| task.unique_key = Some(key.into()));
     let mut dead = ["hourly"; 4].map(with_key).to_vec();
     dead.push(with_key("daily"));

@@ -12,7 +12,8 @@ fn number(entry: &Entry) -> usize {
 }
 
 async fn all(store: &dyn Store, topic: Topic, subject: Option<&str>, limit: usize) -> Vec<Entry> {
-    let (mut seen, mut cursor) = (Vec::new(), None);
+    let mut seen = Vec::new();
+    let mut cursor = None;
     loop {
         let page = store.journal(topic, subject, cursor.as_deref(), limit).await.unwrap();
         assert!(page.items.len() <= limit);
@@ -25,7 +26,8 @@ async fn all(store: &dyn Store, topic: Topic, subject: Option<&str>, limit: usiz
 }
 
 pub async fn comes_latest_first_and_by_subject(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let other = fixture.store().await;
     assert!(store.journal(Topic::Crash, None, None, 10).await.unwrap().items.is_empty());
     let entries = [
         entry(Topic::Crash, "voice", 0),

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::*;
 
 async fn list(store: &dyn Store, filter: &RecordFilter) -> HashSet<TaskId> {
-    let (mut seen, mut cursor) = (HashSet::new(), None);
+    let mut seen = HashSet::new();
+    let mut cursor = None;
     loop {
         let page = store.records(filter, cursor.as_deref(), 5).await.unwrap();
         assert!(page.items.len() <= 5 && page.items.iter().all(|record| filter.matches(record)));

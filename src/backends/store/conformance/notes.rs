@@ -13,7 +13,8 @@ async fn names(store: &dyn Store, prefix: &str) -> Vec<String> {
 }
 
 pub async fn are_replaced_read_and_erased(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let other = fixture.store().await;
     assert_eq!(store.note("scale/voice").await.unwrap(), None);
     put(&*store, "scale/voice", "one").await;
     assert_eq!(other.note("scale/voice").await.unwrap().unwrap(), "one");

@@ -88,7 +88,8 @@ pub async fn promoted_tasks_are_queued(fixture: &dyn Fixture) {
 
 pub async fn promotion_leaves_later_generations_alone(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (fence, worker) = (lead(&*store).await, worker(&*store).await);
+    let fence = lead(&*store).await;
+    let worker = worker(&*store).await;
     let message = message(Priority::P6);
     store.admit(&[Admission { at: Some(long_ago(0)), ..admission(&message) }]).await.unwrap();
     store.due(fence, 10).await.unwrap();
@@ -133,7 +134,8 @@ pub async fn a_stale_fence_is_refused(fixture: &dyn Fixture) {
 }
 
 pub async fn wait_due_wakes_for_an_earlier_entry(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let other = fixture.store().await;
     let worker = worker(&*other).await;
     let far = Timestamp::now() + HOUR;
     store.schedule(&[entry(far)]).await.unwrap();
@@ -176,7 +178,8 @@ pub async fn pages_through_all_entries(fixture: &dyn Fixture) {
     // Many share a time, so that a page ends between equals.
     let entries: Vec<_> = (0..25).map(|index| entry(Timestamp::now() + HOUR * (index / 10 + 1))).collect();
     store.schedule(&entries).await.unwrap();
-    let (mut seen, mut cursor) = (Vec::new(), None);
+    let mut seen = Vec::new();
+    let mut cursor = None;
     loop {
         let page = store.scheduled(cursor.as_deref(), 4).await.unwrap();
         assert!(page.items.len() <= 4);

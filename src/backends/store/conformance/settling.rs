@@ -20,7 +20,8 @@ pub async fn inv_5_a_completed_task_does_not_run_again(fixture: &dyn Fixture) {
 
 pub async fn inv_2_a_lost_claim_settles_nothing(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (zombie, heir) = (worker(&*store).await, worker(&*store).await);
+    let zombie = worker(&*store).await;
+    let heir = worker(&*store).await;
     let message = admit(&*store, Priority::P3).await;
     let old = start(&*store, zombie, &message).await;
     store.end_lease(zombie, None).await.unwrap();
@@ -134,7 +135,8 @@ pub async fn answers_each_settlement_in_order(fixture: &dyn Fixture) {
 pub async fn a_result_is_forgotten_after_its_time(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;
-    let (kept, dead) = (admit(&*store, Priority::P3).await, admit(&*store, Priority::P3).await);
+    let kept = admit(&*store, Priority::P3).await;
+    let dead = admit(&*store, Priority::P3).await;
     let claimed = start(&*store, worker, &kept).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
     let claimed = start(&*store, worker, &dead).await;

@@ -27,7 +27,8 @@ fn without(place: usize, entries: &[Scheduled]) -> Vec<TaskId> {
 
 /// Reads all pages, however few of their rows can be read.
 async fn listed(store: &dyn Store, limit: usize) -> Vec<TaskId> {
-    let (mut seen, mut cursor) = (Vec::new(), None);
+    let mut seen = Vec::new();
+    let mut cursor = None;
     loop {
         let page = store.scheduled(cursor.as_deref(), limit).await.unwrap();
         seen.extend(page.items.iter().map(|entry| entry.id));
@@ -40,7 +41,8 @@ async fn listed(store: &dyn Store, limit: usize) -> Vec<TaskId> {
 
 pub async fn an_unreadable_entry_of_the_schedule_set_costs_itself_alone(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (fence, entries) = (lead(&*store).await, entries(Timestamp::from_millis(1_000_000)));
+    let fence = lead(&*store).await;
+    let entries = entries(Timestamp::from_millis(1_000_000));
     store.schedule(&entries).await.unwrap();
     let garbled = entries[0].message.id;
     fixture.garble(Garbled::Entry(garbled)).await;
@@ -69,7 +71,8 @@ pub async fn an_unreadable_entry_that_is_not_due_costs_itself_alone(fixture: &dy
 }
 
 pub async fn a_task_whose_entry_was_set_aside_is_due_at_no_time(fixture: &dyn Fixture) {
-    let (store, delayed) = (fixture.store().await, message(Priority::P4));
+    let store = fixture.store().await;
+    let delayed = message(Priority::P4);
     let at = Timestamp::now() + HOUR;
     store.admit(&[Admission { at: Some(at), ..admission(&delayed) }]).await.unwrap();
     assert_eq!(store.record(delayed.id).await.unwrap().unwrap().due_at, Some(at));
@@ -88,7 +91,8 @@ pub async fn an_unreadable_dead_letter_costs_itself_alone(fixture: &dyn Fixture)
     }
     let [first, second, third, _] = letters.each_ref().map(|letter| letter.message.id);
     fixture.garble(Garbled::DeadLetter(second)).await;
-    let (mut seen, mut cursor) = (Vec::new(), None);
+    let mut seen = Vec::new();
+    let mut cursor = None;
     loop {
         let page = store.dead(&DeadFilter::default(), cursor.as_deref(), 1).await.unwrap();
         seen.extend(page.items.iter().map(|letter| letter.message.id));

@@ -67,7 +67,8 @@ pub async fn a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read(fixture
     let claimed = start(&*store, worker, &over.1).await;
     assert!(settle(&*store, worker, claimed, completed()).await);
     fixture.garble(Garbled::Record(garbled.1.id)).await;
-    let (mut seen, mut cursor) = (Vec::new(), None);
+    let mut seen = Vec::new();
+    let mut cursor = None;
     loop {
         let page = store.unfinished(cursor.as_deref(), 2).await.unwrap();
         seen.extend(page.items);

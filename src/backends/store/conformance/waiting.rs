@@ -3,7 +3,8 @@
 use super::*;
 
 pub async fn wakes_when_another_handle_settles(fixture: &dyn Fixture) {
-    let (store, waiter) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let waiter = fixture.store().await;
     let worker = worker(&*store).await;
     let message = admit(&*store, Priority::P0).await;
     let claimed = start(&*store, worker, &message).await;
@@ -22,11 +23,13 @@ pub async fn wakes_when_another_handle_settles(fixture: &dyn Fixture) {
 }
 
 pub async fn wakes_for_every_end(fixture: &dyn Fixture) {
-    let (store, waiter) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let waiter = fixture.store().await;
     let worker = worker(&*store).await;
     for end in 0..4 {
         let message = admit(&*store, Priority::P0).await;
-        let (id, waiter) = (message.id, waiter.clone());
+        let id = message.id;
+        let waiter = waiter.clone();
         let waiting = tokio::spawn(async move { waiter.wait(id, HOUR).await.unwrap().unwrap().state });
         tokio::task::yield_now().await;
         let expected = match end {
@@ -68,7 +71,8 @@ pub async fn a_dropped_wait_disturbs_no_other(fixture: &dyn Fixture) {
     let message = admit(&*store, Priority::P0).await;
     let waiting: Vec<_> = (0..4)
         .map(|_| {
-            let (store, id) = (store.clone(), message.id);
+            let store = store.clone();
+            let id = message.id;
             tokio::spawn(async move { store.wait(id, HOUR).await.unwrap().unwrap().state })
         })
         .collect();

@@ -9,7 +9,8 @@ async fn info(store: &dyn Store, worker: ProcessId) -> Option<WorkerInfo> {
 }
 
 pub async fn beats_register_and_renew(fixture: &dyn Fixture) {
-    let (store, other) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let other = fixture.store().await;
     assert!(store.workers().await.unwrap().is_empty());
     let worker = ProcessId::new();
     let first = beat_of(worker, SHORT);
@@ -30,8 +31,10 @@ pub async fn beats_register_and_renew(fixture: &dyn Fixture) {
 }
 
 pub async fn drain_is_ordered_with_every_beat(fixture: &dyn Fixture) {
-    let (store, operator) = (fixture.store().await, fixture.store().await);
-    let (one, other) = (worker(&*store).await, worker(&*store).await);
+    let store = fixture.store().await;
+    let operator = fixture.store().await;
+    let one = worker(&*store).await;
+    let other = worker(&*store).await;
     assert!(operator.drain(one).await.unwrap());
     assert!(!operator.drain(ProcessId::new()).await.unwrap());
     for _ in 0..2 {
@@ -41,7 +44,8 @@ pub async fn drain_is_ordered_with_every_beat(fixture: &dyn Fixture) {
 }
 
 pub async fn a_lease_ends_at_once_and_a_beat_renews_it(fixture: &dyn Fixture) {
-    let (store, supervisor) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let supervisor = fixture.store().await;
     let worker = worker(&*store).await;
     supervisor.end_lease(worker, None).await.unwrap();
     assert!(!info(&*store, worker).await.expect("it is not forgotten").alive);
@@ -53,7 +57,8 @@ pub async fn a_lease_ends_at_once_and_a_beat_renews_it(fixture: &dyn Fixture) {
 
 pub async fn forget_removes(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (gone, stays) = (worker(&*store).await, worker(&*store).await);
+    let gone = worker(&*store).await;
+    let stays = worker(&*store).await;
     store.forget(gone).await.unwrap();
     store.forget(gone).await.unwrap();
     assert!(info(&*store, gone).await.is_none());
@@ -62,7 +67,8 @@ pub async fn forget_removes(fixture: &dyn Fixture) {
 
 pub async fn progress_shows_in_the_record(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let (owner, stranger) = (worker(&*store).await, worker(&*store).await);
+    let owner = worker(&*store).await;
+    let stranger = worker(&*store).await;
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, owner, &message).await;
     let says = |worker, text: &str| Beat {
@@ -79,8 +85,10 @@ pub async fn progress_shows_in_the_record(fixture: &dyn Fixture) {
 }
 
 pub async fn a_worker_is_asked_about_claims_that_still_are_its_own(fixture: &dyn Fixture) {
-    let (store, leader) = (fixture.store().await, fixture.store().await);
-    let (asked, other) = (worker(&*store).await, worker(&*store).await);
+    let store = fixture.store().await;
+    let leader = fixture.store().await;
+    let asked = worker(&*store).await;
+    let other = worker(&*store).await;
     let [runs, done, again] = [(); 3].map(|()| message(Priority::P2));
     store.admit(&[&runs, &done, &again].map(admission)).await.unwrap();
     let claims = [
@@ -108,7 +116,8 @@ pub async fn a_worker_is_asked_about_claims_that_still_are_its_own(fixture: &dyn
 }
 
 pub async fn pauses_reach_workers(fixture: &dyn Fixture) {
-    let (store, operator) = (fixture.store().await, fixture.store().await);
+    let store = fixture.store().await;
+    let operator = fixture.store().await;
     let worker = worker(&*store).await;
     for queue in [Queue::P4, Queue::High, Queue::P4] {
         operator.set_paused(queue, true).await.unwrap();
@@ -123,8 +132,10 @@ pub async fn pauses_reach_workers(fixture: &dyn Fixture) {
 }
 
 pub async fn the_end_of_a_lease_answers_what_the_worker_ran(fixture: &dyn Fixture) {
-    let (store, supervisor) = (fixture.store().await, fixture.store().await);
-    let (dead, heir) = (worker(&*store).await, worker(&*store).await);
+    let store = fixture.store().await;
+    let supervisor = fixture.store().await;
+    let dead = worker(&*store).await;
+    let heir = worker(&*store).await;
     let [done, first, second, other] = [(); 4].map(|()| message(Priority::P2));
     for message in [&done, &first, &second, &other] {
         store.admit(&[admission(message)]).await.unwrap();
@@ -150,9 +161,14 @@ fn process() -> Child {
 }
 
 pub async fn whose_process_has_ended_is_not_connected_any_more(fixture: &dyn Fixture) {
-    let (leader, first, second) = (fixture.store().await, fixture.store().await, fixture.store().await);
-    let (lives, dies, stranger) = (ProcessId::new(), ProcessId::new(), ProcessId::new());
-    let (mut living, mut dying) = (process(), process());
+    let leader = fixture.store().await;
+    let first = fixture.store().await;
+    let second = fixture.store().await;
+    let lives = ProcessId::new();
+    let dies = ProcessId::new();
+    let stranger = ProcessId::new();
+    let mut living = process();
+    let mut dying = process();
     let host = sysinfo::System::host_name().unwrap();
     let beat = |worker, child: &Child| Beat { pid: child.id(), host: host.clone(), ..beat_of(worker, HOUR) };
     first.beat(&beat(lives, &living)).await.unwrap();

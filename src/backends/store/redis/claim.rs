@@ -90,7 +90,9 @@ const OUTCOME_WIDTH: usize = 13;
 
 /// `None` for the task of a dead worker whose lease is still to be ended.
 fn outcome(mut answer: &[u8]) -> Result<Option<ClaimOutcome>, StoreError> {
-    let (code, number, crashes) = (answer.get_u8(), answer.get_u64(), answer.get_u32());
+    let code = answer.get_u8();
+    let number = answer.get_u64();
+    let crashes = answer.get_u32();
     Ok(Some(match code {
         b'R' => ClaimOutcome::Run { token: number, crashes },
         b'P' => ClaimOutcome::Poison { token: number, crashes },

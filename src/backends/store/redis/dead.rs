@@ -87,7 +87,8 @@ impl DeadStore for RedisStore {
         let mut at = cursor.map(Cursor::parse).transpose()?.or(until);
         let oldest = Timestamp::now().as_millis().saturating_sub(millis(self.results.dead));
         let oldest = oldest.max(filter.since.map_or(0, Timestamp::as_millis));
-        let (mut items, mut last) = (Vec::new(), None);
+        let mut items = Vec::new();
+        let mut last = None;
         loop {
             let rows = self.page("dead", at.as_ref(), BATCH).await?;
             let Some((end, _)) = rows.last() else { return Ok(Page { items, next: None }) };

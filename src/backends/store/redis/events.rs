@@ -54,7 +54,8 @@ async fn follow(events: Arc<Events>, link: Link) {
 
 /// Until there is one, each caller looks by itself.
 async fn subscribe(events: &Events, link: &Link) -> Subscription {
-    let (since, mut told) = (Instant::now(), false);
+    let since = Instant::now();
+    let mut told = false;
     let mut opening = pin!(Subscription::persist(link));
     let subscription = loop {
         if let Ok(subscription) = timeout(PULSE, &mut opening).await {

@@ -33,7 +33,8 @@ impl JournalStore for RedisStore {
     ) -> Result<Page<Entry>, StoreError> {
         let mut from = cursor.map_or_else(|| Ok("+".to_owned()), before)?;
         let limit = limit.clamp(1, BATCH);
-        let (mut items, mut last) = (Vec::new(), None);
+        let mut items = Vec::new();
+        let mut last = None;
         loop {
             let rows = self.latest(topic, &from).await?;
             let Some((end, _)) = rows.last() else { break };

@@ -50,7 +50,8 @@ impl RedisStore {
         let member =
             |row: &&Row| Member { id: row.id, age: died.since(row.started), suspicion: row.suspicion };
         let consequences = retry::share_blame(&new.iter().map(member).collect::<Vec<_>>(), polled);
-        let (mut alone, mut list) = (None, Vec::with_capacity(ROW * new.len()));
+        let mut alone = None;
+        let mut list = Vec::with_capacity(ROW * new.len());
         for (row, consequence) in new.into_iter().zip(consequences) {
             if consequence.suspicion.is_alone() && consequence.wait.is_zero() {
                 alone = Some(row.id);
@@ -78,8 +79,10 @@ fn rows(mut bytes: Bytes) -> Result<Vec<Row>, StoreError> {
     while bytes.has_remaining() {
         let mut id = [0; 16];
         bytes.copy_to_slice(&mut id);
-        let (token, started) = (bytes.get_u64(), Timestamp::from_millis(bytes.get_u64()));
-        let (crashes, suspicion) = (bytes.get_u32(), bytes.get_u32());
+        let token = bytes.get_u64();
+        let started = Timestamp::from_millis(bytes.get_u64());
+        let crashes = bytes.get_u32();
+        let suspicion = bytes.get_u32();
         rows.push(Row {
             id: TaskId::from_bytes(id),
             token,

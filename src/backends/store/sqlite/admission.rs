@@ -90,7 +90,8 @@ pub(crate) const INSERT: &str =
      WHERE state = 5 AND finished_at IS NULL";
 
 fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
-    let (message, state) = (&task.message, if task.at.is_some() { State::Scheduled } else { State::Queued });
+    let message = &task.message;
+    let state = if task.at.is_some() { State::Scheduled } else { State::Queued };
     let count = row.execute(params![
         message.id,
         task.kind,

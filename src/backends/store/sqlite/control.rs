@@ -45,7 +45,8 @@ impl ControlStore for super::SqliteStore {
         per_second: f64,
         burst: u32,
     ) -> Result<(u32, Duration), StoreError> {
-        let (bucket, pace) = (bucket.to_owned(), Pace { per_second, burst });
+        let bucket = bucket.to_owned();
+        let pace = Pace { per_second, burst };
         Ok(self.database.write(move |write| take_tokens(write.sql, &bucket, want, &pace)).await?)
     }
 

@@ -11,7 +11,8 @@ use clawpool_core::task::{Message, State, Task, TaskId};
 #[async_trait]
 impl DeadStore for super::SqliteStore {
     async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
-        let (rules, letters) = (self.rules, letters.to_vec());
+        let rules = self.rules;
+        let letters = letters.to_vec();
         Ok(self.database.write(move |write| add(write, &rules, &letters)).await?)
     }
 
@@ -21,7 +22,8 @@ impl DeadStore for super::SqliteStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<DeadLetter>, StoreError> {
-        let (filter, before) = (filter.clone(), cursor.map(records::cursor).transpose()?);
+        let filter = filter.clone();
+        let before = cursor.map(records::cursor).transpose()?;
         self.read_around(StoredItem::DeadLetter, move |sql| letters::list(sql, &filter, before, limit)).await
     }
 

@@ -41,7 +41,8 @@ fn write_down(write: &Write<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
     let insert = "INSERT INTO journal (topic, subject, entry) VALUES (?1, ?2, ?3)";
     let trim = "DELETE FROM journal WHERE topic = ?1 AND seq <=
                 (SELECT seq FROM journal WHERE topic = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)";
-    let (mut insert, mut trim) = (write.sql.prepare_cached(insert)?, write.sql.prepare_cached(trim)?);
+    let mut insert = write.sql.prepare_cached(insert)?;
+    let mut trim = write.sql.prepare_cached(trim)?;
     for entry in entries {
         insert.execute(params![entry.topic.name(), entry.subject, packed(entry)?])?;
     }

@@ -91,7 +91,8 @@ fn soon(write: &Write<'_>, entry: &Scheduled) -> rusqlite::Result<Timestamp> {
 }
 
 pub(crate) fn due(write: &Write<'_>, limit: usize) -> rusqlite::Result<Due> {
-    let (mut messages, mut next) = (Vec::new(), None);
+    let mut messages = Vec::new();
+    let mut next = None;
     let query = format!("SELECT {MESSAGE}, at, rowid AS place FROM schedule ORDER BY at LIMIT ?1");
     let mut query = write.sql.prepare_cached(&query)?;
     let mut rows = query.query([limit.saturating_add(1)])?;
@@ -124,7 +125,8 @@ fn take(write: &Write<'_>, messages: &[Message]) -> rusqlite::Result<()> {
 pub(crate) fn promoted(write: &Write<'_>, keys: &[(TaskId, u32)]) -> rusqlite::Result<()> {
     let delete = "DELETE FROM schedule WHERE id = ?1 AND generation = ?2 AND taken = 1";
     let queue = "UPDATE tasks SET state = 1 WHERE id = ?1 AND generation = ?2 AND state = 0";
-    let (mut delete, mut queue) = (write.sql.prepare_cached(delete)?, write.sql.prepare_cached(queue)?);
+    let mut delete = write.sql.prepare_cached(delete)?;
+    let mut queue = write.sql.prepare_cached(queue)?;
     for key in keys {
         if delete.execute(params![key.0, key.1])? == 1 {
             queue.execute(params![key.0, key.1])?;

@@ -25,7 +25,8 @@ impl TaskStore for SqliteStore {
     }
 
     async fn withdraw(&self, tasks: &[Withdrawal]) -> Result<Vec<Withdrawn>, StoreError> {
-        let (rules, tasks) = (self.rules, tasks.to_vec());
+        let rules = self.rules;
+        let tasks = tasks.to_vec();
         Ok(self.database.write(move |write| withdrawal::withdraw(write, &rules, &tasks)).await?)
     }
 
@@ -39,13 +40,16 @@ impl TaskStore for SqliteStore {
         claims: &[Claim],
         takeover: bool,
     ) -> Result<Vec<ClaimOutcome>, StoreError> {
-        let (rules, by, claims) = (self.rules, Claimant { worker, takeover }, claims.to_vec());
+        let rules = self.rules;
+        let by = Claimant { worker, takeover };
+        let claims = claims.to_vec();
         Ok(self.database.write(move |write| claim::claim(write, &rules, &by, &claims)).await?)
     }
 
     /// The token alone is the right to settle; whose it is need not be asked.
     async fn settle(&self, _: ProcessId, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
-        let (rules, settlements) = (self.rules, settlements.to_vec());
+        let rules = self.rules;
+        let settlements = settlements.to_vec();
         Ok(self.database.write(move |write| settle::settle(write, &rules, &settlements)).await?)
     }
 
@@ -79,7 +83,8 @@ impl TaskStore for SqliteStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<Record>, StoreError> {
-        let (filter, after) = (filter.clone(), cursor.map(records::id_cursor).transpose()?);
+        let filter = filter.clone();
+        let after = cursor.map(records::id_cursor).transpose()?;
         self.read_around(StoredItem::Record, move |sql| records::list(sql, &filter, after, limit)).await
     }
 
@@ -88,7 +93,8 @@ impl TaskStore for SqliteStore {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Page<UnfinishedTask>, StoreError> {
-        let (after, limit) = (cursor.map(records::id_cursor).transpose()?, limit.max(1));
+        let after = cursor.map(records::id_cursor).transpose()?;
+        let limit = limit.max(1);
         let mut items =
             self.read_around(StoredItem::Record, move |sql| records::unfinished(sql, after, limit)).await?;
         let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());

@@ -16,7 +16,8 @@ use clawpool_core::task::{ProcessId, TaskId, Timestamp};
 #[async_trait]
 impl WorkerStore for super::SqliteStore {
     async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError> {
-        let (rules, beat) = (self.rules, beat.clone());
+        let rules = self.rules;
+        let beat = beat.clone();
         let work = move |write: &mut Write<'_>| {
             forget::step(write, &rules)?;
             take(write, beat)
@@ -45,7 +46,8 @@ impl WorkerStore for super::SqliteStore {
         worker: ProcessId,
         polled: Option<&[TaskId]>,
     ) -> Result<Vec<TaskId>, StoreError> {
-        let (rules, polled) = (self.rules, polled.map(<[_]>::to_vec));
+        let rules = self.rules;
+        let polled = polled.map(<[_]>::to_vec);
         let work = move |write: &mut Write<'_>| {
             write
                 .sql

@@ -50,7 +50,8 @@ fn states() -> String {
 
 /// By the number of a priority: the name of its queue, and the digits of all priorities of that.
 fn queues() -> String {
-    let (mut names, mut digits) = (String::new(), String::new());
+    let mut names = String::new();
+    let mut digits = String::new();
     for priority in Priority::ALL {
         let queue = priority.queue();
         let all: String = queue.priorities().map(|priority| priority.index().to_string()).collect();
@@ -62,7 +63,8 @@ fn queues() -> String {
 
 fn constants(whole: &str, prefix: &str, fields: &[Field]) -> String {
     let mut text = String::new();
-    let (mut offset, mut format) = (1, String::from(">"));
+    let mut offset = 1;
+    let mut format = String::from(">");
     for Field { name, width, lua, .. } in fields {
         let name = name.to_uppercase();
         let _ = writeln!(text, "local {prefix}{name}_OFFSET = {offset}");
@@ -89,7 +91,8 @@ fn values() -> String {
 fn record() -> String {
     let fields = Head::fields();
     let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-    let (mut read, mut written) = (String::new(), String::new());
+    let mut read = String::new();
+    let mut written = String::new();
     for Field { name, is_flag, .. } in &fields {
         let (from, to) = if *is_flag { (" == YES", " and YES or NO") } else { ("", "") };
         let _ = writeln!(read, "    {name} = {name}{from},");

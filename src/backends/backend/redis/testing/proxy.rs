@@ -81,7 +81,8 @@ async fn relay(mut client: TcpStream, weather: watch::Sender<Weather>) {
         pending::<()>().await;
     }
     let Ok(mut server) = TcpStream::connect(born.server).await else { return };
-    let (mut cut, mut silenced) = (weather.subscribe(), weather.subscribe());
+    let mut cut = weather.subscribe();
+    let mut silenced = weather.subscribe();
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
         _ = cut.wait_for(|now| now.cuts > born.cuts) => return,

@@ -28,7 +28,8 @@ fn filtered(chunks: &[&[u8]]) -> Vec<u8> {
 }
 
 fn filtered_with(body_limit: u64, chunks: &[&[u8]]) -> Vec<u8> {
-    let (mut filter, mut clean) = (FrameFilter::new(Arc::new(body_limit.into()), FRAME_MAX), Vec::new());
+    let mut filter = FrameFilter::new(Arc::new(body_limit.into()), FRAME_MAX);
+    let mut clean = Vec::new();
     for chunk in chunks {
         filter.filter(chunk, &mut clean);
     }
@@ -103,7 +104,8 @@ fn headers_longer_than_a_frame_are_left_out_and_the_rest_kept() {
 
 #[test]
 fn a_body_over_the_limit_is_withheld_and_marked() {
-    let (forged, other) = (1 << CLUSTER_ID, [3, 0, 2, 0, 0, 0, 1, b'x', END]);
+    let forged = 1 << CLUSTER_ID;
+    let other = [3, 0, 2, 0, 0, 0, 1, b'x', END];
     let all = [
         header(ID | forged, &[short(b"id"), short(b"mine")].concat()),
         frame(3, b"12"),

@@ -40,7 +40,8 @@ async fn inv_1_publishing_and_consuming_survive_a_lost_connection() {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
         let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
-        let (first, second) = (message(Priority::P4), message(Priority::P4));
+        let first = message(Priority::P4);
+        let second = message(Priority::P4);
         publish(&broker, &first).await.unwrap();
         let held = next(consumer.as_mut()).await;
 
@@ -114,7 +115,8 @@ async fn a_consumer_whose_end_is_not_answered_is_given_up() {
         let (mut rabbit, proxy) = behind_proxy().await;
         rabbit.config.rabbitmq.heartbeat = Duration::from_secs(3600);
         let broker = rabbit.open().await;
-        let (first, second) = (message(Priority::P4), message(Priority::P4));
+        let first = message(Priority::P4);
+        let second = message(Priority::P4);
         publish(&broker, &first).await.unwrap();
         let mut consumer = broker.consume(ProcessId::new(), Queue::P4).await.unwrap();
         next(consumer.as_mut()).await;

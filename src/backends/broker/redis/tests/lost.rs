@@ -31,7 +31,8 @@ struct Proxy {
 impl Proxy {
     async fn before(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (address, swallows) = (listener.local_addr().unwrap(), watch::Sender::new(false));
+        let address = listener.local_addr().unwrap();
+        let swallows = watch::Sender::new(false);
         let seen = swallows.subscribe();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -55,7 +56,8 @@ async fn pass(client: TcpStream, server: SocketAddr, seen: watch::Receiver<bool>
             }
         }
     };
-    let (mut begins, mut ends) = (seen.clone(), seen);
+    let mut begins = seen.clone();
+    let mut ends = seen;
     let over = async {
         let _ = begins.wait_for(|swallows| *swallows).await;
         let _ = ends.wait_for(|swallows| !swallows).await;
@@ -77,8 +79,8 @@ async fn inv_1_a_lost_answer_leaves_nothing_with_a_worker_whose_consumer_is_gone
         let mut far = near.clone();
         far.redis.url = format!("redis://{}/0", proxy.address).into();
         far.redis.timeout = Duration::from_millis(200);
-        let (direct, broker) =
-            (RedisBroker::open(&near).await.unwrap(), RedisBroker::open(&far).await.unwrap());
+        let direct = RedisBroker::open(&near).await.unwrap();
+        let broker = RedisBroker::open(&far).await.unwrap();
         let worker = ProcessId::new();
         let mut consumer = broker.consume(worker, Queue::P0).await.unwrap();
         publish(&direct, &[message(Priority::P0)]).await;

@@ -41,7 +41,8 @@ impl Fixture for OnRedis {
 /// Puts entries of these values, which are no messages, at the end of a queue; `""` stands for none.
 async fn put_garbage(config: &Config, queue: Queue, values: &[&str]) -> Vec<TaskId> {
     let link = Link::open(&config.redis).await.unwrap();
-    let (base, n) = (link.base(), queue.priorities().next().unwrap().index());
+    let base = link.base();
+    let n = queue.priorities().next().unwrap().index();
     let mut ids = Vec::new();
     for value in values {
         let id = TaskId::new();

@@ -71,8 +71,8 @@ async fn inv_1_the_messages_of_a_lost_answer_are_found_again() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let config = server.config(Config::default());
-        let (broker, twin) =
-            (RedisBroker::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
+        let broker = RedisBroker::open(&config).await.unwrap();
+        let twin = RedisBroker::open(&config).await.unwrap();
         let worker = ProcessId::new();
         let messages = [message(Priority::P2), message(Priority::P3)];
         publish(&broker, &messages).await;
@@ -101,8 +101,10 @@ async fn inv_1_kills_under_load_lose_nothing() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let config = server.config(Config::default());
-        let (accepted, seen) = (Ledger::default(), Ledger::default());
-        let (mut work, mut workers) = (Vec::new(), Vec::new());
+        let accepted = Ledger::default();
+        let seen = Ledger::default();
+        let mut work = Vec::new();
+        let mut workers = Vec::new();
         for queue in QUEUES {
             let broker = Arc::new(RedisBroker::open(&config).await.unwrap());
             work.push(tokio::spawn(produce(broker.clone(), queue, accepted.clone())));

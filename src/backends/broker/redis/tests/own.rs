@@ -128,8 +128,8 @@ async fn acknowledged_messages_leave_nothing_behind() {
 #[tokio::test]
 async fn an_unreadable_message_does_not_hide_an_expired_one_and_is_reported() {
     let config = open(Config::default()).await.0;
-    let (broker, store) =
-        (RedisBroker::open(&config).await.unwrap(), RedisStore::open(&config).await.unwrap());
+    let broker = RedisBroker::open(&config).await.unwrap();
+    let store = RedisStore::open(&config).await.unwrap();
     let ids = put_garbage(&config, Queue::P1, &["", "?", "what is this, and what is it for?"]).await;
     assert_eq!(broker.depth(Queue::P1).await.unwrap().ready, 4);
     let late = message_with(Priority::P1, |task| task.expires_at = Timestamp::now());
@@ -175,8 +175,10 @@ async fn inv_1_a_garbled_message_does_not_pass_for_the_one_that_is_published_aga
 
 #[tokio::test]
 async fn another_prefix_is_another_pool() {
-    let (one, other) = (open(Config::default()).await.0, open(Config::default()).await.0);
-    let (one, other) = (RedisBroker::open(&one).await.unwrap(), RedisBroker::open(&other).await.unwrap());
+    let one = open(Config::default()).await.0;
+    let other = open(Config::default()).await.0;
+    let one = RedisBroker::open(&one).await.unwrap();
+    let other = RedisBroker::open(&other).await.unwrap();
     publish(&one, &[message(Priority::P0)]).await;
     assert_eq!(one.depth(Queue::P0).await.unwrap().ready, 1);
     assert_eq!(other.depth(Queue::P0).await.unwrap().ready, 0);

@@ -17,8 +17,13 @@ pub struct Life {
 
 impl Life {
     pub fn new(state: State, message: &Message) -> Self {
-        let (attempt, crashes, alone, owner) = (0, 0, 0, 0);
-        let (lease_over, signalled, letter) = (false, false, false);
+        let attempt = 0;
+        let crashes = 0;
+        let alone = 0;
+        let owner = 0;
+        let lease_over = false;
+        let signalled = false;
+        let letter = false;
         Self {
             state,
             message: message.clone(),

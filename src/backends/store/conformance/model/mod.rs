@@ -61,7 +61,8 @@ enum Ending {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let (task, worker) = (0..TASKS, 0..WORKERS);
+    let task = 0..TASKS;
+    let worker = 0..WORKERS;
     let end = prop::sample::select(vec![
         Ending::Completed,
         Ending::Retry,

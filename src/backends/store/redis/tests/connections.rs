@@ -17,8 +17,8 @@ async fn the_connection_that_takes_the_place_of_another_has_its_name() {
     guarded(async {
         let server = Server::start(&[]).await;
         let config = server.config(Config::default());
-        let (store, leader) =
-            (RedisStore::open(&config).await.unwrap(), RedisStore::open(&config).await.unwrap());
+        let store = RedisStore::open(&config).await.unwrap();
+        let leader = RedisStore::open(&config).await.unwrap();
         let worker = ProcessId::new();
         let connected = async || {
             let answer = leader.connected(&[worker]).await;

@@ -24,7 +24,9 @@ async fn inv_1_what_was_answered_survives_a_killed_server() {
         let mut server = Server::start(&[]).await;
         let store = RedisStore::open(&server.config(Config::default())).await.unwrap();
         let worker = ProcessId::new();
-        let (done, running, waiting) = (admission("a"), admission("b"), admission("c"));
+        let done = admission("a");
+        let running = admission("b");
+        let waiting = admission("c");
         store.admit(&[done.clone(), running.clone(), waiting.clone()]).await.unwrap();
         let claimed = claim(&store, worker, &done).await;
         settle(&store, worker, claimed, completed(HOUR)).await;
@@ -51,7 +53,8 @@ async fn waits_go_on_after_a_killed_server() {
         let store = Arc::new(RedisStore::open(&config).await.unwrap());
         let task = admission("a");
         store.admit(std::slice::from_ref(&task)).await.unwrap();
-        let (waiter, id) = (store.clone(), task.message.id);
+        let waiter = store.clone();
+        let id = task.message.id;
         let end = tokio::spawn(async move { waiter.wait(id, HOUR).await.unwrap().unwrap().state });
         let waiter = store.clone();
         // As its caller does: an error is a passing one.
@@ -91,7 +94,8 @@ async fn waiting_costs_next_to_nothing() {
         let store = Arc::new(RedisStore::open(&config).await.unwrap());
         let task = admission("a");
         store.admit(std::slice::from_ref(&task)).await.unwrap();
-        let (waiter, id) = (store.clone(), task.message.id);
+        let waiter = store.clone();
+        let id = task.message.id;
         let end = tokio::spawn(async move { waiter.wait(id, HOUR).await.unwrap() });
         let waiter = store.clone();
         let due = tokio::spawn(async move { while waiter.wait_due(None).await.is_ok() {} });

@@ -59,8 +59,10 @@ async fn a_prefix_must_name_one_hash_slot() {
 
 #[tokio::test]
 async fn another_prefix_is_another_pool() {
-    let (one, other) = (open(Config::default()).await.0, open(Config::default()).await.0);
-    let (one, other) = (RedisStore::open(&one).await.unwrap(), RedisStore::open(&other).await.unwrap());
+    let one = open(Config::default()).await.0;
+    let other = open(Config::default()).await.0;
+    let one = RedisStore::open(&one).await.unwrap();
+    let other = RedisStore::open(&other).await.unwrap();
     let task = admission("same-key");
     for store in [&one, &other] {
         assert_eq!(store.admit(std::slice::from_ref(&task)).await.unwrap(), [Admitted::New]);

@@ -76,9 +76,11 @@ async fn due_tasks_are_seen_after_new_links_went_nowhere() {
 async fn news_come_through_though_the_subscription_died_in_silence() {
     guarded(async {
         let Pair { proxy, store, other, server, config } = pair().await;
-        let (task, worker) = (admission("end"), ProcessId::new());
+        let task = admission("end");
+        let worker = ProcessId::new();
         other.admit(std::slice::from_ref(&task)).await.unwrap();
-        let (waiter, id) = (store.clone(), task.message.id);
+        let waiter = store.clone();
+        let id = task.message.id;
         let end = tokio::spawn(async move { waiter.wait(id, HOUR).await.unwrap().unwrap().state });
         let due = tokio::spawn(until_due(store.clone()));
         subscribed(&server).await;

@@ -48,7 +48,8 @@ const LEASE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn heartbeats_go_on_beside_strange_orders_pauses_and_hashes() {
-    let (stage, worker) = (Stage::new().await, ProcessId::new());
+    let stage = Stage::new().await;
+    let worker = ProcessId::new();
     let key = |kind: &str| [kind.as_bytes(), worker.as_bytes()].concat();
     stage.store.set_paused(Queue::P4, true).await.unwrap();
     stage.write("SADD", b":paused", &["banana"]).await;

@@ -100,8 +100,8 @@ async fn a_server_that_cannot_write_its_file_is_waited_for() {
     guarded(async {
         let server = Server::start(&["--stop-writes-on-bgsave-error", "yes"]).await;
         let config = server.config(Config::default());
-        let (store, broker) =
-            (RedisStore::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
+        let store = RedisStore::open(&config).await.unwrap();
+        let broker = RedisBroker::open(&config).await.unwrap();
         // Only a server that is to write snapshots minds that it cannot.
         all(&server, &[&["CONFIG", "SET", "save", "3600 1"]]).await;
         let place = server.folder().join("dump.rdb");
@@ -124,8 +124,8 @@ async fn a_server_kept_busy_by_a_script_is_waited_for() {
     guarded(async {
         let server = Server::start(&["--busy-reply-threshold", "10"]).await;
         let config = server.config(Config::default());
-        let (store, broker) =
-            (RedisStore::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
+        let store = RedisStore::open(&config).await.unwrap();
+        let broker = RedisBroker::open(&config).await.unwrap();
         let endless = server.ask::<String>("EVAL", &["while true do end", "0"]);
         let meanwhile = async {
             eventually(async || server.ask::<String>("GET", &["x"]).await.is_none()).await;
@@ -143,8 +143,8 @@ async fn a_server_that_still_reads_its_file_is_waited_for() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let config = server.config(Config::default());
-        let (store, broker) =
-            (RedisStore::open(&config).await.unwrap(), RedisBroker::open(&config).await.unwrap());
+        let store = RedisStore::open(&config).await.unwrap();
+        let broker = RedisBroker::open(&config).await.unwrap();
         // It answers once in a thousand keys, which is twice a second.
         let fill = "for n = 1, 20000 do redis.call('SET', 'filler:' .. n, 'x') end return 'OK'";
         all(&server, &[&["EVAL", fill, "0"]]).await;

@@ -35,7 +35,8 @@ async fn a_later_versions_file_is_refused() {
 
 #[tokio::test]
 async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
-    let (gone, fresh) = (ProcessId::new(), ProcessId::new());
+    let gone = ProcessId::new();
+    let fresh = ProcessId::new();
     let file = made_by(|sql| {
         sql.execute_batch(include_str!("../../../backend/sqlite/schema.sql")).unwrap();
         sql.execute("INSERT INTO paused VALUES (2)", ()).unwrap();
@@ -79,7 +80,8 @@ async fn an_earlier_versions_unique_keys_count_within_their_tenants() {
             task.tenant = Some(tenant.into());
             task.unique_key = Some("k".into());
         });
-        let (kind, tenant) = ("a".into(), Some(tenant.into()));
+        let kind = "a".into();
+        let tenant = Some(tenant.into());
         let unique_key = message.task().unwrap().scoped_key();
         let task = Admission { message, kind, tenant, enqueued_by: None, unique_key, at: None };
         store.admit(&[task]).await.unwrap()[0]
@@ -195,7 +197,8 @@ async fn a_write_that_fails_alone_is_undone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_ring_is_made_up_for() {
     let file = open(Config::default()).await;
-    let (waiter, other) = (file.database().await, file.database().await);
+    let waiter = file.database().await;
+    let other = file.database().await;
     let mut bell = waiter.listen(Topic::Schedule).await.unwrap();
     other.write(|write| write.sql.execute("DELETE FROM listeners", ())).await.unwrap();
     let ring = |write: &mut Write<'_>| {
@@ -209,7 +212,8 @@ async fn a_lost_ring_is_made_up_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_handle_leaves_no_listener() {
     let file = open(Config::default()).await;
-    let (stays, goes) = (file.database().await, file.database().await);
+    let stays = file.database().await;
+    let goes = file.database().await;
     goes.listen(Topic::Schedule).await.unwrap();
     drop(goes);
     let listeners = async || {

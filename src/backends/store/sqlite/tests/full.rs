@@ -18,8 +18,8 @@ async fn set_pages(database: &Arc<Database>, pages: u32) {
 #[tokio::test]
 async fn a_full_disk_is_waited_for_and_said_to_be_one() {
     let file = open(Config::default()).await;
-    let (store, database) =
-        (SqliteStore::open(&file.config).await.unwrap(), Database::shared(&file.config).await.unwrap());
+    let store = SqliteStore::open(&file.config).await.unwrap();
+    let database = Database::shared(&file.config).await.unwrap();
     let broker = SqliteBroker::open(&file.config).await.unwrap();
     set_pages(&database, 1).await;
     let large = || bytes::Bytes::from(vec![7; 1 << 20]);
@@ -51,7 +51,8 @@ async fn a_read_only_file_and_a_failing_disk_are_waited_for() {
 #[tokio::test]
 async fn what_could_not_be_acknowledged_returns() {
     let file = open(Config::default()).await;
-    let (broker, worker) = (SqliteBroker::open(&file.config).await.unwrap(), ProcessId::new());
+    let broker = SqliteBroker::open(&file.config).await.unwrap();
+    let worker = ProcessId::new();
     let sent = message(Priority::P0);
     broker.publish(vec![sent.clone()]).await.remove(0).unwrap();
     let held = broker.consume(worker, Queue::P0).await.unwrap().next(1).await.unwrap();

@@ -47,7 +47,8 @@ async fn rows(store: &SqliteStore, table: &'static str) -> i64 {
 #[tokio::test]
 async fn a_finished_task_is_forgotten_when_its_time_is_over() {
     let (store, _file) = store(|config| config.results.dedupe = Duration::ZERO).await;
-    let (message, worker) = (message(Priority::P4), ProcessId::new());
+    let message = message(Priority::P4);
+    let worker = ProcessId::new();
     store.admit(&[admission(&message)]).await.unwrap();
     let ClaimOutcome::Run { token, .. } = store.claim(worker, &[claim_of(&message)], false).await.unwrap()[0]
     else {
