@@ -11,6 +11,10 @@ use clawpool_backends::{
 use clawpool_core::task::ProcessId;
 use clawpool_engine::leadership::lead_while;
 
+/// A living worker whose connections were cut beats again within one and a half of these, also where its
+/// heartbeats are shorter.
+const RECONNECTS: Duration = Duration::from_secs(1);
+
 /// How long the others wait after a leader has died.
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -38,7 +42,7 @@ pub(crate) async fn run(
     let work = |fence: Fence, leading: CancellationToken| async move {
         tokio::join!(
             promote(store, &*servers.path, fence, &leading),
-            reap(store, &*servers.path, times.heartbeat, &leading),
+            reap(store, &*servers.path, times.heartbeat.max(RECONNECTS), &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),
             lost::search(store, broker, alerts, lost::Pace::of(times.doubt), &leading),
