@@ -105,6 +105,7 @@ macro_rules! suite {
             recovery::what_a_worker_disowns_waits_again,
             recovery::inv_1_what_a_lost_take_brought_comes_back,
             recovery::reconciling_takes_nothing_that_is_known,
+            recovery::inv_2_reconciling_leaves_a_retried_task_with_its_worker,
             recovery::a_worker_that_leaves_holds_nothing,
             scheduling::a_delayed_task_waits_until_it_is_promoted,
             scheduling::a_promotion_is_limited_and_says_when_the_next_is_due,

@@ -136,6 +136,41 @@ pub async fn reconciling_takes_nothing_that_is_known(fixture: &dyn Fixture) {
     worker.leave_nothing().await;
 }
 
+/// Also where the task is at its second attempt, while something else is given back.
+pub async fn inv_2_reconciling_leaves_a_retried_task_with_its_worker(fixture: &dyn Fixture) {
+    let mut worker = Worker::start(fixture).await;
+    let mut other = Worker::start(fixture).await;
+    let fence = lead(&worker.servers).await;
+    offer_one(&worker.servers, Priority::P0).await;
+    let first = worker.take_one().await;
+    assert!(worker.finish(&first, retry(&first, Timestamp::now())).await);
+    let second = worker.take_promoted(fence).await;
+    assert_eq!(second.task.generation, 1);
+    let lost = offer_one(&worker.servers, Priority::P0).await;
+    let dropped = worker.take_one().await;
+    let claimed = dropped.claimed;
+    drop(dropped);
+    // Else it would fetch the message again, and keep it.
+    worker.source.rest().await;
+    let mut again = Vec::new();
+    eventually(async || {
+        worker.servers.path.reconcile(worker.id).await.unwrap();
+        // Apart, a message alone goes back: its claim is asked about, and then it may lie in the schedule set.
+        worker.servers.path.disown(worker.id, &[claimed]).await.unwrap();
+        other.servers.store.run_now(lost.id).await.unwrap();
+        promote(&other.servers, fence).await;
+        again.extend(other.source.take(&any(2)).await.unwrap().tasks);
+        !again.is_empty()
+    })
+    .await;
+    for _ in 0..3 {
+        worker.servers.path.reconcile(worker.id).await.unwrap();
+        again.extend(other.source.take(&any(2)).await.unwrap().tasks);
+    }
+    assert_eq!(ids(&again), [lost.id], "nothing else went back");
+    assert!(worker.finish(&second, completed()).await, "it kept its claim");
+}
+
 pub async fn a_worker_that_leaves_holds_nothing(fixture: &dyn Fixture) {
     let mut worker = Worker::start(fixture).await;
     let mut other = Worker::start(fixture).await;

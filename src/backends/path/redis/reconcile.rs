@@ -4,13 +4,14 @@ use bytes::{Buf, Bytes};
 
 use super::{RedisPath, finish::receipt, scripts};
 use crate::{
+    broker::Receipt,
     path::PathError,
     store::{Claimed, redis::corrupt},
 };
 use clawpool_core::task::{Priority, ProcessId, TaskId};
 
-/// Id, token and priority.
-const ROW: usize = 25;
+/// Id, generation, token and priority.
+const ROW: usize = 29;
 
 impl RedisPath {
     /// One comparison. Claims that are unknown to this process in it and in the one before are given back.
@@ -26,8 +27,8 @@ impl RedisPath {
         let (_, oldest) = held.takes();
         let mut unknown = Vec::new();
         for row in rows.chunks_exact(ROW) {
-            let (claimed, priority) = claim(row).ok_or_else(|| corrupt("a claim of no task"))?;
-            if !held.contains(&receipt(worker, &claimed, 0, priority)) {
+            let (claimed, receipt) = claim(worker, row).ok_or_else(|| corrupt("a claim of no task"))?;
+            if !held.contains(&receipt) {
                 unknown.push((claimed.id, claimed.token, claimed.queue));
             }
         }
@@ -44,11 +45,13 @@ impl RedisPath {
     }
 }
 
-fn claim(mut row: &[u8]) -> Option<(Claimed, Priority)> {
+/// With the receipt that its taking gave.
+fn claim(worker: ProcessId, mut row: &[u8]) -> Option<(Claimed, Receipt)> {
     let mut id = [0; 16];
     row.copy_to_slice(&mut id);
+    let generation = row.get_u32();
     let token = row.get_u64();
     let priority = Priority::from_index(row.get_u8().into())?;
     let claimed = Claimed { id: TaskId::from_bytes(id), queue: priority.queue(), token };
-    Some((claimed, priority))
+    Some((claimed, receipt(worker, &claimed, generation, priority)))
 }
