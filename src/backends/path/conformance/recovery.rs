@@ -155,7 +155,7 @@ pub async fn inv_2_reconciling_leaves_a_retried_task_with_its_worker(fixture: &d
     let mut again = Vec::new();
     eventually(async || {
         worker.servers.path.reconcile(worker.id).await.unwrap();
-        // Apart, a message alone goes back: its claim is asked about, and then it may lie in the schedule set.
+        // Apart, a message alone goes back: its claim is asked about. Then it may lie in the schedule set.
         worker.servers.path.disown(worker.id, &[claimed]).await.unwrap();
         other.servers.store.run_now(lost.id).await.unwrap();
         promote(&other.servers, fence).await;
