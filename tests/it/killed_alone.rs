@@ -12,7 +12,6 @@ use crate::support::{Event, Proxy, Servers, Settings, System, balance, signal, t
 const LEASE: &str = "worker = { heartbeat = \"500ms\", lease = \"300s\" }";
 
 #[tokio::test]
-#[ignore = "the lease decides, until a cut link is told from a death"]
 async fn recovery_from_workers_killed_alone_on_redis_lanes() {
     let mut system = System::apart(2, Servers::shared().settings().with(LEASE)).await;
     kill_alone(&mut system, "P0", "Redis").await;
@@ -20,7 +19,6 @@ async fn recovery_from_workers_killed_alone_on_redis_lanes() {
 }
 
 #[tokio::test]
-#[ignore = "the lease decides, until a cut link is told from a death"]
 async fn recovery_from_workers_killed_alone_on_rabbitmq_lanes() {
     let mut system = System::apart(2, Servers::shared().settings().with(LEASE)).await;
     kill_alone(&mut system, "P4", "RabbitMQ").await;
@@ -28,7 +26,6 @@ async fn recovery_from_workers_killed_alone_on_rabbitmq_lanes() {
 }
 
 #[tokio::test]
-#[ignore = "the lease decides, until a cut link is told from a death"]
 async fn recovery_from_workers_killed_alone_embedded() {
     let folder = tempfile::tempdir().unwrap();
     let data = toml::Value::from(folder.path().display().to_string());
@@ -77,7 +74,6 @@ async fn known(system: &System, workers: usize) {
 
 /// It beats over a new one before anybody takes it for dead.
 #[tokio::test]
-#[ignore = "the lease decides, until a cut link is told from a death"]
 async fn a_worker_that_loses_its_connections_for_a_moment_keeps_its_tasks() {
     let servers = Servers::shared();
     let (proxy, url) = Proxy::before(&servers.redis).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Apart, Lanes, Path, PathError, SqlitePath};
+use super::{Apart, Lanes, Path, PathError, RedisPath, SqlitePath};
 use crate::{
     broker::{self, Broker, rabbitmq::RabbitBroker, redis::RedisBroker},
     install_tls,
@@ -51,9 +51,7 @@ async fn cluster(config: &Config) -> Result<Servers, PathError> {
                 let broker = Arc::new(RedisBroker::open(config).await?);
                 let queues = Queue::ALL.into_iter().filter(|queue| config.lanes.backend(*queue) == backend);
                 let queues: Vec<Queue> = queues.collect();
-                // Not together yet: RedisPath is held back until the fault campaign is well with it.
-                let _ = queues;
-                paths.push(over(Arc::clone(&broker) as _, Arc::clone(&store) as _));
+                paths.push(Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &queues)));
                 brokers.push(broker);
             }
             Backend::Rabbitmq => {

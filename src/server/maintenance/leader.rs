@@ -13,7 +13,7 @@ use clawpool_engine::leadership::lead_while;
 
 /// A living worker whose connections were cut beats again within one and a half of these, also where its
 /// heartbeats are shorter.
-const RECONNECTS: Duration = Duration::from_secs(60);
+const RECONNECTS: Duration = Duration::from_secs(1);
 
 /// How long the others wait after a leader has died.
 const LEASE: Duration = Duration::from_secs(3);
