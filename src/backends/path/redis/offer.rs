@@ -38,15 +38,9 @@ impl RedisPath {
         }
         for task in tasks {
             let message = &task.message;
-            call.arg(message.id.as_bytes())
+            call.arg(&packed::entry(message.id, message.generation))
                 .arg(record::fresh(task))
-                .arg(task.unique_key.as_deref().unwrap_or(""))
-                .arg(message.expires_at.as_millis());
-            match task.at {
-                Some(at) => call.arg(at.as_millis()),
-                None => call.arg(""),
-            };
-            call.arg(packed::pack(message));
+                .arg(packed::pack(message));
         }
         let others: Vec<(usize, Vec<u8>)> = self.store.run(&call).await?;
         let mut others = others.into_iter().peekable();

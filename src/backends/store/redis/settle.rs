@@ -51,36 +51,31 @@ impl RedisStore {
         Ok(accepted.iter().map(|answer| *answer == b'1').collect())
     }
 
-    /// The end's code and its four values, as `scripts/settle.lua` reads them.
+    /// The end's code, its number and its three values, as `scripts/parts/endings.lua` has them.
     fn put_end(&self, all: &mut Vec<u8>, end: &End) -> Result<(), StoreError> {
         let text = |number: u64| number.to_string().into_bytes();
-        let (code, values) = match end {
+        let (code, number, values) = match end {
             End::Completed { result, keep } => {
                 let keep = (*keep).max(self.results.dedupe);
-                (b'C', [result.as_message_pack().to_vec(), text(millis(keep)), Vec::new(), Vec::new()])
+                (b'C', millis(keep), [result.as_message_pack().to_vec(), Vec::new(), Vec::new()])
             }
             End::Retry { message, at, failure } => {
                 let failure = record::pack_failure(failure)?;
-                (
-                    b'R',
-                    [text(message.generation.into()), text(at.as_millis()), packed::pack(message), failure],
-                )
+                (b'R', at.as_millis(), [text(message.generation.into()), packed::pack(message), failure])
             }
             End::Dead(letter) => {
                 let failed = matches!(letter.reason, DeadReason::Exhausted | DeadReason::Fatal);
                 let failure = record::pack_failure(&letter.failure)?;
-                (
-                    b'D',
-                    [dead::encode(letter)?, text(letter.died_at.as_millis()), failure, text(failed.into())],
-                )
+                (b'D', letter.died_at.as_millis(), [dead::encode(letter)?, failure, text(failed.into())])
             }
-            End::Cancelled => (b'X', Default::default()),
-            End::Released => (b'L', Default::default()),
+            End::Cancelled => (b'X', 0, Default::default()),
+            End::Released => (b'L', 0, Default::default()),
             End::PutOff { message, at } => {
-                (b'P', [packed::pack(message), text(at.as_millis()), Vec::new(), Vec::new()])
+                (b'P', at.as_millis(), [packed::pack(message), Vec::new(), Vec::new()])
             }
         };
         all.put_u8(code);
+        all.put_u64(number);
         for value in values {
             // A message has its limit far below this.
             all.put_u32(u32::try_from(value.len()).map_err(corrupt)?);

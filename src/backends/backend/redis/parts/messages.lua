@@ -4,7 +4,7 @@ local function entry(id, generation) return id .. struct.pack(ENTRY_GENERATION_F
 
 local function entry_of(id, record) return entry(id, record.generation) end
 
-local function id_of(an_entry) return an_entry:sub(ENTRY_ID_OFFSET, ENTRY_ID_OFFSET + ENTRY_ID_WIDTH - 1) end
+local function id_of(an_entry) return sub(an_entry, ENTRY_ID_OFFSET, ENTRY_GENERATION_OFFSET - 1) end
 
 -- The digit of a message's priority, or nil where an entry and its value are no message: its body is looked
 -- at by the worker that runs it.

@@ -1,8 +1,8 @@
 -- Ends attempts, and with them their messages: what is given back waits again at the front of its queue, all
 -- others are forgotten.
--- ARGV: what is kept how long: see `parts/endings.lua`; the ids of all attempts in one string; in another of
--- all: token, a code for the end, and four values that depend on it, each after its length; and in a third of
--- all: generation and priority, or nothing where they are not known.
+-- ARGV: what is kept how long; the ids of all attempts in one string; their settlements: see
+-- `parts/endings.lua`; and in a third string of all: generation and priority, or nothing where they are not
+-- known.
 -- Answers a string of '1' where the token was the latest, else '0'.
 local MESSAGE_NAME_FORMAT = '>I4B'
 local MESSAGE_NAME_WIDTH = 5
@@ -29,28 +29,32 @@ local function run_again(id, i)
   if redis.call('HEXISTS', messages_key(priority), an_entry) == 1 then add(back, priority, an_entry) end
 end
 
+-- Answers what the worker is told, and where the settlement is over.
+local function end_unusually(i, id, offset)
+  local bytes = known[id]
+  local token, code, number, one, two, three, after = struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
+  local record = settle(keep, id, token, code, number, one, two, three)
+  if not record then
+    run_again(id, i)
+    return '0', after
+  end
+  local an_entry = id .. sub(bytes, GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
+  local waits_again = code == 'L' and record.state == QUEUED
+  add(waits_again and back or done, bytes:byte(PRIORITY_OFFSET), an_entry)
+  return '1', after
+end
+
 local answer = {}
 local offset = 1
-for i, id in ipairs(read_ahead(ids)) do
-  local token, code, one, two, three, four, following =
-    struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
-  offset = following
-  local bytes = known[id]
-  local an_entry = bytes and id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
-  local priority = bytes and bytes:byte(PRIORITY_OFFSET)
-  if code == COMPLETION and complete(id, token, one, two) then
-    add(done, priority, an_entry)
+local each, keys = read_ahead(ids)
+for i, id in ipairs(each) do
+  local after, priority, an_entry = complete(id, keys[i], settlements, offset)
+  if after then
     answer[i] = '1'
+    offset = after
+    add(done, priority, an_entry)
   else
-    local record = settle(keep, id, token, code, one, two, three, four)
-    answer[i] = record and '1' or '0'
-    if not record then
-      run_again(id, i)
-    elseif code == 'L' and record.state == QUEUED then
-      add(back, priority, an_entry)
-    else
-      add(done, priority, an_entry)
-    end
+    answer[i], offset = end_unusually(i, id, offset)
   end
 end
 write_left()

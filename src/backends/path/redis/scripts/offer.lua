@@ -1,18 +1,21 @@
 -- Accepts tasks: record, unique key, and message on its queue or, of a delayed one, in the schedule set. Of one
 -- that is there already nothing changes, and nothing is written of one for which its queue has no room.
 -- ARGV: milliseconds that a queued record outlives its task's expiry; the limit of each priority's queue, seven
--- in all; then of each task: id, record, unique key or '', expires, due ('' for now), message.
+-- in all; then of each task: its message's entry, its record, its message.
 -- Answers of those that were not added: position from 0, and the id of the task that is there, or '' where
 -- there was no room.
-local FIELDS = 6
+local FIELDS = 3
 local FIRST_TASK = 9
 local margin = tonumber(ARGV[1])
 
 -- As text: Redis takes a number apart digit by digit.
 local forget_times = {}
 local function forget_when(expires)
-  local time = forget_times[expires] or ('%d'):format(math.max(tonumber(expires), now) + margin)
-  forget_times[expires] = time
+  local time = forget_times[expires]
+  if not time then
+    time = ('%d'):format(math.max(struct.unpack(EXPIRES_FORMAT, expires), now) + margin)
+    forget_times[expires] = time
+  end
   return time
 end
 
@@ -50,31 +53,35 @@ local function there_already(id, unique_key)
   return is_known(id) and id or holder(unique_key)
 end
 
-local function delay(id, bytes, unique_key, due, message)
-  if not redis.call('SET', task_key(id), bytes, 'NX') then return id end
+local function delay(id, key, an_entry, bytes, unique_key, message)
+  if not redis.call('SET', key, bytes, 'NX') then return id end
   if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
-  enter(id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1), due, message)
+  enter(an_entry, struct.unpack(DUE_FORMAT, bytes, DUE_OFFSET), message)
   count(ENQUEUED, bytes:byte(PRIORITY_OFFSET))
 end
 
-local function add(id, bytes, unique_key, expires, due, message)
+local SCHEDULED_BYTE = SCHEDULED:byte()
+local function add(an_entry, bytes, message)
+  local id = id_of(an_entry)
+  local key = task_key(id)
+  local state, _, _, has_key, _, priority = bytes:byte(STATE_OFFSET, PRIORITY_OFFSET)
+  local unique_key = has_key == YES and unpack_tail(sub(bytes, TAIL_OFFSET)).unique_key or ''
   local there = there_already(id, unique_key)
   if there then return there end
-  if due ~= '' then return delay(id, bytes, unique_key, due, message) end
-  local priority = bytes:byte(PRIORITY_OFFSET)
+  if state == SCHEDULED_BYTE then return delay(id, key, an_entry, bytes, unique_key, message) end
   local left, name = room(priority)
   if left <= 0 then return is_known(id) and id or '' end
-  local forgotten = forget_when(expires)
-  if not redis.call('SET', task_key(id), bytes, 'NX', 'PXAT', forgotten) then return id end
+  local forgotten = forget_when(sub(bytes, EXPIRES_OFFSET, STARTED_OFFSET - 1))
+  if not redis.call('SET', key, bytes, 'NX', 'PXAT', forgotten) then return id end
   if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id, 'PXAT', forgotten) end
   rooms[name] = left - 1
-  put_on_queue(priority, id .. bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1), message)
+  put_on_queue(priority, an_entry, message)
   count(ENQUEUED, priority)
 end
 
 local answer = {}
 for i = FIRST_TASK, #ARGV, FIELDS do
-  local there = add(unpack(ARGV, i, i + FIELDS - 1))
+  local there = add(ARGV[i], ARGV[i + 1], ARGV[i + 2])
   if there then answer[#answer + 1] = { (i - FIRST_TASK) / FIELDS, there } end
 end
 for priority, added in pairs(entries) do

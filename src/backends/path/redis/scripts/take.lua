@@ -37,19 +37,16 @@ local function message_of(message)
   return message
 end
 
-local packed_ticket = struct.pack(TICKET_FORMAT, ticket)
-local function claim(id, an_entry, value)
-  local generation = struct.unpack(ENTRY_GENERATION_FORMAT, an_entry, ENTRY_GENERATION_OFFSET)
+-- Claims a task whose record is the usual one, and answers the token, packed.
+local claimer = struct.pack(TICKET_FORMAT, ticket) .. by.me
+local function claim(id, key, an_entry)
   local bytes = known[id]
+  if not bytes then return nil end
   local token = struct.pack(TOKEN_FORMAT, latest_token + 1)
-  local running = bytes and begun(bytes, generation, token, packed_ticket, by.me)
-  if not running then
-    put_all()
-    local message = { generation = generation, value = value }
-    return decide(by, id, message, ticket, message_of)
-  end
+  local running = begun(bytes, sub(an_entry, ENTRY_GENERATION_OFFSET), token, claimer)
+  if not running then return nil end
   latest_token = latest_token + 1
-  put_together(id, running)
+  put_together(id, key, running)
   claimed[#claimed + 1] = id
   return token
 end
@@ -76,15 +73,19 @@ local function dispose(an_entry, value, code, number)
   dropped[#dropped + 1] = an_entry
 end
 
--- Whether it runs.
 local function follow(an_entry, value, code, number, crashes)
-  if code ~= 'R' and code ~= 'P' then
-    dispose(an_entry, value, code, number)
-    return false
-  end
+  if code ~= 'R' and code ~= 'P' then return dispose(an_entry, value, code, number) end
   if crashes > 0 then suspects[#suspects + 1] = { #entries, code, crashes } end
   hand_out(an_entry, value, struct.pack(TOKEN_FORMAT, number))
-  return true
+end
+
+local function take_one(id, key, an_entry, value)
+  local token = claim(id, key, an_entry)
+  if token then return hand_out(an_entry, value, token) end
+  put_all()
+  local generation = struct.unpack(ENTRY_GENERATION_FORMAT, an_entry, ENTRY_GENERATION_OFFSET)
+  local message = { generation = generation, value = value }
+  follow(an_entry, value, decide(by, id, message, ticket, message_of))
 end
 
 -- Up to so many messages from the front of a list: entries and values.
@@ -99,27 +100,23 @@ end
 local function pull(priority, most)
   local last = 0
   while most > 0 and room > 0 and last == 0 do
+    local before = room
     local wanted = math.min(most, room)
     local popped, found = pop(priority, wanted)
     last = wanted - #popped
     local ids = {}
     for i, an_entry in ipairs(popped) do ids[i] = id_of(an_entry) end
-    read_all(ids)
+    local keys = read_all(ids)
     for i, an_entry in ipairs(popped) do
       local value = found[i]
       if is_message(priority, an_entry, value) then
-        local token, number, crashes = claim(ids[i], an_entry, value)
-        if not number then
-          hand_out(an_entry, value, token)
-          most = most - 1
-        elseif follow(an_entry, value, token, number, crashes) then
-          most = most - 1
-        end
+        take_one(ids[i], keys[i], an_entry, value)
       else
         set_message_aside(priority, an_entry, value)
       end
     end
     put_all()
+    most = most - (before - room)
     if #dropped > 0 then forget_messages(priority, dropped) end
     dropped = {}
   end

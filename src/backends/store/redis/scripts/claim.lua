@@ -7,7 +7,7 @@
 local CLAIM_FORMAT = '>I4I4I2BI4I8I8'
 local CLAIM_WIDTH = 31
 -- The same without what the usual step does not need, and with the numbers packed.
-local CLAIM_START_FORMAT = '>I4c4I2'
+local CLAIM_START_FORMAT = '>c4c4I2'
 
 local by = {
   me = ARGV[1],
@@ -41,16 +41,17 @@ local function decide_claim(id, claim, kind)
 end
 
 local offset = 1
-for _, id in ipairs(read_ahead(ids)) do
+local each, keys = read_ahead(ids)
+for i, id in ipairs(each) do
   local generation, ticket, kind_length = struct.unpack(CLAIM_START_FORMAT, claims, offset)
   local kind_offset = offset + CLAIM_WIDTH
   local bytes = known[id]
   local token = struct.pack(TOKEN_FORMAT, latest_token + 1)
-  local running = bytes and begun(bytes, generation, token, ticket, me)
+  local running = bytes and begun(bytes, generation, token, ticket .. me)
   if running then
     latest_token = latest_token + 1
     say('R', latest_token, 0)
-    put_together(id, running)
+    put_together(id, keys[i], running)
     claimed[#claimed + 1] = id
   else
     put_all()

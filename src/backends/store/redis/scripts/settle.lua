@@ -1,6 +1,6 @@
 -- Ends attempts: the outcome with its schedule entry or dead letter in one step.
--- ARGV: what is kept how long: see `parts/endings.lua`; the ids of all settlements in one string; and in
--- another of all: token, a code for the end, and four values that depend on it, each after its length.
+-- ARGV: what is kept how long; the ids of all settlements in one string; the settlements: see
+-- `parts/endings.lua`.
 -- Answers a string of '1' where the token was the latest, else '0'.
 local keep = { margin = tonumber(ARGV[1]), dead = tonumber(ARGV[2]), cancelled = ARGV[3] }
 local ids = ARGV[4]
@@ -8,11 +8,15 @@ local settlements = ARGV[5]
 
 local answer = {}
 local offset = 1
-for i, id in ipairs(read_ahead(ids)) do
-  local token, code, one, two, three, four, following =
-    struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
-  local is_over = code == COMPLETION and complete(id, token, one, two)
-    or settle(keep, id, token, code, one, two, three, four)
+local each, keys = read_ahead(ids)
+for i, id in ipairs(each) do
+  local is_over = true
+  local following = complete(id, keys[i], settlements, offset)
+  if not following then
+    local token, code, number, one, two, three, after = struct.unpack(SETTLEMENT_FORMAT, settlements, offset)
+    is_over = settle(keep, id, token, code, number, one, two, three)
+    following = after
+  end
   answer[i] = is_over and '1' or '0'
   offset = following
 end

@@ -361,7 +361,7 @@ async fn a_script_finds_every_field_by_its_offset() {
         let is_value = ["kind", "whose", "unique_key", "progress", "result", "failure"].contains(&name);
         let lua = if is_value {
             format!(
-                "local offset = value_offset(ARGV[1], {upper}_VALUE)
+                "local offset = value_offset(ARGV[1], {upper}_VALUE, TAIL_OFFSET)
                 local length = struct.unpack(LENGTH_FORMAT, ARGV[1], offset)
                 return ARGV[1]:sub(offset + LENGTH_WIDTH, offset + LENGTH_WIDTH + length - 1)"
             )

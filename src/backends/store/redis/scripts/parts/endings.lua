@@ -1,7 +1,15 @@
 -- Ends of attempts, which count only with the latest token that was given for the task. `keep` tells in
 -- milliseconds how long are kept: `margin`, a queued record after its task's expiry; `dead`, dead letters;
 -- `cancelled`, cancelled records.
-local SETTLEMENT_FORMAT = '>I8c1I4c0I4c0I4c0I4c0'
+--
+-- They come in one string: of each the token, a code for the end, a number that depends on it, and three
+-- values, each after its length.
+local SETTLEMENT_FORMAT = '>I8c1I8I4c0I4c0I4c0'
+-- Up to the first value, whose length it tells.
+local SETTLEMENT_START_FORMAT = '>c8c1I8I4'
+local FIRST_VALUE_OFFSET = 17
+-- The other values of a completion, which has none.
+local NO_VALUES_WIDTH = 8
 local COMPLETION = 'C'
 
 -- As if the task had never been claimed.
@@ -17,11 +25,11 @@ end
 
 local ENDS = {
   -- Completed.
-  C = function(_, id, record, result, result_kept)
+  C = function(_, id, record, result_kept, result)
     finish(id, record, COMPLETED, result_kept, { result = result })
   end,
   -- To be retried.
-  R = function(keep, id, record, generation, due, message, failure)
+  R = function(keep, id, record, due, generation, message, failure)
     record.attempt = record.attempt + 1
     if record.cancel_asked then
       return finish(id, record, CANCELLED, keep.cancelled, { failure = failure })
@@ -30,13 +38,13 @@ local ENDS = {
     tell(record, { failure = failure })
     record.state = SCHEDULED
     record.generation = tonumber(generation)
-    record.due = tonumber(due)
+    record.due = due
     write(id, record)
     enter(entry(id, generation), due, message)
     count(RETRIED, record.priority)
   end,
   -- Dead. The attempt has failed ('1'), or else the task's time was over or its workers died ('0').
-  D = function(keep, id, record, letter, died, failure, failed)
+  D = function(keep, id, record, died, letter, failure, failed)
     record.attempt = record.attempt + tonumber(failed)
     add_dead_letter(id, died, letter, keep.dead)
     finish(id, record, DEAD, keep.dead, { failure = failure })
@@ -46,17 +54,18 @@ local ENDS = {
   -- Given back.
   L = give_back,
   -- The same, and its message comes back later.
-  P = function(keep, id, record, message, due)
+  P = function(keep, id, record, due, message)
     give_back(keep, id, record)
-    if record.state == QUEUED then enter(entry_of(id, record), tonumber(due), message) end
+    if record.state == QUEUED then enter(entry_of(id, record), due, message) end
   end,
 }
 
 -- The ids of tasks that each worker runs no more.
 local left = {}
 local function leaves(worker, id)
-  left[worker] = left[worker] or {}
-  table.insert(left[worker], id)
+  local ids = left[worker] or {}
+  left[worker] = ids
+  ids[#ids + 1] = id
 end
 
 local function write_left()
@@ -75,13 +84,20 @@ local function settle(keep, id, token, code, ...)
   return record
 end
 
--- The usual end, with one write: whether it was one.
-local function complete(id, token, result, result_kept)
-  if not known[id] then return false end
-  local over, priority, worker = completed(known[id], token, result)
-  if not over then return false end
+-- The usual end, with one write. Takes where the settlement begins, and answers where it is over, the task's
+-- priority, and its message's entry; nil where it is not the usual end.
+local function complete(id, key, settlements, offset)
+  local bytes = known[id]
+  if not bytes then return nil end
+  local token, code, kept, length = struct.unpack(SETTLEMENT_START_FORMAT, settlements, offset)
+  if code ~= COMPLETION then return nil end
+  local from = offset + FIRST_VALUE_OFFSET
+  local after = from + LENGTH_WIDTH + length
+  local over, priority, generation, worker = completed(bytes, token, sub(settlements, from, after - 1))
+  if not over then return nil end
+  known[id] = over
+  redis.call('SET', key, over, 'PXAT', forget_times[kept] or forget_at(kept))
   leaves(worker, id)
-  put(id, over, 'PXAT', forget_at(result_kept))
-  count_end(COMPLETED, priority)
-  return true
+  count(COMPLETED, priority)
+  return after + NO_VALUES_WIDTH, priority, id .. generation
 end

@@ -26,7 +26,7 @@ local function finish(id, record, state, kept, news)
   record.awaited = false
   write(id, record, 'PXAT', forget_at(kept))
   free_key(id, unique_key)
-  count_end(state, record.priority)
+  count(state, record.priority)
 end
 
 local function unfinished_holder(key)

@@ -1,52 +1,82 @@
 -- The usual steps of a task, made on the packed record as it is, without a table of its fields: what changes
 -- is put between what does not. They answer nil where the step is not the usual one, or the bytes are no
--- record. A text that Lua has not seen yet costs more than a number, so what is only compared is unpacked.
+-- record. A part that many records have alike is taken apart once: Lua finds what it knows of a text at once,
+-- and every text that it has not seen yet costs more than a number.
 
--- What follows the expiry of a record that begins now.
-local STARTED_NOW = struct.pack(STARTED_FORMAT, now) .. FINISHED_NONE .. DUE_NONE
-local UNTOUCHED_FORMAT = '>BBBBBBI4I4I4'
-local QUEUED_BYTE = QUEUED:byte()
-local RUNNING_BYTE = RUNNING:byte()
-
--- From its queue to a worker: the task has no unique key, told nothing, and no worker died with it. Takes the
--- generation as a number, and token and ticket packed.
-local function begun(bytes, generation, token, ticket, worker)
-  if #bytes < TAIL_OFFSET then return nil end
-  local state, _, _, has_key, has_progress, _, its, _, crashes = struct.unpack(UNTOUCHED_FORMAT, bytes)
-  if state ~= QUEUED_BYTE or has_key ~= NO or has_progress ~= NO then return nil end
-  if its ~= generation or crashes ~= 0 then return nil end
-  return RUNNING
-    .. CANCEL_ASKED_NONE
-    .. bytes:sub(AWAITED_OFFSET, STARTED_OFFSET - 1)
-    .. STARTED_NOW
-    .. token
-    .. ticket
-    .. worker
-    .. bytes:sub(TAIL_OFFSET)
+-- What `look` says of a text, which may be nothing. Once it is known, `looks` has it.
+local function look_at(looks, text, look)
+  local found = look(text) or false
+  looks[text] = found
+  return found
 end
 
--- From the worker with this token to its end: no caller waits for the task, it has no unique key, told
--- nothing and failed never, so that all its values from the unique key on are lengths of 0. Takes the token as
--- a number. Answers priority and worker as well.
+-- What comes before a record's times, of a task that waits on its queue, has no unique key, told nothing, and
+-- with which no worker died: its generation, packed, and what comes there once it runs.
+local BEFORE_TIMES_FORMAT = '>c1BBBBBc4I4I4'
+local function untouched(start)
+  local state, _, _, has_key, has_progress, _, generation, _, crashes =
+    struct.unpack(BEFORE_TIMES_FORMAT, start)
+  local is_untouched = state == QUEUED and has_key == NO and has_progress == NO and crashes == 0
+  if not is_untouched then return nil end
+  return { generation = generation, running = RUNNING .. CANCEL_ASKED_NONE .. start:sub(AWAITED_OFFSET) }
+end
+
+-- From its queue to a worker. Takes generation and token packed, and ticket and worker in one.
+local QUEUED_RECORD_FORMAT = '>c' .. ENQUEUED_OFFSET - 1 .. 'c' .. STARTED_OFFSET - ENQUEUED_OFFSET
+local STARTED_NOW = struct.pack(STARTED_FORMAT, now) .. FINISHED_NONE .. DUE_NONE
+local starts = {}
+local function begun(bytes, generation, token, claimer)
+  if #bytes < TAIL_OFFSET then return nil end
+  local start, times = struct.unpack(QUEUED_RECORD_FORMAT, bytes)
+  local waits = starts[start]
+  if waits == nil then waits = look_at(starts, start, untouched) end
+  if not waits or waits.generation ~= generation then return nil end
+  return waits.running .. times .. STARTED_NOW .. token .. claimer .. sub(bytes, TAIL_OFFSET)
+end
+
+-- What a record begins with, up to its generation, of a task that runs, for which no caller waits, and which
+-- has no unique key and told nothing: its priority, and what comes there once it is over.
+local RUNNING_BYTE = RUNNING:byte()
+local function unawaited(flags)
+  local state, _, awaited, has_key, has_progress, priority = flags:byte(1, -1)
+  local is_unawaited = state == RUNNING_BYTE and awaited == NO and has_key == NO and has_progress == NO
+  if not is_unawaited then return nil end
+  return { priority = priority, completed = COMPLETED .. CANCEL_ASKED_NONE .. flags:sub(AWAITED_OFFSET) }
+end
+
+-- The values of a task that has no unique key, told nothing and failed never, so that from there on all are
+-- lengths of 0: those before its result.
 local NOTHING_TOLD = (TAIL_VALUES - UNIQUE_KEY_VALUE + 1) * LENGTH_WIDTH
 local BEFORE_RESULT = (RESULT_VALUE - UNIQUE_KEY_VALUE) * LENGTH_WIDTH
 local AFTER_RESULT = ('\0'):rep((TAIL_VALUES - RESULT_VALUE) * LENGTH_WIDTH)
--- What follows the start of a record that ends now.
+local function untold(tail)
+  local told_offset = value_offset(tail, UNIQUE_KEY_VALUE, 1)
+  if not told_offset or told_offset + NOTHING_TOLD ~= #tail + 1 then return nil end
+  return tail:sub(1, told_offset + BEFORE_RESULT - 1)
+end
+
+-- From the worker with this token to its end. Takes the token packed, and the result after its length.
+-- Answers priority, generation, packed, and worker as well.
+local RUNNING_RECORD_FORMAT = '>c' .. GENERATION_OFFSET - 1
+  .. 'c' .. GENERATION_WIDTH
+  .. 'c' .. FINISHED_OFFSET - ATTEMPT_OFFSET
+  .. 'c' .. TOKEN_OFFSET - FINISHED_OFFSET
+  .. 'c' .. TOKEN_WIDTH
+  .. 'c' .. TICKET_WIDTH
+  .. 'c' .. WORKER_WIDTH
 local FINISHED_NOW = struct.pack(FINISHED_FORMAT, now) .. DUE_NONE .. TOKEN_NONE .. TICKET_NONE .. WORKER_NONE
+local flags_of = {}
+local tails = {}
 local function completed(bytes, token, result)
   if #bytes < TAIL_OFFSET then return nil end
-  local state, _, awaited, has_key, has_progress, priority = bytes:byte(STATE_OFFSET, PRIORITY_OFFSET)
-  if state ~= RUNNING_BYTE or awaited ~= NO or has_key ~= NO or has_progress ~= NO then return nil end
-  if struct.unpack(TOKEN_FORMAT, bytes, TOKEN_OFFSET) ~= token then return nil end
-  local told_offset = value_offset(bytes, UNIQUE_KEY_VALUE)
-  if not told_offset or told_offset + NOTHING_TOLD ~= #bytes + 1 then return nil end
-  local changed = COMPLETED
-    .. CANCEL_ASKED_NONE
-    .. bytes:sub(AWAITED_OFFSET, FINISHED_OFFSET - 1)
-    .. FINISHED_NOW
-    .. bytes:sub(TAIL_OFFSET, told_offset + BEFORE_RESULT - 1)
-    .. struct.pack(LENGTH_FORMAT, #result)
-    .. result
-    .. AFTER_RESULT
-  return changed, priority, bytes:sub(WORKER_OFFSET, TAIL_OFFSET - 1)
+  local flags, generation, times, _, its, _, worker = struct.unpack(RUNNING_RECORD_FORMAT, bytes)
+  if its ~= token then return nil end
+  local runs = flags_of[flags]
+  if runs == nil then runs = look_at(flags_of, flags, unawaited) end
+  local tail = sub(bytes, TAIL_OFFSET)
+  local before = tails[tail]
+  if before == nil then before = look_at(tails, tail, untold) end
+  if not runs or not before then return nil end
+  local over = runs.completed .. generation .. times .. FINISHED_NOW .. before .. result .. AFTER_RESULT
+  return over, runs.priority, generation, worker
 end

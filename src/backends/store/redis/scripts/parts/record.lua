@@ -4,9 +4,9 @@
 -- What this script has read ahead, or written: false where there is no record.
 local known = {}
 
--- Where a value of the tail begins: its length comes first. Nil: the record is too short to have it.
-local function value_offset(bytes, value)
-  local offset = TAIL_OFFSET
+-- Where a value of the tail begins, which itself begins at the offset: its length comes first. Nil: the bytes
+-- are too short to have it.
+local function value_offset(bytes, value, offset)
   for _ = 2, value do
     if offset + LENGTH_WIDTH - 1 > #bytes then return nil end
     offset = offset + LENGTH_WIDTH + struct.unpack(LENGTH_FORMAT, bytes, offset)
@@ -19,10 +19,10 @@ local function is_record(bytes)
   if #bytes < TAIL_OFFSET then return false end
   if not STATES[bytes:sub(STATE_OFFSET, STATE_OFFSET)] then return false end
   if bytes:byte(PRIORITY_OFFSET) > LOWEST_PRIORITY then return false end
-  return value_offset(bytes, AFTER_ALL_VALUES) == #bytes + 1
+  return value_offset(bytes, AFTER_ALL_VALUES, TAIL_OFFSET) == #bytes + 1
 end
 
--- Reads the records of many tasks with one command.
+-- Reads the records of many tasks with one command. Answers their keys.
 local function read_all(ids)
   local keys = {}
   local prefix = task_key('')
@@ -34,13 +34,13 @@ local function read_all(ids)
       known[ids[count]] = bytes
     end
   end)
+  return keys
 end
 
--- The same with the ids in one string. Answers them as a list.
+-- The same with the ids in one string. Answers them as a list, and their keys.
 local function read_ahead(all)
   local ids = pieces(all, ENTRY_ID_WIDTH)
-  read_all(ids)
-  return ids
+  return ids, read_all(ids)
 end
 
 -- From now on the task is unknown.
@@ -72,10 +72,10 @@ local function write(id, record, ...) put(id, pack_record(record), ...) end
 
 -- Puts a record that stays for good once `put_all` is called, with one command for many.
 local together = {}
-local function put_together(id, bytes)
+local function put_together(id, key, bytes)
   known[id] = bytes
   local count = #together
-  together[count + 1] = task_key(id)
+  together[count + 1] = key
   together[count + 2] = bytes
 end
 

@@ -8,7 +8,7 @@ local PERIODS_KEPT = 2 * 60 * 1000
 local function period_key(period) return TOTALS .. ':' .. period end
 local function this_period() return math.floor(now / PERIOD) end
 
--- Codes of what is counted: e enqueued, r retried; c, d and x are the ends completed, dead and cancelled.
+-- Codes of what is counted: e enqueued, r retried; of an end the code of its state, which is written small.
 -- Within a period all ends are one: f.
 local ENQUEUED = 'e'
 local RETRIED = 'r'
@@ -16,23 +16,24 @@ local FINISHED = 'f'
 
 local counts = {}
 local function count(code, priority, by)
-  local field = code .. QUEUES[priority]
-  counts[field] = (counts[field] or 0) + (by or 1)
+  local of_code = counts[code] or {}
+  counts[code] = of_code
+  of_code[priority] = (of_code[priority] or 0) + (by or 1)
 end
 
-local function count_end(state, priority) count(state:lower(), priority) end
+local function write_count(period, code, queue, by)
+  redis.call('HINCRBY', TOTALS, code:lower() .. queue, by)
+  if code == ENQUEUED then
+    redis.call('HINCRBY', period, ENQUEUED .. queue, by)
+  elseif code ~= RETRIED then
+    redis.call('HINCRBY', period, FINISHED .. queue, by)
+  end
+end
 
 local function count_up()
   local period = period_key(this_period())
-  for field, by in pairs(counts) do
-    redis.call('HINCRBY', TOTALS, field, by)
-    local code = field:sub(1, 1)
-    local queue = field:sub(2)
-    if code == ENQUEUED then
-      redis.call('HINCRBY', period, ENQUEUED .. queue, by)
-    elseif code ~= RETRIED then
-      redis.call('HINCRBY', period, FINISHED .. queue, by)
-    end
+  for code, of_code in pairs(counts) do
+    for priority, by in pairs(of_code) do write_count(period, code, QUEUES[priority], by) end
   end
   if next(counts) then redis.call('PEXPIRE', period, PERIODS_KEPT) end
 end
