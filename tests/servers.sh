@@ -3,6 +3,7 @@
 #
 #   tests/servers.sh redis FOLDER PORT      becomes that server (exec): end it by its process id; a second call with the
 #   tests/servers.sh rabbitmq FOLDER PORT   same folder is the same server started again
+#   tests/servers.sh rabbitmq FOLDER PORT PEER-FOLDER PEER-PORT   a node of that running server's cluster
 #
 # `tests/run` sources this file for its functions. RabbitMQ needs ERL_EPMD_PORT, which `tests/run` exports.
 
@@ -42,7 +43,7 @@ rabbitmq_script() {
 }
 
 become_rabbitmq() {
-    local folder=$1 port=$2
+    local folder=$1 port=$2 peer_folder=${3-} peer_port=${4-}
     : "${ERL_EPMD_PORT:?is not set: run the tests through tests/run}"
     mkdir -p "$folder/log"
     # What it leaves when it crashes lies in its own folder.
@@ -50,6 +51,7 @@ become_rabbitmq() {
     folder=$PWD
     echo '[].' >"$folder/plugins"
     printf 'loopback_users = none\nlog.console = false\n' >"$folder/rabbitmq.conf"
+    [ -z "$peer_folder" ] || join_cluster "$folder" "$peer_folder" "$peer_port"
     export HOME=$folder
     export RABBITMQ_NODENAME="clawpool$port@localhost"
     export RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$port
@@ -62,6 +64,16 @@ become_rabbitmq() {
     # Makes the script exec the server in place of keeping a shell above it, so that its process id is the server's.
     export RUNNING_UNDER_SYSTEMD=yes
     exec "$(rabbitmq_script)"
+}
+
+# Nodes of one cluster know one another by a cookie. A node that was in the cluster before asks nobody.
+join_cluster() {
+    local folder=$1 peer_folder=$2 peer_port=$3
+    [ -e "$folder/.erlang.cookie" ] || cp -p "$peer_folder/.erlang.cookie" "$folder/"
+    cat >>"$folder/rabbitmq.conf" <<END
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = clawpool$peer_port@localhost
+END
 }
 
 # Whether the server behind the port answers its first request. A listening port alone says little.
@@ -98,7 +110,7 @@ wait_for() {
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     case ${1-} in
-    redis | rabbitmq) "become_$1" "${2:?folder}" "${3:?port}" ;;
-    *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
+    redis | rabbitmq) "become_$1" "${2:?folder}" "${3:?port}" "${@:4}" ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 64 ;;
     esac
 fi

@@ -78,6 +78,8 @@ pub struct Server {
     folder: TempDir,
     /// Beside this process's own environment.
     variables: Variables,
+    /// More arguments for the script.
+    peer: Vec<OsString>,
     process: Process,
 }
 
@@ -87,19 +89,19 @@ type Variables = Vec<(OsString, OsString)>;
 
 impl Server {
     pub async fn redis() -> Self {
-        Self::start("redis", &std::env::temp_dir(), Variables::new()).await
+        Self::start("redis", &std::env::temp_dir(), Variables::new(), Vec::new()).await
     }
 
     pub async fn rabbitmq() -> Self {
         variable("ERL_EPMD_PORT");
-        Self::start("rabbitmq", &std::env::temp_dir(), Variables::new()).await
+        Self::start("rabbitmq", &std::env::temp_dir(), Variables::new(), Vec::new()).await
     }
 
-    async fn start(kind: &'static str, parent: &Path, variables: Variables) -> Self {
+    async fn start(kind: &'static str, parent: &Path, variables: Variables, peer: Vec<OsString>) -> Self {
         let folder = TempDir::with_prefix_in("clawpool-it-", parent).unwrap();
         let port = free_port();
-        let process = spawn(kind, folder.path(), port, &variables);
-        let server = Self { kind, port, folder, variables, process };
+        let process = spawn(kind, folder.path(), port, &variables, &peer);
+        let server = Self { kind, port, folder, variables, peer, process };
         server.answers().await;
         server
     }
@@ -111,12 +113,15 @@ impl Server {
         }
     }
 
+    /// The name of this RabbitMQ among the nodes of a cluster.
+    pub fn node(&self) -> String {
+        format!("clawpool{}@localhost", self.port)
+    }
+
     /// What rabbitmqctl answers to a command about this RabbitMQ.
     pub async fn control(&self, args: &[&str]) -> String {
         let mut tool = Command::new(control());
-        tool.args(["-q", "-n", &format!("clawpool{}@localhost", self.port)])
-            .args(args)
-            .env("HOME", self.folder.path());
+        tool.args(["-q", "-n", &self.node()]).args(args).env("HOME", self.folder.path());
         let output = in_time(&format!("rabbitmqctl {args:?}"), tool.output()).await.unwrap();
         assert!(output.status.success(), "rabbitmqctl {args:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
@@ -134,7 +139,7 @@ impl Server {
 
     /// Starts the killed server again, on what it had written.
     pub async fn restart(&mut self) {
-        self.process = spawn(self.kind, self.folder.path(), self.port, &self.variables);
+        self.process = spawn(self.kind, self.folder.path(), self.port, &self.variables, &self.peer);
         self.answers().await;
     }
 
@@ -159,14 +164,27 @@ impl Server {
     }
 }
 
+/// What only the test of a cluster needs of a server.
+#[allow(dead_code)]
+impl Server {
+    /// One more node of this RabbitMQ's cluster.
+    pub async fn another_node(&self) -> Self {
+        let peer = vec![self.folder.path().into(), self.port.to_string().into()];
+        Self::start("rabbitmq", &std::env::temp_dir(), Variables::new(), peer).await
+    }
+}
+
 /// What only the campaign needs of a server.
 #[allow(dead_code)]
 impl Server {
     /// Its data lie in `folder`.
     pub async fn redis_with(folder: &Path, variables: Variables) -> Self {
-        Self::start("redis", folder, variables).await
+        Self::start("redis", folder, variables, Vec::new()).await
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -202,9 +220,9 @@ fn control() -> PathBuf {
     tools.next().unwrap_or_else(|| "rabbitmqctl".into())
 }
 
-fn spawn(kind: &str, folder: &Path, port: u16, variables: &Variables) -> Process {
+fn spawn(kind: &str, folder: &Path, port: u16, variables: &Variables, peer: &[OsString]) -> Process {
     let mut command = Command::new(SCRIPT);
-    command.arg(kind).arg(folder).arg(port.to_string()).envs(variables.iter().cloned());
+    command.arg(kind).arg(folder).arg(port.to_string()).args(peer).envs(variables.iter().cloned());
     // Redis writes over its environment, so that the mark of what a test started does not show on it.
     command.kill_on_drop(true);
     Process::start(kind, command)

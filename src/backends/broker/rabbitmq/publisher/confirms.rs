@@ -31,7 +31,8 @@ impl PendingConfirms {
     /// confirms at once; what it had not read, it may take whenever it recovers.
     const BLOCKED_GRACE: Duration = Duration::from_secs(1);
 
-    pub(super) async fn run(self, messages: &[OutgoingMessage]) -> Vec<PublishOutcome> {
+    /// One outcome each, in order, and whether the server refused to store any of them.
+    pub(super) async fn run(self, messages: &[OutgoingMessage]) -> (Vec<PublishOutcome>, bool) {
         let started = Instant::now();
         let sends = messages.iter().enumerate();
         let mut sends: FuturesUnordered<_> =
@@ -49,7 +50,8 @@ impl PendingConfirms {
                 () = &mut late => break,
             }
         }
-        self.outcomes(messages, ends, started.elapsed())
+        let refused = ends.iter().any(|end| matches!(end, Some(Ok(Confirmation::Nack(None)))));
+        (self.outcomes(messages, ends, started.elapsed()), refused)
     }
 
     /// Waits until `deadline`, or until `BLOCKED_GRACE` after the server was blocked.

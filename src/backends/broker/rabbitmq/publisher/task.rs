@@ -1,7 +1,8 @@
 //! The task that owns the publishing channel.
 //!
-//! Guarantees: it opens a channel again after any loss, and takes no more batches while too much is
-//! unconfirmed. Never does: wait for the confirms of one batch before it sends the next.
+//! Guarantees: it opens a channel again after any loss and where a queue does not store what comes over it,
+//! and takes no more batches while too much is unconfirmed. Never does: wait for the confirms of one batch
+//! before it sends the next.
 
 use std::time::Duration;
 
@@ -47,12 +48,36 @@ impl Size {
     }
 }
 
+/// A batch for which nothing is awaited any more.
+struct Answered {
+    size: Size,
+    /// A queue did not store a message.
+    refused: bool,
+}
+
 /// The publishing task. It ends when the last [`Publisher`] is gone.
 pub(super) struct PublisherTask {
     connection: RecoveringConnection,
     confirm_timeout: Duration,
-    /// With the number of the connection that it belongs to.
-    channel: Option<(u64, Channel)>,
+    channel: Option<OpenChannel>,
+}
+
+struct OpenChannel {
+    /// The number of the connection that it belongs to.
+    connection: u64,
+    lapin: Channel,
+    since: Instant,
+}
+
+impl OpenChannel {
+    /// A channel that was opened before a quorum queue had its new leader asks the former one for ever, on a
+    /// node that has died, and every message for that queue is refused. A new channel asks the new leader,
+    /// once there is one: so not sooner than this.
+    const ELECTION: Duration = Duration::from_millis(500);
+
+    fn is_stale(&self) -> bool {
+        self.since.elapsed() >= Self::ELECTION
+    }
 }
 
 impl PublisherTask {
@@ -61,7 +86,7 @@ impl PublisherTask {
     }
 
     pub(super) async fn run(mut self, mut batches: mpsc::Receiver<Batch>) {
-        let mut pending: FuturesUnordered<BoxFuture<'static, Size>> = FuturesUnordered::new();
+        let mut pending: FuturesUnordered<BoxFuture<'static, Answered>> = FuturesUnordered::new();
         let mut unconfirmed = Size::default();
         // Since the last confirm, or since something waits for one.
         let mut silent = Instant::now();
@@ -70,8 +95,11 @@ impl PublisherTask {
                 biased;
                 Some(answered) = pending.next() => {
                     silent = Instant::now();
-                    unconfirmed.messages -= answered.messages;
-                    unconfirmed.bytes -= answered.bytes;
+                    unconfirmed.messages -= answered.size.messages;
+                    unconfirmed.bytes -= answered.size.bytes;
+                    if answered.refused {
+                        self.channel.take_if(|channel| channel.is_stale());
+                    }
                 }
                 batch = batches.recv(), if unconfirmed.has_room() => {
                     let Some(batch) = batch else { return };
@@ -104,11 +132,11 @@ impl PublisherTask {
         if Instant::now() >= deadline {
             return Err(unavailable("what was sent before is not confirmed yet"));
         }
-        if let Some((number, channel)) = &self.channel
-            && *number == connection.number
-            && channel.status().connected()
+        if let Some(channel) = &self.channel
+            && channel.connection == connection.number
+            && channel.lapin.status().connected()
         {
-            return Ok(channel.clone());
+            return Ok(channel.lapin.clone());
         }
         let open = async {
             let channel = connection.channel().await?;
@@ -117,21 +145,28 @@ impl PublisherTask {
         };
         let opened = tokio::time::timeout_at(deadline, open).await;
         let channel = opened.unwrap_or_else(|_| Err(unavailable("no channel could be opened in time")));
-        let channel = channel.inspect_err(|_| self.connection.recheck())?;
-        self.channel = Some((connection.number, channel.clone()));
-        Ok(channel)
+        let lapin = channel.inspect_err(|_| self.connection.recheck())?;
+        let since = Instant::now();
+        self.channel = Some(OpenChannel { connection: connection.number, lapin: lapin.clone(), since });
+        Ok(lapin)
     }
 
-    fn send(&self, channel: Channel, batch: Batch, size: Size) -> impl Future<Output = Size> + Send + use<> {
+    fn send(
+        &self,
+        channel: Channel,
+        batch: Batch,
+        size: Size,
+    ) -> impl Future<Output = Answered> + Send + use<> {
         let confirms = PendingConfirms {
             channel,
             connection: self.connection.clone(),
             confirm_timeout: self.confirm_timeout,
         };
         async move {
+            let (outcomes, refused) = confirms.run(&batch.messages).await;
             // The caller may have gone; the messages are with the server all the same.
-            let _ = batch.reply.send(confirms.run(&batch.messages).await);
-            size
+            let _ = batch.reply.send(outcomes);
+            Answered { size, refused }
         }
     }
 }
