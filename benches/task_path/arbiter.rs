@@ -17,7 +17,7 @@ pub fn benches(criterion: &mut Criterion) {
     });
     group.bench_function("wants of all queues", |bench| {
         let arbiter = full();
-        bench.iter(|| black_box(&arbiter).wants(Queue::ALL.into_iter(), true, usize::MAX));
+        bench.iter(|| black_box(&arbiter).wants(Queue::CLASSES.into_iter(), true, usize::MAX));
     });
     group.finish();
 }
@@ -25,7 +25,7 @@ pub fn benches(criterion: &mut Criterion) {
 /// All but one slot taken.
 fn full() -> Arbiter {
     let settings = WorkerSettings { slots: 256, reserved: 0, ..WorkerSettings::default() };
-    let mut arbiter = Arbiter::new(&settings);
+    let mut arbiter = Arbiter::new(&settings, &Queue::CLASSES);
     (1..settings.slots).for_each(|_| arbiter.took(Queue::P4));
     arbiter
 }

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use clawpool_core::{
-    config::{Classes, Config, FieldTest, Rule},
+    config::{Config, FieldTest, Rule},
     task::{NewTask, Payload, Priority},
 };
 use clawpool_engine::dispatch::Classifier;
@@ -12,14 +12,14 @@ use criterion::Criterion;
 
 pub fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("classifier");
-    let shipped = Classifier::new(&Config::default().rules, &Classes::default());
+    let shipped = Classifier::new(&Config::default());
     for (name, kind) in [("first row", "voice.call"), ("last row", "batch.report"), ("no row", "else.where")]
     {
         let task = NewTask::new(kind, Payload::null());
         group.bench_function(name, |bench| bench.iter(|| shipped.classify(black_box(&task), None)));
     }
     let rules: Vec<Rule> = (0..100).map(by_field).collect();
-    let fields = Classifier::new(&rules, &Classes::default());
+    let fields = Classifier::new(&Config { rules, ..Config::default() });
     let payload =
         Payload::encode(&serde_json::json!({ "text": "x".repeat(150), "call": { "step": 99 } })).unwrap();
     let task = NewTask::new("voice.call", payload);
@@ -34,7 +34,7 @@ fn by_field(step: u32) -> Rule {
     Rule {
         kinds: vec!["voice.*".parse().unwrap()],
         field: Some(field),
-        priority: Priority::P0,
+        priority: Some(Priority::P0),
         ..Rule::default()
     }
 }

@@ -57,6 +57,7 @@ fn task(bytes: usize) -> Task {
         kind: "email.send".into(),
         payload: payload(bytes),
         priority: Priority::P4,
+        queue: None,
         tenant: Some("acme".into()),
         tier: Some(Tier::Premium),
         session: None,

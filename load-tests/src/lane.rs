@@ -38,8 +38,7 @@ impl Lane {
     pub const fn ceiling(self) -> &'static str {
         match self {
             Self::Critical => "ceiling redis",
-            Self::High => "ceiling rabbitmq priority",
-            Self::Normal | Self::Background => "ceiling rabbitmq quorum",
+            Self::High | Self::Normal | Self::Background => "ceiling rabbitmq quorum",
             Self::Embedded => "ceiling sqlite",
         }
     }

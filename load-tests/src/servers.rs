@@ -141,8 +141,18 @@ impl Servers {
     pub async fn clear(&self, prefix: &str) -> Result<()> {
         let connection = Connection::connect(&self.rabbitmq, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
-        let own =
-            ["critical.p0", "critical.p1", "high", "normal.p4", "normal.p5", "background", "dead", "ingress"];
+        let own = [
+            "critical.p0",
+            "critical.p1",
+            "high",
+            "high.p2",
+            "high.p3",
+            "normal.p4",
+            "normal.p5",
+            "background",
+            "dead",
+            "ingress",
+        ];
         let queues =
             own.map(|queue| format!("{prefix}.v1.{queue}")).into_iter().chain([format!("{prefix}.rejects")]);
         for queue in queues {

@@ -48,9 +48,28 @@ macro_rules! ordinal_column {
 }
 
 ordinal_column!(Priority);
-ordinal_column!(Queue);
 ordinal_column!(State);
 ordinal_column!(DeadReason);
+
+/// The own queue of a priority as that; another one as it is written.
+impl ToSql for Queue {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(if self.is_class() {
+            ToSqlOutput::from(self.priority() as i64)
+        } else {
+            ToSqlOutput::from(self.written().into_owned())
+        })
+    }
+}
+
+impl FromSql for Queue {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Integer(_) => Priority::column_result(value).map(Priority::queue),
+            text => text.as_str()?.parse().map_err(FromSqlError::other),
+        }
+    }
+}
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::support::{Entry, Event, Ledger, in_time, task};
 
 /// P0 comes over Redis, for comparison. The other lanes are RabbitMQ's.
-pub const LANES: [&str; 4] = ["P0", "P4", "P5", "P6"];
+pub const LANES: [&str; 6] = ["P0", "P2", "P3", "P4", "P5", "P6"];
 /// New tasks a second on each lane.
 const PER_SECOND: u32 = 15;
 /// Longer than a dispatcher may take for an answer, whatever its servers do.

@@ -24,8 +24,8 @@ struct Options {
 const LIMIT: Duration = Duration::from_secs(10);
 /// How long each loss is watched after that, and load runs before the first.
 const WATCHED: Duration = Duration::from_secs(5);
-/// Of normal and background lanes.
-const QUEUES: usize = 3;
+/// Of high, normal and background lanes.
+const QUEUES: usize = 5;
 const SETTINGS: &str = "worker.slots = 12\nresults.ttl = \"1day\"";
 
 #[tokio::main]

@@ -121,7 +121,7 @@ async fn inv_1_a_full_queue_says_so_and_keeps_what_it_took_cluster() {
 
 /// No worker runs, so the queues only fill: one on each kind of broker.
 async fn full_queue(settings: Settings) {
-    let limits = settings.with("[queues.limits]\n\"critical.p0\" = 10\nhigh = 10\n\"normal.p4\" = 10");
+    let limits = settings.with("limits.queued = 10");
     let mut system = System::apart(0, limits).await;
     let mut accepted = Vec::new();
     for priority in ["P0", "P2", "P4"] {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{Event, Servers, Settings, System, task, until};
 
 /// Long enough for no honest claim, short enough for a test.
-const DOUBT: &str = "queues.doubt = \"2s\"";
+const DOUBT: &str = "worker.doubt = \"2s\"";
 
 #[tokio::test]
 async fn a_task_that_its_living_worker_does_not_run_starts_embedded() {
@@ -44,7 +44,7 @@ async fn starts_again(system: System) {
         generation: waits.generation,
         ticket: 77,
         kind: waits.kind,
-        priority: waits.priority,
+        queue: waits.queue,
         attempt: waits.attempt,
         enqueued_at: waits.enqueued_at,
         expires_at: Timestamp::from_millis(waits.enqueued_at.as_millis() + 300_000),

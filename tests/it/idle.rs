@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use serde_json::json;
 
 use crate::support::{Event, Proxy, Servers, System, task};
@@ -18,7 +19,25 @@ const KNOWN: [&str; 4] = ["EVALSHA", "PING", "BLPOP", "CLIENT SETNAME"];
 #[tokio::test]
 async fn an_idle_worker_says_nothing_but_that_it_lives() {
     let servers = Servers::shared();
-    let mut system = System::apart(0, servers.settings()).await;
+    idle(&servers, System::apart(0, servers.settings()).await).await;
+}
+
+#[tokio::test]
+async fn a_thousand_empty_queues_cost_an_idle_worker_nothing() {
+    let lanes = ["critical", "normal"];
+    let queue =
+        |n: usize| format!("[[queues]]\nname = \"q.{n}\"\npriority = \"P3\"\nlane = {:?}\n", lanes[n % 2]);
+    let servers = Servers::shared();
+    let settings = servers.settings().with(&(0..1_000).map(queue).collect::<String>());
+    let system = System::apart(0, settings).await;
+    idle(&servers, system).await;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let name = format!("{}.v1.q.1", servers.prefix).into();
+    let declared = servers.amqp().await.queue_declare(name, passive, FieldTable::default()).await;
+    assert!(declared.is_err(), "a queue is declared at its first task");
+}
+
+async fn idle(servers: &Servers, mut system: System) {
     let (redis, redis_url) = Proxy::before(&servers.redis).await;
     let (rabbitmq, rabbitmq_url) = Proxy::before(&servers.rabbitmq).await;
     let env =

@@ -20,6 +20,7 @@ mod examples;
 mod false_claims;
 mod idle;
 mod ingress;
+mod open_queues;
 mod pausing;
 mod priorities;
 mod shipped_rules;
@@ -50,6 +51,8 @@ mod many_killed;
 mod no_writes;
 #[cfg(unix)]
 mod private_files;
+#[cfg(unix)]
+mod rolling;
 #[cfg(unix)]
 mod servers_killed;
 #[cfg(unix)]

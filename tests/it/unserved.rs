@@ -60,7 +60,7 @@ async fn waits(mut system: System) {
                 queues["items"].as_array().unwrap().iter().find(|queue| queue["queue"] == name).unwrap();
             queue["unhandled"] == json!(["late.kind"])
         };
-        ["critical.p0", "high", "normal.p4"].into_iter().all(told).then_some(())
+        ["critical.p0", "high.p2", "normal.p4"].into_iter().all(told).then_some(())
     })
     .await;
     for id in &ids {
@@ -111,7 +111,7 @@ async fn tasks_that_no_worker_serves_are_told_of() {
     system.add_worker().await;
     let cli = system.cli();
     let said = cli.run(&["enqueue", "it.work", "{}", "--priority", "P2"]).await;
-    assert!(said.code == Some(0) && said.err.contains("no live worker serves high"), "{said:?}");
+    assert!(said.code == Some(0) && said.err.contains("no live worker serves high.p2"), "{said:?}");
     let said = cli.run(&["enqueue", "it_work", "{}"]).await;
     assert!(said.code == Some(0) && said.err.contains("has a handler for \"it_work\""), "{said:?}");
     let lines = "{\"kind\":\"it_work\"}\n{\"kind\":\"it_work\"}";
@@ -124,7 +124,7 @@ async fn tasks_that_no_worker_serves_are_told_of() {
     until("the queues' remarks", async || {
         let queues = cli.ok(&["queues"]).await;
         let line = |name: &str| queues.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-        (line("high").contains("no worker") && line("normal.p4").contains("no handler for it_work"))
+        (line("high.p2").contains("no worker") && line("normal.p4").contains("no handler for it_work"))
             .then_some(())
     })
     .await;
@@ -153,9 +153,9 @@ async fn a_check_of_the_configuration_tells_of_queues_and_kinds_that_no_pool_ser
         .run(&["config", "check", "--config", path.to_str().unwrap()])
         .await;
     assert_eq!(said.code, Some(0), "{said:?}");
-    for told in ["serves normal.p5", "serves background", "no handler of this configuration runs \"shop.*\""]
-    {
+    let kind = "no handler of this configuration runs \"shop.*\"";
+    for told in ["serves high.p3", "serves normal.p5", "serves background", kind] {
         assert!(said.err.contains(told), "{told}: {said:?}");
     }
-    assert!(!said.err.contains("\"mine\"") && !said.err.contains("serves high"), "{said:?}");
+    assert!(!said.err.contains("\"mine\"") && !said.err.contains("serves high.p2"), "{said:?}");
 }

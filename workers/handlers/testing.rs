@@ -61,6 +61,7 @@ fn task(payload: &impl Serialize) -> Task {
         kind: "test.kind".into(),
         payload: Payload::encode(payload).unwrap(),
         priority: Priority::P4,
+        queue: None,
         tenant: Some("acme".into()),
         tier: None,
         session: None,

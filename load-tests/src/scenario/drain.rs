@@ -121,7 +121,7 @@ impl Emptied {
 }
 
 async fn total(store: &dyn Store, queue: Queue) -> Result<u64> {
-    Ok(store.totals().await?[queue.index()].completed)
+    Ok(store.totals().await?.get(&queue).map_or(0, |totals| totals.completed))
 }
 
 /// Looks at a pool from outside.

@@ -99,7 +99,7 @@ pub fn mark(number: u64, priority: Priority, takes: Duration) -> Result<NewTask>
 
 /// Waits until so many tasks of a pool are completed, whatever their queue.
 pub async fn completed(pool: &Pool, tasks: u64) -> Result<()> {
-    completed_on(pool, &Queue::ALL, tasks).await
+    completed_on(pool, &Queue::CLASSES, tasks).await
 }
 
 /// Waits until so many tasks of these queues are completed.
@@ -109,7 +109,8 @@ pub async fn completed_on(pool: &Pool, queues: &[Queue], tasks: u64) -> Result<(
     let mut before = 0;
     loop {
         let totals = store.totals().await?;
-        let done: u64 = queues.iter().map(|queue| totals[queue.index()].completed).sum();
+        let done: u64 =
+            queues.iter().filter_map(|queue| totals.get(queue)).map(|totals| totals.completed).sum();
         if done >= tasks {
             return Ok(());
         }

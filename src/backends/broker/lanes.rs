@@ -6,22 +6,23 @@ use futures::future::join_all;
 use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt};
 use clawpool_core::{
     config::{self, Backend},
-    task::{Message, ProcessId, Queue},
+    task::{Lane, Message, ProcessId, Queue},
 };
 
 /// Several brokers as one: each queue lives on the one that the configuration chose for its lane. An error of
 /// one broker is answered for its own queues only.
 pub struct Lanes {
     members: Vec<Arc<dyn Broker>>,
-    /// Which member each queue lives on.
-    member_of: [usize; Queue::ALL.len()],
+    /// The backend of each member, and that of each lane.
+    backends: Vec<Backend>,
+    lanes: config::Lanes,
 }
 
 impl Lanes {
     /// The backends that carry a lane.
     pub fn backends(lanes: &config::Lanes) -> Vec<Backend> {
         let mut backends = Vec::new();
-        for backend in Queue::ALL.map(|queue| lanes.backend(queue)) {
+        for backend in Lane::ALL.map(|lane| lanes.backend(lane)) {
             if !backends.contains(&backend) {
                 backends.push(backend);
             }
@@ -31,23 +32,24 @@ impl Lanes {
 
     /// `members` stand for [`Lanes::backends`], in that order.
     pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Broker>>) -> Self {
-        let backends = Self::backends(lanes);
-        let member_of = Queue::ALL.map(|queue| {
-            let backend = lanes.backend(queue);
-            backends.iter().position(|known| *known == backend).unwrap_or_default()
-        });
-        Self { members, member_of }
+        Self { members, backends: Self::backends(lanes), lanes: lanes.clone() }
+    }
+
+    /// Which member a queue lives on.
+    fn position(&self, queue: Queue) -> usize {
+        let backend = self.lanes.backend(queue.lane());
+        self.backends.iter().position(|known| *known == backend).unwrap_or_default()
     }
 
     fn of(&self, queue: Queue) -> &Arc<dyn Broker> {
-        &self.members[self.member_of[queue.index()]]
+        &self.members[self.position(queue)]
     }
 
     /// One share for each member, with the positions of its items in the batch.
     fn split<T>(&self, items: Vec<T>, queue: impl Fn(&T) -> Queue) -> Vec<(Vec<usize>, Vec<T>)> {
         let mut shares: Vec<_> = self.members.iter().map(|_| (Vec::new(), Vec::new())).collect();
         for (position, item) in items.into_iter().enumerate() {
-            let share = &mut shares[self.member_of[queue(&item).index()]];
+            let share = &mut shares[self.position(queue(&item))];
             share.0.push(position);
             share.1.push(item);
         }
@@ -59,7 +61,7 @@ impl Lanes {
 impl Broker for Lanes {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
         let mut answers = vec![Ok(()); messages.len()];
-        let shares = self.split(messages, |message| message.priority.queue());
+        let shares = self.split(messages, |message| message.queue);
         let sent = self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty());
         let sent =
             sent.map(|(member, (positions, share))| async { (positions, member.publish(share).await) });
@@ -125,7 +127,7 @@ impl Broker for Lanes {
 
     async fn restore(&self, missing: &[Missing], living: &[ProcessId]) -> Result<Vec<Found>, BrokerError> {
         let mut found = vec![Found::Unknown; missing.len()];
-        let shares = self.split(missing.to_vec(), |missing| missing.priority.queue());
+        let shares = self.split(missing.to_vec(), |missing| missing.queue);
         for (member, (positions, share)) in
             self.members.iter().zip(shares).filter(|(_, (positions, _))| !positions.is_empty())
         {

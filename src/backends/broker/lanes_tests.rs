@@ -6,11 +6,11 @@ use async_trait::async_trait;
 
 use super::{
     Broker, Lanes,
-    conformance::{Fixture, guarded, message},
+    conformance::{Fixture, guarded, message, small},
     sqlite::{SqliteBroker, tests::put_garbage},
 };
 use clawpool_core::{
-    config::{Backend, Config},
+    config::{Backend, Config, QueueSettings},
     task::{Priority, Queue},
 };
 
@@ -46,7 +46,8 @@ impl Fixture for Pair {
 
     async fn put_garbage(&self, queue: Queue) {
         let mut config = self.config.clone();
-        config.embedded.data = self.folder.path().join(format!("{:?}", self.config.lanes.backend(queue)));
+        config.embedded.data =
+            self.folder.path().join(format!("{:?}", self.config.lanes.backend(queue.lane())));
         put_garbage(&config, queue).await;
     }
 }
@@ -61,10 +62,10 @@ async fn each_queue_lives_where_the_configuration_puts_its_lane() {
         assert!(lanes.publish(mixed.map(message).into()).await.iter().all(Result::is_ok));
         for (backend, at_home) in [
             (Backend::Redis, &[Queue::P0, Queue::P1][..]),
-            (Backend::Rabbitmq, &[Queue::High, Queue::P4, Queue::Background]),
+            (Backend::Rabbitmq, &[Queue::P2, Queue::P4, Queue::P6]),
         ] {
             let member = pair.member(backend).await;
-            for queue in Queue::ALL {
+            for queue in Queue::CLASSES {
                 let expected = u64::from(at_home.contains(&queue));
                 assert_eq!(member.depth(queue).await.unwrap().ready, expected, "{queue} on {backend:?}");
             }
@@ -77,7 +78,7 @@ async fn each_queue_lives_where_the_configuration_puts_its_lane() {
 async fn answers_keep_the_order_of_the_batch() {
     guarded(async {
         let mut config = Config::default();
-        config.queues.limits.insert(Queue::P0, 0);
+        config.queues.push(QueueSettings { limit: Some(0), ..small(Queue::P0) });
         let lanes = Pair::fresh(config).await.broker().await;
         let mixed = [Priority::P4, Priority::P0, Priority::P2, Priority::P0, Priority::P1];
         let answers = lanes.publish(mixed.map(message).into()).await;

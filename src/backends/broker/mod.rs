@@ -31,7 +31,7 @@ pub use open::open;
 
 #[async_trait]
 pub trait Broker: Send + Sync + 'static {
-    /// Puts messages on the queues of their priorities. One answer each, in order; `Ok` once the message is
+    /// Puts messages on their queues. One answer each, in order; `Ok` once the message is
     /// durable. Publishing a message (same id and generation) that is already there is `Ok` and may or may
     /// not add a second one.
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>>;
@@ -131,7 +131,7 @@ pub struct DeadLettered {
 pub struct Missing {
     pub id: clawpool_core::task::TaskId,
     pub generation: u32,
-    pub priority: clawpool_core::task::Priority,
+    pub queue: Queue,
 }
 
 /// Where a broker finds a message.

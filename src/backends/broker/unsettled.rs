@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::Receipt;
-use clawpool_core::task::{ProcessId, TaskId};
+use clawpool_core::task::{ProcessId, Queue, TaskId};
 
 /// The deliveries that this process holds, each for as long as a copy of its receipt lives.
 #[derive(Default)]
@@ -23,11 +23,18 @@ struct Key {
     worker: ProcessId,
     id: TaskId,
     generation: u32,
+    queue: Queue,
     tag: u64,
 }
 
 fn key(receipt: &Receipt) -> Key {
-    Key { worker: receipt.worker, id: receipt.id, generation: receipt.generation, tag: receipt.tag }
+    Key {
+        worker: receipt.worker,
+        id: receipt.id,
+        generation: receipt.generation,
+        queue: receipt.queue,
+        tag: receipt.tag,
+    }
 }
 
 impl UnsettledDeliveries {
@@ -47,9 +54,9 @@ impl UnsettledDeliveries {
         self.lock().get(&key(receipt)).is_some_and(is_alive)
     }
 
-    /// The tags of all that a worker holds.
-    pub(crate) fn tags(&self, worker: ProcessId) -> Vec<u64> {
-        self.lock().keys().filter(|key| key.worker == worker).map(|key| key.tag).collect()
+    /// The queues of all that a worker holds, one for each delivery.
+    pub(crate) fn queues(&self, worker: ProcessId) -> Vec<Queue> {
+        self.lock().keys().filter(|key| key.worker == worker).map(|key| key.queue).collect()
     }
 
     /// Forgets deliveries whose last receipt was dropped. Returns whether there were any.
@@ -136,7 +143,7 @@ mod tests {
         drop((kept, dropped));
         assert!(known.contains(&copy) && !known.contains(&other));
         assert!(known.forget_abandoned(worker) && !known.forget_abandoned(worker));
-        assert_eq!(known.tags(worker).len(), 1);
+        assert_eq!(known.queues(worker).len(), 1);
         known.remove(std::slice::from_ref(&copy));
         assert!(!known.contains(&copy));
     }

@@ -9,15 +9,14 @@ use crate::{
     store::{Admission, Claimed, Fence},
 };
 use clawpool_core::{
-    config,
+    config::{self, Backend},
     task::{ProcessId, Queue},
 };
 
 /// Several paths as one: each queue has the one of the backend that the configuration chose for its lane.
 pub struct Lanes {
     members: Vec<Arc<dyn Path>>,
-    /// Which member each queue has.
-    member_of: Vec<(Queue, usize)>,
+    places: Places,
     /// Over all queues, for what one step does for all of them.
     all: Apart,
 }
@@ -25,17 +24,8 @@ pub struct Lanes {
 impl Lanes {
     /// `members` stand for [`broker::Lanes::backends`], in that order.
     pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Path>>, all: Apart) -> Self {
-        let backends = broker::Lanes::backends(lanes);
-        let member = |queue: Queue| {
-            let backend = lanes.backend(queue);
-            backends.iter().position(|known| *known == backend).unwrap_or_default()
-        };
-        let member_of = Queue::ALL.into_iter().map(|queue| (queue, member(queue))).collect();
-        Self { members, member_of, all }
-    }
-
-    fn of(&self, queue: Queue) -> usize {
-        self.member_of.iter().find(|(of, _)| *of == queue).map_or(0, |(_, member)| *member)
+        let places = Places { lanes: lanes.clone(), backends: broker::Lanes::backends(lanes) };
+        Self { members, places, all }
     }
 
     /// One share for each member, with the positions of its items in the batch.
@@ -43,7 +33,7 @@ impl Lanes {
         let mut shares: Vec<_> =
             (0..self.members.len()).map(|member| (member, Vec::new(), Vec::new())).collect();
         for (position, item) in items.iter().enumerate() {
-            let (_, positions, share) = &mut shares[self.of(queue(item))];
+            let (_, positions, share) = &mut shares[self.places.of(queue(item))];
             positions.push(position);
             share.push(item.clone());
         }
@@ -63,7 +53,7 @@ impl Reclaim for Lanes {
 #[async_trait]
 impl Path for Lanes {
     async fn offer(&self, tasks: &[Admission]) -> Vec<Offered> {
-        let shares = self.split(tasks, |task| task.message.priority.queue());
+        let shares = self.split(tasks, |task| task.message.queue);
         if let [(member, ..)] = shares[..] {
             return self.members[member].offer(tasks).await;
         }
@@ -76,13 +66,13 @@ impl Path for Lanes {
     }
 
     async fn source(&self, taker: Taker) -> Box<dyn Source> {
-        let mut parts: Vec<Box<dyn Source>> = Vec::new();
-        for (member, _, queues) in self.split(&taker.queues, |queue| *queue) {
-            parts.push(self.members[member].source(Taker { queues, ..taker.clone() }).await);
+        let mut parts: Vec<Box<dyn Source>> = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            parts.push(member.source(taker.clone()).await);
         }
         match parts.len() {
             1 => parts.remove(0),
-            _ => Box::new(Joined { parts, queues: taker.queues }),
+            _ => Box::new(Joined { parts, places: self.places.clone() }),
         }
     }
 
@@ -125,10 +115,30 @@ impl Path for Lanes {
     }
 }
 
+/// Which member each queue has: that of its lane's backend.
+#[derive(Clone)]
+struct Places {
+    lanes: config::Lanes,
+    backends: Vec<Backend>,
+}
+
+impl Places {
+    fn of(&self, queue: Queue) -> usize {
+        let backend = self.lanes.backend(queue.lane());
+        self.backends.iter().position(|known| *known == backend).unwrap_or_default()
+    }
+
+    /// What is wanted of the queues of one member.
+    fn share(&self, wants: &Wants, member: usize) -> Wants {
+        let own = wants.queues.iter().filter(|want| self.of(want.queue) == member);
+        Wants { queues: own.copied().collect(), ..wants.clone() }
+    }
+}
+
 /// The sources of several paths as one.
 struct Joined {
     parts: Vec<Box<dyn Source>>,
-    queues: Vec<Queue>,
+    places: Places,
 }
 
 #[async_trait]
@@ -137,20 +147,21 @@ impl Source for Joined {
     async fn take(&mut self, wants: &Wants) -> Result<Taken, PathError> {
         let mut taken = Taken::default();
         let mut failure = None;
-        for part in &mut self.parts {
-            let left = Wants { total: wants.total - taken.tasks.len(), ..wants.clone() };
+        for (member, part) in self.parts.iter_mut().enumerate() {
+            let total = wants.total - taken.tasks.len();
+            let left = Wants { total, ..self.places.share(wants, member) };
             match part.take(&left).await {
                 Ok(more) => {
                     taken.tasks.extend(more.tasks);
                     taken.troubles.extend(more.troubles);
                 }
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some((left, error)),
             }
         }
         match failure {
-            Some(error) if taken.tasks.is_empty() => Err(error),
-            Some(error) => {
-                taken.troubles.extend(self.queues.first().map(|queue| (*queue, error)));
+            Some((_, error)) if taken.tasks.is_empty() => Err(error),
+            Some((asked, error)) => {
+                taken.troubles.extend(asked.queues.first().map(|want| (want.queue, error)));
                 Ok(taken)
             }
             None => Ok(taken),
@@ -158,7 +169,10 @@ impl Source for Joined {
     }
 
     async fn ready(&mut self, wants: &Wants) -> Result<(), PathError> {
-        select_all(self.parts.iter_mut().map(|part| part.ready(wants))).await.0
+        let shares: Vec<Wants> =
+            (0..self.parts.len()).map(|member| self.places.share(wants, member)).collect();
+        let ready = self.parts.iter_mut().zip(&shares).map(|(part, share)| part.ready(share));
+        select_all(ready).await.0
     }
 
     async fn unwanted(&mut self) {

@@ -56,7 +56,8 @@ pub trait Path: Reclaim {
     /// promised, the answer says so.
     async fn offer(&self, tasks: &[Admission]) -> Vec<Offered>;
 
-    /// Starts taking tasks for one worker. At most one source for each worker and queue.
+    /// Starts taking tasks for one worker, of whatever queues it wants. A queue is wanted of one of a
+    /// worker's sources alone.
     async fn source(&self, taker: Taker) -> Box<dyn Source>;
 
     /// Ends attempts. One answer each, in order, once their outcomes are durable: false where the token is no
@@ -76,7 +77,7 @@ pub trait Path: Reclaim {
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError>;
 }
 
-/// The tasks of some queues for one worker.
+/// The tasks of the queues that are wanted, for one worker.
 #[async_trait]
 pub trait Source: Send {
     /// Takes what is ready now, which may be nothing. Dropping the future may leave tasks claimed that no
@@ -104,7 +105,6 @@ pub trait Source: Send {
 #[derive(Clone)]
 pub struct Taker {
     pub worker: ProcessId,
-    pub queues: Vec<Queue>,
     /// How long a message may wait here, fetched and not claimed, until it goes back.
     pub hold: Duration,
     /// Whether the silence of another worker is its own and not the store's.

@@ -10,7 +10,7 @@ use crate::{
 };
 use clawpool_core::{
     config::{Backend, Config, Profile},
-    task::Queue,
+    task::Lane,
 };
 
 /// Everything that is kept or moved outside of this process.
@@ -49,9 +49,9 @@ async fn cluster(config: &Config) -> Result<Servers, PathError> {
         match backend {
             Backend::Redis => {
                 let broker = Arc::new(RedisBroker::open(config).await?);
-                let queues = Queue::ALL.into_iter().filter(|queue| config.lanes.backend(*queue) == backend);
-                let queues: Vec<Queue> = queues.collect();
-                paths.push(Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &queues)));
+                let lanes = Lane::ALL.into_iter().filter(|lane| config.lanes.backend(*lane) == backend);
+                let lanes: Vec<Lane> = lanes.collect();
+                paths.push(Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &lanes)));
                 brokers.push(broker);
             }
             Backend::Rabbitmq => {

@@ -93,7 +93,7 @@ macro_rules! composed {
 
 /// Queue and record on one Redis.
 mod together_on_redis {
-    use clawpool_core::task::Queue;
+    use clawpool_core::task::Lane;
 
     use super::*;
 
@@ -104,7 +104,7 @@ mod together_on_redis {
         async fn servers(&self) -> Servers {
             let broker = Arc::new(RedisBroker::open(&self.0).await.unwrap());
             let store = Arc::new(RedisStore::open(&self.0).await.unwrap());
-            let path = Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &Queue::ALL));
+            let path = Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &Lane::ALL));
             Servers { broker, store, path }
         }
     }

@@ -1,6 +1,6 @@
 //! Leadership, pauses, pacing and totals: the small shared facts that steer a pool.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,8 @@ pub trait ControlStore: Send + Sync + 'static {
         burst: u32,
     ) -> Result<(u32, Duration), StoreError>;
 
-    /// What happened on each queue, in the order of `Queue::ALL`, counted by admit, claim and settle.
-    async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError>;
+    /// What happened on each queue that had a task, counted by admit, claim and settle.
+    async fn totals(&self) -> Result<Totals, StoreError>;
 
     /// Writes something small: whether the store takes writes now.
     async fn probe(&self) -> Result<(), StoreError>;
@@ -66,6 +66,9 @@ pub struct Fence {
     pub number: u64,
 }
 
+/// Of each queue that had a task.
+pub type Totals = BTreeMap<Queue, QueueTotals>;
+
 /// Totals since the store was made, and rates over the last full minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueueTotals {
@@ -77,6 +80,13 @@ pub struct QueueTotals {
     /// Tasks a second.
     pub enqueue_rate: f64,
     pub finish_rate: f64,
+}
+
+impl QueueTotals {
+    /// Tasks that were enqueued there and have not ended, wherever they are now.
+    pub const fn unfinished(&self) -> u64 {
+        self.enqueued.saturating_sub(self.completed + self.dead + self.cancelled)
+    }
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ pub struct DeadFilter {
 impl DeadFilter {
     pub fn matches(&self, letter: &DeadLetter) -> bool {
         self.reason.is_none_or(|reason| reason == letter.reason)
-            && self.priority.is_none_or(|priority| priority == letter.message.priority)
+            && self.priority.is_none_or(|priority| priority == letter.message.priority())
             && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == letter.tenant.as_ref())
             && self.kind.as_ref().is_none_or(|pattern| pattern.matches(&letter.kind))
             && self.since.is_none_or(|since| letter.died_at >= since)

@@ -21,12 +21,13 @@ pub mod redis;
 mod schedule;
 mod served;
 pub mod sqlite;
+mod stored_beat;
 mod tasks;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
 mod workers;
 
-pub use control::{ControlStore, Fence, QueueTotals, Role};
+pub use control::{ControlStore, Fence, QueueTotals, Role, Totals};
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use journal::{Entry, JournalStore, Topic};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::{Fence, Page, StoreError};
-use clawpool_core::task::{Message, Priority, TaskId, Timestamp};
+use clawpool_core::task::{Message, Priority, Queue, TaskId, Timestamp};
 
 #[async_trait]
 pub trait ScheduleStore: Send + Sync + 'static {
@@ -51,5 +51,6 @@ pub struct ScheduledTask {
     pub id: TaskId,
     pub generation: u32,
     pub priority: Priority,
+    pub queue: Queue,
     pub at: Timestamp,
 }

@@ -30,6 +30,10 @@ pub trait TaskStore: Send + Sync + 'static {
     /// False where none waits.
     async fn confirm(&self, id: TaskId) -> Result<bool, StoreError>;
 
+    /// Tasks that wait on a queue wait on this one from now on; the caller sees to their messages. One answer
+    /// each, in order: false where the task does not wait at the generation of its message.
+    async fn move_to(&self, messages: &[Message], queue: Queue) -> Result<Vec<bool>, StoreError>;
+
     /// Asks to run delivered messages, each exactly once. One answer each, in order.
     ///
     /// - no record, or one at an older generation, or queued/scheduled at this generation: `Run`, with a new
@@ -93,7 +97,7 @@ pub trait TaskStore: Send + Sync + 'static {
 pub struct UnfinishedTask {
     pub id: TaskId,
     pub state: State,
-    pub priority: Priority,
+    pub queue: Queue,
     pub generation: u32,
     pub attempt: u32,
     pub enqueued_at: Timestamp,
@@ -152,7 +156,7 @@ pub struct Claim {
     pub ticket: u32,
     /// For a record that is gone (restored broker, emptied store): enough to write it anew.
     pub kind: String,
-    pub priority: Priority,
+    pub queue: Queue,
     pub attempt: u32,
     pub enqueued_at: Timestamp,
     pub expires_at: Timestamp,
@@ -228,7 +232,11 @@ pub enum Cancelled {
 pub struct Record {
     pub id: TaskId,
     pub kind: String,
+    /// That of its queue.
     pub priority: Priority,
+    /// An earlier version's dispatcher does not tell it.
+    #[serde(default)]
+    pub queue: Queue,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// The name of the token that enqueued it; none where none was asked for.

@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use super::{
-    Beat, ControlStore, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Role,
-    StoreError, Topic, WorkerInfo, WorkerStore, conformance::beat_of,
+    Beat, ControlStore, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, Role, StoreError,
+    Topic, Totals, WorkerInfo, WorkerStore, conformance::beat_of,
 };
 use clawpool_core::task::{ProcessId, Queue, TaskId, Timestamp};
 
@@ -190,8 +190,8 @@ impl ControlStore for TestStore {
         self.answer().map(|_| (want, Duration::ZERO))
     }
 
-    async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
-        self.answer().map(|_| vec![QueueTotals::default(); Queue::ALL.len()])
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.answer().map(|_| Totals::new())
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

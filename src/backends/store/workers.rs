@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Claimed, StoreError};
-use clawpool_core::task::{ProcessId, Queue, TaskId, Timestamp};
+use clawpool_core::task::{ProcessId, Queue, QueuePattern, TaskId, Timestamp};
 
 #[async_trait]
 pub trait WorkerStore: Send + Sync + 'static {
@@ -54,7 +54,11 @@ pub struct Beat {
     pub started_at: Timestamp,
     pub slots: u32,
     pub draining: bool,
+    /// Those that it takes tasks of now, most urgent first: of users' own queues those that have had a task.
     pub queues: Vec<Queue>,
+    /// All that it would take tasks of. Absent in heartbeats of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serves: Option<Vec<QueuePattern>>,
     /// Tasks running, for each of `queues`.
     pub running: Vec<u32>,
     /// News of running tasks since the last beat.
@@ -80,10 +84,18 @@ pub struct Beat {
 }
 
 impl Beat {
+    /// Whether it takes tasks of this queue, or would if there were any.
+    pub fn serves(&self, queue: Queue) -> bool {
+        match &self.serves {
+            Some(patterns) => patterns.iter().any(|pattern| pattern.matches(queue)),
+            None => self.queues.contains(&queue),
+        }
+    }
+
     /// Nothing of the queue starts at this worker any more.
     pub fn obeys_pause_of(&self, queue: Queue) -> bool {
         let stopped = self.paused.as_ref().is_some_and(|paused| paused.contains(&queue));
-        self.draining || stopped || !self.queues.contains(&queue)
+        self.draining || stopped || !self.serves(queue)
     }
 }
 
@@ -122,6 +134,8 @@ pub struct Orders {
     pub asked: Vec<Claimed>,
     pub drain: bool,
     pub paused: Vec<Queue>,
+    /// Changes when a queue has its first task, or is removed: see `ControlStore::totals`.
+    pub queues: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         "Override not readable",
         "A --set argument is not of the form KEY=VALUE.",
         "Write for example --set worker.slots=20; quote names with dots: --set \
-        'queues.limits.\"critical.p0\"=100'.",
+        'worker.patience.\"normal.p4\"=100'.",
     ),
     (
         "CP-1010",

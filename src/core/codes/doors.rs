@@ -55,6 +55,18 @@ pub(super) const ROWS: &[Row] = &[
         "Send application/json or application/msgpack.",
     ),
     (
+        "CP-1411",
+        "Queue with other settings",
+        "A queue of this name is there, with another priority or on another lane.",
+        "Remove it first (`clawpool queues remove`), or choose another name.",
+    ),
+    (
+        "CP-1412",
+        "Queue cannot be removed",
+        "The queue has unfinished tasks, or is one of the configuration's.",
+        "Use `clawpool queues remove NAME --drain` or `--move-to QUEUE`, or take it out of [[queues]].",
+    ),
+    (
         "CP-1501",
         "No handler",
         "No worker of the task's queue has a handler for its kind. The task waits for one, without an \

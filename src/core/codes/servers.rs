@@ -20,8 +20,9 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1203",
         "Queue full",
-        "As many tasks wait on the queue as queues.limit allows. The task was not accepted.",
-        "Send it again after the time given; start more workers, or raise queues.limit.",
+        "As many tasks wait on the queue as limits.queued, or its own limit in [[queues]], allows. The task \
+        was not accepted.",
+        "Send it again after the time given; start more workers, or raise the limit.",
     ),
     (
         "CP-1204",

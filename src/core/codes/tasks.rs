@@ -155,4 +155,17 @@ pub(super) const ROWS: &[Row] = &[
         "A task with this id was enqueued with another token or for another tenant.",
         "Send a UUID of its own for each task (version 7 sorts by time), or none.",
     ),
+    (
+        "CP-1127",
+        "Queue and priority",
+        "The task names a queue and a priority. A queue has its own priority.",
+        "Name one of them.",
+    ),
+    (
+        "CP-1128",
+        "Unknown queue",
+        "The task names a queue that is not there, or is being removed and takes no new tasks.",
+        "Correct the name (`clawpool queues` lists all), add it to [[queues]], or make it with \
+        `clawpool queues add`.",
+    ),
 ];

@@ -70,10 +70,10 @@ impl Config {
 
     fn unserved_queues(&self, all: &mut Vec<Advice>) {
         let served: Vec<Queue> = match self.pools.as_slice() {
-            [] => self.worker.queues.clone(),
+            [] => self.served_by(&self.worker.queues),
             pools => pools.iter().flat_map(|pool| self.served(pool)).collect(),
         };
-        for queue in Queue::ALL.into_iter().filter(|queue| !served.contains(queue)) {
+        for queue in self.known_queues().into_iter().filter(|queue| !served.contains(queue)) {
             let key = if self.pools.is_empty() { "worker.queues" } else { "pools" };
             let text = format!(
                 "no worker of this configuration serves {queue}: its tasks wait until one of another \

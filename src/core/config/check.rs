@@ -2,9 +2,9 @@
 //! this asks all of them, so that one report has every fault (INV-9).
 
 use super::{
-    Config, ConfigErrors, handlers, pools,
+    Config, ConfigErrors, handlers, pools, queues,
     reading::{Key, Report},
-    retry, rules,
+    retry, rules, worker,
 };
 
 impl Config {
@@ -23,12 +23,12 @@ impl Config {
         self.api.check(report);
         self.limits.check(report);
         self.classes.check(&self.limits, report);
-        self.queues.check(report);
+        queues::check(&self.queues, report);
         self.results.check(&self.limits, report);
         retry::check(&self.retry, &self.limits, report);
-        self.pacing.check(report);
-        rules::check(&self.rules, report);
-        self.worker.check(report);
+        self.pacing.check(&Key::from("pacing"), report);
+        rules::check(self, report);
+        worker::check(self, report);
         self.autoscale.check(&Key::from("autoscale"), report);
         pools::check(self, report);
         handlers::check(&self.handlers, report);

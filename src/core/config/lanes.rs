@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::task::Queue;
+use crate::task::Lane;
 
 /// Which server carries each lane in the cluster profile (spec S2).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -41,13 +41,13 @@ impl Default for Lanes {
 }
 
 impl Lanes {
-    /// The server that carries a queue: that of its lane.
-    pub const fn backend(&self, queue: Queue) -> Backend {
-        match queue {
-            Queue::P0 | Queue::P1 => self.critical,
-            Queue::High => self.high,
-            Queue::P4 | Queue::P5 => self.normal,
-            Queue::Background => self.background,
+    /// The server that carries a lane.
+    pub const fn backend(&self, lane: Lane) -> Backend {
+        match lane {
+            Lane::Critical => self.critical,
+            Lane::High => self.high,
+            Lane::Normal => self.normal,
+            Lane::Background => self.background,
         }
     }
 }

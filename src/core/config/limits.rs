@@ -47,6 +47,8 @@ pub struct Limits {
     pub name: u16,
     /// Tasks in one request.
     pub batch: u16,
+    /// Tasks that may wait on each queue; one that is full refuses more (503 with Retry-After).
+    pub queued: u64,
     /// Of one handler's result.
     #[serde(with = "size")]
     #[schemars(with = "String")]
@@ -68,6 +70,7 @@ impl Default for Limits {
             result_ttl: 30 * DAY,
             name: 128,
             batch: 1000,
+            queued: 2_000_000,
             result: ByteSize::mib(1),
         }
     }
@@ -87,6 +90,7 @@ impl Limits {
             report.refuse(&Key::from("limits.name"), self.name, rule, "write for example 128");
         }
         report.at_least_one("limits.batch", self.batch);
+        report.at_least_one("limits.queued", self.queued);
         report.at_least_one("limits.attempts", self.attempts);
         report.positive("limits.timeout", self.timeout);
         report.positive("limits.ttl", self.ttl);

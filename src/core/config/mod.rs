@@ -47,8 +47,8 @@ pub use self::{
     log::{Log, LogFormat, LogRotation},
     pacing::Pacing,
     pools::{Breaker, Pool, PoolDriver, PoolLimits, Restart, RestartPolicy},
-    queues::QueueLimits,
-    rabbitmq::Rabbitmq,
+    queues::{QueueLimits, QueueSettings},
+    rabbitmq::{HighQueues, Rabbitmq},
     reading::{ConfigError, ConfigErrors, as_variable, nearest, variable},
     redis::Redis,
     results::Results,
@@ -77,8 +77,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the seven priorities promise.
     pub classes: Classes,
-    /// How many tasks may wait.
-    pub queues: QueueLimits,
+    /// Queues of one's own, and settings of the others.
+    pub queues: Vec<QueueSettings>,
     /// How long finished tasks are kept.
     pub results: Results,
     /// What happens after a failure, by class of error.
@@ -111,7 +111,7 @@ impl Default for Config {
             api: Api::default(),
             limits: Limits::default(),
             classes: Classes::default(),
-            queues: QueueLimits::default(),
+            queues: Vec::new(),
             results: Results::default(),
             retry: RetryTable::default(),
             worker: WorkerSettings::default(),

@@ -1,12 +1,12 @@
-//! The section `[pacing]`.
+//! The section `[pacing]`, and the pace of a queue.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reading::{Key, Report};
 
-/// The background lane's speed limit over all workers together.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// A queue's speed limit over all workers together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Pacing {
     /// Tasks a second.
@@ -22,12 +22,12 @@ impl Default for Pacing {
 }
 
 impl Pacing {
-    pub(super) fn check(&self, report: &mut Report) {
+    pub(super) fn check(&self, key: &Key, report: &mut Report) {
         let rate = self.per_second;
         if !rate.is_finite() || rate <= 0.0 {
-            let rule = "it must be more than zero, or background tasks never start";
-            report.refuse(&Key::from("pacing.per_second"), rate, rule, "write for example 100.0");
+            let rule = "it must be more than zero, or its tasks never start";
+            report.refuse(&key.name("per_second"), rate, rule, "write for example 100.0");
         }
-        report.at_least_one("pacing.burst", self.burst);
+        report.at_least_one(key.name("burst"), self.burst);
     }
 }

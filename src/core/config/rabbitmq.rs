@@ -24,8 +24,10 @@ pub struct Rabbitmq {
     #[serde(serialize_with = "redacted")]
     #[schemars(with = "String")]
     pub url: SecretString,
-    /// Names every queue and exchange: `prefix.v1.high`, `prefix.ingress`.
+    /// Names every queue and exchange: `prefix.v1.high.p2`, `prefix.ingress`.
     pub prefix: String,
+    /// What carries P2 and P3.
+    pub high: HighQueues,
     /// AMQP heartbeat; a hung peer is noticed after two.
     #[serde(with = "span")]
     #[schemars(with = "String")]
@@ -38,11 +40,22 @@ pub struct Rabbitmq {
     pub prefetch: u16,
 }
 
+/// What carries P2 and P3 on RabbitMQ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HighQueues {
+    /// A quorum queue each: a node that is lost costs nothing.
+    Quorum,
+    /// One classic priority queue (`x-max-priority` 10) for both, for a single node.
+    Priority,
+}
+
 impl Default for Rabbitmq {
     fn default() -> Self {
         Self {
             url: "amqp://guest:guest@127.0.0.1:5672/%2f".into(),
             prefix: "clawpool".into(),
+            high: HighQueues::Quorum,
             heartbeat: Duration::from_secs(2),
             confirm_timeout: Duration::from_secs(5),
             prefetch: 256,

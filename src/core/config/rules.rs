@@ -6,8 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::reading::{Key, Report};
-use crate::task::{KindPattern, Priority, Tier, span};
+use super::{
+    Config,
+    queues::suggestion,
+    reading::{Key, Report},
+};
+use crate::task::{KindPattern, Priority, Queue, Tier, span};
 
 /// One row of the classification table. Every condition given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,9 +33,14 @@ pub struct Rule {
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub due_within: Option<Duration>,
-    /// What a task gets for which the conditions hold.
-    #[schemars(with = "String")]
-    pub priority: Priority,
+    /// What a task gets for which the conditions hold: it goes to the priority's own queue. Exactly one of
+    /// `priority` and `queue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub priority: Option<Priority>,
+    /// The queue that it goes to, by name; the queue has its priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
 }
 
 impl Rule {
@@ -48,7 +57,7 @@ impl Rule {
         ];
         let rule = |(kinds, priority): (&[&str], Priority)| Self {
             kinds: kinds.iter().filter_map(|kind| kind.parse().ok()).collect(),
-            priority,
+            priority: Some(priority),
             ..Self::default()
         };
         rows.into_iter().map(rule).collect()
@@ -99,21 +108,58 @@ pub struct FieldTest {
     pub equals: Value,
 }
 
-pub(super) fn check(rules: &[Rule], report: &mut Report) {
+impl Config {
+    /// Where a rule sends its tasks. `None` where it says nothing, or names a queue that is not there.
+    pub fn target(&self, rule: &Rule) -> Option<Queue> {
+        match &rule.queue {
+            Some(name) => self.queue_named(name),
+            None => rule.priority.map(Priority::queue),
+        }
+    }
+}
+
+pub(super) fn check(config: &Config, report: &mut Report) {
+    let rules = &config.rules;
+    let known = config.known_queues();
     for (index, rule) in rules.iter().enumerate() {
         let key = Key::from("rules").index(index);
+        rule.check_target(&key, &known, report);
         rule.check_conditions(&key, report);
         if let Some(earlier) = rules[..index].iter().position(|earlier| earlier.covers(rule)) {
             let earlier_key = Key::from("rules").index(earlier);
             let shown = report.original(&earlier_key);
             let text = format!("{shown} matches every task that it matches, so it never decides");
             let fix = format!("move it before {shown}, or take it out");
-            report.add_broken("CP-1011", &[&key, &earlier_key], rule.priority, text, fix);
+            report.add_broken("CP-1011", &[&key, &earlier_key], rule.shown_target(), text, fix);
         }
     }
 }
 
 impl Rule {
+    fn shown_target(&self) -> String {
+        let priority = self.priority.map(|priority| priority.to_string());
+        priority.or_else(|| self.queue.clone()).unwrap_or_default()
+    }
+
+    fn check_target(&self, key: &Key, known: &[Queue], report: &mut Report) {
+        match (self.priority, &self.queue) {
+            (None, None) => {
+                let fix = format!("add {} or {}", key.name("priority"), key.name("queue"));
+                report.add("CP-1005", key, "it says neither \"priority\" nor \"queue\"", fix);
+            }
+            (Some(priority), Some(_)) => {
+                let keys = [&key.name("priority"), &key.name("queue")];
+                let rule = "a queue has its own priority, and the rule names a queue as well";
+                report.conflict(&keys, priority, rule, "take one of them out");
+            }
+            (None, Some(name)) if !known.iter().any(|queue| queue.name() == name) => {
+                let fix = suggestion(name, known.iter().map(|queue| queue.name()));
+                report.refuse(&key.name("queue"), format!("{name:?}"), "no queue has this name", fix);
+            }
+            _ => {}
+        }
+    }
+
     fn check_conditions(&self, key: &Key, report: &mut Report) {
         if self.due_within.is_some_and(|span| span.is_zero()) {
             let rule = "no deadline is nearer than now";

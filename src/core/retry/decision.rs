@@ -79,6 +79,7 @@ mod tests {
             kind: "email.send".into(),
             payload: Payload::null(),
             priority: Priority::P4,
+            queue: None,
             tenant: None,
             tier: None,
             session: None,

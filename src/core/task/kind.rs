@@ -26,6 +26,16 @@ pub struct KindPattern {
 }
 
 impl KindPattern {
+    /// Matches every kind.
+    pub fn any() -> Self {
+        Self { text: STAR.to_string(), star: Some(0) }
+    }
+
+    /// Of a text without stars.
+    pub(super) fn exactly(text: &str) -> Self {
+        Self { text: text.to_owned(), star: None }
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{FailedAttempt, Payload, Priority, TaskId, Tier, Timestamp, payload::binary, span};
+use super::{FailedAttempt, Payload, Priority, Queue, TaskId, Tier, Timestamp, payload::binary, span};
 
 /// The envelope: an accepted task as it travels between dispatcher, broker, worker and schedule set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,8 +21,11 @@ pub struct Task {
     /// What its handler is given.
     #[serde(with = "binary")]
     pub payload: Payload,
-    /// As the classification table, or its producer, has it; picks the queue.
+    /// That of its queue.
     pub priority: Priority,
+    /// Absent: the own queue of its priority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Queue>,
     /// The customer for whom it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
@@ -98,6 +101,11 @@ impl Task {
         rmp_serde::from_slice(bytes).map_err(|error| CodecError::Decode(bytes.len(), error))
     }
 
+    /// Where it waits.
+    pub fn queue(&self) -> Queue {
+        self.queue.unwrap_or_else(|| self.priority.queue())
+    }
+
     /// The unique key together with what it counts within, so that no tenant meets the keys of another one:
     /// the tenant, or the token where there is no tenant. Names have no control characters, so no two of
     /// these are alike by chance.
@@ -125,7 +133,7 @@ impl Task {
         Ok(Message {
             id: self.id,
             generation: self.generation,
-            priority: self.priority,
+            queue: self.queue(),
             enqueued_at: self.enqueued_at,
             expires_at: self.expires_at,
             body: body.into(),
@@ -140,8 +148,8 @@ pub struct Message {
     pub id: TaskId,
     /// Of the task inside: what tells a duplicate.
     pub generation: u32,
-    /// For brokers whose queues know priorities.
-    pub priority: Priority,
+    /// Where it waits.
+    pub queue: Queue,
     /// For the age of the oldest ready task.
     pub enqueued_at: Timestamp,
     /// For brokers that drop what is late.
@@ -157,11 +165,16 @@ impl Message {
         Ok(Self {
             id: task.id,
             generation: task.generation,
-            priority: task.priority,
+            queue: task.queue(),
             enqueued_at: task.enqueued_at,
             expires_at: task.expires_at,
             body,
         })
+    }
+
+    /// Of its queue.
+    pub const fn priority(&self) -> Priority {
+        self.queue.priority()
     }
 
     /// Decodes the task. Fails when the body is none.
@@ -182,6 +195,7 @@ mod tests {
             kind: "email.send".into(),
             payload: Payload::encode("hello").unwrap(),
             priority: Priority::P4,
+            queue: None,
             tenant: None,
             tier: Some(Tier::Premium),
             session: None,

@@ -38,6 +38,10 @@ pub struct NewTask {
     /// Only for producers whose scope allows it; else the classification table decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// The name of the queue it is to wait on, which has its priority; as for `priority`, only where the
+    /// scope allows it. At most one of `priority` and `queue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
     /// The customer for whom it runs; a condition of classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,

@@ -39,16 +39,9 @@ impl Priority {
         Self::ALL.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// The queue that tasks of this priority travel on.
+    /// Its own queue: that of tasks which no rule put on another one.
     pub const fn queue(self) -> Queue {
-        match self {
-            Self::P0 => Queue::P0,
-            Self::P1 => Queue::P1,
-            Self::P2 | Self::P3 => Queue::High,
-            Self::P4 => Queue::P4,
-            Self::P5 => Queue::P5,
-            Self::P6 => Queue::Background,
-        }
+        Queue::CLASSES[self.index()]
     }
 }
 

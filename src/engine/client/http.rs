@@ -45,8 +45,12 @@ impl Client {
     }
 
     /// DELETE of `path`; the answer as `T`.
-    pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.answer(self.request(Method::DELETE, path, &[])?).await
+    pub async fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> Result<T, ClientError> {
+        self.answer(self.request(Method::DELETE, path, query)?).await
     }
 
     /// POST of `body` as JSON to `path`; the answer as `T`.

@@ -10,8 +10,8 @@ use crate::{
 };
 use clawpool_backends::store::{DeadLetter, QueueTotals, Record};
 use clawpool_core::task::{
-    DeadReason, FailedAttempt, Failure, Payload, Priority, ProcessId, Queue, State, Task, TaskId, Timestamp,
-    span,
+    DeadReason, FailedAttempt, Failure, Lane, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
+    Timestamp, span,
 };
 
 /// What every refusal looks like.
@@ -90,6 +90,10 @@ pub struct CancelView {
 pub struct QueueView {
     /// Its name.
     pub queue: Queue,
+    /// Of all its tasks.
+    pub priority: Priority,
+    /// What carries it.
+    pub lane: Lane,
     /// Waiting tasks; absent when the broker did not say.
     pub ready: Option<u64>,
     /// Running, as the workers last said.
@@ -100,6 +104,9 @@ pub struct QueueView {
     pub limit: u64,
     /// Workers start none of its tasks.
     pub paused: bool,
+    /// It is being removed, and takes no new tasks.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub closing: bool,
     /// Live workers that take tasks from it.
     #[serde(default)]
     pub workers: u64,
@@ -115,6 +122,23 @@ pub struct QueueView {
     /// After a pause: workers that have not said yet that they start nothing more of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unconfirmed: Vec<ProcessId>,
+}
+
+/// What became of a queue that is to be removed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RemovedQueueView {
+    /// Its name.
+    pub queue: Queue,
+    /// It is gone. Else it takes no new tasks, and is to be asked for again.
+    pub removed: bool,
+    /// Tasks that were enqueued there and have not ended.
+    pub unfinished: u64,
+}
+
+// Serde gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// All queues, most urgent first.
@@ -153,7 +177,7 @@ impl From<&DeadLetter> for DeadView {
         Self {
             id: letter.message.id,
             kind: letter.kind.clone(),
-            priority: letter.message.priority,
+            priority: letter.message.priority(),
             tenant: letter.tenant.clone(),
             reason: letter.reason,
             failure: letter.failure.clone(),

@@ -1,13 +1,14 @@
 use super::{Classified, Classifier, DecidedBy, Explanation, Fault, Rejection, Rights, check, times::Times};
 use clawpool_backends::store::Admission;
 use clawpool_core::{
-    config::{Class, Config},
-    task::{KindPattern, NewTask, Task, TaskId, Timestamp},
+    config::{Class, Config, QueueLimits, nearest},
+    task::{KindPattern, NewTask, Queue, Task, TaskId, Timestamp},
 };
 
 /// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
 pub(super) struct AdmissionControl {
     config: Config,
+    limits: QueueLimits,
     classifier: Classifier,
 }
 
@@ -19,7 +20,7 @@ struct Decision {
 
 impl AdmissionControl {
     pub(super) fn new(config: &Config) -> Self {
-        Self { config: config.clone(), classifier: Classifier::new(&config.rules, &config.classes) }
+        Self { config: config.clone(), limits: config.queue_limits(), classifier: Classifier::new(config) }
     }
 
     /// The task as it will travel and be recorded, or the first rule it breaks.
@@ -27,9 +28,10 @@ impl AdmissionControl {
         &self,
         mut new: NewTask,
         rights: &Rights,
+        named: Option<Queue>,
         now: Timestamp,
     ) -> Result<Admission, Rejection> {
-        let decision = self.decide(&mut new, rights, now)?;
+        let decision = self.decide(&mut new, rights, named, now)?;
         let at = decision.times.start;
         let task = self.task(new, rights, &decision, now);
         let message = task.to_message().map_err(|error| Rejection::internal("CP-1120", error))?;
@@ -42,14 +44,15 @@ impl AdmissionControl {
         &self,
         new: &NewTask,
         rights: &Rights,
+        named: Option<Queue>,
         now: Timestamp,
     ) -> Result<Explanation, Rejection> {
         let mut new = new.clone();
-        let Decision { classified, times } = self.decide(&mut new, rights, now)?;
-        let class = self.config.classes.get(classified.priority);
+        let Decision { classified, times } = self.decide(&mut new, rights, named, now)?;
+        let class = self.config.classes.get(classified.queue.priority());
         Ok(Explanation {
-            priority: classified.priority,
-            queue: classified.priority.queue(),
+            priority: classified.queue.priority(),
+            queue: classified.queue,
             rule: if let DecidedBy::Rule(index) = classified.by { Some(index) } else { None },
             because: self.because(classified.by),
             due_at: times.start,
@@ -61,7 +64,7 @@ impl AdmissionControl {
             retry: new.retry,
             payload_bytes: new.payload.as_message_pack().len(),
             payload_limit: self.config.limits.payload.as_u64(),
-            queue_limit: self.config.queues.get(classified.priority.queue()),
+            queue_limit: self.limits.get(classified.queue),
             warnings: Vec::new(),
         })
     }
@@ -78,7 +81,13 @@ impl AdmissionControl {
         }
     }
 
-    fn decide(&self, new: &mut NewTask, rights: &Rights, now: Timestamp) -> Result<Decision, Rejection> {
+    fn decide(
+        &self,
+        new: &mut NewTask,
+        rights: &Rights,
+        named: Option<Queue>,
+        now: Timestamp,
+    ) -> Result<Decision, Rejection> {
         check::fields(new, &self.config.limits, &self.config.retry)?;
         if let Some(token) = &rights.token {
             token.assign_tenant(new)?;
@@ -92,20 +101,60 @@ impl AdmissionControl {
             );
             return Err(Rejection::invalid("CP-1117", "priority", message).with_fault(Fault::Forbidden));
         }
+        let named = self.named(new, rights, named)?;
         let times = Times::of(new, &self.config.limits, now)?;
-        Ok(Decision { classified: self.classifier.classify(new, times.due_in(now)), times })
+        let classified = match named {
+            Some(queue) => Classified { queue, by: DecidedBy::Producer },
+            None => self.classifier.classify(new, times.due_in(now)),
+        };
+        Ok(Decision { classified, times })
+    }
+
+    /// The queue that the task names. `found`: the open queue of that name.
+    fn named(
+        &self,
+        new: &NewTask,
+        rights: &Rights,
+        found: Option<Queue>,
+    ) -> Result<Option<Queue>, Rejection> {
+        let Some(name) = &new.queue else { return Ok(None) };
+        if !rights.priority {
+            let message = format!(
+                "the queue {name:?} was named without the right to choose: leave it out, or use a token with \
+                the scope \"priority\""
+            );
+            return Err(Rejection::invalid("CP-1117", "queue", message).with_fault(Fault::Forbidden));
+        }
+        if new.priority.is_some() {
+            let message = "a queue has its own priority: name a queue or a priority, not both";
+            return Err(Rejection::invalid("CP-1127", "queue", message));
+        }
+        match found {
+            Some(queue) => Ok(Some(queue)),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> Rejection {
+        let known = self.config.known_queues();
+        let message = match nearest(name, known.iter().map(|queue| queue.name())) {
+            Some(close) => format!("no queue is named {name:?}: did you mean {close:?}?"),
+            None => format!("no queue is named {name:?}: see `clawpool queues`, or make it"),
+        };
+        Rejection::invalid("CP-1128", "queue", message)
     }
 
     fn task(&self, new: NewTask, rights: &Rights, decision: &Decision, now: Timestamp) -> Task {
         let Decision { classified, times } = decision;
-        let class: &Class = self.config.classes.get(classified.priority);
+        let class: &Class = self.config.classes.get(classified.queue.priority());
         Task {
             version: Task::VERSION,
             id: new.id.unwrap_or_else(TaskId::new),
             enqueued_by: rights.token.as_ref().map(|token| token.name.clone()),
             kind: new.kind,
             payload: new.payload,
-            priority: classified.priority,
+            priority: classified.queue.priority(),
+            queue: classified.queue.own(),
             tenant: new.tenant,
             tier: new.tier,
             session: new.session,

@@ -3,9 +3,9 @@
 use std::{fmt, time::Duration};
 
 use clawpool_core::{
-    config::{Classes, FieldTest, Rule},
+    config::{Config, FieldTest, Rule},
     task::{
-        KindPattern, NewTask, Priority, Tier,
+        KindPattern, NewTask, Queue, Tier,
         scan::{self, Item},
     },
 };
@@ -13,19 +13,19 @@ use clawpool_core::{
 /// The rules of a configuration, ready to be asked.
 pub struct Classifier {
     rules: Vec<Row>,
-    default: Priority,
+    default: Queue,
 }
 
-/// The priority of a task, and its reason.
+/// The queue of a task, and its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Classified {
-    /// The queue follows from it.
-    pub priority: Priority,
+    /// The priority follows from it.
+    pub queue: Queue,
     /// The reason.
     pub by: DecidedBy,
 }
 
-/// What decided a task's priority.
+/// What decided a task's queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecidedBy {
     /// The task asked for it.
@@ -52,7 +52,7 @@ struct Row {
     tiers: Vec<Tier>,
     field: Option<Field>,
     due_within: Option<Duration>,
-    priority: Priority,
+    queue: Queue,
 }
 
 struct Field {
@@ -61,33 +61,36 @@ struct Field {
 }
 
 impl Classifier {
-    /// Compiles the table; the order of `rules` is the order in which they are tried.
-    pub fn new(rules: &[Rule], classes: &Classes) -> Self {
-        Self { rules: rules.iter().map(Row::new).collect(), default: classes.default }
+    /// Compiles the table; the order of the rules is the order in which they are tried.
+    pub fn new(config: &Config) -> Self {
+        let default = config.classes.default.queue();
+        // A checked configuration names no queue that is not there.
+        let row = |rule: &Rule| Row::new(rule, config.target(rule).unwrap_or(default));
+        Self { rules: config.rules.iter().map(row).collect(), default }
     }
 
     /// An explicit priority wins (whether the producer may set it is checked before), else the first rule
     /// that matches, else the default. `due_in` is how long until the task's own deadline, if it has one.
     pub fn classify(&self, task: &NewTask, due_in: Option<Duration>) -> Classified {
         if let Some(priority) = task.priority {
-            return Classified { priority, by: DecidedBy::Producer };
+            return Classified { queue: priority.queue(), by: DecidedBy::Producer };
         }
         match self.rules.iter().position(|row| row.matches(task, due_in)) {
-            Some(index) => Classified { priority: self.rules[index].priority, by: DecidedBy::Rule(index) },
-            None => Classified { priority: self.default, by: DecidedBy::Default },
+            Some(index) => Classified { queue: self.rules[index].queue, by: DecidedBy::Rule(index) },
+            None => Classified { queue: self.default, by: DecidedBy::Default },
         }
     }
 }
 
 impl Row {
-    fn new(rule: &Rule) -> Self {
+    fn new(rule: &Rule, queue: Queue) -> Self {
         Self {
             kinds: rule.kinds.clone(),
             tenants: rule.tenants.clone(),
             tiers: rule.tiers.clone(),
             field: rule.field.as_ref().map(Field::new),
             due_within: rule.due_within,
-            priority: rule.priority,
+            queue,
         }
     }
 

@@ -23,11 +23,11 @@ pub(super) async fn enqueue_all(path: &dyn Path, checked: Vec<Result<Admission, 
 fn answer(admission: &Admission, offered: Offered) -> Answer {
     match offered {
         Offered::New => {
-            let Message { id, priority, .. } = admission.message;
+            let Message { id, queue, .. } = admission.message;
             Ok(Accepted {
                 id,
-                priority,
-                queue: priority.queue(),
+                priority: queue.priority(),
+                queue,
                 duplicate: false,
                 due_at: admission.at,
                 warnings: Vec::new(),
@@ -36,7 +36,7 @@ fn answer(admission: &Admission, offered: Offered) -> Answer {
         Offered::Known(record) => Ok(Accepted {
             id: record.id,
             priority: record.priority,
-            queue: record.priority.queue(),
+            queue: record.queue,
             duplicate: true,
             due_at: record.due_at.filter(|_| record.state == State::Scheduled),
             warnings: Vec::new(),

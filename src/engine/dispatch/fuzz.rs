@@ -9,7 +9,7 @@ use super::{
     codec::{self, Format},
 };
 use clawpool_core::{
-    config::{Classes, Limits, Rule},
+    config::{Config, Limits, Rule},
     task::{KEYS, NewTask, Payload, fuzz::outlives},
 };
 
@@ -63,7 +63,7 @@ pub fn pattern(bytes: &[u8]) {
     let Ok(rule) = serde_json::from_value::<Rule>(json!({"kinds": [pattern], "priority": "P0"})) else {
         return;
     };
-    let table = Classifier::new(&[rule], &Classes::default());
+    let table = Classifier::new(&Config { rules: vec![rule], ..Config::default() });
     let matched = table.classify(&NewTask::new(kind, Payload::null()), None).by == DecidedBy::Rule(0);
     match pattern.split_once('*') {
         None => assert_eq!(matched, kind == pattern, "{pattern:?} {kind:?}"),

@@ -13,6 +13,7 @@ mod enqueue;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod producer;
+mod queue_registry;
 mod rejection;
 mod served_cache;
 mod times;
@@ -20,6 +21,7 @@ mod token;
 
 pub use classify::{Classified, Classifier, DecidedBy};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
+pub use queue_registry::{QueueRegistry, Registered};
 pub use rejection::{Fault, Rejection};
 pub use token::ProducerToken;
 

@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Duration};
 use serde::Serialize;
 
 use super::{
-    ProducerToken, Rejection, admit::AdmissionControl, enqueue::enqueue_all, served_cache::ServedCache,
+    ProducerToken, QueueRegistry, Rejection, admit::AdmissionControl, enqueue::enqueue_all,
+    served_cache::ServedCache,
 };
 use clawpool_backends::{
     path::{self, Servers},
@@ -21,6 +22,7 @@ pub struct Producer {
     control: Arc<AdmissionControl>,
     path: Arc<dyn Path>,
     served_cache: Arc<ServedCache>,
+    queues: Arc<QueueRegistry>,
 }
 
 /// What a producer may ask for beyond adding tasks, and its token.
@@ -112,8 +114,14 @@ impl Producer {
         Self {
             control: Arc::new(AdmissionControl::new(config)),
             path,
+            queues: Arc::new(QueueRegistry::new(config, Arc::clone(&store))),
             served_cache: Arc::new(ServedCache::new(store)),
         }
+    }
+
+    /// The queues that tasks may name.
+    pub fn queues(&self) -> &QueueRegistry {
+        &self.queues
     }
 
     /// Connects to the servers that the configuration names. Fails at once when a server does not answer.
@@ -127,7 +135,13 @@ impl Producer {
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
-        let checked = tasks.into_iter().map(|task| self.control.admit(task, &rights, now)).collect();
+        let mut checked = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            checked.push(match self.named(&task).await {
+                Ok(named) => self.control.admit(task, &rights, named, now),
+                Err(rejection) => Err(rejection),
+            });
+        }
         let (mut answers, served) =
             tokio::join!(enqueue_all(&*self.path, checked), self.served_cache.served());
         for (answer, kind) in answers.iter_mut().zip(kinds) {
@@ -138,9 +152,16 @@ impl Producer {
         answers
     }
 
+    /// The queue that the task names, where there is one.
+    async fn named(&self, task: &NewTask) -> Result<Option<Queue>, Rejection> {
+        let Some(name) = &task.queue else { return Ok(None) };
+        self.queues.open(name).await.map_err(|error| PathError::from(error).into())
+    }
+
     /// Says what `enqueue` would do with a task.
     pub async fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
-        let explanation = self.control.explain(task, rights, Timestamp::now())?;
+        let named = self.named(task).await?;
+        let explanation = self.control.explain(task, rights, named, Timestamp::now())?;
         let served = self.served_cache.served().await;
         let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));
         Ok(Explanation { warnings: warnings.unwrap_or_default(), ..explanation })

@@ -86,7 +86,7 @@ impl Pool {
     /// As [`record_only`](Self::record_only), by a producer with these rights.
     pub async fn record_only_by(&self, task: NewTask, rights: &Rights) -> TaskId {
         let control = AdmissionControl::new(&self.config);
-        let admission = control.admit(task, rights, Timestamp::now()).unwrap();
+        let admission = control.admit(task, rights, None, Timestamp::now()).unwrap();
         self.store.admit(std::slice::from_ref(&admission)).await.unwrap();
         admission.message.id
     }
@@ -180,5 +180,5 @@ pub fn config(rules: Vec<Rule>) -> Config {
 
 /// A rule that matches every task.
 pub fn rule(priority: Priority) -> Rule {
-    Rule { priority, ..Rule::default() }
+    Rule { priority: Some(priority), ..Rule::default() }
 }

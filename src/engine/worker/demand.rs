@@ -54,14 +54,13 @@ impl Engine {
             self.arbiter.set_ahead(self.throughput.claims(self.settings.slots.into()));
             self.set_wants();
         }
-        for queue in Queue::ALL {
-            self.vitals.set_running(queue, self.arbiter.running(queue) - self.run_queue.waiting(queue));
-        }
+        let running = self.arbiter.running();
+        self.vitals.set_running(running.map(|(queue, taken)| (queue, taken - self.run_queue.waiting(queue))));
     }
 
     fn set_wants(&mut self) {
         let settles = self.settles();
-        let urgent_waits = self.sources.iter().any(|source| source.is_critical && !source.is_idle);
+        let urgent_waits = self.urgent_waits();
         for number in 0..self.sources.len() {
             let source = &self.sources[number];
             let most = if !settles {
@@ -83,6 +82,13 @@ impl Engine {
             }
             self.sources[number].set(wants);
         }
+    }
+
+    /// Whether tasks of P0 or P1 may be ready that this worker may run now.
+    fn urgent_waits(&self) -> bool {
+        let is_open = |queue: &Queue| !self.paused.contains(queue);
+        let mut urgent = self.sources.iter().filter(|source| source.is_critical && !source.is_idle);
+        urgent.any(|source| source.queues.iter().any(is_open))
     }
 
     /// Outcomes that cannot be settled hold up new starts, so that their number stays bounded.
@@ -116,21 +122,46 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
     use tokio_util::sync::CancellationToken;
 
     use super::super::{parts::Parts, settle::Outcomes};
     use crate::{process::Shutdown, worker::Registry};
-    use clawpool_core::{config::Config, task::ProcessId};
+    use clawpool_core::{
+        config::Config,
+        task::{ProcessId, Queue},
+    };
+
+    async fn parts(mut config: Config) -> (Parts, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        config.embedded.data = folder.path().to_owned();
+        let stop = CancellationToken::new();
+        let id = ProcessId::new();
+        let parts = Parts::assemble(&config, Registry::default(), id, "test".into(), &stop).await.unwrap();
+        (parts, folder)
+    }
+
+    #[tokio::test]
+    async fn inv_4_p0_and_p1_hold_others_up_only_where_they_may_run() {
+        let (mut parts, _folder) = parts(Config::default()).await;
+        assert!(parts.engine.urgent_waits(), "nothing is known of them yet");
+        parts.engine.paused = vec![Queue::P0, Queue::P1];
+        assert!(!parts.engine.urgent_waits(), "both are paused");
+        parts.dismantle(&Shutdown::default()).await;
+    }
+
+    #[tokio::test]
+    async fn a_worker_without_p0_and_p1_waits_for_neither() {
+        let mut config = Config::default();
+        config.worker.queues = vec!["P4".parse().unwrap()];
+        let (parts, _folder) = parts(config).await;
+        assert!(!parts.engine.urgent_waits());
+        parts.dismantle(&Shutdown::default()).await;
+    }
 
     #[tokio::test]
     async fn the_engine_wakes_for_the_throttle_only_while_nothing_else_keeps_the_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
-        config.embedded.data = folder.path().to_owned();
-        let stop = CancellationToken::new();
-        let mut parts = Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &stop)
-            .await
-            .unwrap();
+        let (mut parts, _folder) = parts(Config::default()).await;
         let engine = &mut parts.engine;
         let others = engine.sources.iter().position(|source| !source.is_critical).unwrap();
         assert_eq!(engine.next_opening(), None, "nothing is slowed");

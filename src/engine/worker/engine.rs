@@ -12,6 +12,7 @@ use super::{
     puller::{self, Batch},
     questions::{Calls, Doubt},
     run_queue::RunQueue,
+    served::ServedQueues,
     settle::{Ended, Outcomes},
     slots::Slots,
     stop::Phase,
@@ -43,6 +44,8 @@ pub(super) struct Engine {
     pub outcomes: Outcomes,
     /// Where tasks come from.
     pub sources: Vec<SourceOrders>,
+    /// Whose tasks they bring.
+    pub served: ServedQueues,
     /// Fires when nothing more is to be claimed.
     pub stop_claims: CancellationToken,
     /// Taken and waiting for a slot.
@@ -67,6 +70,11 @@ pub(super) enum Event {
     Taken(Batch),
     /// Nothing is ready at this source.
     Idle(usize),
+    /// The queues that are served, as of this number of a heartbeat; none where the store did not answer.
+    Queues {
+        number: u64,
+        queues: Option<Vec<Queue>>,
+    },
     Finished {
         slot: usize,
         job: Arc<Job>,
@@ -80,6 +88,7 @@ impl Engine {
         match event {
             Event::Taken(batch) => self.on_taken(batch),
             Event::Idle(source) => self.sources[source].is_idle = true,
+            Event::Queues { number, queues } => self.on_queues(number, queues),
             Event::Finished { slot, job, result } => {
                 self.slots.freed(slot, job.queue());
                 // A hung job was settled before; its slot counts as lost, and the task may run in another one
@@ -185,6 +194,7 @@ impl Engine {
         }
         self.answer(orders.asked);
         self.pause(orders.paused);
+        self.look_for_queues(orders.queues);
         if orders.drain {
             self.drain();
         }

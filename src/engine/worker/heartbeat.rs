@@ -2,7 +2,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -27,7 +27,10 @@ pub(super) struct Heartbeat {
 /// What the engine tells the heartbeat thread and learns from it.
 #[derive(Debug, Default)]
 pub(super) struct Vitals {
-    running: [AtomicU32; Queue::ALL.len()],
+    /// The queues that are served, most urgent first.
+    served: Mutex<Vec<Queue>>,
+    /// Those of them with running tasks, and how many.
+    running: Mutex<Vec<(Queue, usize)>>,
     draining: AtomicBool,
     /// Attempts that have ended, and the microseconds that they ran.
     done: AtomicU64,
@@ -52,8 +55,24 @@ const LATELY: Duration = Duration::from_secs(60);
 const MOST_KINDS: usize = 20;
 
 impl Vitals {
-    pub fn set_running(&self, queue: Queue, tasks: usize) {
-        self.running[queue.index()].store(tasks.try_into().unwrap_or(u32::MAX), Ordering::Relaxed);
+    pub fn set_served(&self, queues: Vec<Queue>) {
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = queues;
+    }
+
+    pub fn set_running(&self, tasks: impl Iterator<Item = (Queue, usize)>) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.clear();
+        running.extend(tasks);
+    }
+
+    /// The queues that are served, and of each how many tasks run.
+    fn load(&self) -> (Vec<Queue>, Vec<u32>) {
+        let queues = self.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let of =
+            |queue: &Queue| running.iter().find(|(busy, _)| busy == queue).map_or(0, |(_, tasks)| *tasks);
+        let counts = queues.iter().map(|queue| of(queue).try_into().unwrap_or(u32::MAX)).collect();
+        (queues, counts)
     }
 
     pub fn set_draining(&self) {
@@ -125,6 +144,7 @@ impl Heartbeat {
         leave: &CancellationToken,
     ) -> Result<(Self, Orders), WorkerError> {
         let vitals = Arc::<Vitals>::default();
+        vitals.set_served(beat.queues.clone());
         let (send_orders, mut orders) = mpsc::channel(16);
         let stop = CancellationToken::new();
         let heartbeats = HeartbeatLoop {
@@ -219,8 +239,7 @@ impl HeartbeatLoop {
             None => store.insert(store::open(&self.config).await?),
         };
         self.beat.draining = self.vitals.draining.load(Ordering::Relaxed);
-        let running = |queue: &Queue| self.vitals.running[queue.index()].load(Ordering::Relaxed);
-        self.beat.running = self.beat.queues.iter().map(running).collect();
+        (self.beat.queues, self.beat.running) = self.vitals.load();
         self.beat.progress = self.progress.take();
         self.beat.usage = self.meter.read();
         self.beat.done = self.vitals.done();
@@ -247,6 +266,7 @@ impl HeartbeatLoop {
         self.unsent.asked = orders.asked;
         self.unsent.drain |= orders.drain;
         self.unsent.paused = orders.paused;
+        self.unsent.queues = orders.queues;
         if self.orders.try_send(self.unsent.clone()).is_ok() {
             self.unsent = Orders::default();
         }

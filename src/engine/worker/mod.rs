@@ -29,6 +29,7 @@ mod reconcile;
 mod registry;
 mod run;
 mod run_queue;
+mod served;
 mod settle;
 mod slots;
 mod stop;

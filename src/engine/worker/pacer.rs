@@ -6,11 +6,41 @@ use clawpool_backends::{
     path::{TakenTask, Wants},
     store::Store,
 };
-use clawpool_core::{config::Pacing, task::Queue};
+use clawpool_core::{
+    config::{Config, Pacing},
+    task::Queue,
+};
 
-/// Keeps the tasks of the background queue to their pace, which all workers share: a bucket of tokens at the
-/// store.
-pub(super) struct Pacer {
+/// Keeps the tasks of queues to their pace.
+pub(super) struct Pacers(Vec<Pacer>);
+
+impl Pacers {
+    /// For those of the queues that have a pace.
+    pub fn new(config: &Config, queues: &[Queue], store: &Arc<dyn Store>) -> Self {
+        let pacer = |queue: &Queue| {
+            let pacing = config.pacing_of(*queue)?.clone();
+            Some(Pacer { store: Arc::clone(store), queue: *queue, pacing, until: None })
+        };
+        Self(queues.iter().filter_map(pacer).collect())
+    }
+
+    /// Takes queues out of the wants while there is no token for them, and answers when the next one comes.
+    pub fn limit(&mut self, wants: &mut Wants) -> Option<Instant> {
+        self.0.iter_mut().filter_map(|pacer| pacer.limit(wants)).min()
+    }
+
+    /// Keeps those that there are tokens for, and answers the others.
+    pub async fn pace(&mut self, tasks: &mut Vec<TakenTask>) -> Vec<TakenTask> {
+        let mut surplus = Vec::new();
+        for pacer in &mut self.0 {
+            surplus.extend(pacer.pace(tasks).await);
+        }
+        surplus
+    }
+}
+
+/// Keeps the tasks of one queue to their pace, which all workers share: a bucket of tokens at the store.
+struct Pacer {
     store: Arc<dyn Store>,
     queue: Queue,
     pacing: Pacing,
@@ -19,12 +49,8 @@ pub(super) struct Pacer {
 }
 
 impl Pacer {
-    pub fn new(store: Arc<dyn Store>, queue: Queue, pacing: Pacing) -> Self {
-        Self { store, queue, pacing, until: None }
-    }
-
     /// Takes the queue out of the wants while there is no token, and answers when the next one comes.
-    pub fn limit(&mut self, wants: &mut Wants) -> Option<Instant> {
+    fn limit(&mut self, wants: &mut Wants) -> Option<Instant> {
         self.until = self.until.filter(|until| *until > Instant::now());
         let most = if self.until.is_some() { 0 } else { self.pacing.burst.max(1) as usize };
         for want in wants.queues.iter_mut().filter(|want| want.queue == self.queue) {
@@ -34,7 +60,7 @@ impl Pacer {
     }
 
     /// Keeps those that there are tokens for, and answers the others.
-    pub async fn pace(&mut self, tasks: &mut Vec<TakenTask>) -> Vec<TakenTask> {
+    async fn pace(&mut self, tasks: &mut Vec<TakenTask>) -> Vec<TakenTask> {
         let queue = self.queue;
         let is_paced = |task: &TakenTask| task.claimed.queue == queue;
         let count = tasks.iter().filter(|task| is_paced(task)).count();
@@ -59,7 +85,8 @@ impl Pacer {
         let Pacing { per_second, burst } = self.pacing;
         let taken = self.store.take_tokens(self.queue.name(), want, per_second, burst).await;
         let (granted, pause) = taken.unwrap_or_else(|error| {
-            tracing::warn!(code = error.code(), %error, "pacing is unknown; background work waits");
+            let queue = self.queue;
+            tracing::warn!(code = error.code(), %error, %queue, "pacing is unknown; its tasks wait");
             (0, Duration::from_secs(1))
         });
         self.until = (granted < want).then(|| Instant::now() + pause);

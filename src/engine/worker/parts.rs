@@ -11,10 +11,11 @@ use super::{
     demand::SourceOrders,
     engine::{Engine, Event},
     heartbeat::{Heartbeat, Vitals},
-    pacer::Pacer,
+    pacer::Pacers,
     puller::{self, Order, Puller},
     questions::Calls,
     reconcile::reconcile,
+    served::ServedQueues,
     settle::{Outcomes, Settler},
     slots::Slots,
     stop::Phase,
@@ -62,9 +63,10 @@ impl Parts {
         let Servers { path, store, .. } = servers::connect(config, stop).await?;
         let progress = Progress::default();
         let registry = Arc::new(registry);
-        let beat = beat(config, id, pool.clone(), registry.patterns());
-        let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
         let (send_events, events) = mpsc::channel(1024);
+        let served = ServedQueues::new(config.worker.queues.clone(), Arc::clone(&store), send_events.clone());
+        let beat = beat(config, id, pool.clone(), served.classes(), registry.patterns());
+        let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
         let (outcomes, ended) = Outcomes::new(1024 + 8 * usize::from(config.worker.slots));
         let settler = Settler { worker: id, path: Arc::clone(&path) };
         let broken = CancellationToken::new();
@@ -81,9 +83,9 @@ impl Parts {
             calls: &calls,
             stop_claims: &stop_claims,
         };
-        let (sources, pullers) = intake.open(&broken).await;
+        let (sources, pullers) = intake.open(&served.classes(), &broken).await;
         let slots = usize::from(config.worker.slots);
-        let arbiter = Arbiter::new(&config.worker);
+        let arbiter = Arbiter::new(&config.worker, &config.served_by(&config.worker.queues));
         let unreserved = arbiter.unreserved();
         let stop_grace = config.worker.stop_grace;
         let slot_loops =
@@ -98,6 +100,7 @@ impl Parts {
             vitals: Arc::clone(&heartbeat.vitals),
             outcomes,
             sources,
+            served,
             stop_claims,
             run_queue: Default::default(),
             running: Default::default(),
@@ -175,34 +178,30 @@ struct Intake<'a> {
 
 impl Intake<'_> {
     /// A source for P0 and P1, and one for the others.
-    async fn open(self, broken: &CancellationToken) -> (Vec<SourceOrders>, JoinSet<()>) {
-        let mut queues = self.config.worker.queues.clone();
-        queues.sort_unstable();
-        let (critical, others): (Vec<Queue>, _) = queues.into_iter().partition(|queue| queue.is_critical());
+    async fn open(self, classes: &[Queue], broken: &CancellationToken) -> (Vec<SourceOrders>, JoinSet<()>) {
         let mut sources = Vec::new();
         let mut pullers = JoinSet::new();
-        for queues in [critical, others].into_iter().filter(|queues| !queues.is_empty()) {
-            let is_critical = queues.iter().any(|queue| queue.is_critical());
-            let (orders, receiver) = SourceOrders::new(queues, is_critical);
-            let puller = self.puller(sources.len(), &orders.queues, receiver).await;
+        for is_critical in [true, false] {
+            let queues = classes.iter().copied().filter(|queue| queue.is_critical() == is_critical);
+            let (orders, receiver) = SourceOrders::new(queues.collect(), is_critical);
+            let puller = self.puller(sources.len(), is_critical, receiver).await;
             pullers.spawn(telling(broken.clone(), puller.run()));
             sources.push(orders);
         }
         (sources, pullers)
     }
 
-    async fn puller(&self, number: usize, queues: &[Queue], order: watch::Receiver<Order>) -> Puller {
+    async fn puller(&self, number: usize, is_critical: bool, order: watch::Receiver<Order>) -> Puller {
         let vitals = Arc::clone(self.vitals);
         let lease = self.config.worker.lease;
         let taker = Taker {
             worker: self.worker,
-            queues: queues.to_vec(),
             hold: self.config.worker.hold,
             sees_silence: Arc::new(move || vitals.sound_for(lease)),
             stop: self.stop_claims.clone(),
         };
-        let paced = queues.iter().copied().find(|queue| *queue == Queue::Background);
-        let pacer = paced.map(|queue| Pacer::new(Arc::clone(self.store), queue, self.config.pacing.clone()));
+        let known = self.config.known_queues().into_iter();
+        let queues: Vec<Queue> = known.filter(|queue| queue.is_critical() == is_critical).collect();
         Puller {
             worker: self.worker,
             number,
@@ -213,13 +212,13 @@ impl Intake<'_> {
             calls: Arc::clone(self.calls),
             hold: self.config.worker.hold,
             troubles: Troubles::new(self.pool.clone(), Arc::clone(self.store)),
-            pacer,
+            pacers: Pacers::new(self.config, &queues, self.store),
             waits: Puller::WAITS,
         }
     }
 }
 
-fn beat(config: &Config, worker: ProcessId, pool: String, kinds: Vec<String>) -> Beat {
+fn beat(config: &Config, worker: ProcessId, pool: String, queues: Vec<Queue>, kinds: Vec<String>) -> Beat {
     Beat {
         worker,
         pool,
@@ -228,8 +227,9 @@ fn beat(config: &Config, worker: ProcessId, pool: String, kinds: Vec<String>) ->
         started_at: Timestamp::now(),
         slots: config.worker.slots.into(),
         draining: false,
-        queues: config.worker.queues.clone(),
-        running: vec![0; config.worker.queues.len()],
+        running: vec![0; queues.len()],
+        queues,
+        serves: Some(config.worker.queues.clone()),
         progress: Vec::new(),
         lease: config.worker.lease,
         usage: None,

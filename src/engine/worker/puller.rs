@@ -5,7 +5,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::{engine::Event, pacer::Pacer, questions::Calls, troubles::Troubles};
+use super::{engine::Event, pacer::Pacers, questions::Calls, troubles::Troubles};
 use clawpool_backends::{
     path::{Attempt, Path, PathError, Source, Taken, TakenTask, Wants},
     store::End,
@@ -49,8 +49,7 @@ pub(super) struct Puller {
     pub calls: Arc<Calls>,
     pub hold: Duration,
     pub troubles: Troubles,
-    /// Only of a source with paced queues.
-    pub pacer: Option<Pacer>,
+    pub pacers: Pacers,
     pub waits: Waits,
 }
 
@@ -90,7 +89,7 @@ impl Puller {
                 self.wait_for_wants().await?;
                 continue;
             }
-            let paced_until = self.pacer.as_mut().and_then(|pacer| pacer.limit(&mut wants));
+            let paced_until = self.pacers.limit(&mut wants);
             match self.take(&wants).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {
@@ -147,10 +146,8 @@ impl Puller {
             self.troubles.tell(queue, &error).await;
         }
         let mut tasks = taken.tasks;
-        if let Some(pacer) = &mut self.pacer {
-            let surplus = pacer.pace(&mut tasks).await;
-            release(&*self.path, self.worker, surplus).await;
-        }
+        let surplus = self.pacers.pace(&mut tasks).await;
+        release(&*self.path, self.worker, surplus).await;
         debug_assert!(tasks.len() <= wants.total);
         tasks
     }

@@ -1,4 +1,7 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -6,39 +9,49 @@ use super::job::Job;
 use clawpool_core::task::{Queue, TaskId};
 
 /// Claimed tasks that wait for a slot, which is moments: the claim of the next ones is under way while these
-/// run. P0 and P1 go first, the rest in the order of their claims.
+/// run. P0 and P1 go first, the rest in the order of their claims. A queue is there while something waits.
 #[derive(Debug, Default)]
-pub(super) struct RunQueue([VecDeque<(Instant, Job)>; Queue::ALL.len()]);
+pub(super) struct RunQueue(BTreeMap<Queue, VecDeque<(Instant, Job)>>);
 
 impl RunQueue {
     pub fn push(&mut self, job: Job) {
-        self.0[job.queue().index()].push_back((Instant::now(), job));
+        self.0.entry(job.queue()).or_default().push_back((Instant::now(), job));
     }
 
     /// The next task, of queues that have an `open` slot.
     pub fn next(&mut self, open: impl Fn(Queue) -> bool) -> Option<Job> {
-        let waits = |queue: &Queue| !self.0[queue.index()].is_empty() && open(*queue);
-        let critical = Queue::ALL.into_iter().find(|queue| queue.is_critical() && waits(queue));
-        let since = |queue: &Queue| self.0[queue.index()].front().map(|(since, _)| *since);
-        let queue = critical.or_else(|| Queue::ALL.into_iter().filter(waits).min_by_key(since))?;
-        self.0[queue.index()].pop_front().map(|(_, job)| job)
+        let open = |queue: &Queue| open(*queue);
+        // Most urgent first.
+        let critical = self.0.keys().copied().find(|queue| queue.is_critical() && open(queue));
+        let queue = critical.or_else(|| {
+            let since =
+                |(_, waiting): &(&Queue, &VecDeque<(Instant, Job)>)| waiting.front().map(|(at, _)| *at);
+            let waiting = self.0.iter().filter(|(queue, _)| open(queue));
+            waiting.min_by_key(since).map(|(queue, _)| *queue)
+        })?;
+        let waiting = self.0.get_mut(&queue)?;
+        let next = waiting.pop_front();
+        if waiting.is_empty() {
+            self.0.remove(&queue);
+        }
+        next.map(|(_, job)| job)
     }
 
     pub fn waiting(&self, queue: Queue) -> usize {
-        self.0[queue.index()].len()
+        self.0.get(&queue).map_or(0, VecDeque::len)
     }
 
     pub fn find(&self, id: TaskId) -> Option<&Job> {
-        self.0.iter().flatten().map(|(_, job)| job).find(|job| job.task.id == id)
+        self.0.values().flatten().map(|(_, job)| job).find(|job| job.task.id == id)
     }
 
     pub fn oldest(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|waiting| waiting.front()).map(|(since, _)| *since).min()
+        self.0.values().filter_map(|waiting| waiting.front()).map(|(since, _)| *since).min()
     }
 
     /// Those of one queue.
     pub fn take_queue(&mut self, queue: Queue) -> Vec<Job> {
-        std::mem::take(&mut self.0[queue.index()]).into_iter().map(|(_, job)| job).collect()
+        self.0.remove(&queue).into_iter().flatten().map(|(_, job)| job).collect()
     }
 
     /// Those that have waited for `span`; with zero, all.
@@ -48,7 +61,9 @@ impl RunQueue {
             let count = waiting.iter().take_while(|(since, _)| *since + span <= now).count();
             waiting.drain(..count).map(|(_, job)| job).collect::<Vec<_>>()
         };
-        self.0.iter_mut().flat_map(stale).collect()
+        let late = self.0.values_mut().flat_map(stale).collect();
+        self.0.retain(|_, waiting| !waiting.is_empty());
+        late
     }
 }
 
@@ -73,7 +88,7 @@ mod tests {
         while let Some(job) = waiting.next(|_| true) {
             order.push(job.queue());
         }
-        assert_eq!(order, [Queue::P0, Queue::P1, Queue::Background, Queue::P4]);
+        assert_eq!(order, [Queue::P0, Queue::P1, Queue::P6, Queue::P4]);
     }
 
     #[test]

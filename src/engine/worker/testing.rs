@@ -35,6 +35,7 @@ impl TestAttempt {
             kind: task.kind,
             payload: task.payload,
             priority: task.priority.unwrap_or(Priority::P4),
+            queue: None,
             tenant: task.tenant,
             tier: task.tier,
             session: task.session,

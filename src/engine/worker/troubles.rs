@@ -73,7 +73,7 @@ mod tests {
         for _ in 0..3 {
             let mut troubles = Troubles::new("default".into(), Arc::clone(&store));
             for _ in 0..5 {
-                troubles.tell(Queue::High, &refused()).await;
+                troubles.tell(Queue::P2, &refused()).await;
             }
         }
         let silent = BrokerError::Unavailable { broker: "RabbitMQ", reason: "no answer".into() };

@@ -28,7 +28,6 @@ use clawpool_core::{
 async fn source(path: &dyn Path, worker: ProcessId) -> Box<dyn Source> {
     let taker = Taker {
         worker,
-        queues: vec![Queue::P4],
         hold: Duration::from_secs(60),
         sees_silence: Arc::new(|| false),
         stop: CancellationToken::new(),

@@ -27,6 +27,9 @@ pub(super) struct Enqueue {
     /// P0 to P6, in place of the classification table
     #[arg(long)]
     priority: Option<Priority>,
+    /// A queue by its name, in place of the classification table; it has its priority
+    #[arg(long, conflicts_with = "priority")]
+    queue: Option<String>,
     /// Start no earlier than this from now: 10m
     #[arg(long, value_parser = duration)]
     delay: Option<Duration>,
@@ -92,6 +95,7 @@ impl Enqueue {
             kind: self.kind.unwrap_or_default(),
             payload,
             priority: self.priority,
+            queue: self.queue,
             tenant: self.tenant,
             tier: self.tier,
             session: self.session,

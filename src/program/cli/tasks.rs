@@ -157,7 +157,7 @@ fn details(record: &Record) -> String {
 }
 
 async fn cancel(id: TaskId, globals: &Globals) -> Result<(), Failure> {
-    let view: CancelView = globals.client()?.delete(&format!("v1/tasks/{id}")).await?;
+    let view: CancelView = globals.client()?.delete(&format!("v1/tasks/{id}"), &[]).await?;
     globals.output().show(&view, |view| match view.state {
         State::Running => format!("{id}  its handler has been told to stop"),
         state => format!("{id}  {state}"),

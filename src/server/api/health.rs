@@ -22,7 +22,7 @@ pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
     // Where callers are told apart, those who did not say who they are learn no addresses from a server's
     // errors.
     let reasons = api.config.api.tokens.is_empty();
-    let depths = join_all(Queue::ALL.map(|queue| state(api.broker.depth(queue), reasons)));
+    let depths = join_all(Queue::CLASSES.map(|queue| state(api.broker.depth(queue), reasons)));
     let (depths, store) = tokio::join!(depths, state(api.store.paused(), reasons));
     let some = depths.iter().any(|state| state == UP);
     let broker = depths.into_iter().find(|state| state != UP).unwrap_or_else(|| UP.to_owned());

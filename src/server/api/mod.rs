@@ -20,6 +20,8 @@ pub mod fuzz;
 mod headers;
 mod health;
 mod metrics;
+mod moving;
+mod open_queues;
 mod query;
 mod queues;
 mod schedule;
@@ -37,7 +39,7 @@ use std::{io, sync::Arc};
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -105,7 +107,8 @@ impl Api {
             .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
             .route("/v1/tasks/{id}/run", post(tasks::run))
             .route("/v1/explain", post(enqueue::explain))
-            .route("/v1/queues", get(queues::list))
+            .route("/v1/queues", get(queues::list).post(open_queues::add))
+            .route("/v1/queues/{queue}", delete(open_queues::remove))
             .route("/v1/queues/{queue}/pause", post(queues::pause))
             .route("/v1/queues/{queue}/resume", post(queues::resume))
             .route("/v1/dead", get(dead::list))

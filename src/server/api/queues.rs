@@ -25,20 +25,40 @@ pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
 
 /// Every queue as it is now. A broker that does not answer takes only its own figures away.
 pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
-    let depths = join_all(Queue::ALL.map(|queue| api.broker.depth(queue)));
-    let (depths, totals, paused, workers) =
-        tokio::join!(depths, api.store.totals(), api.store.paused(), api.store.workers());
+    let (totals, paused, workers, registered) = tokio::join!(
+        api.store.totals(),
+        api.store.paused(),
+        api.store.workers(),
+        api.producer.queues().registered()
+    );
     let totals = totals?;
     let paused = paused?;
-    let workers = workers?;
+    let workers: Vec<WorkerInfo> = workers?;
+    let registered = registered?;
+    let mut queues: Vec<Queue> = api.producer.queues().configured().to_vec();
+    queues.extend(registered.iter().map(|own| own.queue));
+    // Nobody has these any more, and tasks of theirs are about all the same.
+    let left = totals.iter().filter(|(_, totals)| totals.unfinished() > 0);
+    queues.extend(left.map(|(queue, _)| *queue));
+    queues.sort_unstable();
+    queues.dedup();
+    // A queue of a user's own is empty until it is counted.
+    let depth = async |queue: Queue| match queue.is_class() || totals.contains_key(&queue) {
+        true => api.broker.depth(queue).await,
+        false => Ok(Depth::default()),
+    };
+    let depths = join_all(queues.iter().map(|queue| depth(*queue))).await;
     let served = Served::by(&workers);
-    let views = Queue::ALL.into_iter().zip(depths).map(|(queue, depth)| QueueView {
+    let limits = api.config.queue_limits();
+    let is_closing = |queue| registered.iter().any(|own| own.queue == queue && own.is_closing);
+    let views = queues.into_iter().zip(depths).map(|(queue, depth)| QueueView {
         in_flight: in_flight(&workers, queue),
         workers: served.workers(queue),
         unhandled: served.unhandled(queue).map(str::to_owned).collect(),
-        limit: api.config.queues.get(queue),
+        limit: limits.get(queue),
         paused: paused.contains(&queue),
-        totals: totals.get(queue.index()).copied().unwrap_or_default(),
+        closing: is_closing(queue),
+        totals: totals.get(&queue).copied().unwrap_or_default(),
         ..view(queue, depth)
     });
     Ok(views.collect())
@@ -50,11 +70,14 @@ fn view(queue: Queue, depth: Result<Depth, BrokerError>) -> QueueView {
     let oldest = depth.and_then(|depth| depth.oldest).map(|oldest| Timestamp::now().since(oldest));
     QueueView {
         queue,
+        priority: queue.priority(),
+        lane: queue.lane(),
         ready: depth.map(|depth| depth.ready),
         oldest_age_ms: oldest.map(|age| age.as_millis().try_into().unwrap_or(u64::MAX)),
         in_flight: 0,
         limit: 0,
         paused: false,
+        closing: false,
         workers: 0,
         unhandled: Vec::new(),
         totals: QueueTotals::default(),
@@ -92,12 +115,26 @@ async fn set_paused(
     paused: bool,
 ) -> Result<Json<QueueView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let queue = name.parse("queue")?;
+    let name: String = name.parse("queue")?;
+    let queue = named(api, &name).await?;
     api.store.set_paused(queue, paused).await?;
     let unconfirmed = if paused { unconfirmed(api, queue).await? } else { Vec::new() };
+    let view = one(api, queue).await?;
+    Ok(Json(QueueView { unconfirmed, ..view }))
+}
+
+pub(super) async fn one(api: &Api, queue: Queue) -> Result<QueueView, ApiError> {
     let view = all(api).await?.into_iter().find(|view| view.queue == queue);
-    let view = view.map(|view| QueueView { unconfirmed, ..view });
-    view.map(Json).ok_or_else(|| ApiError::internal("a queue is missing from the listing"))
+    view.ok_or_else(|| ApiError::internal("a queue is missing from the listing"))
+}
+
+/// The queue with this name.
+pub(super) async fn named(api: &Api, name: &str) -> Result<Queue, ApiError> {
+    if Queue::CLASSES.iter().all(|class| class.name() != name) {
+        Queue::check_name(name).map_err(|error| ApiError::field("queue", error.to_string()))?;
+    }
+    let found = api.producer.queues().find(name).await?;
+    found.ok_or_else(|| ApiError::not_found(format!("no queue is named {name:?}: see `clawpool queues`")))
 }
 
 /// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the

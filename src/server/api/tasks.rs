@@ -116,7 +116,7 @@ pub(super) async fn run(
         Some(Found::Unknown) => format!(
             "the broker cannot look for its message on queue {}: if that was purged, enqueue the task again \
             with the same id",
-            record.priority.queue()
+            record.queue
         ),
         Some(Found::There) => "its message waits on its queue: it starts when its turn comes".to_owned(),
         None => "only a scheduled task can be run early".to_owned(),

@@ -60,7 +60,7 @@ impl Dispatcher {
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
-        let times = Times { heartbeat: config.worker.heartbeat, doubt: config.queues.doubt };
+        let times = Times { heartbeat: config.worker.heartbeat, doubt: config.worker.doubt };
         let (served, (), (), ()) = tokio::join!(
             whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),

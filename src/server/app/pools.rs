@@ -122,7 +122,7 @@ fn environment(worker: &WorkerProgram, config: &Config, pool: &config::Pool) -> 
     }
     if pool.queues.is_some() || !pool.kinds.is_empty() {
         let names: Vec<String> =
-            config.served(pool).iter().map(|queue| format!("{:?}", queue.name())).collect();
+            config.patterns_of(pool).iter().map(|pattern| format!("{:?}", pattern.as_str())).collect();
         set("worker.queues", format!("[{}]", names.join(", ")));
     }
     env

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use clawpool_core::{
     config::{Autoscale, Config, Pool},
-    task::Queue,
+    task::{Queue, QueuePattern},
 };
 
 /// How one pool is to be kept.
@@ -11,7 +11,8 @@ pub struct Plan {
     pub pool: String,
     /// Of one worker.
     pub slots: u16,
-    pub queues: Vec<Queue>,
+    /// What it serves.
+    pub queues: Vec<QueuePattern>,
     pub settings: Autoscale,
     /// The workers' lease: one that is silent for so long is dead.
     pub lease: Duration,
@@ -20,11 +21,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    pub fn serves(&self, queue: Queue) -> bool {
+        self.queues.iter().any(|pattern| pattern.matches(queue))
+    }
+
     pub fn new(config: &Config, pool: &Pool) -> Self {
         Self {
             pool: pool.name.clone(),
             slots: pool.slots.unwrap_or(config.worker.slots),
-            queues: config.served(pool),
+            queues: config.patterns_of(pool),
             settings: pool.autoscale(&config.autoscale),
             lease: config.worker.lease,
             memory: pool.max_memory.map(|limit| limit.as_u64()),

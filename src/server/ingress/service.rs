@@ -12,7 +12,7 @@ use super::task::IngressTask;
 use clawpool_backends::{broker::rabbitmq::IngressQueue, store::Store};
 use clawpool_core::{
     config::{Backend, Config, Profile},
-    task::Queue,
+    task::Lane,
 };
 use clawpool_engine::dispatch::Producer;
 
@@ -55,8 +55,8 @@ impl Ingress {
 }
 
 fn is_wanted(config: &Config) -> bool {
-    let on_rabbitmq = |queue: Queue| config.lanes.backend(queue) == Backend::Rabbitmq;
-    config.profile == Profile::Cluster && Queue::ALL.into_iter().any(on_rabbitmq)
+    let on_rabbitmq = |lane: Lane| config.lanes.backend(lane) == Backend::Rabbitmq;
+    config.profile == Profile::Cluster && Lane::ALL.into_iter().any(on_rabbitmq)
 }
 
 /// An error here is not logged: the tries that follow log it.

@@ -22,7 +22,7 @@ use clawpool_backends::{
     store::{self, Store, Topic},
 };
 use clawpool_core::{
-    config::{Backend, Config, Profile},
+    config::{Backend, Config, Profile, QueueSettings},
     task::{ProcessId, Queue, TaskId},
 };
 use clawpool_engine::dispatch::Producer;
@@ -219,7 +219,11 @@ async fn absurd_headers_do_not_kill_the_dispatcher() {
 async fn a_full_queue_holds_messages_at_the_ingress_and_loses_none() {
     guarded(async {
         let mut config = Config::default();
-        config.queues.limits.insert(Queue::P4, 1);
+        config.queues.push(QueueSettings {
+            name: Queue::P4.name().into(),
+            limit: Some(1),
+            ..QueueSettings::default()
+        });
         let site = Site::open(config).await;
         for kind in ["a", "b", "c"] {
             site.send(json!({ "kind": kind }).to_string().as_bytes(), BasicProperties::default()).await;

@@ -70,7 +70,7 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clawpool_core::task::{Priority, Timestamp};
+    use clawpool_core::task::{Queue, Timestamp};
 
     const LONG: Duration = Duration::from_secs(15);
 
@@ -78,7 +78,7 @@ mod tests {
         UnfinishedTask {
             id: TaskId::new(),
             state: State::Running,
-            priority: Priority::P4,
+            queue: Queue::P4,
             generation: 0,
             attempt: 0,
             enqueued_at: Timestamp::now(),

@@ -141,7 +141,7 @@ impl Search<'_> {
         let asked: Vec<Missing> = doubted.iter().map(|(missing, ..)| *missing).collect();
         let found = self.broker.restore(&asked, live).await?;
         for ((missing, state, doubt), found) in doubted.into_iter().zip(found) {
-            let queue = missing.priority.queue();
+            let queue = missing.queue;
             match (found, state) {
                 (Found::Gone, _) | (_, State::Scheduled) => _ = lost.insert(missing.id, queue),
                 (Found::Unknown, _) if doubt == Doubt::Sure => _ = lost.insert(missing.id, queue),
@@ -166,10 +166,8 @@ impl Search<'_> {
         for queue in queues {
             // One server's trouble does not hold up the other queues.
             let Ok(depth) = self.broker.depth(queue).await else { continue };
-            snapshots.push((
-                queue,
-                QueueSnapshot::new(depth, &totals.get(queue.index()).copied().unwrap_or_default()),
-            ));
+            snapshots
+                .push((queue, QueueSnapshot::new(depth, &totals.get(&queue).copied().unwrap_or_default())));
         }
         Ok(snapshots)
     }

@@ -81,9 +81,11 @@ impl HeartbeatWatch {
         self.deaf = true;
     }
 
-    /// The shortest lease of those whose silence is longer than it should be.
+    /// The shortest lease of those whose silence is longer than it should be. It is doubted well before it is
+    /// death, however short the lease.
     pub(super) fn doubted(&self, now: Instant) -> Option<Duration> {
-        let silent = self.heard.values().filter(|heard| heard.lasted(now) >= self.quiet());
+        let doubtful = |heard: &&Heard| heard.lasted(now) >= self.quiet().min(heard.lease / 2);
+        let silent = self.heard.values().filter(doubtful);
         silent.map(|heard| heard.lease).min()
     }
 
@@ -299,6 +301,16 @@ mod tests {
         assert_eq!(watched.after(749, 2, Some(false)), (false, false));
         assert_eq!(watched.after(1, 2, Some(false)), (true, false));
         assert_eq!(watched.after(250, 2, Some(false)), (true, true));
+    }
+
+    #[test]
+    fn a_silence_is_doubted_before_a_lease_that_is_shorter_than_two_heartbeats_is_over() {
+        let mut watched = Watched::seen();
+        watched.watch.heartbeat = Duration::from_secs(3);
+        assert!(!watched.after(1499, 2, Some(true)).1);
+        assert_eq!(watched.watch.doubted(watched.now), None);
+        assert!(!watched.after(1, 2, Some(true)).1, "half of its lease");
+        assert_eq!(watched.watch.doubted(watched.now), Some(Duration::from_secs(3)));
     }
 
     #[test]

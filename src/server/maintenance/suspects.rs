@@ -28,7 +28,7 @@ pub(super) struct Suspects {
     /// Seen in the present walk.
     observed: HashSet<TaskId>,
     /// Since when each queue was empty at every reading.
-    dry: [Option<Instant>; Queue::ALL.len()],
+    dry: HashMap<Queue, Instant>,
 }
 
 pub(super) struct Suspect {
@@ -69,7 +69,7 @@ impl Suspects {
     pub(super) fn observe(&mut self, outline: &UnfinishedTask, live: &[ProcessId]) {
         let orphaned = outline.worker.is_none_or(|worker| !live.contains(&worker));
         let suspicious = !outline.scheduled && (outline.state != State::Running || orphaned);
-        let missing = Missing { id: outline.id, generation: outline.generation, priority: outline.priority };
+        let missing = Missing { id: outline.id, generation: outline.generation, queue: outline.queue };
         if !suspicious || self.known.len() >= MAX_WATCHED && !self.known.contains_key(&outline.id) {
             return;
         }
@@ -92,13 +92,16 @@ impl Suspects {
     }
 
     pub(super) fn queues(&self) -> HashSet<Queue> {
-        self.known.values().map(|suspect| suspect.missing.priority.queue()).collect()
+        self.known.values().map(|suspect| suspect.missing.queue).collect()
     }
 
     pub(super) fn observe_queue(&mut self, queue: Queue, snapshot: QueueSnapshot) {
-        let dry = &mut self.dry[queue.index()];
-        *dry = (snapshot.depth.ready == 0).then(|| dry.unwrap_or_else(Instant::now));
-        for suspect in self.known.values_mut().filter(|suspect| suspect.missing.priority.queue() == queue) {
+        if snapshot.depth.ready == 0 {
+            self.dry.entry(queue).or_insert_with(Instant::now);
+        } else {
+            self.dry.remove(&queue);
+        }
+        for suspect in self.known.values_mut().filter(|suspect| suspect.missing.queue == queue) {
             suspect.seen.get_or_insert((snapshot.depth.ready, snapshot.ended));
         }
     }
@@ -113,12 +116,12 @@ impl Suspects {
         plausible: Duration,
     ) -> Vec<(Missing, State, Doubt)> {
         let old = |since: Instant| since.elapsed() >= plausible;
-        let dry = self.dry[queue.index()].is_some_and(old);
-        let ripe =
-            self.known.values().filter(|known| known.missing.priority.queue() == queue && old(known.since));
+        let dry = self.dry.get(&queue).is_some_and(|since| old(*since));
+        let ripe = self.known.values().filter(|known| known.missing.queue == queue && old(known.since));
         let doubt = |known: &Suspect| {
-            // On a queue of two priorities the lower one may be passed by for as long as it takes.
-            let passed = queue != Queue::High
+            // P2 and P3 may share a queue, on which P3 is passed by for as long as it takes.
+            let may_share = queue == Queue::P2 || queue == Queue::P3;
+            let passed = !may_share
                 && known
                     .seen
                     .is_some_and(|(ahead, ended)| snapshot.ended.saturating_sub(ended) > ahead + SLACK);

@@ -155,7 +155,7 @@ async fn a_running_task_whose_worker_is_unknown_waits_again() {
         generation: 0,
         ticket: 1,
         kind: "email.send".into(),
-        priority: message.priority,
+        queue: message.queue,
         attempt: 0,
         enqueued_at: message.enqueued_at,
         expires_at: message.expires_at,

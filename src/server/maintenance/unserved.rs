@@ -38,9 +38,10 @@ struct Watch {
 impl Watch {
     async fn check(&mut self, store: &dyn Store, broker: &dyn Broker) -> Result<(), StoreError> {
         let served = Served::by(&store.workers().await?);
-        let unserved = waiting(&served, broker).await;
+        let queues = used(store).await?;
+        let unserved = waiting(&served, &queues, broker).await;
         let twice = unserved.iter().filter(|queue| self.unserved.contains(queue)).map(|queue| (*queue, None));
-        let kinds = Queue::ALL.into_iter().flat_map(|queue| {
+        let kinds = queues.iter().copied().flat_map(|queue| {
             served.unhandled(queue).map(move |kind| (queue, Some(kind.to_owned()))).collect::<Vec<_>>()
         });
         let faults: Vec<_> = twice.chain(kinds).collect();
@@ -55,12 +56,19 @@ impl Watch {
     }
 }
 
+/// The queues that have had a task.
+async fn used(store: &dyn Store) -> Result<Vec<Queue>, StoreError> {
+    let totals = store.totals().await?;
+    let own = totals.into_keys().filter(|queue| !queue.is_class());
+    Ok(Queue::CLASSES.into_iter().chain(own).collect())
+}
+
 /// Queues with tasks that no worker takes any from.
-async fn waiting(served: &Served, broker: &dyn Broker) -> Vec<Queue> {
+async fn waiting(served: &Served, queues: &[Queue], broker: &dyn Broker) -> Vec<Queue> {
     let mut waiting = Vec::new();
-    for queue in Queue::ALL.into_iter().filter(|queue| served.workers(*queue) == 0) {
-        if broker.depth(queue).await.is_ok_and(|depth| depth.ready > 0) {
-            waiting.push(queue);
+    for queue in queues.iter().filter(|queue| served.workers(**queue) == 0) {
+        if broker.depth(*queue).await.is_ok_and(|depth| depth.ready > 0) {
+            waiting.push(*queue);
         }
     }
     waiting

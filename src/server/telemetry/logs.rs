@@ -30,8 +30,8 @@ pub enum LogError {
 }
 
 /// What the format layer sits on.
-type Filtered = Layered<FilterFn<Harmless>, Layered<EnvFilter, Registry>>;
-type Harmless = fn(&Metadata<'_>) -> bool;
+type Filtered = Layered<FilterFn<Written>, Layered<EnvFilter, Registry>>;
+type Written = fn(&Metadata<'_>) -> bool;
 
 /// Libraries that speak to servers. In their finer lines they write what they send: passwords, tokens,
 /// payloads.
@@ -56,6 +56,10 @@ const SPEAKERS: [&str; 18] = [
     "tower_http",
 ];
 
+/// A channel that RabbitMQ closed is told of by whoever used it, with what it was for. lapin calls it an error
+/// also where a queue is only looked for.
+const TOLD_BY_ITS_USER: &str = "lapin::channel";
+
 /// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be
 /// looked into without touching the configuration.
 pub fn start_logs(log: &Log) -> Result<(), LogError> {
@@ -78,12 +82,13 @@ fn filter(log: &Log, environment: Option<String>) -> Result<EnvFilter, LogError>
 
 /// No filter, however fine, brings a secret into the log (INV-10).
 fn filtered(filter: EnvFilter) -> Filtered {
-    Registry::default().with(filter).with(filter_fn(is_harmless as Harmless))
+    Registry::default().with(filter).with(filter_fn(is_written as Written))
 }
 
-fn is_harmless(line: &Metadata<'_>) -> bool {
+fn is_written(line: &Metadata<'_>) -> bool {
     let library = line.target().split("::").next().unwrap_or_default();
-    *line.level() <= Level::INFO || !SPEAKERS.contains(&library)
+    let is_harmless = *line.level() <= Level::INFO || !SPEAKERS.contains(&library);
+    is_harmless && line.target() != TOLD_BY_ITS_USER
 }
 
 fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> {

@@ -20,6 +20,7 @@ pub fn message() -> Result<Message> {
         kind: NOOP.into(),
         payload: Payload::encode(&"x".repeat(BODY - 2))?,
         priority: Priority::P4,
+        queue: None,
         tenant: None,
         tier: None,
         session: None,

@@ -6,6 +6,7 @@ pub(crate) mod library;
 pub mod link;
 pub mod packed;
 pub(crate) mod pulse;
+pub(crate) mod queue_name;
 pub(crate) mod script;
 mod server;
 #[cfg(any(test, feature = "conformance"))]

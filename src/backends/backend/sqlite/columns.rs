@@ -6,14 +6,17 @@ use rusqlite::Row;
 
 pub(crate) use clawpool_core::columns::{packed, unpacked};
 
+/// In a query: the queue of a row that has a priority, and the text of one of a user's own or null.
+pub(crate) const QUEUE: &str = "ifnull(queue, priority)";
+
 /// What a query selects first, whatever the table, for `message` to read.
-pub(crate) const MESSAGE: &str = "id, generation, priority, enqueued_at, expires_at, body";
+pub(crate) const MESSAGE: &str = "id, generation, ifnull(queue, priority), enqueued_at, expires_at, body";
 
 pub fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
         id: row.get(0)?,
         generation: row.get(1)?,
-        priority: row.get(2)?,
+        queue: row.get(2)?,
         enqueued_at: row.get(3)?,
         expires_at: row.get(4)?,
         body: Bytes::copy_from_slice(row.get_ref(5)?.as_blob()?),

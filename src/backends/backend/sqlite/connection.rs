@@ -12,7 +12,7 @@ use super::error::DatabaseError;
 use clawpool_core::{config::Synchronous, private};
 
 /// What leads from each version to the next one, from an empty file on.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -21,6 +21,7 @@ const STEPS: [&str; 8] = [
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
+    include_str!("schema_9.sql"),
 ];
 const VERSION: i64 = STEPS.len() as i64;
 

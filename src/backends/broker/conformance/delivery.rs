@@ -12,8 +12,8 @@ use clawpool_core::task::Priority;
 
 pub async fn keeps_order_on_every_queue(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..20).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..20).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         let mut consumer = consume(&*broker, queue).await;
         let mut seen = Vec::new();
@@ -25,17 +25,6 @@ pub async fn keeps_order_on_every_queue(fixture: &dyn Fixture) {
         }
         assert_eq!(seen, sent(&messages), "{queue} keeps its order");
     }
-}
-
-pub async fn p2_goes_before_p3(fixture: &dyn Fixture) {
-    use Priority::{P2, P3};
-    let broker = fixture.broker().await;
-    let messages: Vec<_> = [P3, P3, P2, P3, P2].into_iter().map(message).collect();
-    publish(&*broker, &messages).await;
-    let mut consumer = consume(&*broker, Queue::High).await;
-    let seen = ids(&collect(consumer.as_mut(), 5).await);
-    let expected = [2, 4, 0, 1, 3].map(|index| messages[index].id);
-    assert_eq!(seen, expected, "each P2 comes before every P3, and each in its order");
 }
 
 pub async fn never_gives_more_than_wanted(fixture: &dyn Fixture) {
@@ -85,11 +74,11 @@ pub async fn wakes_consumers_of_the_right_queue(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let worker = ProcessId::new();
     let mut waiting = Vec::new();
-    for queue in Queue::ALL {
+    for queue in queues() {
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         waiting.push(tokio::spawn(async move { ids(&collect(consumer.as_mut(), 1).await) }));
     }
-    let mut messages: Vec<_> = Queue::ALL.map(|queue| message(queue.priorities().next().unwrap())).into();
+    let mut messages: Vec<_> = queues().map(message_on).into();
     messages.reverse();
     publish(&*broker, &messages).await;
     for waiting in waiting {
@@ -99,8 +88,9 @@ pub async fn wakes_consumers_of_the_right_queue(fixture: &dyn Fixture) {
 
 pub async fn carries_every_field_and_a_large_body(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
-    for queue in Queue::ALL {
-        let large = message_with(queue.priorities().next().unwrap(), |task| {
+    for queue in queues() {
+        let large = message_with(queue.priority(), |task| {
+            task.queue = queue.own();
             task.payload = clawpool_core::task::Payload::encode(&"x".repeat(256 * 1024)).unwrap();
             task.generation = 7;
         });

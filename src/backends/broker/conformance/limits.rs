@@ -61,9 +61,9 @@ pub async fn a_dead_collectors_messages_are_handed_out_again(fixture: &dyn Fixtu
 pub async fn depth_counts_what_waits(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let observer = fixture.broker().await;
-    for queue in Queue::ALL {
+    for queue in queues() {
         assert_eq!(observer.depth(queue).await.unwrap().ready, 0);
-        let messages: Vec<_> = (0..5).map(|_| message(queue.priorities().next().unwrap())).collect();
+        let messages: Vec<_> = (0..5).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         eventually(async || observer.depth(queue).await.unwrap().ready == 5).await;
         // A broker that cannot look at the head without taking it answers `None`.
@@ -90,7 +90,7 @@ pub async fn a_full_queue_refuses_and_loses_nothing(fixture: &dyn Fixture) {
         assert!(answers[1].is_ok(), "another queue is not full: {:?}", answers[1]);
         match &answers[0] {
             Ok(()) => accepted.push(plain.id),
-            Err(BrokerError::Full { queue: Queue::P4, limit: SMALL_LIMIT }) => break,
+            Err(BrokerError::Full { queue, limit: SMALL_LIMIT }) if *queue == Queue::P4 => break,
             Err(error) => panic!("{error}"),
         }
     }
@@ -109,10 +109,9 @@ pub async fn takes_a_thousand_at_once(fixture: &dyn Fixture) {
     let answers = broker.publish(messages.clone()).await;
     assert_eq!(answers.len(), messages.len());
     assert!(answers.iter().all(Result::is_ok));
-    for queue in Queue::ALL {
-        let mut expected: Vec<_> =
-            messages.iter().filter(|message| message.priority.queue() == queue).collect();
-        expected.sort_by_key(|message| message.priority);
+    for queue in queues() {
+        let mut expected: Vec<_> = messages.iter().filter(|message| message.queue == queue).collect();
+        expected.sort_by_key(|message| message.priority());
         let mut consumer = consume(&*broker, queue).await;
         let deliveries = collect(consumer.as_mut(), expected.len()).await;
         let expected: Vec<_> = expected.into_iter().map(|message| message.id).collect();

@@ -5,8 +5,8 @@ use clawpool_core::task::Priority;
 
 pub async fn release_returns_to_the_front(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..5).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..5).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         let mut consumer = consume(&*broker, queue).await;
         let head = collect(consumer.as_mut(), 2).await;
@@ -31,8 +31,8 @@ pub async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
     let worker = ProcessId::new();
     let mut messages = Vec::new();
     let mut consumers = Vec::new();
-    for queue in Queue::ALL {
-        let batch: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let batch: Vec<_> = (0..3).map(|_| message_on(queue)).collect();
         publish(&*doomed, &batch).await;
         let mut consumer = doomed.consume(worker, queue).await.unwrap();
         collect(consumer.as_mut(), 3).await;
@@ -41,11 +41,10 @@ pub async fn reclaim_returns_all_of_a_dead_worker(fixture: &dyn Fixture) {
     }
     drop((consumers, doomed));
     survivor.reclaim(worker).await.unwrap();
-    for queue in Queue::ALL {
+    for queue in queues() {
         let mut consumer = consume(&*survivor, queue).await;
         let seen = sorted(ids(&collect(consumer.as_mut(), 3).await));
-        let expected =
-            messages.iter().filter(|message| message.priority.queue() == queue).map(|message| message.id);
+        let expected = messages.iter().filter(|message| message.queue == queue).map(|message| message.id);
         assert_eq!(seen, sorted(expected.collect()), "{queue}");
     }
 }
@@ -66,8 +65,8 @@ pub async fn a_dropped_next_loses_nothing(fixture: &dyn Fixture) {
     const COUNT: usize = 40;
     let broker = fixture.broker().await;
     let publisher = fixture.broker().await;
-    for queue in [Queue::P0, Queue::High, Queue::P4] {
-        let messages: Vec<_> = (0..COUNT).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in [Queue::P0, Queue::P2, Queue::P4] {
+        let messages: Vec<_> = (0..COUNT).map(|_| message_on(queue)).collect();
         let mut consumer = consume(&*broker, queue).await;
         let mut seen = Vec::new();
         for (round, message) in messages.iter().enumerate() {
@@ -111,8 +110,8 @@ pub async fn a_dropped_consumer_gives_back_what_it_did_not_return(fixture: &dyn 
 pub async fn pause_gives_the_surplus_to_others(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let other = fixture.broker().await;
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..10).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..10).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         let mut busy = consume(&*broker, queue).await;
         let first = collect(busy.as_mut(), 1).await;
@@ -124,7 +123,7 @@ pub async fn pause_gives_the_surplus_to_others(fixture: &dyn Fixture) {
         assert_eq!(sorted([ids(&first), ids(&rest)].concat()), sorted(sent(&messages)), "{queue}");
         // A paused consumer fetches again when asked.
         idle.pause().await.unwrap();
-        let news = message(queue.priorities().next().unwrap());
+        let news = message_on(queue);
         publish(&*other, std::slice::from_ref(&news)).await;
         let delivery = collect(busy.as_mut(), 1).await;
         assert_eq!(ids(&delivery), [news.id], "{queue}");
@@ -134,8 +133,8 @@ pub async fn pause_gives_the_surplus_to_others(fixture: &dyn Fixture) {
 
 pub async fn acks_of_unknown_receipts_are_harmless(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..2).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..2).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         let mut consumer = consume(&*broker, queue).await;
         let first = collect(consumer.as_mut(), 1).await;
@@ -188,7 +187,7 @@ pub async fn messages_outlive_the_handle_that_published_them(fixture: &dyn Fixtu
     drop(publisher);
     let broker = fixture.broker().await;
     for message in &messages {
-        let mut consumer = consume(&*broker, message.priority.queue()).await;
+        let mut consumer = consume(&*broker, message.queue).await;
         let delivery = collect(consumer.as_mut(), 1).await;
         assert_eq!(ids(&delivery), [message.id]);
         broker.ack(receipts(&delivery)).await.unwrap();
@@ -209,8 +208,8 @@ async fn reconcile_until(broker: &dyn Broker, worker: ProcessId, count: u64) {
 pub async fn a_living_workers_unknown_deliveries_return(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let worker = ProcessId::new();
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..4).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..4).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         let mut known = collect(consumer.as_mut(), 4).await;
@@ -231,12 +230,12 @@ pub async fn a_living_workers_unknown_deliveries_return(fixture: &dyn Fixture) {
 pub async fn the_deliveries_of_a_lost_answer_return(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let worker = ProcessId::new();
-    for queue in Queue::ALL {
+    for queue in queues() {
         let mut own = broker.consume(worker, queue).await.unwrap();
-        publish(&*broker, &[message(queue.priorities().next().unwrap())]).await;
+        publish(&*broker, &[message_on(queue)]).await;
         broker.ack(receipts(&collect(own.as_mut(), 1).await)).await.unwrap();
         own.pause().await.unwrap();
-        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+        let messages: Vec<_> = (0..3).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         // A handle of its own takes them for the worker, and is dropped with what it knows.
         let lost = fixture.broker().await;
@@ -265,8 +264,8 @@ pub async fn a_workers_known_deliveries_stay_with_it(fixture: &dyn Fixture) {
     let worker = ProcessId::new();
     let mut held = Vec::new();
     let mut consumers = Vec::new();
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..3).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages).await;
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         held.extend(collect(consumer.as_mut(), 2).await);
@@ -322,8 +321,8 @@ pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixt
     let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
     let held = collect(consumer.as_mut(), 1).await;
     let missing = messages.each_ref().map(|message| {
-        let Message { id, generation, priority, .. } = *message;
-        Missing { id, generation, priority }
+        let Message { id, generation, queue, .. } = *message;
+        Missing { id, generation, queue }
     });
     let found = broker.restore(&missing, &[worker]).await.unwrap();
     assert!(found.iter().all(|found| matches!(found, Found::There | Found::Unknown)), "{found:?}");
@@ -340,8 +339,8 @@ pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixt
 pub async fn an_unreadable_message_disturbs_no_other(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let worker = ProcessId::new();
-    for queue in Queue::ALL {
-        let messages: Vec<_> = (0..3).map(|_| message(queue.priorities().next().unwrap())).collect();
+    for queue in queues() {
+        let messages: Vec<_> = (0..3).map(|_| message_on(queue)).collect();
         publish(&*broker, &messages[..1]).await;
         fixture.put_garbage(queue).await;
         publish(&*broker, &messages[1..2]).await;
@@ -374,7 +373,7 @@ pub async fn an_unreadable_message_disturbs_no_other(fixture: &dyn Fixture) {
 pub async fn a_probe_leaves_nothing_behind(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     broker.probe().await.unwrap();
-    for queue in Queue::ALL {
+    for queue in queues() {
         assert_eq!(broker.depth(queue).await.unwrap().ready, 0, "{queue}");
     }
 }

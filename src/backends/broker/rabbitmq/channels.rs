@@ -18,7 +18,7 @@ use super::{
     connect::{broker_error, with_timeout},
     tags::{Frame, Tags},
 };
-use clawpool_core::task::{Message, ProcessId, Queue};
+use clawpool_core::task::{Message, ProcessId};
 
 /// A channel that consumes, from its start to its end, and the delivery tags on it that are not settled.
 pub(super) struct ConsumerChannel {
@@ -52,11 +52,11 @@ impl ConsumerChannel {
     }
 
     /// Makes the receipt of a delivery that came in.
-    pub(super) fn receipt(&self, worker: ProcessId, queue: Queue, message: &Message, tag: u64) -> Receipt {
+    pub(super) fn receipt(&self, worker: ProcessId, message: &Message, tag: u64) -> Receipt {
         let alive = Arc::new(());
         self.tags().receipt_made(tag, &alive);
         Receipt {
-            queue,
+            queue: message.queue,
             worker,
             id: message.id,
             generation: message.generation,

@@ -119,6 +119,11 @@ pub(super) fn broker_error(error: &lapin::Error) -> BrokerError {
     }
 }
 
+/// There is no such queue.
+pub(super) fn is_not_found(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(said) if said.get_id() == 404)
+}
+
 pub(super) fn unavailable(reason: impl Into<String>) -> BrokerError {
     BrokerError::Unavailable { broker: NAME, reason: reason.into() }
 }

@@ -32,8 +32,8 @@ impl RabbitConsumer {
         let Some(channel) = self.consumer.channel().cloned() else { return };
         match wire::message(&raw.properties, raw.data) {
             Ok(message) => {
-                let receipt = channel.receipt(self.worker, self.queue, &message, tag);
-                self.ahead.insert((message.priority, channel.number, tag), Delivery { message, receipt });
+                let receipt = channel.receipt(self.worker, &message, tag);
+                self.ahead.insert((message.priority(), channel.number, tag), Delivery { message, receipt });
             }
             Err(error) => {
                 tracing::error!(queue = %self.queue, %error, "a message that is not a task goes to the dead \

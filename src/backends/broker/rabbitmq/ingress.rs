@@ -54,7 +54,7 @@ pub struct RejectedMessage {
 
 impl IngressQueue {
     pub async fn open(settings: &Rabbitmq) -> Result<Self, BrokerError> {
-        let topology = Topology::new(&settings.prefix);
+        let topology = Topology::new(&settings.prefix, settings.high);
         let window = Window::default();
         let consuming =
             RecoveringConnection::open(settings, Role::Ingress(window.body_limit.clone())).await?;

@@ -1,5 +1,4 @@
-//! The Broker on RabbitMQ (3.10 to 4.x): a priority queue for the high lane, quorum queues for everything
-//! else.
+//! The Broker on RabbitMQ (3.10 to 4.x): quorum queues, or for P2 and P3 one classic queue with priorities.
 //!
 //! Guarantees: `Ok` from a publish means that the server confirmed a persistent, routed message; connections,
 //! channels, queues and consumers come back by themselves after any loss, with jittered backoff; what this
@@ -14,6 +13,7 @@ mod frame_filter;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod ingress;
+mod moved_queue;
 mod outgoing;
 mod publisher;
 mod queue_limiter;
@@ -41,13 +41,14 @@ use clawpool_core::{
 };
 use connect::{Role, unavailable};
 use consumer::RabbitConsumer;
+use moved_queue::PlacesConsumer;
 use outgoing::OutgoingMessage;
 use publisher::{PublishOutcome, Publisher};
 use queue_limiter::QueueLimiter;
 use queue_reader::QueueReader;
 use recovering_connection::RecoveringConnection;
 use recovering_consumer::RecoveringConsumer;
-use topology::Topology;
+use topology::{QueueSpec, Topology};
 
 pub use ingress::{IngressMessage, IngressQueue, RejectedMessage};
 
@@ -71,14 +72,14 @@ impl RabbitBroker {
     /// again.
     pub async fn open(config: &Config) -> Result<Self, BrokerError> {
         let settings = &config.rabbitmq;
-        let topology = Topology::new(&settings.prefix);
+        let topology = Topology::new(&settings.prefix, settings.high);
         // Two connections: the server blocks a publishing one when it lacks memory, and consuming must go on
         // then.
         let publishing = RecoveringConnection::open(settings, Role::Publish).await?;
         let consuming = RecoveringConnection::open(settings, Role::Consume).await?;
         let publisher = Publisher::start(publishing.clone(), settings.confirm_timeout);
         let limiter =
-            Arc::new(QueueLimiter::new(publishing.clone(), topology.clone(), config.queues.clone()));
+            Arc::new(QueueLimiter::new(publishing.clone(), topology.clone(), config.queue_limits()));
         let channels = Arc::new(ConsumerChannels::default());
         let reader =
             QueueReader::new(consuming.clone(), topology.clone(), channels.clone(), publisher.clone());
@@ -115,16 +116,19 @@ impl Broker for RabbitBroker {
             permit?;
             let outcome =
                 outcomes.next().unwrap_or_else(|| PublishOutcome::unconfirmed("the publisher has stopped"));
-            self.answer(message.priority.queue(), outcome)
+            self.answer(message.queue, outcome)
         });
         answers.collect()
     }
 
     async fn consume(&self, worker: ProcessId, queue: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
-        let connection = self.consuming.clone();
-        let channels = self.channels.clone();
-        let consumer = RecoveringConsumer::new(connection, channels, self.topology.queue(queue));
-        Ok(Box::new(RabbitConsumer::new(consumer, worker, queue, self.prefetch)))
+        let mut places: Vec<QueueSpec> = self.topology.consumed(queue).into_iter().collect();
+        places.extend(self.reader.moved_from(queue).await?);
+        let consumer = |spec| {
+            let consumer = RecoveringConsumer::new(self.consuming.clone(), self.channels.clone(), spec);
+            RabbitConsumer::new(consumer, worker, queue, self.prefetch)
+        };
+        Ok(Box::new(PlacesConsumer::new(places.into_iter().map(consumer).collect())))
     }
 
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<(), BrokerError> {

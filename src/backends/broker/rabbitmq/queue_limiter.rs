@@ -1,4 +1,5 @@
 use std::{
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -27,7 +28,7 @@ pub(super) struct QueueLimiter {
     connection: RecoveringConnection,
     topology: Topology,
     limits: QueueLimits,
-    quotas: [QueueQuota; Queue::ALL.len()],
+    quotas: Mutex<HashMap<Queue, Arc<QueueQuota>>>,
 }
 
 #[derive(Default)]
@@ -68,31 +69,41 @@ impl QueueLimiter {
     /// One answer for each message, in order: the first messages of a queue get permits, as many as it has
     /// room for.
     pub(super) async fn acquire(&self, messages: &[Message]) -> Vec<Result<Permit, BrokerError>> {
-        let mut wanted = [0; Queue::ALL.len()];
+        let mut wanted: BTreeMap<Queue, u64> = BTreeMap::new();
         for message in messages {
-            wanted[message.priority.queue().index()] += 1;
+            *wanted.entry(message.queue).or_default() += 1;
         }
-        let mut granted = [const { Ok(0) }; Queue::ALL.len()];
-        for queue in Queue::ALL.into_iter().filter(|queue| wanted[queue.index()] > 0) {
-            granted[queue.index()] = self.grant(queue, wanted[queue.index()]).await;
+        let mut granted = HashMap::with_capacity(wanted.len());
+        for (queue, want) in wanted {
+            granted.insert(queue, self.grant(queue, want).await);
         }
-        messages.iter().map(|message| self.permit(message.priority.queue(), &mut granted)).collect()
+        messages.iter().map(|message| self.permit(message.queue, &mut granted)).collect()
     }
 
-    fn permit(&self, queue: Queue, granted: &mut [Result<u64, BrokerError>]) -> Result<Permit, BrokerError> {
-        match &mut granted[queue.index()] {
-            Ok(0) => Err(BrokerError::Full { queue, limit: self.limits.get(queue) }),
-            Ok(left) => {
+    fn permit(
+        &self,
+        queue: Queue,
+        granted: &mut HashMap<Queue, Result<u64, BrokerError>>,
+    ) -> Result<Permit, BrokerError> {
+        match granted.get_mut(&queue) {
+            None | Some(Ok(0)) => Err(BrokerError::Full { queue, limit: self.limits.get(queue) }),
+            Some(Ok(left)) => {
                 *left -= 1;
-                Ok(Permit(self.quotas[queue.index()].in_flight.clone()))
+                Ok(Permit(self.quota(queue).in_flight.clone()))
             }
-            Err(error) => Err(error.clone()),
+            Some(Err(error)) => Err(error.clone()),
         }
+    }
+
+    fn quota(&self, queue: Queue) -> Arc<QueueQuota> {
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(quotas.entry(queue).or_default())
     }
 
     /// The queue was deleted: declare it again, but not at once.
     pub(super) fn queue_deleted(&self, queue: Queue) {
-        let mut grant = self.quotas[queue.index()].lock();
+        let quota = self.quota(queue);
+        let mut grant = quota.lock();
         grant.valid_until = None;
         grant.redeclare_at = Some(Instant::now() + topology::REDECLARE_DELAY);
     }
@@ -100,7 +111,7 @@ impl QueueLimiter {
     /// How many of `want` messages may be published. They count as in flight from here on.
     async fn grant(&self, queue: Queue, want: u64) -> Result<u64, BrokerError> {
         let connection = self.connection.current()?;
-        let quota = &self.quotas[queue.index()];
+        let quota = self.quota(queue);
         if let Some(granted) = quota.take(connection.number, want) {
             return Ok(granted);
         }

@@ -1,4 +1,8 @@
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use lapin::{BasicProperties, Channel, message::Delivery as Raw, options::BasicGetOptions};
 
@@ -8,6 +12,7 @@ use super::{
     connect::{broker_error, with_timeout},
     outgoing::headers,
     recovering_connection::RecoveringConnection,
+    topology::QueueSpec,
     wire,
 };
 use crate::broker::Delivery;
@@ -19,7 +24,12 @@ pub(super) struct QueueReader {
     topology: Topology,
     channels: Arc<ConsumerChannels>,
     publisher: Publisher,
+    /// Earlier queues that were not there, and when to look for them again.
+    missing: Mutex<HashMap<Queue, Instant>>,
 }
+
+/// How often an earlier queue is looked for that was not there.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 impl QueueReader {
     pub(super) fn new(
@@ -28,7 +38,7 @@ impl QueueReader {
         channels: Arc<ConsumerChannels>,
         publisher: Publisher,
     ) -> Self {
-        Self { connection, topology, channels, publisher }
+        Self { connection, topology, channels, publisher, missing: Mutex::default() }
     }
 
     /// On a channel of its own, which lives until the last receipt is settled.
@@ -98,12 +108,46 @@ impl QueueReader {
     }
 
     async fn read_depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
+        let mut whole = Depth::default();
+        let places = self.topology.consumed(queue).into_iter().chain(self.moved_from(queue).await?);
+        for place in places {
+            let Depth { ready, oldest } = self.depth_of(&place).await?;
+            whole.ready += ready;
+            whole.oldest = whole.oldest.into_iter().chain(oldest).min();
+        }
+        Ok(whole)
+    }
+
+    /// Where messages of the queue may wait that came before it moved, if that is there. A queue that is not
+    /// there is looked for again after a while: an earlier version's process may make it.
+    pub(super) async fn moved_from(&self, queue: Queue) -> Result<Option<QueueSpec>, BrokerError> {
+        let Some(before) = self.topology.before(queue) else { return Ok(None) };
+        if self.missing_until(queue).is_some_and(|until| Instant::now() < until) {
+            return Ok(None);
+        }
         let channel = self.connection.current()?.channel().await?;
-        let ready = u64::from(self.topology.queue(queue).declare(&channel).await?);
+        let exists = with_timeout("the look for an earlier queue", before.exists(&channel)).await?;
+        if !exists {
+            self.missing().insert(queue, Instant::now() + LOOK_AGAIN);
+        }
+        Ok(exists.then_some(before))
+    }
+
+    fn missing_until(&self, queue: Queue) -> Option<Instant> {
+        self.missing().get(&queue).copied()
+    }
+
+    fn missing(&self) -> MutexGuard<'_, HashMap<Queue, Instant>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn depth_of(&self, place: &QueueSpec) -> Result<Depth, BrokerError> {
+        let channel = self.connection.current()?.channel().await?;
+        let ready = u64::from(place.declare(&channel).await?);
         if ready == 0 {
             return Ok(Depth::default());
         }
-        let head = get(&channel, &self.topology.queue_name(queue)).await?;
+        let head = get(&channel, &place.name).await?;
         let Some(head) = head else { return Ok(Depth { ready, oldest: None }) };
         // Back to the front at once; should this fail, the end of the channel does it.
         let requeue = lapin::options::BasicNackOptions { requeue: true, ..Default::default() };
@@ -131,6 +175,6 @@ fn dead_lettered(channel: &ConsumerChannel, worker: ProcessId, raw: &Raw) -> Opt
         Some("expired") => DeadReason::Expired,
         _ => DeadReason::Undeliverable,
     };
-    let receipt = channel.receipt(worker, message.priority.queue(), &message, raw.delivery_tag);
+    let receipt = channel.receipt(worker, &message, raw.delivery_tag);
     Some(DeadLettered { delivery: Delivery { message, receipt }, reason })
 }

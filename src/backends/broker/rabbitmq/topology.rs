@@ -6,8 +6,11 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 
-use super::{BrokerError, connect::broker_error};
-use clawpool_core::task::Queue;
+use super::{
+    BrokerError,
+    connect::{broker_error, is_not_found},
+};
+use clawpool_core::{config::HighQueues, task::Queue};
 
 /// A deleted queue is declared again after this: a channel that does not know of the deletion by then would
 /// take the new queue for the old one, and messages delivered on it would be lost to their consumer.
@@ -25,7 +28,9 @@ pub(super) fn deleted(queue: &ShortString) -> String {
 #[derive(Clone)]
 pub(super) struct Topology {
     prefix: Arc<str>,
-    queues: Arc<[ShortString; 6]>,
+    /// Of the priorities' own queues.
+    classes: Arc<[ShortString; Queue::CLASSES.len()]>,
+    high: HighQueues,
 }
 
 /// A queue, its arguments and the exchange and dead queue that it needs.
@@ -48,13 +53,21 @@ impl Topology {
     /// At most so many rejects are kept, the newest: they may have no reader.
     const REJECTS: i32 = 100_000;
 
-    pub(super) fn new(prefix: &str) -> Self {
-        let queues = Queue::ALL.map(|queue| name(prefix, queue.name()));
-        Self { prefix: prefix.into(), queues: queues.into() }
+    pub(super) fn new(prefix: &str, high: HighQueues) -> Self {
+        let classes = Queue::CLASSES.map(|queue| {
+            let shared = high == HighQueues::Priority && is_high(queue);
+            name(prefix, if shared { SHARED } else { queue.name() })
+        });
+        Self { prefix: prefix.into(), classes: classes.into(), high }
     }
 
+    /// Where new messages of a queue go.
     pub(super) fn queue_name(&self, queue: Queue) -> ShortString {
-        self.queues[queue.index()].clone()
+        if queue.is_class() {
+            self.classes[queue.priority().index()].clone()
+        } else {
+            name(&self.prefix, queue.name())
+        }
     }
 
     /// A routing key that no queue has.
@@ -62,21 +75,47 @@ impl Topology {
         name(&self.prefix, "probe")
     }
 
+    /// The queue to which new messages go.
     pub(super) fn queue(&self, queue: Queue) -> QueueSpec {
+        if self.high == HighQueues::Priority && is_high(queue) {
+            return self.shared();
+        }
+        self.tasks(self.queue_name(queue), quorum(Self::DELIVERY_LIMIT), true)
+    }
+
+    /// The queue that a worker of this one consumes. None for P3 where that of P2 carries both.
+    pub(super) fn consumed(&self, queue: Queue) -> Option<QueueSpec> {
+        let is_carried = self.high == HighQueues::Priority && queue == Queue::P3;
+        (!is_carried).then(|| self.queue(queue))
+    }
+
+    /// Where messages of this queue may wait that came before the setting was changed, or from an earlier
+    /// version, which has one queue for P2 and P3.
+    pub(super) fn before(&self, queue: Queue) -> Option<QueueSpec> {
+        match self.high {
+            HighQueues::Quorum => (queue == Queue::P2).then(|| self.shared()),
+            HighQueues::Priority => is_high(queue)
+                .then(|| self.tasks(name(&self.prefix, queue.name()), quorum(Self::DELIVERY_LIMIT), true)),
+        }
+    }
+
+    /// One classic queue with priorities for P2 and P3.
+    fn shared(&self) -> QueueSpec {
+        let arguments =
+            table([("x-queue-type", text("classic")), ("x-max-priority", AMQPValue::LongInt(10))]);
+        self.tasks(name(&self.prefix, SHARED), arguments, false)
+    }
+
+    fn tasks(&self, name: ShortString, mut arguments: FieldTable, is_quorum: bool) -> QueueSpec {
         let dead = self.dead();
-        let mut arguments = if queue == Queue::High {
-            table([("x-queue-type", text("classic")), ("x-max-priority", AMQPValue::LongInt(10))])
-        } else {
-            quorum(Self::DELIVERY_LIMIT)
-        };
         arguments.insert("x-dead-letter-exchange".into(), text(""));
         arguments.insert("x-dead-letter-routing-key".into(), text(dead.name.as_str()));
-        if queue != Queue::High {
+        if is_quorum {
             // Keeps an expired message until the dead queue has confirmed it. Needs this overflow rule.
             arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
             arguments.insert("x-overflow".into(), text("reject-publish"));
         }
-        QueueSpec { name: self.queue_name(queue), arguments, exchange: None, dead: Some(Box::new(dead)) }
+        QueueSpec { name, arguments, exchange: None, dead: Some(Box::new(dead)) }
     }
 
     /// The queue for the messages that the server dead-letters.
@@ -107,6 +146,13 @@ impl Topology {
     }
 }
 
+/// The name of the classic queue of P2 and P3.
+const SHARED: &str = "high";
+
+fn is_high(queue: Queue) -> bool {
+    queue == Queue::P2 || queue == Queue::P3
+}
+
 fn name(prefix: &str, queue: &str) -> ShortString {
     format!("{prefix}.v1.{queue}").into()
 }
@@ -124,6 +170,16 @@ impl QueueSpec {
             self.bind(channel, exchange).await.map_err(|error| broker_error(&error))?;
         }
         Ok(ready)
+    }
+
+    /// Whether the queue is there, without making it. On a channel of its own: a no ends the channel.
+    pub(super) async fn exists(&self, channel: &Channel) -> Result<bool, BrokerError> {
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        match channel.queue_declare(self.name.clone(), passive, FieldTable::default()).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_not_found(&error) => Ok(false),
+            Err(error) => Err(broker_error(&error)),
+        }
     }
 
     /// Fanout: whatever routing key a producer chose.

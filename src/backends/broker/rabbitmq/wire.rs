@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use lapin::{
     BasicProperties,
-    types::{AMQPValue, FieldTable, ShortString},
+    types::{AMQPValue, FieldTable},
 };
 
 use super::{OutgoingMessage, Topology};
@@ -19,23 +19,26 @@ pub(super) fn outgoing(message: &Message, topology: &Topology) -> OutgoingMessag
     let millis =
         |time: Timestamp| AMQPValue::LongLongInt(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     headers.insert("generation".into(), AMQPValue::LongLongInt(message.generation.into()));
-    headers.insert("class".into(), AMQPValue::LongLongInt(message.priority as i64));
+    headers.insert("class".into(), AMQPValue::LongLongInt(message.priority() as i64));
+    if let Some(queue) = message.queue.own() {
+        headers.insert("queue".into(), AMQPValue::LongString(queue.written().as_bytes().into()));
+    }
     headers.insert("enqueued-at".into(), millis(message.enqueued_at));
     headers.insert("expires-at".into(), millis(message.expires_at));
     let mut properties = BasicProperties::default()
         .with_content_type("application/msgpack".into())
         .with_message_id(message.id.to_string().into())
         .with_timestamp(message.enqueued_at.as_millis() / 1000)
-        .with_priority(amqp_priority(message.priority))
+        .with_priority(amqp_priority(message.priority()))
         .with_headers(headers);
     let left = message.expires_at.as_millis().saturating_sub(Timestamp::now().as_millis());
     if left <= LONGEST_EXPIRATION {
         properties = properties.with_expiration(left.to_string().into());
     }
-    OutgoingMessage::to_queue(topology.queue_name(message.priority.queue()), properties, message.body.clone())
+    OutgoingMessage::to_queue(topology.queue_name(message.queue), properties, message.body.clone())
 }
 
-/// The AMQP priority, 0 to 10, on the priority queue of the high lane. Other queues carry one priority and
+/// The AMQP priority, 0 to 10, on the queue that P2 and P3 may share. Other queues carry one priority and
 /// ignore it.
 const fn amqp_priority(priority: Priority) -> u8 {
     match priority {
@@ -59,11 +62,22 @@ fn from_headers(properties: &BasicProperties, body: &Bytes) -> Option<Message> {
     Some(Message {
         id: properties.message_id().as_ref()?.as_str().parse().ok()?,
         generation: u32::try_from(number("generation")?).ok()?,
-        priority: Priority::from_index(number("class")?)?,
+        queue: match headers.get("queue") {
+            None => Priority::from_index(number("class")?)?.queue(),
+            Some(own) => text(own)?.parse().ok()?,
+        },
         enqueued_at: Timestamp::from_millis(number("enqueued-at")?),
         expires_at: Timestamp::from_millis(number("expires-at")?),
         body: body.clone(),
     })
+}
+
+fn text(value: &AMQPValue) -> Option<&str> {
+    match value {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
 }
 
 /// Any integer: a server may deliver a header in another width than it was published in.
@@ -85,9 +99,5 @@ pub(super) fn dead_letter_reason(properties: &BasicProperties) -> Option<&str> {
     let headers = properties.headers().as_ref()?.inner();
     let AMQPValue::FieldArray(deaths) = headers.get("x-death")? else { return None };
     let AMQPValue::FieldTable(latest) = deaths.as_slice().first()? else { return None };
-    match latest.inner().get("reason")? {
-        AMQPValue::LongString(reason) => std::str::from_utf8(reason.as_bytes()).ok(),
-        AMQPValue::ShortString(reason) => Some(ShortString::as_str(reason)),
-        _ => None,
-    }
+    text(latest.inner().get("reason")?)
 }

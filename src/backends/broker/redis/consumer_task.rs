@@ -10,10 +10,10 @@ use tokio::{
 
 use super::{
     BATCH, scripts,
-    scripts::priorities,
     shared::{Shared, failure},
     waiter::Waiter,
 };
+use crate::backend::redis::queue_name::name;
 use crate::{
     backend::redis::pulse::PULSE,
     broker::{BrokerError, Delivery},
@@ -143,10 +143,7 @@ impl ConsumerTask {
             }
         }
         let mut call = self.shared.call(&scripts::FETCH);
-        call.arg(self.worker.as_bytes())
-            .arg(want.min(BATCH))
-            .arg(self.queue.name())
-            .arg(priorities(self.queue));
+        call.arg(self.worker.as_bytes()).arg(want.min(BATCH)).arg(&*name(self.queue));
         self.shared.take(self.worker, &call).await
     }
 
@@ -154,7 +151,7 @@ impl ConsumerTask {
     async fn reread(&mut self) -> Answer {
         self.failed_settlements.mark_unchanged();
         let mut call = self.shared.call(&scripts::REREAD);
-        call.arg(self.worker.as_bytes()).arg(priorities(self.queue));
+        call.arg(self.worker.as_bytes()).arg(&*name(self.queue));
         self.shared.recover(self.worker, &call).await
     }
 
@@ -162,15 +159,16 @@ impl ConsumerTask {
     async fn wait(&mut self) -> Result<bool, BrokerError> {
         let waiter = match self.waiter.take() {
             Some(waiter) => Ok(waiter),
-            None => Waiter::connect(&self.shared, vec![self.queue]).await,
+            None => Waiter::connect(&self.shared).await,
         };
         let mut waiter = match waiter {
             Ok(waiter) => waiter,
             Err(error) => return Ok(self.poll_later(&error).await),
         };
+        let queues = [self.queue];
         let request = tokio::select! {
             biased;
-            rung = waiter.rung(&self.shared) => return self.after_wait(waiter, rung),
+            rung = waiter.rung(&self.shared, &queues) => return self.after_wait(waiter, rung),
             Ok(()) = self.failed_settlements.changed() => {
                 self.answer_lost = true;
                 self.waiter = waiter.leave(&self.shared).await;

@@ -17,7 +17,7 @@ use crate::{
     backend::redis::packed::{self, Entry},
     broker::{Delivery, Receipt},
 };
-use clawpool_core::task::ProcessId;
+use clawpool_core::task::{ProcessId, Queue};
 
 /// A command whose answer was lost may still be run much later, by a server that stood still.
 const COMPARE_AFTER_ERROR: Duration = Duration::from_secs(60);
@@ -133,8 +133,12 @@ impl Held {
     }
 
     /// The next comparison, if one is due; none is while nothing happens. With how many entries of each
-    /// priority the worker holds, or `None`, which stands for: do not count, compare the entries.
-    pub(crate) fn comparison(&self, worker: ProcessId, unknown: bool) -> Option<Option<[usize; 7]>> {
+    /// queue the worker holds, or `None`, which stands for: do not count, compare the entries.
+    pub(crate) fn comparison(
+        &self,
+        worker: ProcessId,
+        unknown: bool,
+    ) -> Option<Option<HashMap<Queue, usize>>> {
         let abandoned = self.unsettled.forget_abandoned(worker);
         let after_error = lock(&self.last_error).is_some_and(|since| since.elapsed() < COMPARE_AFTER_ERROR);
         let changes = self.changes.load(Ordering::Relaxed);
@@ -147,9 +151,9 @@ impl Held {
         if abandoned || after_error || unknown || comparison.number.is_multiple_of(COMPARE_EVERY) {
             return Some(None);
         }
-        let mut counts = [0; 7];
-        for tag in self.unsettled.tags(worker) {
-            counts[usize::try_from(tag).unwrap_or_default().min(6)] += 1;
+        let mut counts = HashMap::new();
+        for queue in self.unsettled.queues(worker) {
+            *counts.entry(queue).or_default() += 1;
         }
         Some(Some(counts))
     }

@@ -29,12 +29,12 @@ use deadpool_redis::{Manager, Pool, Runtime};
 use self::{
     consumer::RedisConsumer,
     held::Held,
-    scripts::priorities,
     shared::{Shared, failure},
 };
 use super::{
     Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt, unsettled::UnknownDeliveries,
 };
+use crate::backend::redis::queue_name::name;
 use crate::backend::redis::{link::Link, pulse::PULSE};
 use clawpool_core::{
     config::Config,
@@ -69,7 +69,7 @@ impl RedisBroker {
             .wait_timeout(timeout)
             .build()
             .map_err(|error| BrokerError::Refused { broker: "redis", reason: error.to_string() })?;
-        let limits = config.queues.clone();
+        let limits = config.queue_limits();
         let held = Held::default();
         let unknown = UnknownDeliveries::default();
         Ok(Self { shared: Arc::new(Shared { link, waiters, limits, held, unknown }) })
@@ -97,9 +97,6 @@ impl Broker for RedisBroker {
     async fn reclaim(&self, worker: ProcessId) -> Result<u64, BrokerError> {
         let mut call = self.shared.call(&scripts::RECLAIM);
         call.arg(worker.as_bytes());
-        for queue in Queue::ALL {
-            call.arg(queue.name()).arg(priorities(queue));
-        }
         self.shared.link.run(&call).await.map_err(|error| failure(&error))
     }
 
@@ -124,7 +121,7 @@ impl Broker for RedisBroker {
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         let mut call = self.shared.call(&scripts::DEPTH);
-        call.arg(priorities(queue));
+        call.arg(&*name(queue));
         let (ready, oldest): (u64, Option<u64>) =
             self.shared.link.run(&call).await.map_err(|e| failure(&e))?;
         Ok(Depth { ready, oldest: oldest.map(Timestamp::from_millis) })

@@ -1,29 +1,28 @@
-//! Publishing in batches, one script for each priority and batch.
+//! Publishing in batches, one script for each queue and batch.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
 use redis::RedisError;
 
 use super::{
     BATCH, scripts,
-    scripts::priorities,
     shared::{Shared, failure},
 };
+use crate::backend::redis::queue_name::name;
 use crate::{backend::redis::packed, broker::BrokerError};
-use clawpool_core::task::{Message, Priority};
+use clawpool_core::task::{Message, Queue};
 
 /// Bytes of messages in one script.
 const VOLUME: usize = 4 << 20;
 
-/// Publishes a batch: priorities at the same time, the messages of one priority in order.
+/// Publishes a batch: queues at the same time, the messages of one queue in order.
 pub(super) async fn publish(shared: &Arc<Shared>, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
-    let of = |priority| {
-        let chosen = messages.iter().enumerate().filter(move |(_, message)| message.priority == priority);
-        chosen.collect::<Vec<_>>()
-    };
-    let groups = Priority::ALL.map(of);
-    let answers = join_all(groups.iter().map(|group| one_priority(shared, group))).await;
+    let mut groups: BTreeMap<Queue, Vec<(usize, &Message)>> = BTreeMap::new();
+    for (position, message) in messages.iter().enumerate() {
+        groups.entry(message.queue).or_default().push((position, message));
+    }
+    let answers = join_all(groups.values().map(|group| one_queue(shared, group))).await;
     let mut all = vec![Ok(()); messages.len()];
     for (position, answer) in answers.into_iter().flatten() {
         all[position] = answer;
@@ -32,10 +31,7 @@ pub(super) async fn publish(shared: &Arc<Shared>, messages: Vec<Message>) -> Vec
 }
 
 /// Answers with what went wrong, by position in the batch.
-async fn one_priority(
-    shared: &Shared,
-    messages: &[(usize, &Message)],
-) -> Vec<(usize, Result<(), BrokerError>)> {
+async fn one_queue(shared: &Shared, messages: &[(usize, &Message)]) -> Vec<(usize, Result<(), BrokerError>)> {
     let mut wrong = Vec::new();
     let mut rest = messages;
     while !rest.is_empty() {
@@ -64,9 +60,9 @@ fn fitting(messages: &[(usize, &Message)]) -> usize {
 
 async fn one_script(shared: &Shared, chunk: &[(usize, &Message)]) -> Result<Vec<usize>, RedisError> {
     let Some((_, first)) = chunk.first() else { return Ok(Vec::new()) };
-    let queue = first.priority.queue();
+    let queue = first.queue;
     let mut call = shared.call(&scripts::PUBLISH);
-    call.arg(first.priority.index()).arg(queue.name()).arg(priorities(queue)).arg(shared.limits.get(queue));
+    call.arg(&*name(queue)).arg(shared.limits.get(queue));
     for (_, message) in chunk {
         call.arg(&packed::entry(message.id, message.generation)[..]).arg(packed::pack(message));
     }
@@ -77,7 +73,7 @@ fn full(
     shared: &Shared,
     (position, message): &(usize, &Message),
 ) -> Option<(usize, Result<(), BrokerError>)> {
-    let queue = message.priority.queue();
+    let queue = message.queue;
     Some((*position, Err(BrokerError::Full { queue, limit: shared.limits.get(queue) })))
 }
 

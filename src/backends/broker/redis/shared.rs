@@ -5,12 +5,8 @@ use deadpool_redis::Pool;
 use futures::future::join_all;
 use redis::{RedisError, Value};
 
-use super::{
-    BATCH,
-    held::Held,
-    scripts,
-    scripts::{Taken, priorities},
-};
+use super::{BATCH, held::Held, scripts, scripts::Taken};
+use crate::backend::redis::queue_name::name;
 use crate::{
     backend::redis::{
         error::LinkError,
@@ -32,8 +28,8 @@ pub(crate) struct Shared {
     pub(crate) waiters: Pool,
     pub(crate) limits: QueueLimits,
     pub(crate) held: Held,
-    /// Priority and entry of what Redis counts as held by this process, and this process does not know.
-    pub(crate) unknown: UnknownDeliveries<(u8, packed::Entry)>,
+    /// Queue and entry of what Redis counts as held by this process, and this process does not know.
+    pub(crate) unknown: UnknownDeliveries<(Queue, packed::Entry)>,
 }
 
 impl Shared {
@@ -70,7 +66,6 @@ impl Shared {
             .collect())
     }
 
-    /// A receipt's `tag` is the priority: it names the lists that the entry is on.
     fn delivery(&self, worker: ProcessId, entry: &Bytes, value: &Bytes) -> Option<Delivery> {
         let Some(message) = packed::unpack(entry, value) else {
             let bytes = value.len();
@@ -82,12 +77,12 @@ impl Shared {
             return None;
         };
         let receipt = Receipt {
-            queue: message.priority.queue(),
+            queue: message.queue,
             worker,
             id: message.id,
             generation: message.generation,
             channel: 0,
-            tag: message.priority as u64,
+            tag: 0,
             alive: Default::default(),
         };
         Some(Delivery { message, receipt })
@@ -97,13 +92,13 @@ impl Shared {
     /// lost, and consumers fetch once they have a new one.
     pub(crate) async fn ring(&self, queue: Queue) {
         let mut call = self.call(&scripts::RING);
-        call.arg(queue.name()).arg(priorities(queue));
+        call.arg(&*name(queue));
         if let Err(error) = self.link.run::<Value>(&call).await {
             tracing::debug!(%queue, %error, "could not ring for the next consumer");
         }
     }
 
-    /// Acknowledges or releases, with one script for each worker and priority. Answers how many were there.
+    /// Acknowledges or releases, with one script for each worker and queue. Answers how many were there.
     pub(crate) async fn settle(
         &self,
         script: &'static Script,
@@ -125,10 +120,7 @@ impl Shared {
     fn settlement(&self, script: &'static Script, group: &[&Receipt]) -> Call {
         let mut call = self.call(script);
         if let Some(first) = group.first() {
-            call.arg(first.worker.as_bytes())
-                .arg(first.tag)
-                .arg(first.queue.name())
-                .arg(priorities(first.queue));
+            call.arg(first.worker.as_bytes()).arg(&*name(first.queue));
         }
         let entries: Vec<u8> =
             group.iter().flat_map(|receipt| packed::entry(receipt.id, receipt.generation)).collect();
@@ -137,12 +129,13 @@ impl Shared {
     }
 }
 
-/// Receipts of one worker and priority, at most a batch each, in their order.
+/// Receipts of one worker and queue, at most a batch each, in their order.
 fn grouped(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
     let mut groups: Vec<Vec<&Receipt>> = Vec::new();
     for receipt in receipts {
         let fits = |group: &&mut Vec<&Receipt>| {
-            group.len() < BATCH && group.iter().all(|r| (r.worker, r.tag) == (receipt.worker, receipt.tag))
+            group.len() < BATCH
+                && group.iter().all(|r| (r.worker, r.queue) == (receipt.worker, receipt.queue))
         };
         match groups.iter_mut().rev().find(fits) {
             Some(group) => group.push(receipt),

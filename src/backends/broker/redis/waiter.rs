@@ -9,6 +9,7 @@ use redis::{RedisResult, Value, cmd};
 use tokio::time::timeout;
 
 use super::shared::{Shared, failure};
+use crate::backend::redis::queue_name::bell;
 use crate::{backend::redis::link::Link, broker::BrokerError};
 use clawpool_core::task::Queue;
 
@@ -21,6 +22,7 @@ pub(crate) struct Waiter {
     connection: Option<Connection>,
     /// What Redis calls the connection: the name to unblock it by.
     id: u64,
+    /// Those that it waits for, or waited for last.
     queues: Vec<Queue>,
     /// The blocking command on its way. It outlives the call that started it, because its answer may be a
     /// token.
@@ -28,9 +30,9 @@ pub(crate) struct Waiter {
 }
 
 impl Waiter {
-    pub(crate) async fn connect(shared: &Shared, queues: Vec<Queue>) -> Result<Self, BrokerError> {
+    pub(crate) async fn connect(shared: &Shared) -> Result<Self, BrokerError> {
         let pooled = shared.waiters.get().await.map_err(|error| pool_error(&error))?;
-        let mut waiter = Self { connection: None, id: 0, queues, waiting: None };
+        let mut waiter = Self { connection: None, id: 0, queues: Vec::new(), waiting: None };
         let mut connection = (*pooled).clone();
         waiter.connection = Some(pooled);
         // Until it has answered, the connection is not fit to go back to the pool.
@@ -42,12 +44,19 @@ impl Waiter {
         Ok(waiter)
     }
 
-    /// Waits for the bell. Returns when it was rung, or when it is time to fetch again.
-    pub(crate) async fn rung(&mut self, shared: &Shared) -> RedisResult<()> {
+    /// Those that it waits for, or waited for last.
+    pub(crate) fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// Waits for the bells of these queues; a wait that is under way goes on with its own. Returns when one
+    /// was rung, or when it is time to fetch again.
+    pub(crate) async fn rung(&mut self, shared: &Shared, queues: &[Queue]) -> RedisResult<()> {
         if let (None, Some(connection)) = (&self.waiting, &self.connection) {
+            self.queues = queues.to_vec();
             let mut connection = (**connection).clone();
             let base = shared.link.base();
-            let bells: Vec<String> = self.queues.iter().map(|queue| format!("{base}:bell:{queue}")).collect();
+            let bells: Vec<String> = self.queues.iter().map(|queue| bell(base, *queue)).collect();
             let wait = WAIT.as_secs();
             self.waiting = Some(Box::pin(async move {
                 cmd("BLPOP").arg(bells).arg(wait).query_async(&mut connection).await

@@ -38,7 +38,7 @@ impl SqliteBroker {
     }
 
     pub(crate) fn on(database: Arc<Database>, config: &Config) -> Self {
-        Self { database, limits: config.queues.clone(), held: Arc::default() }
+        Self { database, limits: config.queue_limits(), held: Arc::default() }
     }
 }
 

@@ -10,13 +10,13 @@ use crate::{
     backend::sqlite::Write,
     broker::{Found, Missing},
 };
-use clawpool_core::task::{Priority, ProcessId, TaskId};
+use clawpool_core::task::{ProcessId, Queue, TaskId};
 
 /// A message that is there.
 #[derive(Clone, Copy)]
 pub(super) struct Row {
     seq: i64,
-    priority: Priority,
+    queue: Queue,
     waits: bool,
     owner: Option<ProcessId>,
 }
@@ -26,8 +26,8 @@ pub(super) struct Row {
 pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Vec<Option<Row>>> {
     let mut wanted: HashMap<(TaskId, u32), Option<Row>> =
         missing.iter().map(|missing| ((missing.id, missing.generation), None)).collect();
-    let query = "SELECT id, generation, seq, priority, EXISTS (SELECT 1 FROM waiting
-                 WHERE waiting.priority = messages.priority AND waiting.seq = messages.seq),
+    let query = "SELECT id, generation, seq, ifnull(queue, priority), EXISTS (SELECT 1 FROM waiting
+                 WHERE waiting.queue = ifnull(messages.queue, priority) AND waiting.seq = messages.seq),
                  coalesce((SELECT owner FROM held WHERE held.seq = messages.seq),
                           (SELECT owner FROM tasks
                            WHERE tasks.id = messages.id AND state = 2 AND tasks.message = messages.seq))
@@ -35,9 +35,9 @@ pub(super) fn look(sql: &Connection, missing: &[Missing]) -> rusqlite::Result<Ve
     let mut query = sql.prepare_cached(query)?;
     let mut rows = query.query(())?;
     while let Some(row) = rows.next()? {
-        let (Ok(id), Ok(generation), Ok(priority)) = (row.get(0), row.get(1), row.get(3)) else { continue };
+        let (Ok(id), Ok(generation), Ok(queue)) = (row.get(0), row.get(1), row.get(3)) else { continue };
         if let Some(found) = wanted.get_mut(&(id, generation)) {
-            *found = Some(Row { seq: row.get(2)?, priority, waits: row.get(4)?, owner: row.get(5)? });
+            *found = Some(Row { seq: row.get(2)?, queue, waits: row.get(4)?, owner: row.get(5)? });
         }
     }
     Ok(missing
@@ -55,10 +55,10 @@ pub(super) fn put_back(write: &mut Write<'_>, rows: &[Row]) -> rusqlite::Result<
     let mut changes = Changes::default();
     for row in rows {
         write.sql.prepare_cached("DELETE FROM held WHERE seq = ?1")?.execute([row.seq])?;
-        let wait = "INSERT OR IGNORE INTO waiting (priority, seq) SELECT priority, seq FROM messages WHERE \
-            seq = ?2 AND priority = ?1";
-        let added = write.sql.prepare_cached(wait)?.execute(params![row.priority, row.seq])?;
-        changes[row.priority.queue().index()] += i64::try_from(added).unwrap_or_default();
+        let wait = "INSERT OR IGNORE INTO waiting (queue, seq) SELECT ?1, seq FROM messages
+                    WHERE seq = ?2 AND ifnull(queue, priority) = ?1";
+        let added = write.sql.prepare_cached(wait)?.execute(params![row.queue, row.seq])?;
+        changes.add(row.queue, i64::try_from(added).unwrap_or_default());
     }
     count(write, &changes)
 }

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     backend::StoredItem,
-    broker::conformance::{Fixture, message, message_with},
+    broker::conformance::{Fixture, message_on, message_with, queues},
     store::{TaskStore, sqlite::SqliteStore},
 };
 use clawpool_core::{config::Synchronous, task::Priority};
@@ -37,7 +37,7 @@ impl Fixture for File {
 pub(crate) async fn put_garbage(config: &Config, queue: Queue) {
     let broker = SqliteBroker::on(Database::open(config).await.unwrap(), config);
     for change in ["id = x'0102'", "expires_at = -1"] {
-        let garbled = message(queue.priorities().next().unwrap());
+        let garbled = message_on(queue);
         assert!(broker.publish(vec![garbled.clone()]).await.iter().all(Result::is_ok));
         let update = format!("UPDATE messages SET {change} WHERE id = ?1");
         let done =
@@ -73,11 +73,11 @@ async fn depths_follow_the_rows() {
     let file = open(Config::default()).await;
     let broker = SqliteBroker::on(Database::open(&file.config).await.unwrap(), &file.config);
     let worker = ProcessId::new();
-    let messages: Vec<_> = (0..70).map(|index| message(Priority::ALL[index % 7])).collect();
+    let messages: Vec<_> = (0..80).map(|index| message_on(queues()[index % queues().len()])).collect();
     let late = message_with(Priority::P2, |task| task.expires_at = Timestamp::now());
     assert!(broker.publish([vec![late], messages].concat()).await.iter().all(Result::is_ok));
     let taken = broker.take_dead_lettered(worker, 10).await.unwrap();
-    for queue in Queue::ALL {
+    for queue in queues() {
         let mut consumer = broker.consume(worker, queue).await.unwrap();
         let held = consumer.next(6).await.unwrap();
         let mut receipts: Vec<_> = held.into_iter().map(|delivery| delivery.receipt).collect();
@@ -86,13 +86,11 @@ async fn depths_follow_the_rows() {
         broker.release(receipts.split_off(2)).await.unwrap();
         broker.release(again[2..].to_vec()).await.unwrap();
     }
-    assert_eq!(broker.reclaim(worker).await.unwrap(), 12 + taken.len() as u64);
-    for queue in Queue::ALL {
+    assert_eq!(broker.reclaim(worker).await.unwrap(), 2 * queues().len() as u64 + taken.len() as u64);
+    for queue in queues() {
         let count = move |sql: &rusqlite::Connection| {
-            let first = queue.priorities().min();
-            let last = queue.priorities().max();
-            let query = "SELECT count(*) FROM waiting WHERE priority BETWEEN ?1 AND ?2";
-            sql.query_row(query, [first, last], |row| row.get::<_, u64>(0))
+            let query = "SELECT count(*) FROM waiting WHERE queue = ?1";
+            sql.query_row(query, [queue], |row| row.get::<_, u64>(0))
         };
         assert_eq!(
             broker.depth(queue).await.unwrap().ready,

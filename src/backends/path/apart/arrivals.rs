@@ -15,6 +15,7 @@ use crate::{
 use clawpool_core::task::Queue;
 
 /// What fetchers leave for the source.
+#[derive(Default)]
 pub(super) struct Arrivals {
     state: Mutex<State>,
     /// Something came.
@@ -28,16 +29,18 @@ struct State {
 }
 
 impl Arrivals {
-    pub fn new(queues: &[Queue]) -> Self {
-        let waiting = queues.iter().map(|queue| (*queue, VecDeque::new())).collect();
-        Self { state: Mutex::new(State { waiting, troubles: Vec::new() }), news: Notify::new() }
-    }
-
     pub fn arrived(&self, queue: Queue, batch: Vec<Delivery>) {
         let now = Instant::now();
-        if let Some(waiting) = self.lock().of(queue) {
-            waiting.extend(batch.into_iter().map(|delivery| (delivery, now)));
+        let arrived = batch.into_iter().map(|delivery| (delivery, now));
+        let mut state = self.lock();
+        match state.of(queue) {
+            Some(waiting) => waiting.extend(arrived),
+            None => {
+                let waiting = arrived.collect();
+                state.waiting.push((queue, waiting));
+            }
         }
+        drop(state);
         self.news.notify_one();
     }
 

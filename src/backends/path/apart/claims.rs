@@ -152,7 +152,7 @@ pub(in crate::path) fn claim(task: &Task) -> Claim {
         generation: task.generation,
         ticket: rand::random(),
         kind: task.kind.clone(),
-        priority: task.priority,
+        queue: task.queue(),
         attempt: task.attempt,
         enqueued_at: task.enqueued_at,
         expires_at: task.expires_at,

@@ -24,7 +24,7 @@ pub async fn find(
     if record.state == State::Running && record.worker.is_some_and(|worker| live.contains(&worker)) {
         return Ok(None);
     }
-    let missing = Missing { id: record.id, generation: record.generation, priority: record.priority };
+    let missing = Missing { id: record.id, generation: record.generation, queue: record.queue };
     Ok(broker.restore(&[missing], &live).await?.pop())
 }
 

@@ -66,7 +66,7 @@ impl Path for Apart {
     }
 
     async fn source(&self, taker: Taker) -> Box<dyn Source> {
-        Box::new(ApartSource::start(self.clone(), taker))
+        Box::new(ApartSource::new(self.clone(), taker))
     }
 
     async fn finish(&self, worker: ProcessId, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {

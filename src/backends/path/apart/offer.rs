@@ -137,7 +137,7 @@ impl Apart {
             // Where the broker cannot look, the message is taken for lost when the queue is empty or it was
             // long ago.
             Some(Found::Unknown) if self.confirmed.is_fresh(id) => {
-                let depth = self.broker.depth(record.priority.queue()).await;
+                let depth = self.broker.depth(record.queue).await;
                 depth.map_err(|error| Refusal::InDoubt(id, error.into()))?.ready == 0
             }
             Some(Found::Unknown) => true,
@@ -187,7 +187,8 @@ fn never_ran(record: &Record) -> bool {
 fn revived(repetition: &Admission, record: &Record) -> Result<Message, Refusal> {
     let mut task = repetition.message.task().map_err(Refusal::Unwritable)?;
     task.id = record.id;
-    task.priority = record.priority;
+    task.priority = record.queue.priority();
+    task.queue = record.queue.own();
     task.generation = record.generation;
     task.attempt = record.attempt;
     task.to_message().map_err(Refusal::Unwritable)

@@ -22,29 +22,33 @@ pub(super) struct ApartSource {
 }
 
 impl ApartSource {
-    pub(super) fn start(path: Apart, taker: Taker) -> Self {
-        let arrivals = Arc::new(Arrivals::new(&taker.queues));
-        let mut demand = Vec::with_capacity(taker.queues.len());
-        let mut fetchers = JoinSet::new();
-        for queue in taker.queues.iter().copied() {
-            let (sender, receiver) = watch::channel(0);
-            demand.push((queue, sender));
-            let fetcher = Fetcher {
-                worker: taker.worker,
-                queue,
-                broker: Arc::clone(&path.broker),
-                demand: receiver,
-                arrivals: Arc::clone(&arrivals),
-                hold: taker.hold,
-                pauses: Default::default(),
-            };
-            fetchers.spawn(fetcher.run());
-        }
-        Self { path, taker, arrivals, demand, fetchers }
+    pub(super) fn new(path: Apart, taker: Taker) -> Self {
+        Self { path, taker, arrivals: Arc::default(), demand: Vec::new(), fetchers: JoinSet::new() }
+    }
+
+    /// A queue gets its fetcher when it is first wanted.
+    fn start_fetching(&mut self, queue: Queue) {
+        let (sender, receiver) = watch::channel(0);
+        self.demand.push((queue, sender));
+        let fetcher = Fetcher {
+            worker: self.taker.worker,
+            queue,
+            broker: Arc::clone(&self.path.broker),
+            demand: receiver,
+            arrivals: Arc::clone(&self.arrivals),
+            hold: self.taker.hold,
+            pauses: Default::default(),
+        };
+        self.fetchers.spawn(fetcher.run());
     }
 
     /// Tells the fetchers how much may wait here.
-    fn set_demand(&self, wants: &Wants) {
+    fn set_demand(&mut self, wants: &Wants) {
+        for want in wants.queues.iter().filter(|want| want.most > 0) {
+            if !self.demand.iter().any(|(queue, _)| *queue == want.queue) {
+                self.start_fetching(want.queue);
+            }
+        }
         for (queue, demand) in &self.demand {
             let wanted = wants.of(*queue);
             let most = if wanted > 0 { wanted + wants.ahead } else { 0 };

@@ -23,10 +23,10 @@ pub use self::{taken::taken, worker::Worker};
 use super::*;
 pub use crate::{
     backend::waiting::{eventually, guarded},
-    store::conformance::sample::{message, message_with},
+    store::conformance::sample::{message, message_on, message_with, queues},
 };
 use crate::{
-    broker::BrokerError,
+    broker::{BrokerError, conformance::small},
     store::{Admission, DeadLetter, End, Fence, Role},
 };
 use clawpool_core::{
@@ -54,7 +54,7 @@ pub fn config(case: &str) -> Config {
     let mut config = Config::default();
     config.worker.heartbeat = Duration::from_secs(2);
     if case.starts_with("a_full_queue") {
-        config.queues.limits.insert(Queue::P4, SMALL_LIMIT);
+        config.queues.push(small(Queue::P4));
     }
     config
 }

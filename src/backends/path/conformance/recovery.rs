@@ -109,7 +109,7 @@ async fn disown_all(worker: &Worker) {
         let running = page.items.into_iter().filter(|task| task.state == State::Running);
         let claims: Vec<Claimed> = running
             .filter(|task| task.worker == Some(worker.id))
-            .map(|task| Claimed { id: task.id, queue: task.priority.queue(), token: task.token })
+            .map(|task| Claimed { id: task.id, queue: task.queue, token: task.token })
             .collect();
         worker.servers.path.disown(worker.id, &claims).await.unwrap();
         cursor = page.next;

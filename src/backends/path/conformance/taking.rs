@@ -48,7 +48,7 @@ pub async fn gives_the_most_urgent_first_and_the_oldest_of_each(fixture: &dyn Fi
     let low = offer_many(&worker, Priority::P5, 3).await;
     let urgent = offer_many(&worker, Priority::P0, 3).await;
     let high = offer_many(&worker, Priority::P2, 2).await;
-    let asked = wants([(Queue::P0, 3), (Queue::High, 3), (Queue::P5, 3)], 8);
+    let asked = wants([(Queue::P0, 3), (Queue::P2, 3), (Queue::P5, 3)], 8);
     takes_all(&mut worker, &asked, &[(&urgent[..], 3), (&high[..], 2), (&low[..], 3)]).await;
     let urgent = offer_many(&worker, Priority::P0, 1).await;
     let low = offer_many(&worker, Priority::P5, 1).await;

@@ -15,7 +15,6 @@ impl Worker {
         servers.store.beat(&beat_of(id, HOUR)).await.unwrap();
         let taker = Taker {
             worker: id,
-            queues: Queue::ALL.to_vec(),
             hold: Duration::from_millis(300),
             sees_silence: Arc::new(|| false),
             stop: Default::default(),
@@ -70,7 +69,7 @@ impl Worker {
     pub async fn leave_nothing(mut self) {
         self.source.close().await;
         assert_eq!(self.servers.path.reclaim(self.id).await.unwrap(), 0, "something was still held");
-        for queue in Queue::ALL {
+        for queue in queues() {
             eventually(async || self.servers.broker.depth(queue).await.unwrap().ready == 0).await;
         }
     }
@@ -78,7 +77,7 @@ impl Worker {
 
 /// So many, of whichever queues.
 pub fn any(total: usize) -> Wants {
-    let queues = Queue::ALL.map(|queue| Want { queue, most: total });
+    let queues = queues().map(|queue| Want { queue, most: total });
     Wants { queues: queues.to_vec(), total, ahead: 0 }
 }
 

@@ -3,12 +3,14 @@
 use bytes::BufMut;
 
 use super::{RedisPath, scripts};
+use crate::backend::redis::queue_name::name;
 use crate::{
+    backend::redis::script::Call,
     broker::{Receipt, redis::BATCH},
     path::{Attempt, PathError},
     store::{Claimed, End},
 };
-use clawpool_core::task::Priority;
+use clawpool_core::task::Queue;
 
 impl RedisPath {
     pub(super) async fn finish_all(&self, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
@@ -16,7 +18,7 @@ impl RedisPath {
         for chunk in attempts.chunks(BATCH) {
             let ends = chunk.iter().map(|attempt| (attempt.claimed, &attempt.end));
             let mut call = self.store.ending(&scripts::FINISH, ends)?;
-            call.arg(chunk.iter().flat_map(name).collect::<Vec<u8>>());
+            add_names(&mut call, chunk);
             let accepted = self.store.accepted(&call, chunk.len()).await;
             if accepted.is_err() {
                 self.shared.held.settlement_failed();
@@ -41,27 +43,33 @@ impl RedisPath {
     }
 }
 
-/// Generation and priority, as `scripts/finish.lua` reads them.
-fn name(attempt: &Attempt) -> Vec<u8> {
-    let mut name = Vec::with_capacity(5);
-    name.put_u32(attempt.receipt.generation);
-    name.put_u8(attempt.receipt.channel as u8);
-    name
+/// Generation and queue of each message, as `scripts/finish.lua` reads them.
+fn add_names(call: &mut Call, attempts: &[Attempt]) {
+    let mut queues: Vec<Queue> = Vec::new();
+    let mut names = Vec::with_capacity(6 * attempts.len());
+    for attempt in attempts {
+        let queue = attempt.claimed.queue;
+        let number = queues.iter().position(|known| *known == queue).unwrap_or_else(|| {
+            queues.push(queue);
+            queues.len() - 1
+        });
+        names.put_u32(attempt.receipt.generation);
+        names.put_u16(u16::try_from(number + 1).unwrap_or_default());
+    }
+    call.arg(names);
+    for queue in queues {
+        call.arg(&*name(queue));
+    }
 }
 
-/// The receipt of a task taken with this token. Its message is named by its id, generation and priority.
-pub(super) fn receipt(
-    worker: clawpool_core::task::ProcessId,
-    claimed: &Claimed,
-    generation: u32,
-    priority: Priority,
-) -> Receipt {
+/// The receipt of a task taken with this token. Its message is named by its id, generation and queue.
+pub(super) fn receipt(worker: clawpool_core::task::ProcessId, claimed: &Claimed, generation: u32) -> Receipt {
     Receipt {
         queue: claimed.queue,
         worker,
         id: claimed.id,
         generation,
-        channel: priority as u64,
+        channel: 0,
         tag: claimed.token,
         alive: Default::default(),
     }

@@ -26,28 +26,28 @@ use crate::{
     },
     store::{Admission, Claimed, Fence, redis::RedisStore},
 };
-use clawpool_core::task::{ProcessId, Queue, TaskId};
+use clawpool_core::task::{Lane, ProcessId, TaskId};
 
-/// Over some queues of one Redis. Cheap to clone.
+/// Over some lanes of one Redis. Cheap to clone.
 #[derive(Clone)]
 pub struct RedisPath {
     store: Arc<RedisStore>,
     shared: Arc<Shared>,
     apart: Apart,
-    /// Of its queues.
-    priorities: Arc<str>,
+    /// The names of its lanes.
+    lanes: Arc<str>,
     /// Claims that Redis counts as this process's, and that it does not know.
     unknown: Arc<UnknownDeliveries<(TaskId, u64)>>,
 }
 
 impl RedisPath {
-    pub fn new(broker: Arc<RedisBroker>, store: Arc<RedisStore>, queues: &[Queue]) -> Self {
-        let priorities = queues.iter().flat_map(|queue| queue.priorities());
+    pub fn new(broker: Arc<RedisBroker>, store: Arc<RedisStore>, lanes: &[Lane]) -> Self {
+        let lanes: Vec<&str> = lanes.iter().map(|lane| lane.name()).collect();
         Self {
             shared: Arc::clone(&broker.shared),
             apart: Apart::new(broker, Arc::clone(&store) as _),
             store,
-            priorities: priorities.map(|priority| priority.index().to_string()).collect::<String>().into(),
+            lanes: lanes.join(",").into(),
             unknown: Arc::default(),
         }
     }
@@ -57,7 +57,7 @@ impl RedisPath {
 impl Reclaim for RedisPath {
     async fn reclaim(&self, worker: ProcessId) -> Result<u64, PathError> {
         let mut call = self.store.call(&scripts::RECLAIM);
-        call.arg(worker.as_bytes()).arg(&*self.priorities);
+        call.arg(worker.as_bytes()).arg(&*self.lanes);
         let back: u64 = self.store.run(&call).await?;
         // A worker of the version before has marked what it holds.
         Ok(back + self.apart.reclaim(worker).await?)

@@ -1,6 +1,9 @@
 //! Accepting tasks: record, unique key and message in one step.
 
+use std::collections::BTreeSet;
+
 use super::{RedisPath, scripts};
+use crate::backend::redis::queue_name::name;
 use crate::{
     backend::redis::packed,
     broker::{BrokerError, redis::BATCH},
@@ -10,7 +13,7 @@ use crate::{
         redis::{MARGIN, corrupt, millis, record},
     },
 };
-use clawpool_core::task::{Priority, TaskId};
+use clawpool_core::task::{Queue, TaskId};
 
 /// Bytes of messages in one script.
 const VOLUME: usize = 4 << 20;
@@ -33,8 +36,10 @@ impl RedisPath {
     async fn offer_chunk(&self, tasks: &[Admission]) -> Result<Vec<Offered>, StoreError> {
         let mut call = self.store.call(&scripts::OFFER);
         call.arg(millis(MARGIN));
-        for priority in Priority::ALL {
-            call.arg(self.shared.limits.get(priority.queue()));
+        let queues: BTreeSet<Queue> = tasks.iter().map(|task| task.message.queue).collect();
+        call.arg(queues.len());
+        for queue in queues {
+            call.arg(&*name(queue)).arg(self.shared.limits.get(queue));
         }
         for task in tasks {
             let message = &task.message;
@@ -59,7 +64,7 @@ impl RedisPath {
 
     async fn not_added(&self, task: &Admission, there: &[u8]) -> Result<Offered, StoreError> {
         if there.is_empty() {
-            let queue = task.message.priority.queue();
+            let queue = task.message.queue;
             let full = BrokerError::Full { queue, limit: self.shared.limits.get(queue) };
             return Ok(Offered::Refused(full.into()));
         }

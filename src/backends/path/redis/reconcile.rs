@@ -1,17 +1,18 @@
 //! Comparing what Redis counts as run by a worker with what it has taken.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::{RedisPath, finish::receipt, scripts};
+use crate::backend::redis::queue_name::named;
 use crate::{
     broker::Receipt,
     path::PathError,
     store::{Claimed, redis::corrupt},
 };
-use clawpool_core::task::{Priority, ProcessId, TaskId};
+use clawpool_core::task::{ProcessId, TaskId};
 
-/// Id, generation, token and priority.
-const ROW: usize = 29;
+/// Id, generation, token and queue.
+type Row = (Bytes, u32, u64, String);
 
 impl RedisPath {
     /// One comparison. Claims that are unknown to this process in it and in the one before are given back.
@@ -21,12 +22,12 @@ impl RedisPath {
             return Ok(0);
         }
         let mut call = self.store.call(&scripts::CLAIMS);
-        call.arg(worker.as_bytes()).arg(&*self.priorities);
-        let rows = self.store.run::<Bytes>(&call).await.inspect_err(|_| held.answer_lost())?;
+        call.arg(worker.as_bytes()).arg(&*self.lanes);
+        let rows = self.store.run::<Vec<Row>>(&call).await.inspect_err(|_| held.answer_lost())?;
         // Before the comparison: a take that ends in between has added its claims.
         let (_, oldest) = held.takes();
         let mut unknown = Vec::new();
-        for row in rows.chunks_exact(ROW) {
+        for row in rows {
             let (claimed, receipt) = claim(worker, row).ok_or_else(|| corrupt("a claim of no task"))?;
             if !held.contains(&receipt) {
                 unknown.push((claimed.id, claimed.token, claimed.queue));
@@ -46,12 +47,8 @@ impl RedisPath {
 }
 
 /// With the receipt that its taking gave.
-fn claim(worker: ProcessId, mut row: &[u8]) -> Option<(Claimed, Receipt)> {
-    let mut id = [0; 16];
-    row.copy_to_slice(&mut id);
-    let generation = row.get_u32();
-    let token = row.get_u64();
-    let priority = Priority::from_index(row.get_u8().into())?;
-    let claimed = Claimed { id: TaskId::from_bytes(id), queue: priority.queue(), token };
-    Some((claimed, receipt(worker, &claimed, generation, priority)))
+fn claim(worker: ProcessId, (id, generation, token, queue): Row) -> Option<(Claimed, Receipt)> {
+    let id = TaskId::from_bytes(id[..].try_into().ok()?);
+    let claimed = Claimed { id, queue: named(&queue)?, token };
+    Some((claimed, receipt(worker, &claimed, generation)))
 }

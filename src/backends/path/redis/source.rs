@@ -6,6 +6,7 @@ use crate::{
     broker::redis::{shared::failure, waiter::Waiter},
     path::{PathError, Source, Taken, Taker, Wants},
 };
+use clawpool_core::task::Queue;
 
 /// Tasks of several queues of one Redis. While there are none, a connection of its own waits for their bells.
 pub(super) struct RedisSource {
@@ -20,11 +21,11 @@ impl RedisSource {
     }
 
     /// Waits for a bell, or for so long that it is time to look. A wait that is dropped goes on.
-    async fn wait(&mut self) -> Result<(), PathError> {
+    async fn wait(&mut self, queues: &[Queue]) -> Result<(), PathError> {
         let shared = &self.path.shared;
         let waiter = match &mut self.waiter {
             Some(waiter) => waiter,
-            None => match Waiter::connect(shared, self.taker.queues.clone()).await {
+            None => match Waiter::connect(shared).await {
                 Ok(waiter) => self.waiter.insert(waiter),
                 Err(error) => {
                     tracing::debug!(%error, "no connection waits for work; it is looked for every {PULSE:?}");
@@ -33,7 +34,7 @@ impl RedisSource {
                 }
             },
         };
-        let Err(error) = waiter.rung(shared).await else { return Ok(()) };
+        let Err(error) = waiter.rung(shared, queues).await else { return Ok(()) };
         self.waiter = None;
         if error.is_timeout() {
             tracing::warn!("a connection that waited for work does not answer; it is replaced");
@@ -56,15 +57,27 @@ impl Source for RedisSource {
         self.take_now(wants).await
     }
 
-    async fn ready(&mut self, _: &Wants) -> Result<(), PathError> {
-        self.wait().await
+    async fn ready(&mut self, wants: &Wants) -> Result<(), PathError> {
+        let mut queues: Vec<Queue> = wants.queues.iter().map(|want| want.queue).collect();
+        queues.sort_unstable();
+        queues.dedup();
+        if queues.is_empty() {
+            return std::future::pending().await;
+        }
+        if self.waiter.as_ref().is_some_and(|waiter| waiter.is_waiting() && waiter.queues() != queues) {
+            self.stop_waiting().await;
+        }
+        self.wait(&queues).await
     }
 
     async fn unwanted(&mut self) {
-        if self.waiter.as_ref().is_some_and(Waiter::is_waiting) && self.wait().await.is_ok() {
-            self.stop_waiting().await;
-            for queue in &self.taker.queues {
-                self.path.shared.ring(*queue).await;
+        if let Some(waiter) = self.waiter.as_ref().filter(|waiter| waiter.is_waiting()) {
+            let queues = waiter.queues().to_vec();
+            if self.wait(&queues).await.is_ok() {
+                self.stop_waiting().await;
+                for queue in queues {
+                    self.path.shared.ring(queue).await;
+                }
             }
         }
         std::future::pending().await

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 
 use super::{finish::receipt, scripts, source::RedisSource};
+use crate::backend::redis::queue_name::name;
 use crate::{
     backend::redis::{layout::Name, packed, script::Call},
-    broker::redis::{BATCH, scripts::priorities},
+    broker::redis::BATCH,
     path::{PathError, Taken, TakenTask, Wants},
     store::{
         Claimed, DeadLetter, End, StoreError,
         redis::{corrupt, lease_end::Dead, millis},
     },
 };
-use clawpool_core::task::{DeadReason, ErrorClass, Failure, Message, TaskId, Timestamp};
+use clawpool_core::task::{DeadReason, ErrorClass, Failure, Message, Task, TaskId, Timestamp};
 
 /// As `scripts/take.lua` answers: entries, tokens, messages, tasks that workers died with, and tasks whose
 /// dead owners still have leases.
@@ -58,7 +59,7 @@ impl RedisSource {
         let tokens = tokens.chunks_exact(TOKEN_WIDTH);
         for (position, ((entry, mut token), message)) in entries.zip(tokens).zip(&messages).enumerate() {
             let message =
-                packed::unpack(entry, message).ok_or_else(|| corrupt("a task without a message"))?;
+                packed::unpack_header(entry, message).ok_or_else(|| corrupt("a task without a message"))?;
             let suspect = suspects.next_if(|(of, ..)| *of == position);
             let (_, code, crashes) = suspect.unwrap_or_default();
             taken.tasks.extend(self.task(message, token.get_u64(), code == "P", crashes).await?);
@@ -74,7 +75,7 @@ impl RedisSource {
         call.arg(millis(store.quiet)).arg(store.bearable).arg(store.remembered());
         call.arg(rand::random::<u32>()).arg(left.min(BATCH));
         for want in &wants.queues {
-            call.arg(want.queue.name()).arg(priorities(want.queue)).arg(want.most.min(BATCH));
+            call.arg(&*name(want.queue)).arg(want.most.min(BATCH));
         }
         call
     }
@@ -87,9 +88,11 @@ impl RedisSource {
         is_poison: bool,
         crashes: u32,
     ) -> Result<Option<TakenTask>, PathError> {
-        let claimed = Claimed { id: message.id, queue: message.priority.queue(), token };
-        let receipt = receipt(self.taker.worker, &claimed, message.generation, message.priority);
-        match message.task() {
+        let task = message.task();
+        let queue = task.as_ref().map_or(message.queue, Task::queue);
+        let claimed = Claimed { id: message.id, queue, token };
+        let receipt = receipt(self.taker.worker, &claimed, message.generation);
+        match task {
             Ok(task) => {
                 self.path.shared.held.add_receipt(&receipt);
                 Ok(Some(TakenTask { task: Arc::new(task), claimed, crashes, is_poison, receipt }))

@@ -60,7 +60,7 @@ fn offer(write: &mut Write<'_>, limits: &QueueLimits, tasks: &[Admission]) -> ru
     for task in tasks {
         let message = &task.message;
         let waits = task.at.is_none();
-        if waits && let Err(full) = publisher.room(message.priority.queue())? {
+        if waits && let Err(full) = publisher.room(message.queue)? {
             let known = admission::is_known(write, task)?;
             answers.push(if known { Written::Known } else { Written::Full(full) });
             continue;
@@ -72,7 +72,7 @@ fn offer(write: &mut Write<'_>, limits: &QueueLimits, tasks: &[Admission]) -> ru
         if waits {
             publisher.put(message)?;
         }
-        tally.of(message.priority.queue()).enqueued += 1;
+        tally.of(message.queue).enqueued += 1;
         answers.push(Written::New);
     }
     let changes = publisher.changes;

@@ -124,5 +124,9 @@ impl Source for SqliteSource {
 }
 
 fn wanted(wants: &Wants) -> Vec<Queue> {
-    Queue::ALL.into_iter().filter(|queue| wants.of(*queue) > 0).collect()
+    let mut queues: Vec<Queue> = wants.queues.iter().map(|want| want.queue).collect();
+    queues.sort_unstable();
+    queues.dedup();
+    queues.retain(|queue| wants.of(*queue) > 0);
+    queues
 }

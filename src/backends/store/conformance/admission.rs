@@ -16,7 +16,7 @@ pub async fn answers_each_task_in_order(fixture: &dyn Fixture) {
         let expected = if index == 3 { Admitted::Existing(known.id) } else { Admitted::New };
         assert_eq!(answer, expected, "task {index}");
         let record = store.record(batch[index].message.id).await.unwrap().unwrap();
-        assert_eq!((record.state, record.priority), (State::Queued, batch[index].message.priority));
+        assert_eq!((record.state, record.priority), (State::Queued, batch[index].message.priority()));
         assert_eq!((record.kind.as_str(), record.attempt, record.generation), ("test.echo", 0, 0));
         assert_eq!(record.enqueued_at, batch[index].message.enqueued_at);
     }
@@ -236,4 +236,26 @@ pub async fn what_began_or_is_confirmed_is_not_withdrawn(fixture: &dyn Fixture) 
     for task in [&given_back, &repeated] {
         start(&*store, worker, task).await;
     }
+}
+
+/// The messages of tasks that do not wait stay where they are.
+pub async fn only_what_waits_moves_to_another_queue(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let waits = admit(&*store, Priority::P4).await;
+    let runs = admit(&*store, Priority::P4).await;
+    let claimed = start(&*store, worker, &runs).await;
+    let later = Message { generation: 7, ..admit(&*store, Priority::P4).await };
+    let all = [waits.clone(), runs.clone(), later, message(Priority::P4)];
+    for queue in [own_queue(), Queue::P2] {
+        assert_eq!(store.move_to(&all, queue).await.unwrap(), [true, false, false, false]);
+        let record = store.record(waits.id).await.unwrap().unwrap();
+        assert_eq!((record.queue, record.priority, record.state), (queue, queue.priority(), State::Queued));
+        let totals = store.totals().await.unwrap();
+        let enqueued = |queue| totals.get(&queue).map_or(0, |totals| totals.enqueued);
+        assert_eq!((enqueued(queue), enqueued(Queue::P4)), (1, 2));
+    }
+    assert_eq!(store.record(runs.id).await.unwrap().unwrap().queue, Queue::P4);
+    let end = End::Completed { result: Payload::null(), keep: HOUR };
+    assert!(settle(&*store, worker, claimed, end).await);
 }

@@ -17,7 +17,7 @@ pub async fn runs_queued_and_unknown_tasks(fixture: &dyn Fixture) {
     for message in [known, unknown] {
         let record = store.record(message.id).await.unwrap().unwrap();
         assert_eq!((record.state, record.worker), (State::Running, Some(worker)));
-        assert_eq!((record.kind.as_str(), record.priority), ("test.echo", message.priority));
+        assert_eq!((record.kind.as_str(), record.priority), ("test.echo", message.priority()));
         assert_eq!(record.enqueued_at, message.enqueued_at);
         assert!(record.started_at.is_some() && record.finished_at.is_none());
     }

@@ -27,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::sample::{Log, message, message_with};
+pub use self::sample::{Log, message, message_on, message_with, own_queue, queues};
 use super::*;
 pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
@@ -122,6 +122,7 @@ macro_rules! suite {
             settling::a_token_is_never_given_twice,
             settling::answers_each_settlement_in_order,
             settling::a_result_is_forgotten_after_its_time,
+            admission::only_what_waits_moves_to_another_queue,
             cancelling::waiting_tasks_end_at_once,
             cancelling::a_running_task_is_signalled_through_its_worker,
             cancelling::finished_and_unknown_tasks_stay_as_they_are,
@@ -217,7 +218,7 @@ fn claim_of(message: &Message) -> Claim {
         generation: message.generation,
         ticket: rand::random(),
         kind: "test.echo".into(),
-        priority: message.priority,
+        queue: message.queue,
         attempt: message.task().unwrap().attempt,
         enqueued_at: message.enqueued_at,
         expires_at: message.expires_at,
@@ -237,7 +238,7 @@ async fn start(store: &dyn Store, worker: ProcessId, message: &Message) -> Claim
 }
 
 fn claimed(message: &Message, token: u64) -> Claimed {
-    Claimed { id: message.id, queue: message.priority.queue(), token }
+    Claimed { id: message.id, queue: message.queue, token }
 }
 
 async fn settle(store: &dyn Store, worker: ProcessId, claimed: Claimed, end: End) -> bool {
@@ -284,8 +285,9 @@ pub fn beat_of(worker: ProcessId, lease: Duration) -> Beat {
         started_at: Timestamp::now(),
         slots: 4,
         draining: false,
-        queues: Queue::ALL.to_vec(),
-        running: vec![0; 6],
+        queues: Queue::CLASSES.to_vec(),
+        serves: None,
+        running: vec![0; Queue::CLASSES.len()],
         progress: Vec::new(),
         lease,
         usage: None,

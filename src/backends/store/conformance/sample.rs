@@ -8,10 +8,27 @@ use std::{
 
 use tracing::subscriber::{DefaultGuard, set_default};
 
-use clawpool_core::task::{Message, Payload, Priority, Task, TaskId, Timestamp};
+use clawpool_core::task::{Lane, Message, Payload, Priority, Queue, Task, TaskId, Timestamp};
 
 pub fn message(priority: Priority) -> Message {
     message_with(priority, |_| ())
+}
+
+/// A queue of a user's own, beside that of its priority.
+pub fn own_queue() -> Queue {
+    Queue::new("llm.calls", Priority::P5, Lane::Normal).unwrap()
+}
+
+/// The queues of the priorities, and one of a user's own.
+pub fn queues() -> [Queue; Queue::CLASSES.len() + 1] {
+    let mut all = [own_queue(); Queue::CLASSES.len() + 1];
+    all[..Queue::CLASSES.len()].copy_from_slice(&Queue::CLASSES);
+    all
+}
+
+/// A message for a queue.
+pub fn message_on(queue: Queue) -> Message {
+    message_with(queue.priority(), |task| task.queue = queue.own())
 }
 
 /// A message of a task that `change` has made special.
@@ -24,6 +41,7 @@ pub fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -> Messa
         kind: "test.echo".into(),
         payload: Payload::encode("hello").unwrap(),
         priority,
+        queue: None,
         tenant: None,
         tier: None,
         session: None,

@@ -82,7 +82,7 @@ pub async fn a_walk_over_unfinished_tasks_sets_aside_what_it_cannot_read(fixture
     let task = |message: &Message, state, worker: Option<ProcessId>, scheduled| UnfinishedTask {
         id: message.id,
         state,
-        priority: message.priority,
+        queue: message.queue,
         generation: 0,
         attempt: 0,
         enqueued_at: message.enqueued_at,

@@ -16,7 +16,7 @@ pub async fn beats_register_and_renew(fixture: &dyn Fixture) {
     let first = beat_of(worker, SHORT);
     assert_eq!(store.beat(&first).await.unwrap(), Orders::default());
     eventually(async || !info(&*other, worker).await.unwrap().alive).await;
-    let busy = Beat { running: vec![1, 0, 2, 0, 0, 0], draining: true, lease: HOUR, ..first.clone() };
+    let busy = Beat { running: vec![1, 0, 2, 0, 0, 0, 0], draining: true, lease: HOUR, ..first.clone() };
     store.beat(&busy).await.unwrap();
     let renewed = info(&*other, worker).await.unwrap();
     assert!(renewed.alive && renewed.beats == 2, "{renewed:?}");
@@ -26,7 +26,7 @@ pub async fn beats_register_and_renew(fixture: &dyn Fixture) {
         (renewed.beat.pool.as_str(), renewed.beat.host.as_str(), renewed.beat.pid),
         ("default", "here", 1)
     );
-    assert_eq!((renewed.beat.slots, renewed.beat.queues), (4, Queue::ALL.to_vec()));
+    assert_eq!((renewed.beat.slots, renewed.beat.queues), (4, Queue::CLASSES.to_vec()));
     assert_eq!((renewed.beat.started_at, renewed.beat.lease), (first.started_at, HOUR));
 }
 
@@ -119,14 +119,14 @@ pub async fn pauses_reach_workers(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let operator = fixture.store().await;
     let worker = worker(&*store).await;
-    for queue in [Queue::P4, Queue::High, Queue::P4] {
+    for queue in [Queue::P4, Queue::P2, Queue::P4] {
         operator.set_paused(queue, true).await.unwrap();
     }
     for mut paused in [beat(&*store, worker).await.paused, store.paused().await.unwrap()] {
         paused.sort();
-        assert_eq!(paused, [Queue::High, Queue::P4]);
+        assert_eq!(paused, [Queue::P2, Queue::P4]);
     }
-    operator.set_paused(Queue::High, false).await.unwrap();
+    operator.set_paused(Queue::P2, false).await.unwrap();
     operator.set_paused(Queue::P0, false).await.unwrap();
     assert_eq!(beat(&*store, worker).await.paused, [Queue::P4]);
 }

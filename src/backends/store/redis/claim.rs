@@ -77,7 +77,7 @@ fn pack(claim: &Claim) -> Vec<u8> {
     bytes.put_u32(claim.generation);
     bytes.put_u32(claim.ticket);
     bytes.put_u16(kind.len() as u16);
-    bytes.put_u8(claim.priority as u8);
+    bytes.put_u8(claim.queue.priority() as u8);
     bytes.put_u32(claim.attempt);
     bytes.put_u64(claim.enqueued_at.as_millis());
     bytes.put_u64(claim.expires_at.as_millis());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use redis::cmd;
 
 use super::{RedisStore, error::failure, millis, scripts, workers::queues};
-use crate::store::{ControlStore, Fence, QueueTotals, Role, StoreError};
+use crate::store::{ControlStore, Fence, QueueTotals, Role, StoreError, Totals, stored_beat::SHARED};
 use clawpool_core::task::{ProcessId, Queue};
 
 /// It is never read.
@@ -29,8 +29,11 @@ impl ControlStore for RedisStore {
     }
 
     async fn set_paused(&self, queue: Queue, paused: bool) -> Result<(), StoreError> {
+        if queue == Queue::P2 || queue == Queue::P3 {
+            self.part_shared().await?;
+        }
         let command = if paused { "SADD" } else { "SREM" };
-        let answer = self.link.send::<i64>(cmd(command).arg(self.paused_key()).arg(queue.name())).await;
+        let answer = self.link.send::<i64>(cmd(command).arg(self.paused_key()).arg(&*queue.written())).await;
         answer.map(drop).map_err(|error| failure(&error))
     }
 
@@ -58,15 +61,41 @@ impl ControlStore for RedisStore {
         self.link.send::<()>(&set).await.map_err(|error| failure(&error))
     }
 
-    async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
-        let rows: Vec<[i64; 7]> = self.run(&self.call(&scripts::TOTALS)).await?;
-        Ok(rows.into_iter().map(totals).collect())
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        let rows: Vec<(String, [i64; 7])> = self.run(&self.call(&scripts::TOTALS)).await?;
+        let each = rows.into_iter().filter_map(|(name, sums)| Some((counted_as(&name)?, totals(sums))));
+        Ok(each.collect())
     }
 }
 
 impl RedisStore {
+    /// What an earlier version has paused as one queue are two.
+    async fn part_shared(&self) -> Result<(), StoreError> {
+        let mut forget = cmd("SREM");
+        forget.arg(self.paused_key()).arg(SHARED);
+        if self.link.send::<i64>(&forget).await.map_err(|error| failure(&error))? == 1 {
+            let mut add = cmd("SADD");
+            add.arg(self.paused_key()).arg(Queue::P2.name()).arg(Queue::P3.name());
+            self.link.send::<i64>(&add).await.map_err(|error| failure(&error))?;
+        }
+        Ok(())
+    }
+
     fn paused_key(&self) -> String {
         format!("{}:paused", self.link.base())
+    }
+}
+
+/// The queue that is counted under this name: see `parts/totals.lua`.
+fn counted_as(name: &str) -> Option<Queue> {
+    match name {
+        "0" => Some(Queue::P0),
+        "1" => Some(Queue::P1),
+        "2" => Some(Queue::P2),
+        "3" => Some(Queue::P4),
+        "4" => Some(Queue::P5),
+        "5" => Some(Queue::P6),
+        other => other.parse().ok(),
     }
 }
 

@@ -67,7 +67,11 @@ impl DeadStore for RedisStore {
                 let attempt = task.as_ref().map_or(0, |task| task.attempt);
                 let token = task.as_ref().and_then(|task| task.enqueued_by.as_deref());
                 call.arg(message.id.as_bytes()).arg(message.generation).arg(&letter.kind);
-                call.arg(message.priority.index()).arg(&*record::pack_whose(letter.tenant.as_deref(), token));
+                call.arg(message.priority().index()).arg(&*record::pack_whose(
+                    letter.tenant.as_deref(),
+                    token,
+                    message.queue,
+                ));
                 call.arg(message.enqueued_at.as_millis()).arg(attempt).arg(encode(letter)?);
                 call.arg(letter.died_at.as_millis()).arg(record::pack_failure(&letter.failure)?);
             }
@@ -130,8 +134,9 @@ impl DeadStore for RedisStore {
                 call.arg(message.id.as_bytes())
                     .arg(message.generation)
                     .arg(&task.kind)
-                    .arg(message.priority.index());
-                call.arg(&*record::pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref()));
+                    .arg(message.priority().index());
+                let token = task.enqueued_by.as_deref();
+                call.arg(&*record::pack_whose(task.tenant.as_deref(), token, message.queue));
                 call.arg(task.scoped_key().unwrap_or_default());
                 call.arg(message.enqueued_at.as_millis()).arg(message.expires_at.as_millis());
                 call.arg(task.attempt).arg(packed::pack(message));

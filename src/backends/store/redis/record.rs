@@ -10,7 +10,7 @@ use crate::{
     backend::redis::layout::{self, Head, Tail},
     store::{Admission, Page, Record, RecordFilter, StoreError},
 };
-use clawpool_core::task::{Failure, Payload, ProcessId, State, TaskId};
+use clawpool_core::task::{Failure, Payload, ProcessId, Queue, State, TaskId};
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -29,21 +29,42 @@ pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
     rmp_serde::to_vec_named(failure).map_err(corrupt)
 }
 
-/// Parts the two in a record's second value. Neither has control characters.
+/// Parts the three in a record's second value. None has control characters.
 const BY: char = '\u{1e}';
 
-/// The tenant and the token that enqueued the task. In one value, which scripts carry without looking at it,
-/// so that both versions' workers keep it.
-pub(super) fn pack_whose<'a>(tenant: Option<&'a str>, enqueued_by: Option<&str>) -> Cow<'a, str> {
+/// The tenant, the token that enqueued the task, and its queue where that is a user's own. In one value,
+/// which scripts of the version before carry without looking at it, so that both versions' workers keep it.
+pub(super) fn pack_whose<'a>(
+    tenant: Option<&'a str>,
+    enqueued_by: Option<&str>,
+    queue: Queue,
+) -> Cow<'a, str> {
     let tenant = tenant.unwrap_or("");
-    enqueued_by.map_or(tenant.into(), |token| format!("{tenant}{BY}{token}").into())
+    match (enqueued_by, queue.own()) {
+        (None, None) => tenant.into(),
+        (Some(token), None) => format!("{tenant}{BY}{token}").into(),
+        (token, Some(queue)) => format!("{tenant}{BY}{}{BY}{}", token.unwrap_or(""), queue.written()).into(),
+    }
 }
 
-fn whose(value: &[u8]) -> (Option<String>, Option<String>) {
-    let value = text(value);
-    let (tenant, token) =
-        value.split_once(BY).map_or((&*value, None), |(tenant, token)| (tenant, Some(token)));
-    (Some(tenant).filter(|tenant| !tenant.is_empty()).map(str::to_owned), token.map(str::to_owned))
+/// What that value tells.
+struct Whose {
+    tenant: Option<String>,
+    enqueued_by: Option<String>,
+    queue: Option<Queue>,
+}
+
+impl Whose {
+    fn read(value: &[u8]) -> Self {
+        let value = text(value);
+        let mut parts = value.splitn(3, BY).map(|part| Some(part).filter(|part| !part.is_empty()));
+        let mut next = || parts.next().flatten();
+        Self {
+            tenant: next().map(str::to_owned),
+            enqueued_by: next().map(str::to_owned),
+            queue: next().and_then(|queue| queue.parse().ok()),
+        }
+    }
 }
 
 /// The record of a task that has not run yet.
@@ -56,7 +77,7 @@ pub(crate) fn fresh(task: &Admission) -> Vec<u8> {
         awaited: false,
         has_key: !key.is_empty(),
         has_progress: false,
-        priority: message.priority,
+        priority: message.priority(),
         generation: message.generation,
         attempt: 0,
         crashes: 0,
@@ -69,7 +90,7 @@ pub(crate) fn fresh(task: &Admission) -> Vec<u8> {
         ticket: 0,
         worker: None,
     };
-    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref());
+    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref(), message.queue);
     let tail =
         Tail { kind: &*task.kind, whose: &whose, unique_key: key, progress: "", result: "", failure: "" };
     let mut bytes = Vec::with_capacity(Head::WIDTH + tail.width());
@@ -89,12 +110,13 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
     if !bytes.is_empty() {
         return None;
     }
-    let (tenant, enqueued_by) = whose(&tail.whose);
+    let Whose { tenant, enqueued_by, queue } = Whose::read(&tail.whose);
     let failure = some(tail.failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
     Some(Record {
         id,
         kind: text(&tail.kind),
         priority: head.priority,
+        queue: queue.unwrap_or_else(|| head.priority.queue()),
         tenant,
         enqueued_by,
         state: head.state,

@@ -5,13 +5,14 @@ use bytes::Bytes;
 use redis::cmd;
 
 use super::{RedisStore, corrupt, error::failure, record, scripts, unreadable::is_of_another_type};
+use crate::backend::redis::queue_name::named;
 use crate::{
     backend::{StoredItem, redis::packed},
     store::{Page, Record, StoreError, UnfinishedTask},
 };
-use clawpool_core::task::{Priority, ProcessId, State, TaskId, Timestamp};
+use clawpool_core::task::{ProcessId, State, TaskId, Timestamp};
 
-type Row = (Bytes, String, u64, u32, u32, u64, Bytes, u64, bool);
+type Row = (Bytes, String, String, u32, u32, u64, Bytes, u64, bool);
 
 impl RedisStore {
     /// A record, or none where its value is no record: that is set aside.
@@ -68,13 +69,13 @@ impl RedisStore {
 }
 
 fn unfinished_task(
-    (id, state, priority, generation, attempt, enqueued, worker, token, scheduled): Row,
+    (id, state, queue, generation, attempt, enqueued, worker, token, scheduled): Row,
 ) -> Option<UnfinishedTask> {
     let worker: [u8; 16] = worker[..].try_into().ok()?;
     Some(UnfinishedTask {
         id: TaskId::from_bytes(id[..].try_into().ok()?),
         state: record::state(&state).ok()?,
-        priority: Priority::from_index(priority)?,
+        queue: named(&queue)?,
         generation,
         attempt,
         enqueued_at: Timestamp::from_millis(enqueued),

@@ -8,6 +8,7 @@ use redis::cmd;
 use tokio::time::timeout;
 
 use super::{BATCH, MARGIN, RedisStore, corrupt, cursor::Cursor, error::failure, millis, scripts};
+use crate::backend::redis::queue_name::queue_after_priority;
 use crate::{
     backend::{
         StoredItem,
@@ -15,7 +16,7 @@ use crate::{
     },
     store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
 };
-use clawpool_core::task::{Priority, TaskId, Timestamp};
+use clawpool_core::task::{TaskId, Timestamp};
 
 /// No wait for due entries is longer: news may be lost without a trace, and servers' clocks may be set.
 const CEILING: Duration = Duration::from_secs(5);
@@ -105,8 +106,14 @@ impl ScheduleStore for RedisStore {
 
 fn line(place: &Cursor, value: &[u8]) -> Option<ScheduledTask> {
     let (id, generation) = packed::parts(&place.member)?;
-    let priority = Priority::from_index((*value.first()?).into())?;
-    Some(ScheduledTask { id, generation, priority, at: Timestamp::from_millis(place.number) })
+    let queue = queue_after_priority(value)?;
+    Some(ScheduledTask {
+        id,
+        generation,
+        priority: queue.priority(),
+        queue,
+        at: Timestamp::from_millis(place.number),
+    })
 }
 
 impl RedisStore {

@@ -37,6 +37,7 @@ scripts! { LIBRARY:
     LEAD = "scripts/lead.lua";
     LIVING = "scripts/living.lua";
     MARK_WORKER = "scripts/mark_worker.lua";
+    MOVE_TO = "scripts/move_to.lua";
     NOTE = "scripts/note.lua";
     NOTES = "scripts/notes.lua";
     PAGE = "scripts/page.lua";

@@ -5,15 +5,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{RedisStore, record, scripts};
+use super::{BATCH, RedisStore, record, scripts};
 use crate::{
-    backend::Unreadable,
+    backend::{Unreadable, redis::packed},
     store::{
         Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement,
         StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
-use clawpool_core::task::{ProcessId, State, TaskId};
+use clawpool_core::task::{Message, ProcessId, Queue, State, TaskId};
 
 #[async_trait]
 impl TaskStore for RedisStore {
@@ -29,6 +29,21 @@ impl TaskStore for RedisStore {
         let mut call = self.call(&scripts::CONFIRM);
         call.arg(id.as_bytes());
         self.run(&call).await
+    }
+
+    async fn move_to(&self, messages: &[Message], queue: Queue) -> Result<Vec<bool>, StoreError> {
+        let mut answers = Vec::with_capacity(messages.len());
+        for chunk in messages.chunks(BATCH) {
+            let mut call = self.call(&scripts::MOVE_TO);
+            call.arg(queue.priority().index());
+            call.arg(queue.own().map(Queue::written).as_deref().unwrap_or_default());
+            for message in chunk {
+                call.arg(&packed::entry(message.id, message.generation)[..]);
+            }
+            let moved: String = self.run(&call).await?;
+            answers.extend(moved.bytes().map(|moved| moved == b'1'));
+        }
+        Ok(answers)
     }
 
     async fn claim(

@@ -4,26 +4,30 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{BATCH, RedisStore, connections, corrupt, error::failure, lease_end::Dead, millis, scripts};
+use crate::backend::redis::queue_name::queue_after_priority;
 use crate::{
     backend::StoredItem,
-    store::{Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore},
+    store::{
+        Beat, Claimed, Orders, Question, StoreError, WorkerInfo, WorkerStore,
+        stored_beat::{self, named},
+    },
 };
-use clawpool_core::task::{Priority, ProcessId, Queue, TaskId, Timestamp};
+use clawpool_core::task::{ProcessId, Queue, TaskId, Timestamp};
 
 #[async_trait]
 impl WorkerStore for RedisStore {
     async fn beat(&self, beat: &Beat) -> Result<Orders, StoreError> {
         let said = Beat { progress: Vec::new(), ..beat.clone() };
         let mut call = self.call(&scripts::BEAT);
-        call.arg(beat.worker.as_bytes()).arg(rmp_serde::to_vec_named(&said).map_err(corrupt)?);
+        call.arg(beat.worker.as_bytes()).arg(stored_beat::pack(&said).map_err(corrupt)?);
         call.arg(millis(beat.lease));
         for (id, news) in &beat.progress {
             call.arg(id.as_bytes()).arg(news);
         }
         // Over the same connection, which may be a new one; both are on their way at once.
         let ((), answer) = tokio::join!(self.connections.name(&self.link, beat.worker), self.run(&call));
-        let (drain, orders, paused): (bool, Vec<Bytes>, Vec<Bytes>) = answer?;
-        let mut all = Orders { drain, paused: queues(&paused), ..Orders::default() };
+        let (drain, orders, paused, open): (bool, Vec<Bytes>, Vec<Bytes>, u64) = answer?;
+        let mut all = Orders { drain, paused: queues(&paused), queues: open, ..Orders::default() };
         orders.iter().for_each(|order| _ = take(order, &mut all));
         Ok(all)
     }
@@ -32,8 +36,7 @@ impl WorkerStore for RedisStore {
         let rows: Vec<(Bytes, Bytes, u64, u64, bool)> = self.run(&self.call(&scripts::WORKERS)).await?;
         let mut workers = Vec::with_capacity(rows.len());
         for (id, said, beats, last, alive) in rows {
-            let beat =
-                rmp_serde::from_slice::<Beat>(&said).ok().filter(|beat| beat.worker.as_bytes()[..] == *id);
+            let beat = stored_beat::unpack(&said).ok().filter(|beat| beat.worker.as_bytes()[..] == *id);
             match beat {
                 Some(beat) => {
                     workers.push(WorkerInfo { beat, beats, last_beat: Timestamp::from_millis(last), alive })
@@ -97,8 +100,8 @@ fn take(order: &[u8], all: &mut Orders) -> Option<()> {
         (b'c', []) => all.cancel.push(id),
         (b'l', []) => all.lost.push(id),
         (b'q', rest) => {
-            let (token, priority) = rest.split_first_chunk()?;
-            let queue = Priority::from_index((*priority.first()?).into())?.queue();
+            let (token, rest) = rest.split_first_chunk()?;
+            let queue = queue_after_priority(rest)?;
             all.asked.push(Claimed { id, queue, token: u64::from_be_bytes(*token) });
         }
         _ => return None,
@@ -108,5 +111,9 @@ fn take(order: &[u8], all: &mut Orders) -> Option<()> {
 
 /// What names no queue is passed over: every worker's heartbeat reads this.
 pub(super) fn queues(names: &[Bytes]) -> Vec<Queue> {
-    names.iter().filter_map(|name| std::str::from_utf8(name).ok()?.parse().ok()).collect()
+    let mut queues: Vec<Queue> =
+        names.iter().filter_map(|name| std::str::from_utf8(name).ok()).flat_map(named).collect();
+    queues.sort_unstable();
+    queues.dedup();
+    queues
 }

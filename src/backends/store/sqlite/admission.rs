@@ -23,7 +23,7 @@ pub(super) fn admit(write: &mut Write<'_>, tasks: &[Admission]) -> rusqlite::Res
     for task in tasks {
         let answer = admit_one(write, &mut row, task)?;
         if answer == Admitted::New {
-            tally.of(task.message.priority.queue()).enqueued += 1;
+            tally.of(task.message.queue).enqueued += 1;
         }
         answers.push(answer);
     }
@@ -79,12 +79,11 @@ pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<Ta
 }
 
 pub(crate) const INSERT: &str =
-    "INSERT INTO tasks (id, kind, priority, tenant, unique_key, state, generation, attempt, enqueued_at, \
-    expires_at,
-                        enqueued_by)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) ON CONFLICT (id) DO UPDATE SET
-     kind = excluded.kind, priority = excluded.priority, tenant = excluded.tenant, unique_key =
-     excluded.unique_key,
+    "INSERT INTO tasks (id, kind, priority, queue, tenant, unique_key, state, generation, attempt,
+                        enqueued_at, expires_at, enqueued_by)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET
+     kind = excluded.kind, priority = excluded.priority, queue = excluded.queue,
+     tenant = excluded.tenant, unique_key = excluded.unique_key,
      state = excluded.state, generation = excluded.generation, enqueued_at = excluded.enqueued_at,
      expires_at = excluded.expires_at, enqueued_by = excluded.enqueued_by, forget_at = NULL
      WHERE state = 5 AND finished_at IS NULL";
@@ -95,7 +94,8 @@ fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
     let count = row.execute(params![
         message.id,
         task.kind,
-        message.priority,
+        message.priority(),
+        message.queue.own(),
         task.tenant,
         task.unique_key,
         state,

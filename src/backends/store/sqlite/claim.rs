@@ -126,14 +126,16 @@ fn adopt(
     tally: &mut Tally,
 ) -> rusqlite::Result<ClaimOutcome> {
     // It counts as enqueued, so that the totals balance.
-    tally.of(claim.priority.queue()).enqueued += 1;
+    tally.of(claim.queue).enqueued += 1;
     let insert =
-        "INSERT INTO tasks (id, kind, priority, state, generation, attempt, token, owner, enqueued_at,
-                  expires_at, started_at, ticket) VALUES (?1, ?2, ?3, 2, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)";
+        "INSERT INTO tasks (id, kind, priority, queue, state, generation, attempt, token, owner, enqueued_at,
+                  expires_at, started_at, ticket)
+                  VALUES (?1, ?2, ?3, ?4, 2, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11)";
     write.sql.prepare_cached(insert)?.execute(params![
         claim.id,
         claim.kind,
-        claim.priority,
+        claim.queue.priority(),
+        claim.queue.own(),
         claim.generation,
         claim.attempt,
         by.worker,
@@ -228,7 +230,7 @@ fn pass(
     }
     if known.signalled {
         life::cancel(write, claim.id, known, rules, &Ending::default())?;
-        tally.of(claim.priority.queue()).cancelled += 1;
+        tally.of(claim.queue).cancelled += 1;
         return Ok(ClaimOutcome::Drop);
     }
     match take(write, by, claim, known, true)? {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{candidates, leaders, tally};
 use crate::{
     backend::sqlite::Write,
-    store::{ControlStore, Fence, QueueTotals, Role, StoreError},
+    store::{ControlStore, Fence, Role, StoreError, Totals},
 };
 use clawpool_core::task::{ProcessId, Queue, Timestamp};
 
@@ -60,15 +60,18 @@ impl ControlStore for super::SqliteStore {
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    async fn totals(&self) -> Result<Vec<QueueTotals>, StoreError> {
+    async fn totals(&self) -> Result<Totals, StoreError> {
         Ok(self.database.read(|sql| tally::read(sql, Timestamp::now())).await?)
     }
 }
 
 pub(super) fn paused(sql: &Connection) -> rusqlite::Result<Vec<Queue>> {
     // What names no queue is passed over: every worker's heartbeat reads this.
-    let query = "SELECT queue FROM paused WHERE queue BETWEEN 0 AND ?1 ORDER BY queue";
-    sql.prepare_cached(query)?.query_map([Queue::ALL.len() - 1], |row| row.get(0))?.collect()
+    let mut query = sql.prepare_cached("SELECT queue FROM paused")?;
+    let rows = query.query_map((), |row| Ok(row.get::<_, Queue>(0).ok()))?;
+    let mut paused = rows.flat_map(Result::transpose).collect::<rusqlite::Result<Vec<_>>>()?;
+    paused.sort_unstable();
+    Ok(paused)
 }
 
 struct Pace {

@@ -52,13 +52,13 @@ pub(crate) fn add(write: &mut Write<'_>, rules: &Rules, letters: &[DeadLetter]) 
         let message = &letter.message;
         // A message without a record gets one, for the letter to be the end of.
         if born(write, message, &letter.kind, letter.tenant.as_deref(), message.task().ok().as_ref())? {
-            tally.of(message.priority.queue()).enqueued += 1;
+            tally.of(message.queue).enqueued += 1;
         }
         let waits = life::known(write, message.id)?
             .filter(|known| known.state < State::Running && known.generation <= message.generation);
         if let Some(known) = waits {
             settle::add_dead_letter(write, rules, &known, letter)?;
-            tally.of(message.priority.queue()).dead += 1;
+            tally.of(message.queue).dead += 1;
         }
     }
     tally.write(write)
@@ -73,12 +73,15 @@ fn born(
     tenant: Option<&str>,
     task: Option<&Task>,
 ) -> rusqlite::Result<bool> {
-    let insert = "INSERT INTO tasks (id, kind, priority, tenant, state, generation, attempt, enqueued_at, \
-        expires_at, enqueued_by)
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, 0, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING";
-    let Message { id, generation, priority, enqueued_at, expires_at, .. } = message;
+    let insert =
+        "INSERT INTO tasks (id, kind, priority, queue, tenant, state, generation, attempt, enqueued_at,
+         expires_at, enqueued_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, 0, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING";
+    let Message { id, generation, queue, enqueued_at, expires_at, .. } = message;
     let token = task.and_then(|task| task.enqueued_by.as_deref());
-    let parameters = params![id, kind, priority, tenant, generation, enqueued_at, expires_at, token];
+    let priority = queue.priority();
+    let parameters =
+        params![id, kind, priority, queue.own(), tenant, generation, enqueued_at, expires_at, token];
     if write.sql.prepare_cached(insert)?.execute(parameters)? == 1 {
         return Ok(true);
     }

@@ -7,14 +7,15 @@ use clawpool_core::task::{Message, TaskId, Timestamp};
 
 /// Adds an entry, or moves it.
 pub(super) fn put(write: &mut Write<'_>, message: &Message, at: Timestamp) -> rusqlite::Result<()> {
-    let upsert = "INSERT INTO schedule (id, generation, at, priority, enqueued_at, expires_at, body)
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    let upsert = "INSERT INTO schedule (id, generation, at, priority, queue, enqueued_at, expires_at, body)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                   ON CONFLICT (id, generation) DO UPDATE SET at = excluded.at, taken = 0";
     write.sql.prepare_cached(upsert)?.execute(params![
         message.id,
         message.generation,
         at,
-        message.priority,
+        message.priority(),
+        message.queue.own(),
         message.enqueued_at,
         message.expires_at,
         &*message.body,

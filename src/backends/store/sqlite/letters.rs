@@ -11,8 +11,9 @@ use clawpool_core::task::{KindPattern, TaskId, Timestamp};
 
 pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()> {
     let insert =
-        "REPLACE INTO dead (id, generation, kind, tenant, reason, priority, crashes, failure, died_at,
-                  enqueued_at, expires_at, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        "REPLACE INTO dead (id, generation, kind, tenant, reason, priority, queue, crashes, failure, died_at,
+                  enqueued_at, expires_at, body)
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
     let message = &letter.message;
     sql.prepare_cached(insert)?
         .execute(params![
@@ -21,7 +22,8 @@ pub(super) fn put(sql: &Connection, letter: &DeadLetter) -> rusqlite::Result<()>
             letter.kind,
             letter.tenant,
             letter.reason,
-            message.priority,
+            message.priority(),
+            message.queue.own(),
             letter.crashes,
             letter.failure,
             letter.died_at,

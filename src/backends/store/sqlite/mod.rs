@@ -18,6 +18,7 @@ pub(crate) mod leaders;
 mod lease_end;
 mod letters;
 pub(crate) mod life;
+mod moving;
 mod notes;
 mod orders;
 mod processes;

@@ -3,10 +3,10 @@
 use rusqlite::params;
 
 use crate::{
-    backend::sqlite::Write,
+    backend::sqlite::{QUEUE, Write},
     store::{Claimed, Orders, Question},
 };
-use clawpool_core::task::{Priority, ProcessId, TaskId};
+use clawpool_core::task::{ProcessId, Queue, TaskId};
 
 #[derive(Clone, Copy)]
 pub(super) enum Order {
@@ -34,10 +34,12 @@ pub(super) fn ask(write: &Write<'_>, questions: &[Question]) -> rusqlite::Result
 /// Takes all that waits for the worker. A question whose claim has ended or passed on need not be answered
 /// any more.
 pub(super) fn collect(write: &Write<'_>, worker: ProcessId, orders: &mut Orders) -> rusqlite::Result<()> {
-    let query = "SELECT task, what, orders.token, priority FROM orders LEFT JOIN tasks
-                 ON tasks.id = task AND state = 2 AND owner = worker AND tasks.token = orders.token WHERE
-                 worker = ?1";
-    let mut query = write.sql.prepare_cached(query)?;
+    let query = format!(
+        "SELECT task, what, orders.token, {QUEUE} FROM orders LEFT JOIN tasks
+         ON tasks.id = task AND state = 2 AND owner = worker AND tasks.token = orders.token
+         WHERE worker = ?1"
+    );
+    let mut query = write.sql.prepare_cached(&query)?;
     let mut rows = query.query([worker])?;
     let mut any = false;
     while let Some(row) = rows.next()? {
@@ -49,8 +51,8 @@ pub(super) fn collect(write: &Write<'_>, worker: ProcessId, orders: &mut Orders)
             orders.lost.push(task);
         } else if what == Order::Cancel as i64 {
             orders.cancel.push(task);
-        } else if let Ok(Some(priority)) = row.get::<_, Option<Priority>>(3) {
-            orders.asked.push(Claimed { id: task, queue: priority.queue(), token: row.get(2)? });
+        } else if let Ok(Some(queue)) = row.get::<_, Option<Queue>>(3) {
+            orders.asked.push(Claimed { id: task, queue, token: row.get(2)? });
         }
     }
     if any {

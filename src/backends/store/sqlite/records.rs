@@ -13,7 +13,8 @@ use clawpool_core::task::{KindPattern, State, TaskId, Timestamp};
 
 // What a dead worker ran is shown as waiting for another one (`orphan`). The record is at the generation of
 // its entry as long as it is scheduled.
-const COLUMNS: &str = "tasks.*, tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM workers
+const COLUMNS: &str =
+    "tasks.*, ifnull(queue, priority) AS on_queue, tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM workers
                        WHERE workers.id = owner AND lease_until > :now) AS orphan,
                        (SELECT at FROM schedule WHERE tasks.state = 0 AND schedule.id = tasks.id
                        AND schedule.generation = tasks.generation) AS due_at";
@@ -68,10 +69,10 @@ pub(super) fn unfinished(
     limit: usize,
 ) -> rusqlite::Result<Sifted<Vec<UnfinishedTask>>> {
     let query =
-        "SELECT id, state, priority, generation, attempt, enqueued_at, owner, token, EXISTS (SELECT 1 FROM \
-        schedule
-                 WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
-                 FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
+        "SELECT id, state, ifnull(queue, priority) AS on_queue, generation, attempt, enqueued_at, owner,
+                 token, EXISTS (SELECT 1 FROM schedule
+                         WHERE schedule.id = tasks.id AND schedule.generation = tasks.generation) AS scheduled
+         FROM tasks WHERE id > ?1 ORDER BY id LIMIT ?2";
     let mut query = sql.prepare_cached(query)?;
     let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
     sift(query.query_map(params![after, limit], |row| readable(row, "id", unfinished_task))?)
@@ -81,7 +82,7 @@ fn unfinished_task(row: &Row<'_>) -> rusqlite::Result<UnfinishedTask> {
     Ok(UnfinishedTask {
         id: row.get("id")?,
         state: row.get("state")?,
-        priority: row.get("priority")?,
+        queue: row.get("on_queue")?,
         generation: row.get("generation")?,
         attempt: row.get("attempt")?,
         enqueued_at: row.get("enqueued_at")?,
@@ -115,6 +116,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         id: row.get("id")?,
         kind: row.get("kind")?,
         priority: row.get("priority")?,
+        queue: row.get("on_queue")?,
         tenant: row.get("tenant")?,
         enqueued_by: row.get("enqueued_by")?,
         state: if orphan { State::Queued } else { row.get("state")? },

@@ -7,7 +7,7 @@ use super::{entries, leaders, records};
 use crate::{
     backend::{
         StoredItem,
-        sqlite::{MESSAGE, Sifted, Topic, Write, message, readable, set_aside, sift},
+        sqlite::{MESSAGE, QUEUE, Sifted, Topic, Write, message, readable, set_aside, sift},
     },
     store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
 };
@@ -147,11 +147,12 @@ fn list(
     after: Option<EntryCursor>,
     limit: usize,
 ) -> rusqlite::Result<Sifted<Page<ScheduledTask>>> {
-    let query = "SELECT id, generation, priority, at, rowid AS place FROM schedule
-                 WHERE ?1 IS NULL OR (at, id, generation) > (?1, ?2, ?3) ORDER BY at, id, generation LIMIT
-                 ?4";
+    let query = format!(
+        "SELECT id, generation, {QUEUE}, at, priority, rowid AS place FROM schedule
+         WHERE ?1 IS NULL OR (at, id, generation) > (?1, ?2, ?3) ORDER BY at, id, generation LIMIT ?4"
+    );
     let (at, id, generation) = after.map_or((None, None, None), |(at, id, n)| (Some(at), Some(id), Some(n)));
-    let mut query = sql.prepare_cached(query)?;
+    let mut query = sql.prepare_cached(&query)?;
     let parameters = params![at, id, generation, limit.saturating_add(1)];
     let rows = query.query_map(parameters, |row| readable(row, "place", scheduled_task))?;
     let cursor = |last: &ScheduledTask| format!("{}:{}:{}", last.generation, last.at.as_millis(), last.id);
@@ -159,7 +160,13 @@ fn list(
 }
 
 fn scheduled_task(row: &Row<'_>) -> rusqlite::Result<ScheduledTask> {
-    Ok(ScheduledTask { id: row.get(0)?, generation: row.get(1)?, priority: row.get(2)?, at: row.get(3)? })
+    Ok(ScheduledTask {
+        id: row.get(0)?,
+        generation: row.get(1)?,
+        queue: row.get(2)?,
+        at: row.get(3)?,
+        priority: row.get(4)?,
+    })
 }
 
 fn entry_cursor(text: &str) -> Result<EntryCursor, StoreError> {

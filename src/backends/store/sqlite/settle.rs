@@ -12,7 +12,7 @@ use crate::{
     backend::sqlite::Write,
     store::{Cancelled, DeadLetter, End, Settlement},
 };
-use clawpool_core::task::{DeadReason, Failure, Message, Priority, State, TaskId, Timestamp};
+use clawpool_core::task::{DeadReason, Failure, Message, Queue, State, TaskId, Timestamp};
 
 pub(crate) fn settle(
     write: &mut Write<'_>,
@@ -147,10 +147,10 @@ pub(super) fn cancel(write: &mut Write<'_>, rules: &Rules, id: TaskId) -> rusqli
         return Ok(Cancelled::Signalled);
     }
     life::cancel(write, id, &known, rules, &Ending::default())?;
-    let mut query = write.sql.prepare_cached("SELECT priority FROM tasks WHERE id = ?1")?;
-    let priority: Priority = query.query_row([id], |row| row.get(0))?;
+    let mut query = write.sql.prepare_cached("SELECT ifnull(queue, priority) FROM tasks WHERE id = ?1")?;
+    let queue: Queue = query.query_row([id], |row| row.get(0))?;
     let mut tally = Tally::default();
-    tally.of(priority.queue()).cancelled += 1;
+    tally.of(queue).cancelled += 1;
     tally.write(write)?;
     Ok(Cancelled::Done)
 }

@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, Row, named_params};
 
-use crate::{backend::sqlite::Write, store::QueueTotals};
+use crate::{
+    backend::sqlite::Write,
+    store::{QueueTotals, Totals},
+};
 use clawpool_core::task::{Queue, Timestamp};
 
 const UPDATE: &str = "
@@ -20,7 +23,7 @@ const UPDATE: &str = "
 
 /// What one job has counted.
 #[derive(Debug, Default)]
-pub(crate) struct Tally([Counts; Queue::ALL.len()]);
+pub(crate) struct Tally(Vec<(Queue, Counts)>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
@@ -34,30 +37,42 @@ pub(crate) struct Counts {
 
 impl Tally {
     pub(crate) fn of(&mut self, queue: Queue) -> &mut Counts {
-        &mut self.0[queue.index()]
+        let at = self.0.iter().position(|(counted, _)| *counted == queue).unwrap_or_else(|| {
+            self.0.push((queue, Counts::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
     }
 
     pub(crate) fn write(&self, write: &Write<'_>) -> rusqlite::Result<()> {
-        for (queue, counts) in Queue::ALL.into_iter().zip(self.0) {
-            if counts != Counts::default() {
-                write.sql.prepare_cached(UPDATE)?.execute(named_params! {
-                    ":enqueued": counts.enqueued,
-                    ":completed": counts.completed,
-                    ":retried": counts.retried,
-                    ":dead": counts.dead,
-                    ":cancelled": counts.cancelled,
-                    ":minute": minute(write.now),
-                    ":queue": queue,
-                })?;
+        for (queue, counts) in self.0.iter().filter(|(_, counts)| *counts != Counts::default()) {
+            let parameters = named_params! {
+                ":enqueued": counts.enqueued,
+                ":completed": counts.completed,
+                ":retried": counts.retried,
+                ":dead": counts.dead,
+                ":cancelled": counts.cancelled,
+                ":minute": minute(write.now),
+                ":queue": queue,
+            };
+            let mut update = write.sql.prepare_cached(UPDATE)?;
+            if update.execute(parameters)? == 0 {
+                write.sql.prepare_cached("INSERT INTO totals (queue) VALUES (?1)")?.execute([queue])?;
+                update.execute(parameters)?;
             }
         }
         Ok(())
     }
 }
 
-pub(super) fn read(sql: &Connection, now: Timestamp) -> rusqlite::Result<Vec<QueueTotals>> {
-    let mut query = sql.prepare_cached("SELECT * FROM totals ORDER BY queue")?;
-    query.query_map((), |row| totals(row, minute(now)))?.collect()
+/// How many queues have had a task.
+pub(super) fn queues(sql: &Connection) -> rusqlite::Result<u64> {
+    sql.prepare_cached("SELECT count(*) FROM totals")?.query_row((), |row| row.get(0))
+}
+
+pub(super) fn read(sql: &Connection, now: Timestamp) -> rusqlite::Result<Totals> {
+    let mut query = sql.prepare_cached("SELECT * FROM totals")?;
+    query.query_map((), |row| Ok((row.get("queue")?, totals(row, minute(now))?)))?.collect()
 }
 
 fn totals(row: &Row<'_>, minute: u64) -> rusqlite::Result<QueueTotals> {

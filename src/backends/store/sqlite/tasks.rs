@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     SqliteStore, admission,
     claim::{self, Claimant},
-    records, settle, withdrawal,
+    moving, records, settle, withdrawal,
 };
 use crate::{
     backend::{StoredItem, Unreadable},
@@ -15,7 +15,7 @@ use crate::{
         StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
-use clawpool_core::task::{ProcessId, TaskId};
+use clawpool_core::task::{Message, ProcessId, Queue, TaskId};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -32,6 +32,11 @@ impl TaskStore for SqliteStore {
 
     async fn confirm(&self, id: TaskId) -> Result<bool, StoreError> {
         Ok(self.database.write(move |write| withdrawal::confirm(write, id)).await?)
+    }
+
+    async fn move_to(&self, messages: &[Message], queue: Queue) -> Result<Vec<bool>, StoreError> {
+        let messages = messages.to_vec();
+        Ok(self.database.write(move |write| moving::move_to(write, &messages, queue)).await?)
     }
 
     async fn claim(

@@ -8,10 +8,10 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Rules, entries, life, tally::Tally};
 use crate::{
-    backend::sqlite::Write,
+    backend::sqlite::{QUEUE, Write},
     store::{Withdrawal, Withdrawn},
 };
-use clawpool_core::task::{Priority, TaskId, Timestamp};
+use clawpool_core::task::{Queue, TaskId, Timestamp};
 
 /// In a query: the task was not withdrawn.
 pub(super) const KNOWN: &str = "NOT (state = 5 AND finished_at IS NULL)";
@@ -34,17 +34,17 @@ struct Found {
     waits: bool,
     /// Not 0: it was with a worker before, or its task was enqueued once more.
     ticket: u32,
-    priority: Priority,
+    queue: Queue,
     unique_key: Option<String>,
 }
 
 fn find(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Option<Found>> {
     let query = format!(
-        "SELECT state < 2 AND generation = 0, ticket, priority, unique_key FROM tasks WHERE id = ?1 AND \
+        "SELECT state < 2 AND generation = 0, ticket, {QUEUE}, unique_key FROM tasks WHERE id = ?1 AND \
         {KNOWN}"
     );
     let found = |row: &rusqlite::Row<'_>| {
-        Ok(Found { waits: row.get(0)?, ticket: row.get(1)?, priority: row.get(2)?, unique_key: row.get(3)? })
+        Ok(Found { waits: row.get(0)?, ticket: row.get(1)?, queue: row.get(2)?, unique_key: row.get(3)? })
     };
     write.sql.prepare_cached(&query)?.query_row([id], found).optional()
 }
@@ -59,7 +59,7 @@ fn one(
         Some(Found { waits: false, .. }) => return Ok(Withdrawn::TooLate),
         Some(Found { ticket: 1.., .. }) => return Ok(Withdrawn::Wanted),
         Some(found) => {
-            tally.of(found.priority.queue()).enqueued -= 1;
+            tally.of(found.queue).enqueued -= 1;
             entries::remove_all(write.sql, task.id)?;
             if let Some(key) = found.unique_key {
                 life::free(write, &key, task.id)?;

@@ -1,15 +1,18 @@
 use std::ops::ControlFlow;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{
+    Connection, Row, ToSql, params,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
 
-use super::{control, forget, lease_end, orders, processes, records};
+use super::{control, forget, lease_end, orders, processes, records, tally};
 use crate::{
     backend::{
         StoredItem,
-        sqlite::{Sifted, Write, packed, readable, sift, unpacked},
+        sqlite::{Sifted, Write, readable, sift},
     },
-    store::{Beat, Orders, Question, StoreError, WorkerInfo, WorkerStore},
+    store::{Beat, Orders, Question, StoreError, WorkerInfo, WorkerStore, stored_beat},
 };
 use clawpool_core::task::{ProcessId, TaskId, Timestamp};
 
@@ -78,9 +81,11 @@ fn take(write: &Write<'_>, mut beat: Beat) -> rusqlite::Result<Orders> {
                   ON CONFLICT (id) DO UPDATE SET beat = excluded.beat, beats = beats + 1,
                   last_beat = excluded.last_beat, lease_until = excluded.lease_until RETURNING drain";
     records::progress(write.sql, beat.worker, &std::mem::take(&mut beat.progress))?;
-    let parameters = params![beat.worker, packed(&beat)?, write.now, write.now + beat.lease];
+    let parameters = params![beat.worker, &beat, write.now, write.now + beat.lease];
     let drain = write.sql.prepare_cached(upsert)?.query_row(parameters, |row| row.get(0))?;
-    let mut orders = Orders { drain, paused: control::paused(write.sql)?, ..Orders::default() };
+    let paused = control::paused(write.sql)?;
+    let queues = tally::queues(write.sql)?;
+    let mut orders = Orders { drain, paused, queues, ..Orders::default() };
     orders::collect(write, beat.worker, &mut orders)?;
     Ok(orders)
 }
@@ -100,11 +105,23 @@ fn list(sql: &Connection) -> rusqlite::Result<Sifted<Vec<WorkerInfo>>> {
 
 fn info(row: &Row<'_>) -> rusqlite::Result<WorkerInfo> {
     let _: ProcessId = row.get("id")?;
-    let beat = unpacked(row.get_ref("beat")?)?;
     Ok(WorkerInfo {
-        beat,
+        beat: row.get("beat")?,
         beats: row.get("beats")?,
         last_beat: row.get("last_beat")?,
         alive: row.get("alive")?,
     })
+}
+
+impl ToSql for Beat {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let packed = stored_beat::pack(self);
+        packed.map(Into::into).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    }
+}
+
+impl FromSql for Beat {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        stored_beat::unpack(value.as_blob()?).map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
 }

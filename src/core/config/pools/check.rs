@@ -4,7 +4,7 @@ use super::{Pool, limits};
 use crate::config::{
     Config, SHIPPED_KINDS,
     reading::{Key, Report, nearest},
-    worker::{check_queues, check_reserved},
+    worker::{check_high, check_queues, check_reserved},
 };
 
 pub(in crate::config) fn check(config: &Config, report: &mut Report) {
@@ -81,8 +81,11 @@ fn slots(key: &Key, pool: &Pool, config: &Config, report: &mut Report) {
         let keys = [key.name("reserved"), key.name("slots")];
         check_reserved(keys, reserved, slots, &config.served(pool), report);
     }
+    if chooses {
+        check_high(&key.name("queues"), &config.served(pool), config, report);
+    }
     if let Some(own) = &pool.queues {
-        check_queues(&key.name("queues"), own, report);
+        check_queues(&key.name("queues"), own, &config.known_queues(), report);
     }
 }
 

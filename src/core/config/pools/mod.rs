@@ -8,7 +8,7 @@ mod served;
 
 use bytesize::ByteSize;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 
 pub(super) use self::check::check;
 pub use self::{
@@ -17,7 +17,7 @@ pub use self::{
     restart::{Breaker, Restart, RestartPolicy},
 };
 use super::{Autoscale, reading::size};
-use crate::task::{KindPattern, Priority, Queue};
+use crate::task::{KindPattern, QueuePattern};
 
 /// Workers that `clawpool up` and `clawpool autoscaler` start and keep.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,10 +46,9 @@ pub struct Pool {
     /// Of them, kept free for P0 and P1, in place of worker.reserved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved: Option<u16>,
-    /// Names of queues, or priorities, which stand for their queues.
-    #[serde(default, deserialize_with = "queues_or_priorities", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<Vec<String>>")]
-    pub queues: Option<Vec<Queue>>,
+    /// The queues it serves: names, patterns (`llm.*`), priorities or lanes, which stand for their queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queues: Option<Vec<QueuePattern>>,
     /// Kinds (`email.send`) and patterns (`email.*`): the queues on which the rules put such tasks are served
     /// as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -80,23 +79,6 @@ impl Pool {
         let max = self.workers.or(self.max).unwrap_or(base.max);
         Autoscale { min, max, ..base.clone() }
     }
-}
-
-/// Two priorities of one queue name it once.
-fn queues_or_priorities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Queue>>, D::Error> {
-    let Some(names) = Option::<Vec<String>>::deserialize(deserializer)? else { return Ok(None) };
-    let mut queues = Vec::new();
-    for name in names {
-        match (name.parse::<Queue>(), name.parse::<Priority>()) {
-            (Ok(queue), _) => queues.push(queue),
-            (Err(_), Ok(priority)) if queues.contains(&priority.queue()) => {}
-            (Err(_), Ok(priority)) => queues.push(priority.queue()),
-            (Err(unknown), Err(_)) => {
-                return Err(de::Error::custom(format_args!("{unknown}; or a priority, P0 to P6")));
-            }
-        }
-    }
-    Ok(Some(queues))
 }
 
 #[cfg(test)]

@@ -43,8 +43,33 @@ fn a_pool_is_of_fixed_size_or_has_bounds() {
 
 #[test]
 fn queues_go_by_their_own_names_and_by_priorities() {
-    let (_, pool) = pool("queues = [\"critical.p0\", \"P2\", \"p3\", \"P6\"]");
-    assert_eq!(pool.queues, Some(vec![Queue::P0, Queue::High, Queue::Background]));
+    let (config, pool) = pool("queues = [\"critical.p0\", \"P2\", \"p3\", \"P6\"]");
+    assert_eq!(config.served(&pool), [Queue::P0, Queue::P2, Queue::P3, Queue::P6]);
+}
+
+#[test]
+fn a_pool_serves_exactly_the_queues_that_it_names() {
+    let own = "[[queues]]\nname = \"llm.calls\"\npriority = \"P2\"\n\
+        [[queues]]\nname = \"llm.batch\"\npriority = \"P6\"\n\
+        [[queues]]\nname = \"browser\"\npriority = \"P3\"\nlane = \"critical\"\n\
+        [[rules]]\nkinds = [\"clawpool.sleep\"]\nqueue = \"llm.batch\"";
+    let served = |queues: &str| {
+        let (config, pool) = pool(&format!("{queues}\n{own}"));
+        config.served(&pool).into_iter().map(Queue::name).collect::<Vec<_>>()
+    };
+    assert_eq!(served("queues = [\"llm.*\"]"), ["llm.calls", "llm.batch"]);
+    assert_eq!(served("queues = [\"browser\", \"P3\"]"), ["high.p3", "browser"]);
+    assert_eq!(served("queues = [\"high\"]"), ["high.p2", "high.p3"], "the lane's own queues");
+    assert_eq!(served("kinds = [\"clawpool.sleep\"]"), ["llm.batch"]);
+    assert_eq!(served("").len(), 10, "all by default");
+}
+
+#[test]
+fn inv_9_one_queue_for_p2_and_p3_is_served_whole() {
+    let shared = "profile = \"cluster\"\nrabbitmq.high = \"priority\"\n[[pools]]\nname = \"llm\"\n";
+    let refused = report(&format!("{shared}queues = [\"P2\"]"));
+    assert!(refused.contains("CP-1007 pools[0].queues") && refused.contains("share a queue"), "{refused}");
+    assert!(load(&format!("{shared}queues = [\"high\"]"), &[], &[]).is_ok());
 }
 
 const RULES: &str = r#"
@@ -72,22 +97,18 @@ fn kinds_stand_for_the_queues_on_which_the_rules_put_them() {
         let (config, pool) = pool(&format!("{text}\n{RULES}"));
         config.served(&pool)
     };
-    assert_eq!(
-        served("kinds = [\"email.send\"]"),
-        [Queue::High, Queue::P5],
-        "the first rule may hold or not"
-    );
-    assert_eq!(served("kinds = [\"email.other\"]"), [Queue::High, Queue::P4], "P4 is the default class");
-    assert_eq!(served("kinds = [\"email.*\"]"), [Queue::High, Queue::P4, Queue::P5]);
+    assert_eq!(served("kinds = [\"email.send\"]"), [Queue::P2, Queue::P5], "the first rule may hold or not");
+    assert_eq!(served("kinds = [\"email.other\"]"), [Queue::P2, Queue::P4], "P4 is the default class");
+    assert_eq!(served("kinds = [\"email.*\"]"), [Queue::P2, Queue::P4, Queue::P5]);
     assert_eq!(served("kinds = [\"report.daily\"]"), [Queue::P5], "later rules have nothing to say");
-    assert_eq!(served("kinds = [\"report.*\"]"), [Queue::P5, Queue::Background]);
+    assert_eq!(served("kinds = [\"report.*\"]"), [Queue::P5, Queue::P6]);
     assert_eq!(
         served("kinds = [\"report.daily\"]\nqueues = [\"P0\"]"),
         [Queue::P0, Queue::P5],
         "beside queues"
     );
     assert_eq!(served("kinds = [\"clawpool.noop\"]"), [Queue::P4], "what every worker runs");
-    assert_eq!(served(""), Queue::ALL);
+    assert_eq!(served(""), Queue::CLASSES);
 }
 
 #[test]

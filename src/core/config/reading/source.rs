@@ -92,7 +92,7 @@ impl Sources<'_> {
         };
         let known = shape.into_iter().flat_map(Shape::names);
         let present = table.into_iter().flat_map(|table| table.keys().map(String::as_str));
-        let mut names = known.chain(present).chain(Queue::ALL.map(Queue::name));
+        let mut names = known.chain(present).chain(Queue::CLASSES.map(Queue::name));
         names.find(|name| plain(name) == plain(word)).map_or_else(|| word.to_lowercase(), str::to_owned)
     }
 

@@ -10,7 +10,7 @@ const SECTIONS: [&str; 12] = [
     "retry",
     "handlers",
     "worker.patience",
-    "queues.limits",
+    "queues",
     "limits.payload",
     "classes.default",
     "profile",

@@ -69,11 +69,11 @@ fn the_default_file_has_every_key() {
     keys(&Table::try_from(Config::default()).unwrap(), "", &mut known);
     // Lists of tables that are empty by default: as keys they would stop the user from adding the first
     // entry.
-    written.extend(["handlers", "pools", "api.tokens"].map(str::to_owned));
+    written.extend(["handlers", "pools", "queues", "api.tokens"].map(str::to_owned));
     assert_eq!(written, known);
     // Settings that are absent by default stand there as comments.
     let schema = Config::schema();
-    for name in ["Log", "HandlerSpec", "Exec", "Http", "Pool", "Token", "Rule", "Policy"] {
+    for name in ["Log", "HandlerSpec", "Exec", "Http", "Pool", "QueueSettings", "Token", "Rule", "Policy"] {
         for field in schema["$defs"][name]["properties"].as_object().unwrap().keys() {
             assert!(text.contains(field.as_str()), "default.toml does not mention {field} of {name}");
         }
@@ -93,7 +93,7 @@ fn the_production_file_loads() {
     let config = load(&text, &secrets, &[]).unwrap();
     assert_eq!(config.profile, Profile::Cluster);
     assert_eq!(config.redis.url.expose_secret(), "redis://:x9Vb2kQe@redis:6379/0");
-    assert_eq!(config.queues.get(Queue::P0), 2000);
+    assert_eq!(config.queue_limits().get(Queue::P0), 2000);
     let lacking = load(&text, &secrets[1..], &[]).unwrap_err().to_string();
     assert!(lacking.contains("CP-1008 redis.url = env:CLAWPOOL_REDIS_URL"), "{lacking}");
     assert_eq!(lacking.lines().count(), 1, "{lacking}");
@@ -121,7 +121,7 @@ fn own_rules_come_before_the_shipped_ones_and_replace_them_by_name_alone() {
     assert_eq!(extended.rules.iter().filter(|rule| !rule.is_shipped()).count(), 1);
     assert_eq!(
         (extended.rules[0].priority, &extended.rules[1..]),
-        (Priority::P1, &Config::default().rules[..])
+        (Some(Priority::P1), &Config::default().rules[..])
     );
     let by_flag = load("", &[], &["rules=[{kinds=['mine'],priority='P1'}]"]).unwrap();
     assert_eq!(by_flag.rules, extended.rules);
@@ -138,7 +138,7 @@ fn own_rules_come_before_the_shipped_ones_and_replace_them_by_name_alone() {
 fn an_override_and_its_variable_mean_the_same() {
     for text in [
         "worker.slots=13",
-        "queues.limits.\"critical.p0\"=9",
+        "worker.patience.\"normal.p4\"=9",
         "retry.llm_rate_limit.retries=2",
         "classes.P0.sla=1s",
     ] {
@@ -152,14 +152,14 @@ fn an_override_and_its_variable_mean_the_same() {
 
 #[test]
 fn sections_merge_with_the_defaults_at_every_level() {
-    let text = "[classes.P0]\nttl = 30\n[retry.network]\nretries = 7\n[worker.patience]\nhigh = 3";
+    let text = "[classes.P0]\nttl = 30\n[retry.network]\nretries = 7\n[worker.patience]\n\"high.p2\" = 3";
     let config = load(text, &[], &[]).unwrap();
     assert_eq!(config.classes.p0.sla, Duration::from_millis(200));
     assert_eq!(config.classes.p0.ttl, Duration::from_secs(30));
     let network = &config.retry.0["network"];
     assert_eq!((network.retries, network.max), (7, Duration::from_secs(32)));
-    assert_eq!(config.worker.patience[&Queue::High], 3);
-    assert_eq!(config.worker.patience[&Queue::P4], 32);
+    assert_eq!(config.worker.patience_of(Queue::P2), Some(3));
+    assert_eq!(config.worker.patience_of(Queue::P4), Some(32));
     assert_eq!(config.rabbitmq.url.expose_secret(), Config::default().rabbitmq.url.expose_secret());
 }
 
@@ -176,18 +176,18 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     ];
     let overrides = [
         "worker.slots=13",
-        "queues.limits.\"critical.p0\"=9",
+        "queues=[{name=\"critical.p0\",limit=9}]",
         "log.filter=debug",
         "worker.queues=[\"high\"]",
     ];
     let config = load(text, &environment, &overrides).unwrap();
     assert_eq!((config.worker.slots, config.worker.reserved, config.worker.crashes), (13, 3, 4));
     assert_eq!(config.classes.p0.sla, Duration::from_millis(100));
-    assert_eq!(config.worker.patience[&Queue::P4], 5);
+    assert_eq!(config.worker.patience_of(Queue::P4), Some(5));
     assert_eq!(config.redis.prefix, "007");
-    assert_eq!(config.queues.get(Queue::P0), 9);
+    assert_eq!(config.queue_limits().get(Queue::P0), 9);
     assert_eq!(config.log.filter, "debug");
-    assert_eq!(config.worker.queues, [Queue::High]);
+    assert_eq!(config.served_by(&config.worker.queues), [Queue::P2, Queue::P3]);
 }
 
 /// So that the file of a section is found by its name.

@@ -9,7 +9,7 @@ use clawpool_backends::{
     store::{Cancelled, RecordFilter},
 };
 use clawpool_core::{
-    config::Config,
+    config::{Config, QueueSettings},
     task::{NewTask, Payload, Priority, Queue, TaskId},
 };
 
@@ -51,7 +51,11 @@ async fn a_unique_key_is_free_again_when_its_task_is_over(config: Config) {
 
 /// INV-1, both ways: what is refused leaves nothing behind, what was accepted stays.
 async fn inv_1_a_full_queue_refuses_and_keeps(mut config: Config) {
-    config.queues.limits.insert(Queue::P4, 2);
+    config.queues.push(QueueSettings {
+        name: Queue::P4.name().into(),
+        limit: Some(2),
+        ..QueueSettings::default()
+    });
     let pool = Pool::open(config).await;
     let answers = pool.enqueue([email(), email(), keyed("k")]).await;
     let refused = answers[2].as_ref().unwrap_err();

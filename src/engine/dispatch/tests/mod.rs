@@ -21,7 +21,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const ALL: Rights = Rights { priority: true, token: None };
 
 fn admit(task: NewTask) -> Result<Admission, Rejection> {
-    AdmissionControl::new(&Config::default()).admit(task, &Rights::default(), NOW)
+    AdmissionControl::new(&Config::default()).admit(task, &Rights::default(), None, NOW)
 }
 
 fn seconds(count: u64) -> Duration {
@@ -29,5 +29,5 @@ fn seconds(count: u64) -> Duration {
 }
 
 fn explain(config: &Config, task: &NewTask) -> Explanation {
-    AdmissionControl::new(config).explain(task, &ALL, NOW).unwrap()
+    AdmissionControl::new(config).explain(task, &ALL, None, NOW).unwrap()
 }

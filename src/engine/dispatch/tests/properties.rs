@@ -42,7 +42,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
         kinds: kinds.iter().map(|kind| kind.parse().unwrap()).collect(),
         tenants,
         due_within,
-        priority: Priority::from_index(priority).unwrap(),
+        priority: Priority::from_index(priority),
         ..Rule::default()
     });
     prop::collection::vec(one, 0..5)
@@ -54,8 +54,8 @@ proptest! {
     fn what_passes_the_door_is_sound(new in new_task(), rules in rules(), may in any::<bool>()) {
         let control = AdmissionControl::new(&config(rules));
         let rights = Rights { priority: may, token: None };
-        let explained = control.explain(&new, &rights, NOW);
-        match control.admit(new.clone(), &rights, NOW) {
+        let explained = control.explain(&new, &rights, None, NOW);
+        match control.admit(new.clone(), &rights, None, NOW) {
             Err(rejection) => prop_assert_eq!(explained.unwrap_err(), rejection),
             Ok(admission) => {
                 let task = admission.message.task().unwrap();
@@ -75,11 +75,10 @@ proptest! {
     fn the_first_match_decides(new in new_task(), rules in rules()) {
         let new = NewTask { priority: None, ..new };
         let due = Some(Duration::from_secs(20));
-        let default = Config::default().classes;
-        let alone = |rule: &Rule| Classifier::new(std::slice::from_ref(rule), &default).classify(&new, due);
+        let alone = |rule: &Rule| Classifier::new(&config(vec![rule.clone()])).classify(&new, due);
         let first = rules.iter().position(|rule| alone(rule).by == DecidedBy::Rule(0));
         let expected = first.map_or(DecidedBy::Default, DecidedBy::Rule);
-        prop_assert_eq!(Classifier::new(&rules, &default).classify(&new, due).by, expected);
+        prop_assert_eq!(Classifier::new(&config(rules)).classify(&new, due).by, expected);
     }
 
     #[test]
@@ -87,6 +86,6 @@ proptest! {
         let priority = Priority::from_index(index).unwrap();
         let explained = explain(&Config::default(), &NewTask { priority: Some(priority), ..task("a") });
         prop_assert_eq!(explained.queue, priority.queue());
-        prop_assert!(Queue::ALL.contains(&explained.queue));
+        prop_assert!(Queue::CLASSES.contains(&explained.queue));
     }
 }

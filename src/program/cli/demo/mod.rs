@@ -125,7 +125,7 @@ async fn enqueue(client: &Client, check: &mut Check<'_>, planned: &[Planned]) ->
 
 async fn cancel(client: &Client, ids: Vec<TaskId>) -> Result<(), Failure> {
     for id in ids {
-        let _: serde_json::Value = client.delete(&format!("v1/tasks/{id}")).await?;
+        let _: serde_json::Value = client.delete(&format!("v1/tasks/{id}"), &[]).await?;
     }
     Ok(())
 }

@@ -42,7 +42,8 @@ fn wrong_usage_is_refused() {
     assert_eq!(refused("clawpool enqueue a --file b.jsonl"), ErrorKind::ArgumentConflict);
     assert_eq!(refused("clawpool dead show 7"), ErrorKind::ValueValidation);
     assert_eq!(refused("clawpool queues pause"), ErrorKind::MissingRequiredArgument);
-    assert_eq!(refused("clawpool queues pause low"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool queues pause a:\u{e9}"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool queues add low"), ErrorKind::MissingRequiredArgument);
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn tasks_table() {
         id: id(),
         kind: kind.into(),
         priority: Priority::P4,
+        queue: Queue::P4,
         tenant: None,
         enqueued_by: None,
         state,
@@ -54,18 +55,21 @@ fn queues_table() {
         QueueTotals { enqueued: 120, completed: 100, retried: 7, enqueue_rate: 2.04, ..Default::default() };
     let view = |queue, ready, error| QueueView {
         queue,
+        priority: queue.priority(),
+        lane: queue.lane(),
         ready,
         in_flight: 3,
         oldest_age_ms: ready.map(|_| 61_000),
         limit: 1000,
-        paused: queue == Queue::High,
+        paused: queue == Queue::P2,
+        closing: false,
         workers: 1,
         unhandled: Vec::new(),
         totals,
         error,
         unconfirmed: vec![],
     };
-    let queues = [view(Queue::P0, Some(12), None), view(Queue::High, None, Some("RabbitMQ is away".into()))];
+    let queues = [view(Queue::P0, Some(12), None), view(Queue::P2, None, Some("RabbitMQ is away".into()))];
     insta::assert_snapshot!(queues::listing(&queues));
 }
 
@@ -92,7 +96,7 @@ fn workers_table() {
         pid: 4711,
         started_at: ago(LONG),
         slots: 10,
-        queues: vec![Queue::P0, Queue::Background],
+        queues: vec![Queue::P0, Queue::P6],
         running: vec![1, 2],
         ..beat_of(ProcessId::from_bytes([9; 16]), Duration::from_secs(3))
     };

@@ -169,7 +169,7 @@ async fn addresses_methods_types_and_parameters() {
     assert_refused(&server.call(Method::GET, "/v1/tasks/7").await, 400, "CP-1402", Some("id"));
     assert_refused(&server.call(Method::DELETE, "/v1/tasks/%ff").await, 400, "CP-1401", None);
     assert_refused(&server.call(Method::POST, "/v1/workers/7/drain").await, 400, "CP-1402", Some("id"));
-    assert_refused(&server.call(Method::POST, "/v1/queues/low/pause").await, 400, "CP-1402", Some("queue"));
+    assert_refused(&server.call(Method::POST, "/v1/queues/a%20b/pause").await, 400, "CP-1402", Some("queue"));
     for (query, field) in [
         ("state=done", "state"),
         ("limit=0", "limit"),

@@ -8,9 +8,9 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter,
-        DeadStore, Due, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, QueueTotals, Record,
-        RecordFilter, Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError,
-        TaskStore, Topic, UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        DeadStore, Due, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, Record, RecordFilter,
+        Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic,
+        Totals, UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::task::{Message, ProcessId, Queue, TaskId, Timestamp};
@@ -70,6 +70,7 @@ down!(TaskStore, StoreError, no_store {
     admit(&[Admission]) -> Vec<Admitted>;
     withdraw(&[Withdrawal]) -> Vec<Withdrawn>;
     confirm(TaskId) -> bool;
+    move_to(&[Message], Queue) -> Vec<bool>;
     claim(ProcessId, &[Claim], bool) -> Vec<ClaimOutcome>;
     settle(ProcessId, &[Settlement]) -> Vec<bool>;
     cancel(TaskId) -> Cancelled;
@@ -113,7 +114,7 @@ down!(ControlStore, StoreError, no_store {
     set_paused(Queue, bool) -> ();
     paused() -> Vec<Queue>;
     take_tokens(&str, u32, f64, u32) -> (u32, Duration);
-    totals() -> Vec<QueueTotals>;
+    totals() -> Totals;
     probe() -> ();
 });
 

@@ -76,7 +76,7 @@ impl Pool {
     fn beat_of(&self, running: u32) -> Beat {
         Beat {
             pool: "general".into(),
-            running: Queue::ALL.map(|queue| if queue == Queue::P4 { running } else { 0 }).to_vec(),
+            running: Queue::CLASSES.map(|queue| if queue == Queue::P4 { running } else { 0 }).to_vec(),
             ..beat_of(self.worker, HOUR)
         }
     }
@@ -89,13 +89,13 @@ impl Pool {
             id,
             generation: record.generation,
             kind: record.kind,
-            priority: record.priority,
+            queue: record.queue,
             attempt: record.attempt,
             enqueued_at: record.enqueued_at,
             expires_at: Timestamp::now() + HOUR,
         };
         match self.store.claim(self.worker, &[claim], false).await.unwrap()[0] {
-            ClaimOutcome::Run { token, .. } => Claimed { id, queue: record.priority.queue(), token },
+            ClaimOutcome::Run { token, .. } => Claimed { id, queue: record.queue, token },
             outcome => panic!("{outcome:?}"),
         }
     }
@@ -131,6 +131,7 @@ impl Pool {
     async fn task(&self, id: TaskId, task: &Value) -> clawpool_core::task::Task {
         let record = self.store.record(id).await.unwrap().unwrap();
         clawpool_core::task::Task {
+            queue: None,
             version: clawpool_core::task::Task::VERSION,
             id,
             enqueued_by: None,

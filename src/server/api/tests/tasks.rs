@@ -4,7 +4,7 @@ use serde_json::json;
 use super::{answer, assert_refused, pool::Pool};
 use clawpool_backends::store::Cancelled;
 use clawpool_core::{
-    config::{Config, QueueLimits},
+    config::{Config, Limits},
     task::TaskId,
 };
 
@@ -28,7 +28,7 @@ async fn inv_1_an_answered_task_is_there() {
         (200, &json!("queued"), &json!("email.send"))
     );
     let (_, queues) = pool.call(Method::GET, "/v1/queues").await;
-    let queue = &queues["items"][3];
+    let queue = &queues["items"][4];
     assert_eq!(
         (&queue["queue"], &queue["ready"], &queue["enqueued"]),
         (&json!("normal.p4"), &json!(1), &json!(1))
@@ -86,8 +86,8 @@ async fn a_batch_is_answered_line_by_line() {
 
 #[tokio::test]
 async fn a_full_queue_is_503_with_retry_after() {
-    let queues = QueueLimits { limit: 2, ..QueueLimits::default() };
-    let pool = Pool::start(Config { queues, ..Config::default() }).await;
+    let limits = Limits { queued: 2, ..Limits::default() };
+    let pool = Pool::start(Config { limits, ..Config::default() }).await;
     pool.enqueue(&json!({"kind": "a"})).await;
     let (status, lines) = pool.post_json("/v1/tasks", r#"[{"kind":"a"},{"kind":"a"}]"#).await;
     assert_eq!((status.as_u16(), &lines[1]["error"]["code"]), (200, &json!("CP-1203")), "{lines}");

@@ -109,7 +109,7 @@ impl<'a, S: AutoscalerStore + ?Sized> PoolController<'a, S> {
     pub(super) async fn reconcile(&mut self, stop: &CancellationToken) {
         let now = self.since.elapsed();
         self.notice_delay();
-        let mut facts = Facts::gather(self.broker, self.store, &self.plan.queues).await;
+        let mut facts = Facts::gather(self.broker, self.store, self.plan).await;
         // Only now: a worker that was up when the registry was read is among them, and one that died since is
         // known.
         let replicas = match self.driver.replicas().await {

@@ -1,12 +1,16 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
-use clawpool_backends::store::QueueTotals;
+use clawpool_backends::store::Totals;
+use clawpool_core::task::Queue;
 
 /// How fast tasks come, from how the store's counters move.
 pub(super) struct Arrivals {
     /// The rate is taken over the last while; a shorter one would follow every burst.
     window: Duration,
-    counters: Option<Vec<u64>>,
+    counters: Option<BTreeMap<Queue, u64>>,
     /// Tasks of this pool since the first reading.
     count: f64,
     seen: VecDeque<(Duration, f64)>,
@@ -19,16 +23,20 @@ impl Arrivals {
         Self { window, counters: None, count: 0.0, seen: VecDeque::new(), hint: 0.0 }
     }
 
-    /// `shares`: of each queue, the pool's part. New attempts of tasks that failed arrive like new tasks.
-    pub(super) fn observe(&mut self, now: Duration, totals: &[QueueTotals], shares: &[f64]) {
-        let counters: Vec<u64> = totals.iter().map(|totals| totals.enqueued + totals.retried).collect();
-        self.hint = totals.iter().zip(shares).map(|(totals, share)| totals.enqueue_rate * share).sum();
+    /// `share`: of each queue, the pool's part. New attempts of tasks that failed arrive like new tasks.
+    pub(super) fn observe(&mut self, now: Duration, totals: &Totals, share: impl Fn(Queue) -> f64) {
+        let counters: BTreeMap<Queue, u64> =
+            totals.iter().map(|(queue, totals)| (*queue, totals.enqueued + totals.retried)).collect();
+        self.hint = totals.iter().map(|(queue, totals)| totals.enqueue_rate * share(*queue)).sum();
         let before = self.counters.replace(counters.clone());
-        match before.filter(|before| before.iter().zip(&counters).all(|(before, after)| before <= after)) {
+        let after = |queue: &Queue| counters.get(queue).copied().unwrap_or_default();
+        match before.filter(|before| before.iter().all(|(queue, count)| *count <= after(queue))) {
             Some(before) => {
-                let moved = before.iter().zip(&counters).zip(shares);
-                self.count +=
-                    moved.map(|((before, after), share)| (after - before) as f64 * share).sum::<f64>();
+                let moved = counters.iter().map(|(queue, count)| {
+                    let new = count - before.get(queue).copied().unwrap_or_default();
+                    new as f64 * share(*queue)
+                });
+                self.count += moved.sum::<f64>();
             }
             // The first reading, or a store that began anew.
             None => self.seen.clear(),

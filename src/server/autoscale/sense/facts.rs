@@ -3,9 +3,10 @@ use std::{fmt::Display, time::Duration};
 use futures::future::join_all;
 use tokio::time::timeout;
 
+use crate::autoscale::Plan;
 use clawpool_backends::{
     broker::{Broker, Depth},
-    store::{ControlStore, QueueTotals, WorkerInfo, WorkerStore},
+    store::{ControlStore, Totals, WorkerInfo, WorkerStore},
 };
 use clawpool_core::task::{ProcessId, Queue, Timestamp};
 
@@ -18,9 +19,8 @@ pub struct Facts {
     /// By the wall clock, which is what ages of tasks are counted in.
     pub at: Timestamp,
     /// Of the pool's queues. Absent when one of them did not answer.
-    pub depths: Option<Vec<Depth>>,
-    /// Of all queues, in the order of `Queue::ALL`.
-    pub totals: Option<Vec<QueueTotals>>,
+    pub depths: Option<Vec<(Queue, Depth)>>,
+    pub totals: Option<Totals>,
     /// Of all pools.
     pub workers: Option<Vec<WorkerInfo>>,
     /// Which server did not answer, and why.
@@ -28,17 +28,20 @@ pub struct Facts {
 }
 
 impl Facts {
-    pub async fn gather<S>(broker: &dyn Broker, store: &S, queues: &[Queue]) -> Self
+    pub async fn gather<S>(broker: &dyn Broker, store: &S, plan: &Plan) -> Self
     where
         S: ControlStore + WorkerStore + ?Sized,
     {
-        let depths = join_all(queues.iter().map(|queue| answer_within_patience(broker.depth(*queue))));
-        let (depths, totals, workers) = tokio::join!(
-            depths,
-            answer_within_patience(store.totals()),
-            answer_within_patience(store.workers())
-        );
-        let depths: Result<Vec<Depth>, String> = depths.into_iter().collect();
+        let (totals, workers) =
+            tokio::join!(answer_within_patience(store.totals()), answer_within_patience(store.workers()));
+        // A queue of a user's own is empty until it is counted.
+        let own = totals.iter().flat_map(Totals::keys).copied().filter(|queue| !queue.is_class());
+        let queues = Queue::CLASSES.into_iter().chain(own).filter(|queue| plan.serves(*queue));
+        let depth = async |queue: Queue| {
+            answer_within_patience(broker.depth(queue)).await.map(|depth| (queue, depth))
+        };
+        let depths = join_all(queues.map(depth)).await;
+        let depths: Result<Vec<(Queue, Depth)>, String> = depths.into_iter().collect();
         let broker = depths.as_ref().err().map(|reason| format!("the broker: {reason}"));
         let store =
             totals.as_ref().err().or(workers.as_ref().err()).map(|reason| format!("the store: {reason}"));

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use super::{Facts, Replicas, arrivals::Arrivals, service_time::ServiceTime};
 use crate::autoscale::{Plan, driver::Replica};
-use clawpool_backends::{broker::Depth, store::WorkerInfo};
+use clawpool_backends::{
+    broker::Depth,
+    store::{Beat, WorkerInfo},
+};
 use clawpool_core::{
     scaling::{Queues, Reading},
     task::Queue,
@@ -15,8 +18,10 @@ pub struct Sensor {
     service: ServiceTime,
     /// When the oldest task's wait was last known, and what it was.
     oldest: Option<(Duration, Duration)>,
-    /// Of every queue, the part that falls to this pool.
-    shares: [f64; Queue::ALL.len()],
+    /// Workers of other pools.
+    others: Vec<Beat>,
+    /// Slots of the pool's own workers.
+    own: u32,
     /// Workers that the driver did not start, as last known.
     unmanaged: u32,
     /// Since when the store has answered every time.
@@ -32,7 +37,8 @@ impl Sensor {
             arrivals: Arrivals::new(plan.settings.target.sensed()),
             service: ServiceTime::default(),
             oldest: None,
-            shares: Queue::ALL.map(|queue| if plan.queues.contains(&queue) { 1.0 } else { 0.0 }),
+            others: Vec::new(),
+            own: plan.slots.into(),
             unmanaged: 0,
             answering_since: None,
             all_dead_since: None,
@@ -54,14 +60,15 @@ impl Sensor {
             Replicas::new(&self.plan.pool, replicas, workers.unwrap_or_default(), self.plan.memory);
         if let Some(workers) = workers {
             self.unmanaged = replicas.unmanaged();
-            self.shares = self.shares(&replicas, workers);
+            self.note_shares(&replicas, workers);
             self.service.observe(
                 now,
                 workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool),
             );
         }
         if let Some(totals) = &facts.totals {
-            self.arrivals.observe(now, totals, &self.shares);
+            let share = |queue| share(&self.plan, self.own, &self.others, queue);
+            self.arrivals.observe(now, totals, share);
         }
         let unseen = if workers.is_none() { self.unmanaged } else { 0 };
         let reading = Reading {
@@ -94,31 +101,21 @@ impl Sensor {
         Some(judged.collect())
     }
 
-    /// Two pools that serve one queue divide it by the slots that they have at work. A pool without any yet
-    /// counts as one worker, so that it begins.
-    fn shares(&self, replicas: &Replicas, workers: &[WorkerInfo]) -> [f64; Queue::ALL.len()] {
-        let own =
-            replicas.staying.iter().map(|replica| replica.slots).sum::<u32>().max(self.plan.slots.into());
+    /// A pool without any worker yet counts as one, so that it begins.
+    fn note_shares(&mut self, replicas: &Replicas, workers: &[WorkerInfo]) {
+        let own: u32 = replicas.staying.iter().map(|replica| replica.slots).sum();
+        self.own = own.max(self.plan.slots.into());
         let stays = |worker: &&WorkerInfo| {
             worker.alive && !worker.beat.draining && worker.beat.pool != self.plan.pool
         };
-        Queue::ALL.map(|queue| {
-            let others = workers.iter().filter(stays).filter(|worker| worker.beat.queues.contains(&queue));
-            let others: u32 = others.map(|worker| worker.beat.slots).sum();
-            let share = f64::from(own) / f64::from(own.saturating_add(others).max(1));
-            if self.plan.queues.contains(&queue) { share } else { 0.0 }
-        })
+        self.others = workers.iter().filter(stays).map(|worker| worker.beat.clone()).collect();
     }
 
     fn demand(&mut self, now: Duration, facts: &Facts, workers: &[WorkerInfo]) -> Option<Queues> {
         let depths = facts.depths.as_ref()?;
         let oldest = self.waited(now, facts, depths);
-        let ready = self
-            .plan
-            .queues
-            .iter()
-            .zip(depths)
-            .map(|(queue, depth)| depth.ready as f64 * self.shares[queue.index()]);
+        let share = |queue| share(&self.plan, self.own, &self.others, queue);
+        let ready = depths.iter().map(|(queue, depth)| depth.ready as f64 * share(*queue));
         let ours = workers.iter().filter(|worker| worker.alive && worker.beat.pool == self.plan.pool);
         Some(Queues {
             ready: ready.sum::<f64>().ceil() as u64,
@@ -132,11 +129,22 @@ impl Sensor {
     /// Ages come from the wall clock, and a task that was due later than it was made looks older than its
     /// wait. Neither can have waited longer than since the queue was last seen empty, or than the oldest had
     /// then and since.
-    fn waited(&mut self, now: Duration, facts: &Facts, depths: &[Depth]) -> Duration {
-        let age = depths.iter().filter_map(|depth| depth.oldest).map(|oldest| facts.at.since(oldest)).max();
+    fn waited(&mut self, now: Duration, facts: &Facts, depths: &[(Queue, Depth)]) -> Duration {
+        let age =
+            depths.iter().filter_map(|(_, depth)| depth.oldest).map(|oldest| facts.at.since(oldest)).max();
         let most = self.oldest.map(|(at, waited)| waited.saturating_add(now.saturating_sub(at)));
         let waited = age.unwrap_or_default().min(most.unwrap_or(Duration::MAX));
         self.oldest = Some((now, waited));
         waited
     }
+}
+
+/// The part of a queue that falls to a pool. Two pools that serve one queue divide it by the slots that they
+/// have at work.
+fn share(plan: &Plan, own: u32, others: &[Beat], queue: Queue) -> f64 {
+    if !plan.serves(queue) {
+        return 0.0;
+    }
+    let others: u32 = others.iter().filter(|beat| beat.serves(queue)).map(|beat| beat.slots).sum();
+    f64::from(own) / f64::from(own.saturating_add(others).max(1))
 }

@@ -7,7 +7,7 @@ use crate::autoscale::{
 };
 use clawpool_backends::{
     broker::Depth,
-    store::{Beat, Done, QueueTotals, Usage, WorkerInfo, conformance::beat_of},
+    store::{Beat, Done, QueueTotals, Totals, Usage, WorkerInfo, conformance::beat_of},
 };
 use clawpool_core::{
     config::Autoscale,
@@ -37,11 +37,11 @@ fn replica(number: u8) -> Replica {
 }
 
 fn facts(ready: u64, enqueued: u64, workers: Vec<WorkerInfo>) -> Facts {
-    let mut totals = vec![QueueTotals::default(); Queue::ALL.len()];
-    totals[Queue::P4.index()] = QueueTotals { enqueued, enqueue_rate: 7.0, ..QueueTotals::default() };
+    let totals =
+        Totals::from([(Queue::P4, QueueTotals { enqueued, enqueue_rate: 7.0, ..QueueTotals::default() })]);
     Facts {
         at: Timestamp::from_millis(1_000_000),
-        depths: Some(vec![Depth { ready, oldest: None }]),
+        depths: Some(vec![(Queue::P4, Depth { ready, oldest: None })]),
         totals: Some(totals),
         workers: Some(workers),
         unanswered: None,
@@ -50,7 +50,14 @@ fn facts(ready: u64, enqueued: u64, workers: Vec<WorkerInfo>) -> Facts {
 
 fn plan() -> Plan {
     let settings = Autoscale::default();
-    Plan { pool: "main".into(), slots: 10, queues: vec![Queue::P4], settings, lease: secs(0), memory: None }
+    Plan {
+        pool: "main".into(),
+        slots: 10,
+        queues: vec![Queue::P4.into()],
+        settings,
+        lease: secs(0),
+        memory: None,
+    }
 }
 
 fn sensor() -> Sensor {
@@ -160,8 +167,11 @@ fn a_stepped_clock_makes_no_task_old() {
     let mut sensor = sensor();
     let mut oldest = |at, wall, made| {
         let depth = Depth { ready: 1, oldest: Some(Timestamp::from_millis(made)) };
-        let facts =
-            Facts { at: Timestamp::from_millis(wall), depths: Some(vec![depth]), ..facts(1, 0, vec![]) };
+        let facts = Facts {
+            at: Timestamp::from_millis(wall),
+            depths: Some(vec![(Queue::P4, depth)]),
+            ..facts(1, 0, vec![])
+        };
         sensor.read(secs(at), &facts, &[]).0.queues.unwrap().oldest
     };
     assert_eq!(oldest(0, 100_000, 97_000), secs(3));

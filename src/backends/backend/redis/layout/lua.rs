@@ -48,17 +48,16 @@ fn states() -> String {
     text
 }
 
-/// By the number of a priority: the name of its queue, and the digits of all priorities of that.
+/// By the number of a priority: the name of its own queue, and the lane of that.
 fn queues() -> String {
     let mut names = String::new();
-    let mut digits = String::new();
+    let mut lanes = String::new();
     for priority in Priority::ALL {
-        let queue = priority.queue();
-        let all: String = queue.priorities().map(|priority| priority.index().to_string()).collect();
-        let _ = write!(names, "[{}] = '{}', ", priority.index(), queue.name());
-        let _ = write!(digits, "[{}] = '{all}', ", priority.index());
+        let number = priority.index();
+        let _ = write!(names, "[{number}] = '{}', ", priority.queue());
+        let _ = write!(lanes, "[{number}] = '{}', ", priority.queue().lane());
     }
-    format!("local QUEUE_NAMES = {{ {names}}}\nlocal QUEUE_PRIORITIES = {{ {digits}}}\n")
+    format!("local QUEUE_NAMES = {{ {names}}}\nlocal LANE_NAMES = {{ {lanes}}}\n")
 }
 
 fn constants(whole: &str, prefix: &str, fields: &[Field]) -> String {

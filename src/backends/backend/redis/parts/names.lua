@@ -14,6 +14,8 @@ local DEAD_TASKS = base .. ':d'
 local DEAD_LETTERS = base .. ':dm'
 -- Set of registered workers.
 local WORKERS = base .. ':ws'
+-- Set of the queues of users' own that have had a task here.
+local OWN_QUEUES = base .. ':qs'
 -- Set of queues.
 local PAUSED_QUEUES = base .. ':paused'
 -- Hash: a code for what is counted, and its queue -> count.

@@ -56,7 +56,7 @@ impl Fixture for Rabbit {
     }
 
     async fn put_garbage(&self, queue: Queue) {
-        let name = Topology::new(&self.config.rabbitmq.prefix).queue_name(queue);
+        let name = Topology::new(&self.config.rabbitmq.prefix, self.config.rabbitmq.high).queue_name(queue);
         let confirm = self.channel().await;
         confirm.confirm_select(Default::default()).await.unwrap();
         let publish = BasicPublishOptions { mandatory: true, ..Default::default() };

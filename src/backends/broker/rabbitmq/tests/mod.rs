@@ -1,5 +1,6 @@
 //! Against the RabbitMQ that `tests/run` starts.
 
+mod high;
 #[cfg(unix)]
 mod node;
 mod recovery;

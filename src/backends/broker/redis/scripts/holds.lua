@@ -1,14 +1,17 @@
 -- Compares what a worker holds with what it knows of.
--- ARGV: worker; then of each priority: its digit, and how many entries the worker knows of (-1: it wants to
--- see them).
--- Answers of each priority of which the worker holds another number: its digit, and the entries.
+-- ARGV: worker; '1' where it wants to see all entries; then of each queue of which it knows some: the queue, and
+-- how many entries.
+-- Answers of each queue of which the worker holds another number, or all: the queue, and the entries.
 local worker = ARGV[1]
+local is_whole = ARGV[2] == '1'
+local known = {}
+for i = 3, #ARGV, 2 do known[queue_named(ARGV[i])] = tonumber(ARGV[i + 1]) end
+
 local answer = {}
-for i = 2, #ARGV, 2 do
-  local priority = ARGV[i]
-  local held = held_key(priority, worker)
-  if redis.call('SCARD', held) ~= tonumber(ARGV[i + 1]) then
-    answer[#answer + 1] = { priority, redis.call('SMEMBERS', held) }
+for _, queue in ipairs(used_queues()) do
+  local held = held_key(queue, worker)
+  if is_whole or redis.call('SCARD', held) ~= (known[queue] or 0) then
+    answer[#answer + 1] = { tostring(queue), redis.call('SMEMBERS', held) }
   end
 end
 return answer

@@ -1,16 +1,11 @@
--- Adds messages of one priority to its queue; one whose entry is known is not added twice.
--- ARGV: priority, queue, the queue's priorities, its limit; then entry and value of each message.
+-- Adds messages to a queue; one whose entry is known is not added twice.
+-- ARGV: queue, its limit; then entry and value of each message.
 -- Answers the positions, from 1, of the messages for which there was no room.
-local priority = ARGV[1]
-local queue = ARGV[2]
-local priorities = ARGV[3]
-local room = tonumber(ARGV[4])
-for each in each_priority(priorities) do
-  room = room - redis.call('LLEN', waiting_key(each))
-end
+local queue = queue_named(ARGV[1])
+local room = tonumber(ARGV[2]) - redis.call('LLEN', waiting_key(queue))
 
 local entries = {}
-for i = 5, #ARGV, 2 do entries[#entries + 1] = ARGV[i] end
+for i = 3, #ARGV, 2 do entries[#entries + 1] = ARGV[i] end
 
 -- What this adds to the list; to the hash, as entries and values in turn; to the set of what was published
 -- again.
@@ -27,16 +22,16 @@ end
 local function repeat_known(published, value, before)
   repeated[#repeated + 1] = published
   -- What cannot be read must not pass for this message.
-  if not is_message(priority, published, before) then
+  if not is_message(queue, published, before) then
     keep(published, value)
-    if not redis.call('LPOS', waiting_key(priority), published) then new[#new + 1] = published end
+    if not redis.call('LPOS', waiting_key(queue), published) then new[#new + 1] = published end
   end
 end
 
 local seen = {}
-for i, before in ipairs(redis.call('HMGET', messages_key(priority), unpack(entries))) do
+for i, before in ipairs(redis.call('HMGET', messages_key(queue), unpack(entries))) do
   local published = entries[i]
-  local value = ARGV[4 + 2 * i]
+  local value = ARGV[2 + 2 * i]
   if before then
     repeat_known(published, value, before)
   elseif seen[published] then
@@ -50,12 +45,13 @@ for i, before in ipairs(redis.call('HMGET', messages_key(priority), unpack(entri
     refused[#refused + 1] = i
   end
 end
-slices(values, function(...) redis.call('HSET', messages_key(priority), ...) end)
-slices(new, function(...) redis.call('LPUSH', waiting_key(priority), ...) end)
+note_queue(queue)
+slices(values, function(...) redis.call('HSET', messages_key(queue), ...) end)
+slices(new, function(...) redis.call('LPUSH', waiting_key(queue), ...) end)
 
 -- An entry that waits needs no second one, and forgets the mark when it is taken. One that a worker holds
 -- does: the worker may be about to acknowledge it, having put the task back into the schedule set, and this
 -- is the message that comes from there.
-slices(repeated, function(...) redis.call('SADD', again_key(priority), ...) end)
-ring(queue, priorities)
+slices(repeated, function(...) redis.call('SADD', again_key(queue), ...) end)
+ring(queue)
 return refused

@@ -1,7 +1,6 @@
--- ARGV: worker, priorities. Answers all that the worker holds, most urgent and oldest first: lists of
--- entries, each with one of their values in the same order.
+-- ARGV: worker, queue. Answers all that the worker holds of it, the oldest first: lists of entries, each with one
+-- of their values in the same order.
+local queue = queue_named(ARGV[2])
 local answer = {}
-for priority in each_priority(ARGV[2]) do
-  slices(all_held(priority, ARGV[1]), function(...) add_messages(answer, priority, { ... }) end)
-end
+slices(all_held(queue, ARGV[1]), function(...) add_messages(answer, queue, { ... }) end)
 return answer

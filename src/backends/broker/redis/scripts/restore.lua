@@ -1,31 +1,28 @@
 -- Puts messages back that neither wait nor are with a worker that lives, though their hash has them.
--- ARGV: priority, queue, the queue's priorities, how far to look into the list, the living workers in one
--- string, all entries in another.
+-- ARGV: queue, how far to look into the list, the living workers in one string, all entries in another.
 -- Answers in one string for each: T it is there, R it was put back, G its message is gone, U the list is too
 -- long to tell.
-local priority = ARGV[1]
-local queue = ARGV[2]
-local priorities = ARGV[3]
-local depth = tonumber(ARGV[4])
-local workers = pieces(ARGV[5], ENTRY_ID_WIDTH)
-local entries = pieces(ARGV[6], ENTRY_WIDTH)
+local queue = queue_named(ARGV[1])
+local depth = tonumber(ARGV[2])
+local workers = pieces(ARGV[3], ENTRY_ID_WIDTH)
+local entries = pieces(ARGV[4], ENTRY_WIDTH)
 
 local function is_held(missing)
   for _, worker in ipairs(workers) do
-    if redis.call('SISMEMBER', held_key(priority, worker), missing) == 1 then return true end
+    if redis.call('SISMEMBER', held_key(queue, worker), missing) == 1 then return true end
   end
   return false
 end
 
 local function restore(missing)
-  local value = redis.call('HGET', messages_key(priority), missing)
-  if not is_message(priority, missing, value) then
+  local value = redis.call('HGET', messages_key(queue), missing)
+  if not is_message(queue, missing, value) then
     -- What cannot be read would pass for the message when that is published again.
-    redis.call('HDEL', messages_key(priority), missing)
+    redis.call('HDEL', messages_key(queue), missing)
     return 'G'
   end
   if is_held(missing) then return 'T' end
-  local waiting = waiting_key(priority)
+  local waiting = waiting_key(queue)
   if redis.call('LPOS', waiting, missing, 'RANK', -1, 'MAXLEN', depth) then return 'T' end
   if redis.call('LLEN', waiting) > depth then return 'U' end
   redis.call('RPUSH', waiting, missing)
@@ -34,5 +31,5 @@ end
 
 local answer = {}
 for i, missing in ipairs(entries) do answer[i] = restore(missing) end
-ring(queue, priorities)
+ring(queue)
 return table.concat(answer)

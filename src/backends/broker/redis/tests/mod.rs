@@ -42,7 +42,7 @@ impl Fixture for OnRedis {
 async fn put_garbage(config: &Config, queue: Queue, values: &[&str]) -> Vec<TaskId> {
     let link = Link::open(&config.redis).await.unwrap();
     let base = link.base();
-    let n = queue.priorities().next().unwrap().index();
+    let n = queue.priority().index();
     let mut ids = Vec::new();
     for value in values {
         let id = TaskId::new();

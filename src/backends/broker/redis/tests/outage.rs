@@ -10,7 +10,7 @@ use crate::{
     backend::redis::testing::server::Server,
     broker::{
         Broker, BrokerError,
-        conformance::{eventually, guarded, message},
+        conformance::{eventually, guarded, message, message_on},
     },
 };
 use clawpool_core::{
@@ -50,7 +50,7 @@ async fn a_waiting_consumer_survives_a_killed_server() {
     guarded(async {
         let mut server = Server::start(&[]).await;
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
-        let mut consumer = broker.consume(ProcessId::new(), Queue::High).await.unwrap();
+        let mut consumer = broker.consume(ProcessId::new(), Queue::P2).await.unwrap();
         let waiting = tokio::spawn(async move { take(consumer.as_mut(), 1).await });
         blocked(&server, 1).await;
         for _ in 0..2 {
@@ -58,7 +58,7 @@ async fn a_waiting_consumer_survives_a_killed_server() {
             server.start_again().await;
             blocked(&server, 1).await;
         }
-        let news = message(Priority::P3);
+        let news = message(Priority::P2);
         publish(&broker, std::slice::from_ref(&news)).await;
         assert_eq!(waiting.await.unwrap()[0].message, news);
     })
@@ -74,12 +74,12 @@ async fn inv_1_the_messages_of_a_lost_answer_are_found_again() {
         let broker = RedisBroker::open(&config).await.unwrap();
         let twin = RedisBroker::open(&config).await.unwrap();
         let worker = ProcessId::new();
-        let messages = [message(Priority::P2), message(Priority::P3)];
+        let messages = [message(Priority::P2), message(Priority::P2)];
         publish(&broker, &messages).await;
-        let mut consumer = broker.consume(worker, Queue::High).await.unwrap();
+        let mut consumer = broker.consume(worker, Queue::P2).await.unwrap();
         let first = take(consumer.as_mut(), 1).await;
         // Takes the second one in the same worker's name, unknown to the first handle.
-        take(twin.consume(worker, Queue::High).await.unwrap().as_mut(), 1).await;
+        take(twin.consume(worker, Queue::P2).await.unwrap().as_mut(), 1).await;
         let waiting = tokio::spawn(async move { take(consumer.as_mut(), 1).await });
         blocked(&server, 1).await;
         server.kill();
@@ -90,7 +90,7 @@ async fn inv_1_the_messages_of_a_lost_answer_are_found_again() {
     .await;
 }
 
-const QUEUES: [Queue; 2] = [Queue::P0, Queue::High];
+const QUEUES: [Queue; 2] = [Queue::P0, Queue::P2];
 
 type Ledger = Arc<Mutex<HashSet<TaskId>>>;
 
@@ -143,8 +143,7 @@ async fn inv_1_kills_under_load_lose_nothing() {
 
 async fn produce(broker: Arc<RedisBroker>, queue: Queue, accepted: Ledger) {
     loop {
-        let priorities: Vec<_> = queue.priorities().collect();
-        let messages: Vec<_> = (0..8).map(|index| message(priorities[index % priorities.len()])).collect();
+        let messages: Vec<_> = (0..8).map(|_| message_on(queue)).collect();
         let answers = broker.publish(messages.clone()).await;
         let taken = messages.iter().zip(answers).filter(|(_, answer)| answer.is_ok());
         accepted.lock().unwrap().extend(taken.map(|(message, _)| message.id));

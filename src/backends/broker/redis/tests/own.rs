@@ -15,7 +15,7 @@ use crate::{
     },
     broker::{
         Broker, BrokerError,
-        conformance::{guarded, message, message_with},
+        conformance::{guarded, message, message_on, message_with, queues},
     },
     store::{TaskStore, redis::RedisStore},
 };
@@ -44,7 +44,7 @@ async fn an_idle_consumer_sends_a_command_a_second() {
         let broker = RedisBroker::open(&server.config(Config::default())).await.unwrap();
         let worker = ProcessId::new();
         let mut idle = Vec::new();
-        for queue in Queue::ALL {
+        for queue in queues() {
             let mut consumer = broker.consume(worker, queue).await.unwrap();
             idle.push(tokio::spawn(async move { consumer.next(10).await.unwrap() }));
         }
@@ -61,8 +61,8 @@ async fn an_idle_consumer_sends_a_command_a_second() {
             sent <= 6 * idle.len() as u64,
             "{sent}: no more than a command a second, and the window's edges"
         );
-        for (queue, idle) in Queue::ALL.into_iter().zip(idle) {
-            let news = message(queue.priorities().last().unwrap());
+        for (queue, idle) in Queue::CLASSES.into_iter().zip(idle) {
+            let news = message_on(queue);
             publish(&broker, std::slice::from_ref(&news)).await;
             assert_eq!(idle.await.unwrap()[0].message, news, "{queue} wakes");
         }
@@ -114,9 +114,9 @@ async fn acknowledged_messages_leave_nothing_behind() {
     let broker = RedisBroker::open(&config).await.unwrap();
     let messages: Vec<_> = (0..700).map(|index| message(Priority::ALL[index % 7])).collect();
     publish(&broker, &messages).await;
-    for queue in Queue::ALL {
+    for queue in queues() {
         let mut consumer = broker.consume(ProcessId::new(), queue).await.unwrap();
-        let count = messages.iter().filter(|message| message.priority.queue() == queue).count();
+        let count = messages.iter().filter(|message| message.queue == queue).count();
         broker.ack(receipts(&take(consumer.as_mut(), count).await)).await.unwrap();
     }
     let link = Link::open(&config.redis).await.unwrap();

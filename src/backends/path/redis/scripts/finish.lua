@@ -1,32 +1,34 @@
 -- Ends attempts, and with them their messages: what is given back waits again at the front of its queue, all
 -- others are forgotten.
 -- ARGV: what is kept how long; the ids of all attempts in one string; their settlements: see
--- `parts/endings.lua`; and in a third string of all: generation and priority, or nothing where they are not
--- known.
+-- `parts/endings.lua`; in a third string of all: generation and number of the queue, from 1, or nothing where
+-- they are not known; then these queues.
 -- Answers a string of '1' where the token was the latest, else '0'.
-local MESSAGE_NAME_FORMAT = '>I4B'
-local MESSAGE_NAME_WIDTH = 5
+local MESSAGE_NAME_FORMAT = '>I4I2'
+local MESSAGE_NAME_WIDTH = 6
 
 local keep = { margin = tonumber(ARGV[1]), dead = tonumber(ARGV[2]), cancelled = ARGV[3] }
 local ids = ARGV[4]
 local settlements = ARGV[5]
-local names = ARGV[6]
+local NAMES = 6
+local names = ARGV[NAMES]
 
--- Entries of each priority.
+-- Entries of each queue.
 local done = {}
 local back = {}
-local function add(lists, priority, an_entry)
-  local list = lists[priority] or {}
-  lists[priority] = list
+local function add(lists, queue, an_entry)
+  local list = lists[queue] or {}
+  lists[queue] = list
   list[#list + 1] = an_entry
 end
 
 -- The record is gone, and the message is not: it runs again.
 local function run_again(id, i)
   if names == '' or read(id) then return end
-  local generation, priority = struct.unpack(MESSAGE_NAME_FORMAT, names, (i - 1) * MESSAGE_NAME_WIDTH + 1)
+  local generation, number = struct.unpack(MESSAGE_NAME_FORMAT, names, (i - 1) * MESSAGE_NAME_WIDTH + 1)
+  local queue = queue_named(ARGV[NAMES + number])
   local an_entry = entry(id, generation)
-  if redis.call('HEXISTS', messages_key(priority), an_entry) == 1 then add(back, priority, an_entry) end
+  if redis.call('HEXISTS', messages_key(queue), an_entry) == 1 then add(back, queue, an_entry) end
 end
 
 -- Answers what the worker is told, and where the settlement is over.
@@ -40,7 +42,7 @@ local function end_unusually(i, id, offset)
   end
   local an_entry = id .. sub(bytes, GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
   local waits_again = code == 'L' and record.state == QUEUED
-  add(waits_again and back or done, bytes:byte(PRIORITY_OFFSET), an_entry)
+  add(waits_again and back or done, queue_in(bytes), an_entry)
   return '1', after
 end
 
@@ -48,11 +50,11 @@ local answer = {}
 local offset = 1
 local each, keys = read_ahead(ids)
 for i, id in ipairs(each) do
-  local after, priority, an_entry = complete(id, keys[i], settlements, offset)
+  local after, queue, an_entry = complete(id, keys[i], settlements, offset)
   if after then
     answer[i] = '1'
     offset = after
-    add(done, priority, an_entry)
+    add(done, queue, an_entry)
   else
     answer[i], offset = end_unusually(i, id, offset)
   end
@@ -60,14 +62,14 @@ end
 write_left()
 
 local waiting = {}
-for priority, entries in pairs(done) do waiting[priority] = forget_messages(priority, entries) end
-for priority, entries in pairs(back) do
+for queue, entries in pairs(done) do waiting[queue] = forget_messages(queue, entries) end
+for queue, entries in pairs(back) do
   table.sort(entries)
-  put_first(priority, entries)
-  waiting[priority] = true
+  put_first(queue, entries)
+  waiting[queue] = true
 end
-for priority, is_new in pairs(waiting) do
-  if is_new then ring_for(priority) end
+for queue, is_new in pairs(waiting) do
+  if is_new then ring(queue) end
 end
 announce()
 count_up()

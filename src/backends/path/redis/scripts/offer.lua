@@ -1,12 +1,13 @@
 -- Accepts tasks: record, unique key, and message on its queue or, of a delayed one, in the schedule set. Of one
 -- that is there already nothing changes, and nothing is written of one for which its queue has no room.
--- ARGV: milliseconds that a queued record outlives its task's expiry; the limit of each priority's queue, seven
--- in all; then of each task: its message's entry, its record, its message.
+-- ARGV: milliseconds that a queued record outlives its task's expiry; the number of queues that the tasks are
+-- for; of each of these its name and its limit; then of each task: its message's entry, its record, its message.
 -- Answers of those that were not added: position from 0, and the id of the task that is there, or '' where
 -- there was no room.
 local FIELDS = 3
-local FIRST_TASK = 9
+local FIRST_QUEUE = 3
 local margin = tonumber(ARGV[1])
+local first_task = FIRST_QUEUE + 2 * ARGV[2]
 
 -- As text: Redis takes a number apart digit by digit.
 local forget_times = {}
@@ -19,27 +20,21 @@ local function forget_when(expires)
   return time
 end
 
--- How many more the queue of a priority takes.
+-- How many more each queue takes.
 local rooms = {}
-local function room(priority)
-  local name, priorities = queue_of(priority)
-  if not rooms[name] then
-    rooms[name] = tonumber(ARGV[2 + priority])
-    for each in each_priority(priorities) do
-      rooms[name] = rooms[name] - redis.call('LLEN', waiting_key(each))
-    end
-  end
-  return rooms[name], name
+for i = FIRST_QUEUE, first_task - 1, 2 do
+  local queue = queue_named(ARGV[i])
+  rooms[queue] = tonumber(ARGV[i + 1]) - redis.call('LLEN', waiting_key(queue))
 end
 
--- What is added to each priority's list, and to its hash.
+-- What is added to each queue's list, and to its hash.
 local entries = {}
 local values = {}
-local function put_on_queue(priority, an_entry, value)
-  local waiting = entries[priority] or {}
-  local added = values[priority] or {}
-  entries[priority] = waiting
-  values[priority] = added
+local function put_on_queue(queue, an_entry, value)
+  local waiting = entries[queue] or {}
+  local added = values[queue] or {}
+  entries[queue] = waiting
+  values[queue] = added
   waiting[#waiting + 1] = an_entry
   added[#added + 1] = an_entry
   added[#added + 1] = value
@@ -57,37 +52,38 @@ local function delay(id, key, an_entry, bytes, unique_key, message)
   if not redis.call('SET', key, bytes, 'NX') then return id end
   if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
   enter(an_entry, struct.unpack(DUE_FORMAT, bytes, DUE_OFFSET), message)
-  count(ENQUEUED, bytes:byte(PRIORITY_OFFSET))
+  count(ENQUEUED, queue_in(bytes))
 end
 
 local SCHEDULED_BYTE = SCHEDULED:byte()
 local function add(an_entry, bytes, message)
   local id = id_of(an_entry)
   local key = task_key(id)
-  local state, _, _, has_key, _, priority = bytes:byte(STATE_OFFSET, PRIORITY_OFFSET)
+  local state, _, _, has_key = bytes:byte(STATE_OFFSET, PRIORITY_OFFSET)
   local unique_key = has_key == YES and unpack_tail(sub(bytes, TAIL_OFFSET)).unique_key or ''
   local there = there_already(id, unique_key)
   if there then return there end
   if state == SCHEDULED_BYTE then return delay(id, key, an_entry, bytes, unique_key, message) end
-  local left, name = room(priority)
-  if left <= 0 then return is_known(id) and id or '' end
+  local queue = queue_in(bytes)
+  if rooms[queue] <= 0 then return is_known(id) and id or '' end
   local forgotten = forget_when(sub(bytes, EXPIRES_OFFSET, STARTED_OFFSET - 1))
   if not redis.call('SET', key, bytes, 'NX', 'PXAT', forgotten) then return id end
   if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id, 'PXAT', forgotten) end
-  rooms[name] = left - 1
-  put_on_queue(priority, an_entry, message)
-  count(ENQUEUED, priority)
+  rooms[queue] = rooms[queue] - 1
+  put_on_queue(queue, an_entry, message)
+  count(ENQUEUED, queue)
 end
 
 local answer = {}
-for i = FIRST_TASK, #ARGV, FIELDS do
+for i = first_task, #ARGV, FIELDS do
   local there = add(ARGV[i], ARGV[i + 1], ARGV[i + 2])
-  if there then answer[#answer + 1] = { (i - FIRST_TASK) / FIELDS, there } end
+  if there then answer[#answer + 1] = { (i - first_task) / FIELDS, there } end
 end
-for priority, added in pairs(entries) do
-  slices(values[priority], function(...) redis.call('HSET', messages_key(priority), ...) end)
-  slices(added, function(...) redis.call('LPUSH', waiting_key(priority), ...) end)
-  ring_for(priority)
+for queue, added in pairs(entries) do
+  note_queue(queue)
+  slices(values[queue], function(...) redis.call('HSET', messages_key(queue), ...) end)
+  slices(added, function(...) redis.call('LPUSH', waiting_key(queue), ...) end)
+  ring(queue)
 end
 announce()
 count_up()

@@ -2,7 +2,7 @@
 -- aside; a message whose task is over is forgotten; one that another worker holds comes back later.
 -- ARGV: worker; '1' where it may take over from a worker that is silent; milliseconds of such silence; blame
 -- that a task bears without being poison; milliseconds that a cancelled record is kept; a number for this call;
--- how many tasks at most; then of each queue: its name, its priorities, how many of it.
+-- how many tasks at most; then of each queue: its name, how many of it.
 -- Answers in one string the entries of the tasks that run here, in another their tokens, and their messages; of
 -- those that workers died with their position from 0, a code as in `parts/claims.lua`, and crashes; and the ids of
 -- tasks whose dead owners still have leases, which were left on their queues.
@@ -32,6 +32,7 @@ local function message_of(message)
   message.attempt = natural(task.attempt)
   local priority, enqueued, expires = struct.unpack(MESSAGE_FORMAT, message.value)
   message.priority = priority
+  message.queue = type(task.queue) == 'string' and task.queue or nil
   message.enqueued = enqueued
   message.expires = expires
   return message
@@ -89,47 +90,44 @@ local function take_one(id, key, an_entry, value)
 end
 
 -- Up to so many messages from the front of a list: entries and values.
-local function pop(priority, wanted)
-  local popped = redis.call('RPOP', waiting_key(priority), wanted) or {}
+local function pop(queue, wanted)
+  local popped = redis.call('RPOP', waiting_key(queue), wanted) or {}
   if #popped == 0 then return popped, popped end
-  local found = redis.call('HMGET', messages_key(priority), unpack(popped))
-  forget_again(priority, popped)
+  local found = redis.call('HMGET', messages_key(queue), unpack(popped))
+  forget_again(queue, popped)
   return popped, found
 end
 
-local function pull(priority, most)
+local function pull(queue, most)
   local last = 0
   while most > 0 and room > 0 and last == 0 do
     local before = room
     local wanted = math.min(most, room)
-    local popped, found = pop(priority, wanted)
+    local popped, found = pop(queue, wanted)
     last = wanted - #popped
     local ids = {}
     for i, an_entry in ipairs(popped) do ids[i] = id_of(an_entry) end
     local keys = read_all(ids)
     for i, an_entry in ipairs(popped) do
       local value = found[i]
-      if is_message(priority, an_entry, value) then
+      if is_message(queue, an_entry, value) then
         take_one(ids[i], keys[i], an_entry, value)
       else
-        set_message_aside(priority, an_entry, value)
+        set_message_aside(queue, an_entry, value)
       end
     end
     put_all()
     most = most - (before - room)
-    if #dropped > 0 then forget_messages(priority, dropped) end
+    if #dropped > 0 then forget_messages(queue, dropped) end
     dropped = {}
   end
-  if #back > 0 then put_first(priority, back) end
+  if #back > 0 then put_first(queue, back) end
   back = {}
   return most
 end
 
-for i = FIRST_QUEUE, #ARGV, 3 do
-  local most = tonumber(ARGV[i + 2])
-  for priority in each_priority(ARGV[i + 1]) do most = pull(priority, most) end
-end
-for i = FIRST_QUEUE, #ARGV, 3 do ring(ARGV[i], ARGV[i + 1]) end
+for i = FIRST_QUEUE, #ARGV, 2 do pull(queue_named(ARGV[i]), tonumber(ARGV[i + 1])) end
+for i = FIRST_QUEUE, #ARGV, 2 do ring(queue_named(ARGV[i])) end
 if #claimed > 0 then write_claims(by.me) end
 announce()
 count_up()

@@ -9,8 +9,9 @@ local retention = tonumber(ARGV[1])
 local function read_or_make(id, message)
   local record = read(id)
   if record or redis.call('EXISTS', withdrawn_key(id)) == 1 then return record end
-  count(ENQUEUED, tonumber(message.priority))
-  return fresh(message)
+  record = fresh(message)
+  count(ENQUEUED, queue_of(record))
+  return record
 end
 
 for i = 2, #ARGV, FIELDS do

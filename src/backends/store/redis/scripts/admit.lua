@@ -22,7 +22,7 @@ local function add(id, bytes, unique_key, expires, due, message)
     local generation = bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
     enter(id .. generation, due, message)
   end
-  count(ENQUEUED, bytes:byte(PRIORITY_OFFSET))
+  count(ENQUEUED, queue_in(bytes))
 end
 
 local answer = {}

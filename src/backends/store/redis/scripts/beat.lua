@@ -1,8 +1,10 @@
 -- A worker's heartbeat: renews its lease, writes the news of its tasks into their records, and takes its
 -- orders.
 -- ARGV: worker, what it says of itself, lease in milliseconds; then id and text of each piece of news.
--- Answers 1 where it is to drain, its orders, and the paused queues. An order is a code and a task: c
--- cancel, l lost, or q with token and priority (a byte) at its end: does it run that? A question whose claim
+-- Answers 1 where it is to drain, its orders, the paused queues, and a number that changes as queues have their
+-- first tasks. An order is a code and a task: c
+-- cancel, l lost, or q with token, priority (a byte)
+-- and, of a user's own, queue at its end: does it run that? A question whose claim
 -- has ended is not answered.
 local me = ARGV[1]
 local said = ARGV[2]
@@ -41,7 +43,14 @@ for _, question in ipairs(take(questions_key(me))) do
   local record = is_question and read(question:sub(1, ENTRY_ID_WIDTH))
   if record and is_run_by(record, me) then
     local token = struct.unpack(TOKEN_FORMAT, question, ENTRY_ID_WIDTH + 1)
-    if record.token == token then orders[#orders + 1] = 'q' .. question .. string.char(record.priority) end
+    if record.token == token then
+      orders[#orders + 1] = 'q' .. question .. string.char(record.priority) .. (own_queue(record.tail) or '')
+    end
   end
 end
-return { redis.call('HEXISTS', worker_key(me), 'D'), orders, redis.call('SMEMBERS', PAUSED_QUEUES) }
+return {
+  redis.call('HEXISTS', worker_key(me), 'D'),
+  orders,
+  redis.call('SMEMBERS', PAUSED_QUEUES),
+  redis.call('HLEN', TOTALS),
+}

@@ -1,7 +1,8 @@
 -- A page of the schedule set (earliest first) or of the dead letters (latest first).
 -- ARGV: 'schedule' or 'dead'; limit; score and member after which to begin, or '' and ''.
 -- Answers member, score and value of each row. Where that member is gone, it begins with the rows of the same
--- score. The value is a dead letter, or of a message its packed priority alone; '' where there is none.
+-- score. The value is a dead letter, or of a message its packed priority, and its queue where that is a
+-- user's own; '' where there is none.
 local is_dead = ARGV[1] == 'dead'
 local limit = ARGV[2]
 local after_score = ARGV[3]
@@ -20,7 +21,9 @@ end
 local function shown(member, value)
   if is_dead then return value or '' end
   local priority = priority_of(member, value)
-  return priority and struct.pack(MESSAGE_PRIORITY_FORMAT, priority) or ''
+  if not priority then return '' end
+  local record = read(id_of(member))
+  return struct.pack(MESSAGE_PRIORITY_FORMAT, priority) .. (record and own_queue(record.tail) or '')
 end
 
 local first = start()

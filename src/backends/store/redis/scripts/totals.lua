@@ -1,8 +1,7 @@
--- ARGV: none. Answers for each queue: enqueued, completed, retried, dead, cancelled, and of the last full
--- minute: enqueued, finished.
+-- ARGV: none. Answers of each queue that had a task: what it is counted as; enqueued, completed, retried, dead,
+-- cancelled, and of the last full minute: enqueued, finished.
 local ALL_CODES = { ENQUEUED, COMPLETED:lower(), RETRIED, DEAD:lower(), CANCELLED:lower() }
 local MINUTE_CODES = { ENQUEUED, FINISHED }
-local LAST_QUEUE = 5
 local MINUTE = 6
 
 -- Adds the counts of these codes to a queue's, from a place on.
@@ -15,13 +14,16 @@ local function add(key, codes, queue, sums, place)
   end
 end
 
+local counted = {}
+for _, field in ipairs(redis.call('HKEYS', TOTALS)) do counted[field:sub(2)] = true end
+
 local answer = {}
-for queue = 0, LAST_QUEUE do
+for queue in pairs(counted) do
   local sums = {}
   add(TOTALS, ALL_CODES, queue, sums, 0)
   for ago = 1, MINUTE do
     add(period_key(this_period() - ago), MINUTE_CODES, queue, sums, #ALL_CODES)
   end
-  answer[queue + 1] = sums
+  answer[#answer + 1] = { queue, sums }
 end
 return answer

@@ -1,6 +1,6 @@
 -- One step of a walk over all tasks that are not over.
 -- ARGV: where Redis's own walk stands, how many keys to look at, a pattern of the records' keys.
--- Answers where the walk goes on ('0': it is over), and of each task: id, state, priority, generation,
+-- Answers where the walk goes on ('0': it is over), and of each task: id, state, queue, generation,
 -- attempt, enqueued, worker, token, and 1 where the schedule set has it.
 local step = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[3], 'COUNT', ARGV[2])
 local prefix = #task_key('')
@@ -20,7 +20,7 @@ for _, key in ipairs(step[2]) do
     answer[#answer + 1] = {
       id,
       record.state,
-      record.priority,
+      tostring(queue_of(record)),
       record.generation,
       record.attempt,
       record.enqueued,

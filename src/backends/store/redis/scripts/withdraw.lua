@@ -9,7 +9,7 @@ local function withdraw(id, record)
   leave(entry_of(id, record))
   redis.call('DEL', task_key(id))
   free_key(id, unique_key_of(record))
-  count(ENQUEUED, record.priority, -1)
+  count(ENQUEUED, queue_of(record), -1)
 end
 
 local function decide(id, till)

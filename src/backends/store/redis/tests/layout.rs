@@ -18,7 +18,7 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{ErrorClass, Failure, Message, Payload, Priority, ProcessId, State, TaskId, Timestamp},
+    task::{ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, TaskId, Timestamp},
 };
 
 /// As the version before wrote it, with every field set.
@@ -101,7 +101,7 @@ fn message() -> Message {
     Message {
         id: id(),
         generation: 0x0102_0304,
-        priority: Priority::P3,
+        queue: Queue::P3,
         enqueued_at: at(0x1_3132_3334),
         expires_at: at(0x1_4142_4344),
         body: Bytes::from_static(b"body"),
@@ -149,6 +149,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
         id: id(),
         kind: "a.kind".into(),
         priority: Priority::P5,
+        queue: Queue::P5,
         tenant: Some("a-tenant".into()),
         enqueued_by: Some("a-token".into()),
         state: State::Running,
@@ -167,6 +168,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
     assert_eq!(shown(FULL), format!("{full:?}"));
     let bare = Record {
         priority: Priority::P3,
+        queue: Queue::P3,
         tenant: None,
         enqueued_by: None,
         state: State::Queued,
@@ -401,7 +403,7 @@ return found";
     let entry = packed::entry(message.id, message.generation).to_vec();
     let found: Vec<Bytes> = run(&link, lua, &[packed::pack(&message), entry.clone()]).await;
     let expected: Vec<Bytes> = vec![
-        (message.priority as u8).to_string().into(),
+        (message.priority() as u8).to_string().into(),
         message.enqueued_at.as_millis().to_string().into(),
         message.expires_at.as_millis().to_string().into(),
         Header::WIDTH.to_string().into(),
@@ -409,7 +411,7 @@ return found";
         message.generation.to_string().into(),
         Name::WIDTH.to_string().into(),
         entry.into(),
-        (message.priority as u8).to_string().into(),
+        (message.priority() as u8).to_string().into(),
     ];
     assert_eq!(found, expected);
 }

@@ -161,7 +161,7 @@ async fn the_short_way_writes_the_record_of_the_long_way() {
     assert_eq!(as_keyed(&plain, tokens[1]), running);
     let ends = [0, 1].map(|index| {
         let message = &tasks[index].message;
-        let claimed = Claimed { id: message.id, queue: message.priority.queue(), token: tokens[index] };
+        let claimed = Claimed { id: message.id, queue: message.queue, token: tokens[index] };
         Settlement {
             claimed,
             end: End::Completed { result: Payload::encode("done").unwrap(), keep: Duration::from_mins(1) },
@@ -198,7 +198,7 @@ pub(super) fn admission(key: &str) -> Admission {
 pub(super) async fn claim(store: &RedisStore, worker: ProcessId, task: &Admission) -> Claimed {
     let message = &task.message;
     match store.claim(worker, &[claim_of(task)], false).await.unwrap()[0] {
-        ClaimOutcome::Run { token, .. } => Claimed { id: message.id, queue: message.priority.queue(), token },
+        ClaimOutcome::Run { token, .. } => Claimed { id: message.id, queue: message.queue, token },
         outcome => panic!("{outcome:?}"),
     }
 }
@@ -210,7 +210,7 @@ fn claim_of(task: &Admission) -> Claim {
         id: message.id,
         generation: message.generation,
         kind: task.kind.clone(),
-        priority: message.priority,
+        queue: message.queue,
         attempt: 0,
         enqueued_at: message.enqueued_at,
         expires_at: message.expires_at,

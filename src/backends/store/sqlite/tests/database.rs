@@ -52,7 +52,7 @@ async fn an_earlier_versions_file_is_brought_up_to_date_with_what_it_holds() {
     })
     .await;
     let store = SqliteStore::open(&file.config).await.unwrap();
-    assert_eq!(store.paused().await.unwrap(), [Queue::ALL[2]]);
+    assert_eq!(store.paused().await.unwrap(), [Queue::P2, Queue::P3]);
     store.put_note(None, "new", "in version 2".into(), None).await.unwrap();
     assert_eq!(store.note("new").await.unwrap().unwrap(), "in version 2");
     let broker = SqliteBroker::open(&file.config).await.unwrap();

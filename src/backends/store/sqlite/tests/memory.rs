@@ -19,17 +19,8 @@ fn admission(message: &Message) -> Admission {
 }
 
 fn claim_of(message: &Message) -> Claim {
-    let Message { id, generation, priority, enqueued_at, expires_at, .. } = *message;
-    Claim {
-        id,
-        generation,
-        ticket: 1,
-        kind: "test.echo".into(),
-        priority,
-        attempt: 0,
-        enqueued_at,
-        expires_at,
-    }
+    let Message { id, generation, queue, enqueued_at, expires_at, .. } = *message;
+    Claim { id, generation, ticket: 1, kind: "test.echo".into(), queue, attempt: 0, enqueued_at, expires_at }
 }
 
 async fn store(change: impl FnOnce(&mut Config)) -> (SqliteStore, File) {
@@ -54,7 +45,7 @@ async fn a_finished_task_is_forgotten_when_its_time_is_over() {
     else {
         panic!("it runs");
     };
-    let claimed = Claimed { id: message.id, queue: message.priority.queue(), token };
+    let claimed = Claimed { id: message.id, queue: message.queue, token };
     let end = End::Completed { result: Payload::null(), keep: Duration::ZERO };
     assert_eq!(store.settle(worker, &[Settlement { claimed, end }]).await.unwrap(), [true]);
     assert!(store.record(message.id).await.unwrap().is_none(), "not shown");

@@ -33,7 +33,7 @@ pub(super) fn plan() -> Plan {
     Plan {
         pool: "main".into(),
         slots: 10,
-        queues: vec![Queue::P4],
+        queues: vec![Queue::P4.into()],
         settings,
         lease: Duration::ZERO,
         memory: None,

@@ -158,14 +158,15 @@ end
 
 -- The task's admission is not recorded; with a count of it the totals balance.
 local function run_unknown(by, id, message, ticket)
-  message.whose = ''
+  message.whose = message.queue and PART .. PART .. message.queue or ''
   message.unique_key = ''
-  count(ENQUEUED, message.priority)
-  return run(by, id, fresh(message), ticket)
+  local record = fresh(message)
+  count(ENQUEUED, queue_of(record))
+  return run(by, id, record, ticket)
 end
 
 -- `message` tells the generation, and `message_of` makes of it a table with kind, priority, attempt, enqueued
--- and expires as well.
+-- expires and, of a user's own, queue as well.
 local function decide(by, id, message, ticket, message_of)
   local record = read(id)
   local generation = message.generation

@@ -41,7 +41,7 @@ local ENDS = {
     record.due = due
     write(id, record)
     enter(entry(id, generation), due, message)
-    count(RETRIED, record.priority)
+    count(RETRIED, queue_of(record))
   end,
   -- Dead. The attempt has failed ('1'), or else the task's time was over or its workers died ('0').
   D = function(keep, id, record, died, letter, failure, failed)
@@ -85,7 +85,7 @@ local function settle(keep, id, token, code, ...)
 end
 
 -- The usual end, with one write. Takes where the settlement begins, and answers where it is over, the task's
--- priority, and its message's entry; nil where it is not the usual end.
+-- queue, and its message's entry; nil where it is not the usual end.
 local function complete(id, key, settlements, offset)
   local bytes = known[id]
   if not bytes then return nil end
@@ -93,11 +93,11 @@ local function complete(id, key, settlements, offset)
   if code ~= COMPLETION then return nil end
   local from = offset + FIRST_VALUE_OFFSET
   local after = from + LENGTH_WIDTH + length
-  local over, priority, generation, worker = completed(bytes, token, sub(settlements, from, after - 1))
+  local over, queue, generation, worker = completed(bytes, token, sub(settlements, from, after - 1))
   if not over then return nil end
   known[id] = over
   redis.call('SET', key, over, 'PXAT', forget_times[kept] or forget_at(kept))
   leaves(worker, id)
-  count(COMPLETED, priority)
-  return after + NO_VALUES_WIDTH, priority, id .. generation
+  count(COMPLETED, queue)
+  return after + NO_VALUES_WIDTH, queue, id .. generation
 end

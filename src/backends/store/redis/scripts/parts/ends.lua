@@ -26,7 +26,7 @@ local function finish(id, record, state, kept, news)
   record.awaited = false
   write(id, record, 'PXAT', forget_at(kept))
   free_key(id, unique_key)
-  count(state, record.priority)
+  count(state, queue_of(record))
 end
 
 local function unfinished_holder(key)

@@ -45,18 +45,18 @@ local function unawaited(flags)
 end
 
 -- The values of a task that has no unique key, told nothing and failed never, so that from there on all are
--- lengths of 0: those before its result.
+-- lengths of 0: those before its result, and the queue where that is a user's own.
 local NOTHING_TOLD = (TAIL_VALUES - UNIQUE_KEY_VALUE + 1) * LENGTH_WIDTH
 local BEFORE_RESULT = (RESULT_VALUE - UNIQUE_KEY_VALUE) * LENGTH_WIDTH
 local AFTER_RESULT = ('\0'):rep((TAIL_VALUES - RESULT_VALUE) * LENGTH_WIDTH)
 local function untold(tail)
   local told_offset = value_offset(tail, UNIQUE_KEY_VALUE, 1)
   if not told_offset or told_offset + NOTHING_TOLD ~= #tail + 1 then return nil end
-  return tail:sub(1, told_offset + BEFORE_RESULT - 1)
+  return { before = tail:sub(1, told_offset + BEFORE_RESULT - 1), queue = own_queue(tail) }
 end
 
 -- From the worker with this token to its end. Takes the token packed, and the result after its length.
--- Answers priority, generation, packed, and worker as well.
+-- Answers queue, generation, packed, and worker as well.
 local RUNNING_RECORD_FORMAT = '>c' .. GENERATION_OFFSET - 1
   .. 'c' .. GENERATION_WIDTH
   .. 'c' .. FINISHED_OFFSET - ATTEMPT_OFFSET
@@ -74,9 +74,9 @@ local function completed(bytes, token, result)
   local runs = flags_of[flags]
   if runs == nil then runs = look_at(flags_of, flags, unawaited) end
   local tail = sub(bytes, TAIL_OFFSET)
-  local before = tails[tail]
-  if before == nil then before = look_at(tails, tail, untold) end
-  if not runs or not before then return nil end
-  local over = runs.completed .. generation .. times .. FINISHED_NOW .. before .. result .. AFTER_RESULT
-  return over, runs.priority, generation, worker
+  local values = tails[tail]
+  if values == nil then values = look_at(tails, tail, untold) end
+  if not runs or not values then return nil end
+  local over = runs.completed .. generation .. times .. FINISHED_NOW .. values.before .. result .. AFTER_RESULT
+  return over, values.queue or runs.priority, generation, worker
 end

@@ -115,6 +115,21 @@ local function fresh(task)
   }
 end
 
+-- The queue of a user's own that a record's values name, or nil.
+local PART = '\30'
+local function own_queue(tail)
+  -- Most have not even two such characters.
+  local first = tail:find(PART, 1, true)
+  if not first or not tail:find(PART, first + 1, true) then return nil end
+  return unpack_tail(tail).whose:match('^[^\30]*\30[^\30]*\30(.+)$')
+end
+
+-- Where a task waits: see `parts/queues.lua` of the broker.
+local function queue_of(record) return own_queue(record.tail) or record.priority end
+
+-- The same of a record as it is packed.
+local function queue_in(bytes) return own_queue(sub(bytes, TAIL_OFFSET)) or bytes:byte(PRIORITY_OFFSET) end
+
 local function unique_key_of(record) return record.has_key and unpack_tail(record.tail).unique_key or nil end
 
 -- What became of the task: progress, result and failure; nil leaves a value as it is.

@@ -1,7 +1,7 @@
 -- Totals of each queue are summed up here and written once, by `count_up`.
 
--- The digit of a priority's queue.
-local QUEUES = { [0] = '0', '1', '2', '2', '3', '4', '5' }
+-- What a queue is counted as where that is not how it is written. An earlier version counts P2 and P3 as '2'.
+local QUEUES = { [0] = '0', '1', '2', 'high.p3', '3', '4', '5' }
 -- Counts of the last minute, by spans of ten seconds.
 local PERIOD = 10 * 1000
 local PERIODS_KEPT = 2 * 60 * 1000
@@ -15,10 +15,10 @@ local RETRIED = 'r'
 local FINISHED = 'f'
 
 local counts = {}
-local function count(code, priority, by)
+local function count(code, queue, by)
   local of_code = counts[code] or {}
   counts[code] = of_code
-  of_code[priority] = (of_code[priority] or 0) + (by or 1)
+  of_code[queue] = (of_code[queue] or 0) + (by or 1)
 end
 
 local function write_count(period, code, queue, by)
@@ -33,7 +33,7 @@ end
 local function count_up()
   local period = period_key(this_period())
   for code, of_code in pairs(counts) do
-    for priority, by in pairs(of_code) do write_count(period, code, QUEUES[priority], by) end
+    for queue, by in pairs(of_code) do write_count(period, code, QUEUES[queue] or queue, by) end
   end
   if next(counts) then redis.call('PEXPIRE', period, PERIODS_KEPT) end
 end

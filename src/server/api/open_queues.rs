@@ -1,0 +1,113 @@
+//! Making and removing queues at run time.
+//!
+//! Guarantees: a queue that has unfinished tasks is not removed, whatever is asked for. Never does: drop a
+//! task, or touch a queue of the configuration.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Deserialize;
+
+use super::{
+    Api,
+    auth::Caller,
+    error::ApiError,
+    moving,
+    query::{Name, Params},
+};
+use clawpool_core::{
+    config::Scope,
+    task::{Lane, Priority, Queue},
+};
+use clawpool_engine::client::view::{QueueView, RemovedQueueView};
+
+/// A queue to be made.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewQueue {
+    name: String,
+    priority: Priority,
+    /// That of the priority by default.
+    lane: Option<Lane>,
+}
+
+pub(super) async fn add(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    body: axum::body::Bytes,
+) -> Result<(StatusCode, Json<QueueView>), ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let new: NewQueue = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::malformed(format!("a queue is {{name, priority, lane}}: {error}")))?;
+    let lane = new.lane.unwrap_or_else(|| Lane::of(new.priority));
+    let queue = Queue::new(&new.name, new.priority, lane)
+        .map_err(|error| ApiError::field("name", error.to_string()))?;
+    if let Err(other) = api.producer.queues().add(queue).await? {
+        let message = format!(
+            "the queue {other} is there with other settings ({}, lane {}): remove it first, or choose \
+             another name",
+            other.priority(),
+            other.lane()
+        );
+        return Err(ApiError::new(StatusCode::CONFLICT, "CP-1411", message));
+    }
+    let view = super::queues::one(&api, queue).await?;
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// With `drain` the queue takes no new tasks from now on, and is removed by the call that finds it empty.
+/// `move_to` does the same, and moves what waits to another queue, some at each call.
+pub(super) async fn remove(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    name: Name,
+    mut params: Params,
+) -> Result<(StatusCode, Json<RemovedQueueView>), ApiError> {
+    caller.needs(&[Scope::Admin])?;
+    let move_to = params.text("move_to");
+    let drain = params.value("drain")?.unwrap_or(false) || move_to.is_some();
+    params.done()?;
+    let queue = registered(&api, &name).await?;
+    let move_to = match move_to {
+        Some(name) => Some(super::queues::named(&api, &name).await?),
+        None => None,
+    };
+    if drain {
+        api.producer.queues().close(queue).await?;
+    }
+    if let Some(other) = move_to.filter(|other| *other != queue) {
+        moving::some(&*api.broker, &*api.store, queue, other).await?;
+    }
+    let unfinished = unfinished(&api, queue).await?;
+    if unfinished == 0 {
+        api.producer.queues().remove(queue).await?;
+        return Ok((StatusCode::OK, Json(RemovedQueueView { queue, removed: true, unfinished })));
+    }
+    if drain {
+        return Ok((StatusCode::ACCEPTED, Json(RemovedQueueView { queue, removed: false, unfinished })));
+    }
+    let message = format!(
+        "the queue {queue} has {unfinished} unfinished tasks, waiting, scheduled or running: use --drain \
+         (drain=true), which takes no new ones and removes it when these are done, or --move-to QUEUE \
+         (move_to=QUEUE)"
+    );
+    Err(ApiError::new(StatusCode::CONFLICT, "CP-1412", message))
+}
+
+/// The queue with this name, which was made at run time.
+async fn registered(api: &Api, name: &Name) -> Result<Queue, ApiError> {
+    let name: String = name.parse("queue")?;
+    if api.producer.queues().configured().iter().any(|queue| queue.name() == name) {
+        let message = format!("the queue {name} is one of the configuration's: take it out of [[queues]]");
+        return Err(ApiError::new(StatusCode::CONFLICT, "CP-1412", message));
+    }
+    super::queues::named(api, &name).await
+}
+
+/// Tasks that were enqueued there and have not ended, wherever they are now. One that died and was requeued
+/// has ended once by then, so what waits is counted as well.
+async fn unfinished(api: &Api, queue: Queue) -> Result<u64, ApiError> {
+    let totals = api.store.totals().await?;
+    let Some(totals) = totals.get(&queue) else { return Ok(0) };
+    Ok(totals.unfinished().max(api.broker.depth(queue).await?.ready))
+}
