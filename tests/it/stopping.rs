@@ -111,8 +111,11 @@ async fn inv_8_sighup_drains() {
 #[tokio::test]
 async fn a_killed_up_is_followed_at_once() {
     let mut system = System::embedded(1, Settings::quick()).await;
+    let orphan = system.api.workers().await[0].beat.pid;
     system.front.signal("KILL");
     system.front.ended().await;
+    // As long as it lives it is one of the pool.
+    until("the end of its worker", async || (!runs(orphan)).then_some(())).await;
     let since = std::time::Instant::now();
     system.restart_up(1).await;
     println!("recovery: kill -9 of `up` and a new one, to its first worker: {:?}", since.elapsed());
@@ -122,6 +125,17 @@ async fn a_killed_up_is_followed_at_once() {
     let serving = system.front.line(&["serving HTTP"]).await;
     assert!(seconds(&led) - seconds(&serving) < 2.0, "it waited for a lease of 5 s: {serving}\n{led}");
     system.stop().await;
+}
+
+/// A process that may be nobody's child here.
+#[cfg(unix)]
+fn runs(pid: u32) -> bool {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System};
+
+    let pid = Pid::from_u32(pid);
+    let mut system = System::new().unwrap();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, ProcessRefreshKind::nothing());
+    system.process(pid).is_some_and(|process| process.status() != ProcessStatus::Zombie)
 }
 
 /// Of the minute, by a line's own time.

@@ -56,8 +56,8 @@ const SPEAKERS: [&str; 18] = [
     "tower_http",
 ];
 
-/// A channel that RabbitMQ closed is told of by whoever used it, with what it was for. lapin calls it an error
-/// also where a queue is only looked for.
+/// A channel that RabbitMQ closed is told of by whoever used it, with what it was for. lapin calls it an
+/// error also where a queue is only looked for.
 const TOLD_BY_ITS_USER: &str = "lapin::channel";
 
 /// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be

@@ -49,7 +49,7 @@ async fn every_question_to_a_silent_store_is_answered_with_503() {
         assert_refused(&server.call(Method::GET, &path).await, 503, "CP-1301", None);
     }
     assert_refused(&server.post_json("/v1/dead/requeue", r#"{"all":true}"#).await, 503, "CP-1301", None);
-    assert_refused(&server.call(Method::POST, "/v1/queues/high/pause").await, 503, "CP-1301", None);
+    assert_refused(&server.call(Method::POST, "/v1/queues/high.p2/pause").await, 503, "CP-1301", None);
     server.stop().await;
 }
 
