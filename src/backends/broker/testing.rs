@@ -17,7 +17,7 @@ pub struct TestBroker {
 /// What the broker says of itself, for a test to change.
 #[derive(Default)]
 pub struct State {
-    /// It does not say how full its queues are.
+    /// It takes nothing, and does not say how full its queues are.
     pub away: bool,
     /// Messages that wait on each queue.
     pub ready: u64,
@@ -32,7 +32,8 @@ impl TestBroker {
 #[async_trait]
 impl Broker for TestBroker {
     async fn publish(&self, messages: Vec<Message>) -> Vec<Result<(), BrokerError>> {
-        messages.iter().map(|_| Ok(())).collect()
+        let away = self.state().away;
+        messages.iter().map(|_| if away { Err(unavailable()) } else { Ok(()) }).collect()
     }
 
     async fn consume(&self, _: ProcessId, _: Queue) -> Result<Box<dyn Consumer>, BrokerError> {
@@ -58,10 +59,14 @@ impl Broker for TestBroker {
     async fn depth(&self, _: Queue) -> Result<Depth, BrokerError> {
         let state = self.state();
         if state.away {
-            return Err(BrokerError::Unavailable { broker: "test", reason: "away".into() });
+            return Err(unavailable());
         }
         Ok(Depth { ready: state.ready, oldest: None })
     }
+}
+
+fn unavailable() -> BrokerError {
+    BrokerError::Unavailable { broker: "test", reason: "away".into() }
 }
 
 /// A consumer to which no message comes.

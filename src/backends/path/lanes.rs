@@ -3,7 +3,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::{join_all, select_all};
 
-use super::{Apart, Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taken, Taker, Wants};
+use super::{Attempt, Offered, Path, PathError, Promoted, Reclaim, Source, Taken, Taker, Wants};
 use crate::{
     broker,
     store::{Admission, Claimed, Fence},
@@ -17,15 +17,15 @@ use clawpool_core::{
 pub struct Lanes {
     members: Vec<Arc<dyn Path>>,
     places: Places,
-    /// Over all queues, for what one step does for all of them.
-    all: Apart,
+    /// Moves the due tasks of all queues: these are in one set.
+    promoter: Arc<dyn Path>,
 }
 
 impl Lanes {
     /// `members` stand for [`broker::Lanes::backends`], in that order.
-    pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Path>>, all: Apart) -> Self {
+    pub fn new(lanes: &config::Lanes, members: Vec<Arc<dyn Path>>, promoter: Arc<dyn Path>) -> Self {
         let places = Places { lanes: lanes.clone(), backends: broker::Lanes::backends(lanes) };
-        Self { members, places, all }
+        Self { members, places, promoter }
     }
 
     /// One share for each member, with the positions of its items in the batch.
@@ -111,7 +111,7 @@ impl Path for Lanes {
     }
 
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {
-        self.all.promote(fence, limit).await
+        self.promoter.promote(fence, limit).await
     }
 }
 

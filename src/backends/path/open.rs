@@ -40,30 +40,39 @@ pub async fn open(config: &Config) -> Result<Servers, PathError> {
     }
 }
 
-/// Queues on Redis have their records beside them.
 async fn cluster(config: &Config) -> Result<Servers, PathError> {
     let store = Arc::new(RedisStore::open(config).await?);
-    let mut brokers: Vec<Arc<dyn Broker>> = Vec::new();
-    let mut paths: Vec<Arc<dyn Path>> = Vec::new();
-    for backend in broker::Lanes::backends(&config.lanes) {
-        match backend {
-            Backend::Redis => {
-                let broker = Arc::new(RedisBroker::open(config).await?);
-                let lanes = Lane::ALL.into_iter().filter(|lane| config.lanes.backend(*lane) == backend);
-                let lanes: Vec<Lane> = lanes.collect();
-                paths.push(Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &lanes)));
-                brokers.push(broker);
-            }
-            Backend::Rabbitmq => {
-                let broker = Arc::new(RabbitBroker::open(config).await?) as Arc<dyn Broker>;
-                paths.push(over(Arc::clone(&broker), Arc::clone(&store) as _));
-                brokers.push(broker);
-            }
-        }
-    }
-    let broker = Arc::new(broker::Lanes::new(&config.lanes, brokers)) as Arc<dyn Broker>;
-    // Due tasks of all lanes are in one set.
+    let (brokers, redis) = brokers(config).await?;
+    let broker = Arc::new(broker::Lanes::new(&config.lanes, brokers.clone())) as Arc<dyn Broker>;
     let all = Apart::new(Arc::clone(&broker), Arc::clone(&store) as _);
-    let path = Arc::new(Lanes::new(&config.lanes, paths, all));
+    let redis = redis.map(|broker| on_redis(config, broker, Arc::clone(&store), all.clone()));
+    let backends = broker::Lanes::backends(&config.lanes).into_iter();
+    let members = backends.zip(brokers).map(|(backend, broker)| match (backend, &redis) {
+        (Backend::Redis, Some(path)) => Arc::clone(path),
+        _ => over(broker, Arc::clone(&store) as _),
+    });
+    let members = members.collect();
+    let promoter = redis.clone().unwrap_or_else(|| Arc::new(all));
+    let path = Arc::new(Lanes::new(&config.lanes, members, promoter));
     Ok(Servers { broker, store, path })
+}
+
+/// One for each backend of the lanes, and the one on Redis once more.
+async fn brokers(config: &Config) -> Result<(Vec<Arc<dyn Broker>>, Option<Arc<RedisBroker>>), PathError> {
+    let mut redis = None;
+    let mut brokers: Vec<Arc<dyn Broker>> = Vec::new();
+    for backend in broker::Lanes::backends(&config.lanes) {
+        brokers.push(match backend {
+            Backend::Redis => Arc::clone(redis.insert(Arc::new(RedisBroker::open(config).await?))) as _,
+            Backend::Rabbitmq => Arc::new(RabbitBroker::open(config).await?),
+        });
+    }
+    Ok((brokers, redis))
+}
+
+/// Queues on Redis have their records beside them.
+fn on_redis(config: &Config, broker: Arc<RedisBroker>, store: Arc<RedisStore>, all: Apart) -> Arc<dyn Path> {
+    let lanes = Lane::ALL.into_iter().filter(|lane| config.lanes.backend(*lane) == Backend::Redis);
+    let lanes: Vec<Lane> = lanes.collect();
+    Arc::new(RedisPath::new(broker, store, &lanes, all))
 }

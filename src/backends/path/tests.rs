@@ -7,15 +7,17 @@ use tempfile::TempDir;
 
 use super::{
     Apart, Path, RedisPath, Servers, SqlitePath,
-    conformance::{self, Fixture, recovery},
+    conformance::{self, Fixture, recovery, scheduling},
 };
 use crate::{
     backend::{redis::testing::server::on_shared, sqlite::Database},
     broker::{
         Broker,
+        conformance::small,
         rabbitmq::{RabbitBroker, testing::Rabbit},
         redis::RedisBroker,
         sqlite::SqliteBroker,
+        testing::TestBroker,
     },
     store::{Store, redis::RedisStore, sqlite::SqliteStore},
 };
@@ -93,7 +95,7 @@ macro_rules! composed {
 
 /// Queue and record on one Redis.
 mod together_on_redis {
-    use clawpool_core::task::Lane;
+    use clawpool_core::task::{Lane, Queue};
 
     use super::*;
 
@@ -104,13 +106,41 @@ mod together_on_redis {
         async fn servers(&self) -> Servers {
             let broker = Arc::new(RedisBroker::open(&self.0).await.unwrap());
             let store = Arc::new(RedisStore::open(&self.0).await.unwrap());
-            let path = Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &Lane::ALL));
+            let apart = Apart::new(Arc::clone(&broker) as _, Arc::clone(&store) as _);
+            let redis = RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &Lane::ALL, apart);
+            let path = Arc::new(redis);
             Servers { broker, store, path }
         }
     }
 
     async fn open(config: Config) -> OneRedis {
         OneRedis(on_shared(config))
+    }
+
+    /// The critical lane on Redis, and the others on a broker that is away.
+    struct OneLane(Config);
+
+    #[async_trait]
+    impl Fixture for OneLane {
+        async fn servers(&self) -> Servers {
+            let broker = Arc::new(RedisBroker::open(&self.0).await.unwrap());
+            let store = Arc::new(RedisStore::open(&self.0).await.unwrap());
+            let away = TestBroker::default();
+            away.state().away = true;
+            let others = Apart::new(Arc::new(away), Arc::clone(&store) as _);
+            let lanes = [Lane::Critical];
+            let path = Arc::new(RedisPath::new(Arc::clone(&broker), Arc::clone(&store), &lanes, others));
+            Servers { broker, store, path }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn inv_4_what_cannot_be_promoted_holds_up_no_urgent_task() {
+        let mut config = conformance::config("");
+        config.queues.push(small(Queue::P1));
+        let fixture = OneLane(on_shared(config));
+        let case = scheduling::what_cannot_be_promoted_holds_up_no_urgent_task(&fixture);
+        conformance::guarded(case).await;
     }
 
     crate::path::conformance::suite!(open);

@@ -101,6 +101,16 @@ impl QueueLimits {
     pub fn get(&self, queue: Queue) -> u64 {
         self.own.get(&queue).copied().unwrap_or(self.common)
     }
+
+    /// Of queues that have no limit of their own.
+    pub const fn common(&self) -> u64 {
+        self.common
+    }
+
+    /// The queues that have one, and this.
+    pub fn own(&self) -> impl Iterator<Item = (Queue, u64)> {
+        self.own.iter().map(|(queue, limit)| (*queue, *limit))
+    }
 }
 
 impl Config {

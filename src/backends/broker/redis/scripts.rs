@@ -10,7 +10,9 @@ use crate::backend::redis::{library::Library, script::scripts};
 /// Entries of messages and, in the same order, their values, as scripts answer them.
 pub(super) type Taken = (Vec<Bytes>, Vec<Option<Bytes>>);
 
-pub(crate) const PARTS: &[&str] = &[include_str!("scripts/parts/queues.lua")];
+/// In an order in which each speaks only of those before it.
+pub(crate) const PARTS: &[&str] =
+    &[include_str!("scripts/parts/queues.lua"), include_str!("scripts/parts/publishing.lua")];
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(|| Library::shared(PARTS));
 

@@ -56,6 +56,24 @@ pub async fn a_stale_fence_moves_nothing(fixture: &dyn Fixture) {
     assert_eq!(worker.take_one().await.task.id, due.id);
 }
 
+/// The critical lane's queue of P1 is full, and the broker of the other lanes is away.
+pub async fn what_cannot_be_promoted_holds_up_no_urgent_task(fixture: &dyn Fixture) {
+    let servers = fixture.servers().await;
+    let fence = lead(&servers).await;
+    let due = |seconds: u64| Timestamp::from_millis(Timestamp::now().as_millis() - 1_000 * seconds);
+    for priority in [Priority::P1, Priority::P4] {
+        for _ in 0..4 * SMALL_LIMIT {
+            offer_at(&servers, &message(priority), due(60)).await;
+        }
+    }
+    let urgent = message(Priority::P0);
+    offer_at(&servers, &urgent, due(1)).await;
+    let promoted = servers.path.promote(fence, 10).await.unwrap();
+    assert_eq!(promoted.moved, SMALL_LIMIT as usize + 1, "{promoted:?}");
+    assert!(promoted.left > 0 && promoted.refusal.is_some(), "{promoted:?}");
+    assert_eq!(state(&servers, urgent.id).await, State::Queued);
+}
+
 pub async fn a_full_queue_keeps_due_tasks_in_the_set(fixture: &dyn Fixture) {
     let mut worker = Worker::start(fixture).await;
     let fence = lead(&worker.servers).await;

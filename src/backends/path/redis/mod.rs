@@ -4,10 +4,11 @@
 //! message are one step too, so that no crash falls between them. Never does: mark a message as being with a
 //! worker: the task's record says who runs it, and its message goes back when that worker is gone.
 //!
-//! What is rare goes the way of [`Apart`]: due tasks, and offers that repeat a known task.
+//! What is rare goes the way of [`Apart`]: offers that repeat a known task, and due tasks of other lanes.
 
 mod finish;
 mod offer;
+mod promote;
 mod reconcile;
 mod scripts;
 mod source;
@@ -34,6 +35,8 @@ pub struct RedisPath {
     store: Arc<RedisStore>,
     shared: Arc<Shared>,
     apart: Apart,
+    /// Over all lanes: due tasks of all are in one set.
+    others: Apart,
     /// The names of its lanes.
     lanes: Arc<str>,
     /// Claims that Redis counts as this process's, and that it does not know.
@@ -41,12 +44,14 @@ pub struct RedisPath {
 }
 
 impl RedisPath {
-    pub fn new(broker: Arc<RedisBroker>, store: Arc<RedisStore>, lanes: &[Lane]) -> Self {
+    /// `others`: over all lanes of the pool, on whatever brokers they are.
+    pub fn new(broker: Arc<RedisBroker>, store: Arc<RedisStore>, lanes: &[Lane], others: Apart) -> Self {
         let lanes: Vec<&str> = lanes.iter().map(|lane| lane.name()).collect();
         Self {
             shared: Arc::clone(&broker.shared),
             apart: Apart::new(broker, Arc::clone(&store) as _),
             store,
+            others,
             lanes: lanes.join(",").into(),
             unknown: Arc::default(),
         }
@@ -87,6 +92,6 @@ impl Path for RedisPath {
     }
 
     async fn promote(&self, fence: Fence, limit: usize) -> Result<Promoted, PathError> {
-        self.apart.promote(fence, limit).await
+        self.promote_due(fence, limit).await
     }
 }

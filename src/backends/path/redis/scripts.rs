@@ -15,6 +15,7 @@ scripts! { LIBRARY:
     CLAIMS = "scripts/claims.lua";
     FINISH = "scripts/finish.lua";
     OFFER = "scripts/offer.lua";
+    PROMOTE = "scripts/promote.lua";
     RECLAIM = "scripts/reclaim.lua";
     TAKE = "scripts/take.lua";
 }

@@ -146,7 +146,7 @@ impl RedisStore {
     }
 
     /// Runs a script that only the leader may run.
-    pub(super) async fn run_fenced<T: redis::FromRedisValue>(
+    pub(crate) async fn run_fenced<T: redis::FromRedisValue>(
         &self,
         fence: Fence,
         call: &Call,

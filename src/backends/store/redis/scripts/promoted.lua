@@ -7,14 +7,5 @@ if refusal then return refusal end
 local margin = tonumber(ARGV[3])
 for i = 4, #ARGV do
   local promoted = ARGV[i]
-  if redis.call('HEXISTS', HANDED_OUT, promoted) == 1 then
-    leave(promoted)
-    local id = id_of(promoted)
-    local record = read(id)
-    if record and record.state == SCHEDULED and entry_of(id, record) == promoted then
-      record.state = QUEUED
-      record.due = 0
-      write_queued(id, record, margin)
-    end
-  end
+  if redis.call('HEXISTS', HANDED_OUT, promoted) == 1 then leave_for_queue(promoted, margin) end
 end

@@ -33,3 +33,14 @@ local function set_entry_aside(an_entry, value)
   leave(an_entry)
   set_value_aside('s', an_entry, value)
 end
+
+-- The message of this entry is on its queue.
+local function leave_for_queue(an_entry, margin)
+  leave(an_entry)
+  local id = id_of(an_entry)
+  local record = read(id)
+  if not record or record.state ~= SCHEDULED or entry_of(id, record) ~= an_entry then return end
+  record.state = QUEUED
+  record.due = 0
+  write_queued(id, record, margin)
+end
