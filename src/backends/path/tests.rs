@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::{
     Apart, Path, RedisPath, Servers, SqlitePath,
@@ -19,7 +20,7 @@ use crate::{
         sqlite::SqliteBroker,
         testing::TestBroker,
     },
-    store::{Store, redis::RedisStore, sqlite::SqliteStore},
+    store::{Store, conformance::queues, redis::RedisStore, sqlite::SqliteStore},
 };
 use clawpool_core::config::{Config, Synchronous};
 
@@ -36,6 +37,9 @@ struct Composition {
     store: On,
     together: bool,
     config: Config,
+    /// RabbitMQ 3 ends the connection of whoever consumes a queue that it has only begun to make for another
+    /// one.
+    made: OnceCell<()>,
     _folder: TempDir,
 }
 
@@ -48,7 +52,13 @@ async fn composition(config: Config, broker: On, store: On) -> Composition {
     let folder = TempDir::new().unwrap();
     config.embedded.data = folder.path().into();
     config.embedded.synchronous = Synchronous::Normal;
-    Composition { broker, store, together: false, config, _folder: folder }
+    Composition { broker, store, together: false, config, made: OnceCell::new(), _folder: folder }
+}
+
+async fn make_queues(broker: &dyn Broker) {
+    for queue in queues() {
+        broker.depth(queue).await.unwrap();
+    }
 }
 
 #[async_trait]
@@ -66,6 +76,9 @@ impl Fixture for Composition {
             On::Redis => Arc::new(RedisBroker::open(config).await.expect("Redis is there")),
             On::Rabbitmq => Arc::new(RabbitBroker::open(config).await.expect("RabbitMQ is there")),
         };
+        if self.broker == On::Rabbitmq {
+            self.made.get_or_init(async || make_queues(&*broker).await).await;
+        }
         let store: Arc<dyn Store> = match self.store {
             On::Sqlite => Arc::new(SqliteStore::on(file(), config)),
             On::Redis => Arc::new(RedisStore::open(config).await.expect("Redis is there")),
@@ -165,8 +178,14 @@ mod together_on_sqlite {
         let after = open(conformance::config("")).await;
         let config = after.config.clone();
         let folder = TempDir::new().unwrap();
-        let before =
-            Composition { broker: On::Sqlite, store: On::Sqlite, together: false, config, _folder: folder };
+        let before = Composition {
+            broker: On::Sqlite,
+            store: On::Sqlite,
+            together: false,
+            config,
+            made: OnceCell::new(),
+            _folder: folder,
+        };
         let case = recovery::inv_1_what_another_path_left_is_taken_over(&before, &after);
         conformance::guarded(case).await;
     }

@@ -144,6 +144,33 @@ pub async fn requeue_schedules_the_next_generation(fixture: &dyn Fixture) {
     assert_eq!(state(&*store, &message).await, State::Completed);
 }
 
+/// What it did in its life before does not count: the operator gave it a new one.
+pub async fn inv_3_a_requeued_task_answers_for_no_death_before(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let fence = lead(&*store).await;
+    let message = admit(&*store, Priority::P4).await;
+    let doomed = worker(&*store).await;
+    let fatal = start(&*store, doomed, &message).await;
+    store.end_lease(doomed, None).await.unwrap();
+    let end = End::Dead(letter(&message, DeadReason::Fatal));
+    assert!(settle(&*store, doomed, fatal, end).await);
+    let next = next_generation(&message, 0);
+    assert_eq!(store.requeue(std::slice::from_ref(&next)).await.unwrap(), taken(1));
+    store.promoted(fence, &[(next.id, next.generation)]).await.unwrap();
+    for expected in 0..3 {
+        let doomed = worker(&*store).await;
+        let outcome = claim(&*store, doomed, &next).await;
+        assert!(
+            matches!(outcome, ClaimOutcome::Run { crashes, .. } if crashes == expected),
+            "{outcome:?} after {expected} crashes"
+        );
+        store.end_lease(doomed, None).await.unwrap();
+    }
+    let last = worker(&*store).await;
+    let outcome = claim(&*store, last, &next).await;
+    assert!(matches!(outcome, ClaimOutcome::Poison { crashes: 3, .. }), "{outcome:?}");
+}
+
 pub async fn requeue_counts_only_letters_that_are_there(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let dead = admit(&*store, Priority::P4).await;

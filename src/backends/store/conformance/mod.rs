@@ -146,6 +146,7 @@ macro_rules! suite {
             dead::filters_by_everything,
             dead::pages_latest_first,
             dead::requeue_schedules_the_next_generation,
+            dead::inv_3_a_requeued_task_answers_for_no_death_before,
             dead::requeue_counts_only_letters_that_are_there,
             dead::requeue_keeps_one_unfinished_task_for_each_unique_key,
             dead::discard_keeps_the_record,

@@ -118,7 +118,8 @@ fn revive(
 ) -> rusqlite::Result<()> {
     let update =
         "UPDATE tasks SET state = 0, generation = ?2, attempt = ?3, unique_key = ?4, expires_at = ?5,
-                  crashes = 0, signalled = 0, finished_at = NULL, forget_at = NULL WHERE id = ?1";
+                  crashes = 0, suspicion = 0, again_at = NULL, signalled = 0, finished_at = NULL,
+                  forget_at = NULL WHERE id = ?1";
     let attempt = task.map_or(0, |task| task.attempt);
     let parameters = params![message.id, message.generation, attempt, key, message.expires_at];
     write.sql.prepare_cached(update)?.execute(parameters)?;
