@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{collector, lost, promote, reap, unserved};
-use crate::health::PendingAlerts;
+use crate::{health::PendingAlerts, series};
 use clawpool_backends::{
     path::Servers,
     store::{Fence, Role},
@@ -28,8 +28,8 @@ pub(crate) struct Times {
 }
 
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the
-/// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of
-/// processes run it; one leads at a time. `times`: see there. Returns when `stop` fires.
+/// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves, sum up figures.
+/// Any number of processes run it; one leads at a time. `times`: see there. Returns when `stop` fires.
 pub(crate) async fn run(
     servers: &Servers,
     alerts: &PendingAlerts,
@@ -45,6 +45,7 @@ pub(crate) async fn run(
             reap(store, &*servers.path, times.heartbeat.max(RECONNECTS), &leading),
             collector::collect(store, broker, &leading),
             unserved::watch(store, broker, &leading),
+            series::sum_up(store, fence, &leading),
             lost::search(store, broker, alerts, lost::Pace::of(times.doubt), &leading),
         );
     };
