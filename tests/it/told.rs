@@ -15,6 +15,10 @@ async fn health(api: &Api) -> (u16, Value) {
     (status.as_u16(), body)
 }
 
+async fn readiness(api: &Api) -> u16 {
+    api.ask(api.request(Method::GET, "readyz")).await.0.as_u16()
+}
+
 /// Until `/health` has this status; its whole answer.
 async fn status(api: &Api, wanted: &str) -> Value {
     until(&format!("health to be {wanted}"), async || {
@@ -46,13 +50,16 @@ async fn a_memory_alarm_and_a_stopped_rabbitmq_are_told_until_they_are_over() {
     let asked = Instant::now();
     let body = status(api, "degraded").await;
     println!("degraded {:?} after the alarm", asked.elapsed());
-    assert_eq!(
-        body["services"],
-        json!({"broker": "up", "store": "up"}),
-        "it answers and takes nothing: {body}"
-    );
-    let reason = body["reasons"][0]["text"].as_str().unwrap();
-    assert!(reason.contains("RabbitMQ"), "{body}");
+    let services = &body["services"];
+    assert_eq!((&services["store"], &services["redis"]), (&json!("up"), &json!("up")), "{body}");
+    for name in ["broker", "rabbitmq"] {
+        let state = services[name].as_str().unwrap();
+        assert!(state.starts_with("degraded: RabbitMQ"), "it answers and takes nothing: {body}");
+    }
+    assert_eq!(readiness(api).await, 200, "P0 and P1 are taken");
+    let reason = &body["reasons"][0];
+    assert_eq!(reason["subject"], "rabbitmq", "{body}");
+    assert!(reason["text"].as_str().unwrap().contains("RabbitMQ"), "{body}");
     assert!(alert(api, "broker_trouble").await.contains("RabbitMQ"));
     // P0 lives on Redis.
     let urgent = api.enqueue(task("P0", json!({}))).await;
@@ -60,6 +67,7 @@ async fn a_memory_alarm_and_a_stopped_rabbitmq_are_told_until_they_are_over() {
     let said = system.cli().run(&["health"]).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("degraded") && said.out.contains("CP-1621"), "{said:?}");
+    assert!(said.out.lines().any(|line| line.starts_with("rabbitmq")), "{said:?}");
 
     rabbitmq.control(&["set_vm_memory_high_watermark", "0.6"]).await;
     status(api, "healthy").await;
@@ -80,6 +88,9 @@ async fn while_its_servers_are_away_a_dispatcher_says_that_it_starts() {
     let api = &system.api;
     let (code, body) = health(api).await;
     assert_eq!((code, &body["status"]), (503, &json!("starting")), "{body}");
+    assert_eq!(readiness(api).await, 503);
+    let (alive, _) = api.ask(api.request(Method::GET, "livez")).await;
+    assert_eq!(alive, 200, "a restart would not help");
     until("the server's name", async || (health(api).await.1["waiting_for"] == "redis").then_some(())).await;
     let response = api.request(Method::POST, "v1/tasks").json(&task("P0", json!({}))).send().await.unwrap();
     assert_eq!(response.status(), 503);
@@ -89,7 +100,15 @@ async fn while_its_servers_are_away_a_dispatcher_says_that_it_starts() {
     let said = system.cli().run(&["health"]).await;
     assert!(said.code == Some(1) && said.out.contains("starting"), "{said:?}");
     redis.restart().await;
-    status(api, "healthy").await;
+    let body = status(api, "healthy").await;
+    assert_eq!(readiness(api).await, 200);
+    assert_eq!(body["services"]["rabbitmq"], "up", "{body}");
+    // Its watch and the election; it leads.
+    until("all loops to turn", async || {
+        let loops = health(api).await.1["loops"].clone();
+        (loops == json!({"running": 7, "healthy": 7})).then_some(())
+    })
+    .await;
     system.stop().await;
 }
 

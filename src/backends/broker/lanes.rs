@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt};
+use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Probed, Receipt};
 use clawpool_core::{
     config::{self, Backend},
     task::{Lane, Message, ProcessId, Queue},
@@ -138,7 +138,7 @@ impl Broker for Lanes {
         Ok(found)
     }
 
-    async fn probe(&self) -> Result<(), BrokerError> {
-        join_all(self.members.iter().map(|member| member.probe())).await.into_iter().collect()
+    async fn probe(&self, patience: Duration) -> Vec<Probed> {
+        join_all(self.members.iter().map(|member| member.probe(patience))).await.concat()
     }
 }

@@ -19,7 +19,7 @@ pub mod sqlite;
 pub mod testing;
 pub(crate) mod unsettled;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -78,12 +78,16 @@ pub trait Broker: Send + Sync + 'static {
         Ok(vec![Found::Unknown; missing.len()])
     }
 
-    /// Whether the server would take a message now. Where broker and store share a server, the store's probe
-    /// is enough.
-    async fn probe(&self) -> Result<(), BrokerError> {
-        Ok(())
+    /// Each server behind this, by name, and whether it would take a message now; answered within `patience`.
+    /// Where broker and store share a server, the store's probe is enough, and nothing is said of it here.
+    async fn probe(&self, patience: Duration) -> Vec<Probed> {
+        let _ = patience;
+        Vec::new()
     }
 }
+
+/// A server's name, and whether it takes messages.
+pub type Probed = (&'static str, Result<(), BrokerError>);
 
 /// A stream of deliveries that is pulled: nothing is fetched that was not asked for.
 #[async_trait]

@@ -106,4 +106,12 @@ pub(super) const ROWS: &[Row] = &[
         take its place.",
         "Start it again (a supervisor does). Report it with the log line before, which names the part.",
     ),
+    (
+        "CP-1507",
+        "Queue stalled",
+        "Tasks are ready on a queue, live workers have free slots for them, and none has started for \
+        health.stalled.",
+        "`clawpool workers list` shows who serves it: look at the workers' logs, and drain or restart them. \
+        Their tasks start elsewhere.",
+    ),
 ];

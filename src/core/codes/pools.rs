@@ -117,6 +117,25 @@ pub(super) const ROWS: &[Row] = &[
         if it has to run.",
     ),
     (
+        "CP-1625",
+        "Probed service down",
+        "What an entry of [[probes]] looks at has failed as often in turn as its failures say.",
+        "The text says how it failed: start or mend the service, or correct the probe.",
+    ),
+    (
+        "CP-1626",
+        "Probed service slow",
+        "What an entry of [[probes]] looks at answers later than its slow allows, several times in turn.",
+        "Look at the service and the network to it; where this is its usual pace, raise the probe's slow.",
+    ),
+    (
+        "CP-1627",
+        "Dispatcher stands still",
+        "A part of the dispatcher (the text names it) has not gone on for long, although nothing has ended.",
+        "Look at its log and the machine's load, and restart it: another dispatcher leads meanwhile. Report \
+        it with the log.",
+    ),
+    (
         "CP-1630",
         "Too few files, processes or memory",
         "The system has no open file, process or memory for another worker just now. It is tried again \

@@ -2,7 +2,7 @@
 //! this asks all of them, so that one report has every fault (INV-9).
 
 use super::{
-    Config, ConfigErrors, handlers, pools, queues,
+    Config, ConfigErrors, handlers, pools, probes, queues,
     reading::{Key, Report},
     retry, rules, worker,
 };
@@ -20,6 +20,7 @@ impl Config {
         self.rabbitmq.check(report);
         self.embedded.check(report);
         self.log.check(report);
+        self.health.check(report);
         self.api.check(report);
         self.limits.check(report);
         self.classes.check(&self.limits, report);
@@ -32,5 +33,6 @@ impl Config {
         self.autoscale.check(&Key::from("autoscale"), report);
         pools::check(self, report);
         handlers::check(&self.handlers, report);
+        probes::check(&self.probes, report);
     }
 }

@@ -18,11 +18,13 @@ mod embedded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod handlers;
+mod health;
 mod lanes;
 mod limits;
 mod log;
 mod pacing;
 mod pools;
+mod probes;
 mod queues;
 mod rabbitmq;
 mod reading;
@@ -42,11 +44,13 @@ pub use self::{
     classes::{Class, Classes},
     embedded::{Embedded, Synchronous},
     handlers::{Exec, HandlerSpec, Http, SHIPPED_KINDS},
+    health::Health,
     lanes::{Backend, Lanes},
     limits::Limits,
     log::{Log, LogFormat, LogRotation},
     pacing::Pacing,
     pools::{Breaker, Pool, PoolDriver, PoolLimits, Restart, RestartPolicy},
+    probes::{Layer, Probe, ProbeClass},
     queues::{QueueLimits, QueueSettings},
     rabbitmq::{HighQueues, Rabbitmq},
     reading::{ConfigError, ConfigErrors, as_variable, nearest, variable},
@@ -89,6 +93,8 @@ pub struct Config {
     pub pacing: Pacing,
     /// How large a pool should be, and how fast it may change.
     pub autoscale: Autoscale,
+    /// What counts as trouble beside servers that do not answer.
+    pub health: Health,
     /// What the programs log, how, and where to.
     pub log: Log,
     /// The classification table; the first rule that matches decides. In a file: rules that come before the
@@ -98,6 +104,8 @@ pub struct Config {
     pub handlers: Vec<HandlerSpec>,
     /// Workers that `clawpool up` and `clawpool autoscaler` keep running.
     pub pools: Vec<Pool>,
+    /// What else is watched, and shown in `/health`.
+    pub probes: Vec<Probe>,
 }
 
 impl Default for Config {
@@ -117,10 +125,12 @@ impl Default for Config {
             worker: WorkerSettings::default(),
             pacing: Pacing::default(),
             autoscale: Autoscale::default(),
+            health: Health::default(),
             log: Log::default(),
             rules: Rule::shipped(),
             handlers: Vec::new(),
             pools: Vec::new(),
+            probes: Vec::new(),
         }
     }
 }

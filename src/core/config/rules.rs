@@ -172,7 +172,7 @@ impl Rule {
 }
 
 impl FieldTest {
-    fn check(&self, key: &Key, report: &mut Report) {
+    pub(super) fn check(&self, key: &Key, report: &mut Report) {
         if self.path.split('.').any(str::is_empty) {
             let shown = format!("{:?}", self.path);
             let fix = "write for example \"user.plan\"";

@@ -54,6 +54,14 @@ pub enum Event {
     Unserved,
     /// Tasks wait whose kind no live worker of their queue has a handler for.
     NoHandler,
+    /// Tasks are ready, workers have free slots for them, and none starts.
+    Stalled,
+    /// What a probe looks at is not well.
+    ServiceDown,
+    /// What a probe looks at answers late.
+    ServiceSlow,
+    /// A part of the dispatcher stands still.
+    LoopStuck,
 }
 
 /// From what is only worth knowing to what needs attention now.
@@ -72,7 +80,7 @@ pub enum Level {
 
 impl Event {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::CannotStart,
         Self::Shortage,
         Self::RestartBreaker,
@@ -91,18 +99,23 @@ impl Event {
         Self::Refused,
         Self::Unserved,
         Self::NoHandler,
+        Self::Stalled,
+        Self::ServiceDown,
+        Self::ServiceSlow,
+        Self::LoopStuck,
     ];
 
     /// How urgent it is.
     pub const fn level(self) -> Level {
         match self {
             Self::CannotStart | Self::RestartBreaker | Self::Emergency | Self::Refused => Level::Critical,
-            Self::StoreTrouble | Self::BrokerTrouble => Level::Critical,
+            Self::StoreTrouble | Self::BrokerTrouble | Self::Stalled => Level::Critical,
             Self::Shortage | Self::RestartLimit | Self::RestartHeld | Self::NotReplaced | Self::Hung => {
                 Level::Error
             }
             Self::TasksLost | Self::Unreadable | Self::Unserved | Self::NoHandler => Level::Error,
-            Self::OverMemory | Self::TasksRestored => Level::Warning,
+            Self::ServiceDown | Self::LoopStuck => Level::Error,
+            Self::OverMemory | Self::TasksRestored | Self::ServiceSlow => Level::Warning,
             Self::Recycled => Level::Info,
         }
     }
@@ -128,6 +141,10 @@ impl Event {
             Self::Refused => "CP-1205",
             Self::Unserved => "CP-1505",
             Self::NoHandler => "CP-1501",
+            Self::Stalled => "CP-1507",
+            Self::ServiceDown => "CP-1625",
+            Self::ServiceSlow => "CP-1626",
+            Self::LoopStuck => "CP-1627",
         }
     }
 

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     ClientError,
-    view::{ErrorView, HealthView},
+    view::{ErrorView, HealthView, ReadyView},
 };
 use clawpool_backends::install_tls;
 
@@ -70,7 +70,17 @@ impl Client {
 
     /// The state of the dispatcher. An answer with status 503 is an answer too.
     pub async fn health(&self) -> Result<HealthView, ClientError> {
-        let sent = self.request(Method::GET, "health", &[])?.send().await;
+        self.state("health").await
+    }
+
+    /// Whether it takes tasks.
+    pub async fn ready(&self) -> Result<ReadyView, ClientError> {
+        self.state("readyz").await
+    }
+
+    /// An answer that is one whatever its status.
+    async fn state<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let sent = self.request(Method::GET, path, &[])?.send().await;
         let answer = match sent {
             Ok(response) => response.json().await,
             Err(error) => Err(error),

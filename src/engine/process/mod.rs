@@ -4,6 +4,7 @@
 //! Guarantees: a child ends with all its descendants, also when this process is killed; the same calls on
 //! Unix and on Windows. Never does: know tasks, queues or stores, or end a process that it did not start.
 
+mod environment;
 mod exit;
 mod guard;
 mod limits;
@@ -16,6 +17,7 @@ mod stderr;
 mod stopped;
 mod tree;
 
+pub use environment::restrict_environment;
 pub use exit::{describe, is_self_inflicted, signal};
 pub use guard::{guard_if_asked, owner, watch};
 pub use limits::Limits;

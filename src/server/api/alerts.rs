@@ -46,7 +46,7 @@ pub(super) async fn list(
 
 /// Alerts that this process could not write yet.
 fn unsaved(api: &Api, pool: Option<&str>) -> Vec<Entry> {
-    let unsaved = api.health.as_ref().map(|health| health.alerts().unsaved()).unwrap_or_default();
+    let unsaved = api.health.alerts().unsaved();
     unsaved.into_iter().filter(|entry| pool.is_none_or(|pool| pool == entry.subject)).collect()
 }
 

@@ -129,7 +129,9 @@ pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, nex
         Err(error) => Err(error),
         Ok(()) if api.tokens.0.is_empty() => local(&request),
         // Probes carry no token, and learn nothing here that they must not.
-        Ok(()) if request.uri().path() == "/health" => return next.run(request).await,
+        Ok(()) if matches!(request.uri().path(), "/health" | "/livez" | "/readyz") => {
+            return next.run(request).await;
+        }
         Ok(()) => match authenticate(&api.tokens, request.headers()) {
             Err(Refused::Unknown(error)) => {
                 slow(&api, request.extensions().get()).await;

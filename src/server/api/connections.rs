@@ -51,6 +51,11 @@ impl Connections {
         })
     }
 
+    /// How many are open.
+    pub(super) fn count(&self) -> u64 {
+        self.open().len().try_into().unwrap_or(u64::MAX)
+    }
+
     /// Waits until another connection may come, and takes its place.
     pub(super) async fn acquire(self: &Arc<Self>) -> Permit {
         loop {

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt::Display, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -6,42 +6,80 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use futures::future::join_all;
 
 use super::Api;
-use crate::health::Trouble;
-use clawpool_core::task::{Queue, Timestamp};
-use clawpool_engine::client::view::{HealthView, ReasonView, Status};
+use crate::health::{Findings, LoopsLook, Service, Standing, Trouble};
+use clawpool_core::task::Timestamp;
+use clawpool_engine::client::view::{
+    HealthMetrics, HealthView, LoopsView, ProbeView, ReadyView, ReasonView, Status,
+};
 
-/// A probe gives up after some seconds itself; this comes before it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The process turns. Whatever else is wrong, a restart would mend none of it.
+pub(super) async fn live() -> &'static str {
+    "live\n"
+}
 
-/// Whether tasks can be taken: 503 when the broker or the store does not answer; degraded, with the reasons,
-/// when some tasks are taken and others are not, or what was taken is in trouble.
+/// Whether this dispatcher takes tasks: 503 when the store or every broker takes nothing.
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
+    let findings = api.health.findings().await;
+    let mut reasons: Vec<String> = findings
+        .servers
+        .iter()
+        .filter(|server| !server.standing.is_up())
+        .map(|server| format!("{} is {}", server.name, server.standing.told(in_full(&api))))
+        .collect();
+    let closing = api.closing.is_cancelled();
+    if closing {
+        reasons.push("this dispatcher stops".to_owned());
+    }
+    let ready = findings.servers.take_tasks() && !closing;
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(ReadyView { ready, reasons })).into_response()
+}
+
+/// All that is known, in one answer: 503 when the pool does not do its work.
 pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
-    // Where callers are told apart, those who did not say who they are learn no addresses from a server's
-    // errors.
-    let reasons = api.config.api.tokens.is_empty();
-    let depths = join_all(Queue::CLASSES.map(|queue| state(api.broker.depth(queue), reasons)));
-    let (depths, store) = tokio::join!(depths, state(api.store.paused(), reasons));
-    let some = depths.iter().any(|state| state == UP);
-    let broker = depths.into_iter().find(|state| state != UP).unwrap_or_else(|| UP.to_owned());
-    let troubles = api.health.as_ref().map(|health| health.troubles()).unwrap_or_default();
-    let (code, status) = match (some && store == UP, broker == UP && troubles.is_empty()) {
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, Status::Unhealthy),
-        (true, false) => (StatusCode::OK, Status::Degraded),
-        (true, true) => (StatusCode::OK, Status::Healthy),
-    };
-    let view = HealthView {
+    let findings = api.health.findings().await;
+    let status = findings.status();
+    let code = if status == Status::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (code, Json(view(&api, status, findings))).into_response()
+}
+
+fn view(api: &Api, status: Status, findings: Findings) -> HealthView {
+    let in_full = in_full(api);
+    let Findings { at, servers, services, troubles, ready, machine } = findings;
+    let mut states = BTreeMap::from([
+        ("broker".to_owned(), servers.broker().told(in_full)),
+        ("store".to_owned(), servers.store().told(in_full)),
+    ]);
+    let own = |(name, standing): (&str, &Standing)| (name.to_owned(), standing.told(in_full));
+    states.extend(servers.iter().map(|server| (server.name, &server.standing)).map(own));
+    states.extend(services.iter().map(|service| (service.name.as_str(), &service.standing)).map(own));
+    HealthView {
         status,
         instance_id: api.instance.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp: Timestamp::now(),
-        services: BTreeMap::from([("broker".to_owned(), broker), ("store".to_owned(), store)]),
-        reasons: troubles.into_iter().map(|trouble| reason(trouble, reasons)).collect(),
+        services: states,
+        metrics: Some(HealthMetrics {
+            cpu_percent: machine.cpu.map(rounded),
+            memory_percent: machine.memory.map(rounded),
+            disk_percent: machine.disk.map(rounded),
+            active_connections: api.connections.count(),
+            queue_depth: ready,
+        }),
+        loops: Some(loops(api.health.loops().look())),
+        probes: services.iter().map(probe).collect(),
+        age_ms: Some(millis(at.elapsed())),
+        reasons: troubles.into_iter().map(|trouble| reason(trouble, in_full)).collect(),
         waiting_for: None,
-    };
-    (code, Json(view)).into_response()
+    }
+}
+
+/// Where callers are told apart, those who did not say who they are learn no addresses from a server's
+/// errors.
+fn in_full(api: &Api) -> bool {
+    api.config.api.tokens.is_empty()
 }
 
 fn reason(trouble: Trouble, in_full: bool) -> ReasonView {
@@ -49,13 +87,29 @@ fn reason(trouble: Trouble, in_full: bool) -> ReasonView {
     ReasonView { subject, event, code: event.code().to_owned(), text: in_full.then_some(text), since }
 }
 
-const UP: &str = "up";
+fn loops(look: LoopsLook) -> LoopsView {
+    let LoopsLook { running, stuck } = look;
+    let healthy = running - stuck.len();
+    LoopsView { running, healthy, stuck: stuck.into_iter().map(str::to_owned).collect() }
+}
 
-async fn state<T, E: Display>(check: impl Future<Output = Result<T, E>>, reasons: bool) -> String {
-    match tokio::time::timeout(PATIENCE, check).await {
-        Ok(Ok(_)) => UP.to_owned(),
-        Ok(Err(error)) if reasons => format!("down: {error}"),
-        Ok(Err(_)) => "down".to_owned(),
-        Err(_) => format!("down: no answer within {PATIENCE:?}"),
+fn probe(service: &Service) -> ProbeView {
+    ProbeView {
+        name: service.name.clone(),
+        layer: service.layer,
+        class: service.class,
+        state: service.standing.word().to_owned(),
+        failures: service.failures,
+        took_ms: service.took.map(millis),
+        checked_at: service.looked,
     }
+}
+
+/// To one decimal.
+fn rounded(percent: f64) -> f64 {
+    (percent * 10.0).round() / 10.0
+}
+
+fn millis(span: Duration) -> u64 {
+    span.as_millis().try_into().unwrap_or(u64::MAX)
 }

@@ -45,7 +45,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::starting::{Awaited, starting};
+pub use self::starting::{Awaited, Entrance};
 use self::{connections::Connections, error::ApiError};
 use crate::{health::Health, telemetry::AttemptTotals};
 use clawpool_backends::{broker::Broker, store::Store};
@@ -62,12 +62,13 @@ pub struct Api {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     config: Arc<Config>,
-    /// What is wrong, where it is watched.
-    health: Option<Arc<Health>>,
+    /// What is wrong.
+    health: Arc<Health>,
     /// Names this process in `/health`.
     instance: ProcessId,
     body_memory: body::BodyMemory,
     wrong_tokens: wrong_tokens::WrongTokens,
+    connections: Arc<Connections>,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
     tokens: auth::Tokens,
@@ -86,25 +87,28 @@ impl Api {
         crate::telemetry::metrics();
         let tokens = auth::Tokens::new(&config.api.tokens);
         let closing = CancellationToken::new();
+        let health = Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store));
+        let connections = Connections::new(config.api.connections);
         Self {
             producer,
             broker,
             store,
             config,
-            health: None,
+            health: Arc::new(health),
             instance: ProcessId::new(),
             body_memory: body::BodyMemory::new(),
             wrong_tokens: wrong_tokens::WrongTokens::default(),
+            connections,
             closing,
             tokens,
             attempts: AttemptTotals::since(Step::TenSeconds.window(Timestamp::now())).into(),
         }
     }
 
-    /// Shows in `/health` what this finds.
+    /// Shows in `/health` what this finds; else only who asks has anything checked.
     #[must_use]
     pub fn with_health(self, health: Arc<Health>) -> Self {
-        Self { health: Some(health), ..self }
+        Self { health, ..self }
     }
 
     /// Every route there is.
@@ -139,6 +143,8 @@ impl Api {
             .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
             .route("/v1/sla", get(figures::sla))
             .route("/v1/figures", get(figures::list))
+            .route("/livez", get(health::live))
+            .route("/readyz", get(health::ready))
             .route("/health", get(health::health))
             .route("/metrics", get(metrics::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })
@@ -149,10 +155,9 @@ impl Api {
     }
 
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
-    pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
-        self.closing = shutdown.clone();
-        let connections = Connections::new(self.config.api.connections);
-        server::serve(listener, self.router(), connections, shutdown).await
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
+        let entrance = Entrance::open(listener, self.config.api.connections)?;
+        entrance.serve(self, shutdown).await
     }
 }
 

@@ -20,6 +20,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -41,18 +42,17 @@ pub(super) struct Peer {
 /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
 pub(super) async fn serve(
     listener: TcpListener,
-    router: Router,
+    entered: Entered,
     connections: Arc<Connections>,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let routes = TowerToHyperService::new(router);
     let tracker = TaskTracker::new();
     let now = CancellationToken::new();
     let accepting = async {
         loop {
             let (stream, address) = accept(&listener, &connections).await;
             let permit = connections.acquire().await;
-            let attending = attend(stream, address, routes.clone(), permit, shutdown.clone());
+            let attending = attend(stream, address, entered.clone(), permit, shutdown.clone());
             tracker.spawn(now.clone().run_until_cancelled_owned(attending));
         }
     };
@@ -89,12 +89,26 @@ fn is_its_own(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
 }
 
-type Routes = TowerToHyperService<Router>;
+pub(super) type Routes = TowerToHyperService<Router>;
+
+/// What answers a request that comes now.
+#[derive(Clone)]
+pub(super) struct Entered {
+    pub(super) starting: Routes,
+    /// All of them, once they are there.
+    pub(super) routes: watch::Receiver<Option<Routes>>,
+}
+
+impl Entered {
+    fn routes(&self) -> Routes {
+        self.routes.borrow().as_ref().unwrap_or(&self.starting).clone()
+    }
+}
 
 async fn attend(
     stream: TcpStream,
     address: IpAddr,
-    routes: Routes,
+    entered: Entered,
     permit: Permit,
     shutdown: CancellationToken,
 ) {
@@ -103,7 +117,7 @@ async fn attend(
     let activity = Arc::clone(&permit.activity);
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let routes = routes.clone();
+        let routes = entered.routes();
         let peer = peer.clone();
         async move { Ok::<_, Infallible>(answer(&routes, peer, request).await) }
     });

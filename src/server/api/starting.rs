@@ -1,25 +1,39 @@
-//! What a dispatcher answers while the servers that it needs are away: 503 to everything, and which server it
-//! waits for.
+//! The entrance of a dispatcher, from its first moment on. While the servers that it needs are away it
+//! answers 503 and which server it waits for; then everything is answered, also over connections that were
+//! there before.
+//!
+//! Guarantees: `/health`, `/livez` and `/readyz` are answered at once. Never does: refuse a task because the
+//! servers need a moment; other requests wait for them as long as that.
 
 use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
+    extract::{Request, State},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
-    serve::Listener,
 };
+use hyper::service::Service;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::watch,
+    time::{Instant, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::AbortOnDropHandle,
+};
 
-use super::error::ApiError;
+use super::{
+    Api,
+    connections::Connections,
+    error::ApiError,
+    health::live,
+    server::{self, Entered, Routes},
+};
 use clawpool_core::task::{ProcessId, Timestamp};
-use clawpool_engine::client::view::{HealthView, Status};
+use clawpool_engine::client::view::{HealthView, ReadyView, Status};
 
 /// What is waited for: the server's name, and in words why.
 #[derive(Clone, Debug)]
@@ -30,82 +44,141 @@ pub struct Awaited {
     pub reason: Option<String>,
 }
 
-/// Requests under way get this long once the servers are there.
-const GRACE: Duration = Duration::from_secs(1);
+/// Servers that are there answer sooner, also on a busy machine. Until then a request waits.
+const SOON: Duration = Duration::from_secs(1);
 
-/// Answers until `over`, then gives the listener back: connections that come later find everything there.
-pub async fn starting(
-    listener: TcpListener,
-    awaited: watch::Receiver<Awaited>,
-    over: &CancellationToken,
-) -> io::Result<TcpListener> {
-    let listener = Arc::new(listener);
-    let router = Router::new().route("/health", get(health)).fallback(refuse).with_state(awaited);
-    let stop = over.clone();
-    let serving = async {
-        axum::serve(Shared(Arc::clone(&listener)), router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-    };
-    let late = async {
-        over.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        ended = serving => ended?,
-        () = late => {}
-    }
-    Arc::into_inner(listener).ok_or_else(|| io::Error::other("the listener is still in use"))
+/// A listener that is served.
+pub struct Entrance {
+    address: SocketAddr,
+    instance: ProcessId,
+    connections: Arc<Connections>,
+    routes: watch::Sender<Option<Routes>>,
+    awaited: watch::Sender<Awaited>,
+    closing: CancellationToken,
+    serving: AbortOnDropHandle<io::Result<()>>,
+    /// Whoever gives it up closes its connections.
+    _close: DropGuard,
 }
 
-async fn health(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
-    let Awaited { server, reason, .. } = awaited.borrow().clone();
+impl Entrance {
+    /// Answers from now on that the dispatcher starts; `connections` at a time.
+    pub fn open(listener: TcpListener, connections: u32) -> io::Result<Self> {
+        Self::patient(listener, connections, SOON)
+    }
+
+    /// The same; `patience`: for how long requests wait before they are refused.
+    pub(super) fn patient(listener: TcpListener, connections: u32, patience: Duration) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let instance = ProcessId::new();
+        let connections = Connections::new(connections);
+        let first = Awaited { server: "its servers".into(), code: "CP-1301", reason: None };
+        let (awaited, waits) = watch::channel(first);
+        let (routes, all) = watch::channel(None);
+        let starting =
+            Starting { instance, awaited: waits, routes: all.clone(), soon: Instant::now() + patience };
+        let entered = Entered { starting: Routes::new(starting.router()), routes: all };
+        let closing = CancellationToken::new();
+        let serving = server::serve(listener, entered, Arc::clone(&connections), closing.clone());
+        Ok(Self {
+            address,
+            instance,
+            connections,
+            routes,
+            awaited,
+            serving: AbortOnDropHandle::new(tokio::spawn(serving)),
+            _close: closing.clone().drop_guard(),
+            closing,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What the dispatcher waits for.
+    pub fn tell(&self, awaited: Awaited) {
+        self.awaited.send_replace(awaited);
+    }
+
+    /// Answers everything until `shutdown`, then takes no more connections, answers the requests it has and
+    /// returns.
+    pub async fn serve(self, mut api: Api, shutdown: CancellationToken) -> io::Result<()> {
+        let Self { instance, connections, routes, closing, serving, _close, .. } = self;
+        api.instance = instance;
+        api.connections = connections;
+        api.closing = shutdown.clone();
+        routes.send_replace(Some(Routes::new(api.router())));
+        let mut serving = serving;
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(io::Error::other)?,
+            () = shutdown.cancelled() => closing.cancel(),
+        }
+        serving.await.map_err(io::Error::other)?
+    }
+}
+
+/// What is answered before the dispatcher can.
+#[derive(Clone)]
+struct Starting {
+    instance: ProcessId,
+    awaited: watch::Receiver<Awaited>,
+    /// Those that come after these.
+    routes: watch::Receiver<Option<Routes>>,
+    soon: Instant,
+}
+
+impl Starting {
+    fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(live))
+            .route("/readyz", get(ready))
+            .route("/health", get(health))
+            .fallback(others)
+            .with_state(self)
+    }
+}
+
+async fn health(State(starting): State<Starting>) -> Response {
+    let Awaited { server, reason, .. } = starting.awaited.borrow().clone();
     let view = HealthView {
         status: Status::Starting,
-        instance_id: ProcessId::new().to_string(),
+        instance_id: starting.instance.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp: Timestamp::now(),
         services: BTreeMap::from([(
             server.clone(),
             reason.map_or_else(|| "down".to_owned(), |reason| format!("down: {reason}")),
         )]),
+        metrics: None,
+        loops: None,
+        probes: Vec::new(),
+        age_ms: None,
         reasons: Vec::new(),
         waiting_for: Some(server),
     };
-    closing((StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], Json(view)).into_response())
+    not_yet(Json(view))
 }
 
-async fn refuse(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
-    let Awaited { server, code, .. } = awaited.borrow().clone();
-    closing(
-        ApiError::busy(code, format!("this dispatcher is starting: it waits for {server}")).into_response(),
-    )
+async fn ready(State(starting): State<Starting>) -> Response {
+    let Awaited { server, reason, .. } = starting.awaited.borrow().clone();
+    let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+    let reasons = vec![format!("this dispatcher is starting: it waits for {server}{reason}")];
+    not_yet(Json(ReadyView { ready: false, reasons }))
 }
 
-/// The next request goes over a connection to the real thing.
-fn closing(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
+fn not_yet(view: impl IntoResponse) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], view).into_response()
 }
 
-/// A listener that can be had back.
-struct Shared(Arc<TcpListener>);
-
-impl Listener for Shared {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok(accepted) => return accepted,
-                // A connection that went away, or too many open files: both pass.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
+/// Waits a moment for the dispatcher.
+async fn others(State(mut starting): State<Starting>, request: Request) -> Response {
+    let opened = timeout_at(starting.soon, starting.routes.wait_for(Option::is_some)).await;
+    let routes = opened.ok().and_then(Result::ok).and_then(|routes| routes.clone());
+    if let Some(routes) = routes {
+        let Ok(response) = routes.call(request).await;
+        return response;
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
+    let Awaited { server, code, .. } = starting.awaited.borrow().clone();
+    ApiError::busy(code, format!("this dispatcher is starting: it waits for {server}")).into_response()
 }

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{AppError, asked_for};
 use crate::{
-    api::{self, Api, Awaited},
+    api::{Api, Awaited, Entrance},
     health::Health,
     ingress::Ingress,
     maintenance::{self, Times},
@@ -30,7 +30,7 @@ pub struct Dispatcher {
     pub servers: Servers,
     producer: Producer,
     ingress: Ingress,
-    listener: TcpListener,
+    entrance: Entrance,
 }
 
 impl Dispatcher {
@@ -42,30 +42,31 @@ impl Dispatcher {
                 "cannot listen on {listen}: {error}; choose another address with --listen"
             ))
         })?;
-        let (listener, servers) = connected(listener, &config, shutdown).await?;
+        let entrance = Entrance::open(listener, config.api.connections)?;
+        let servers = connected(&entrance, &config, shutdown).await?;
         let producer = Producer::new(&config, Arc::clone(&servers.path), Arc::clone(&servers.store));
         let config = Arc::new(config);
         let ingress = Ingress::open(Arc::clone(&config)).await;
-        Ok(Self { config, servers, producer, ingress, listener })
+        Ok(Self { config, servers, producer, ingress, entrance })
     }
 
     /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
     /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, servers, producer, ingress, listener } = self;
+        let Self { config, servers, producer, ingress, entrance } = self;
         let Servers { broker, store, .. } = servers.clone();
-        tracing::info!(address = %listener.local_addr()?, "serving HTTP");
+        tracing::info!(address = %entrance.address(), "serving HTTP");
         notify_ready();
-        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
+        let health = Arc::new(Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
         let times = Times { heartbeat: config.worker.heartbeat, doubt: config.worker.doubt };
         let (served, (), (), ()) = tokio::join!(
-            whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
+            whole(stop, entrance.serve(api.with_health(Arc::clone(&health)), stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
-            whole(stop, maintenance::run(&servers, health.alerts(), times, ProcessId::new(), stop)),
+            whole(stop, maintenance::run(&servers, &health, times, ProcessId::new(), stop)),
         );
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")
@@ -79,36 +80,23 @@ async fn whole<T>(stop: &CancellationToken, part: impl Future<Output = T>) -> T 
     ended
 }
 
-/// Servers that are there answer sooner, also on a busy machine. Until then a request waits.
+/// Servers that are there answer sooner, also on a busy machine.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Connects, and answers requests meanwhile with the server that it waits for.
-async fn connected(
-    listener: TcpListener,
-    config: &Config,
-    shutdown: &Shutdown,
-) -> Result<(TcpListener, Servers), AppError> {
-    let first = Awaited { server: "its servers".into(), code: "CP-1301", reason: None };
-    let (tell, awaited) = watch::channel(first);
+/// Connects, and has the entrance say meanwhile which server it waits for.
+async fn connected(entrance: &Entrance, config: &Config, shutdown: &Shutdown) -> Result<Servers, AppError> {
     let reasons = config.api.tokens.is_empty();
     let tell = |error: &PathError| {
         let reason = reasons.then(|| error.to_string());
-        tell.send_replace(Awaited { server: error.server(), code: error.code(), reason });
+        entrance.tell(Awaited { server: error.server(), code: error.code(), reason });
     };
     let connecting = connect_and_tell(config, &shutdown.drain, tell);
     tokio::pin!(connecting);
     if let Ok(servers) = timeout(SOON, &mut connecting).await {
-        return Ok((listener, servers?));
+        return Ok(servers?);
     }
-    tracing::info!(address = %listener.local_addr()?, "answering 503 until the servers are there");
-    let over = CancellationToken::new();
-    let connecting = async {
-        let servers = connecting.await;
-        over.cancel();
-        servers
-    };
-    let (listener, servers) = tokio::join!(api::starting(listener, awaited, &over), connecting);
-    Ok((listener?, servers?))
+    tracing::info!(address = %entrance.address(), "answering 503 until the servers are there");
+    Ok(connecting.await?)
 }
 
 #[cfg(test)]

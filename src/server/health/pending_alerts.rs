@@ -78,13 +78,16 @@ impl PendingAlerts {
     }
 }
 
-/// Whether two alerts say the same. The texts of a server's trouble vary.
+/// Whether two alerts say the same. The texts of lasting troubles vary.
 fn is_same(told: &Entry, news: &Entry) -> bool {
     let read = |entry: &Entry| serde_json::from_value::<Alert>(entry.body.clone()).ok();
     match (read(told), read(news)) {
-        (Some(told), Some(news)) if told.event == news.event => {
-            matches!(told.event, Event::StoreTrouble | Event::BrokerTrouble) || told.text == news.text
-        }
+        (Some(told), Some(news)) if told.event == news.event => varies(news.event) || told.text == news.text,
         _ => false,
     }
+}
+
+const fn varies(event: Event) -> bool {
+    use Event::{BrokerTrouble, LoopStuck, ServiceDown, ServiceSlow, Stalled, StoreTrouble};
+    matches!(event, StoreTrouble | BrokerTrouble | Stalled | ServiceDown | ServiceSlow | LoopStuck)
 }

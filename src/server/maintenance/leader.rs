@@ -3,7 +3,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{collector, lost, promote, reap, unserved};
-use crate::{health::PendingAlerts, series};
+use crate::{
+    health::{Health, LATE},
+    series,
+};
 use clawpool_backends::{
     path::Servers,
     store::{Fence, Role},
@@ -29,25 +32,31 @@ pub(crate) struct Times {
 
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the
 /// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves, sum up figures.
-/// Any number of processes run it; one leads at a time. `times`: see there. Returns when `stop` fires.
+/// Any number of processes run it; one leads at a time. `health` watches its loops and takes its alerts.
+/// Returns when `stop` fires.
 pub(crate) async fn run(
     servers: &Servers,
-    alerts: &PendingAlerts,
+    health: &Health,
     times: Times,
     me: ProcessId,
     stop: &CancellationToken,
 ) {
     let store = &*servers.store;
     let broker = &*servers.broker;
+    let loops = health.loops();
     let work = |fence: Fence, leading: CancellationToken| async move {
+        let beat = times.heartbeat.max(RECONNECTS);
+        let pace = lost::Pace::of(times.doubt);
+        let walk = LATE.max(2 * pace.walk);
+        let search = lost::search(store, broker, health.alerts(), pace, &leading);
         tokio::join!(
-            promote(store, &*servers.path, fence, &leading),
-            reap(store, &*servers.path, times.heartbeat.max(RECONNECTS), &leading),
-            collector::collect(store, broker, &leading),
-            unserved::watch(store, broker, &leading),
-            series::sum_up(store, fence, &leading),
-            lost::search(store, broker, alerts, lost::Pace::of(times.doubt), &leading),
+            loops.watch("promoter", LATE, promote(store, &*servers.path, fence, &leading)),
+            loops.watch("reaper", LATE, reap(store, &*servers.path, beat, &leading)),
+            loops.watch("collector", LATE, collector::collect(store, broker, &leading)),
+            loops.watch("unserved", LATE, unserved::watch(store, broker, &leading)),
+            loops.watch("figures", 2 * series::INTERVAL, series::sum_up(store, fence, &leading)),
+            loops.watch("lost", walk, search),
         );
     };
-    lead_while(store, Role::Maintenance, me, LEASE, stop, work).await;
+    loops.watch("maintenance", LATE, lead_while(store, Role::Maintenance, me, LEASE, stop, work)).await;
 }

@@ -1,6 +1,6 @@
 //! Messages that vanish unnoticed, on each kind of server.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lapin::options::QueuePurgeOptions;
 use redis::cmd;
@@ -32,7 +32,7 @@ async fn cluster(priority: Priority) -> (Pool, Rabbit) {
 
 /// Searches as the leader does, only faster, until it is as wanted.
 async fn searched(pool: &Pool, mut wanted: impl AsyncFnMut(&Health) -> bool) {
-    let health = Health::new(pool.broker.clone(), pool.store.clone());
+    let health = Health::new(Arc::new(Config::default()), pool.broker.clone(), pool.store.clone());
     let millis = Duration::from_millis;
     let pace = Pace { page: millis(10), walk: millis(50), plausible: millis(300) };
     let stop = CancellationToken::new();

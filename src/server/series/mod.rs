@@ -14,7 +14,7 @@ use clawpool_core::{
     task::Timestamp,
 };
 
-pub(crate) use self::sum::sum_up;
+pub(crate) use self::sum::{INTERVAL, sum_up};
 
 /// All that was counted in windows that began from `from` on and before `to`.
 pub(crate) async fn summary(

@@ -13,7 +13,7 @@ use super::Summed;
 use clawpool_backends::store::{Fence, Store, StoreError, Window};
 use clawpool_core::{figures::Step, task::Timestamp};
 
-const INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 /// A call that began within a window may end some time after it, and the clocks of servers differ a little.
 const GRACE: Duration = Duration::from_secs(5);
 

@@ -7,28 +7,9 @@ use clawpool_core::{
     task::{ErrorClass, Failure, Timestamp},
 };
 use clawpool_engine::{
-    process::{Mark, OWNER_ENV, owner},
+    process::{Mark, OWNER_ENV, owner, restrict_environment},
     worker::Context,
 };
-
-/// What programs need to find others, their user's files and a place for temporary ones. Everything else must
-/// be named in the configuration (INV-10).
-const BASE: &[&str] = &[
-    "PATH",
-    "HOME",
-    "TMPDIR",
-    // Windows programs do not start without these.
-    "TEMP",
-    "TMP",
-    "SystemRoot",
-    "SystemDrive",
-    "windir",
-    "ComSpec",
-    "PATHEXT",
-    "USERPROFILE",
-    "APPDATA",
-    "LOCALAPPDATA",
-];
 
 const TASK_ENV: &str = "CLAWPOOL_TASK_ID";
 const ATTEMPT_ENV: &str = "CLAWPOOL_ATTEMPT";
@@ -46,9 +27,9 @@ pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp)
     let (program, args) =
         spec.command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut command = Command::new(program);
-    command.args(args).env_clear();
-    let inherited = BASE.iter().copied().chain(spec.pass_env.iter().map(String::as_str));
-    command.envs(inherited.filter_map(|name| Some((name, env::var_os(name)?))));
+    restrict_environment(&mut command);
+    command.args(args);
+    command.envs(spec.pass_env.iter().filter_map(|name| Some((name, env::var_os(name)?))));
     command.envs(&spec.env);
     command.env(TASK_ENV, context.task.id.to_string());
     command.env(ATTEMPT_ENV, context.attempt().to_string());

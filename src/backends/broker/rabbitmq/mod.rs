@@ -29,11 +29,14 @@ mod tests;
 mod topology;
 mod wire;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
-use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt, unsettled::UnknownDeliveries};
+use super::{
+    Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt, unsettled::UnknownDeliveries,
+};
 use channels::{ConsumerChannels, Settle};
 use clawpool_core::{
     config::Config,
@@ -166,9 +169,19 @@ impl Broker for RabbitBroker {
         self.reader.depth(queue).await
     }
 
+    async fn probe(&self, patience: Duration) -> Vec<Probed> {
+        let taken = timeout(patience, self.takes_messages()).await.unwrap_or_else(|_| {
+            let reason = format!("no answer within {patience:?}");
+            Err(BrokerError::Unavailable { broker: NAME, reason })
+        });
+        vec![("rabbitmq", taken)]
+    }
+}
+
+impl RabbitBroker {
     /// Publishes to no queue: the server tells a connection that it is blocked only when that connection
     /// publishes.
-    async fn probe(&self) -> Result<(), BrokerError> {
+    async fn takes_messages(&self) -> Result<(), BrokerError> {
         self.consuming.current()?;
         let outcomes = self.publisher.send(vec![OutgoingMessage::probe(self.topology.probe_key())]).await;
         match outcomes.into_iter().next() {

@@ -7,13 +7,16 @@ use crate::config::Config;
 
 /// Whether the key is, holds or lies in a secret, so that its value must not be shown.
 pub(in crate::config) fn touches_secret(key: &Key) -> bool {
-    const PLACES: [&[&str]; 6] = [
+    const PLACES: [&[&str]; 9] = [
         &["redis", "url"],
         &["rabbitmq", "url"],
         &["api", "tokens"],
         &["handlers", "http", "url"],
         &["handlers", "exec", "env"],
         &["handlers", "http", "headers"],
+        &["probes", "target"],
+        &["probes", "env"],
+        &["probes", "headers"],
     ];
     let names: Vec<&str> = key.0.iter().filter_map(Step::as_name).collect();
     PLACES.iter().any(|place| place.starts_with(&names) || names.starts_with(place))
@@ -43,10 +46,24 @@ pub(in crate::config) fn resolve(
         let variables = variables.map(|(name, value)| (key.name("exec").name("env").name(name), value));
         let headers = handler.http.iter_mut().flat_map(|http| &mut http.headers);
         let headers = headers.map(|(name, value)| (key.name("http").name("headers").name(name), value));
-        for (key, value) in variables.chain(headers) {
-            if let Some(found) = look_up(&key, value, env, report) {
-                *value = found;
-            }
+        replace(variables.chain(headers), env, report);
+    }
+    for (index, probe) in config.probes.iter_mut().enumerate() {
+        let key = Key::from("probes").index(index);
+        let variables = probe.env.iter_mut().map(|(name, value)| (key.name("env").name(name), value));
+        let headers = probe.headers.iter_mut().map(|(name, value)| (key.name("headers").name(name), value));
+        replace(variables.chain(headers), env, report);
+    }
+}
+
+fn replace<'a>(
+    values: impl Iterator<Item = (Key, &'a mut String)>,
+    env: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report,
+) {
+    for (key, value) in values {
+        if let Some(found) = look_up(&key, value, env, report) {
+            *value = found;
         }
     }
 }

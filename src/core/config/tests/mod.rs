@@ -69,11 +69,13 @@ fn the_default_file_has_every_key() {
     keys(&Table::try_from(Config::default()).unwrap(), "", &mut known);
     // Lists of tables that are empty by default: as keys they would stop the user from adding the first
     // entry.
-    written.extend(["handlers", "pools", "queues", "api.tokens"].map(str::to_owned));
+    written.extend(["handlers", "pools", "probes", "queues", "api.tokens"].map(str::to_owned));
     assert_eq!(written, known);
     // Settings that are absent by default stand there as comments.
     let schema = Config::schema();
-    for name in ["Log", "HandlerSpec", "Exec", "Http", "Pool", "QueueSettings", "Token", "Rule", "Policy"] {
+    for name in
+        ["Log", "HandlerSpec", "Exec", "Http", "Pool", "Probe", "QueueSettings", "Token", "Rule", "Policy"]
+    {
         for field in schema["$defs"][name]["properties"].as_object().unwrap().keys() {
             assert!(text.contains(field.as_str()), "default.toml does not mention {field} of {name}");
         }

@@ -15,6 +15,10 @@ fn inv_10_secrets_never_print() {
         "[[api.tokens]]\nname = 'a'\nsecret = 'hunter2'\nscopes = ['hunt']",
         "[[handlers]]\nkind = 'a'\nhttp = { url = 'http://a', headers = { 'a b' = 'hunter2' } }",
         "[[handlers]]\nkind = 'a'\nhttp = 'hunter2'",
+        "[[probes]]\nname = 'a'\nlayer = 'http'\ntarget = 'u:hunter2@h'",
+        "[[probes]]\nname = 'a'\nlayer = 'http'\ntarget = 'ftp://u:hunter2@h'",
+        "[[probes]]\nname = 'a'\nlayer = 'http'\ntarget = 'http://h'\n\
+        headers = { 'a b' = 'hunter2' }",
         "redis.url = 'redis://:hunter2@h",
     ];
     for text in files {
@@ -24,7 +28,10 @@ fn inv_10_secrets_never_print() {
     let text = "redis.url = 'redis://u:p@ss/hunter2@h:1/0?pass=hunter2'\n[[handlers]]\nkind = 'a'\n\
         exec = { command = ['x'], env = { KEY = 'hunter2' } }\n[[handlers]]\nkind = 'b'\n\
         http = { url = 'http://u:hunter2@h/', headers = { authorization = 'env:AUTH' } }\n\
-        [[api.tokens]]\nname = 'a'\nsecret = 'hunter2-is-long-enough'\nscopes = ['read']";
+        [[probes]]\nname = 'p'\nlayer = 'http'\ntarget = 'http://u:hunter2@h/'\n\
+        headers = { key = 'hunter2' }\n[[probes]]\nname = 'q'\nlayer = 'exec'\ncommand = ['x']\n\
+        env = { KEY = 'env:AUTH' }\n[[api.tokens]]\nname = 'a'\n\
+        secret = 'hunter2-is-long-enough'\nscopes = ['read']";
     let environment = [("AUTH", "hunter2")];
     let mut config = load(&text.replace("p@ss/hunter2", "hunter2"), &environment, &[]).unwrap();
     config.redis.url = "redis://u:p@ss/hunter2@h:1/0?pass=hunter2".into();

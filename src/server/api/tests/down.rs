@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use clawpool_backends::{
     backend::Unreadable,
-    broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Receipt},
+    broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter,
         DeadStore, Due, Entry, Fence, FigureStore, JournalStore, NoteStore, Orders, Page, Question, Record,
@@ -66,6 +66,10 @@ impl Broker for Down {
 
     async fn depth(&self, _: Queue) -> Result<Depth, BrokerError> {
         no_broker()
+    }
+
+    async fn probe(&self, _: Duration) -> Vec<Probed> {
+        vec![("the test's broker", no_broker())]
     }
 }
 

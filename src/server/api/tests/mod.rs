@@ -10,6 +10,7 @@ mod health;
 mod operate;
 mod outage;
 mod pool;
+mod starting;
 mod tasks;
 mod tokens;
 
@@ -41,8 +42,9 @@ impl Server {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let producer =
             Producer::new(&config, path::over(Arc::clone(&broker), Arc::clone(&store)), Arc::clone(&store));
-        let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
-        let api = Api::new(producer, broker, store, Arc::new(config)).with_health(Arc::clone(&health));
+        let config = Arc::new(config);
+        let health = Arc::new(Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store)));
+        let api = Api::new(producer, broker, store, config).with_health(Arc::clone(&health));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let closing = CancellationToken::new();

@@ -200,15 +200,16 @@ async fn a_probe_learns_that_the_server_takes_nothing() {
     guarded(async {
         let (rabbit, proxy) = behind_proxy().await;
         let broker = rabbit.open().await;
-        broker.probe().await.unwrap();
+        let probe = async || broker.probe(Duration::from_secs(10)).await.remove(0).1;
+        probe().await.unwrap();
         proxy.set(Mode::Blocked);
         eventually(async || {
-            matches!(broker.probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on \
+            matches!(probe().await, Err(BrokerError::Blocked { reason, .. }) if reason == "low on \
                 memory")
         })
         .await;
         proxy.set(Mode::Normal);
-        eventually(async || broker.probe().await.is_ok()).await;
+        eventually(async || probe().await.is_ok()).await;
         for queue in Queue::CLASSES {
             assert_eq!(broker.depth(queue).await.unwrap().ready, 0);
         }
