@@ -162,7 +162,8 @@ fn spans_have_two_units() {
 #[test]
 fn health_table() {
     let view: HealthView = serde_json::from_value(serde_json::json!({
-        "status": "degraded", "instance_id": "0198f2", "version": "0.1.0", "timestamp": ago(LONG), "age_ms": 412,
+        "status": "degraded", "instance_id": "0198f2", "version": "0.1.0", "timestamp": ago(LONG),
+        "age_ms": 412,
         "services": {
             "broker": "degraded: RabbitMQ takes no messages now: low on memory", "store": "up", "redis": "up",
             "rabbitmq": "degraded: RabbitMQ takes no messages now: low on memory", "crm": "down: \u{1b}[31mno"
