@@ -112,6 +112,29 @@ async fn while_its_servers_are_away_a_dispatcher_says_that_it_starts() {
     system.stop().await;
 }
 
+/// A program of the user's own says whether a service is well.
+#[tokio::test]
+async fn a_probed_service_that_is_down_is_told_until_it_is_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let well = folder.path().join("well");
+    let settings = Settings::quick().with(&format!(
+        "[[probes]]\nname = \"mill\"\nlayer = \"exec\"\ncommand = [\"test\", \"-e\", {well:?}]\n\
+         interval = \"200ms\"\nfailures = 2"
+    ));
+    let system = System::embedded(1, settings).await;
+    let api = &system.api;
+    let body = status(api, "degraded").await;
+    assert!(body["services"]["mill"].as_str().unwrap().contains("exit code 1"), "{body}");
+    assert_eq!((&body["services"]["sqlite"], readiness(api).await), (&json!("up"), 200), "{body}");
+    assert!(alert(api, "service_down").await.contains("exit code 1"));
+    let said = system.cli().run(&["health"]).await;
+    assert!(said.code == Some(1) && said.out.lines().any(|line| line.starts_with("mill")), "{said:?}");
+    assert_eq!(system.cli().run(&["health", "--ready"]).await.code, Some(0));
+    std::fs::write(&well, "").unwrap();
+    status(api, "healthy").await;
+    system.stop().await;
+}
+
 /// A pool whose worker dies at its start has no worker, and the status says what it waits for.
 #[tokio::test]
 async fn a_pool_whose_breaker_is_open_shows_no_worker_and_why() {

@@ -94,7 +94,7 @@ async fn heard(config: &Config) -> Result<Here, StoreError> {
     Ok(Here { host, workers, autoscalers })
 }
 
-fn details(view: &HealthView) -> String {
+pub(super) fn details(view: &HealthView) -> String {
     let reasons = view.reasons.iter().map(|reason| {
         let text = plain(reason.text.as_deref().unwrap_or("in trouble"), 400);
         format!("{}: {text} ({})", plain(&reason.subject, 64), reason.code)

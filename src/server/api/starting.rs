@@ -5,7 +5,7 @@
 //! Guarantees: `/health`, `/livez` and `/readyz` are answered at once. Never does: refuse a task because the
 //! servers need a moment; other requests wait for them as long as that.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -53,7 +53,7 @@ pub struct Entrance {
     instance: ProcessId,
     connections: Arc<Connections>,
     routes: watch::Sender<Option<Routes>>,
-    awaited: watch::Sender<Awaited>,
+    awaited: watch::Sender<Option<Awaited>>,
     closing: CancellationToken,
     serving: AbortOnDropHandle<io::Result<()>>,
     /// Whoever gives it up closes its connections.
@@ -71,8 +71,7 @@ impl Entrance {
         let address = listener.local_addr()?;
         let instance = ProcessId::new();
         let connections = Connections::new(connections);
-        let first = Awaited { server: "its servers".into(), code: "CP-1301", reason: None };
-        let (awaited, waits) = watch::channel(first);
+        let (awaited, waits) = watch::channel(None);
         let (routes, all) = watch::channel(None);
         let starting =
             Starting { instance, awaited: waits, routes: all.clone(), soon: Instant::now() + patience };
@@ -98,7 +97,7 @@ impl Entrance {
 
     /// What the dispatcher waits for.
     pub fn tell(&self, awaited: Awaited) {
-        self.awaited.send_replace(awaited);
+        self.awaited.send_replace(Some(awaited));
     }
 
     /// Answers everything until `shutdown`, then takes no more connections, answers the requests it has and
@@ -122,7 +121,7 @@ impl Entrance {
 #[derive(Clone)]
 struct Starting {
     instance: ProcessId,
-    awaited: watch::Receiver<Awaited>,
+    awaited: watch::Receiver<Option<Awaited>>,
     /// Those that come after these.
     routes: watch::Receiver<Option<Routes>>,
     soon: Instant,
@@ -139,32 +138,43 @@ impl Starting {
     }
 }
 
+/// What is waited for. Until a server was away once, that is all of them.
+fn waits_for(awaited: Option<&Awaited>) -> &str {
+    awaited.map_or("its servers", |awaited| &awaited.server)
+}
+
 async fn health(State(starting): State<Starting>) -> Response {
-    let Awaited { server, reason, .. } = starting.awaited.borrow().clone();
+    let awaited = starting.awaited.borrow().clone();
+    let state = |Awaited { server, reason, .. }: &Awaited| {
+        let state = reason.as_ref().map_or_else(|| "down".to_owned(), |reason| format!("down: {reason}"));
+        (server.to_lowercase(), state)
+    };
     let view = HealthView {
         status: Status::Starting,
         instance_id: starting.instance.to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         timestamp: Timestamp::now(),
-        services: BTreeMap::from([(
-            server.clone(),
-            reason.map_or_else(|| "down".to_owned(), |reason| format!("down: {reason}")),
-        )]),
+        services: awaited.iter().map(state).collect(),
         metrics: None,
         loops: None,
         probes: Vec::new(),
         age_ms: None,
         reasons: Vec::new(),
-        waiting_for: Some(server),
+        waiting_for: Some(waits_for(awaited.as_ref()).to_owned()),
     };
     not_yet(Json(view))
 }
 
 async fn ready(State(starting): State<Starting>) -> Response {
-    let Awaited { server, reason, .. } = starting.awaited.borrow().clone();
+    let awaited = starting.awaited.borrow().clone();
+    let reason = awaited.as_ref().and_then(|awaited| awaited.reason.as_ref());
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-    let reasons = vec![format!("this dispatcher is starting: it waits for {server}{reason}")];
+    let reasons = vec![format!("{}{reason}", starts(awaited.as_ref()))];
     not_yet(Json(ReadyView { ready: false, reasons }))
+}
+
+fn starts(awaited: Option<&Awaited>) -> String {
+    format!("this dispatcher is starting: it waits for {}", waits_for(awaited))
 }
 
 fn not_yet(view: impl IntoResponse) -> Response {
@@ -179,6 +189,7 @@ async fn others(State(mut starting): State<Starting>, request: Request) -> Respo
         let Ok(response) = routes.call(request).await;
         return response;
     }
-    let Awaited { server, code, .. } = starting.awaited.borrow().clone();
-    ApiError::busy(code, format!("this dispatcher is starting: it waits for {server}")).into_response()
+    let awaited = starting.awaited.borrow().clone();
+    let code = awaited.as_ref().map_or("CP-1301", |awaited| awaited.code);
+    ApiError::busy(code, starts(awaited.as_ref())).into_response()
 }

@@ -19,7 +19,7 @@ pub(super) struct QueueWatch {
     config: Arc<Config>,
     consumption: Consumption,
     looked: Option<Instant>,
-    /// Tasks that wait on all queues whose brokers answered; none where the store did not.
+    /// Tasks that wait, on all queues together; none where somebody did not answer.
     pub(super) ready: Option<u64>,
     pub(super) stalled: Vec<Stalled>,
 }
@@ -39,30 +39,39 @@ impl QueueWatch {
         let looks = timeout(patience, self.read(store, broker, patience / 2)).await;
         let now = Instant::now();
         self.looked = Some(now);
-        let Ok(Ok(looks)) = looks else {
+        let Ok(Ok((ready, looks))) = looks else {
             self.consumption.interrupt();
             self.ready = None;
             self.stalled.clear();
             return;
         };
-        self.ready = Some(looks.iter().map(|look| look.ready).sum());
+        self.ready = ready;
         let config = &self.config;
         self.stalled = self.consumption.look(&looks, now, |queue| limit(config, queue));
     }
 
-    /// A queue whose broker does not answer is left out.
+    /// How many tasks wait, and each queue; one whose broker does not answer is left out.
     async fn read(
         &self,
         store: &dyn Store,
         broker: &dyn Broker,
         patience: Duration,
-    ) -> Result<Vec<QueueLook>, StoreError> {
+    ) -> Result<(Option<u64>, Vec<QueueLook>), StoreError> {
         let (totals, paused, workers) = tokio::join!(store.totals(), store.paused(), store.workers());
         let (totals, paused, workers) = (totals?, paused?, workers?);
         let own = totals.keys().copied().filter(|queue| !queue.is_class());
         let queues: Vec<Queue> = Queue::CLASSES.into_iter().chain(own).collect();
-        let depth = async |queue: &Queue| timeout(patience, broker.depth(*queue)).await.ok()?.ok();
+        let depth = async |queue: &Queue| {
+            // Any number of queues may be idle, and none of them costs its broker a question.
+            let is_idle = totals.get(queue).is_none_or(|totals| totals.unfinished() == 0);
+            if is_idle {
+                Some(Depth::default())
+            } else {
+                timeout(patience, broker.depth(*queue)).await.ok()?.ok()
+            }
+        };
         let depths = join_all(queues.iter().map(depth)).await;
+        let ready = depths.iter().map(|depth| depth.map(|depth| depth.ready)).sum();
         let living: Vec<&Beat> =
             workers.iter().filter(|info: &&WorkerInfo| info.alive).map(|info| &info.beat).collect();
         let looks = queues.into_iter().zip(depths).filter_map(|(queue, depth)| {
@@ -77,7 +86,7 @@ impl QueueWatch {
                 ended: ended(&totals, queue),
             })
         });
-        Ok(looks.collect())
+        Ok((ready, looks.collect()))
     }
 
     /// Whether a worker has a slot that a task of this queue may use. Slots that are reserved for P0 and P1

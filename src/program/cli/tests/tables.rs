@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use crate::cli::{alerts, dead, output, queues, tasks, workers};
+use crate::cli::{alerts, dead, health, output, queues, tasks, workers};
 use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo, conformance::beat_of};
 use clawpool_core::task::{
     DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp,
 };
 use clawpool_engine::{
     alert::Event,
-    client::view::{AlertView, DeadView, QueueView},
+    client::view::{AlertView, DeadView, HealthView, QueueView},
 };
 
 fn ago(span: Duration) -> Timestamp {
@@ -157,4 +157,31 @@ fn spans_have_two_units() {
     for (seconds, text) in spans {
         assert_eq!(output::span(Duration::from_secs_f64(seconds)), text);
     }
+}
+
+#[test]
+fn health_table() {
+    let view: HealthView = serde_json::from_value(serde_json::json!({
+        "status": "degraded", "instance_id": "0198f2", "version": "0.1.0", "timestamp": ago(LONG),
+        "age_ms": 412,
+        "services": {
+            "broker": "degraded: RabbitMQ takes no messages now: low on memory", "store": "up", "redis": "up",
+            "rabbitmq": "degraded: RabbitMQ takes no messages now: low on memory", "crm": "down: \u{1b}[31mno"
+        },
+        "metrics": {"cpu_percent": 12.5, "active_connections": 3, "queue_depth": 120},
+        "loops": {"running": 7, "healthy": 6, "stuck": ["reaper"]},
+        "probes": [{
+            "name": "crm", "layer": "http", "state": "down", "failures": 3, "took_ms": null,
+            "checked_at": ago(LONG)
+        }],
+        "reasons": [{
+            "subject": "rabbitmq", "event": "broker_trouble", "code": "CP-1621", "text": "low on memory",
+            "since": ago(LONG)
+        }]
+    }))
+    .unwrap();
+    let shown = health::details(&view);
+    // The time itself is another at each run.
+    let lines = shown.lines().filter(|line| !line.starts_with("time "));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Server, pool::Pool};
+use super::{Server, down::Down, pool::Pool};
 use clawpool_backends::{
     backend::redis::testing::server::Server as Redis,
     broker::redis::RedisBroker,
-    store::{conformance::eventually, redis::RedisStore},
+    store::{conformance::eventually, redis::RedisStore, sqlite::SqliteStore},
 };
 use clawpool_core::config::{Backend, Config, Lanes, Layer, Probe, ProbeClass, Profile};
 
@@ -133,6 +133,21 @@ async fn health_has_the_figures_of_the_machine_the_process_and_the_queues() {
     assert_eq!(body["loops"], json!({"running": 0, "healthy": 0}), "nobody watches in this test");
     assert!(body["age_ms"].is_u64() && body["instance_id"].is_string(), "{body}");
     pool.stop().await;
+}
+
+/// There may be any number of them.
+#[tokio::test]
+async fn an_idle_queue_costs_its_broker_no_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.embedded.data = folder.path().into();
+    let store = Arc::new(SqliteStore::open(&config).await.unwrap());
+    let server = Server::start(config, Arc::new(Down), store).await;
+    let body = status(&server).await;
+    assert_eq!(body["metrics"]["queue_depth"], 0, "the broker answers nothing: {body}");
+    assert_eq!((&body["services"]["store"], &body["services"]["sqlite"]), (&json!("up"), &json!("up")));
+    assert!(body["services"]["broker"].as_str().unwrap().starts_with("down: "), "{body}");
+    server.stop().await;
 }
 
 /// Probes of load balancers come every second: none of them is to cost the servers anything.
