@@ -16,6 +16,7 @@ mod bad_input;
 mod cli;
 mod config_check;
 mod demo;
+mod doctor;
 mod examples;
 mod false_claims;
 mod idle;

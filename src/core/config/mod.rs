@@ -49,7 +49,7 @@ pub use self::{
     pools::{Breaker, Pool, PoolDriver, PoolLimits, Restart, RestartPolicy},
     queues::{QueueLimits, QueueSettings},
     rabbitmq::{HighQueues, Rabbitmq},
-    reading::{ConfigError, ConfigErrors, as_variable, nearest, variable},
+    reading::{ConfigError, ConfigErrors, Loaded, SecretFile, as_variable, nearest, redact, variable},
     redis::Redis,
     results::Results,
     retry::{RetryPolicy, RetryTable},

@@ -8,7 +8,7 @@ pub const FLOORS: [&[&str]; 18] = [
     &["main", "fuzzing"],
     &["lib"],
     &["cli"],
-    &["app", "service"],
+    &["app", "doctor", "service"],
     &["api"],
     &["autoscale", "ingress", "maintenance"],
     &["supervise", "health"],
