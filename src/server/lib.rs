@@ -6,5 +6,6 @@ pub mod autoscale;
 mod health;
 mod ingress;
 mod maintenance;
+pub mod reload;
 pub mod supervise;
 pub mod telemetry;

@@ -24,6 +24,7 @@ mod ingress;
 mod open_queues;
 mod pausing;
 mod priorities;
+mod reload;
 mod shipped_rules;
 mod silent_links;
 mod support;

@@ -27,6 +27,7 @@ mod queues;
 mod rabbitmq;
 mod reading;
 mod redis;
+mod reload;
 mod results;
 mod retry;
 mod rules;
@@ -51,6 +52,7 @@ pub use self::{
     rabbitmq::{HighQueues, Rabbitmq},
     reading::{ConfigError, ConfigErrors, Loaded, SecretFile, as_variable, nearest, redact, variable},
     redis::Redis,
+    reload::{Adopted, Part, Reach},
     results::Results,
     retry::{RetryPolicy, RetryTable},
     rules::{FieldTest, Rule},

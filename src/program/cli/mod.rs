@@ -26,6 +26,7 @@ mod jsonl;
 mod man;
 pub mod output;
 mod queues;
+mod reload;
 mod role;
 mod select;
 mod service;
@@ -130,7 +131,7 @@ impl Cli {
             Command::Alerts(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
             Command::Init(command) => command.run(&globals),
-            Command::Config(command) => command.run(&globals),
+            Command::Config(command) => command.run(&globals).await,
             Command::Doctor(command) => command.run(&globals).await,
             Command::Service(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),

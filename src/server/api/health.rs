@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
     // Where callers are told apart, those who did not say who they are learn no addresses from a server's
     // errors.
-    let reasons = api.config.api.tokens.is_empty();
+    let reasons = api.config().api.tokens.is_empty();
     let depths = join_all(Queue::CLASSES.map(|queue| state(api.broker.depth(queue), reasons)));
     let (depths, store) = tokio::join!(depths, state(api.store.paused(), reasons));
     let some = depths.iter().any(|state| state == UP);

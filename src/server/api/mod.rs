@@ -10,6 +10,7 @@ mod auth;
 mod autoscaler;
 mod body;
 mod bulk;
+mod config;
 mod connections;
 mod dead;
 mod decode;
@@ -46,26 +47,31 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::starting::{Awaited, starting};
 use self::{connections::Connections, error::ApiError};
-use crate::health::Health;
+use crate::{health::Health, reload::Reloader};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{config::Config, task::ProcessId};
-use clawpool_engine::dispatch::Producer;
+use clawpool_engine::{
+    dispatch::Producer,
+    live::{Derived, Live},
+};
 
 /// What the routes work with.
 pub struct Api {
     producer: Producer,
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
-    config: Arc<Config>,
+    live: Live,
     /// What is wrong, where it is watched.
     health: Option<Arc<Health>>,
+    /// Reads the configuration again, where this process can.
+    reloader: Option<Arc<Reloader>>,
     /// Names this process in `/health`.
     instance: ProcessId,
     body_memory: body::BodyMemory,
     wrong_tokens: wrong_tokens::WrongTokens,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
-    tokens: auth::Tokens,
+    tokens: Derived<auth::Tokens>,
 }
 
 impl Api {
@@ -73,18 +79,20 @@ impl Api {
         producer: Producer,
         broker: Arc<dyn Broker>,
         store: Arc<dyn Store>,
-        config: Arc<Config>,
+        live: impl Into<Live>,
     ) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
-        let tokens = auth::Tokens::new(&config.api.tokens);
+        let live = live.into();
+        let tokens = Derived::new(&live, |config| auth::Tokens::new(&config.api.tokens));
         let closing = CancellationToken::new();
         Self {
             producer,
             broker,
             store,
-            config,
+            live,
             health: None,
+            reloader: None,
             instance: ProcessId::new(),
             body_memory: body::BodyMemory::new(),
             wrong_tokens: wrong_tokens::WrongTokens::default(),
@@ -97,6 +105,17 @@ impl Api {
     #[must_use]
     pub fn with_health(self, health: Arc<Health>) -> Self {
         Self { health: Some(health), ..self }
+    }
+
+    /// Has this read the configuration again, when an operator asks for it.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Arc<Reloader>) -> Self {
+        Self { reloader: Some(reloader), ..self }
+    }
+
+    /// As it holds now.
+    fn config(&self) -> Arc<Config> {
+        self.live.now()
     }
 
     /// Every route there is.
@@ -129,6 +148,7 @@ impl Api {
             .route("/v1/autoscaler/{pool}/pause", post(autoscaler::pause))
             .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
             .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
+            .route("/v1/config/reload", post(config::reload))
             .route("/health", get(health::health))
             .route("/metrics", get(metrics::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })
@@ -141,7 +161,7 @@ impl Api {
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
     pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         self.closing = shutdown.clone();
-        let connections = Connections::new(self.config.api.connections);
+        let connections = Connections::new(self.config().api.connections);
         server::serve(listener, self.router(), connections, shutdown).await
     }
 }
