@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{Cli, Servers, Settings, System, until};
+use crate::support::{Cli, Server, Servers, Settings, System, until};
 
 const NOWHERE: &str = "http://127.0.0.1:1";
 
@@ -169,4 +169,53 @@ async fn servers_that_are_up_are_asked_and_left_as_they_were() {
     assert_found(&report, "rabbitmq", "ok", "quorum queue");
     assert_found(&report, "clock", "ok", "Redis");
     assert_found(&report, "workers", "ok", "no worker");
+}
+
+/// They answer, and are of no use.
+#[tokio::test]
+async fn a_redis_that_takes_no_writes_is_told_from_one_that_is_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let redis = Server::redis().await;
+    let servers = Servers { redis: redis.url(), ..Servers::shared() };
+    let config = servers.settings().write(folder.path());
+    let cli = Cli::new(NOWHERE);
+    for (begin, end, word) in [
+        ("CONFIG SET maxmemory 1mb", "CONFIG SET maxmemory 0", "memory is full"),
+        ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "replica"),
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0", "too few replicas"),
+        ("CONFIG SET maxmemory-policy allkeys-lru", "CONFIG SET maxmemory-policy noeviction", "allkeys-lru"),
+    ] {
+        redis.send(&begin.split(' ').collect::<Vec<_>>()).await;
+        let (report, code) = examine(&cli, Some(&config), &[]).await;
+        assert_eq!(code, 1, "{begin}: {report:#}");
+        assert_found(&report, "redis", "error", word);
+        redis.send(&end.split(' ').collect::<Vec<_>>()).await;
+    }
+    assert_eq!(examine(&cli, Some(&config), &[]).await.1, 0);
+}
+
+#[tokio::test]
+async fn a_rabbitmq_with_an_alarm_or_without_rights_is_found_and_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let rabbitmq = Server::rabbitmq().await;
+    let servers = Servers { rabbitmq: rabbitmq.url(), ..Servers::shared() };
+    let config = servers.settings().write(folder.path());
+    let cli = Cli::new(NOWHERE);
+    rabbitmq.control(&["set_vm_memory_high_watermark", "0.000001"]).await;
+    let (report, code) = examine(&cli, Some(&config), &[]).await;
+    assert_eq!(code, 1, "{report:#}");
+    let alarm = of(&report, "rabbitmq").into_iter().find(|line| line["code"] == "CP-1202");
+    assert!(alarm.is_some_and(|line| line["fix"].as_str().unwrap().contains("alarm")), "{report:#}");
+    rabbitmq.control(&["set_vm_memory_high_watermark", "0.6"]).await;
+
+    rabbitmq.control(&["add_user", "limited", "x9Vb2kQe"]).await;
+    rabbitmq.control(&["set_permissions", "limited", "^$", "^$", "^$"]).await;
+    let url = format!("rabbitmq.url={}", rabbitmq.url().replace("guest:guest", "limited:x9Vb2kQe"));
+    let (report, code) = examine(&cli, Some(&config), &["--set", &url]).await;
+    assert_eq!(code, 1, "{report:#}");
+    assert_found(&report, "rabbitmq", "ok", "RabbitMQ ");
+    let rights = of(&report, "rabbitmq").into_iter().find(|line| line["status"] == "error").unwrap();
+    assert!(rights["fix"].as_str().unwrap().contains("set_permissions"), "{rights}");
+    assert!(!report.to_string().contains("x9Vb2kQe"), "{report:#}");
+    assert_eq!(rabbitmq.control(&["list_queues", "name"]).await.matches("doctor").count(), 0);
 }

@@ -68,14 +68,13 @@ async fn sighup_reads_the_file_again() {
 }
 
 /// As logrotate does it: the file is moved away, then the signal comes.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn logs_are_opened_anew_by_dispatcher_and_workers() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("pool.log");
-    let level = toml::Value::from(log.display().to_string());
-    let mut system =
-        System::embedded_logging(1, Settings::quick().with(&format!("log.file = {level}"))).await;
+    let file = toml::Value::from(log.display().to_string());
+    let mut system = System::embedded_logging(1, Settings::quick().with(&format!("log.file = {file}"))).await;
     let worker = system.api.workers().await[0].beat.pid;
     let moved = folder.path().join("pool.log.1");
     fs::rename(&log, &moved).unwrap();

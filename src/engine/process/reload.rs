@@ -18,6 +18,7 @@ pub fn reload_requests() -> ReloadRequests {
 }
 
 /// Whether anybody in this process follows requests.
+#[cfg(any(unix, test))]
 pub(super) fn is_followed() -> bool {
     ASKED.receiver_count() > 0
 }

@@ -28,7 +28,7 @@ pub(super) fn configure(
         adjust(&mut config);
         Ok(config)
     };
-    let reloader = Reloader::new(config, parts, read);
+    let reloader = Reloader::new(config, parts, globals.config.as_deref(), read);
     let serving = Arc::clone(&reloader);
     // As long as the process lives.
     tokio::spawn(async move { serving.serve(&CancellationToken::new()).await });

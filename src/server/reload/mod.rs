@@ -5,6 +5,7 @@
 //! task.
 
 use std::{
+    ffi::OsStr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -23,6 +24,8 @@ pub struct Reloader {
     read: Read,
     /// The parts of this process.
     parts: Vec<Part>,
+    /// Why the file may not be what its user means.
+    note: Option<String>,
     config: watch::Sender<Arc<Config>>,
     live: Live,
     /// One at a time.
@@ -30,14 +33,19 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// `read` gives the configuration from where it comes from; `config` is what it gave at the start.
+    /// `read` gives the configuration from where it comes from, `file` among it; `config` is what it gave at
+    /// the start.
     pub fn new(
         config: Config,
         parts: &[Part],
+        file: Option<&Path>,
         read: impl Fn() -> Result<Config, ConfigErrors> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (config, live) = Live::channel(config);
-        Arc::new(Self { read: Box::new(read), parts: parts.to_vec(), config, live, turn: Mutex::default() })
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+        let note = file.and_then(|file| note(file, credentials.as_deref()));
+        let (read, parts, turn) = (Box::new(read), parts.to_vec(), Mutex::default());
+        Arc::new(Self { read, parts, note, config, live, turn })
     }
 
     /// For those who read the configuration at the moment of use.
@@ -53,7 +61,7 @@ impl Reloader {
         // The last thing that can fail.
         reopen_logs(&config.log).map_err(|error| refused(&error)).inspect_err(tell_refused)?;
         self.config.send_replace(Arc::new(config));
-        let view = view(&changes, &self.parts);
+        let view = ReloadView { note: self.note.clone(), ..view(&changes, &self.parts) };
         tell(&view);
         Ok(view)
     }
@@ -71,7 +79,7 @@ impl Reloader {
 
 /// What this process does with each change.
 fn view(changes: &[(String, Reach)], parts: &[Part]) -> ReloadView {
-    let mut view = ReloadView { note: note(), ..ReloadView::default() };
+    let mut view = ReloadView::default();
     for (key, reach) in changes {
         let list = match reach {
             Reach::Live(part) if parts.contains(part) => &mut view.applied,
@@ -87,14 +95,14 @@ fn view(changes: &[(String, Reach)], parts: &[Part]) -> ReloadView {
 }
 
 /// systemd hands a credential over once, when it starts a service.
-fn note() -> Option<String> {
-    let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
-    let file = std::env::var_os("CLAWPOOL_CONFIG")?;
-    let is_copy = Path::new(&file).starts_with(folder);
+fn note(file: &Path, credentials: Option<&OsStr>) -> Option<String> {
+    let is_copy = credentials.is_some_and(|folder| file.starts_with(folder));
     is_copy.then(|| {
-        "systemd gave this service a copy of its configuration file when it started it: restart the service \
-         after changes of the file"
-            .to_owned()
+        format!(
+            "{} is a copy of the configuration file that systemd made when it started the service: restart \
+             the service after changes of the file",
+            file.display()
+        )
     })
 }
 
@@ -149,7 +157,7 @@ mod tests {
             config.autoscale.max = 7;
         });
         let reloader =
-            Reloader::new(Config::default(), &[Part::Log, Part::Dispatcher], move || Ok(new.clone()));
+            Reloader::new(Config::default(), &[Part::Log, Part::Dispatcher], None, move || Ok(new.clone()));
         let view = reloader.reload().unwrap();
         assert_eq!(
             (view.applied, view.elsewhere),
@@ -171,7 +179,7 @@ mod tests {
             config.limits.batch = 0;
         });
         let reloader =
-            Reloader::new(Config::default(), &[Part::Log], move || bad.check().map(|()| bad.clone()));
+            Reloader::new(Config::default(), &[Part::Log], None, move || bad.check().map(|()| bad.clone()));
         let errors = reloader.reload().unwrap_err();
         assert!(errors.0.len() >= 2, "{errors}");
         assert_eq!(reloader.live().now().limits.batch, Config::default().limits.batch);
@@ -181,14 +189,21 @@ mod tests {
     #[test]
     fn a_worker_names_what_it_has_until_its_end() {
         let new = config(|config| config.worker.slots = 7);
-        let reloader = Reloader::new(Config::default(), &[Part::Log], move || Ok(new.clone()));
+        let reloader = Reloader::new(Config::default(), &[Part::Log], None, move || Ok(new.clone()));
         assert_eq!(reloader.reload().unwrap().restart, ["worker.slots"]);
+    }
+
+    #[test]
+    fn a_copy_of_the_file_is_told_of() {
+        let file = Path::new("/run/credentials/clawpool.service/clawpool.toml");
+        assert!(note(file, Some(OsStr::new("/run/credentials/clawpool.service"))).is_some());
+        assert_eq!((note(file, Some(OsStr::new("/run/other"))), note(file, None)), (None, None));
     }
 
     #[tokio::test]
     async fn a_request_is_followed() {
         let new = config(|config| config.limits.batch = 7);
-        let reloader = Reloader::new(Config::default(), &[Part::Dispatcher], move || Ok(new.clone()));
+        let reloader = Reloader::new(Config::default(), &[Part::Dispatcher], None, move || Ok(new.clone()));
         let stop = CancellationToken::new();
         let mut live = reloader.live().clone();
         let serving = {

@@ -50,13 +50,18 @@ async fn read(connection: &mut MultiplexedConnection) -> Result<Inspection, Redi
     let info: InfoDict = cmd("INFO").query_async(connection).await?;
     let fsync = setting(connection, "appendfsync").await;
     let stops = setting(connection, "stop-writes-on-bgsave-error").await;
+    let replicas = setting(connection, "min-replicas-to-write").await;
+    let demands = Demands {
+        snapshot: stops.as_deref() != Some("no"),
+        replicas: replicas.and_then(|count| count.parse().ok()).unwrap_or_default(),
+    };
     let (round_trip, clock_ahead) = clock(connection).await?;
     let number = |field: &str| info.get::<u64>(field).unwrap_or_default();
     Ok(Inspection {
         version: text(&info, "redis_version"),
         unfit: unfit(&info),
         weakness: weakness(&text(&info, "aof_enabled"), fsync.as_deref()),
-        unwilling: unwilling(&|field| text(&info, field), stops.as_deref() != Some("no")),
+        unwilling: unwilling(&|field| text(&info, field), &demands),
         memory: number("used_memory"),
         max_memory: Some(number("maxmemory")).filter(|most| *most > 0),
         round_trip,
@@ -82,8 +87,16 @@ async fn clock(connection: &mut MultiplexedConnection) -> Result<(Duration, i64)
     Ok(best)
 }
 
+/// What a server's settings demand before it takes writes.
+struct Demands {
+    /// Its last snapshot was written.
+    snapshot: bool,
+    /// So many replicas are connected.
+    replicas: u64,
+}
+
 /// Why a server that answers takes no writes.
-fn unwilling(text: &dyn Fn(&str) -> String, stops_without_snapshot: bool) -> Option<String> {
+fn unwilling(text: &dyn Fn(&str) -> String, demands: &Demands) -> Option<String> {
     let number = |field: &str| text(field).parse::<u64>().unwrap_or_default();
     if text("loading") == "1" {
         return Some("it still reads its data after a start; this ends by itself".into());
@@ -94,8 +107,12 @@ fn unwilling(text: &dyn Fn(&str) -> String, stops_without_snapshot: bool) -> Opt
     if text("aof_last_write_status") == "err" {
         return Some("it could not write its append-only file: free its disk, and see its log".into());
     }
-    if text("rdb_last_bgsave_status") == "err" && stops_without_snapshot {
+    if text("rdb_last_bgsave_status") == "err" && demands.snapshot {
         return Some("it could not write its snapshot: free its disk, and see its log".into());
+    }
+    if number("connected_slaves") < demands.replicas {
+        let why = "too few replicas are connected: bring them back, or lower its min-replicas-to-write";
+        return Some(why.into());
     }
     if number("maxmemory") > 0 && number("used_memory") >= number("maxmemory") {
         return Some("its memory is full: raise its maxmemory, or let more workers empty its queues".into());
@@ -114,7 +131,7 @@ mod tests {
             let line = lines.iter().find(|(name, _)| *name == field);
             line.map(|(_, value)| (*value).to_owned()).unwrap_or_default()
         };
-        unwilling(&text, true)
+        unwilling(&text, &Demands { snapshot: true, replicas: 1 })
     }
 
     #[test]
@@ -124,11 +141,19 @@ mod tests {
             ([("role", "slave"), ("loading", "0")], "primary"),
             ([("role", "master"), ("aof_last_write_status", "err")], "disk"),
             ([("role", "master"), ("rdb_last_bgsave_status", "err")], "disk"),
+            ([("role", "master"), ("connected_slaves", "0")], "min-replicas"),
             ([("maxmemory", "100"), ("used_memory", "100")], "maxmemory"),
         ] {
+            let lines = if word == "maxmemory" {
+                [&lines[..], &[("connected_slaves", "1")]].concat()
+            } else {
+                lines.to_vec()
+            };
             assert!(said(&lines).is_some_and(|text| text.contains(word)), "{lines:?}");
         }
-        assert_eq!(said(&[("role", "master"), ("maxmemory", "0"), ("used_memory", "100")]), None);
+        let well =
+            [("role", "master"), ("maxmemory", "0"), ("used_memory", "100"), ("connected_slaves", "1")];
+        assert_eq!(said(&well), None);
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ async fn server(config: Config) -> (Server, File) {
         let config = reading.lock().unwrap().clone();
         config.check().map(|()| config)
     };
-    let reloader = Reloader::new(config, &[Part::Log, Part::Dispatcher], read);
+    let reloader = Reloader::new(config, &[Part::Log, Part::Dispatcher], None, read);
     (Server::reloading(reloader, Arc::new(Down), Arc::new(Down)).await, file)
 }
 
