@@ -6,6 +6,7 @@ pub mod alert;
 pub mod client;
 pub mod dispatch;
 pub mod leadership;
+pub mod live;
 pub mod process;
 pub mod worker;
 

@@ -6,6 +6,7 @@ pub mod autoscale;
 mod health;
 mod ingress;
 mod maintenance;
+pub mod reload;
 mod series;
 pub mod supervise;
 pub mod telemetry;

@@ -96,10 +96,10 @@ async fn a_drained_worker_is_replaced_and_is_no_crash() {
 #[cfg(unix)]
 #[tokio::test]
 async fn inv_8_sighup_drains() {
-    let mut system = System::embedded(1, Settings::quick()).await;
+    let mut system = System::embedded_in_terminal(1, Settings::quick()).await;
     let id = system.api.enqueue(task("P3", json!({"hold": "hangup"}))).await;
     system.ledger.happened(id, Event::Start, 1).await;
-    system.front.signal("HUP");
+    drop(system.front.stdin());
     system.front.line(&["finishing what runs"]).await;
     system.ledger.open("hangup");
     assert!(system.front.ended().await.success());

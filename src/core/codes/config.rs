@@ -81,4 +81,11 @@ pub(super) const ROWS: &[Row] = &[
         "An autoscaling policy has a threshold that no reading can cross, or that every reading crosses.",
         "Correct the threshold, or take the policy out.",
     ),
+    (
+        "CP-1014",
+        "New configuration refused",
+        "The configuration was to be read again and has mistakes. Nothing was changed; the one before holds \
+        on.",
+        "Correct every mistake that the message names, and ask for the reload again.",
+    ),
 ];

@@ -29,6 +29,7 @@ mod queues;
 mod rabbitmq;
 mod reading;
 mod redis;
+mod reload;
 mod results;
 mod retry;
 mod rules;
@@ -53,8 +54,9 @@ pub use self::{
     probes::{Layer, Probe, ProbeClass},
     queues::{QueueLimits, QueueSettings},
     rabbitmq::{HighQueues, Rabbitmq},
-    reading::{ConfigError, ConfigErrors, as_variable, nearest, variable},
+    reading::{ConfigError, ConfigErrors, Loaded, SecretFile, as_variable, nearest, redact, variable},
     redis::Redis,
+    reload::{Adopted, Part, Reach},
     results::Results,
     retry::{RetryPolicy, RetryTable},
     rules::{FieldTest, Rule},

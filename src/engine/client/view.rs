@@ -10,7 +10,7 @@ use crate::{
 };
 use clawpool_backends::store::{DeadLetter, QueueTotals, Record};
 use clawpool_core::{
-    config::{Layer, ProbeClass},
+    config::{ConfigErrors, Layer, ProbeClass},
     task::{
         DeadReason, FailedAttempt, Failure, Lane, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
         Timestamp, span,
@@ -311,6 +311,33 @@ impl std::ops::AddAssign for CountView {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// What a reload of the configuration did. Keys are dotted: `limits.batch`, `pools[0].max`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// Hold from now on.
+    pub applied: Vec<String>,
+    /// Hold for workers that start from now on; running ones keep what they started with.
+    pub new_workers: Vec<String>,
+    /// Hold after a restart of the program.
+    pub restart: Vec<String>,
+    /// Not used by this process: those that use them are to be asked themselves.
+    pub elsewhere: Vec<String>,
+    /// Why the file may not be what was meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A configuration that was read again and has mistakes: an [`ErrorView`] with all of them.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReloadRefusedView {
+    /// Stable; `clawpool explain` tells more.
+    pub code: String,
+    /// Every mistake, one a line.
+    pub message: String,
+    /// The same, one by one.
+    pub faults: ConfigErrors,
 }
 
 /// The answer of `/health`.

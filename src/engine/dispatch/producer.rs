@@ -6,6 +6,7 @@ use super::{
     ProducerToken, QueueRegistry, Rejection, admit::AdmissionControl, enqueue::enqueue_all,
     served_cache::ServedCache,
 };
+use crate::live::{Derived, Live};
 use clawpool_backends::{
     path::{self, Servers},
     path::{Path, PathError},
@@ -19,7 +20,7 @@ use clawpool_core::{
 /// Takes new tasks. Cheap to clone.
 #[derive(Clone)]
 pub struct Producer {
-    control: Arc<AdmissionControl>,
+    control: Arc<Derived<AdmissionControl>>,
     path: Arc<dyn Path>,
     served_cache: Arc<ServedCache>,
     queues: Arc<QueueRegistry>,
@@ -111,10 +112,15 @@ pub enum ProducerError {
 impl Producer {
     /// A producer on a path that is open already.
     pub fn new(config: &Config, path: Arc<dyn Path>, store: Arc<dyn Store>) -> Self {
+        Self::following(&config.clone().into(), path, store)
+    }
+
+    /// The same with the rules, classes and limits of the configuration as it holds at each task.
+    pub fn following(live: &Live, path: Arc<dyn Path>, store: Arc<dyn Store>) -> Self {
         Self {
-            control: Arc::new(AdmissionControl::new(config)),
+            control: Arc::new(Derived::new(live, AdmissionControl::new)),
             path,
-            queues: Arc::new(QueueRegistry::new(config, Arc::clone(&store))),
+            queues: Arc::new(QueueRegistry::new(&live.now(), Arc::clone(&store))),
             served_cache: Arc::new(ServedCache::new(store)),
         }
     }
@@ -134,11 +140,12 @@ impl Producer {
     /// Takes a batch. One answer each, in order.
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
+        let control = self.control.now();
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
         let mut checked = Vec::with_capacity(tasks.len());
         for task in tasks {
             checked.push(match self.named(&task).await {
-                Ok(named) => self.control.admit(task, &rights, named, now),
+                Ok(named) => control.admit(task, &rights, named, now),
                 Err(rejection) => Err(rejection),
             });
         }
@@ -161,7 +168,7 @@ impl Producer {
     /// Says what `enqueue` would do with a task.
     pub async fn explain(&self, task: &NewTask, rights: &Rights) -> Result<Explanation, Rejection> {
         let named = self.named(task).await?;
-        let explanation = self.control.explain(task, rights, named, Timestamp::now())?;
+        let explanation = self.control.now().explain(task, rights, named, Timestamp::now())?;
         let served = self.served_cache.served().await;
         let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));
         Ok(Explanation { warnings: warnings.unwrap_or_default(), ..explanation })

@@ -11,10 +11,13 @@ mod limits;
 mod orphans;
 mod polling;
 mod ready;
+mod reload;
 mod shortage;
 mod shutdown;
 mod stderr;
 mod stopped;
+#[cfg(unix)]
+mod terminal;
 mod tree;
 
 pub use environment::restrict_environment;
@@ -25,6 +28,7 @@ pub use orphans::{Mark, end_marked_aside};
 pub use polling::POLLING_ENV;
 pub(crate) use polling::polling_folder;
 pub use ready::{notify_ready, on_ready};
+pub use reload::{ReloadRequests, reload_requests, request_reload};
 pub use shortage::{SHORTAGE_RETRY, is_shortage};
 pub(crate) use shutdown::stdin_closed;
 pub use shutdown::{Shutdown, request_stop};

@@ -9,6 +9,8 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::reload::request_reload;
+
 /// The two stages of ending, which every part of the process can watch.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
@@ -25,8 +27,9 @@ impl Shutdown {
         Self { drain: now.child_token(), now }
     }
 
-    /// Fires `drain` at the first SIGTERM, SIGINT or SIGHUP (its terminal is gone; not under `nohup`)
-    /// (Windows: Ctrl-C, Ctrl-Break, window closed, system going down) and `now` at the second.
+    /// Fires `drain` at the first SIGTERM or SIGINT, or SIGHUP when its terminal is gone (not under `nohup`)
+    /// (Windows: Ctrl-C, Ctrl-Break, window closed, system going down) and `now` at the second. A SIGHUP from
+    /// elsewhere asks for a reload; where nobody follows such requests it counts as the others.
     pub fn on_signals() -> io::Result<Self> {
         let mut signals = platform::Signals::listen()?;
         let shutdown = Self::new();
@@ -54,15 +57,15 @@ pub fn request_stop() {
 }
 
 /// Waits until standard input ends: how a supervised worker learns, on every system, that it should finish
-/// and leave, or that its supervisor is gone. For supervised processes alone; a service's input may be closed
-/// from the start.
+/// and leave, or that its supervisor is gone. What comes before its end asks for a reload. For supervised
+/// processes alone; a service's input may be closed from the start.
 ///
 /// A plain thread reads, because a read of the runtime's own cannot be called off and would hold up the
 /// process's end.
 pub async fn stdin_closed() {
     let (gone, closed) = oneshot::channel::<()>();
     let reader = thread::Builder::new().name("stdin".into()).spawn(move || {
-        read_to_end(&mut io::stdin());
+        read_to_end(&mut io::stdin(), request_reload);
         drop(gone);
     });
     match reader {
@@ -74,11 +77,11 @@ pub async fn stdin_closed() {
     }
 }
 
-fn read_to_end(input: &mut impl Read) {
+fn read_to_end(input: &mut impl Read, heard: impl Fn()) {
     let mut ignored = [0; 256];
     loop {
         match input.read(&mut ignored) {
-            Ok(1..) => {}
+            Ok(1..) => heard(),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(0) | Err(_) => return,
         }
@@ -91,11 +94,17 @@ mod platform {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
+    use crate::process::{
+        reload::{is_followed, request_reload},
+        terminal::Terminal,
+    };
+
     pub(super) struct Signals {
         terminate: Signal,
         interrupt: Signal,
         /// `None`: this process was started to outlive its terminal.
         hangup: Option<Signal>,
+        terminal: Terminal,
     }
 
     impl Signals {
@@ -105,14 +114,22 @@ mod platform {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
                 hangup,
+                terminal: Terminal::of_this_process(),
             })
         }
 
         pub(super) async fn recv(&mut self) -> &'static str {
-            tokio::select! {
-                _ = self.terminate.recv() => "SIGTERM",
-                _ = self.interrupt.recv() => "SIGINT",
-                Some(()) = hung_up(&mut self.hangup) => "SIGHUP",
+            loop {
+                tokio::select! {
+                    _ = self.terminate.recv() => return "SIGTERM",
+                    _ = self.interrupt.recv() => return "SIGINT",
+                    Some(()) = hung_up(&mut self.hangup) => {
+                        if !is_followed() || self.terminal.is_lost().await {
+                            return "SIGHUP";
+                        }
+                        request_reload();
+                    }
+                }
             }
         }
     }
@@ -186,8 +203,10 @@ mod tests {
     #[test]
     fn input_is_read_to_its_end() {
         let mut input = io::Cursor::new(vec![7; 1000]);
-        read_to_end(&mut input);
+        let heard = std::cell::Cell::new(0);
+        read_to_end(&mut input, || heard.set(heard.get() + 1));
         assert_eq!(input.position(), 1000);
+        assert_eq!(heard.get(), 4, "what comes asks for a reload");
     }
 
     /// Not a test of its own: what the next one runs in another process.
@@ -223,6 +242,7 @@ mod tests {
         assert!(!shutdown.now.is_cancelled());
     }
 
+    /// Where nobody follows requests to reload.
     #[cfg(unix)]
     #[tokio::test]
     async fn a_lost_terminal_means_drain() {
@@ -230,6 +250,17 @@ mod tests {
         Command::new("kill").args(["-HUP", &std::process::id().to_string()]).status().unwrap();
         shutdown.drain.cancelled().await;
         assert!(!shutdown.now.is_cancelled());
+    }
+
+    /// The test's own process has its terminal, or never had one.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_hangup_asks_for_a_reload_where_that_is_followed() {
+        let mut requests = crate::process::reload_requests();
+        let shutdown = Shutdown::on_signals().unwrap();
+        Command::new("kill").args(["-HUP", &std::process::id().to_string()]).status().unwrap();
+        requests.next().await;
+        assert!(!shutdown.drain.is_cancelled());
     }
 
     /// Signals of the test's own process: one process a test (nextest) keeps the others out of it.

@@ -9,7 +9,10 @@ use super::{
     role,
 };
 use clawpool_backends::{servers, store::Page};
-use clawpool_core::scaling::{Action as Deed, Decision, Limit, Vote};
+use clawpool_core::{
+    config::Part,
+    scaling::{Action as Deed, Decision, Limit, Vote},
+};
 use clawpool_engine::{
     client::{
         Cause, PoolStatus, Scale,
@@ -77,13 +80,14 @@ impl Autoscaler {
 }
 
 async fn run(globals: &Globals, dry_run: bool) -> Result<(), Failure> {
-    let config = role::configure(globals)?;
+    let reloader = role::configure(globals, &[Part::Log, Part::Autoscaler], |_| ())?;
+    let config = reloader.live().now();
     if config.pools.is_empty() {
         return Err(role::unfit("there is no pool to keep: add [[pools]] to the configuration"));
     }
     let shutdown = Shutdown::on_signals()?;
     let servers = servers::connect(&config, &shutdown.drain).await.map_err(AppError::from)?;
-    let pools = Pools::new(&role::worker_program(globals)?, &config, &servers, &shutdown)?;
+    let pools = Pools::new(&role::worker_program(globals)?, reloader.live().clone(), &servers, &shutdown)?;
     notify_ready();
     if dry_run {
         pools.watch(&shutdown).await?

@@ -3,6 +3,7 @@ use clap::{Args, Subcommand};
 use super::{
     Globals,
     failure::{Exit, Failure, eprint_line},
+    reload,
 };
 use clawpool_core::config;
 
@@ -23,15 +24,25 @@ enum Action {
     Dump,
     /// Print the JSON Schema of the configuration file, for editors
     Schema,
+    /// Have a running dispatcher, or `up`, read its configuration again; what needs a restart is named
+    ///
+    /// A configuration with a mistake changes nothing, and all its mistakes are told (exit code 78). Logs are
+    /// opened anew. Running workers keep what they started with.
+    Reload {
+        /// Afterwards drain every worker, one after the other, so that each pool gets new ones
+        #[arg(long)]
+        replace_workers: bool,
+    },
 }
 
 impl Config {
-    pub(super) fn run(&self, globals: &Globals) -> Result<(), Failure> {
+    pub(super) async fn run(&self, globals: &Globals) -> Result<(), Failure> {
         let output = globals.output();
         match self.action {
             Action::Schema => output.json(&config::Config::schema()),
             Action::Dump => output.show(&load(globals)?, config::Config::to_toml),
             Action::Check => check(&load(globals)?, globals),
+            Action::Reload { replace_workers } => reload::run(globals, replace_workers).await,
         }
     }
 }

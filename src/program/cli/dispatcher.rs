@@ -1,6 +1,7 @@
 use clap::Args;
 
 use super::{Globals, failure::Failure, role};
+use clawpool_core::config::Part;
 use clawpool_engine::process::Shutdown;
 use clawpool_server::app;
 
@@ -18,9 +19,10 @@ impl Dispatcher {
     pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
         let globals =
             globals.with([("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string())))]);
-        let config = role::configure(&globals)?;
+        let reloader = role::configure(&globals, &[Part::Log, Part::Dispatcher], |_| ())?;
         let shutdown = Shutdown::on_signals()?;
-        let dispatcher = app::Dispatcher::open(config, &shutdown).await?;
+        let dispatcher = app::Dispatcher::open(reloader.live().clone(), &shutdown).await?;
+        let dispatcher = dispatcher.with_reloader(reloader);
         Ok(dispatcher.run(&shutdown.drain).await?)
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard
 //! error; the exit code says what happened; a closed pipe ends a command in silence. Never does: work on the
-//! pool behind the server's back. Commands ask it over HTTP; only `health --here` asks the store, and
-//! `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
+//! pool behind the server's back. Commands ask it over HTTP; only `health --here` and `doctor` ask the store,
+//! and `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
 
 mod alerts;
 mod autoscaler;
@@ -13,6 +13,7 @@ mod dead;
 mod dead_change;
 mod demo;
 mod dispatcher;
+mod doctor;
 mod enqueue;
 mod enqueue_file;
 mod explain;
@@ -25,6 +26,7 @@ mod jsonl;
 mod man;
 pub mod output;
 mod queues;
+mod reload;
 mod role;
 mod select;
 mod service;
@@ -95,6 +97,7 @@ enum Command {
     Simulate(simulate::Simulate),
     Init(init::Init),
     Config(config::Config),
+    Doctor(doctor::Doctor),
     Service(service::Service),
     Explain(explain::Explain),
     Health(health::Health),
@@ -131,7 +134,8 @@ impl Cli {
             Command::Sla(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
             Command::Init(command) => command.run(&globals),
-            Command::Config(command) => command.run(&globals),
+            Command::Config(command) => command.run(&globals).await,
+            Command::Doctor(command) => command.run(&globals).await,
             Command::Service(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,

@@ -1,20 +1,38 @@
 //! What the long-running commands share: the configuration with its log, and the program that their pools
 //! run.
 
-use std::fmt::Display;
+use std::{fmt::Display, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Globals, config,
     failure::{Exit, Failure},
 };
-use clawpool_core::config::{Config, as_variable};
-use clawpool_server::{app::WorkerProgram, telemetry};
+use clawpool_core::config::{Config, Part, as_variable};
+use clawpool_server::{app::WorkerProgram, reload::Reloader, telemetry};
 
-/// Loads the configuration and starts the log.
-pub(super) fn configure(globals: &Globals) -> Result<Config, Failure> {
-    let config = config::load(globals)?;
+/// Loads the configuration, starts the log, and reads the configuration again when this process is asked to.
+/// `adjust` is what the command makes of each.
+pub(super) fn configure(
+    globals: &Globals,
+    parts: &[Part],
+    adjust: impl Fn(&mut Config) + Send + Sync + 'static,
+) -> Result<Arc<Reloader>, Failure> {
+    let mut config = config::load(globals)?;
     telemetry::start_logs(&config.log).map_err(unfit)?;
-    Ok(config)
+    adjust(&mut config);
+    let (file, set) = (globals.config.clone(), globals.set.clone());
+    let read = move || {
+        let mut config = Config::load(file.as_deref(), &set)?;
+        adjust(&mut config);
+        Ok(config)
+    };
+    let reloader = Reloader::new(config, parts, globals.config.as_deref(), read);
+    let serving = Arc::clone(&reloader);
+    // As long as the process lives.
+    tokio::spawn(async move { serving.serve(&CancellationToken::new()).await });
+    Ok(reloader)
 }
 
 /// For mistakes that only show when the configuration is put to use.

@@ -1,9 +1,9 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
 use super::{Globals, failure::Failure, role};
-use clawpool_core::config;
+use clawpool_core::config::{self, Part};
 use clawpool_engine::process::Shutdown;
 use clawpool_server::app::{Dispatcher, Pools};
 
@@ -30,14 +30,18 @@ impl Up {
             ("embedded.data", self.data.map(|data| format!("{:?}", data.display().to_string()))),
             ("api.listen", self.listen.map(|listen| format!("{:?}", listen.to_string()))),
         ]);
-        let mut config = role::configure(&globals)?;
-        if self.workers.is_some() || config.pools.is_empty() {
-            config.pools = vec![default_pool(self.workers)];
-        }
+        let workers = self.workers;
+        let parts = [Part::Log, Part::Dispatcher, Part::Autoscaler];
+        let reloader = role::configure(&globals, &parts, move |config| {
+            if workers.is_some() || config.pools.is_empty() {
+                config.pools = vec![default_pool(workers)];
+            }
+        })?;
         let shutdown = Shutdown::on_signals()?;
-        let dispatcher = Dispatcher::open(config, &shutdown).await?;
+        let dispatcher = Dispatcher::open(reloader.live().clone(), &shutdown).await?;
+        let dispatcher = dispatcher.with_reloader(Arc::clone(&reloader));
         let program = role::worker_program(&globals)?;
-        let pools = Pools::new(&program, &dispatcher.config, &dispatcher.servers, &shutdown)?;
+        let pools = Pools::new(&program, reloader.live().clone(), &dispatcher.servers, &shutdown)?;
         // The dispatcher outlives the workers: what they give back may still need it.
         let served = shutdown.now.child_token();
         let workers = async {

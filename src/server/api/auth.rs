@@ -125,14 +125,15 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 /// programs.
 pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let checked = headers::check(request.method(), request.uri(), request.headers());
+    let tokens = api.tokens.now();
     let caller = match checked {
         Err(error) => Err(error),
-        Ok(()) if api.tokens.0.is_empty() => local(&request),
+        Ok(()) if tokens.0.is_empty() => local(&request),
         // Probes carry no token, and learn nothing here that they must not.
         Ok(()) if matches!(request.uri().path(), "/health" | "/livez" | "/readyz") => {
             return next.run(request).await;
         }
-        Ok(()) => match authenticate(&api.tokens, request.headers()) {
+        Ok(()) => match authenticate(&tokens, request.headers()) {
             Err(Refused::Unknown(error)) => {
                 slow(&api, request.extensions().get()).await;
                 Err(error)

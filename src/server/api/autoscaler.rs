@@ -107,7 +107,7 @@ pub(super) async fn scale(
     body: Unread,
 ) -> Result<Json<Manual>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let Scale { size, keep } = body.read(&api).await?.decode(&api.config.limits)?;
+    let Scale { size, keep } = body.read(&api).await?.decode(&api.config().limits)?;
     let PoolStatus { pool, min, max, .. } = kept(&api, &name).await?;
     if !(min..=max).contains(&size) {
         return Err(ApiError::field(

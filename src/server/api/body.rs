@@ -82,7 +82,7 @@ impl BodyMemory {
 impl Unread {
     /// Reads the body, once the caller has shown that it may send one.
     pub(super) async fn read(self, api: &Api) -> Result<Body, ApiError> {
-        let limit = longest(&api.config.limits);
+        let limit = longest(&api.config().limits);
         let format = format(self.0.headers())?;
         let announced = announced(self.0.headers());
         if announced.is_some_and(|length| length > limit) {

@@ -40,7 +40,7 @@ async fn change(
     change: &Change,
 ) -> Result<Json<CountView>, ApiError> {
     caller.needs(&[Scope::Admin])?;
-    let selection: Selection = body.read(api).await?.decode(&api.config.limits)?;
+    let selection: Selection = body.read(api).await?.decode(&api.config().limits)?;
     let counts = match selection {
         Selection { ids: Some(ids), filter: None, all: false } => chosen(api, &ids, change).await?,
         Selection { ids: None, filter: Some(filter), all: false } => {
@@ -108,7 +108,7 @@ async fn apply(api: &Api, letters: &[DeadLetter], change: &Change) -> Result<Cou
         }
         Change::Requeue => {
             let Requeued { taken, kept } =
-                api.store.requeue(&next_generations(letters, &api.config.classes)).await?;
+                api.store.requeue(&next_generations(letters, &api.config().classes)).await?;
             Ok(CountView { count: taken, kept })
         }
     }

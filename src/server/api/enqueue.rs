@@ -35,7 +35,7 @@ pub(super) async fn enqueue(
     let wait = params.wait()?;
     params.done()?;
     let body = body.read(&api).await?;
-    match body.format.parts(&body.bytes, api.config.limits.batch.into())? {
+    match body.format.parts(&body.bytes, api.config().limits.batch.into())? {
         Parts::One(bytes) => {
             let task = body.format.task(bytes)?;
             one(&api, &caller, task, wait).await

@@ -33,6 +33,7 @@ pub(super) async fn sla(State(api): State<Arc<Api>>, caller: Caller) -> Result<J
     caller.needs(&[Scope::Read])?;
     let now = Timestamp::now();
     let queues = api.producer.queues().all().await?;
+    let config = api.config();
     let mut spans = Vec::new();
     for (name, seconds, step) in SPANS {
         let from = step.window(before(now, seconds));
@@ -41,7 +42,7 @@ pub(super) async fn sla(State(api): State<Arc<Api>>, caller: Caller) -> Result<J
     let class = |priority| {
         let of_class: Vec<Queue> =
             queues.iter().copied().filter(|queue| queue.priority() == priority).collect();
-        let class = api.config.classes.get(priority);
+        let class = config.classes.get(priority);
         let kept = |(name, summary): &(&str, Summary)| {
             ((*name).to_owned(), kept(summary, &of_class, class.objective))
         };

@@ -79,7 +79,7 @@ fn view(api: &Api, status: Status, findings: Findings) -> HealthView {
 /// Where callers are told apart, those who did not say who they are learn no addresses from a server's
 /// errors.
 fn in_full(api: &Api) -> bool {
-    api.config.api.tokens.is_empty()
+    api.config().api.tokens.is_empty()
 }
 
 fn reason(trouble: Trouble, in_full: bool) -> ReasonView {

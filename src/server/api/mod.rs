@@ -10,6 +10,7 @@ mod auth;
 mod autoscaler;
 mod body;
 mod bulk;
+mod config;
 mod connections;
 mod dead;
 mod decode;
@@ -47,23 +48,28 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::starting::{Awaited, Entrance};
 use self::{connections::Connections, error::ApiError};
-use crate::{health::Health, telemetry::AttemptTotals};
+use crate::{health::Health, reload::Reloader, telemetry::AttemptTotals};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
     config::Config,
     figures::Step,
     task::{ProcessId, Timestamp},
 };
-use clawpool_engine::dispatch::Producer;
+use clawpool_engine::{
+    dispatch::Producer,
+    live::{Derived, Live},
+};
 
 /// What the routes work with.
 pub struct Api {
     producer: Producer,
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
-    config: Arc<Config>,
+    live: Live,
     /// What is wrong.
     health: Arc<Health>,
+    /// Reads the configuration again, where this process can.
+    reloader: Option<Arc<Reloader>>,
     /// Names this process in `/health`.
     instance: ProcessId,
     body_memory: body::BodyMemory,
@@ -71,7 +77,7 @@ pub struct Api {
     connections: Arc<Connections>,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
-    tokens: auth::Tokens,
+    tokens: Derived<auth::Tokens>,
     /// What Prometheus was told of attempts.
     attempts: tokio::sync::Mutex<AttemptTotals>,
 }
@@ -81,20 +87,23 @@ impl Api {
         producer: Producer,
         broker: Arc<dyn Broker>,
         store: Arc<dyn Store>,
-        config: Arc<Config>,
+        live: impl Into<Live>,
     ) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
-        let tokens = auth::Tokens::new(&config.api.tokens);
+        let live = live.into();
+        let tokens = Derived::new(&live, |config| auth::Tokens::new(&config.api.tokens));
         let closing = CancellationToken::new();
+        let config = live.now();
         let health = Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store));
         let connections = Connections::new(config.api.connections);
         Self {
             producer,
             broker,
             store,
-            config,
+            live,
             health: Arc::new(health),
+            reloader: None,
             instance: ProcessId::new(),
             body_memory: body::BodyMemory::new(),
             wrong_tokens: wrong_tokens::WrongTokens::default(),
@@ -109,6 +118,17 @@ impl Api {
     #[must_use]
     pub fn with_health(self, health: Arc<Health>) -> Self {
         Self { health, ..self }
+    }
+
+    /// Has this read the configuration again, when an operator asks for it.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Arc<Reloader>) -> Self {
+        Self { reloader: Some(reloader), ..self }
+    }
+
+    /// As it holds now.
+    fn config(&self) -> Arc<Config> {
+        self.live.now()
     }
 
     /// Every route there is.
@@ -145,6 +165,7 @@ impl Api {
             .route("/v1/figures", get(figures::list))
             .route("/livez", get(health::live))
             .route("/readyz", get(health::ready))
+            .route("/v1/config/reload", post(config::reload))
             .route("/health", get(health::health))
             .route("/metrics", get(metrics::metrics))
             .fallback(|| async { ApiError::not_found("there is nothing at this address") })
@@ -156,7 +177,7 @@ impl Api {
 
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
-        let entrance = Entrance::open(listener, self.config.api.connections)?;
+        let entrance = Entrance::open(listener, self.config().api.connections)?;
         entrance.serve(self, shutdown).await
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
     };
     let depths = join_all(queues.iter().map(|queue| depth(*queue))).await;
     let served = Served::by(&workers);
-    let limits = api.config.queue_limits();
+    let limits = api.config().queue_limits();
     let is_closing = |queue| registered.iter().any(|own| own.queue == queue && own.is_closing);
     let views = queues.into_iter().zip(depths).map(|(queue, depth)| QueueView {
         in_flight: in_flight(&workers, queue),
@@ -140,7 +140,7 @@ pub(super) async fn named(api: &Api, name: &str) -> Result<Queue, ApiError> {
 /// Returns when every worker that lives has said that it starts nothing more of the queue, or has had the
 /// time to. Those that have not said so then.
 async fn unconfirmed(api: &Api, queue: Queue) -> Result<Vec<ProcessId>, ApiError> {
-    let patience = Instant::now() + api.config.worker.lease;
+    let patience = Instant::now() + api.config().worker.lease;
     loop {
         let workers = api.store.workers().await?;
         let open = workers.into_iter().filter(|worker| worker.alive && !worker.beat.obeys_pause_of(queue));

@@ -11,6 +11,7 @@ use crate::{
     health::Health,
     ingress::Ingress,
     maintenance::{self, Times},
+    reload::Reloader,
 };
 use clawpool_backends::{
     path::{PathError, Servers},
@@ -19,6 +20,7 @@ use clawpool_backends::{
 use clawpool_core::{config::Config, task::ProcessId};
 use clawpool_engine::{
     dispatch::Producer,
+    live::Live,
     process::{Shutdown, notify_ready},
 };
 
@@ -26,6 +28,8 @@ use clawpool_engine::{
 pub struct Dispatcher {
     /// With which it was opened.
     pub config: Arc<Config>,
+    live: Live,
+    reloader: Option<Arc<Reloader>>,
     /// Of this configuration; other roles of the process may share them.
     pub servers: Servers,
     producer: Producer,
@@ -35,7 +39,9 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// Listens on `api.listen`, which answers 503 until broker and store are there.
-    pub async fn open(config: Config, shutdown: &Shutdown) -> Result<Self, AppError> {
+    pub async fn open(live: impl Into<Live>, shutdown: &Shutdown) -> Result<Self, AppError> {
+        let live = live.into();
+        let config = live.now();
         let listen = config.api.listen;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             AppError::Failed(format!(
@@ -44,21 +50,31 @@ impl Dispatcher {
         })?;
         let entrance = Entrance::open(listener, config.api.connections)?;
         let servers = connected(&entrance, &config, shutdown).await?;
-        let producer = Producer::new(&config, Arc::clone(&servers.path), Arc::clone(&servers.store));
-        let config = Arc::new(config);
+        let producer = Producer::following(&live, Arc::clone(&servers.path), Arc::clone(&servers.store));
         let ingress = Ingress::open(Arc::clone(&config)).await;
-        Ok(Self { config, servers, producer, ingress, entrance })
+        Ok(Self { config, live, reloader: None, servers, producer, ingress, entrance })
+    }
+
+    /// The same, and an operator can have this read the configuration again. It must be the one that made
+    /// the configuration with which the dispatcher was opened.
+    #[must_use]
+    pub fn with_reloader(self, reloader: Arc<Reloader>) -> Self {
+        Self { reloader: Some(reloader), ..self }
     }
 
     /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
     /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, servers, producer, ingress, entrance } = self;
+        let Self { config, live, reloader, servers, producer, ingress, entrance } = self;
         let Servers { broker, store, .. } = servers.clone();
         tracing::info!(address = %entrance.address(), "serving HTTP");
         notify_ready();
         let health = Arc::new(Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store)));
-        let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
+        let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), live);
+        let api = match reloader {
+            Some(reloader) => api.with_reloader(reloader),
+            None => api,
+        };
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
         let times = Times { heartbeat: config.worker.heartbeat, doubt: config.worker.doubt };

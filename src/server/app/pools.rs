@@ -3,6 +3,7 @@
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use futures::future::join_all;
+use tokio::sync::watch;
 
 use super::error::{AppError, asked_for};
 use crate::{
@@ -18,7 +19,10 @@ use clawpool_core::{
     config::{self, Config, PoolDriver},
     task::ProcessId,
 };
-use clawpool_engine::process::{Limits, Shutdown};
+use clawpool_engine::{
+    live::Live,
+    process::{Limits, Shutdown},
+};
 
 /// What runs as a worker of a pool that names no command.
 #[derive(Clone, Debug)]
@@ -36,16 +40,20 @@ pub struct Pools {
     autoscaler: Autoscaler<dyn Store>,
     /// Of the pools whose workers are children of this process.
     processes: Vec<Arc<Processes>>,
+    worker: WorkerProgram,
+    live: Live,
 }
 
 impl Pools {
     /// Opens the driver of each pool. Fails with [`AppError::Configuration`] where one is not fit for use.
     pub fn new(
         worker: &WorkerProgram,
-        config: &Config,
+        live: impl Into<Live>,
         servers: &Servers,
         shutdown: &Shutdown,
     ) -> Result<Self, AppError> {
+        let live = live.into();
+        let config = &*live.now();
         let mut pools = Vec::new();
         let mut processes = Vec::new();
         for pool in &config.pools {
@@ -63,26 +71,58 @@ impl Pools {
             let driver = open(pool, config.worker.grace, local)
                 .map_err(|error| AppError::unfit(format_args!("{}: {error}", error.code())))?;
             pools.push(ManagedPool {
-                plan: Plan::new(config, pool),
+                plan: watch::Sender::new(Plan::new(config, pool)),
                 driver,
                 own: pool.driver == PoolDriver::Process,
             });
         }
         let Servers { broker, store, .. } = servers.clone();
-        Ok(Self { autoscaler: Autoscaler { pools, broker, store, me: ProcessId::new() }, processes })
+        let autoscaler = Autoscaler { pools, broker, store, me: ProcessId::new() };
+        Ok(Self { autoscaler, processes, worker: worker.clone(), live })
     }
 
     /// Keeps the pools until this process is told to end, and returns when its workers have left.
     pub async fn run(&self, shutdown: &Shutdown) -> Result<(), AppError> {
         let workers = join_all(self.processes.iter().map(|processes| processes.run()));
-        tokio::join!(self.autoscaler.run(&shutdown.drain), workers);
+        let following = shutdown.drain.run_until_cancelled(self.follow());
+        tokio::join!(self.autoscaler.run(&shutdown.drain), workers, following);
         asked_for(&shutdown.drain, "the autoscaler")
     }
 
     /// The same without changing anything.
     pub async fn watch(&self, shutdown: &Shutdown) -> Result<(), AppError> {
-        self.autoscaler.watch(&shutdown.drain).await;
+        let following = shutdown.drain.run_until_cancelled(self.follow());
+        tokio::join!(self.autoscaler.watch(&shutdown.drain), following);
         asked_for(&shutdown.drain, "the autoscaler")
+    }
+
+    /// Takes over each configuration that comes: sizes and policies at once, all else for workers that start
+    /// later. Those that run reopen their logs.
+    async fn follow(&self) {
+        let mut live = self.live.clone();
+        loop {
+            let config = live.changed().await;
+            self.take_over(&config);
+        }
+    }
+
+    fn take_over(&self, config: &Config) {
+        for pool in &config.pools {
+            let kept = self.autoscaler.pools.iter().find(|kept| kept.plan.borrow().pool == pool.name);
+            if let Some(kept) = kept {
+                let plan = Plan::new(config, pool);
+                kept.plan.send_if_modified(|before| {
+                    let is_new = *before != plan;
+                    *before = plan;
+                    is_new
+                });
+            }
+            let own = self.processes.iter().map(|own| own.supervisor());
+            if let Some(supervisor) = own.into_iter().find(|own| own.pool().name == pool.name) {
+                supervisor.replace_spec(template(&self.worker, config, pool));
+                supervisor.reload_workers();
+            }
+        }
     }
 }
 

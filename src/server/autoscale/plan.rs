@@ -6,7 +6,7 @@ use clawpool_core::{
 };
 
 /// How one pool is to be kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub pool: String,
     /// Of one worker.

@@ -17,7 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Supervisor {
     pub(super) async fn cannot_start(&self, error: &io::Error) {
-        let program = self.pool.program.display();
+        let spec = self.pool();
+        let program = spec.program.display();
         let text = format!("{program} cannot be started ({error}): check the pool's command");
         self.alert(Event::CannotStart, &text).await;
     }
@@ -29,7 +30,8 @@ impl Supervisor {
 
     /// Logs the event. Writes an alert too, unless the same event had one a moment ago.
     pub(super) async fn alert(&self, event: Event, text: &str) {
-        let pool = &self.pool.name;
+        let spec = self.pool();
+        let pool = &spec.name;
         let code = event.code();
         match event.level() {
             Level::Info => tracing::info!(pool, code, "{text}"),

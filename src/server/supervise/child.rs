@@ -1,12 +1,14 @@
 use std::{
+    convert::Infallible,
     io,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
 use tokio::{
+    io::AsyncWriteExt,
     process::{ChildStdin, Command},
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, timeout},
 };
 
@@ -106,6 +108,7 @@ impl Child {
             () = shutdown.drain.cancelled() => return ChildEvent::Draining,
             () = controls.leave.cancelled() => return ChildEvent::Draining,
             () = controls.replace.notified() => false,
+            never = pass_on(&mut self.stdin, &controls.reload) => match never {},
             found = watch_child(self.worker, pid, pool, snapshots, &mut self.seen) => match found {
                 Some(reason) => return ChildEvent::OverLimit(reason),
                 None => true,
@@ -152,6 +155,18 @@ pub(super) fn describe_end(status: &io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => describe(*status),
         Err(error) => format!("its end could not be observed: {error}"),
+    }
+}
+
+/// Any byte asks a worker to reload.
+async fn pass_on(stdin: &mut Option<ChildStdin>, reload: &Notify) -> Infallible {
+    loop {
+        reload.notified().await;
+        if let Some(stdin) = stdin
+            && let Err(error) = stdin.write_all(b"\n").await
+        {
+            tracing::debug!(%error, "a worker does not listen to its supervisor");
+        }
     }
 }
 

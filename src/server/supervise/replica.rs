@@ -32,6 +32,8 @@ pub(super) struct Controls {
     pub(super) replace: Arc<Notify>,
     /// Start a worker that is down now, without waiting for the policy.
     pub(super) restart: Arc<Notify>,
+    /// Read the configuration again, as far as a worker can.
+    pub(super) reload: Arc<Notify>,
 }
 
 /// A replica whose worker is yet to start.
@@ -55,7 +57,7 @@ impl Supervisor {
                 break None;
             }
             let worker = self.lock_replicas().start(replica.number);
-            match Child::spawn(&self.pool, worker) {
+            match Child::spawn(&self.pool(), worker) {
                 Ok(child) => match self.run_child(child, &mut replica, shutdown).await {
                     ControlFlow::Continue(next_start) => replica.next_start = next_start,
                     ControlFlow::Break(stopped) => break Some(stopped),
@@ -75,13 +77,14 @@ impl Supervisor {
         shutdown: &Shutdown,
     ) -> ControlFlow<StoppedWorker, NextStart> {
         let worker = child.worker;
-        let event = child.live(&self.pool, self.snapshots.subscribe(), &replica.controls, shutdown).await;
+        let pool = self.pool();
+        let event = child.live(&pool, self.snapshots.subscribe(), &replica.controls, shutdown).await;
         // Its successor has an id of its own from now on.
         ControlFlow::Continue(match event {
             // It was told to leave from outside: an operator's drain, a signal.
             ChildEvent::Exited(exit) if exit.is_clean() && child.seen.is_some() => {
                 self.lock_replicas().end(replica.number);
-                tracing::info!(pool = self.pool.name, %worker, "worker left and is replaced");
+                tracing::info!(pool = self.pool().name, %worker, "worker left and is replaced");
                 self.clean_up(worker, None).await;
                 AT_ONCE
             }
@@ -91,7 +94,7 @@ impl Supervisor {
                 self.decide_restart(replica, death).await
             }
             ChildEvent::Replaced => {
-                tracing::warn!(pool = self.pool.name, %worker, "worker ended to be replaced");
+                tracing::warn!(pool = self.pool().name, %worker, "worker ended to be replaced");
                 self.lock_replicas().end(replica.number);
                 self.clean_up(worker, None).await;
                 AT_ONCE
@@ -141,7 +144,7 @@ impl Supervisor {
     }
 
     async fn drain_child(&self, child: &mut Child, replica: &Replica, shutdown: &Shutdown) -> StoppedWorker {
-        let (exit, killed) = child.leave(&replica.controls, shutdown, self.pool.grace + MARGIN).await;
+        let (exit, killed) = child.leave(&replica.controls, shutdown, self.pool().grace + MARGIN).await;
         let clean = !killed && exit.status.as_ref().is_ok_and(|status| status.success());
         let left = StoppedWorker {
             worker: child.worker,
@@ -150,7 +153,7 @@ impl Supervisor {
             killed,
             clean,
         };
-        tracing::info!(pool = self.pool.name, worker = %left.worker, killed, "worker left: {}", left.how);
+        tracing::info!(pool = self.pool().name, worker = %left.worker, killed, "worker left: {}", left.how);
         if killed {
             self.clean_up(left.worker, None).await;
         } else if !clean {

@@ -112,6 +112,10 @@ impl Replicas {
         entries.map(|entry| entry.controls.clone()).collect()
     }
 
+    pub(super) fn controls(&self) -> Vec<Controls> {
+        self.entries.values().map(|entry| entry.controls.clone()).collect()
+    }
+
     /// Of the replicas whose worker is down.
     pub(super) fn waiting_controls(&self) -> Vec<Controls> {
         self.entries.values().filter(|entry| !entry.up).map(|entry| entry.controls.clone()).collect()

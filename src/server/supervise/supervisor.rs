@@ -9,7 +9,7 @@ use std::{
     convert::Infallible,
     ffi::OsString,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -76,7 +76,8 @@ pub struct StoppedWorker {
 /// The workers of one pool. [`Self::run`] does the work; the other methods tell it what is wanted, from
 /// anywhere.
 pub struct Supervisor {
-    pub(super) pool: PoolSpec,
+    /// As workers that start now get it.
+    pool: RwLock<Arc<PoolSpec>>,
     pub(super) store: Arc<dyn PoolStore>,
     pub(super) path: Arc<dyn Reclaim>,
     pub(super) snapshots: watch::Sender<Snapshot>,
@@ -92,8 +93,9 @@ pub struct Supervisor {
 impl Supervisor {
     pub fn new(pool: PoolSpec, store: Arc<dyn PoolStore>, path: Arc<dyn Reclaim>) -> Self {
         let (added, additions) = mpsc::unbounded_channel();
+        let workers = pool.workers;
         let this = Self {
-            pool,
+            pool: RwLock::new(Arc::new(pool)),
             store,
             path,
             snapshots: watch::Sender::new(None),
@@ -103,7 +105,7 @@ impl Supervisor {
             outbox: Outbox::default(),
             alerted: Mutex::default(),
         };
-        this.start(this.pool.workers);
+        this.start(workers);
         this
     }
 
@@ -118,8 +120,18 @@ impl Supervisor {
         Some((count, format!("{}{next}", last.why)))
     }
 
-    pub fn pool(&self) -> &PoolSpec {
-        &self.pool
+    pub fn pool(&self) -> Arc<PoolSpec> {
+        Arc::clone(&self.pool.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Workers that start from now on are started so. Those that run stay as they are.
+    pub fn replace_spec(&self, pool: PoolSpec) {
+        *self.pool.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pool);
+    }
+
+    /// Has the workers that run read what they can of their configuration again, and reopen their logs.
+    pub fn reload_workers(&self) {
+        self.lock_replicas().controls().iter().for_each(|controls| controls.reload.notify_one());
     }
 
     /// All replicas, oldest first.
@@ -143,7 +155,7 @@ impl Supervisor {
     pub fn start(&self, count: usize) {
         for _ in 0..count {
             self.add(
-                Restarts::new(self.pool.restart.clone()),
+                Restarts::new(self.pool().restart.clone()),
                 NextStart::After(Duration::ZERO, WaitReason::Policy),
             );
         }
@@ -194,24 +206,20 @@ impl Supervisor {
     async fn observe(&self) -> Infallible {
         let up =
             || self.replicas().iter().filter(|replica| replica.up).map(|replica| replica.worker).collect();
-        let looking = heartbeats::watch_registry(
-            self.store.as_ref(),
-            &self.pool.name,
-            self.pool.lease,
-            &self.snapshots,
-            up,
-        );
+        let pool = self.pool();
+        let looking =
+            heartbeats::watch_registry(self.store.as_ref(), &pool.name, pool.lease, &self.snapshots, up);
         tokio::join!(looking, self.watch_restart_requests(), self.outbox.deliver(self.store.as_ref())).0
     }
 
     /// Restarts what is down when an operator's note asks for it.
     async fn watch_restart_requests(&self) {
-        let name = format!("{RESTART}{}", self.pool.name);
+        let name = format!("{RESTART}{}", self.pool().name);
         let mut snapshots = self.snapshots.subscribe();
         while snapshots.changed().await.is_ok() {
             let waits = !self.lock_replicas().waiting_controls().is_empty();
             if waits && self.store.erase_note(&name).await.is_ok_and(|asked| asked) {
-                tracing::info!(pool = self.pool.name, "an operator asked for a restart of what is down");
+                tracing::info!(pool = self.pool().name, "an operator asked for a restart of what is down");
                 self.restart();
             }
         }

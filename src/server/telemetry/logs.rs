@@ -2,7 +2,7 @@ use std::{
     fs::File,
     io::{self, IsTerminal},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::OnceLock,
 };
 
 use tracing::{Level, Metadata};
@@ -10,14 +10,14 @@ use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterFn, filter_fn},
     fmt,
-    fmt::writer::BoxMakeWriter,
     layer::{Layered, SubscriberExt},
+    reload,
     util::{SubscriberInitExt, TryInitError},
 };
 
-use super::{pretty::Fields, rotation::Rotating};
+use super::{pretty::Fields, sink::Sink};
 use clawpool_core::{
-    config::{Log, LogFormat, LogRotation},
+    config::{Log, LogFormat},
     private,
 };
 
@@ -30,7 +30,7 @@ pub enum LogError {
 }
 
 /// What the format layer sits on.
-type Filtered = Layered<FilterFn<Written>, Layered<EnvFilter, Registry>>;
+type Filtered = Layered<FilterFn<Written>, Layered<reload::Layer<EnvFilter, Registry>, Registry>>;
 type Written = fn(&Metadata<'_>) -> bool;
 
 /// Libraries that speak to servers. In their finer lines they write what they send: passwords, tokens,
@@ -60,17 +60,40 @@ const SPEAKERS: [&str; 18] = [
 /// error also where a queue is only looked for.
 const TOLD_BY_ITS_USER: &str = "lapin::channel";
 
+/// What of this process's log can be changed.
+struct Started {
+    filter: reload::Handle<EnvFilter, Registry>,
+    sink: Sink,
+}
+
+static STARTED: OnceLock<Started> = OnceLock::new();
+
+/// Opens the files anew, and takes filter and rotation from these settings. Format and place of the log stay.
+/// Does nothing where another program's subscriber has the log.
+pub fn reopen_logs(log: &Log) -> Result<(), LogError> {
+    let Some(started) = STARTED.get() else { return Ok(()) };
+    let filter = filter(log, std::env::var("RUST_LOG").ok())?;
+    started.sink.reopen(log)?;
+    // Fails only when the log is gone.
+    let _ = started.filter.reload(filter);
+    Ok(())
+}
+
 /// Sends log lines where the configuration says. `RUST_LOG` wins over `log.filter`, so that one run can be
 /// looked into without touching the configuration.
 pub fn start_logs(log: &Log) -> Result<(), LogError> {
     let filter = filter(log, std::env::var("RUST_LOG").ok())?;
-    let subscriber = filtered(filter).with(layer(log)?);
+    let sink = Sink::open(log)?;
+    let (filter, handle) = reload::Layer::new(filter);
+    let subscriber = filtered(filter).with(layer(log, sink.clone()));
     #[cfg(windows)]
     let subscriber = subscriber.with(super::event_log::layer(log.event_source.as_deref()));
     let started = subscriber.try_init();
     // A test or an embedding program that logs already keeps its own subscriber.
     if let Err(error) = started as Result<(), TryInitError> {
         tracing::debug!(%error, "logs were started before");
+    } else {
+        let _ = STARTED.set(Started { filter: handle, sink });
     }
     Ok(())
 }
@@ -81,7 +104,7 @@ fn filter(log: &Log, environment: Option<String>) -> Result<EnvFilter, LogError>
 }
 
 /// No filter, however fine, brings a secret into the log (INV-10).
-fn filtered(filter: EnvFilter) -> Filtered {
+fn filtered(filter: reload::Layer<EnvFilter, Registry>) -> Filtered {
     Registry::default().with(filter).with(filter_fn(is_written as Written))
 }
 
@@ -91,28 +114,14 @@ fn is_written(line: &Metadata<'_>) -> bool {
     is_harmless && line.target() != TOLD_BY_ITS_USER
 }
 
-fn layer(log: &Log) -> Result<Box<dyn Layer<Filtered> + Send + Sync>, LogError> {
+fn layer(log: &Log, sink: Sink) -> Box<dyn Layer<Filtered> + Send + Sync> {
     let colour = log.file.is_none() && io::stderr().is_terminal();
-    let writer = match (&log.file, log.rotate) {
-        (None, _) => BoxMakeWriter::new(io::stderr),
-        (Some(path), LogRotation::Never) => {
-            BoxMakeWriter::new(Arc::new(append_to(path).map_err(fault(path))?))
-        }
-        (Some(path), LogRotation::Daily) => {
-            let files = Rotating::open(path, log.size.as_u64(), log.keep).map_err(fault(path))?;
-            BoxMakeWriter::new(Mutex::new(files))
-        }
-    };
     // A worker outlives the supervisor that read its lines; it must not mind.
-    let layer = fmt::layer().with_ansi(colour).with_writer(writer).log_internal_errors(false);
-    Ok(match log.format {
+    let layer = fmt::layer().with_ansi(colour).with_writer(sink).log_internal_errors(false);
+    match log.format {
         LogFormat::Pretty => layer.fmt_fields(Fields).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
-    })
-}
-
-fn fault(path: &Path) -> impl Fn(io::Error) -> LogError {
-    |error| LogError::File { path: path.to_owned(), error }
+    }
 }
 
 /// So that a restart keeps the lines that tell why it was needed.
@@ -141,7 +150,7 @@ mod tests {
         assert!(filter(&log, None).unwrap_err().to_string().contains("clawpool=loud"));
         let folder = tempfile::tempdir().unwrap();
         let log = Log { file: Some(folder.path().into()), ..Log::default() };
-        assert!(layer(&log).err().unwrap().to_string().starts_with("log.file: "));
+        assert!(Sink::open(&log).err().unwrap().to_string().starts_with("log.file: "));
     }
 
     /// What the library that speaks to RabbitMQ writes when it logs in, and what others would.
@@ -149,9 +158,10 @@ mod tests {
     fn inv_10_no_filter_lets_libraries_write_what_they_send() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("all.log");
-        let log = Log { file: Some(file.clone()), rotate: LogRotation::Never, ..Log::default() };
+        let log = Log { file: Some(file.clone()), ..Log::default() };
         for text in ["trace", "lapin=trace,redis=debug,clawpool=trace", "lapin=trace,debug"] {
-            let subscriber = filtered(filter(&log, Some(text.into())).unwrap()).with(layer(&log).unwrap());
+            let (filter, _handle) = reload::Layer::new(filter(&log, Some(text.into())).unwrap());
+            let subscriber = filtered(filter).with(layer(&log, Sink::open(&log).unwrap()));
             tracing::subscriber::with_default(subscriber, || {
                 tracing::trace!(target: "lapin", frame = ?b"\0guest\0secret", "secret");
                 tracing::debug!(target: "redis::aio", "AUTH secret");

@@ -11,10 +11,11 @@ mod logs;
 mod metrics;
 mod pretty;
 mod rotation;
+mod sink;
 mod visible;
 
 pub use attempts::AttemptTotals;
 pub use event_log::report;
-pub use logs::{LogError, start_logs};
+pub use logs::{LogError, reopen_logs, start_logs};
 pub use metrics::{Metrics, metrics};
 pub use visible::{Keep, Lines, steers};

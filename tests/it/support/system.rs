@@ -53,7 +53,42 @@ impl System {
         Self::embedded_by(workers, settings, super::disk::on_small_disk).await
     }
 
+    /// The same in a terminal of its own, which is closed when the front's standard input ends.
+    #[cfg(unix)]
+    pub async fn embedded_in_terminal(workers: usize, settings: Settings) -> Self {
+        const SCRIPT: &str = "import os, pty, sys\n\
+            log = os.dup(2)\n\
+            child, terminal = pty.fork()\n\
+            if child == 0:\n    os.dup2(log, 2)\n    os.execv(sys.argv[1], sys.argv[1:])\n\
+            sys.stdin.readline()\n\
+            os.close(terminal)\n\
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))";
+        let program = |config: &Path| {
+            let mut command = Command::new(super::server::variable("CLAWPOOL_TEST_PYTHON"));
+            command.args(["-c", SCRIPT, env!("CARGO_BIN_EXE_clawpool")]).env("CLAWPOOL_CONFIG", config);
+            command
+        };
+        Self::embedded_by(workers, settings, program).await
+    }
+
+    /// The same where the settings send the log to a file, so that its lines do not tell the address.
+    pub async fn embedded_logging(workers: usize, settings: Settings) -> Self {
+        let listen = format!("127.0.0.1:{}", super::free_port());
+        let url = format!("http://{listen}");
+        let settings = settings.with(&format!("api.listen = {listen:?}"));
+        Self::embedded_at(workers, settings, clawpool, async |_| url.clone()).await
+    }
+
     async fn embedded_by(workers: usize, settings: Settings, program: impl Fn(&Path) -> Command) -> Self {
+        Self::embedded_at(workers, settings, program, async |front: &Process| address(front).await).await
+    }
+
+    async fn embedded_at(
+        workers: usize,
+        settings: Settings,
+        program: impl Fn(&Path) -> Command,
+        address: impl AsyncFn(&Process) -> String,
+    ) -> Self {
         let folder = folder();
         let ledger = Ledger::start().await;
         let data = toml::Value::from(folder.path().join("data").display().to_string());

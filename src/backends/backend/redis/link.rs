@@ -129,11 +129,11 @@ async fn ask<T: FromRedisValue>(
     }
 }
 
-fn connect_timeout(timeout: Duration) -> Duration {
+pub(super) fn connect_timeout(timeout: Duration) -> Duration {
     timeout.min(Duration::from_secs(1))
 }
 
-fn client(settings: &config::Redis) -> Result<Client, LinkError> {
+pub(super) fn client(settings: &config::Redis) -> Result<Client, LinkError> {
     // The address may hold a password, so it is not repeated here (INV-10).
     let text = "redis.url is not an address of Redis: write redis://host:port/db or rediss://host:port/db";
     let refused = |_| LinkError::Refused(text.into());

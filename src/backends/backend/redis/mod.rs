@@ -1,6 +1,7 @@
 //! Redis: one connection that mends itself, scripts, and what its errors mean.
 
 pub(crate) mod error;
+pub mod inspect;
 pub(crate) mod layout;
 pub(crate) mod library;
 pub mod link;
@@ -11,3 +12,5 @@ pub(crate) mod script;
 mod server;
 #[cfg(any(test, feature = "conformance"))]
 pub mod testing;
+
+pub use error::LinkError;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use redis::{InfoDict, cmd};
+use redis::{InfoDict, RedisError, cmd};
 
 use super::{error::LinkError, link::Link};
 
@@ -12,20 +12,33 @@ const OLDEST: (u32, u32) = (6, 2);
 /// Refuses a server that would lose tasks, and warns of one that may.
 pub(crate) async fn check(link: &Link) -> Result<(), LinkError> {
     let info: InfoDict = link.send(&cmd("INFO")).await.map_err(|error| LinkError::of(&error))?;
-    let text = |field: &str| info.get::<String>(field).unwrap_or_default();
-    check_settings(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human"))?;
-    let settings: Result<HashMap<String, String>, _> =
-        link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await;
-    // A hosted Redis may not tell its settings.
-    let fsync = settings.ok().and_then(|mut settings| settings.remove("appendfsync"));
-    if let Some(warning) = weakness(&text("aof_enabled"), fsync.as_deref()) {
+    if let Some(reason) = unfit(&info) {
+        return Err(LinkError::Refused(reason));
+    }
+    let fsync = told(link.send(cmd("CONFIG").arg("GET").arg("appendfsync")).await, "appendfsync");
+    if let Some(warning) = weakness(&text(&info, "aof_enabled"), fsync.as_deref()) {
         tracing::warn!("{warning}");
     }
     Ok(())
 }
 
+pub(super) fn text(info: &InfoDict, field: &str) -> String {
+    info.get(field).unwrap_or_default()
+}
+
+/// A setting from the answer to CONFIG GET. A hosted Redis may not tell its settings.
+pub(super) fn told(answer: Result<HashMap<String, String>, RedisError>, name: &str) -> Option<String> {
+    answer.ok()?.remove(name)
+}
+
+/// Why a server would lose tasks, and the fix.
+pub(super) fn unfit(info: &InfoDict) -> Option<String> {
+    let text = |field| text(info, field);
+    check_settings(&text("redis_version"), &text("maxmemory_policy"), &text("maxmemory_human")).err()
+}
+
 /// How a server that is fit for use may still lose tasks, and the fix.
-fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
+pub(super) fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
     match (append_only, fsync) {
         ("0", _) => Some(
             "Redis writes no append-only file: a restart of Redis loses acknowledged tasks. \
@@ -39,13 +52,12 @@ fn weakness(append_only: &str, fsync: Option<&str>) -> Option<&'static str> {
     }
 }
 
-fn check_settings(version: &str, policy: &str, memory: &str) -> Result<(), LinkError> {
-    let refuse = |reason| Err(LinkError::Refused(reason));
+fn check_settings(version: &str, policy: &str, memory: &str) -> Result<(), String> {
     if !at_least(version, OLDEST) {
-        return refuse(format!("its version is {version:?}; use 6.2 or later"));
+        return Err(format!("its version is {version:?}; use 6.2 or later"));
     }
     if policy != "noeviction" {
-        return refuse(format!(
+        return Err(format!(
             "its maxmemory-policy is {policy:?} (maxmemory {memory}), which throws tasks away when memory \
              is short; set `maxmemory-policy noeviction` in redis.conf"
         ));
@@ -74,23 +86,16 @@ mod tests {
         assert_eq!((weakness("1", Some("always")), weakness("1", None)), (None, None));
     }
 
-    fn refusal(answer: Result<(), LinkError>) -> String {
-        match answer {
-            Err(LinkError::Refused(text)) => text,
-            other => panic!("{other:?}"),
-        }
-    }
-
     #[test]
     fn refuses_what_would_lose_tasks_and_names_the_fix() {
         assert!(check_settings("7.0.15", "noeviction", "1.00G").is_ok());
         assert!(check_settings("6.2.0", "noeviction", "0B").is_ok());
         for version in ["6.0.16", "5.0.3", "", "x.y"] {
-            let refusal = refusal(check_settings(version, "noeviction", "0B"));
+            let refusal = check_settings(version, "noeviction", "0B").unwrap_err();
             assert!(refusal.contains("6.2 or later"), "{refusal}");
         }
         for policy in ["allkeys-lru", "volatile-ttl", "allkeys-random"] {
-            let refusal = refusal(check_settings("7.2.4", policy, "1.00G"));
+            let refusal = check_settings("7.2.4", policy, "1.00G").unwrap_err();
             assert!(refusal.contains(policy) && refusal.contains("maxmemory-policy noeviction"), "{refusal}");
         }
     }

@@ -24,7 +24,7 @@ const STEPS: [&str; 10] = [
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
 ];
-const VERSION: i64 = STEPS.len() as i64;
+pub(super) const VERSION: i64 = STEPS.len() as i64;
 
 /// How long a connection waits for another process's lock.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -136,6 +136,6 @@ fn migrate(sql: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     change.commit().map_err(failed)
 }
 
-fn version(sql: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn version(sql: &Connection) -> rusqlite::Result<i64> {
     sql.pragma_query_value(None, "user_version", |row| row.get(0))
 }

@@ -261,7 +261,7 @@ impl Attendant {
     }
 }
 
-fn file(config: &Config) -> PathBuf {
+pub(super) fn file(config: &Config) -> PathBuf {
     let path = config.embedded.data.join("clawpool.db");
     std::path::absolute(&path).unwrap_or(path)
 }

@@ -8,6 +8,7 @@ pub(crate) mod connection;
 pub(crate) mod database;
 pub(crate) mod doorbell;
 mod error;
+pub mod inspect;
 pub(crate) mod progress;
 mod unreadable;
 pub(crate) mod writer;

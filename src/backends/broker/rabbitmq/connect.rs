@@ -4,7 +4,11 @@ use futures::{StreamExt, stream::BoxStream};
 use lapin::{Connection, ConnectionProperties, ErrorKind, Event, uri::AMQPUri};
 use tokio::time::timeout;
 
-use super::{BrokerError, NAME, filtered_connection, frame_filter::BodyLimit};
+use super::{
+    BrokerError, NAME, filtered_connection,
+    frame_filter::{BodyLimit, FrameFilter},
+    greeting::Greeting,
+};
 use clawpool_core::config::Rabbitmq;
 
 /// For TCP, TLS and the AMQP handshake together.
@@ -19,6 +23,8 @@ pub(super) enum Role {
     Consume,
     /// Consumes what producers send. Their messages may be of any form; bodies over this limit are withheld.
     Ingress(BodyLimit),
+    /// Looks at the server, and keeps what it says of itself.
+    Inspect(Greeting),
 }
 
 impl fmt::Debug for Role {
@@ -27,6 +33,7 @@ impl fmt::Debug for Role {
             Self::Publish => "Publish",
             Self::Consume => "Consume",
             Self::Ingress(_) => "Ingress",
+            Self::Inspect(_) => "Inspect",
         })
     }
 }
@@ -51,7 +58,7 @@ pub(super) async fn connect(
     Err(failure)
 }
 
-async fn connect_to(
+pub(super) async fn connect_to(
     address: AMQPUri,
     role: &Role,
     time: Duration,
@@ -62,7 +69,15 @@ async fn connect_to(
         match role {
             Role::Publish | Role::Consume => Connection::connect_uri(address, properties).await,
             Role::Ingress(body_limit) => {
-                filtered_connection::connect(address, properties, body_limit.clone()).await
+                let body_limit = body_limit.clone();
+                let frame_max =
+                    usize::try_from(address.query.frame_max.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
+                let filter = move || FrameFilter::new(body_limit.clone(), frame_max);
+                filtered_connection::connect(address, properties, filter).await
+            }
+            Role::Inspect(greeting) => {
+                let greeting = greeting.clone();
+                filtered_connection::connect(address, properties, move || greeting.clone()).await
             }
         }
     };
@@ -76,7 +91,7 @@ async fn connect_to(
     }
 }
 
-fn address(url: &str, settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
+pub(super) fn address(url: &str, settings: &Rabbitmq) -> Result<AMQPUri, BrokerError> {
     let mut uri = url.parse::<AMQPUri>().map_err(|error| BrokerError::Refused {
         broker: NAME,
         reason: format!("rabbitmq.url is not amqp://user:password@host:port/vhost: {error}"),

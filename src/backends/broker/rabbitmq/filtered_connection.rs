@@ -1,6 +1,6 @@
-//! A connection on which messages of untrusted producers come in. lapin reads its socket itself, and has no
-//! hook before that. So it gets one end of a local pair of sockets, and what the server sends reaches the
-//! other end through the filter.
+//! A connection whose bytes are seen before lapin sees them: those of untrusted producers' messages, and the
+//! server's greeting. lapin reads its socket itself, and has no hook before that. So it gets one end of a
+//! local pair of sockets, and what the server sends reaches the other end through the filter.
 
 use std::io;
 
@@ -16,14 +16,18 @@ use tokio::{
 };
 use tokio_util::compat::FuturesAsyncReadCompatExt;
 
-use super::frame_filter::{BodyLimit, FrameFilter};
+/// Sees what the server sends.
+pub(super) trait Filter: Send + 'static {
+    /// Appends to `clean` what lapin is to get of the input.
+    fn filter(&mut self, input: &[u8], clean: &mut Vec<u8>);
+}
 
-pub(super) async fn connect(
+/// Each life of the connection has a filter of its own.
+pub(super) async fn connect<F: Filter>(
     uri: AMQPUri,
     properties: ConnectionProperties,
-    body_limit: BodyLimit,
+    filter: impl Fn() -> F + Send + Sync + 'static,
 ) -> lapin::Result<Connection> {
-    let frame_max = usize::try_from(uri.query.frame_max.unwrap_or(u32::MAX)).unwrap_or(usize::MAX);
     let runtime = lapin::runtime::default_runtime()?;
     let connect = async move |uri: AMQPUri, runtime: TokioRuntime| {
         let tls = OwnedTLSConfig::default();
@@ -35,14 +39,14 @@ pub(super) async fn connect(
             AsyncTcpStream::Plain(near) if near.get_ref().local_addr()? == peer => {}
             _ => return Err(io::Error::other("another program on this machine connected first").into()),
         }
-        tokio::spawn(relay(server.compat(), far, FrameFilter::new(body_limit.clone(), frame_max)));
+        tokio::spawn(relay(server.compat(), far, filter()));
         Ok(near)
     };
     Connection::connector(uri, runtime, connect, properties).await
 }
 
 /// Ends, and both connections with it, when either side does.
-async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream, filter: FrameFilter) {
+async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream, filter: impl Filter) {
     let (from_server, mut to_server) = tokio::io::split(server);
     let (mut from_client, to_client) = client.into_split();
     let ended = tokio::select! {
@@ -57,7 +61,7 @@ async fn relay(server: impl AsyncRead + AsyncWrite, client: TcpStream, filter: F
 async fn filtered(
     mut server: impl AsyncRead + Unpin,
     mut client: impl AsyncWrite + Unpin,
-    mut filter: FrameFilter,
+    mut filter: impl Filter,
 ) -> io::Result<()> {
     let mut clean = Vec::new();
     let mut chunk = vec![0; 16 * 1024];

@@ -15,6 +15,8 @@ use std::{
     },
 };
 
+use super::filtered_connection::Filter;
+
 /// The longest body that is let through. Set by the ingress, which knows how much room there is.
 pub(super) type BodyLimit = Arc<AtomicU64>;
 
@@ -46,15 +48,9 @@ const DEEPEST_TABLE: usize = 16;
 /// The flag of the property that marks a withheld body. It has no other use: AMQP reserves it.
 const CLUSTER_ID: u32 = 2;
 
-impl FrameFilter {
-    pub(super) fn new(body_limit: BodyLimit, frame_max: usize) -> Self {
-        let pending = Vec::new();
-        let withheld = HashMap::new();
-        Self { body_limit, frame_max, pending, passing: 0, dropping: false, withheld }
-    }
-
-    /// Appends to `clean` the input that is checked, with what lapin cannot read left out.
-    pub(super) fn filter(&mut self, mut input: &[u8], clean: &mut Vec<u8>) {
+impl Filter for FrameFilter {
+    /// Leaves out what lapin cannot read.
+    fn filter(&mut self, mut input: &[u8], clean: &mut Vec<u8>) {
         while !input.is_empty() {
             if self.passing > 0 {
                 let passed = take(&mut input, self.passing);
@@ -70,6 +66,14 @@ impl FrameFilter {
                 self.forward(clean);
             }
         }
+    }
+}
+
+impl FrameFilter {
+    pub(super) fn new(body_limit: BodyLimit, frame_max: usize) -> Self {
+        let pending = Vec::new();
+        let withheld = HashMap::new();
+        Self { body_limit, frame_max, pending, passing: 0, dropping: false, withheld }
     }
 
     /// How long the pending bytes must become.

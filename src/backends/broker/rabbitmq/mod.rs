@@ -12,7 +12,9 @@ mod filtered_connection;
 mod frame_filter;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod greeting;
 mod ingress;
+pub mod inspect;
 mod moved_queue;
 mod outgoing;
 mod publisher;

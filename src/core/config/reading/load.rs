@@ -1,6 +1,6 @@
 //! The sources in their order, and what becomes of them: a configuration, or every fault in them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Value;
 
@@ -10,34 +10,69 @@ use super::{
 };
 use crate::config::{Config, Rule};
 
+/// What became of the sources, and which files hold the secrets in them.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration, or every mistake.
+    pub config: Result<Config, ConfigErrors>,
+    /// One for each secret that a file holds, as far as the sources could be read.
+    pub secrets: Vec<SecretFile>,
+}
+
+/// A file that others must not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// The setting whose secret it holds: `redis.url`.
+    pub key: String,
+    /// What a reference names, or the configuration file itself.
+    pub file: PathBuf,
+}
+
 impl Config {
     /// The defaults, overridden by the file, by `CLAWPOOL__SECTION__KEY` variables and by `section.key=value`
     /// overrides, in this order; or every mistake in them (INV-9). Sections merge with the defaults key by
     /// key at every level; a list replaces the default list, but for the rules, which come before the shipped
     /// ones.
     pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Self, ConfigErrors> {
+        Self::load_with_files(path, overrides).config
+    }
+
+    /// The same, and the files that hold its secrets.
+    pub fn load_with_files(path: Option<&Path>, overrides: &[String]) -> Loaded {
         let environment: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self::load_from(
-            |sources| path.into_iter().for_each(|path| sources.file(path)),
-            &environment,
-            overrides,
-        )
+        let mut report = Report::default();
+        let file = |sources: &mut Sources<'_>| path.into_iter().for_each(|path| sources.file(path));
+        let config = Self::read_from(file, &environment, overrides, &mut report);
+        let secrets = std::mem::take(&mut report.secrets);
+        Loaded { config: report.finish().map(|()| config), secrets }
     }
 
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(in crate::config) fn load_from(
         file: impl FnOnce(&mut Sources<'_>),
         environment: &[(String, String)],
         overrides: &[String],
     ) -> Result<Self, ConfigErrors> {
+        let mut report = Report::default();
+        let config = Self::read_from(file, environment, overrides, &mut report);
+        report.finish().map(|()| config)
+    }
+
+    /// A configuration that counts only when the report is empty.
+    fn read_from(
+        file: impl FnOnce(&mut Sources<'_>),
+        environment: &[(String, String)],
+        overrides: &[String],
+        report: &mut Report,
+    ) -> Self {
         let schema = Self::schema();
         let shape = Shape::new(&schema);
         let defaults = defaults();
-        let mut report = Report::default();
         let mut merged = defaults.clone();
         merged.insert("rules".into(), Value::Array(Vec::new()));
-        let mut sources = Sources { merged, shape, report: &mut report };
+        let mut sources = Sources { merged, shape, report: &mut *report };
         file(&mut sources);
         for (name, value) in environment.iter().filter(|(name, _)| name.starts_with(ENVIRONMENT)) {
             sources.variable(name, value);
@@ -49,24 +84,23 @@ impl Config {
             sources.near_miss(name);
         }
         let mut merged = Value::Table(sources.merged);
-        refuse_unknown(&mut merged, shape, &Key::default(), &mut report);
-        let Value::Table(mut merged) = merged else { return Ok(Self::default()) };
+        refuse_unknown(&mut merged, shape, &Key::default(), report);
+        let Value::Table(mut merged) = merged else { return Self::default() };
         complete_pools(&mut merged);
-        let config = read(merged, &defaults, shape, &mut report);
+        let config = read(merged, &defaults, shape, report);
         let config = config.map(|mut config| {
             let find = |name: &str| {
                 environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
             };
-            secret::resolve(&mut config, &find, &mut report);
+            secret::resolve(&mut config, &find, report);
             if !config.classes.replace_rules {
                 config.rules = Rule::with_shipped(config.rules);
             }
-            config.check_sections(&mut report);
+            config.check_sections(report);
             config
         });
-        report.finish()?;
         // Without a report every value was read.
-        Ok(config.unwrap_or_default())
+        config.unwrap_or_default()
     }
 
     /// The whole configuration as a file, secrets hidden.

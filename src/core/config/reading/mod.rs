@@ -23,6 +23,8 @@ mod unknown;
 pub use self::{
     assignment::{as_variable, variable},
     error::{ConfigError, ConfigErrors},
+    load::{Loaded, SecretFile},
     nearest::nearest,
+    redaction::redact,
 };
 pub(super) use self::{key::Key, report::Report};

@@ -30,7 +30,7 @@ pub(in crate::config) fn addresses(list: &str) -> Vec<&str> {
 }
 
 /// Addresses of servers without their users, passwords and secret parameters.
-pub(in crate::config) fn redact(list: &str) -> String {
+pub fn redact(list: &str) -> String {
     let all = addresses(list).into_iter().map(redact_one);
     all.collect::<Vec<_>>().join(", ")
 }

@@ -1,14 +1,17 @@
 //! The faults of a configuration, as they are found.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{collections::BTreeMap, fmt::Display, path::PathBuf};
 
-use super::{ConfigError, ConfigErrors, Key, key::Step};
+use super::{ConfigError, ConfigErrors, Key, SecretFile, key::Step};
 
 /// Collects every mistake, each with where its value came from.
 #[derive(Default)]
 pub(in crate::config) struct Report {
     pub(in crate::config) errors: Vec<ConfigError>,
     pub(in crate::config) origins: BTreeMap<Key, String>,
+    /// The configuration file, when there is one.
+    pub(in crate::config) file: Option<PathBuf>,
+    pub(in crate::config) secrets: Vec<SecretFile>,
     /// Places whose values could not be read: rules about them would complain of the defaults in their place.
     unread: Vec<Key>,
     /// Elements that were taken out of lists, by their positions in the file, so that later ones keep their
@@ -83,8 +86,19 @@ impl Report {
     }
 
     fn push(&mut self, code: &'static str, key: &Key, value: Option<String>, rule: String, fix: String) {
-        let origin = key.with_parents().find_map(|key| self.origins.get(&key).cloned());
+        let origin = self.origin(key).map(str::to_owned);
         self.errors.push(ConfigError { code, key: key.to_string(), value, origin, rule, fix });
+    }
+
+    fn origin(&self, key: &Key) -> Option<&str> {
+        key.with_parents().find_map(|key| self.origins.get(&key)).map(String::as_str)
+    }
+
+    /// The configuration file, when it is what sets this key.
+    pub(in crate::config) fn file_of(&self, key: &Key) -> Option<PathBuf> {
+        let file = self.file.as_ref()?;
+        let place = self.origin(&self.original(key))?.strip_prefix(&*file.to_string_lossy())?;
+        place.starts_with(':').then(|| file.clone())
     }
 
     pub(in crate::config) fn note_removed(&mut self, list: Key, index: usize) {

@@ -1,8 +1,10 @@
 //! Secrets are read from where they are kept.
 
+use std::path::PathBuf;
+
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Key, Report, key::Step};
+use super::{Key, Report, SecretFile, key::Step, redaction::is_reference};
 use crate::config::Config;
 
 /// Whether the key is, holds or lies in a secret, so that its value must not be shown.
@@ -75,6 +77,8 @@ fn look_up(
     env: &dyn Fn(&str) -> Option<String>,
     report: &mut Report,
 ) -> Option<String> {
+    let file = kept_in(key, text, report);
+    report.secrets.extend(file.map(|file| SecretFile { key: report.original(key).to_string(), file }));
     match fetch(text, env)? {
         Ok(found) => Some(found),
         Err(problem) => {
@@ -89,6 +93,20 @@ fn look_up(
             None
         }
     }
+}
+
+/// The file that holds a secret. Of a program's variables nobody knows which are secrets.
+fn kept_in(key: &Key, text: &str, report: &Report) -> Option<PathBuf> {
+    if let Some(file) = text.strip_prefix("file:") {
+        return Some(file.into());
+    }
+    let names: Vec<&str> = key.0.iter().filter_map(Step::as_name).collect();
+    let is_secret = match names.as_slice() {
+        ["redis" | "rabbitmq", ..] => text.contains('@'),
+        ["handlers", "exec", ..] => false,
+        _ => true,
+    };
+    report.file_of(key).filter(|_| is_secret && !is_reference(text))
 }
 
 /// `None` when the text is the secret itself.

@@ -24,6 +24,7 @@ pub(in crate::config) struct Sources<'a> {
 impl Sources<'_> {
     pub(in crate::config) fn file(&mut self, path: &Path) {
         let shown = path.display().to_string();
+        self.report.file = Some(path.to_owned());
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {

@@ -80,3 +80,20 @@ fn the_compose_file_loads_with_the_secrets_of_init() {
         assert!(compose.contains(&format!("CLAWPOOL_POOL: {},", pool.name)), "{}", pool.name);
     }
 }
+
+#[test]
+fn the_files_that_hold_secrets_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, token) = (folder.path().join("pool.toml"), folder.path().join("token"));
+    std::fs::write(&token, "0123456789abcdef0123\n").unwrap();
+    let text = format!(
+        "redis.url = \"redis://:x9Vb2kQe@10.0.0.5:6379/0\"\n[[api.tokens]]\nname = \"shop\"\n\
+        secret = {:?}\nscopes = [\"read\"]\n",
+        format!("file:{}", token.display())
+    );
+    std::fs::write(&file, text).unwrap();
+    let loaded = Config::load_with_files(Some(&file), &["rabbitmq.url=amqp://a:b7cQx1@127.0.0.1".to_owned()]);
+    assert!(loaded.config.is_ok(), "{:?}", loaded.config);
+    let found: Vec<_> = loaded.secrets.iter().map(|secret| (secret.key.as_str(), &secret.file)).collect();
+    assert_eq!(found, [("redis.url", &file), ("api.tokens[0].secret", &token)]);
+}

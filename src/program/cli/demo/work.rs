@@ -6,7 +6,10 @@ use serde::{Deserialize, de::IgnoredAny};
 use super::ledger::{Pen, What};
 use crate::cli::{Globals, failure::Failure as CliFailure, role};
 
-use clawpool_core::task::{ErrorClass, Failure};
+use clawpool_core::{
+    config::{Config, Part},
+    task::{ErrorClass, Failure},
+};
 use clawpool_engine::worker::{Context, Worker};
 
 /// The demo's worker process
@@ -30,7 +33,8 @@ struct Step {
 
 impl DemoWorker {
     pub(in crate::cli) async fn run(self, globals: &Globals) -> Result<(), CliFailure> {
-        let config = role::configure(globals)?;
+        let reloader = role::configure(globals, &[Part::Log], |_| ())?;
+        let config = Config::clone(&reloader.live().now());
         let pen = Arc::new(Pen::new(&self.ledger)?);
         let mut builder = Worker::builder();
         for (kind, handler) in clawpool_handlers::from_config(&config).map_err(role::unfit)? {

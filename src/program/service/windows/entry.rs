@@ -68,6 +68,10 @@ fn serve(job: Job) -> windows_service::Result<()> {
                 process::request_stop();
                 ServiceControlHandlerResult::NoError
             }
+            ServiceControl::ParamChange => {
+                process::request_reload();
+                ServiceControlHandlerResult::NoError
+            }
             ServiceControl::Interrogate => ServiceControlHandlerResult::NoError,
             _ => ServiceControlHandlerResult::NotImplemented,
         }

@@ -81,8 +81,10 @@ impl Said {
 
 fn status(current_state: ServiceState, stage: Stage, wait_hint: Duration, code: u32) -> ServiceStatus {
     let running = current_state == ServiceState::Running;
-    let controls =
-        ServiceControlAccept::STOP | ServiceControlAccept::SHUTDOWN | ServiceControlAccept::PRESHUTDOWN;
+    let controls = ServiceControlAccept::STOP
+        | ServiceControlAccept::SHUTDOWN
+        | ServiceControlAccept::PRESHUTDOWN
+        | ServiceControlAccept::PARAM_CHANGE;
     ServiceStatus {
         service_type: ServiceType::OWN_PROCESS,
         current_state,

@@ -10,6 +10,7 @@ mod health;
 mod operate;
 mod outage;
 mod pool;
+mod reload;
 mod starting;
 mod tasks;
 mod tokens;
@@ -22,10 +23,10 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
-use crate::health::Health;
+use crate::{health::Health, reload::Reloader};
 use clawpool_backends::{broker::Broker, path, store::Store};
 use clawpool_core::config::Config;
-use clawpool_engine::dispatch::Producer;
+use clawpool_engine::{dispatch::Producer, live::Live};
 
 /// A server of its own for each test.
 pub(super) struct Server {
@@ -39,12 +40,30 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn start(config: Config, broker: Arc<dyn Broker>, store: Arc<dyn Store>) -> Self {
+        Self::with(config.into(), broker, store, |api| api).await
+    }
+
+    /// A server that can read its configuration again.
+    pub(super) async fn reloading(
+        reloader: Arc<Reloader>,
+        broker: Arc<dyn Broker>,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        let live = reloader.live().clone();
+        Self::with(live, broker, store, |api| api.with_reloader(reloader)).await
+    }
+
+    async fn with(
+        live: Live,
+        broker: Arc<dyn Broker>,
+        store: Arc<dyn Store>,
+        more: impl FnOnce(Api) -> Api,
+    ) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let producer =
-            Producer::new(&config, path::over(Arc::clone(&broker), Arc::clone(&store)), Arc::clone(&store));
-        let config = Arc::new(config);
-        let health = Arc::new(Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store)));
-        let api = Api::new(producer, broker, store, config).with_health(Arc::clone(&health));
+        let path = path::over(Arc::clone(&broker), Arc::clone(&store));
+        let producer = Producer::following(&live, path, Arc::clone(&store));
+        let health = Arc::new(Health::new(live.now(), Arc::clone(&broker), Arc::clone(&store)));
+        let api = more(Api::new(producer, broker, store, live).with_health(Arc::clone(&health)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let closing = CancellationToken::new();

@@ -21,7 +21,8 @@ const LEASE: Duration = Duration::from_secs(5);
 
 /// A pool and the driver that runs its workers.
 pub struct ManagedPool {
-    pub plan: Plan,
+    /// Its controller begins anew with each plan.
+    pub plan: watch::Sender<Plan>,
     pub driver: Arc<dyn Driver>,
     /// The workers are children of this process: they leave when another process leads.
     pub own: bool,
@@ -55,11 +56,23 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
     }
 
     async fn control(&self, fence: Option<Fence>, stop: &CancellationToken) {
-        let controllers = self.pools.iter().map(|pool| {
-            PoolController::new(&pool.plan, &*pool.driver, &*self.broker, &*self.store, self.me, fence)
-                .run(stop)
-        });
-        join_all(controllers).await;
+        join_all(self.pools.iter().map(|pool| self.control_pool(pool, fence, stop))).await;
+    }
+
+    /// A controller with a new plan takes over from the one before as a new leader does from an old one.
+    async fn control_pool(&self, pool: &ManagedPool, fence: Option<Fence>, stop: &CancellationToken) {
+        let mut plans = pool.plan.subscribe();
+        while !stop.is_cancelled() {
+            let plan = plans.borrow_and_update().clone();
+            let replaced = stop.child_token();
+            let controller =
+                PoolController::new(&plan, &*pool.driver, &*self.broker, &*self.store, self.me, fence);
+            let replace = async {
+                let _ = replaced.run_until_cancelled(plans.changed()).await;
+                replaced.cancel();
+            };
+            tokio::join!(controller.run(&replaced), replace);
+        }
     }
 
     /// The children of a process that stopped leading stay while no other leader is known: the store may be
@@ -68,8 +81,8 @@ impl<S: AutoscalerStore + ?Sized> Autoscaler<S> {
         while seen.wait_for(|leadership| *leadership == Leadership::Follower).await.is_ok() {
             for pool in self.pools.iter().filter(|pool| pool.own) {
                 if let Err(error) = drain_all(&*pool.driver).await {
-                    tracing::warn!(pool = pool.plan.pool, %error, "workers stay although another process \
-                        leads");
+                    let pool = &pool.plan.borrow().pool;
+                    tracing::warn!(pool, %error, "workers stay although another process leads");
                 }
             }
             if seen.changed().await.is_err() {

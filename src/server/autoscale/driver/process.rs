@@ -24,6 +24,11 @@ impl Processes {
         Self { supervisor, shutdown: shutdown.clone() }
     }
 
+    /// What keeps the workers.
+    pub const fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
     /// Keeps the workers, and returns when this process was told to end and all of them have left.
     pub async fn run(&self) {
         self.supervisor.run(&self.shutdown).await;
@@ -59,7 +64,8 @@ impl Driver for Processes {
 
     fn problem(&self) -> Option<String> {
         let (count, why) = self.supervisor.waiting()?;
-        let pool = &self.supervisor.pool().name;
+        let spec = self.supervisor.pool();
+        let pool = &spec.name;
         Some(format!(
             "{count} of its workers do not run: {why}; `clawpool workers restart {pool}` does not wait"
         ))

@@ -16,7 +16,7 @@ impl Supervisor {
     /// Cleans up after a worker that died and reports the crash.
     pub(super) async fn handle_death(&self, child: &mut Child, exit: &ChildExit) -> Death {
         let worker = child.worker;
-        tracing::error!(pool = self.pool.name, %worker, "worker ended unasked: {}", exit.describe());
+        tracing::error!(pool = self.pool().name, %worker, "worker ended unasked: {}", exit.describe());
         if exit.hung {
             self.alert(Event::Hung, &format!("worker {worker} {}", exit.describe())).await;
         }
@@ -39,7 +39,7 @@ impl Supervisor {
         };
         let report = CrashReport {
             worker: child.worker,
-            pool: self.pool.name.clone(),
+            pool: self.pool().name.clone(),
             pid: child.pid(),
             at: Timestamp::now(),
             cause,

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{sync::watch, task::JoinHandle, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{fake::FakeCluster, reconciling::plan, *};
@@ -13,7 +13,7 @@ fn start_autoscaler(store: &Arc<TestStore>, own: &Arc<FakeCluster>) -> (Cancella
     let stop = CancellationToken::new();
     let until = stop.clone();
     let autoscaler = Autoscaler {
-        pools: vec![ManagedPool { plan: plan(), driver: own.clone(), own: true }],
+        pools: vec![ManagedPool { plan: watch::Sender::new(plan()), driver: own.clone(), own: true }],
         broker: own.broker.clone(),
         store: store.clone(),
         me: ProcessId::new(),
