@@ -7,6 +7,7 @@ pub mod codes;
 pub mod columns;
 pub mod config;
 pub mod errors;
+pub mod figures;
 pub mod private;
 pub mod retry;
 pub mod scaling;

@@ -6,5 +6,6 @@ pub mod autoscale;
 mod health;
 mod ingress;
 mod maintenance;
+mod series;
 pub mod supervise;
 pub mod telemetry;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::support::{Event, System, balance, signal, task};
+use crate::support::{Event, System, assert_counted, balance, signal, task};
 
 #[tokio::test]
 async fn inv_1_recovery_from_a_killed_worker_embedded() {
@@ -42,6 +42,7 @@ async fn kill_under_load(system: &System, what: &str) -> u32 {
     ledger.open("killed");
     let balance = balance(api, ledger, &ids, 0).await;
     assert_eq!(balance.completed, ids.len(), "{balance:?}");
+    assert_counted(api, &balance).await;
     let record = api.task(held).await;
     assert_eq!((record.attempt, record.crashes), (0, 1), "a crash is no attempt: {record:?}");
     assert_eq!(ledger.attempts(held), [1, 1]);

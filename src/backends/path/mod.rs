@@ -27,7 +27,7 @@ use async_trait::async_trait;
 
 use crate::{
     broker::Receipt,
-    store::{Admission, Claimed, End, Fence},
+    store::{Admission, Claimed, Counters, End, Fence, Settlement},
 };
 use clawpool_core::task::{ProcessId, Queue, Task, Timestamp};
 
@@ -173,6 +173,19 @@ pub struct Attempt {
     pub claimed: Claimed,
     pub receipt: Receipt,
     pub end: End,
+    /// What it adds to the figures, if this end is accepted.
+    pub counters: Counters,
+}
+
+impl Attempt {
+    /// One that is not counted: nothing ran.
+    pub const fn uncounted(claimed: Claimed, receipt: Receipt, end: End) -> Self {
+        Self { claimed, receipt, end, counters: Vec::new() }
+    }
+
+    fn settlement(&self) -> Settlement {
+        Settlement { claimed: self.claimed, end: self.end.clone(), counters: self.counters.clone() }
+    }
 }
 
 /// What became of due tasks.

@@ -11,6 +11,7 @@ pub mod conformance;
 mod control;
 mod dead;
 mod error;
+mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod journal;
@@ -30,6 +31,7 @@ mod workers;
 pub use control::{ControlStore, Fence, QueueTotals, Role, Totals};
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
+pub use figures::{Counters, FigureStore, MOST_COUNTERS, WITHOUT_PLACE, Window};
 pub use journal::{Entry, JournalStore, Topic};
 pub use notes::NoteStore;
 pub use open::open;
@@ -42,9 +44,9 @@ pub use tasks::{
 };
 pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
 
-pub trait Store: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore {}
+pub trait Store: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore + FigureStore {}
 
-impl<T: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore> Store for T {}
+impl<T: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore + FigureStore> Store for T {}
 
 /// What keeping workers takes.
 pub trait PoolStore: WorkerStore + JournalStore + NoteStore {}

@@ -19,6 +19,8 @@ pub(crate) const SHARED: &str = "high";
 struct Stored<'a> {
     worker: ProcessId,
     pool: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<Cow<'a, str>>,
     host: Cow<'a, str>,
     pid: u32,
     started_at: Timestamp,
@@ -66,6 +68,7 @@ pub(crate) fn pack(beat: &Beat) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     rmp_serde::to_vec_named(&Stored {
         worker: beat.worker,
         pool: Cow::Borrowed(&beat.pool),
+        version: beat.version.as_deref().map(Cow::Borrowed),
         host: Cow::Borrowed(&beat.host),
         pid: beat.pid,
         started_at: beat.started_at,
@@ -148,6 +151,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Beat, rmp_serde::decode::Error> {
     Ok(Beat {
         worker: stored.worker,
         pool: stored.pool.into_owned(),
+        version: stored.version.map(Cow::into_owned),
         host: stored.host.into_owned(),
         pid: stored.pid,
         started_at: stored.started_at,

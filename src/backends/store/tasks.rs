@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{DeadLetter, Page, StoreError};
+use super::{Counters, DeadLetter, Page, StoreError};
 use crate::backend::Unreadable;
 use clawpool_core::task::{
     Failure, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, TaskId, Timestamp,
@@ -187,6 +187,15 @@ pub struct Claimed {
 pub struct Settlement {
     pub claimed: Claimed,
     pub end: End,
+    /// What the attempt adds to the figures, if this end is accepted.
+    pub counters: Counters,
+}
+
+impl Settlement {
+    /// Of no attempt that counts.
+    pub const fn uncounted(claimed: Claimed, end: End) -> Self {
+        Self { claimed, end, counters: Vec::new() }
+    }
 }
 
 /// How an attempt ended, with all the store needs to write.

@@ -49,6 +49,9 @@ pub trait WorkerStore: Send + Sync + 'static {
 pub struct Beat {
     pub worker: ProcessId,
     pub pool: String,
+    /// Of its program. Absent in heartbeats of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     pub host: String,
     pub pid: u32,
     pub started_at: Timestamp,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, reading::Report};
+use super::{
+    Limits,
+    reading::{Key, Report},
+};
 use crate::task::{Priority, span};
 
 /// What the seven priorities promise (spec S2).
@@ -48,6 +51,8 @@ pub struct Class {
     #[serde(with = "span")]
     #[schemars(with = "String")]
     pub sla: Duration,
+    /// The share of starts that is to keep this, below 1: 0.999 leaves one of a thousand.
+    pub objective: f64,
     /// Dead-lettered as expired when not started by then.
     #[serde(with = "span")]
     #[schemars(with = "String")]
@@ -60,8 +65,9 @@ pub struct Class {
 
 impl Default for Classes {
     fn default() -> Self {
-        let class = |sla, ttl, timeout| Class {
+        let class = |sla, objective, ttl, timeout| Class {
             sla: Duration::from_millis(sla),
+            objective,
             ttl: Duration::from_secs(ttl),
             timeout: Duration::from_secs(timeout),
         };
@@ -69,13 +75,13 @@ impl Default for Classes {
         Self {
             default: Priority::P4,
             replace_rules: false,
-            p0: class(200, 300, 60),
-            p1: class(500, 300, 60),
-            p2: class(2_000, HOUR, 120),
-            p3: class(5_000, HOUR, 300),
-            p4: class(30_000, HOUR, 300),
-            p5: class(60_000, 24 * HOUR, 600),
-            p6: class(300_000, 24 * HOUR, 1800),
+            p0: class(200, 0.999, 300, 60),
+            p1: class(500, 0.999, 300, 60),
+            p2: class(2_000, 0.99, HOUR, 120),
+            p3: class(5_000, 0.99, HOUR, 300),
+            p4: class(30_000, 0.99, HOUR, 300),
+            p5: class(60_000, 0.99, 24 * HOUR, 600),
+            p6: class(300_000, 0.95, 24 * HOUR, 1800),
         }
     }
 }
@@ -100,6 +106,11 @@ impl Classes {
             let [sla, ttl, timeout] =
                 ["sla", "ttl", "timeout"].map(|name| format!("classes.{priority}.{name}"));
             report.positive(&*sla, class.sla);
+            if !(class.objective > 0.0 && class.objective < 1.0) {
+                let key = Key::from(&*format!("classes.{priority}.objective"));
+                let rule = "it is a share of all starts, more than 0 and less than 1";
+                report.refuse(&key, class.objective, rule, "write for example 0.99");
+            }
             report.positive(&*ttl, class.ttl);
             report.positive(&*timeout, class.timeout);
             // A task that expires within its SLA would be called dead while it is still on time.

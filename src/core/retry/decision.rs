@@ -39,11 +39,12 @@ pub fn decide(table: &Table, task: &Task, failure: Failure, now: Timestamp, rng:
     Outcome::Retry { failure, at }
 }
 
-/// The task as it goes on its way again after `failure`: its next attempt, its next generation, its history
-/// longer by one.
-pub fn next_message(task: &Task, failure: &Failure, now: Timestamp) -> Task {
+/// The task as it goes on its way again after `failure`, not before `at`: its next attempt, its next
+/// generation, its history longer by one.
+pub fn next_message(task: &Task, failure: &Failure, now: Timestamp, at: Timestamp) -> Task {
     let last = last_message(task, failure, now);
-    Task { generation: task.generation.saturating_add(1), handed_on: 0, ..last }
+    let generation = task.generation.saturating_add(1);
+    Task { generation, not_before: Some(at), handed_on: 0, ..last }
 }
 
 /// The task as it goes to the dead letters after `failure`: with its whole history, but not on its way again.
@@ -128,7 +129,7 @@ mod tests {
             match outcome(&task, Failure::new(class, "again")) {
                 Outcome::Retry { failure, at } => {
                     assert!(at >= NOW);
-                    task = next_message(&task, &failure, at);
+                    task = next_message(&task, &failure, at, at);
                 }
                 _ => return started,
             }
@@ -186,7 +187,7 @@ mod tests {
     fn history_keeps_the_first_failure_and_the_latest() {
         let mut task = task();
         for number in 1..=50 {
-            task = next_message(&task, &Failure::new(ErrorClass::Network, number.to_string()), NOW);
+            task = next_message(&task, &Failure::new(ErrorClass::Network, number.to_string()), NOW, NOW);
         }
         let kept: Vec<_> = task.errors.iter().map(|error| error.attempt).collect();
         assert_eq!(kept, std::iter::once(1).chain(32..=50).collect::<Vec<_>>());

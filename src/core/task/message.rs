@@ -37,7 +37,7 @@ pub struct Task {
     pub session: Option<String>,
     /// When it was accepted.
     pub enqueued_at: Timestamp,
-    /// When it may start for the first time; absent: at once.
+    /// When its next attempt may start; absent: at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
     /// Dead-lettered when not started by then. Each retry keeps it.

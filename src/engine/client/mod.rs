@@ -5,6 +5,7 @@
 
 #[cfg(feature = "client")]
 mod error;
+pub mod figures;
 #[cfg(feature = "client")]
 mod http;
 mod pools;

@@ -1,12 +1,15 @@
 use std::{future::Future, path::Path, sync::Arc};
 
-use super::{Context, Function, Handler, Registry, WorkerError, run};
+use super::{Context, Function, Handler, Registry, WorkerError, identity::Identity, run};
 use crate::process::{POOL_ENV, Shutdown, SupervisedStderr, WORKER_ENV, stdin_closed};
 use clawpool_core::{
     config::Config,
     task::{BadPattern, Failure, ProcessId},
 };
 use serde::{Serialize, de::DeserializeOwned};
+
+/// The version of a worker's program, where that does not say it.
+const VERSION_ENV: &str = "CLAWPOOL_WORKER_VERSION";
 
 /// A worker process in the making: `Worker::builder().handler("email.send", send_email).run().await`.
 pub struct Worker;
@@ -26,6 +29,7 @@ pub struct WorkerBuilder {
     bad_pattern: Option<BadPattern>,
     id: Option<ProcessId>,
     pool: Option<String>,
+    version: Option<String>,
     shutdown: Option<Shutdown>,
 }
 
@@ -75,6 +79,14 @@ impl WorkerBuilder {
         self
     }
 
+    /// The version of the program, in listings and figures; else `CLAWPOOL_WORKER_VERSION`, else that of this
+    /// library.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
     /// Stops the worker, in place of the signals and the supervisor's pipe that `run` otherwise obeys.
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
@@ -100,7 +112,11 @@ impl WorkerBuilder {
             Some(shutdown) => shutdown,
             None => listen()?,
         };
-        run::run(config, self.registry, id, pool, shutdown).await
+        let version = self
+            .version
+            .or_else(|| std::env::var(VERSION_ENV).ok())
+            .unwrap_or_else(|| Identity::LIBRARY_VERSION.to_owned());
+        run::run(config, self.registry, Identity { id, pool, version }, shutdown).await
     }
 }
 

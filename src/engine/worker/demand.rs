@@ -125,7 +125,7 @@ mod tests {
     use tempfile::TempDir;
     use tokio_util::sync::CancellationToken;
 
-    use super::super::{parts::Parts, settle::Outcomes};
+    use super::super::{identity::Identity, parts::Parts, settle::Outcomes};
     use crate::{process::Shutdown, worker::Registry};
     use clawpool_core::{
         config::Config,
@@ -137,7 +137,8 @@ mod tests {
         config.embedded.data = folder.path().to_owned();
         let stop = CancellationToken::new();
         let id = ProcessId::new();
-        let parts = Parts::assemble(&config, Registry::default(), id, "test".into(), &stop).await.unwrap();
+        let parts =
+            Parts::assemble(&config, Registry::default(), Identity::of_test(id), &stop).await.unwrap();
         (parts, folder)
     }
 

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Arbiter, Registry, WorkerError,
     demand::SourceOrders,
+    facts::Spans,
     heartbeat::Vitals,
     job::{Job, Stop},
     outcome,
@@ -146,7 +147,7 @@ impl Engine {
         match end {
             Some(outcome) => {
                 self.arbiter.freed(queue);
-                self.record(Arc::new(job), outcome);
+                self.record(Ended { job: Arc::new(job), outcome, spans: None });
             }
             None => self.run_queue.push(job),
         }
@@ -239,13 +240,14 @@ impl Engine {
         if !matches!(outcome, Outcome::Released) {
             self.vitals.attempt_ended(job.ran());
         }
-        self.record(job, outcome);
+        let spans = Spans::of(&job);
+        self.record(Ended { job, outcome, spans });
     }
 
-    fn record(&self, job: Arc<Job>, outcome: Outcome) {
+    fn record(&self, ended: Ended) {
         // There is room for every taken task: see `settles`. A refused outcome would only mean that the task
         // runs again.
-        if !self.outcomes.try_send(Ended { job, outcome }) {
+        if !self.outcomes.try_send(ended) {
             tracing::error!("the settler is gone; a task will run again");
         }
     }

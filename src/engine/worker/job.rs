@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use clawpool_backends::{broker::Receipt, path::TakenTask, store::Claimed};
-use clawpool_core::task::{Queue, Task};
+use clawpool_core::task::{Queue, Task, Timestamp};
 
 /// One claimed attempt, from its claim to its settlement.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Job {
     /// When the handler is told to stop.
     pub deadline: Instant,
     pub stop: CancellationToken,
+    /// When its handler began; none while it waits for a slot.
+    pub began: Option<Timestamp>,
     begun: Instant,
     why: AtomicU8,
 }
@@ -48,6 +50,7 @@ impl Job {
             receipt: taken.receipt,
             crashes: taken.crashes,
             stop: CancellationToken::new(),
+            began: None,
             begun,
             why: AtomicU8::new(0),
         }
@@ -61,6 +64,7 @@ impl Job {
     /// It starts now: its time counts from here.
     pub fn started(mut self) -> Arc<Self> {
         self.begun = Instant::now();
+        self.began = Some(Timestamp::now());
         self.deadline = self.begun + self.task.timeout;
         Arc::new(self)
     }

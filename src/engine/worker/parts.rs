@@ -10,7 +10,9 @@ use super::{
     Arbiter, Progress, Registry, WorkerError,
     demand::SourceOrders,
     engine::{Engine, Event},
+    facts::Facts,
     heartbeat::{Heartbeat, Vitals},
+    identity::Identity,
     pacer::Pacers,
     puller::{self, Order, Puller},
     questions::Calls,
@@ -55,27 +57,28 @@ impl Parts {
     pub async fn assemble(
         config: &Config,
         registry: Registry,
-        id: ProcessId,
-        pool: String,
+        who: Identity,
         stop: &CancellationToken,
     ) -> Result<Self, WorkerError> {
+        let id = who.id;
         let retries = retry::Table::compile(&config.retry)?;
         let Servers { path, store, .. } = servers::connect(config, stop).await?;
         let progress = Progress::default();
         let registry = Arc::new(registry);
         let (send_events, events) = mpsc::channel(1024);
         let served = ServedQueues::new(config.worker.queues.clone(), Arc::clone(&store), send_events.clone());
-        let beat = beat(config, id, pool.clone(), served.classes(), registry.patterns());
+        let beat = beat(config, &who, served.classes(), registry.patterns());
         let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
+        let facts = Facts::new(config, who.pool.clone(), who.version);
         let (outcomes, ended) = Outcomes::new(1024 + 8 * usize::from(config.worker.slots));
-        let settler = Settler { worker: id, path: Arc::clone(&path) };
+        let settler = Settler { worker: id, path: Arc::clone(&path), facts };
         let broken = CancellationToken::new();
         let stop_claims = CancellationToken::new();
         let calls = Arc::<Calls>::default();
         let intake = Intake {
             config,
             worker: id,
-            pool,
+            pool: who.pool,
             path: &path,
             store: &store,
             vitals: &heartbeat.vitals,
@@ -218,10 +221,11 @@ impl Intake<'_> {
     }
 }
 
-fn beat(config: &Config, worker: ProcessId, pool: String, queues: Vec<Queue>, kinds: Vec<String>) -> Beat {
+fn beat(config: &Config, who: &Identity, queues: Vec<Queue>, kinds: Vec<String>) -> Beat {
     Beat {
-        worker,
-        pool,
+        worker: who.id,
+        pool: who.pool.clone(),
+        version: Some(who.version.clone()),
         host: sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into()),
         pid: std::process::id(),
         started_at: Timestamp::now(),

@@ -205,8 +205,7 @@ pub(super) async fn release(path: &dyn Path, worker: ProcessId, tasks: Vec<Taken
     if tasks.is_empty() {
         return;
     }
-    let attempt =
-        |task: TakenTask| Attempt { claimed: task.claimed, receipt: task.receipt, end: End::Released };
+    let attempt = |task: TakenTask| Attempt::uncounted(task.claimed, task.receipt, End::Released);
     let attempts: Vec<Attempt> = tasks.into_iter().map(attempt).collect();
     if let Err(error) = path.finish(worker, &attempts).await {
         tracing::debug!(code = error.code(), %error, "claims could not be given back; the leader sees it");

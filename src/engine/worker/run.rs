@@ -1,16 +1,16 @@
-use super::{Registry, WorkerError, engine::alarm, parts::Parts, stop::Phase};
+use super::{Registry, WorkerError, engine::alarm, identity::Identity, parts::Parts, stop::Phase};
 use crate::process::{Shutdown, notify_ready};
-use clawpool_core::{config::Config, task::ProcessId};
+use clawpool_core::config::Config;
 
 /// Runs one worker until it is told to stop, or a handler hangs.
 pub(super) async fn run(
     config: Config,
     registry: Registry,
-    id: ProcessId,
-    pool: String,
+    who: Identity,
     shutdown: Shutdown,
 ) -> Result<(), WorkerError> {
-    let mut parts = Parts::assemble(&config, registry, id, pool, &shutdown.drain).await?;
+    let id = who.id;
+    let mut parts = Parts::assemble(&config, registry, who, &shutdown.drain).await?;
     tracing::info!(%id, slots = config.worker.slots, "the worker is ready");
     notify_ready();
     work(&mut parts, &shutdown).await;
@@ -55,10 +55,9 @@ mod tests {
     async fn parts(folder: &tempfile::TempDir, shutdown: &Shutdown) -> Parts {
         let mut config = Config::default();
         config.embedded.data = folder.path().to_owned();
-        let assembled =
-            Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &shutdown.drain)
-                .await;
-        assembled.unwrap()
+        let id = clawpool_core::task::ProcessId::new();
+        let who = Identity::of_test(id);
+        Parts::assemble(&config, Registry::default(), who, &shutdown.drain).await.unwrap()
     }
 
     async fn leaves(mut parts: Parts, shutdown: &Shutdown) -> Option<WorkerError> {

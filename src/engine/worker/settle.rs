@@ -5,10 +5,14 @@ use std::sync::{
 
 use tokio::{sync::mpsc, task::JoinSet, time};
 
-use super::{job::Job, questions::UnderWay};
+use super::{
+    facts::{Facts, Spans},
+    job::Job,
+    questions::UnderWay,
+};
 use clawpool_backends::{
     path::{Attempt, Path},
-    store::{DeadLetter, End},
+    store::{Counters, DeadLetter, End},
 };
 use clawpool_core::{
     retry::{self, Backoff},
@@ -20,6 +24,8 @@ use clawpool_core::{
 pub(super) struct Ended {
     pub job: Arc<Job>,
     pub outcome: Outcome,
+    /// None where nothing ran.
+    pub spans: Option<Spans>,
 }
 
 /// The way to the [`Settler`], and how far it has come.
@@ -76,10 +82,10 @@ pub(super) struct Received {
 }
 
 /// Makes outcomes durable, many at once (INV-5).
-#[derive(Clone)]
 pub(super) struct Settler {
     pub worker: ProcessId,
     pub path: Arc<dyn Path>,
+    pub facts: Facts,
 }
 
 /// Outcomes in one call to the store at most, and calls under way at once.
@@ -91,7 +97,7 @@ const BACKOFF: Backoff = Backoff::millis::<50, 500>();
 impl Settler {
     /// Runs until every sender is gone and everything is settled. An outcome is never given up while the
     /// store is away.
-    pub async fn run(self, mut received: Received) {
+    pub async fn run(mut self, mut received: Received) {
         let mut calls = JoinSet::new();
         loop {
             let mut batch = Vec::new();
@@ -102,7 +108,7 @@ impl Settler {
             if calls.len() >= CALLS {
                 calls.join_next().await;
             }
-            let call = self.clone().settle(batch);
+            let call = self.call(batch);
             let count = Arc::clone(&received.count);
             calls.spawn(async move {
                 call.await;
@@ -112,10 +118,23 @@ impl Settler {
         while calls.join_next().await.is_some() {}
     }
 
-    async fn settle(self, batch: Vec<Ended>) {
+    fn call(&mut self, batch: Vec<Ended>) -> impl Future<Output = ()> + use<> {
         let now = Timestamp::now();
-        let attempts: Vec<Attempt> = batch.iter().map(|ended| attempt(ended, now)).collect();
-        let accepted = self.record(&attempts).await;
+        let attempts = batch.iter().map(|ended| attempt(ended, now, self.facts.of(ended))).collect();
+        Call { worker: self.worker, path: Arc::clone(&self.path), attempts }.settle(batch)
+    }
+}
+
+/// One call to the store.
+struct Call {
+    worker: ProcessId,
+    path: Arc<dyn Path>,
+    attempts: Vec<Attempt>,
+}
+
+impl Call {
+    async fn settle(self, batch: Vec<Ended>) {
+        let accepted = self.record().await;
         for (ended, accepted) in batch.into_iter().zip(accepted) {
             if !accepted && !matches!(ended.outcome, Outcome::Released | Outcome::PutOff { .. }) {
                 let id = ended.job.task.id;
@@ -125,14 +144,14 @@ impl Settler {
         }
     }
 
-    async fn record(&self, attempts: &[Attempt]) -> Vec<bool> {
+    async fn record(&self) -> Vec<bool> {
         let mut waits = BACKOFF.waits();
         let mut told = false;
         loop {
-            match self.path.finish(self.worker, attempts).await {
+            match self.path.finish(self.worker, &self.attempts).await {
                 Ok(accepted) => return accepted,
                 Err(error) if !std::mem::replace(&mut told, true) => {
-                    let tasks = attempts.len();
+                    let tasks = self.attempts.len();
                     tracing::warn!(code = error.code(), %error, tasks, "outcomes wait for the store");
                 }
                 Err(_) => {}
@@ -142,13 +161,13 @@ impl Settler {
     }
 }
 
-fn attempt(ended: &Ended, now: Timestamp) -> Attempt {
+fn attempt(ended: &Ended, now: Timestamp, counters: Counters) -> Attempt {
     let end = end(ended, now).unwrap_or_else(|error| {
         // Only a task that could not have been decoded either; it stays on its queue.
         tracing::error!(id = %ended.job.task.id, %error, "an outcome cannot be written");
         End::Released
     });
-    Attempt { claimed: ended.job.claimed, receipt: ended.job.receipt.clone(), end }
+    Attempt { claimed: ended.job.claimed, receipt: ended.job.receipt.clone(), end, counters }
 }
 
 fn end(ended: &Ended, now: Timestamp) -> Result<End, CodecError> {
@@ -156,7 +175,7 @@ fn end(ended: &Ended, now: Timestamp) -> Result<End, CodecError> {
     Ok(match &ended.outcome {
         Outcome::Completed(result) => End::Completed { result: result.clone(), keep: job.task.result_ttl },
         Outcome::Retry { failure, at } => {
-            let message = retry::next_message(&job.task, failure, now).to_message()?;
+            let message = retry::next_message(&job.task, failure, now, *at).to_message()?;
             End::Retry { message, at: *at, failure: failure.clone() }
         }
         Outcome::Dead { reason, failure } => End::Dead(DeadLetter {

@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Registry,
     engine::Event,
+    facts::Facts,
+    identity::Identity,
     job::{Job, Stop},
     parts::Parts,
     puller::Batch,
@@ -67,10 +69,11 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     let (settle, received) = Outcomes::new(8);
     let done = Outcome::Completed(Payload::encode("late").unwrap());
     for (task, outcome) in [(first, done), (second, Outcome::Released)] {
-        assert!(settle.try_send(Ended { job: Arc::new(Job::new(task)), outcome }));
+        assert!(settle.try_send(Ended { job: Arc::new(Job::new(task)), outcome, spans: None }));
     }
     drop(settle);
-    guarded(Settler { worker, path: Arc::clone(&servers.path) }.run(received)).await;
+    let facts = Facts::new(&Config::default(), "test".into(), "1.0.0".into());
+    guarded(Settler { worker, path: Arc::clone(&servers.path), facts }.run(received)).await;
     let mut other = source(&*servers.path, ProcessId::new()).await;
     assert_eq!(guarded(one(&mut *other)).await.task.id, message.id);
 }
@@ -79,7 +82,8 @@ async fn embedded(folder: &tempfile::TempDir) -> Parts {
     let mut config = Config::default();
     config.embedded.data = folder.path().to_owned();
     let stop = CancellationToken::new();
-    Parts::assemble(&config, Registry::default(), ProcessId::new(), "test".into(), &stop).await.unwrap()
+    let who = Identity::of_test(ProcessId::new());
+    Parts::assemble(&config, Registry::default(), who, &stop).await.unwrap()
 }
 
 /// The source of P4 has brought this task.

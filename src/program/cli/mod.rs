@@ -29,6 +29,7 @@ mod role;
 mod select;
 mod service;
 mod simulate;
+mod sla;
 mod tasks;
 mod up;
 mod wait;
@@ -90,6 +91,7 @@ enum Command {
     Dead(dead::Dead),
     Workers(workers::Workers),
     Alerts(alerts::Alerts),
+    Sla(sla::Sla),
     Simulate(simulate::Simulate),
     Init(init::Init),
     Config(config::Config),
@@ -126,6 +128,7 @@ impl Cli {
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
+            Command::Sla(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
             Command::Init(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals),

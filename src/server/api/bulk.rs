@@ -132,7 +132,7 @@ fn next_generation(letter: &DeadLetter, classes: &Classes, now: Timestamp) -> Re
     task.generation += 1;
     task.attempt = 0;
     task.handed_on = 0;
-    task.not_before = None;
+    task.not_before = Some(now);
     task.expires_at = now + classes.get(task.priority).ttl;
     task.to_message()
 }

@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{
@@ -10,8 +11,9 @@ use axum::{
 };
 
 use super::{Api, auth::Caller, autoscaler, error::ApiError, queues};
+use crate::series;
 use clawpool_backends::store::WorkerInfo;
-use clawpool_core::config::Scope;
+use clawpool_core::{config::Scope, figures::Step, task::Timestamp};
 use clawpool_engine::client::{PoolStatus, view::QueueView};
 
 /// For Prometheus. The queues are looked at when it asks, not before.
@@ -24,8 +26,23 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Resu
         note_pool(status);
     }
     note_workers(&api.store.workers().await?);
-    let text = crate::telemetry::metrics().render();
+    let text = crate::telemetry::metrics().render() + &attempts(&api).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+/// Calls that began within a window may end some time after it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What workers counted since this process began, up to the last window that is over.
+async fn attempts(api: &Api) -> Result<String, ApiError> {
+    let mut totals = api.attempts.lock().await;
+    let over = Timestamp::from_millis(Timestamp::now().as_millis() - GRACE.as_millis() as u64);
+    let until = Step::TenSeconds.window(over);
+    if totals.until < until {
+        let summary = series::summary(&*api.store, totals.until, until).await?;
+        totals.add(&summary, until);
+    }
+    Ok(totals.render())
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -15,6 +15,7 @@ mod dead;
 mod decode;
 mod enqueue;
 mod error;
+mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod headers;
@@ -46,9 +47,13 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::starting::{Awaited, Entrance};
 use self::{connections::Connections, error::ApiError};
-use crate::health::Health;
+use crate::{health::Health, telemetry::AttemptTotals};
 use clawpool_backends::{broker::Broker, store::Store};
-use clawpool_core::{config::Config, task::ProcessId};
+use clawpool_core::{
+    config::Config,
+    figures::Step,
+    task::{ProcessId, Timestamp},
+};
 use clawpool_engine::dispatch::Producer;
 
 /// What the routes work with.
@@ -67,6 +72,8 @@ pub struct Api {
     /// Ends long waits when the server stops.
     closing: CancellationToken,
     tokens: auth::Tokens,
+    /// What Prometheus was told of attempts.
+    attempts: tokio::sync::Mutex<AttemptTotals>,
 }
 
 impl Api {
@@ -94,6 +101,7 @@ impl Api {
             connections,
             closing,
             tokens,
+            attempts: AttemptTotals::since(Step::TenSeconds.window(Timestamp::now())).into(),
         }
     }
 
@@ -133,6 +141,8 @@ impl Api {
             .route("/v1/autoscaler/{pool}/pause", post(autoscaler::pause))
             .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
             .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
+            .route("/v1/sla", get(figures::sla))
+            .route("/v1/figures", get(figures::list))
             .route("/livez", get(health::live))
             .route("/readyz", get(health::ready))
             .route("/health", get(health::health))

@@ -3,7 +3,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{collector, lost, promote, reap, unserved};
-use crate::health::{Health, LATE};
+use crate::{
+    health::{Health, LATE},
+    series,
+};
 use clawpool_backends::{
     path::Servers,
     store::{Fence, Role},
@@ -28,9 +31,9 @@ pub(crate) struct Times {
 }
 
 /// The work that one dispatcher does for all: promote due tasks, return dead workers' tasks, collect what the
-/// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves. Any number of
-/// processes run it; one leads at a time. `health` watches its loops and takes its alerts. Returns when
-/// `stop` fires.
+/// broker gave up, find tasks whose messages are gone, tell of tasks that no worker serves, sum up figures.
+/// Any number of processes run it; one leads at a time. `health` watches its loops and takes its alerts.
+/// Returns when `stop` fires.
 pub(crate) async fn run(
     servers: &Servers,
     health: &Health,
@@ -51,6 +54,7 @@ pub(crate) async fn run(
             loops.watch("reaper", LATE, reap(store, &*servers.path, beat, &leading)),
             loops.watch("collector", LATE, collector::collect(store, broker, &leading)),
             loops.watch("unserved", LATE, unserved::watch(store, broker, &leading)),
+            loops.watch("series", 3 * series::INTERVAL, series::sum_up(store, fence, &leading)),
             loops.watch("lost", walk, search),
         );
     };

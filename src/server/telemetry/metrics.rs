@@ -6,7 +6,8 @@ use std::sync::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 /// Upper bounds of the duration buckets, in seconds: fine around the promises for P0 and P1 (spec S1).
-const BUCKETS: [f64; 13] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0];
+pub(super) const BUCKETS: [f64; 13] =
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0, 300.0];
 
 /// Observations between two tidyings; keeps memory small when the metrics are not read.
 const TIDY_EVERY: u32 = 1024;
@@ -29,6 +30,8 @@ pub fn metrics() -> &'static Metrics {
         let handle = recorder.handle();
         // Another recorder, of an embedding program, keeps its place; ours is then empty.
         let _ = ::metrics::set_global_recorder(recorder);
+        super::described::describe_all();
+        ::metrics::gauge!("clawpool_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Metrics { handle, noted: AtomicU32::new(0) }
     })
 }

@@ -4,6 +4,8 @@
 //! whatever is in it; files are their owner's alone; starting them twice is harmless. Never does: block the
 //! program on a slow reader of metrics, or grow without one.
 
+mod attempts;
+mod described;
 mod event_log;
 mod logs;
 mod metrics;
@@ -11,6 +13,7 @@ mod pretty;
 mod rotation;
 mod visible;
 
+pub use attempts::AttemptTotals;
 pub use event_log::report;
 pub use logs::{LogError, start_logs};
 pub use metrics::{Metrics, metrics};

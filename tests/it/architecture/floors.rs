@@ -11,7 +11,7 @@ pub const FLOORS: [&[&str]; 18] = [
     &["app", "service"],
     &["api"],
     &["autoscale", "ingress", "maintenance"],
-    &["supervise", "health"],
+    &["supervise", "health", "series"],
     &["client", "handlers", "telemetry"],
     &["worker", "dispatch"],
     &["alert", "leadership", "process", "servers"],
@@ -21,12 +21,12 @@ pub const FLOORS: [&[&str]; 18] = [
     &["scaling"],
     &["config"],
     &["columns", "errors"],
-    &["retry"],
+    &["retry", "figures"],
     &["task", "codes", "private", "tls"],
 ];
 
 /// Rooms that do no I/O and know no room that does.
-pub const PURE: [&str; 5] = ["task", "codes", "retry", "scaling", "autoscale/forecast"];
+pub const PURE: [&str; 6] = ["task", "codes", "retry", "figures", "scaling", "autoscale/forecast"];
 
 /// Rooms with I/O that pure ones may know all the same. `config` is plain values in all modules but those of
 /// [`READS_SETTINGS`].
@@ -37,10 +37,11 @@ pub const READS_SETTINGS: [&str; 3] =
     ["config/reading/load", "config/reading/secret", "config/reading/source"];
 
 /// The crates that pure rooms may use.
-pub const PURE_CRATES: [&str; 17] = [
+pub const PURE_CRATES: [&str; 18] = [
     "augurs_core",
     "augurs_mstl",
     "bytes",
+    "histogram",
     "humantime",
     "jiff",
     "rand",

@@ -1,5 +1,6 @@
 use clawpool_backends::store::Record;
 use clawpool_core::task::{State, TaskId};
+use clawpool_engine::client::figures::FiguresView;
 use futures::{StreamExt, stream};
 
 use super::{Api, Event, Ledger};
@@ -29,6 +30,18 @@ pub async fn balance(api: &Api, ledger: &Ledger, ids: &[TaskId], releases: usize
     balance.records = records;
     assert_eq!(balance.completed + balance.dead + balance.cancelled, ids.len(), "INV-1");
     balance
+}
+
+/// What the pool has counted of these tasks, of which each has ended: exactly what became of them, whatever
+/// was killed meanwhile.
+pub async fn assert_counted(api: &Api, balance: &Balance) {
+    let figures: FiguresView = api.get("v1/figures?step=1m").await;
+    let sum = |end: &str| -> usize {
+        let counts = figures.items.iter().filter_map(|window| window.attempts.get(end));
+        usize::try_from(counts.sum::<u64>()).unwrap()
+    };
+    let failed: usize = balance.records.iter().map(|record| record.attempt as usize).sum();
+    assert_eq!((sum("completed"), sum("retried") + sum("dead")), (balance.completed, failed), "INV-2");
 }
 
 impl Balance {

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub use self::disk::can_mount;
 pub use self::{
     api::{Api, task},
-    balance::balance,
+    balance::{assert_counted, balance},
     cli::Cli,
     ledger::{Entry, Event, Ledger},
     lossy::LossyProxy,

@@ -12,7 +12,7 @@ use super::error::DatabaseError;
 use clawpool_core::{config::Synchronous, private};
 
 /// What leads from each version to the next one, from an empty file on.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -22,6 +22,7 @@ const STEPS: [&str; 9] = [
     include_str!("schema_7.sql"),
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
+    include_str!("schema_10.sql"),
 ];
 const VERSION: i64 = STEPS.len() as i64;
 

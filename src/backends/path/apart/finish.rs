@@ -19,9 +19,7 @@ impl Apart {
         worker: ProcessId,
         attempts: &[Attempt],
     ) -> Result<Vec<bool>, PathError> {
-        let settlement =
-            |attempt: &Attempt| Settlement { claimed: attempt.claimed, end: attempt.end.clone() };
-        let settlements: Vec<Settlement> = attempts.iter().map(settlement).collect();
+        let settlements: Vec<Settlement> = attempts.iter().map(Attempt::settlement).collect();
         let accepted = self.store.settle(worker, &settlements).await?;
         let mut done = Vec::new();
         let mut back = Vec::new();

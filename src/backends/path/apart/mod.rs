@@ -74,7 +74,7 @@ impl Path for Apart {
     }
 
     async fn disown(&self, worker: ProcessId, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
-        let released = |claimed: &Claimed| Settlement { claimed: *claimed, end: End::Released };
+        let released = |claimed: &Claimed| Settlement::uncounted(*claimed, End::Released);
         let settlements: Vec<Settlement> = claims.iter().map(released).collect();
         Ok(self.store.settle(worker, &settlements).await?)
     }

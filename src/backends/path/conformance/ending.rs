@@ -1,7 +1,10 @@
 //! How attempts end.
 
+use std::sync::Arc;
+
 use super::{worker::any, *};
 use crate::store::Cancelled;
+use clawpool_core::figures::Step;
 
 pub async fn inv_8_a_released_task_comes_again_without_an_attempt(fixture: &dyn Fixture) {
     let mut worker = Worker::start(fixture).await;
@@ -140,6 +143,25 @@ pub async fn inv_5_a_completed_task_that_comes_again_does_not_run(fixture: &dyn 
     worker.leave_nothing().await;
 }
 
+/// Whatever the lane, an end that is accepted counts in the window that is under way.
+pub async fn an_accepted_end_adds_to_the_figures(fixture: &dyn Fixture) {
+    let mut worker = Worker::start(fixture).await;
+    let before = Timestamp::now();
+    for priority in [Priority::P0, Priority::P4] {
+        offer_one(&worker.servers, priority).await;
+        let taken = worker.take_one().await;
+        let counters = vec![Arc::from("counted")];
+        let attempt =
+            Attempt { counters, ..Attempt::uncounted(taken.claimed, taken.receipt.clone(), completed()) };
+        let twice = [attempt.clone(), attempt];
+        assert_eq!(worker.servers.path.finish(worker.id, &twice).await.unwrap(), [true, false]);
+    }
+    let from = Step::TenSeconds.window(before);
+    let windows = worker.servers.store.figures(Step::TenSeconds, from, before + HOUR).await.unwrap();
+    let counted: u64 = windows.iter().map(|window| window.counts["counted"]).sum();
+    assert_eq!(counted, 2);
+}
+
 pub async fn answers_each_attempt_in_order(fixture: &dyn Fixture) {
     let mut worker = Worker::start(fixture).await;
     let messages: Vec<Message> = (0..4).map(|_| message(Priority::P4)).collect();
@@ -147,11 +169,8 @@ pub async fn answers_each_attempt_in_order(fixture: &dyn Fixture) {
     let taken = worker.take(4).await;
     assert!(worker.finish(&taken[1], completed()).await);
     let ends = [completed(), completed(), retry(&taken[2], Timestamp::now() + HOUR), End::Released];
-    let attempt = |(taken, end): (&TakenTask, End)| Attempt {
-        claimed: taken.claimed,
-        receipt: taken.receipt.clone(),
-        end,
-    };
+    let attempt =
+        |(taken, end): (&TakenTask, End)| Attempt::uncounted(taken.claimed, taken.receipt.clone(), end);
     let attempts: Vec<Attempt> = taken.iter().zip(ends).map(attempt).collect();
     assert_eq!(
         worker.servers.path.finish(worker.id, &attempts).await.unwrap(),

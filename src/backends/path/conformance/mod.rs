@@ -99,6 +99,7 @@ macro_rules! suite {
             ending::a_task_cancelled_while_it_runs_ends_so,
             ending::inv_2_an_old_token_ends_nothing_and_the_message_is_not_lost,
             ending::inv_5_a_completed_task_that_comes_again_does_not_run,
+            ending::an_accepted_end_adds_to_the_figures,
             ending::answers_each_attempt_in_order,
             recovery::inv_3_a_dead_workers_tasks_pass_and_count_a_crash,
             recovery::inv_3_the_third_crash_is_poison,

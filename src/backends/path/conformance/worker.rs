@@ -56,7 +56,7 @@ impl Worker {
     }
 
     pub async fn finish(&self, taken: &TakenTask, end: End) -> bool {
-        let attempt = Attempt { claimed: taken.claimed, receipt: taken.receipt.clone(), end };
+        let attempt = Attempt::uncounted(taken.claimed, taken.receipt.clone(), end);
         self.servers.path.finish(self.id, &[attempt]).await.unwrap()[0]
     }
 

@@ -8,7 +8,7 @@ use crate::{
     backend::redis::script::Call,
     broker::{Receipt, redis::BATCH},
     path::{Attempt, PathError},
-    store::{Claimed, End},
+    store::{Claimed, End, redis::figures},
 };
 use clawpool_core::task::Queue;
 
@@ -18,6 +18,7 @@ impl RedisPath {
         for chunk in attempts.chunks(BATCH) {
             let ends = chunk.iter().map(|attempt| (attempt.claimed, &attempt.end));
             let mut call = self.store.ending(&scripts::FINISH, ends)?;
+            figures::add_counters(&mut call, chunk.iter().map(|attempt| &attempt.counters));
             add_names(&mut call, chunk);
             let accepted = self.store.accepted(&call, chunk.len()).await;
             if accepted.is_err() {
@@ -36,6 +37,7 @@ impl RedisPath {
         for chunk in claims.chunks(BATCH) {
             let ends = chunk.iter().map(|claimed| (*claimed, &End::Released));
             let mut call = self.store.ending(&scripts::FINISH, ends)?;
+            figures::add_counters(&mut call, std::iter::empty());
             call.arg("");
             answers.extend(self.store.accepted(&call, chunk.len()).await?);
         }

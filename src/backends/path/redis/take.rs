@@ -99,7 +99,7 @@ impl RedisSource {
             }
             Err(error) => {
                 let letter = unreadable(message, &error.to_string(), crashes);
-                let attempt = crate::path::Attempt { claimed, receipt, end: End::Dead(letter) };
+                let attempt = crate::path::Attempt::uncounted(claimed, receipt, End::Dead(letter));
                 self.path.finish_all(&[attempt]).await?;
                 Ok(None)
             }

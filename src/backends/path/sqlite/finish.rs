@@ -12,9 +12,7 @@ use crate::{
 impl SqlitePath {
     pub(super) async fn settle(&self, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
         let receipts: Vec<Receipt> = attempts.iter().map(|attempt| attempt.receipt.clone()).collect();
-        let settlement =
-            |attempt: &Attempt| Settlement { claimed: attempt.claimed, end: attempt.end.clone() };
-        let settlements: Vec<Settlement> = attempts.iter().map(settlement).collect();
+        let settlements: Vec<Settlement> = attempts.iter().map(Attempt::settlement).collect();
         let rules = self.store.rules;
         let settled = receipts.clone();
         let accepted = self.write(move |write| finish(write, &rules, &settlements, settled)).await?;

@@ -73,5 +73,5 @@ fn put_back(
 }
 
 const fn released(claimed: Claimed) -> Settlement {
-    Settlement { claimed, end: End::Released }
+    Settlement::uncounted(claimed, End::Released)
 }

@@ -56,7 +56,7 @@ impl SqliteSource {
     /// A body that is no task, of a task that is known: no worker can run it.
     async fn dead_letter(&self, claimed: store::Claimed, taken: Claimed, why: &str) -> Result<(), PathError> {
         let end = End::Dead(unreadable(taken.delivery.message, why));
-        let attempt = Attempt { claimed, receipt: taken.delivery.receipt, end };
+        let attempt = Attempt::uncounted(claimed, taken.delivery.receipt, end);
         self.path.finish(self.taker.worker, &[attempt]).await.map(drop)
     }
 

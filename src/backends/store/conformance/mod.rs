@@ -11,6 +11,7 @@ pub mod cancelling;
 pub mod claiming;
 pub mod control;
 pub mod dead;
+pub mod figures;
 pub mod journal;
 pub mod listing;
 pub mod model;
@@ -183,6 +184,10 @@ macro_rules! suite {
             journal::keeps_its_latest_entries_and_only_about_so_many,
             journal::refuses_a_stale_fence,
             journal::refuses_a_foreign_cursor,
+            figures::ends_are_counted_where_they_are_accepted,
+            figures::what_has_no_place_is_counted_together,
+            figures::windows_are_replaced_and_come_in_order,
+            figures::a_stale_fence_writes_no_window,
             notes::are_replaced_read_and_erased,
             notes::are_listed_by_prefix_in_order,
             notes::end_when_their_time_is_over,
@@ -243,7 +248,7 @@ fn claimed(message: &Message, token: u64) -> Claimed {
 }
 
 async fn settle(store: &dyn Store, worker: ProcessId, claimed: Claimed, end: End) -> bool {
-    store.settle(worker, &[Settlement { claimed, end }]).await.unwrap()[0]
+    store.settle(worker, &[Settlement::uncounted(claimed, end)]).await.unwrap()[0]
 }
 
 fn completed() -> End {
@@ -281,6 +286,7 @@ pub fn beat_of(worker: ProcessId, lease: Duration) -> Beat {
     Beat {
         worker,
         pool: "default".into(),
+        version: Some("1.2.3".into()),
         host: "here".into(),
         pid: 1,
         started_at: Timestamp::now(),

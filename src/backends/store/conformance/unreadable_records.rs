@@ -37,8 +37,8 @@ pub async fn a_batch_goes_on_beside_an_unreadable_record(fixture: &dyn Fixture) 
     });
     assert_eq!(unreadable(&*store).await, [messages[0].id]);
     fixture.garble(Garbled::Record(messages[0].id)).await;
-    let ends = [0, 1]
-        .map(|index| Settlement { claimed: claimed(&messages[index], tokens[index]), end: completed() });
+    let ends =
+        [0, 1].map(|index| Settlement::uncounted(claimed(&messages[index], tokens[index]), completed()));
     assert_eq!(store.settle(worker, &ends).await.unwrap(), [false, true], "its owner is not known any more");
     assert_eq!(store.end_lease(worker, None).await.unwrap(), []);
     assert_eq!(store.cancel(messages[0].id).await.unwrap(), Cancelled::Unknown);

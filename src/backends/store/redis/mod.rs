@@ -13,6 +13,7 @@ mod cursor;
 mod dead;
 mod error;
 mod events;
+pub(crate) mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod journal;

@@ -11,6 +11,7 @@ pub(crate) const PARTS: &[&str] = &[
     include_str!("scripts/parts/packed.lua"),
     include_str!("scripts/parts/schedule.lua"),
     include_str!("scripts/parts/totals.lua"),
+    include_str!("scripts/parts/figures.lua"),
     include_str!("scripts/parts/workers.lua"),
     include_str!("scripts/parts/ends.lua"),
     include_str!("scripts/parts/claims.lua"),
@@ -42,6 +43,7 @@ scripts! { LIBRARY:
     NOTES = "scripts/notes.lua";
     PAGE = "scripts/page.lua";
     PROMOTED = "scripts/promoted.lua";
+    PUT_FIGURES = "scripts/put_figures.lua";
     REQUEUE = "scripts/requeue.lua";
     RESIGN = "scripts/resign.lua";
     RUN_NOW = "scripts/run_now.lua";

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes};
 
-use super::{BATCH, MARGIN, RedisStore, corrupt, dead, millis, record, scripts};
+use super::{BATCH, MARGIN, RedisStore, corrupt, dead, figures, millis, record, scripts};
 use crate::{
     backend::redis::{
         packed,
@@ -17,13 +17,14 @@ impl RedisStore {
         let mut answers = Vec::with_capacity(settlements.len());
         for chunk in settlements.chunks(BATCH) {
             let ends = chunk.iter().map(|settlement| (settlement.claimed, &settlement.end));
-            let call = self.ending(&scripts::SETTLE, ends)?;
+            let mut call = self.ending(&scripts::SETTLE, ends)?;
+            figures::add_counters(&mut call, chunk.iter().map(|settlement| &settlement.counters));
             answers.extend(self.accepted(&call, chunk.len()).await?);
         }
         Ok(answers)
     }
 
-    /// A call of a script that ends attempts.
+    /// A call of a script that ends attempts. It wants their counters besides: [`figures::add_counters`].
     pub(crate) fn ending<'a>(
         &self,
         script: &'static Script,

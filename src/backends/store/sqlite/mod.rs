@@ -12,6 +12,7 @@ mod control;
 pub(crate) mod dead;
 mod entries;
 mod error;
+mod figures;
 pub(crate) mod forget;
 mod journal;
 pub(crate) mod leaders;

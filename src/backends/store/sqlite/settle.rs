@@ -3,7 +3,9 @@
 use rusqlite::params;
 
 use super::{
-    Rules, entries, letters,
+    Rules, entries,
+    figures::Counted,
+    letters,
     life::{self, Ending, Known},
     orders::{self, Order},
     tally::Tally,
@@ -20,14 +22,16 @@ pub(crate) fn settle(
     settlements: &[Settlement],
 ) -> rusqlite::Result<Vec<bool>> {
     let mut tally = Tally::default();
+    let mut counted = Counted::default();
     let mut answers = Vec::with_capacity(settlements.len());
     let mut plain = write.sql.prepare_cached(PLAIN)?;
-    for Settlement { claimed, end } in settlements {
+    for Settlement { claimed, end, counters } in settlements {
         if let End::Completed { result, keep } = end {
             let forget_at = write.now + rules.remember(*keep);
             if plain.execute(params![claimed.id, claimed.token, write.now, forget_at, result])? == 1 {
                 write.rings.finished(claimed.id);
                 tally.of(claimed.queue).completed += 1;
+                counted.add(counters);
                 answers.push(true);
                 continue;
             }
@@ -43,10 +47,12 @@ pub(crate) fn settle(
                 State::Scheduled => counts.retried += 1,
                 State::Queued | State::Running => {}
             }
+            counted.add(counters);
         }
         answers.push(known.is_some());
     }
     tally.write(write)?;
+    counted.write(write)?;
     Ok(answers)
 }
 

@@ -8,12 +8,15 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
         Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter,
-        DeadStore, Due, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, Record, RecordFilter,
-        Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic,
-        Totals, UnfinishedTask, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        DeadStore, Due, Entry, Fence, FigureStore, JournalStore, NoteStore, Orders, Page, Question, Record,
+        RecordFilter, Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError,
+        TaskStore, Topic, Totals, UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
-use clawpool_core::task::{Message, ProcessId, Queue, TaskId, Timestamp};
+use clawpool_core::{
+    figures::Step,
+    task::{Message, ProcessId, Queue, TaskId, Timestamp},
+};
 
 /// A broker and a store that never answer.
 pub(super) struct Down;
@@ -132,4 +135,9 @@ down!(NoteStore, StoreError, no_store {
     note(&str) -> Option<Bytes>;
     notes(&str) -> Vec<(String, Bytes)>;
     erase_note(&str) -> bool;
+});
+
+down!(FigureStore, StoreError, no_store {
+    figures(Step, Timestamp, Timestamp) -> Vec<Window>;
+    put_figures(Fence, Step, &Window) -> ();
 });

@@ -5,6 +5,7 @@ mod alerts;
 mod bad_input;
 mod bodies;
 mod down;
+mod figures;
 mod health;
 mod operate;
 mod outage;

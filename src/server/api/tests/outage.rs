@@ -40,6 +40,8 @@ async fn every_question_to_a_silent_store_is_answered_with_503() {
         "/v1/scheduled",
         "/v1/workers",
         "/v1/workers/crashes",
+        "/v1/sla",
+        "/v1/figures",
         "/metrics",
     ];
     for path in gets {

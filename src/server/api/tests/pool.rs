@@ -103,7 +103,10 @@ impl Pool {
     pub(super) async fn complete(&self, id: TaskId, result: &str) {
         let claimed = self.run(id).await;
         let end = End::Completed { result: Payload::encode(result).unwrap(), keep: HOUR };
-        assert_eq!(self.store.settle(self.worker, &[Settlement { claimed, end }]).await.unwrap(), [true]);
+        assert_eq!(
+            self.store.settle(self.worker, &[Settlement::uncounted(claimed, end)]).await.unwrap(),
+            [true]
+        );
     }
 
     /// Lets a task die of `message`.
@@ -122,7 +125,7 @@ impl Pool {
             crashes: 0,
             died_at: Timestamp::now(),
         };
-        let settlement = Settlement { claimed, end: End::Dead(letter) };
+        let settlement = Settlement::uncounted(claimed, End::Dead(letter));
         assert_eq!(self.store.settle(self.worker, &[settlement]).await.unwrap(), [true]);
         id
     }

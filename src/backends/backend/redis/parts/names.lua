@@ -20,6 +20,8 @@ local OWN_QUEUES = base .. ':qs'
 local PAUSED_QUEUES = base .. ':paused'
 -- Hash: a code for what is counted, and its queue -> count.
 local TOTALS = base .. ':n'
+-- Before the length and the beginning of a window, in milliseconds. Hash: the name of a counter -> count.
+local FIGURES = base .. ':fig:'
 -- Channel: 'f' and the id of an awaited task that is over; 's' when an entry is due earlier than all others
 -- were.
 local EVENTS = base .. ':ev'

@@ -1,8 +1,8 @@
 -- Ends attempts, and with them their messages: what is given back waits again at the front of its queue, all
 -- others are forgotten.
 -- ARGV: what is kept how long; the ids of all attempts in one string; their settlements: see
--- `parts/endings.lua`; in a third string of all: generation and number of the queue, from 1, or nothing where
--- they are not known; then these queues.
+-- `parts/endings.lua`; their counters, and of each which of these: see `parts/figures.lua`; in one string of
+-- all: generation and number of the queue, from 1, or nothing where they are not known; then these queues.
 -- Answers a string of '1' where the token was the latest, else '0'.
 local MESSAGE_NAME_FORMAT = '>I4I2'
 local MESSAGE_NAME_WIDTH = 6
@@ -10,7 +10,7 @@ local MESSAGE_NAME_WIDTH = 6
 local keep = { margin = tonumber(ARGV[1]), dead = tonumber(ARGV[2]), cancelled = ARGV[3] }
 local ids = ARGV[4]
 local settlements = ARGV[5]
-local NAMES = 6
+local NAMES = 8
 local names = ARGV[NAMES]
 
 -- Entries of each queue.
@@ -38,6 +38,7 @@ local function end_unusually(i, id, offset)
   local record = settle(keep, id, token, code, number, one, two, three)
   if not record then
     run_again(id, i)
+    uncount(i)
     return '0', after
   end
   local an_entry = id .. sub(bytes, GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
@@ -73,4 +74,5 @@ for queue, is_new in pairs(waiting) do
 end
 announce()
 count_up()
+write_figures(ARGV[6], ARGV[7])
 return table.concat(answer)

@@ -162,10 +162,8 @@ async fn the_short_way_writes_the_record_of_the_long_way() {
     let ends = [0, 1].map(|index| {
         let message = &tasks[index].message;
         let claimed = Claimed { id: message.id, queue: message.queue, token: tokens[index] };
-        Settlement {
-            claimed,
-            end: End::Completed { result: Payload::encode("done").unwrap(), keep: Duration::from_mins(1) },
-        }
+        let result = Payload::encode("done").unwrap();
+        Settlement::uncounted(claimed, End::Completed { result, keep: Duration::from_mins(1) })
     });
     assert_eq!(store.settle(worker, &ends).await.unwrap(), [true, true]);
     let [plain, over] = records().await;
@@ -218,7 +216,7 @@ fn claim_of(task: &Admission) -> Claim {
 }
 
 pub(super) async fn settle(store: &RedisStore, worker: ProcessId, claimed: Claimed, end: End) {
-    assert_eq!(store.settle(worker, &[Settlement { claimed, end }]).await.unwrap(), [true]);
+    assert_eq!(store.settle(worker, &[Settlement::uncounted(claimed, end)]).await.unwrap(), [true]);
 }
 
 pub(super) fn completed(keep: Duration) -> End {

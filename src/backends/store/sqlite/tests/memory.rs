@@ -47,7 +47,7 @@ async fn a_finished_task_is_forgotten_when_its_time_is_over() {
     };
     let claimed = Claimed { id: message.id, queue: message.queue, token };
     let end = End::Completed { result: Payload::null(), keep: Duration::ZERO };
-    assert_eq!(store.settle(worker, &[Settlement { claimed, end }]).await.unwrap(), [true]);
+    assert_eq!(store.settle(worker, &[Settlement::uncounted(claimed, end)]).await.unwrap(), [true]);
     assert!(store.record(message.id).await.unwrap().is_none(), "not shown");
     assert_eq!(store.admit(&[admission(&message)]).await.unwrap(), [Admitted::New], "not in the way");
     assert_eq!(rows(&store, "tasks").await, 1, "not kept");

@@ -1,0 +1,37 @@
+//! The figures of attempts: counters in windows of time. Attempts are counted with their outcomes, in the
+//! window that is under way then; windows that are over are summed up to longer ones.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{Fence, StoreError};
+use clawpool_core::{figures::Step, task::Timestamp};
+
+/// The names of counters that one end adds one to, where it is accepted.
+pub type Counters = Vec<Arc<str>>;
+
+/// So many different counters have a place in a window. What is beyond them is counted together.
+pub const MOST_COUNTERS: usize = 5_000;
+
+/// The name of what had no place. Read back as nothing that is known.
+pub const WITHOUT_PLACE: &str = "-";
+
+/// What was counted in one window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// When it began.
+    pub at: Timestamp,
+    /// By the counters' names.
+    pub counts: BTreeMap<String, u64>,
+}
+
+#[async_trait]
+pub trait FigureStore: Send + Sync + 'static {
+    /// Windows of this step that began from `from` on and before `to`, the oldest first. Those in which
+    /// nothing was counted are left out.
+    async fn figures(&self, step: Step, from: Timestamp, to: Timestamp) -> Result<Vec<Window>, StoreError>;
+
+    /// Writes a window in place of what was there, and forgets windows of all steps that are past their time.
+    async fn put_figures(&self, fence: Fence, step: Step, window: &Window) -> Result<(), StoreError>;
+}

@@ -1,0 +1,109 @@
+//! Figures: a hash for each window, which ends by itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use bytes::BufMut;
+use futures::future::try_join_all;
+use redis::cmd;
+
+use super::{RedisStore, error::failure, journal::fence_args, scripts};
+use crate::{
+    backend::redis::script::Call,
+    store::{Counters, Fence, FigureStore, StoreError, Window},
+};
+use clawpool_core::{figures::Step, task::Timestamp};
+
+/// Counters of one attempt at most.
+const PLACES: usize = 6;
+/// Windows that are read at once.
+const CHUNK: usize = 120;
+
+#[async_trait]
+impl FigureStore for RedisStore {
+    async fn figures(&self, step: Step, from: Timestamp, to: Timestamp) -> Result<Vec<Window>, StoreError> {
+        let mut windows = Vec::new();
+        let begins: Vec<Timestamp> = begins(step, from, to).collect();
+        for chunk in begins.chunks(CHUNK) {
+            let found = try_join_all(chunk.iter().map(|at| self.window(step, *at))).await?;
+            let filled = chunk.iter().zip(found).filter(|(_, counts)| !counts.is_empty());
+            windows.extend(filled.map(|(at, counts)| Window { at: *at, counts }));
+        }
+        Ok(windows)
+    }
+
+    async fn put_figures(&self, fence: Fence, step: Step, window: &Window) -> Result<(), StoreError> {
+        let mut call = self.call(&scripts::PUT_FIGURES);
+        let until = window.at + step.kept();
+        fence_args(&mut call, Some(fence))
+            .arg(step.length().as_millis() as u64)
+            .arg(window.at.as_millis())
+            .arg(until.as_millis());
+        for (name, count) in &window.counts {
+            call.arg(name).arg(*count);
+        }
+        self.run_if_led(Some(fence), &call).await
+    }
+}
+
+impl RedisStore {
+    async fn window(&self, step: Step, at: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
+        let counts = self.link.send(cmd("HGETALL").arg(self.window_key(step, at))).await;
+        counts.map_err(|error| failure(&error))
+    }
+
+    fn window_key(&self, step: Step, at: Timestamp) -> String {
+        format!("{}:fig:{}:{}", self.link.base(), step.length().as_millis(), at.as_millis())
+    }
+}
+
+/// Where windows begin.
+fn begins(step: Step, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let first = step.window(from);
+    let first = if first < from { first + step.length() } else { first };
+    std::iter::successors(Some(first), move |at| Some(*at + step.length())).take_while(move |at| *at < to)
+}
+
+/// The counters of all ends of a call, as `scripts/parts/figures.lua` reads them.
+pub(crate) fn add_counters<'a>(call: &mut Call, ends: impl Iterator<Item = &'a Counters>) {
+    // By address: whoever counts makes each name once.
+    let mut numbers: HashMap<*const u8, u16> = HashMap::new();
+    let mut names: Vec<&str> = Vec::new();
+    let mut sums: Vec<u16> = Vec::new();
+    let mut places = Vec::new();
+    for counters in ends {
+        let mut left = PLACES;
+        for name in counters.iter().take(PLACES) {
+            let number = *numbers.entry(name.as_ptr()).or_insert_with(|| {
+                names.push(name);
+                sums.push(0);
+                // A call has some hundred ends.
+                names.len() as u16
+            });
+            sums[usize::from(number) - 1] += 1;
+            places.put_u16(number);
+            left -= 1;
+        }
+        places.put_bytes(0, 2 * left);
+    }
+    let mut all = Vec::new();
+    for (name, sum) in names.iter().zip(&sums) {
+        all.put_u16(*sum);
+        all.put_u16(u16::try_from(name.len()).unwrap_or_default());
+        all.put_slice(name.as_bytes());
+    }
+    call.arg(all).arg(places);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_begin_within_the_span() {
+        let at = Timestamp::from_millis;
+        let found: Vec<Timestamp> = begins(Step::TenSeconds, at(5_000), at(30_000)).collect();
+        assert_eq!(found, [at(10_000), at(20_000)]);
+        assert_eq!(begins(Step::TenSeconds, at(10_000), at(10_000)).count(), 0);
+    }
+}
