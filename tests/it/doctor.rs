@@ -180,7 +180,7 @@ async fn a_redis_that_takes_no_writes_is_told_from_one_that_is_down() {
     let config = servers.settings().write(folder.path());
     let cli = Cli::new(NOWHERE);
     for (begin, end, word) in [
-        ("CONFIG SET maxmemory 1mb", "CONFIG SET maxmemory 0", "memory is full"),
+        ("CONFIG SET maxmemory 100kb", "CONFIG SET maxmemory 0", "memory is full"),
         ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "replica"),
         ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0", "too few replicas"),
         ("CONFIG SET maxmemory-policy allkeys-lru", "CONFIG SET maxmemory-policy noeviction", "allkeys-lru"),

@@ -106,7 +106,7 @@ async fn while_its_servers_are_away_a_dispatcher_says_that_it_starts() {
     // Its watch and the election; it leads.
     until("all loops to turn", async || {
         let loops = health(api).await.1["loops"].clone();
-        (loops == json!({"running": 7, "healthy": 7})).then_some(())
+        (loops == json!({"running": 8, "healthy": 8})).then_some(())
     })
     .await;
     system.stop().await;

@@ -391,7 +391,7 @@ pub struct HealthMetrics {
 }
 
 /// The loops of a dispatcher: its own watch, the election of the one that leads, and where it leads the
-/// promoter, the reaper, the collector and the searches.
+/// promoter, the reaper, the collector, the searches and the summing up of figures.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LoopsView {
     /// How many there are now.
