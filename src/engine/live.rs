@@ -1,6 +1,6 @@
 //! The configuration as it holds now, for who reads it at the moment of use.
 //!
-//! Guarantees: whoever asks after a change was answered sees it; what is made of a configuration is made once
+//! Guarantees: who asks after a change was answered sees it; what is made of a configuration is made once
 //! for each. Never does: read a file, or decide what may change.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -37,8 +37,7 @@ struct Composition {
     store: On,
     together: bool,
     config: Config,
-    /// RabbitMQ 3 ends the connection of whoever consumes a queue that it has only begun to make for another
-    /// one.
+    /// RabbitMQ 3 ends a connection that consumes a queue which it has only begun to make for another one.
     made: OnceCell<()>,
     _folder: TempDir,
 }

@@ -11,12 +11,6 @@ use clawpool_core::{figures::Step, task::Timestamp};
 /// The names of counters that one end adds one to, where it is accepted.
 pub type Counters = Vec<Arc<str>>;
 
-/// So many different counters have a place in a window. What is beyond them is counted together.
-pub const MOST_COUNTERS: usize = 5_000;
-
-/// The name of what had no place. Read back as nothing that is known.
-pub const WITHOUT_PLACE: &str = "-";
-
 /// What was counted in one window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {

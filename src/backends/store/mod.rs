@@ -31,7 +31,7 @@ mod workers;
 pub use control::{ControlStore, Fence, QueueTotals, Role, Totals};
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
-pub use figures::{Counters, FigureStore, MOST_COUNTERS, WITHOUT_PLACE, Window};
+pub use figures::{Counters, FigureStore, Window};
 pub use journal::{Entry, JournalStore, Topic};
 pub use notes::NoteStore;
 pub use open::open;

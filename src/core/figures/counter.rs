@@ -61,6 +61,12 @@ pub enum AttemptEnd {
 /// What stands for labels that there are too many of.
 pub const OTHER: &str = "other";
 
+/// So many different counters have a place in a window. What is beyond them is counted together.
+pub const MOST_COUNTERS: usize = 5_000;
+
+/// The name of what had no place. Read back as nothing that is known.
+pub const WITHOUT_PLACE: &str = "-";
+
 /// Between the parts of a name. No name of a kind, queue, pool or tenant has it.
 const BETWEEN: char = '\u{1f}';
 

@@ -12,12 +12,12 @@ pub struct Starts {
 impl Starts {
     /// The share that was in time. None of nothing.
     pub fn kept(self) -> Option<f64> {
-        (self.all > 0).then(|| 1.0 - self.late_share())
+        (self.all > 0).then(|| rounded(1.0 - self.late_share()))
     }
 
     /// How fast the error budget is used up: at 1 it lasts exactly as long as the objective is for.
     pub fn burn_rate(self, objective: f64) -> f64 {
-        self.late_share() / (1.0 - objective)
+        rounded(self.late_share() / (1.0 - objective))
     }
 
     /// What is left of the error budget of this span: 1 is all of it, below 0 the objective is missed.
@@ -29,6 +29,11 @@ impl Starts {
     fn late_share(self) -> f64 {
         if self.all == 0 { 0.0 } else { self.late.min(self.all) as f64 / self.all as f64 }
     }
+}
+
+/// To six digits after the point: 0.975, and not 0.97499999999999998.
+fn rounded(share: f64) -> f64 {
+    (share * 1e6).round() / 1e6
 }
 
 #[cfg(test)]

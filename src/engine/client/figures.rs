@@ -67,7 +67,8 @@ pub struct SpansView {
 
 impl From<&Spans> for SpansView {
     fn from(spans: &Spans) -> Self {
-        let millis = |span: Duration| span.as_secs_f64() * 1e3;
+        // To the microsecond.
+        let millis = |span: Duration| span.as_micros() as f64 / 1e3;
         Self {
             mean_ms: spans.mean().map(millis),
             p50_ms: spans.quantile(0.5).map(millis),

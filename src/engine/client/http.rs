@@ -6,7 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     ClientError,
-    view::{ErrorView, HealthView, ReadyView},
+    health::{HealthView, ReadyView},
+    view::ErrorView,
 };
 use clawpool_backends::install_tls;
 

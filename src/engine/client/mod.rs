@@ -6,6 +6,7 @@
 #[cfg(feature = "client")]
 mod error;
 pub mod figures;
+pub mod health;
 #[cfg(feature = "client")]
 mod http;
 mod pools;

@@ -53,7 +53,7 @@ pub(super) struct Facts {
 /// The names of the counters of one kind on one queue.
 struct KindNames {
     subject: Subject,
-    ends: BTreeMap<(AttemptEnd, Option<u8>), Arc<str>>,
+    ends: BTreeMap<(AttemptEnd, Option<ErrorClass>), Arc<str>>,
     /// By where the bucket begins.
     wait: BTreeMap<u64, Arc<str>>,
     run: BTreeMap<u64, Arc<str>>,
@@ -141,7 +141,6 @@ impl KindNames {
             class: class.map(|class| class.to_string()).unwrap_or_default(),
         };
         let make = || Counter::Attempts(attempts()).name().into();
-        let class = class.map(|class| class as u8);
         Arc::clone(self.ends.entry((end, class)).or_insert_with(make))
     }
 

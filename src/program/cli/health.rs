@@ -10,7 +10,7 @@ use super::{
 };
 use clawpool_backends::store::{self, StoreError, WorkerInfo};
 use clawpool_core::config::Config;
-use clawpool_engine::client::view::{HealthMetrics, HealthView, LoopsView, Status};
+use clawpool_engine::client::health::{HealthMetrics, HealthView, LoopsView, Status};
 use clawpool_server::autoscale::control::{host, live_autoscalers};
 
 /// A probe gives up after some seconds itself; this comes before it.

@@ -3,7 +3,7 @@
 use super::{Site, finding::Finding};
 use clawpool_engine::client::{
     ClientError,
-    view::{HealthView, ReasonView, Status},
+    health::{HealthView, ReasonView, Status},
 };
 
 pub(super) async fn check(site: &Site) -> Vec<Finding> {

@@ -10,7 +10,7 @@ use axum::{
 use super::Api;
 use crate::health::{Findings, LoopsLook, Service, Standing, Trouble};
 use clawpool_core::task::Timestamp;
-use clawpool_engine::client::view::{
+use clawpool_engine::client::health::{
     HealthMetrics, HealthView, LoopsView, ProbeView, ReadyView, ReasonView, Status,
 };
 

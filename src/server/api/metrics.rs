@@ -26,14 +26,16 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Resu
         note_pool(status);
     }
     note_workers(&api.store.workers().await?);
-    let text = crate::telemetry::metrics().render() + &attempts(&api).await?;
+    let histograms = attempts(&api).await?;
+    let text = crate::telemetry::metrics().render() + &histograms;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
 /// Calls that began within a window may end some time after it.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What workers counted since this process began, up to the last window that is over.
+/// What workers counted since this process began, up to the last window that is over. Notes the counters, and
+/// answers the histograms.
 async fn attempts(api: &Api) -> Result<String, ApiError> {
     let mut totals = api.attempts.lock().await;
     let over = Timestamp::from_millis(Timestamp::now().as_millis() - GRACE.as_millis() as u64);
@@ -42,7 +44,8 @@ async fn attempts(api: &Api) -> Result<String, ApiError> {
         let summary = series::summary(&*api.store, totals.until, until).await?;
         totals.add(&summary, until);
     }
-    Ok(totals.render())
+    totals.count();
+    Ok(totals.histograms())
 }
 
 #[allow(clippy::cast_precision_loss)]

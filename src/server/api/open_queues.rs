@@ -42,8 +42,8 @@ pub(super) async fn add(
     let lane = new.lane.unwrap_or_else(|| Lane::of(new.priority));
     let queue = Queue::new(&new.name, new.priority, lane)
         .map_err(|error| ApiError::field("name", error.to_string()))?;
-    // Every worker begins with the queue as soon as it is known. RabbitMQ 3 ends the connection of whoever
-    // consumes a queue that it has only begun to make.
+    // Every worker begins with the queue as soon as it is known. RabbitMQ 3 ends a connection that
+    // consumes a queue which it has only begun to make.
     api.broker.depth(queue).await?;
     if let Err(other) = api.producer.queues().add(queue).await? {
         let message = format!(

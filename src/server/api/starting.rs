@@ -33,7 +33,7 @@ use super::{
     server::{self, Entered, Routes},
 };
 use clawpool_core::task::{ProcessId, Timestamp};
-use clawpool_engine::client::view::{HealthView, ReadyView, Status};
+use clawpool_engine::client::health::{HealthView, ReadyView, Status};
 
 /// What is waited for: the server's name, and in words why.
 #[derive(Clone, Debug)]

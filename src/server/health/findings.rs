@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{Machine, ServerList, Service, Standing};
 use clawpool_core::{config::Config, task::Timestamp};
-use clawpool_engine::{alert::Event, client::view::Status};
+use clawpool_engine::{alert::Event, client::health::Status};
 
 #[derive(Clone, Debug)]
 pub struct Findings {

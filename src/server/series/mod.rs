@@ -65,7 +65,7 @@ async fn summary_of(
     to: Timestamp,
 ) -> Result<Summary, StoreError> {
     let mut summary = Summary::default();
-    for part in cover(from, to, |step, at| summed.has(step, at)) {
+    for part in cover(from, to, Timestamp::now(), |step, at| summed.has(step, at)) {
         for window in store.figures(part.step, part.from, part.to).await? {
             window.counts.iter().for_each(|(name, count)| summary.add(name, *count));
         }

@@ -1,7 +1,13 @@
 //! The figures of attempts as Prometheus reads them: counters and histograms that rise from the start of this
 //! process on, each window counted once it is over.
 
-use std::fmt::Write;
+use std::time::Duration;
+
+use ::metrics::{Key, Label, counter};
+use metrics_exporter_prometheus::{
+    LabelSet,
+    formatting::{write_help_line, write_metric_line, write_type_line},
+};
 
 use super::metrics::BUCKETS;
 use clawpool_core::{
@@ -16,6 +22,9 @@ pub struct AttemptTotals {
     pub until: Timestamp,
 }
 
+const WAIT: (&str, &str) = ("clawpool_task_wait_seconds", "From when a task could start to its start.");
+const RUN: (&str, &str) = ("clawpool_task_run_seconds", "From the start of an attempt to its end.");
+
 impl AttemptTotals {
     pub fn since(until: Timestamp) -> Self {
         Self { total: Summary::default(), until }
@@ -27,78 +36,64 @@ impl AttemptTotals {
         self.until = until;
     }
 
-    /// In the text format, each family with its help.
-    pub fn render(&self) -> String {
-        let mut text = String::new();
-        family(&mut text, "clawpool_attempts_total", "counter", "Attempts that ended, by how they ended.");
+    /// Tells the recorder of the counters.
+    pub fn count(&self) {
         for (alike, count) in &self.total.attempts {
-            let labels = labels(&[
-                ("queue", &alike.subject.queue),
-                ("kind", &alike.subject.kind),
-                ("pool", &alike.pool),
-                ("version", &alike.version),
-                ("outcome", alike.end.name()),
-                ("class", &alike.class),
+            let mut labels = of(&alike.subject);
+            labels.extend([
+                Label::new("pool", alike.pool.clone()),
+                Label::new("version", alike.version.clone()),
+                Label::new("outcome", alike.end.name()),
+                Label::new("class", alike.class.clone()),
             ]);
-            let _ = writeln!(text, "clawpool_attempts_total{{{labels}}} {count}");
+            counter!("clawpool_attempts_total", labels).absolute(*count);
         }
-        let late = "Attempts that began later than their class promises.";
-        family(&mut text, "clawpool_late_starts_total", "counter", late);
         for (queue, count) in &self.total.late {
-            let labels = labels(&[("queue", queue)]);
-            let _ = writeln!(text, "clawpool_late_starts_total{{{labels}}} {count}");
+            counter!("clawpool_late_starts_total", "queue" => queue.clone()).absolute(*count);
         }
-        let recovered = "Tasks that were completed after an attempt that had failed.";
-        family(&mut text, "clawpool_tasks_recovered_total", "counter", recovered);
         for (subject, count) in &self.total.recovered {
-            let labels = of(subject);
-            let _ = writeln!(text, "clawpool_tasks_recovered_total{{{labels}}} {count}");
+            counter!("clawpool_tasks_recovered_total", of(subject)).absolute(*count);
         }
-        family(&mut text, "clawpool_tenant_attempts_total", "counter", "Attempts of a customer's tasks.");
         for ((tenant, end), count) in &self.total.tenants {
-            let labels = labels(&[("tenant", tenant), ("outcome", end.name())]);
-            let _ = writeln!(text, "clawpool_tenant_attempts_total{{{labels}}} {count}");
+            let labels = [Label::new("tenant", tenant.clone()), Label::new("outcome", end.name())];
+            counter!("clawpool_tenant_attempts_total", labels.to_vec()).absolute(*count);
         }
-        let wait = "From when a task could start to its start.";
-        self.histograms(&mut text, "clawpool_task_wait_seconds", wait, |spans| &spans.wait);
-        let run = "From the start of an attempt to its end.";
-        self.histograms(&mut text, "clawpool_task_run_seconds", run, |spans| &spans.run);
+    }
+
+    /// The histograms in the text format: a recorder takes single values, and these were counted elsewhere.
+    pub fn histograms(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text, WAIT, |spans| &spans.wait);
+        self.write(&mut text, RUN, |spans| &spans.run);
         text
     }
 
-    fn histograms(&self, text: &mut String, name: &str, help: &str, which: impl Fn(&KindSpans) -> &Spans) {
-        family(text, name, "histogram", help);
+    fn write(&self, text: &mut String, (name, help): (&str, &str), which: impl Fn(&KindSpans) -> &Spans) {
+        write_help_line(text, name, None, None, help);
+        write_type_line(text, name, None, None, "histogram");
         for (subject, spans) in &self.total.spans {
-            histogram(text, name, &of(subject), which(spans));
+            write_histogram(text, name, subject, which(spans));
         }
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
-fn histogram(text: &mut String, name: &str, labels: &str, spans: &Spans) {
+fn write_histogram(text: &mut String, name: &str, subject: &Subject, spans: &Spans) {
+    let key = Key::from_parts(name.to_owned(), of(subject));
+    let labels = LabelSet::from_key_and_global(&key, &Default::default());
+    let mut bucket = |bound: &str, count: u64| {
+        write_metric_line(text, name, Some("bucket"), &labels, Some(("le", bound)), count, None);
+    };
     for bound in BUCKETS {
-        let count = spans.at_most(std::time::Duration::from_secs_f64(bound));
-        let _ = writeln!(text, "{name}_bucket{{{labels},le=\"{bound}\"}} {count}");
+        bucket(&bound.to_string(), spans.at_most(Duration::from_secs_f64(bound)));
     }
-    let count = spans.count();
-    let _ = writeln!(text, "{name}_bucket{{{labels},le=\"+Inf\"}} {count}");
-    let _ = writeln!(text, "{name}_sum{{{labels}}} {}", spans.sum().as_secs_f64());
-    let _ = writeln!(text, "{name}_count{{{labels}}} {count}");
+    bucket("+Inf", spans.count());
+    let none = None::<(&'static str, u64)>;
+    write_metric_line(text, name, Some("sum"), &labels, none, spans.sum().as_secs_f64(), None);
+    write_metric_line(text, name, Some("count"), &labels, none, spans.count(), None);
 }
 
-fn family(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}");
-    let _ = writeln!(text, "# TYPE {name} {kind}");
-}
-
-fn of(subject: &Subject) -> String {
-    labels(&[("queue", &subject.queue), ("kind", &subject.kind)])
-}
-
-fn labels(pairs: &[(&str, &str)]) -> String {
-    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let each = pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
-    each.collect::<Vec<String>>().join(",")
+fn of(subject: &Subject) -> Vec<Label> {
+    vec![Label::new("queue", subject.queue.clone()), Label::new("kind", subject.kind.clone())]
 }
 
 #[cfg(test)]
@@ -108,31 +103,44 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn counters_rise_and_buckets_hold_all_that_is_shorter() {
+    fn a_bucket_holds_all_that_is_shorter_and_rises_with_each_window() {
+        let mut summary = Summary::default();
+        for millis in [3, 150] {
+            let wait = Subject::new("critical.p0", "voice.\"call\"").wait(Duration::from_millis(millis));
+            summary.add(&wait.name(), 1);
+        }
+        let mut totals = AttemptTotals::since(Timestamp::from_millis(0));
+        totals.add(&summary, Timestamp::from_millis(10_000));
+        totals.add(&summary, Timestamp::from_millis(20_000));
+        let text = totals.histograms();
+        let has = |line: &str| assert!(text.contains(line), "{line} is not in\n{text}");
+        has("# TYPE clawpool_task_wait_seconds histogram\n");
+        let labels = "queue=\"critical.p0\",kind=\"voice.\\\"call\\\"\"";
+        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"0.001\"}} 0\n"));
+        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"0.005\"}} 2\n"));
+        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"+Inf\"}} 4\n"));
+        has(&format!("clawpool_task_wait_seconds_count{{{labels}}} 4\n"));
+    }
+
+    /// As a program's recorder shows them.
+    #[test]
+    fn counters_are_told_to_the_recorder() {
         let mut summary = Summary::default();
         let end = Counter::Attempts(Attempts {
-            subject: Subject::new("critical.p0", "voice.\"call\""),
+            subject: Subject::new("critical.p0", "voice.call"),
             pool: "default".into(),
             version: "1".into(),
             end: AttemptEnd::Completed,
             class: String::new(),
         });
         summary.add(&end.name(), 2);
-        for millis in [3, 150] {
-            let wait = Subject::new("critical.p0", "voice.call").wait(Duration::from_millis(millis));
-            summary.add(&wait.name(), 1);
-        }
         let mut totals = AttemptTotals::since(Timestamp::from_millis(0));
         totals.add(&summary, Timestamp::from_millis(10_000));
-        totals.add(&summary, Timestamp::from_millis(20_000));
-        let text = totals.render();
-        let has = |line: &str| assert!(text.contains(line), "{line} is not in\n{text}");
-        has("# TYPE clawpool_attempts_total counter\n");
-        has("voice.\\\"call\\\"\",pool=\"default\",version=\"1\",outcome=\"completed\",class=\"\"} 4\n");
-        let labels = "queue=\"critical.p0\",kind=\"voice.call\"";
-        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"0.001\"}} 0\n"));
-        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"0.005\"}} 2\n"));
-        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"+Inf\"}} 4\n"));
-        has(&format!("clawpool_task_wait_seconds_count{{{labels}}} 4\n"));
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        ::metrics::with_local_recorder(&recorder, || totals.count());
+        let text = recorder.handle().render();
+        let line = "clawpool_attempts_total{queue=\"critical.p0\",kind=\"voice.call\",pool=\"default\",\
+                    version=\"1\",outcome=\"completed\",class=\"\"} 2\n";
+        assert!(text.contains(line), "{text}");
     }
 }

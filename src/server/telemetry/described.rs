@@ -1,4 +1,4 @@
-//! What each metric of the recorder is, for whoever reads `/metrics`.
+//! What each metric of the recorder is, for the readers of `/metrics`.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
@@ -24,6 +24,10 @@ pub(super) fn describe_all() {
     describe_gauge!("clawpool_worker_tasks", "Tasks that the live workers run.");
     describe_gauge!("clawpool_worker_cpu_cores", "Processor time that the live workers take, in cores.");
     describe_gauge!("clawpool_worker_memory_bytes", Unit::Bytes, "Memory of the live workers.");
+    describe_counter!("clawpool_attempts_total", "Attempts that ended, by how they ended.");
+    describe_counter!("clawpool_late_starts_total", "Attempts that began later than their class promises.");
+    describe_counter!("clawpool_tasks_recovered_total", "Tasks completed after an attempt that had failed.");
+    describe_counter!("clawpool_tenant_attempts_total", "Attempts of a customer's tasks.");
     describe_gauge!("clawpool_build_info", "Always 1; its label is the version of this program.");
     describe_histogram!("clawpool_http_request_seconds", Unit::Seconds, "How long requests took.");
 }

@@ -1,10 +1,10 @@
-//! Figures: counted with the ends of attempts, and summed up by whoever leads.
+//! Figures: counted with the ends of attempts, and summed up by the leader.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
-use crate::store::{MOST_COUNTERS, WITHOUT_PLACE, Window};
-use clawpool_core::figures::Step;
+use crate::store::Window;
+use clawpool_core::figures::{MOST_COUNTERS, Step, WITHOUT_PLACE};
 
 fn counters(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()

@@ -9,13 +9,11 @@ use redis::cmd;
 
 use super::{RedisStore, error::failure, journal::fence_args, scripts};
 use crate::{
-    backend::redis::script::Call,
+    backend::redis::{layout::PLACES, script::Call},
     store::{Counters, Fence, FigureStore, StoreError, Window},
 };
 use clawpool_core::{figures::Step, task::Timestamp};
 
-/// Counters of one attempt at most.
-const PLACES: usize = 6;
 /// Windows that are read at once.
 const CHUNK: usize = 120;
 
@@ -66,7 +64,7 @@ fn begins(step: Step, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Ti
 
 /// The counters of all ends of a call, as `scripts/parts/figures.lua` reads them.
 pub(crate) fn add_counters<'a>(call: &mut Call, ends: impl Iterator<Item = &'a Counters>) {
-    // By address: whoever counts makes each name once.
+    // By address: a worker makes each name once.
     let mut numbers: HashMap<*const u8, u16> = HashMap::new();
     let mut names: Vec<&str> = Vec::new();
     let mut sums: Vec<u16> = Vec::new();

@@ -8,9 +8,12 @@ use rusqlite::{Connection, params};
 use super::{SqliteStore, leaders};
 use crate::{
     backend::sqlite::Write,
-    store::{Fence, FigureStore, MOST_COUNTERS, StoreError, WITHOUT_PLACE, Window},
+    store::{Fence, FigureStore, StoreError, Window},
 };
-use clawpool_core::{figures::Step, task::Timestamp};
+use clawpool_core::{
+    figures::{MOST_COUNTERS, Step, WITHOUT_PLACE},
+    task::Timestamp,
+};
 
 #[async_trait]
 impl FigureStore for SqliteStore {

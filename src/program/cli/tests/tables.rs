@@ -7,7 +7,10 @@ use clawpool_core::task::{
 };
 use clawpool_engine::{
     alert::Event,
-    client::view::{AlertView, DeadView, HealthView, QueueView},
+    client::{
+        health::HealthView,
+        view::{AlertView, DeadView, QueueView},
+    },
 };
 
 fn ago(span: Duration) -> Timestamp {

@@ -14,7 +14,10 @@ use super::{
     Head, Header, Name, Tail, WANTED, code_of,
     field::{Field, LENGTH},
 };
-use clawpool_core::task::{Priority, State};
+use clawpool_core::{
+    figures::{MOST_COUNTERS, Step, WITHOUT_PLACE},
+    task::{Priority, State},
+};
 
 pub(crate) fn definitions() -> String {
     let lowest = Priority::ALL.len() - 1;
@@ -29,6 +32,7 @@ pub(crate) fn definitions() -> String {
         constants("MESSAGE", "MESSAGE_", &Header::fields()),
         constants("ENTRY", "ENTRY_", &Name::fields()),
         queues(),
+        figures(),
     ];
     parts.concat()
 }
@@ -58,6 +62,24 @@ fn queues() -> String {
         let _ = write!(lanes, "[{number}] = '{}', ", priority.queue().lane());
     }
     format!("local QUEUE_NAMES = {{ {names}}}\nlocal LANE_NAMES = {{ {lanes}}}\n")
+}
+
+/// Counters of one attempt at most.
+pub(crate) const PLACES: usize = 6;
+
+/// The windows in which attempts are counted, in milliseconds, and the places of an attempt's counters.
+fn figures() -> String {
+    let step = Step::TenSeconds;
+    let length = step.length().as_millis();
+    let kept = step.kept().as_millis();
+    format!(
+        "local FIGURES_WINDOW = {length}\nlocal FIGURES_KEPT = {kept}\n\
+         local MOST_COUNTERS = {MOST_COUNTERS}\n\
+         local WITHOUT_PLACE = '{WITHOUT_PLACE}'\nlocal PLACES = {PLACES}\n\
+         local PLACES_WIDTH = {}\nlocal PLACES_FORMAT = '>{}'\n",
+        2 * PLACES,
+        "I2".repeat(PLACES)
+    )
 }
 
 fn constants(whole: &str, prefix: &str, fields: &[Field]) -> String {

@@ -10,7 +10,7 @@ mod field;
 mod lua;
 
 use self::field::{layout, values};
-pub(crate) use self::lua::definitions;
+pub(crate) use self::lua::{PLACES, definitions};
 use clawpool_core::task::{Priority, ProcessId, State, TaskId, Timestamp};
 
 /// A record tells a task's state with a code of one letter.

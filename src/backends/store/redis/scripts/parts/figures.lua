@@ -3,14 +3,6 @@
 -- It comes in two strings: of each counter by how much all attempts of the call add to it, and its name after
 -- its length; of each attempt the numbers of its counters, from 1, or 0 where it has fewer.
 local COUNTER_FORMAT = '>I2I2c0'
-local PLACES_FORMAT = '>I2I2I2I2I2I2'
-local PLACES = 6
-local PLACES_WIDTH = 12
-
-local FIGURES_WINDOW = 10000
-local FIGURES_KEPT = 3600000
-local MOST_COUNTERS = 5000
-local WITHOUT_PLACE = '-'
 
 -- The attempts whose ends were refused.
 local uncounted = {}
