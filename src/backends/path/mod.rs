@@ -179,8 +179,8 @@ pub struct Attempt {
 
 impl Attempt {
     /// One that is not counted: nothing ran.
-    pub const fn uncounted(claimed: Claimed, receipt: Receipt, end: End) -> Self {
-        Self { claimed, receipt, end, counters: Vec::new() }
+    pub fn uncounted(claimed: Claimed, receipt: Receipt, end: End) -> Self {
+        Self { claimed, receipt, end, counters: Counters::default() }
     }
 
     fn settlement(&self) -> Settlement {

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use super::{Fence, StoreError};
 use clawpool_core::{figures::Step, task::Timestamp};
 
-/// The names of counters that one end adds one to, where it is accepted.
-pub type Counters = Vec<Arc<str>>;
+/// The names of counters that one end adds one to, where it is accepted. Ends that are alike share them.
+pub type Counters = Arc<[Arc<str>]>;
 
 /// What was counted in one window.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -193,8 +193,8 @@ pub struct Settlement {
 
 impl Settlement {
     /// Of no attempt that counts.
-    pub const fn uncounted(claimed: Claimed, end: End) -> Self {
-        Self { claimed, end, counters: Vec::new() }
+    pub fn uncounted(claimed: Claimed, end: End) -> Self {
+        Self { claimed, end, counters: Counters::default() }
     }
 }
 

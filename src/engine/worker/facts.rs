@@ -1,14 +1,10 @@
-//! What an attempt adds to the figures. The names of counters are made once and kept, for most attempts are
-//! like one before.
+//! What an attempt adds to the figures. Its counters are made once and kept, for most attempts are like one
+//! before.
 //!
 //! Guarantees: labels that producers choose (kinds, tenants) are limited, the rest counts as `other`. Never
 //! does: count what a worker gives back, or what never ran.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{job::Job, settle::Ended};
 use clawpool_backends::store::Counters;
@@ -21,9 +17,11 @@ use clawpool_core::{
 /// Of each worker.
 const MOST_KINDS: usize = 100;
 const MOST_TENANTS: usize = 100;
+/// Kinds of attempts whose counters are kept. When there are more, they are made anew.
+const MOST_ALIKE: usize = 10_000;
 
 /// How long an attempt waited and ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Spans {
     pub wait: Duration,
     pub run: Duration,
@@ -36,6 +34,12 @@ impl Spans {
         let ready = job.task.not_before.unwrap_or(job.task.enqueued_at);
         Some(Self { wait: began.since(ready), run: job.ran() })
     }
+
+    /// As it is counted.
+    fn rounded(self) -> Self {
+        let counted = |span| Duration::from_micros(rounded(span));
+        Self { wait: counted(self.wait), run: counted(self.run) }
+    }
 }
 
 /// Makes the counters of ends.
@@ -46,19 +50,21 @@ pub(super) struct Facts {
     promises: [Duration; Priority::ALL.len()],
     kinds: Labels,
     tenants: Labels,
-    names: HashMap<Queue, HashMap<String, KindNames>>,
-    tenant_names: HashMap<(String, AttemptEnd), Arc<str>>,
+    counters: HashMap<Alike, Counters>,
+    names: HashMap<Counter, Arc<str>>,
 }
 
-/// The names of the counters of one kind on one queue.
-struct KindNames {
-    subject: Subject,
-    ends: BTreeMap<(AttemptEnd, Option<ErrorClass>), Arc<str>>,
-    /// By where the bucket begins.
-    wait: BTreeMap<u64, Arc<str>>,
-    run: BTreeMap<u64, Arc<str>>,
-    late: Option<Arc<str>>,
-    recovered: Option<Arc<str>>,
+/// All that tells an attempt from others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Alike {
+    queue: Queue,
+    kind: Label,
+    tenant: Option<Label>,
+    end: AttemptEnd,
+    class: Option<ErrorClass>,
+    spans: Spans,
+    is_late: bool,
+    is_recovered: bool,
 }
 
 impl Facts {
@@ -69,99 +75,65 @@ impl Facts {
             promises: Priority::ALL.map(|priority| config.classes.get(priority).sla),
             kinds: Labels::new(MOST_KINDS),
             tenants: Labels::new(MOST_TENANTS),
+            counters: HashMap::new(),
             names: HashMap::new(),
-            tenant_names: HashMap::new(),
         }
     }
 
     pub fn of(&mut self, ended: &Ended) -> Counters {
-        let (Some(spans), Some(end)) = (ended.spans, end(&ended.outcome)) else { return Vec::new() };
+        let Some(alike) = self.alike(ended) else { return Counters::default() };
+        if let Some(known) = self.counters.get(&alike) {
+            return Arc::clone(known);
+        }
+        if self.counters.len() >= MOST_ALIKE {
+            self.counters.clear();
+            self.names.clear();
+        }
+        let made: Counters = self.made(&alike).into_iter().map(|counter| self.name(counter)).collect();
+        self.counters.insert(alike, Arc::clone(&made));
+        made
+    }
+
+    fn alike(&mut self, ended: &Ended) -> Option<Alike> {
+        let spans = ended.spans?;
+        let end = end(&ended.outcome)?;
         let task = &ended.job.task;
         let queue = ended.job.queue();
-        let is_late = spans.wait > self.promises[queue.priority() as usize];
-        let is_recovered = end == AttemptEnd::Completed && task.attempt > 0;
-        let names = known(&mut self.names, &mut self.kinds, queue, &task.kind);
-        let mut counters = Vec::with_capacity(6);
-        counters.push(names.end(&self.pool, &self.version, end, class(&ended.outcome)));
-        counters.push(names.wait(spans.wait));
-        counters.push(names.run(spans.run));
-        if is_late {
-            counters.push(names.late());
-        }
-        if is_recovered {
-            counters.push(names.recovered());
-        }
-        if let Some(tenant) = &task.tenant {
-            counters.push(self.tenant(tenant, end));
-        }
+        Some(Alike {
+            queue,
+            kind: self.kinds.label(&task.kind),
+            tenant: task.tenant.as_ref().map(|tenant| self.tenants.label(tenant)),
+            end,
+            class: class(&ended.outcome),
+            spans: spans.rounded(),
+            is_late: spans.wait > self.promises[queue.priority() as usize],
+            is_recovered: end == AttemptEnd::Completed && task.attempt > 0,
+        })
+    }
+
+    fn made(&self, alike: &Alike) -> Vec<Counter> {
+        let queue = alike.queue.name();
+        let subject = Subject::new(queue, self.kinds.text(alike.kind));
+        let tenant = alike.tenant.map(|tenant| self.tenants.text(tenant).to_owned());
+        let attempts = Attempts {
+            subject: subject.clone(),
+            pool: self.pool.clone(),
+            version: self.version.clone(),
+            end: alike.end,
+            class: alike.class.map(|class| class.to_string()).unwrap_or_default(),
+        };
+        let mut counters = vec![Counter::Attempts(attempts)];
+        counters.push(subject.wait(alike.spans.wait));
+        counters.push(subject.run(alike.spans.run));
+        counters.extend(alike.is_late.then(|| Counter::Late(queue.to_owned())));
+        counters.extend(alike.is_recovered.then_some(Counter::Recovered(subject)));
+        counters.extend(tenant.map(|tenant| Counter::Tenant(tenant, alike.end)));
         counters
     }
 
-    fn tenant(&mut self, tenant: &str, end: AttemptEnd) -> Arc<str> {
-        let tenant = self.tenants.limited(tenant).to_owned();
-        let make = |(tenant, end): &(String, AttemptEnd)| Counter::Tenant(tenant.clone(), *end).name().into();
-        Arc::clone(self.tenant_names.entry((tenant, end)).or_insert_with_key(make))
-    }
-}
-
-/// The names of a kind. No more kinds are kept than have a label of their own: the others share one entry.
-fn known<'a>(
-    all: &'a mut HashMap<Queue, HashMap<String, KindNames>>,
-    labels: &mut Labels,
-    queue: Queue,
-    kind: &str,
-) -> &'a mut KindNames {
-    let kinds = all.entry(queue).or_default();
-    let label = if kinds.contains_key(kind) { kind } else { labels.limited(kind) };
-    if !kinds.contains_key(label) {
-        kinds.insert(label.to_owned(), KindNames::of(Subject::new(queue.name(), label)));
-    }
-    #[allow(clippy::expect_used)]
-    kinds.get_mut(label).expect("it was put there")
-}
-
-impl KindNames {
-    const fn of(subject: Subject) -> Self {
-        Self {
-            subject,
-            ends: BTreeMap::new(),
-            wait: BTreeMap::new(),
-            run: BTreeMap::new(),
-            late: None,
-            recovered: None,
-        }
-    }
-
-    fn end(&mut self, pool: &str, version: &str, end: AttemptEnd, class: Option<ErrorClass>) -> Arc<str> {
-        let attempts = || Attempts {
-            subject: self.subject.clone(),
-            pool: pool.to_owned(),
-            version: version.to_owned(),
-            end,
-            class: class.map(|class| class.to_string()).unwrap_or_default(),
-        };
-        let make = || Counter::Attempts(attempts()).name().into();
-        Arc::clone(self.ends.entry((end, class)).or_insert_with(make))
-    }
-
-    fn wait(&mut self, span: Duration) -> Arc<str> {
-        let make = || self.subject.wait(span).name().into();
-        Arc::clone(self.wait.entry(rounded(span)).or_insert_with(make))
-    }
-
-    fn run(&mut self, span: Duration) -> Arc<str> {
-        let make = || self.subject.run(span).name().into();
-        Arc::clone(self.run.entry(rounded(span)).or_insert_with(make))
-    }
-
-    fn late(&mut self) -> Arc<str> {
-        let make = || Counter::Late(self.subject.queue.clone()).name().into();
-        Arc::clone(self.late.get_or_insert_with(make))
-    }
-
-    fn recovered(&mut self) -> Arc<str> {
-        let make = || Counter::Recovered(self.subject.clone()).name().into();
-        Arc::clone(self.recovered.get_or_insert_with(make))
+    /// One text for each counter, so that it is known by its address.
+    fn name(&mut self, counter: Counter) -> Arc<str> {
+        Arc::clone(self.names.entry(counter).or_insert_with_key(|counter| counter.name().into()))
     }
 }
 
@@ -183,31 +155,43 @@ fn end(outcome: &Outcome) -> Option<AttemptEnd> {
     }
 }
 
-/// The first so many values of a label.
+/// The first so many values of a label, each with a number.
 struct Labels {
     most: usize,
-    known: HashSet<String>,
+    numbers: HashMap<String, usize>,
+    values: Vec<String>,
 }
+
+/// The number of a value; that of none stands for `other`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Label(usize);
 
 impl Labels {
     fn new(most: usize) -> Self {
-        Self { most, known: HashSet::new() }
+        Self { most, numbers: HashMap::new(), values: Vec::new() }
     }
 
-    fn limited<'a>(&mut self, value: &'a str) -> &'a str {
-        if self.known.contains(value) {
-            return value;
+    fn label(&mut self, value: &str) -> Label {
+        if let Some(number) = self.numbers.get(value) {
+            return Label(*number);
         }
-        if self.known.len() >= self.most {
-            return OTHER;
+        let number = self.values.len();
+        if number < self.most {
+            self.numbers.insert(value.to_owned(), number);
+            self.values.push(value.to_owned());
         }
-        self.known.insert(value.to_owned());
-        value
+        Label(number)
+    }
+
+    fn text(&self, label: Label) -> &str {
+        self.values.get(label.0).map_or(OTHER, String::as_str)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use clawpool_backends::path::conformance::taken;
     use clawpool_core::task::{Failure, Payload, Timestamp};
@@ -276,8 +260,25 @@ mod tests {
     fn a_name_is_made_once() {
         let mut facts = facts();
         let first = facts.of(&ended("voice.call", done(), spans(1, 1)));
-        let second = facts.of(&ended("voice.call", done(), spans(1, 1)));
-        assert!(first.iter().zip(&second).all(|(first, second)| Arc::ptr_eq(first, second)));
+        let same = facts.of(&ended("voice.call", done(), spans(1, 1)));
+        assert!(Arc::ptr_eq(&first, &same));
+        let longer = facts.of(&ended("voice.call", done(), spans(1, 900)));
+        assert!(Arc::ptr_eq(&first[0], &longer[0]) && Arc::ptr_eq(&first[1], &longer[1]));
+        assert!(first[2] != longer[2]);
+    }
+
+    #[test]
+    fn a_tenants_attempts_are_counted_for_it() {
+        let mut facts = facts();
+        let mut of = |tenant: &str| {
+            let mut ended = ended("voice.call", done(), spans(1, 1));
+            let job = Arc::get_mut(&mut ended.job).unwrap();
+            Arc::make_mut(&mut job.task).tenant = Some(tenant.into());
+            read(&facts.of(&ended)).pop().unwrap()
+        };
+        for tenant in ["acme", "beta", "acme"] {
+            assert_eq!(of(tenant), Counter::Tenant(tenant.into(), AttemptEnd::Completed));
+        }
     }
 
     #[test]

@@ -150,7 +150,7 @@ pub async fn an_accepted_end_adds_to_the_figures(fixture: &dyn Fixture) {
     for priority in [Priority::P0, Priority::P4] {
         offer_one(&worker.servers, priority).await;
         let taken = worker.take_one().await;
-        let counters = vec![Arc::from("counted")];
+        let counters = [Arc::from("counted")].into();
         let attempt =
             Attempt { counters, ..Attempt::uncounted(taken.claimed, taken.receipt.clone(), completed()) };
         let twice = [attempt.clone(), attempt];

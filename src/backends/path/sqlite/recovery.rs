@@ -72,6 +72,6 @@ fn put_back(
     queue::put_back(write, lost)
 }
 
-const fn released(claimed: Claimed) -> Settlement {
+fn released(claimed: Claimed) -> Settlement {
     Settlement::uncounted(claimed, End::Released)
 }

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
-use crate::store::Window;
+use crate::store::{Counters, Window};
 use clawpool_core::figures::{MOST_COUNTERS, Step, WITHOUT_PLACE};
 
-fn counters(names: &[&str]) -> Vec<Arc<str>> {
+fn counters(names: &[&str]) -> Counters {
     names.iter().map(|name| Arc::from(*name)).collect()
 }
 
@@ -63,7 +63,7 @@ pub async fn what_has_no_place_is_counted_together(fixture: &dyn Fixture) {
         for counters in chunk.chunks(each) {
             let message = message(Priority::P4);
             let claimed = start(&*store, worker, &message).await;
-            settlements.push(Settlement { claimed, end: completed(), counters: counters.to_vec() });
+            settlements.push(Settlement { claimed, end: completed(), counters: counters.into() });
         }
         store.settle(worker, &settlements).await.unwrap();
     }

@@ -1,6 +1,9 @@
 //! Figures: a hash for each window, which ends by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::BufMut;
@@ -64,33 +67,55 @@ fn begins(step: Step, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Ti
 
 /// The counters of all ends of a call, as `scripts/parts/figures.lua` reads them.
 pub(crate) fn add_counters<'a>(call: &mut Call, ends: impl Iterator<Item = &'a Counters>) {
-    // By address: a worker makes each name once.
-    let mut numbers: HashMap<*const u8, u16> = HashMap::new();
-    let mut names: Vec<&str> = Vec::new();
-    let mut sums: Vec<u16> = Vec::new();
+    let mut tally = Tally::default();
     let mut places = Vec::new();
     for counters in ends {
-        let mut left = PLACES;
-        for name in counters.iter().take(PLACES) {
-            let number = *numbers.entry(name.as_ptr()).or_insert_with(|| {
-                names.push(name);
-                sums.push(0);
-                // A call has some hundred ends.
-                names.len() as u16
-            });
-            sums[usize::from(number) - 1] += 1;
-            places.put_u16(number);
-            left -= 1;
+        let numbers = tally.add(counters);
+        numbers.iter().for_each(|number| places.put_u16(*number));
+        places.put_bytes(0, 2 * (PLACES - numbers.len()));
+    }
+    call.arg(tally.packed()).arg(places);
+}
+
+/// By how much each counter rises, and its number, from 1. A worker makes each name once, and ends that are
+/// alike share their counters: both are known by their addresses.
+#[derive(Default)]
+struct Tally<'a> {
+    names: Vec<(&'a str, u16)>,
+    numbers: HashMap<*const u8, u16>,
+    alike: HashMap<*const Arc<str>, Vec<u16>>,
+}
+
+impl<'a> Tally<'a> {
+    /// Counts one end. Answers the numbers of its counters.
+    fn add(&mut self, counters: &'a Counters) -> &[u16] {
+        let numbers = self.alike.entry(counters.as_ptr()).or_insert_with(|| {
+            let names = counters.iter().take(PLACES);
+            names.map(|name| number(&mut self.names, &mut self.numbers, name)).collect()
+        });
+        for number in &*numbers {
+            self.names[usize::from(*number) - 1].1 += 1;
         }
-        places.put_bytes(0, 2 * left);
+        numbers
     }
-    let mut all = Vec::new();
-    for (name, sum) in names.iter().zip(&sums) {
-        all.put_u16(*sum);
-        all.put_u16(u16::try_from(name.len()).unwrap_or_default());
-        all.put_slice(name.as_bytes());
+
+    fn packed(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for (name, sum) in &self.names {
+            all.put_u16(*sum);
+            all.put_u16(u16::try_from(name.len()).unwrap_or_default());
+            all.put_slice(name.as_bytes());
+        }
+        all
     }
-    call.arg(all).arg(places);
+}
+
+/// A call has some hundred ends, and so fewer names than there are numbers.
+fn number<'a>(names: &mut Vec<(&'a str, u16)>, numbers: &mut HashMap<*const u8, u16>, name: &'a str) -> u16 {
+    *numbers.entry(name.as_ptr()).or_insert_with(|| {
+        names.push((name, 0));
+        names.len() as u16
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Figures: a row for each counter of each window.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
@@ -8,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::{SqliteStore, leaders};
 use crate::{
     backend::sqlite::Write,
-    store::{Fence, FigureStore, StoreError, Window},
+    store::{Counters, Fence, FigureStore, StoreError, Window},
 };
 use clawpool_core::{
     figures::{MOST_COUNTERS, Step, WITHOUT_PLACE},
@@ -31,24 +34,33 @@ impl FigureStore for SqliteStore {
     }
 }
 
-/// What one call adds, counted in memory first.
+/// What one call adds, counted in memory first. Ends that are alike share their counters, and are known by
+/// the address of these.
 #[derive(Default)]
-pub(super) struct Counted<'a>(HashMap<&'a str, i64>);
+pub(super) struct Counted<'a>(HashMap<*const Arc<str>, (&'a Counters, i64)>);
 
 impl<'a> Counted<'a> {
-    pub(super) fn add(&mut self, counters: &'a [std::sync::Arc<str>]) {
-        for name in counters {
-            *self.0.entry(name).or_default() += 1;
+    pub(super) fn add(&mut self, counters: &'a Counters) {
+        self.0.entry(counters.as_ptr()).or_insert((counters, 0)).1 += 1;
+    }
+
+    fn sums(&self) -> HashMap<&'a str, i64> {
+        let mut sums = HashMap::new();
+        for (counters, count) in self.0.values() {
+            for name in counters.iter() {
+                *sums.entry(&**name).or_default() += count;
+            }
         }
+        sums
     }
 
     /// Each counter of the window that is under way is written once.
     pub(super) fn write(&self, write: &Write<'_>) -> rusqlite::Result<()> {
         let at = Step::TenSeconds.window(write.now);
         let mut unknown = Vec::new();
-        for (name, count) in &self.0 {
-            if !raise(write, at, name, *count)? {
-                unknown.push((*name, *count));
+        for (name, count) in self.sums() {
+            if !raise(write, at, name, count)? {
+                unknown.push((name, count));
             }
         }
         if unknown.is_empty() {
