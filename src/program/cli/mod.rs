@@ -6,6 +6,7 @@
 //! `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
 
 mod alerts;
+mod audit;
 mod autoscaler;
 mod completions;
 mod config;
@@ -30,6 +31,7 @@ mod select;
 mod service;
 mod simulate;
 mod tasks;
+mod tokens;
 mod up;
 mod wait;
 mod worker;
@@ -90,6 +92,8 @@ enum Command {
     Dead(dead::Dead),
     Workers(workers::Workers),
     Alerts(alerts::Alerts),
+    Tokens(tokens::Tokens),
+    Audit(audit::Audit),
     Simulate(simulate::Simulate),
     Init(init::Init),
     Config(config::Config),
@@ -126,6 +130,8 @@ impl Cli {
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
+            Command::Tokens(command) => command.run(&globals).await,
+            Command::Audit(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
             Command::Init(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals),

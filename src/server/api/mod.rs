@@ -6,10 +6,12 @@
 //! the store and the workers.
 
 mod alerts;
+mod audit;
 mod auth;
 mod autoscaler;
 mod body;
 mod bulk;
+mod caller;
 mod connections;
 mod dead;
 mod decode;
@@ -24,11 +26,13 @@ mod moving;
 mod open_queues;
 mod query;
 mod queues;
+mod routes;
 mod schedule;
 mod server;
 mod starting;
 mod tasks;
 mod timing;
+mod tokens;
 mod workers;
 mod wrong_tokens;
 
@@ -37,15 +41,12 @@ mod tests;
 
 use std::{io, sync::Arc};
 
-use axum::{
-    Router, middleware,
-    routing::{delete, get, post},
-};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::connections::Connections;
 pub use self::starting::{Awaited, starting};
-use self::{connections::Connections, error::ApiError};
 use crate::health::Health;
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{config::Config, task::ProcessId};
@@ -65,7 +66,8 @@ pub struct Api {
     wrong_tokens: wrong_tokens::WrongTokens,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
-    tokens: auth::Tokens,
+    tokens: tokens::TokenRegistry,
+    refusals: audit::Refusals,
 }
 
 impl Api {
@@ -77,7 +79,7 @@ impl Api {
     ) -> Self {
         // Before the first request is timed.
         crate::telemetry::metrics();
-        let tokens = auth::Tokens::new(&config.api.tokens);
+        let tokens = tokens::TokenRegistry::new(&config.api.tokens, Arc::clone(&store) as _);
         let closing = CancellationToken::new();
         Self {
             producer,
@@ -90,6 +92,7 @@ impl Api {
             wrong_tokens: wrong_tokens::WrongTokens::default(),
             closing,
             tokens,
+            refusals: audit::Refusals::default(),
         }
     }
 
@@ -102,40 +105,7 @@ impl Api {
     /// Every route there is.
     pub fn router(self) -> Router {
         let api = Arc::new(self);
-        Router::new()
-            .route("/v1/tasks", post(enqueue::enqueue).get(tasks::list))
-            .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
-            .route("/v1/tasks/{id}/run", post(tasks::run))
-            .route("/v1/explain", post(enqueue::explain))
-            .route("/v1/queues", get(queues::list).post(open_queues::add))
-            .route("/v1/queues/{queue}", delete(open_queues::remove))
-            .route("/v1/queues/{queue}/pause", post(queues::pause))
-            .route("/v1/queues/{queue}/resume", post(queues::resume))
-            .route("/v1/dead", get(dead::list))
-            .route("/v1/dead/export", get(dead::export))
-            .route("/v1/dead/requeue", post(bulk::requeue))
-            .route("/v1/dead/discard", post(bulk::discard))
-            .route("/v1/dead/{id}", get(dead::show))
-            .route("/v1/scheduled", get(schedule::list))
-            .route("/v1/workers", get(workers::list))
-            .route("/v1/workers/crashes", get(workers::crashes))
-            .route("/v1/workers/{id}/drain", post(workers::drain))
-            .route("/v1/pools/{pool}/restart", post(workers::restart))
-            .route("/v1/alerts", get(alerts::list))
-            .route("/v1/autoscaler", get(autoscaler::status))
-            .route("/v1/autoscaler/history", get(autoscaler::history))
-            .route("/v1/autoscaler/pause", post(autoscaler::pause_all))
-            .route("/v1/autoscaler/resume", post(autoscaler::resume_all))
-            .route("/v1/autoscaler/{pool}/pause", post(autoscaler::pause))
-            .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
-            .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
-            .route("/health", get(health::health))
-            .route("/metrics", get(metrics::metrics))
-            .fallback(|| async { ApiError::not_found("there is nothing at this address") })
-            .method_not_allowed_fallback(wrong_method)
-            .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::admit))
-            .layer(middleware::from_fn(timing::measure))
-            .with_state(api)
+        routes::router(&api).layer(middleware::from_fn(timing::measure)).with_state(api)
     }
 
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
@@ -144,9 +114,4 @@ impl Api {
         let connections = Connections::new(self.config.api.connections);
         server::serve(listener, self.router(), connections, shutdown).await
     }
-}
-
-async fn wrong_method() -> ApiError {
-    let message = "this address does not take this method";
-    ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "CP-1406", message)
 }

@@ -21,11 +21,18 @@ pub struct Api {
     pub connections: u32,
     /// Who may call, when other than local processes can. Empty on loopback: every caller may do everything.
     pub tokens: Vec<Token>,
+    /// Nothing can be changed over HTTP: what would change something is refused.
+    pub read_only: bool,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7070)), connections: 10_000, tokens: Vec::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            connections: 10_000,
+            tokens: Vec::new(),
+            read_only: false,
+        }
     }
 }
 

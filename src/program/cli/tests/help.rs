@@ -44,6 +44,10 @@ fn wrong_usage_is_refused() {
     assert_eq!(refused("clawpool queues pause"), ErrorKind::MissingRequiredArgument);
     assert_eq!(refused("clawpool queues pause a:\u{e9}"), ErrorKind::ValueValidation);
     assert_eq!(refused("clawpool queues add low"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("clawpool tokens add shop"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("clawpool tokens add shop --scope root"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool tokens add shop --scope read --expires soon"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool audit --outcome maybe"), ErrorKind::ValueValidation);
 }
 
 #[test]

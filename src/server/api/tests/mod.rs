@@ -2,13 +2,17 @@
 
 mod access;
 mod alerts;
+mod audit;
 mod bad_input;
 mod bodies;
 mod down;
 mod health;
+mod made_tokens;
 mod operate;
 mod outage;
 mod pool;
+mod route_table;
+mod routes;
 mod tasks;
 mod tokens;
 
