@@ -67,3 +67,36 @@ async fn a_read_only_dispatcher_is_asked_and_not_changed() {
     }
     system.stop().await;
 }
+
+const TLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/api/tests/tls");
+
+fn over_tls(key: &str) -> Settings {
+    let settings = format!("api.tls = {{ certificate = \"{TLS}/one.pem\", key = \"{TLS}/{key}\" }}");
+    guarded().with(&settings.replace('\\', "/"))
+}
+
+#[tokio::test]
+async fn commands_ask_over_tls_whom_they_are_told_to_trust() {
+    let system = System::apart(0, over_tls("one.key")).await;
+    let cli = Cli::new(&system.api.url.replace("http://", "https://"));
+    let authority = format!("{TLS}/ca.pem");
+    cli.ok(&["queues", "--token", ROOT, "--ca", &authority]).await;
+    assert_eq!(cli.json(&["health", "--ca", &authority]).await["status"], "healthy");
+    let refused = cli.run(&["health"]).await;
+    assert!(refused.code == Some(69) && refused.err.contains("certificate"), "{refused:?}");
+    for (authority, said) in [(format!("{TLS}/one.key"), "no certificate"), (format!("{TLS}/no"), "--ca")] {
+        let refused = cli.run(&["health", "--ca", &authority]).await;
+        assert!(refused.code != Some(0) && refused.err.contains(said), "{refused:?}");
+    }
+    let refused = system.cli().run(&["health"]).await;
+    assert_eq!(refused.code, Some(69), "plain HTTP: {refused:?}");
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_go_with_its_certificate_is_a_configuration_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = over_tls("two.key").write(folder.path());
+    let said = Cli::new("").run(&["dispatcher", "--config", config.to_str().unwrap()]).await;
+    assert!(said.code == Some(78) && said.err.contains("CP-1014 api.tls.key"), "{said:?}");
+}

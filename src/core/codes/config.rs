@@ -81,4 +81,12 @@ pub(super) const ROWS: &[Row] = &[
         "An autoscaling policy has a threshold that no reading can cross, or that every reading crosses.",
         "Correct the threshold, or take the policy out.",
     ),
+    (
+        "CP-1014",
+        "TLS files not usable",
+        "The certificate or the key of api.tls cannot be read, is not PEM, or they do not belong together. At \
+        the start the program ends; later the certificate that was there before is kept.",
+        "Write the certificate, its chain after it, and its key without a password, as PEM, for the user that \
+        the program runs as.",
+    ),
 ];

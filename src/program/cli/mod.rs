@@ -70,6 +70,9 @@ pub struct Globals {
     /// Where the dispatcher answers
     #[arg(long, global = true, env = "CLAWPOOL_URL", default_value = "http://127.0.0.1:7070")]
     pub url: String,
+    /// For https: trust what these authorities (PEM) have signed, and nothing else
+    #[arg(long, global = true, value_name = "FILE", env = "CLAWPOOL_CA")]
+    pub ca: Option<PathBuf>,
     /// Who is asking, where the dispatcher wants to know
     #[arg(long, global = true, env = "CLAWPOOL_TOKEN", hide_env_values = true)]
     pub token: Option<SecretString>,
@@ -168,7 +171,10 @@ impl Globals {
     }
 
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::new(&self.url, self.token.clone())?)
+        let Some(file) = &self.ca else { return Ok(Client::new(&self.url, self.token.clone())?) };
+        let authorities = std::fs::read(file)
+            .map_err(|error| Failure::usage(format_args!("--ca {}: {error}", file.display())))?;
+        Ok(Client::trusting(&authorities, &self.url, self.token.clone())?)
     }
 
     pub(crate) fn output(&self) -> Output {

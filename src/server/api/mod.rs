@@ -12,6 +12,7 @@ mod autoscaler;
 mod body;
 mod bulk;
 mod caller;
+mod certificate;
 mod connections;
 mod dead;
 mod decode;
@@ -46,7 +47,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::connections::Connections;
-pub use self::starting::{Awaited, starting};
+pub use self::{
+    certificate::{BadCertificate, Certificate},
+    starting::{Awaited, starting},
+};
 use crate::health::Health;
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{config::Config, task::ProcessId};
@@ -68,6 +72,8 @@ pub struct Api {
     closing: CancellationToken,
     tokens: tokens::TokenRegistry,
     refusals: audit::Refusals,
+    /// Served over TLS, where there is one.
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Api {
@@ -93,6 +99,7 @@ impl Api {
             closing,
             tokens,
             refusals: audit::Refusals::default(),
+            certificate: None,
         }
     }
 
@@ -100,6 +107,12 @@ impl Api {
     #[must_use]
     pub fn with_health(self, health: Arc<Health>) -> Self {
         Self { health: Some(health), ..self }
+    }
+
+    /// Serves over TLS with it, where there is one.
+    #[must_use]
+    pub fn with_certificate(self, certificate: Option<Arc<Certificate>>) -> Self {
+        Self { certificate, ..self }
     }
 
     /// Every route there is.
@@ -112,6 +125,17 @@ impl Api {
     pub async fn serve(mut self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         self.closing = shutdown.clone();
         let connections = Connections::new(self.config.api.connections);
-        server::serve(listener, self.router(), connections, shutdown).await
+        let certificate = self.certificate.clone();
+        let tls = certificate.as_ref().map(Certificate::acceptor);
+        let listener = Arc::new(listener);
+        let stop = shutdown.clone();
+        let serving = server::serve(listener, tls, self.router(), connections, shutdown, server::GRACE);
+        let watching = async {
+            if let Some(certificate) = certificate {
+                certificate.watch(&stop).await;
+            }
+        };
+        tokio::join!(serving, watching);
+        Ok(())
     }
 }

@@ -19,15 +19,17 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::connections::{Activity, Connections, Permit};
 
 /// A client that stops in the middle of its request must not keep the server from stopping.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 /// Bytes that a connection may have read ahead; a request's head must fit.
 const AHEAD: usize = 128 << 10;
 
@@ -40,11 +42,13 @@ pub(super) struct Peer {
 
 /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
 pub(super) async fn serve(
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
+    tls: Option<TlsAcceptor>,
     router: Router,
     connections: Arc<Connections>,
     shutdown: CancellationToken,
-) -> io::Result<()> {
+    grace: Duration,
+) {
     let routes = TowerToHyperService::new(router);
     let tracker = TaskTracker::new();
     let now = CancellationToken::new();
@@ -52,18 +56,18 @@ pub(super) async fn serve(
         loop {
             let (stream, address) = accept(&listener, &connections).await;
             let permit = connections.acquire().await;
-            let attending = attend(stream, address, routes.clone(), permit, shutdown.clone());
+            let routes = routes.clone();
+            let attending = attend(stream, tls.clone(), address, routes, permit, shutdown.clone());
             tracker.spawn(now.clone().run_until_cancelled_owned(attending));
         }
     };
     shutdown.run_until_cancelled(accepting).await;
     drop(listener);
     tracker.close();
-    if timeout(GRACE, tracker.wait()).await.is_err() {
+    if timeout(grace, tracker.wait()).await.is_err() {
         now.cancel();
         tracker.wait().await;
     }
-    Ok(())
 }
 
 /// The next connection. A system that has no file left for it is asked again, and an idle connection is
@@ -93,6 +97,7 @@ type Routes = TowerToHyperService<Router>;
 
 async fn attend(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     address: IpAddr,
     routes: Routes,
     permit: Permit,
@@ -100,6 +105,27 @@ async fn attend(
 ) {
     // An answer is small and the client waits for it: it must not wait for more to fill the packet.
     drop(stream.set_nodelay(true));
+    let Some(tls) = tls else { return converse(stream, address, routes, permit, shutdown).await };
+    let stream = tokio::select! {
+        stream = tls.accept(stream) => stream,
+        () = permit.activity.outdated() => return,
+        () = shutdown.cancelled() => return,
+    };
+    match stream {
+        Ok(stream) => converse(stream, address, routes, permit, shutdown).await,
+        // Plain HTTP, a client that does not trust the certificate, or a probe of the port.
+        Err(error) => tracing::debug!(%address, %error, "a connection without TLS"),
+    }
+}
+
+/// Answers the requests of a connection until its end.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    address: IpAddr,
+    routes: Routes,
+    permit: Permit,
+    shutdown: CancellationToken,
+) {
     let activity = Arc::clone(&permit.activity);
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {

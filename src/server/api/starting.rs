@@ -1,7 +1,7 @@
 //! What a dispatcher answers while the servers that it needs are away: 503 to everything, and which server it
 //! waits for.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -9,15 +9,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
-    serve::Listener,
 };
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use super::error::ApiError;
+use super::{certificate::Certificate, connections::Connections, error::ApiError, server};
 use clawpool_core::task::{ProcessId, Timestamp};
 use clawpool_engine::client::view::{HealthView, Status};
 
@@ -36,25 +32,16 @@ const GRACE: Duration = Duration::from_secs(1);
 /// Answers until `over`, then gives the listener back: connections that come later find everything there.
 pub async fn starting(
     listener: TcpListener,
+    certificate: Option<&Arc<Certificate>>,
+    connections: u32,
     awaited: watch::Receiver<Awaited>,
     over: &CancellationToken,
 ) -> io::Result<TcpListener> {
     let listener = Arc::new(listener);
     let router = Router::new().route("/health", get(health)).fallback(refuse).with_state(awaited);
-    let stop = over.clone();
-    let serving = async {
-        axum::serve(Shared(Arc::clone(&listener)), router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-    };
-    let late = async {
-        over.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        ended = serving => ended?,
-        () = late => {}
-    }
+    let tls = certificate.map(Certificate::acceptor);
+    let connections = Connections::new(connections);
+    server::serve(Arc::clone(&listener), tls, router, connections, over.clone(), GRACE).await;
     Arc::into_inner(listener).ok_or_else(|| io::Error::other("the listener is still in use"))
 }
 
@@ -86,26 +73,4 @@ async fn refuse(State(awaited): State<watch::Receiver<Awaited>>) -> Response {
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// A listener that can be had back.
-struct Shared(Arc<TcpListener>);
-
-impl Listener for Shared {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.0.accept().await {
-                Ok(accepted) => return accepted,
-                // A connection that went away, or too many open files: both pass.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
 }

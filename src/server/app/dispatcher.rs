@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::{AppError, asked_for};
 use crate::{
-    api::{self, Api, Awaited},
+    api::{self, Api, Awaited, Certificate},
     health::Health,
     ingress::Ingress,
     maintenance::{self, Times},
@@ -31,38 +31,42 @@ pub struct Dispatcher {
     producer: Producer,
     ingress: Ingress,
     listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Dispatcher {
     /// Listens on `api.listen`, which answers 503 until broker and store are there.
     pub async fn open(config: Config, shutdown: &Shutdown) -> Result<Self, AppError> {
+        let certificate = config.api.tls.as_ref().map(Certificate::open).transpose();
+        let certificate = certificate.map_err(AppError::unfit)?;
         let listen = config.api.listen;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             AppError::Failed(format!(
                 "cannot listen on {listen}: {error}; choose another address with --listen"
             ))
         })?;
-        let (listener, servers) = connected(listener, &config, shutdown).await?;
+        let (listener, servers) = connected(listener, certificate.as_ref(), &config, shutdown).await?;
         let producer = Producer::new(&config, Arc::clone(&servers.path), Arc::clone(&servers.store));
         let config = Arc::new(config);
         let ingress = Ingress::open(Arc::clone(&config)).await;
-        Ok(Self { config, servers, producer, ingress, listener })
+        Ok(Self { config, servers, producer, ingress, listener, certificate })
     }
 
     /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
     /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, servers, producer, ingress, listener } = self;
+        let Self { config, servers, producer, ingress, listener, certificate } = self;
         let Servers { broker, store, .. } = servers.clone();
         tracing::info!(address = %listener.local_addr()?, "serving HTTP");
         notify_ready();
         let health = Arc::new(Health::new(Arc::clone(&broker), Arc::clone(&store)));
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), Arc::clone(&config));
+        let api = api.with_health(Arc::clone(&health)).with_certificate(certificate);
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
         let times = Times { heartbeat: config.worker.heartbeat, doubt: config.worker.doubt };
         let (served, (), (), ()) = tokio::join!(
-            whole(stop, api.with_health(Arc::clone(&health)).serve(listener, stop.clone())),
+            whole(stop, api.serve(listener, stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
             whole(stop, maintenance::run(&servers, health.alerts(), times, ProcessId::new(), stop)),
@@ -85,6 +89,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// Connects, and answers requests meanwhile with the server that it waits for.
 async fn connected(
     listener: TcpListener,
+    certificate: Option<&Arc<Certificate>>,
     config: &Config,
     shutdown: &Shutdown,
 ) -> Result<(TcpListener, Servers), AppError> {
@@ -107,7 +112,8 @@ async fn connected(
         over.cancel();
         servers
     };
-    let (listener, servers) = tokio::join!(api::starting(listener, awaited, &over), connecting);
+    let starting = api::starting(listener, certificate, config.api.connections, awaited, &over);
+    let (listener, servers) = tokio::join!(starting, connecting);
     Ok((listener?, servers?))
 }
 

@@ -1,5 +1,6 @@
 //! The section `[api]`.
 
+mod tls;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -7,7 +8,10 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::tokens::{Scope, Token};
+pub use self::{
+    tls::Tls,
+    tokens::{Scope, Token},
+};
 use super::reading::{Key, Report};
 
 /// Where HTTP is served, and to whom.
@@ -23,6 +27,9 @@ pub struct Api {
     pub tokens: Vec<Token>,
     /// Nothing can be changed over HTTP: what would change something is refused.
     pub read_only: bool,
+    /// With which HTTP is served over TLS, and over nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 impl Default for Api {
@@ -32,6 +39,7 @@ impl Default for Api {
             connections: 10_000,
             tokens: Vec::new(),
             read_only: false,
+            tls: None,
         }
     }
 }

@@ -22,7 +22,7 @@ fn page(command: &mut Command, pages: &mut Vec<String>) {
     // Once is enough.
     let mut shown = command.clone();
     if !root {
-        for global in ["config", "set", "url", "token", "json"] {
+        for global in ["config", "set", "url", "ca", "token", "json"] {
             shown = shown.mut_arg(global, |arg| arg.hide(true));
         }
     }

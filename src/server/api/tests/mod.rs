@@ -14,6 +14,7 @@ mod pool;
 mod route_table;
 mod routes;
 mod tasks;
+mod tls;
 mod tokens;
 
 use std::sync::Arc;
