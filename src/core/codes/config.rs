@@ -84,9 +84,9 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1014",
         "TLS files not usable",
-        "The certificate or the key of api.tls cannot be read, is not PEM, or they do not belong together. At \
-        the start the program ends; later the certificate that was there before is kept.",
-        "Write the certificate, its chain after it, and its key without a password, as PEM, for the user that \
-        the program runs as.",
+        "The certificate or the key of api.tls cannot be read, is not PEM, or they do not belong together. \
+        At the start the program ends; later the certificate that was there before is kept.",
+        "Write the certificate, its chain after it, and its key without a password, as PEM, for the user \
+        that the program runs as.",
     ),
 ];
