@@ -1,6 +1,6 @@
 //! The journal: what happened to the pool that people will ask about later. Crashes of workers, decisions of
-//! the autoscaler and alerts are entries of their topics; each topic keeps its latest ones and forgets the
-//! rest.
+//! the autoscaler, alerts and operators' changes are entries of their topics; each topic keeps its latest
+//! ones and forgets the rest.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -32,17 +32,28 @@ pub enum Topic {
     Scaling,
     /// What a person should know.
     Alert,
+    /// A change that somebody asked for.
+    Audit,
 }
 
 impl Topic {
-    /// Entries kept of each topic, at least; the oldest go first.
-    pub const KEPT: usize = 2_000;
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Crash, Self::Scaling, Self::Alert, Self::Audit];
+
+    /// Entries kept of it, at least; the oldest go first.
+    pub const fn kept(self) -> usize {
+        match self {
+            Self::Crash | Self::Scaling | Self::Alert => 2_000,
+            Self::Audit => 10_000,
+        }
+    }
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash",
             Self::Scaling => "scaling",
             Self::Alert => "alert",
+            Self::Audit => "audit",
         }
     }
 }
@@ -51,7 +62,7 @@ impl Topic {
 pub struct Entry {
     pub topic: Topic,
     pub at: Timestamp,
-    /// What it is about: the pool's name.
+    /// What it is about: the pool's name; of a change, what was changed.
     pub subject: String,
     pub body: serde_json::Value,
 }

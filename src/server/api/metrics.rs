@@ -10,15 +10,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Api, auth::Caller, autoscaler, error::ApiError, queues};
+use super::{Api, autoscaler, caller::Caller, error::ApiError, queues};
 use crate::series;
 use clawpool_backends::store::WorkerInfo;
-use clawpool_core::{config::Scope, figures::Step, task::Timestamp};
+use clawpool_core::{figures::Step, task::Timestamp};
 use clawpool_engine::client::{PoolStatus, view::QueueView};
 
 /// For Prometheus. The queues are looked at when it asks, not before.
 pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees_queues()?;
     for view in queues::all(&api).await? {
         note(&view);
     }
