@@ -69,8 +69,10 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Waits until the task is final, at most `timeout`, without polling; then its record as it stands.
     async fn wait(&self, id: TaskId, timeout: Duration) -> Result<Option<Record>, StoreError>;
 
-    /// Records in no promised order, each at least once: Redis walks its keys, and may show one twice while
-    /// their table grows or shrinks. `cursor` is the `next` of the page before.
+    /// Records, each at least once, the latest first: by their ids, which begin with the time of their
+    /// making, or by when they came. What came before the last `results.ttl` may follow in any order: Redis
+    /// walks its keys for it, and may show one twice. A page costs a bounded number of reads, so that it may
+    /// have fewer entries than `limit` and still go on. `cursor` is the `next` of the page before.
     async fn records(
         &self,
         filter: &RecordFilter,
@@ -280,10 +282,16 @@ pub struct Record {
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecordFilter {
-    pub state: Option<State>,
+    /// One of these; empty: in any.
+    pub states: Vec<State>,
     pub kind: Option<KindPattern>,
     pub priority: Option<Priority>,
+    pub queue: Option<Queue>,
     pub tenant: Option<String>,
+    /// Enqueued at this time or later.
+    pub since: Option<Timestamp>,
+    /// Enqueued before this.
+    pub until: Option<Timestamp>,
 }
 
 impl Record {
@@ -301,7 +309,10 @@ impl Record {
 
 impl RecordFilter {
     pub fn matches(&self, record: &Record) -> bool {
-        self.state.is_none_or(|state| state == record.state)
+        (self.states.is_empty() || self.states.contains(&record.state))
+            && self.queue.is_none_or(|queue| queue == record.queue)
+            && self.since.is_none_or(|since| record.enqueued_at >= since)
+            && self.until.is_none_or(|until| record.enqueued_at < until)
             && self.priority.is_none_or(|priority| priority == record.priority)
             && self.tenant.as_ref().is_none_or(|tenant| Some(tenant) == record.tenant.as_ref())
             && self.kind.as_ref().is_none_or(|pattern| pattern.matches(&record.kind))

@@ -19,4 +19,4 @@ pub use error::ClientError;
 #[cfg(feature = "client")]
 pub use http::Client;
 pub use pools::{Cause, Change, Counts, ForecastStatus, Manual, PoolStatus};
-pub use request::{Scale, Selection};
+pub use request::{Scale, Selection, TaskFilter, TaskSelection};

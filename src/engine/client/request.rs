@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::DeadFilter;
-use clawpool_core::task::{TaskId, span};
+use clawpool_core::task::{KindPattern, Payload, Priority, State, TaskId, Timestamp, span};
 
 /// A size asked for, and for how long it holds.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,4 +37,60 @@ pub struct Selection {
     /// Every one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
+    /// Only counts them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Requeue of one letter: it runs with this in place of what it was enqueued with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+}
+
+/// Which tasks a change is for. Exactly one of `ids`, `filter` and `all`, so that nothing is cancelled by
+/// leaving a field out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskSelection {
+    /// These; at most 2,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<TaskId>>,
+    /// All that match.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<TaskFilter>,
+    /// Every one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+    /// Only counts them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// Where to go on: `next` of the answer before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Conditions for tasks; all that are given must hold. An unknown one is refused: overlooking it would widen
+/// what is changed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TaskFilter {
+    /// One of these; empty: in any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<State>,
+    /// A kind, or `email.*`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<KindPattern>,
+    /// Of this priority.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+    /// The name of a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// Of this tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Enqueued at this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Enqueued before this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }

@@ -301,6 +301,22 @@ pub struct CountView {
     pub kept: u64,
 }
 
+/// Answer to a change of many tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TasksChangedView {
+    /// Tasks that were changed; in a dry run those that would be.
+    pub changed: u64,
+    /// Cancel: running ones, whose handlers were told to stop.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub signalled: u64,
+    /// Tasks that were chosen and cannot be changed: they are over, or unknown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left: u64,
+    /// There are others: ask again with this as `cursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 impl std::ops::AddAssign for CountView {
     fn add_assign(&mut self, other: Self) {
         self.count += other.count;

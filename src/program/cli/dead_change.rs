@@ -1,7 +1,7 @@
 use clap::Args;
 
 use super::{Globals, failure::Failure, select::DeadSelect};
-use clawpool_core::task::TaskId;
+use clawpool_core::task::{Payload, TaskId};
 use clawpool_engine::client::{Selection, view::CountView};
 
 /// Which letters a change is for: named ones, matching ones, or all.
@@ -14,44 +14,61 @@ pub(super) struct Change {
     all: bool,
     #[command(flatten)]
     select: DeadSelect,
+    /// Only count them
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Requeue {
     #[command(flatten)]
     change: Change,
+    /// Of one letter: run it with this payload (JSON) in place of its own
+    #[arg(long, value_name = "JSON", value_parser = payload, conflicts_with_all = ["all", "dry_run"])]
+    payload: Option<Payload>,
+}
+
+fn payload(text: &str) -> Result<Payload, String> {
+    serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))
 }
 
 impl Requeue {
     pub(super) async fn run(&self, globals: &Globals) -> Result<(), Failure> {
-        self.change.send("v1/dead/requeue", "on their way again", globals).await
+        let selection = Selection { payload: self.payload.clone(), ..self.change.selection()? };
+        self.change.send("v1/dead/requeue", "on their way again", &selection, globals).await
     }
 }
 
 impl Change {
     pub(super) async fn discard(&self, yes: bool, globals: &Globals) -> Result<(), Failure> {
-        if self.ids.is_empty() && !yes && (self.all || !self.select.is_empty()) {
+        if self.ids.is_empty() && !yes && !self.dry_run && (self.all || !self.select.is_empty()) {
             let advice =
                 "discarded letters cannot be brought back: look with `clawpool dead list`, then add --yes";
             return Err(Failure::usage(advice));
         }
-        self.send("v1/dead/discard", "discarded", globals).await
+        self.send("v1/dead/discard", "discarded", &self.selection()?, globals).await
     }
 
     fn selection(&self) -> Result<Selection, Failure> {
+        let plain = Selection { dry_run: self.dry_run, ..Selection::default() };
         match (self.ids.is_empty(), self.select.is_empty(), self.all) {
-            (false, true, false) => Ok(Selection { ids: Some(self.ids.clone()), ..Selection::default() }),
-            (true, false, false) => {
-                Ok(Selection { filter: Some(self.select.filter()), ..Selection::default() })
-            }
-            (true, true, true) => Ok(Selection { all: true, ..Selection::default() }),
+            (false, true, false) => Ok(Selection { ids: Some(self.ids.clone()), ..plain }),
+            (true, false, false) => Ok(Selection { filter: Some(self.select.filter()), ..plain }),
+            (true, true, true) => Ok(Selection { all: true, ..plain }),
             (true, true, false) => Err(Failure::usage("say which: ids, filters such as --kind, or --all")),
             _ => Err(Failure::usage("say which in one way: ids, or filters, or --all")),
         }
     }
 
-    async fn send(&self, path: &str, done: &str, globals: &Globals) -> Result<(), Failure> {
-        let answer: CountView = globals.client()?.post(path, &self.selection()?).await?;
+    async fn send(
+        &self,
+        path: &str,
+        done: &str,
+        selection: &Selection,
+        globals: &Globals,
+    ) -> Result<(), Failure> {
+        let done = if self.dry_run { "would be changed" } else { done };
+        let answer: CountView = globals.client()?.post(path, selection).await?;
         globals.output().show(&answer, |answer| counts(answer, done))?;
         // The ids of dead letters that are not there.
         let missing = (self.ids.len() as u64).saturating_sub(answer.count + answer.kept);

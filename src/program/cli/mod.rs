@@ -33,6 +33,7 @@ mod select;
 mod service;
 mod simulate;
 mod sla;
+mod task_change;
 mod tasks;
 mod tokens;
 mod up;

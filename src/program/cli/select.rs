@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::failure::Failure;
 use clawpool_backends::store::{DeadFilter, Page};
-use clawpool_core::task::{DeadReason, KindPattern, Priority, Timestamp};
-use clawpool_engine::client::Client;
+use clawpool_core::task::{DeadReason, KindPattern, Priority, State, Timestamp};
+use clawpool_engine::client::{Client, TaskFilter};
 
 /// Which dead letters.
 #[derive(Debug, Args)]
@@ -51,6 +51,66 @@ impl DeadSelect {
             ("kind", self.kind.as_ref().map(KindPattern::to_string)),
             ("reason", self.reason.map(|reason| reason.to_string())),
             ("priority", self.priority.map(|priority| priority.to_string())),
+            ("tenant", self.tenant.clone()),
+            ("since", self.since.map(|time| time.as_millis().to_string())),
+            ("until", self.until.map(|time| time.as_millis().to_string())),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+    }
+}
+
+/// Which tasks.
+#[derive(Debug, Args)]
+pub(super) struct TaskSelect {
+    /// scheduled, queued, running, completed, dead or cancelled; several: --state queued,running
+    #[arg(long, value_delimiter = ',')]
+    state: Vec<State>,
+    /// Of this kind; `email.*` for all that start so
+    #[arg(long)]
+    kind: Option<KindPattern>,
+    /// P0 to P6
+    #[arg(long)]
+    priority: Option<Priority>,
+    /// On this queue
+    #[arg(long)]
+    queue: Option<String>,
+    /// Of this tenant
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Enqueued at or after this: a time (2026-01-31T09:00:00Z) or how long ago (2h)
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    since: Option<Timestamp>,
+    /// Enqueued before this
+    #[arg(long, value_name = "TIME", value_parser = past)]
+    until: Option<Timestamp>,
+}
+
+impl TaskSelect {
+    pub(super) fn filter(&self) -> TaskFilter {
+        TaskFilter {
+            states: self.state.clone(),
+            kind: self.kind.clone(),
+            priority: self.priority,
+            queue: self.queue.clone(),
+            tenant: self.tenant.clone(),
+            since: self.since,
+            until: self.until,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.filter() == TaskFilter::default()
+    }
+
+    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+        let states = self.state.iter().map(State::to_string).collect::<Vec<_>>().join(",");
+        [
+            ("state", (!states.is_empty()).then_some(states)),
+            ("kind", self.kind.as_ref().map(KindPattern::to_string)),
+            ("priority", self.priority.map(|priority| priority.to_string())),
+            ("queue", self.queue.clone()),
             ("tenant", self.tenant.clone()),
             ("since", self.since.map(|time| time.as_millis().to_string())),
             ("until", self.until.map(|time| time.as_millis().to_string())),

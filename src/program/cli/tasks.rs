@@ -6,11 +6,12 @@ use super::{
     Globals,
     failure::{Exit, Failure, eprint_line},
     output::{age, dash, fields, moment, plain, table},
-    select::{duration, more, pages},
+    select::{TaskSelect, duration, more, pages},
+    task_change::Many,
     wait,
 };
 use clawpool_backends::store::Record;
-use clawpool_core::task::{KindPattern, Priority, State, TaskId};
+use clawpool_core::task::{State, TaskId};
 use clawpool_engine::client::view::CancelView;
 
 /// Look at tasks, cancel them, wait for them
@@ -22,15 +23,12 @@ pub(super) struct Tasks {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Tasks that the store still knows
+    /// Tasks that the store still knows, the latest first
     List(List),
     /// All that is known of one task
     Show { id: TaskId },
     /// Cancel tasks that have not finished
-    Cancel {
-        #[arg(required = true)]
-        ids: Vec<TaskId>,
-    },
+    Cancel(Cancel),
     /// Wait for a task's end and print its result; exit code 1 when it died or was cancelled
     Wait {
         id: TaskId,
@@ -39,26 +37,13 @@ enum Action {
         timeout: Duration,
     },
     /// Start scheduled tasks now
-    Run {
-        #[arg(required = true)]
-        ids: Vec<TaskId>,
-    },
+    Run(Many),
 }
 
 #[derive(Debug, Args)]
 struct List {
-    /// scheduled, queued, running, completed, dead or cancelled
-    #[arg(long)]
-    state: Option<State>,
-    /// Of this kind; `email.*` for all that start so
-    #[arg(long)]
-    kind: Option<KindPattern>,
-    /// P0 to P6
-    #[arg(long)]
-    priority: Option<Priority>,
-    /// Of this tenant
-    #[arg(long)]
-    tenant: Option<String>,
+    #[command(flatten)]
+    select: TaskSelect,
     /// Show at most this many
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -69,12 +54,13 @@ impl Tasks {
         match self.action {
             Action::List(list) => list.run(globals).await,
             Action::Show { id } => show(id, globals).await,
-            Action::Cancel { ids } => each(&ids, |id| cancel(id, globals)).await,
+            Action::Cancel(cancel) => cancel.run(globals).await,
             Action::Wait { id, timeout } => {
                 let record = wait::until_final(&globals.client()?, id, timeout).await?;
                 wait::report(&record, &globals.output())
             }
-            Action::Run { ids } => each(&ids, |id| run(id, globals)).await,
+            Action::Run(many) if many.is_by_id() => each(many.ids(), |id| run(id, globals)).await,
+            Action::Run(many) => many.send("v1/tasks/run", "due now", globals).await,
         }
     }
 }
@@ -99,16 +85,7 @@ pub(super) async fn each<I: Copy>(
 
 impl List {
     async fn run(self, globals: &Globals) -> Result<(), Failure> {
-        let query: Vec<_> = [
-            ("state", self.state.map(|state| state.to_string())),
-            ("kind", self.kind.map(|kind| kind.to_string())),
-            ("priority", self.priority.map(|priority| priority.to_string())),
-            ("tenant", self.tenant),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect();
-        let page = pages(&globals.client()?, "v1/tasks", &query, self.limit).await?;
+        let page = pages(&globals.client()?, "v1/tasks", &self.select.query(), self.limit).await?;
         globals.output().show(&page, |page| listing(&page.items))?;
         more(&page);
         Ok(())
@@ -154,6 +131,29 @@ fn details(record: &Record) -> String {
         ("last error", record.failure.as_ref().map(|failure| plain(&failure.to_string(), 4096))),
         ("result", result),
     ])
+}
+
+/// Which tasks to cancel.
+#[derive(Debug, Args)]
+struct Cancel {
+    #[command(flatten)]
+    many: Many,
+    /// Needed with --all and filters: what is cancelled does not come back
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Cancel {
+    async fn run(&self, globals: &Globals) -> Result<(), Failure> {
+        if self.many.is_by_id() {
+            return each(self.many.ids(), |id| cancel(id, globals)).await;
+        }
+        if !self.yes && !self.many.is_dry_run() {
+            let advice = "cancelled tasks do not come back: count them with --dry-run, then add --yes";
+            return Err(Failure::usage(advice));
+        }
+        self.many.send("v1/tasks/cancel", "cancelled", globals).await
+    }
 }
 
 async fn cancel(id: TaskId, globals: &Globals) -> Result<(), Failure> {

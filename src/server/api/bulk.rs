@@ -6,7 +6,7 @@ use super::{Api, audit::Trail, body::Unread, error::ApiError};
 use clawpool_backends::store::{DeadFilter, DeadLetter, Requeued};
 use clawpool_core::{
     config::Classes,
-    task::{CodecError, Message, TaskId, Timestamp},
+    task::{CodecError, Message, Payload, TaskId, Timestamp},
 };
 use clawpool_engine::client::{Selection, view::CountView};
 
@@ -14,7 +14,11 @@ const PAGE: usize = 200;
 
 enum Change {
     Requeue,
+    /// One letter, with another payload.
+    Edit(Payload),
     Discard,
+    /// A dry run.
+    Count,
 }
 
 pub(super) async fn requeue(
@@ -41,15 +45,22 @@ async fn change(
 ) -> Result<Json<CountView>, ApiError> {
     let selection: Selection = body.read(api).await?.decode(&api.config().limits)?;
     trail.tell(serde_json::to_value(&selection).unwrap_or_default());
-    let counts = match selection {
-        Selection { ids: Some(ids), filter: None, all: false } => chosen(api, &ids, change).await?,
-        Selection { ids: None, filter: Some(filter), all: false } => {
+    let Selection { ids, filter, all, dry_run, payload } = selection;
+    let change = match (dry_run, payload) {
+        (true, None) => {
+            trail.leave_out();
+            &Change::Count
+        }
+        (false, None) => change,
+        (_, Some(payload)) => &edited(api, change, ids.as_deref(), payload)?,
+    };
+    let counts = match (ids, filter, all) {
+        (Some(ids), None, false) => chosen(api, &ids, change).await?,
+        (None, Some(filter), false) => {
             in_milliseconds(&filter)?;
             matching(api, filter, change).await?
         }
-        Selection { ids: None, filter: None, all: true } => {
-            matching(api, DeadFilter::default(), change).await?
-        }
+        (None, None, true) => matching(api, DeadFilter::default(), change).await?,
         _ => {
             return Err(ApiError::malformed(
                 r#"say which letters: {"ids":[…]}, {"filter":{…}} or {"all":true}"#,
@@ -57,6 +68,19 @@ async fn change(
         }
     };
     Ok(Json(counts))
+}
+
+/// A payload is one task's: for several it would most likely be a mistake.
+fn edited(api: &Api, change: &Change, ids: Option<&[TaskId]>, payload: Payload) -> Result<Change, ApiError> {
+    let refused = |message: String| Err(ApiError::field("payload", message));
+    if !matches!((change, ids), (Change::Requeue, Some([_]))) {
+        return refused("a payload goes with the requeue of one letter: name it in ids".into());
+    }
+    let limit = api.config().limits.payload.as_u64();
+    match payload.as_message_pack().len() as u64 {
+        length if length > limit => refused(format!("the payload has {length} bytes: the limit is {limit}")),
+        _ => Ok(Change::Edit(payload)),
+    }
 }
 
 /// A number of seconds taken for milliseconds would choose every letter, or none.
@@ -106,18 +130,26 @@ async fn apply(api: &Api, letters: &[DeadLetter], change: &Change) -> Result<Cou
             let ids: Vec<_> = letters.iter().map(|letter| letter.message.id).collect();
             Ok(CountView { count: api.store.discard(&ids).await?, kept: 0 })
         }
-        Change::Requeue => {
-            let Requeued { taken, kept } =
-                api.store.requeue(&next_generations(letters, &api.config().classes)).await?;
-            Ok(CountView { count: taken, kept })
-        }
+        Change::Count => Ok(CountView { count: letters.len() as u64, kept: 0 }),
+        Change::Requeue => requeue_all(api, letters, None).await,
+        Change::Edit(payload) => requeue_all(api, letters, Some(payload)).await,
     }
 }
 
+async fn requeue_all(
+    api: &Api,
+    letters: &[DeadLetter],
+    payload: Option<&Payload>,
+) -> Result<CountView, ApiError> {
+    let messages = next_generations(letters, payload, &api.config().classes);
+    let Requeued { taken, kept } = api.store.requeue(&messages).await?;
+    Ok(CountView { count: taken, kept })
+}
+
 /// A letter whose message is no task (the broker gave up on garbage) cannot run and stays.
-fn next_generations(letters: &[DeadLetter], classes: &Classes) -> Vec<Message> {
+fn next_generations(letters: &[DeadLetter], payload: Option<&Payload>, classes: &Classes) -> Vec<Message> {
     let next = |letter: &DeadLetter| {
-        next_generation(letter, classes, Timestamp::now())
+        next_generation(letter, payload, classes, Timestamp::now())
             .inspect_err(
                 |error| tracing::warn!(task = %letter.message.id, %error, "a dead letter cannot run again"),
             )
@@ -127,8 +159,14 @@ fn next_generations(letters: &[DeadLetter], classes: &Classes) -> Vec<Message> {
 }
 
 /// The task as new, but for its history.
-fn next_generation(letter: &DeadLetter, classes: &Classes, now: Timestamp) -> Result<Message, CodecError> {
+fn next_generation(
+    letter: &DeadLetter,
+    payload: Option<&Payload>,
+    classes: &Classes,
+    now: Timestamp,
+) -> Result<Message, CodecError> {
     let mut task = letter.message.task()?;
+    task.payload = payload.cloned().unwrap_or(task.payload);
     task.generation += 1;
     task.attempt = 0;
     task.handed_on = 0;

@@ -33,6 +33,7 @@ mod routes;
 mod schedule;
 mod server;
 mod starting;
+mod task_bulk;
 mod tasks;
 mod timing;
 mod tokens;

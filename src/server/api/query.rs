@@ -43,6 +43,13 @@ impl Params {
         text.parse().map(Some).map_err(|error| ApiError::field(name, format!("{name}: {error}")))
     }
 
+    /// Several with commas between them: `state=queued,running`.
+    pub(super) fn values<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Vec<T>, ApiError> {
+        let text = self.text(name).unwrap_or_default();
+        let values = text.split(',').map(str::trim).filter(|value| !value.is_empty()).map(str::parse);
+        values.collect::<Result<_, _>>().map_err(|error| ApiError::field(name, format!("{name}: {error}")))
+    }
+
     /// RFC 3339 or milliseconds since 1970.
     pub(super) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };

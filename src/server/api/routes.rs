@@ -15,7 +15,7 @@ use axum::{
 
 use super::{
     Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    metrics, open_queues, queues, schedule, tasks, tokens, workers,
+    metrics, open_queues, queues, schedule, task_bulk, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
@@ -59,6 +59,8 @@ pub(super) fn all() -> Vec<Route> {
         Route::look("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read], tasks::show),
         Route::remove("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Operate], "task.cancel", tasks::cancel),
         Route::order("/v1/tasks/{id}/run", OPERATE, "task.run", tasks::run),
+        Route::order("/v1/tasks/cancel", OPERATE, "tasks.cancel", task_bulk::cancel),
+        Route::order("/v1/tasks/run", OPERATE, "tasks.run", task_bulk::run),
         Route::post("/v1/explain", ENQUEUE, Changes::Nothing, enqueue::explain),
         Route::look("/v1/queues", READ, queues::list),
         Route::order("/v1/queues", ADMIN, "queue.add", open_queues::add),

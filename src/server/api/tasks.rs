@@ -13,6 +13,7 @@ use super::{
     caller::Caller,
     error::ApiError,
     query::{Name, Params},
+    queues,
 };
 use clawpool_backends::{
     broker::Found,
@@ -29,10 +30,16 @@ pub(super) async fn list(
     mut params: Params,
 ) -> Result<Json<Page<Record>>, ApiError> {
     let filter = RecordFilter {
-        state: params.value("state")?,
+        states: params.values("state")?,
         kind: params.value("kind")?,
         priority: params.value("priority")?,
+        queue: match params.text("queue") {
+            Some(name) => Some(queues::named(&api, &name).await?),
+            None => None,
+        },
         tenant: caller.tenant(params.text("tenant"))?,
+        since: params.time("since")?,
+        until: params.time("until")?,
     };
     let cursor = params.text("cursor");
     let limit = params.limit()?;

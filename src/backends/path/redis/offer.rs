@@ -35,7 +35,7 @@ impl RedisPath {
 
     async fn offer_chunk(&self, tasks: &[Admission]) -> Result<Vec<Offered>, StoreError> {
         let mut call = self.store.call(&scripts::OFFER);
-        call.arg(millis(MARGIN));
+        call.arg(millis(MARGIN)).arg(self.store.remembered());
         let queues: BTreeSet<Queue> = tasks.iter().map(|task| task.message.queue).collect();
         call.arg(queues.len());
         for queue in queues {

@@ -344,7 +344,7 @@ pub async fn a_dead_workers_tasks_are_shown_as_queued(fixture: &dyn Fixture) {
     assert_eq!((record.state, record.worker, record.crashes), (State::Queued, None, 1));
     assert_eq!(record.due_at, None);
     for (state, count) in [(State::Running, 0), (State::Queued, 1)] {
-        let filter = RecordFilter { state: Some(state), ..RecordFilter::default() };
+        let filter = RecordFilter { states: vec![state], ..RecordFilter::default() };
         let items = store.records(&filter, None, 10).await.unwrap().items;
         assert_eq!(items.iter().filter(|record| record.id == message.id).count(), count, "{state:?}");
     }

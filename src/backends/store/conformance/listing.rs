@@ -5,7 +5,12 @@ use std::collections::HashSet;
 use super::*;
 
 async fn list(store: &dyn Store, filter: &RecordFilter) -> HashSet<TaskId> {
-    let mut seen = HashSet::new();
+    listed(store, filter).await.into_iter().collect()
+}
+
+/// In the order of the pages.
+async fn listed(store: &dyn Store, filter: &RecordFilter) -> Vec<TaskId> {
+    let mut seen = Vec::new();
     let mut cursor = None;
     loop {
         let page = store.records(filter, cursor.as_deref(), 5).await.unwrap();
@@ -39,9 +44,9 @@ pub async fn filters_and_pages_records(fixture: &dyn Fixture) {
     };
     let plain = RecordFilter::default;
     assert_eq!(list(&*store, &plain()).await, expect(&|_| true));
-    let filter = RecordFilter { state: Some(State::Running), ..plain() };
+    let filter = RecordFilter { states: vec![State::Running], ..plain() };
     assert_eq!(list(&*store, &filter).await, expect(&|index| index < 4));
-    let filter = RecordFilter { state: Some(State::Dead), ..plain() };
+    let filter = RecordFilter { states: vec![State::Dead], ..plain() };
     assert_eq!(list(&*store, &filter).await, HashSet::new());
     let filter = RecordFilter { kind: "email.*".parse().ok(), ..plain() };
     assert_eq!(list(&*store, &filter).await, expect(&|index| index % 2 == 0));
@@ -49,6 +54,56 @@ pub async fn filters_and_pages_records(fixture: &dyn Fixture) {
     assert_eq!(list(&*store, &filter).await, expect(&|index| index % 2 == 1 && index % 7 == 1));
     let filter = RecordFilter { tenant: Some("acme".into()), ..plain() };
     assert_eq!(list(&*store, &filter).await, expect(&|index| index % 3 == 0));
+}
+
+pub async fn lists_the_latest_first_page_by_page(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let batches = [7_usize, 1, 12].map(|count| (0..count).map(|_| message(Priority::P4)).collect::<Vec<_>>());
+    for batch in &batches {
+        let admissions: Vec<_> = batch.iter().map(admission).collect();
+        store.admit(&admissions).await.unwrap();
+        // Repeated tasks keep their place.
+        store.admit(&admissions[..1]).await.unwrap();
+    }
+    let mut expected: Vec<_> = batches.iter().flatten().map(|message| message.id).collect();
+    expected.reverse();
+    assert_eq!(listed(&*store, &RecordFilter::default()).await, expected);
+    let last = store.record(expected[0]).await.unwrap().unwrap();
+    let before = RecordFilter { until: Some(last.enqueued_at), ..RecordFilter::default() };
+    let since = RecordFilter { since: Some(last.enqueued_at), ..RecordFilter::default() };
+    let both = [listed(&*store, &since).await, listed(&*store, &before).await].concat();
+    assert_eq!(both, expected, "each task is on one side of a point in time");
+}
+
+pub async fn lists_several_states_and_one_queue(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let [queued, running, cancelled, other] =
+        [Priority::P4, Priority::P4, Priority::P4, Priority::P1].map(message);
+    store.admit(&[&queued, &running, &cancelled, &other].map(admission)).await.unwrap();
+    start(&*store, worker, &running).await;
+    store.cancel(cancelled.id).await.unwrap();
+    let states = vec![State::Running, State::Cancelled];
+    let some = RecordFilter { states, ..RecordFilter::default() };
+    assert_eq!(list(&*store, &some).await, HashSet::from([running.id, cancelled.id]));
+    let queue = RecordFilter { queue: Some(queued.queue), ..RecordFilter::default() };
+    assert_eq!(list(&*store, &queue).await, HashSet::from([queued.id, running.id, cancelled.id]));
+}
+
+/// However many tasks there are, a page looks at some thousands.
+pub async fn a_page_that_finds_little_ends_and_goes_on(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let rare = admission(&message(Priority::P1));
+    store.admit(std::slice::from_ref(&rare)).await.unwrap();
+    let many: Vec<_> = (0..10_100).map(|_| admission(&message(Priority::P4))).collect();
+    for batch in many.chunks(1_000) {
+        store.admit(batch).await.unwrap();
+    }
+    let filter = RecordFilter { priority: Some(Priority::P1), ..RecordFilter::default() };
+    let first = store.records(&filter, None, 5).await.unwrap();
+    assert!(first.items.is_empty() && first.next.is_some(), "it was not looked for among all tasks");
+    let second = store.records(&filter, first.next.as_deref(), 5).await.unwrap();
+    assert_eq!(second.items.iter().map(|record| record.id).collect::<Vec<_>>(), [rare.message.id]);
 }
 
 pub async fn refuses_a_cursor_of_somewhere_else(fixture: &dyn Fixture) {

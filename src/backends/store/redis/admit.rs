@@ -13,7 +13,7 @@ impl RedisStore {
         let mut answers = Vec::with_capacity(tasks.len());
         for chunk in tasks.chunks(BATCH) {
             let mut call = self.call(&scripts::ADMIT);
-            call.arg(millis(MARGIN));
+            call.arg(millis(MARGIN)).arg(self.remembered());
             for task in chunk {
                 let message = &task.message;
                 call.arg(message.id.as_bytes())

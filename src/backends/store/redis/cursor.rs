@@ -24,6 +24,40 @@ impl Cursor {
     }
 }
 
+/// Where the listing of records goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Latest,
+    /// Among what came lately: with so many bytes of a step's ids.
+    Recent {
+        step: u64,
+        end: usize,
+    },
+    /// In the walk over all keys.
+    Walk(Cursor),
+}
+
+impl Place {
+    pub(super) fn parse(text: &str) -> Result<Self, StoreError> {
+        let Some(rest) = text.strip_prefix('r') else { return Cursor::parse(text).map(Self::Walk) };
+        let parts = || {
+            let (step, end) = rest.split_once('-')?;
+            Some(Self::Recent { step: step.parse().ok()?, end: end.parse().ok()? })
+        };
+        parts().ok_or_else(|| StoreError::BadCursor(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => Ok(()),
+            Self::Recent { step, end } => write!(f, "r{step}-{end}"),
+            Self::Walk(cursor) => cursor.fmt(f),
+        }
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-", self.number)?;
@@ -34,6 +68,16 @@ impl fmt::Display for Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_survives_its_text_and_refuses_any_other() {
+        for place in [Place::Recent { step: 7, end: 16 }, Place::Walk(Cursor::default())] {
+            assert_eq!(Place::parse(&place.to_string()).unwrap(), place);
+        }
+        for text in ["", "r", "r1", "r-1", "r1-", "r1-x", "r99999999999999999999-0"] {
+            assert!(matches!(Place::parse(text), Err(StoreError::BadCursor(_))), "{text:?}");
+        }
+    }
 
     #[test]
     fn survives_its_text_and_refuses_any_other() {

@@ -1,19 +1,15 @@
-//! Task records: reading one, and walking through all.
+//! Task records, as Redis has them.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use redis::cmd;
 
-use super::{RedisStore, corrupt, cursor::Cursor, error::failure, scripts};
+use super::corrupt;
 use crate::{
     backend::redis::layout::{self, Head, Tail},
-    store::{Admission, Page, Record, RecordFilter, StoreError},
+    store::{Admission, Record, StoreError},
 };
-use clawpool_core::task::{Failure, Payload, ProcessId, Queue, State, TaskId};
-
-/// Keys looked at in one step of a listing.
-const STEP: usize = 500;
+use clawpool_core::task::{Failure, Payload, Queue, State, TaskId};
 
 pub(super) fn key(base: &str, id: TaskId) -> Vec<u8> {
     [base.as_bytes(), b":t:", id.as_bytes()].concat()
@@ -140,95 +136,6 @@ fn some(value: Bytes) -> Option<Bytes> {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-impl RedisStore {
-    /// Walks all keys; `cursor` is where Redis's own walk stands, and the last task returned of its present
-    /// step.
-    pub(super) async fn list_records(
-        &self,
-        filter: &RecordFilter,
-        cursor: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Record>, StoreError> {
-        let mut at = cursor.map(Cursor::parse).transpose()?.unwrap_or_default();
-        let mut items = Vec::new();
-        loop {
-            let (following, ids) = self.scan(&at).await?;
-            for record in self.read_records(&ids).await?.into_iter().filter(|record| filter.matches(record)) {
-                if items.len() >= limit.max(1) {
-                    return Ok(Page { items, next: Some(at.to_string()) });
-                }
-                at.member = record.id.as_bytes().to_vec();
-                items.push(record);
-            }
-            if following == 0 {
-                return Ok(Page { items, next: None });
-            }
-            at = Cursor { number: following, member: Vec::new() };
-        }
-    }
-
-    /// One step of the walk: where the next one begins, and the tasks of this one after the cursor, in order.
-    async fn scan(&self, at: &Cursor) -> Result<(u64, Vec<TaskId>), StoreError> {
-        let prefix = key(self.link.base(), TaskId::from_bytes([0; 16]));
-        let prefix = &prefix[..prefix.len() - 16];
-        let mut scan = cmd("SCAN");
-        scan.arg(at.number).arg("MATCH").arg(pattern(prefix)).arg("COUNT").arg(STEP);
-        let (following, keys): (u64, Vec<Bytes>) =
-            self.link.send(&scan).await.map_err(|error| failure(&error))?;
-        let id = |key: &Bytes| Some(TaskId::from_bytes(key.strip_prefix(prefix)?.try_into().ok()?));
-        let mut ids: Vec<_> =
-            keys.iter().filter_map(id).filter(|id| id.as_bytes()[..] > at.member[..]).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Ok((following, ids))
-    }
-
-    async fn read_records(&self, ids: &[TaskId]) -> Result<Vec<Record>, StoreError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut command = cmd("MGET");
-        for id in ids {
-            command.arg(key(self.link.base(), *id));
-        }
-        let all: Vec<Option<Bytes>> = self.link.send(&command).await.map_err(|error| failure(&error))?;
-        let mut records = Vec::with_capacity(ids.len());
-        for (id, bytes) in ids.iter().zip(all) {
-            if let Some(bytes) = bytes {
-                records.extend(self.readable(*id, bytes).await?);
-            }
-        }
-        self.mark_orphans(&mut records).await?;
-        Ok(records)
-    }
-
-    /// What a dead worker ran is shown as waiting for another one.
-    pub(super) async fn mark_orphans(&self, records: &mut [Record]) -> Result<(), StoreError> {
-        let mut owners: Vec<ProcessId> = records.iter().filter_map(owner).collect();
-        if owners.is_empty() {
-            return Ok(());
-        }
-        owners.sort_unstable();
-        owners.dedup();
-        let mut call = self.call(&scripts::LIVING);
-        for owner in &owners {
-            call.arg(owner.as_bytes());
-        }
-        let living: Vec<bool> = self.run(&call).await?;
-        let dead = |record: &Record| owner(record).and_then(|owner| owners.binary_search(&owner).ok());
-        for record in records {
-            if dead(record).is_some_and(|index| !living[index]) {
-                (record.state, record.worker, record.progress) = (State::Queued, None, None);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn owner(record: &Record) -> Option<ProcessId> {
-    record.worker.filter(|_| record.state == State::Running)
 }
 
 /// A glob that matches keys with this prefix, whatever characters it has.

@@ -10,6 +10,7 @@ pub(crate) const PARTS: &[&str] = &[
     include_str!("scripts/parts/record.lua"),
     include_str!("scripts/parts/packed.lua"),
     include_str!("scripts/parts/schedule.lua"),
+    include_str!("scripts/parts/recent.lua"),
     include_str!("scripts/parts/totals.lua"),
     include_str!("scripts/parts/figures.lua"),
     include_str!("scripts/parts/workers.lua"),
@@ -44,6 +45,7 @@ scripts! { LIBRARY:
     PAGE = "scripts/page.lua";
     PROMOTED = "scripts/promoted.lua";
     PUT_FIGURES = "scripts/put_figures.lua";
+    RECENT = "scripts/recent.lua";
     REQUEUE = "scripts/requeue.lua";
     RESIGN = "scripts/resign.lua";
     RUN_NOW = "scripts/run_now.lua";

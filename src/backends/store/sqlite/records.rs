@@ -31,35 +31,60 @@ pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Optio
     })
 }
 
+/// Rows that are looked at for one page: a filter that few match makes a short page that goes on.
+const LOOK: usize = 10_000;
+
+/// The latest first, by their ids.
 pub(super) fn list(
     sql: &Connection,
     filter: &RecordFilter,
-    after: Option<TaskId>,
+    before: Option<TaskId>,
     limit: usize,
 ) -> rusqlite::Result<Sifted<Page<Record>>> {
+    let before = before.as_ref().map_or(&[u8::MAX; 17][..], |id| id.as_bytes());
+    let last = last_looked_at(sql, before)?;
     let query = format!(
-        "SELECT {COLUMNS} FROM tasks WHERE id > :after AND {REMEMBERED} AND {KNOWN}
-         AND (:state IS NULL OR iif(orphan, 1, state) = :state) AND (:priority IS NULL OR priority =
-         :priority)
+        "SELECT {COLUMNS} FROM tasks WHERE id < :before AND id >= :last AND {REMEMBERED} AND {KNOWN}
+         AND (:states = 0 OR :states & (1 << iif(orphan, 1, state)))
+         AND (:priority IS NULL OR priority = :priority)
+         AND (:queue IS NULL OR on_queue = :queue)
          AND (:tenant IS NULL OR tenant = :tenant)
          AND (:kind IS NULL OR kind GLOB :kind)
-         ORDER BY id LIMIT :limit"
+         AND enqueued_at >= :since AND enqueued_at < :until
+         ORDER BY id DESC LIMIT :limit"
     );
     let mut query = sql.prepare_cached(&query)?;
     let rows = query.query_map(
         named_params! {
-            ":after": after.as_ref().map_or(&[][..], |id| id.as_bytes()),
+            ":before": before,
+            ":last": last.as_ref().map_or(&[][..], |id| id.as_bytes()),
             ":now": Timestamp::now(),
-            ":state": filter.state,
+            ":states": mask(&filter.states),
             ":priority": filter.priority,
+            ":queue": filter.queue,
             ":tenant": filter.tenant,
             // Its one special sign is the star, which GLOB reads alike.
             ":kind": filter.kind.as_ref().map(KindPattern::as_str),
+            ":since": filter.since.unwrap_or_default(),
+            ":until": filter.until.map_or(i64::MAX, |until| until.as_millis().cast_signed()),
             ":limit": limit.saturating_add(1),
         },
         |row| readable(row, "id", record),
     )?;
-    Ok(sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string())))
+    let found = sift(rows)?.map_continue(|items| page(items, limit, |last| last.id.to_string()));
+    Ok(found.map_continue(|found| Page { next: found.next.or(last.map(|id| id.to_string())), ..found }))
+}
+
+/// Of the tasks before this one the last that a page looks at; none where it looks at all of them.
+fn last_looked_at(sql: &Connection, before: &[u8]) -> rusqlite::Result<Option<TaskId>> {
+    let query = "SELECT id FROM tasks WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
+    sql.prepare_cached(query)?.query_row(params![before, LOOK - 1], |row| row.get(0)).optional()
+}
+
+/// One bit a state, by its number.
+fn mask(states: &[State]) -> u32 {
+    let chosen = State::ALL.iter().zip(0..).filter(|(state, _)| states.contains(state));
+    chosen.fold(0, |mask, (_, number)| mask | 1 << number)
 }
 
 /// Unfinished tasks after one.

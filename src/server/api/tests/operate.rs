@@ -81,6 +81,83 @@ async fn bulk_changes_reach_every_letter_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_dry_run_counts_and_changes_nothing() {
+    let pool = pool().await;
+    pool.kill(&json!({"kind": "a"}), "no").await;
+    let task = pool.enqueue(&json!({"kind": "b", "delay": "1h"})).await;
+    for path in ["requeue", "discard"] {
+        let body = r#"{"all":true,"dry_run":true}"#;
+        let (_, count) = pool.post_json(&format!("/v1/dead/{path}"), body).await;
+        assert_eq!(count, json!({"count": 1}), "{path}");
+    }
+    for path in ["run", "cancel"] {
+        let body = r#"{"filter":{"kind":"b"},"dry_run":true}"#;
+        let (_, changed) = pool.post_json(&format!("/v1/tasks/{path}"), body).await;
+        assert_eq!(changed, json!({"changed": 1}), "{path}");
+    }
+    assert_eq!(pool.call(Method::GET, "/v1/dead").await.1["items"].as_array().unwrap().len(), 1);
+    assert_eq!(pool.store.record(task).await.unwrap().unwrap().state.name(), "scheduled");
+    pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_task_runs_again_with_another_payload() {
+    let pool = pool().await;
+    let id = pool.kill(&json!({"kind": "a", "payload": {"to": "wrong"}}), "no").await;
+    let other = pool.kill(&json!({"kind": "a"}), "no").await;
+    for body in [
+        json!({"ids": [id, other], "payload": 1}),
+        json!({"all": true, "payload": 1}),
+        json!({"ids": [id], "payload": "x".repeat(300 << 10)}),
+    ] {
+        assert_refused(
+            &pool.post_json("/v1/dead/requeue", body.to_string()).await,
+            400,
+            "CP-1402",
+            Some("payload"),
+        );
+    }
+    let body = json!({"ids": [id], "payload": {"to": "right"}}).to_string();
+    assert_eq!(pool.post_json("/v1/dead/requeue", body).await.1, json!({"count": 1}));
+    let maintenance = clawpool_backends::store::Role::Maintenance;
+    let fence = pool.store.lead(maintenance, ProcessId::new(), std::time::Duration::from_secs(60)).await;
+    let due = pool.store.due(fence.unwrap().unwrap(), 10).await.unwrap();
+    let payload = due.messages[0].task().unwrap().payload;
+    assert_eq!(serde_json::to_value(&payload).unwrap(), json!({"to": "right"}));
+    pool.stop().await;
+}
+
+#[tokio::test]
+async fn many_tasks_are_cancelled_by_filter_and_no_others() {
+    let pool = pool().await;
+    for n in 0..2_100 {
+        pool.enqueue(&json!({"kind": if n % 3 == 0 { "keep" } else { "drop.a" }, "delay": "1h"})).await;
+    }
+    let mut cursor = Value::Null;
+    let mut changed = 0;
+    loop {
+        let body = json!({"filter": {"kind": "drop.*"}, "cursor": cursor}).to_string();
+        let (status, answer) = pool.post_json("/v1/tasks/cancel", body).await;
+        assert_eq!(status, 200, "{answer}");
+        changed += answer["changed"].as_u64().unwrap();
+        cursor = answer["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(changed, 1_400);
+    let (_, left) = pool.call(Method::GET, "/v1/tasks?state=scheduled,queued&limit=1000").await;
+    let items = left["items"].as_array().unwrap();
+    assert!(items.len() == 700 && items.iter().all(|item| item["kind"] == "keep"), "{}", items.len());
+    for body in ["{}", r#"{"all":true,"ids":[]}"#] {
+        assert_refused(&pool.post_json("/v1/tasks/cancel", body).await, 400, "CP-1401", None);
+    }
+    let body = r#"{"filter":{"states":["dead"]}}"#;
+    assert_refused(&pool.post_json("/v1/tasks/cancel", body).await, 400, "CP-1402", Some("filter.states"));
+    pool.stop().await;
+}
+
+#[tokio::test]
 async fn an_export_holds_every_letter_on_its_line() {
     let pool = pool().await;
     for _ in 0..205 {

@@ -11,7 +11,7 @@
 use std::fmt::Write;
 
 use super::{
-    Head, Header, Name, Tail, WANTED, code_of,
+    Head, Header, Name, RECENT_STEP, Tail, WANTED, code_of,
     field::{Field, LENGTH},
 };
 use clawpool_core::{
@@ -22,6 +22,7 @@ use clawpool_core::{
 pub(crate) fn definitions() -> String {
     let lowest = Priority::ALL.len() - 1;
     let parts = [
+        format!("local RECENT_STEP = {}\n", RECENT_STEP.as_millis()),
         format!("local LOWEST_PRIORITY = {lowest}\nlocal WANTED = {WANTED}\nlocal YES = 1\nlocal NO = 0\n"),
         states(),
         constants("HEAD", "", &Head::fields()),

@@ -9,6 +9,8 @@
 mod field;
 mod lua;
 
+use std::time::Duration;
+
 use self::field::{layout, values};
 pub(crate) use self::lua::{PLACES, definitions};
 use clawpool_core::task::{Priority, ProcessId, State, TaskId, Timestamp};
@@ -66,6 +68,9 @@ layout! {
 
 /// The ticket of a task that waits on its queue and was with a worker, or that was enqueued once more.
 pub(crate) const WANTED: u32 = 1;
+
+/// The ids of the tasks that came within such a time lie together.
+pub(crate) const RECENT_STEP: Duration = Duration::from_mins(10);
 
 values! {
     /// The second part of a record: each value after its length, which is 0 where there is none.

@@ -58,6 +58,8 @@ local function journal_key(topic) return base .. ':j:' .. topic end
 local function leader_key(role) return base .. ':l:' .. role end
 -- Hash: v how many tokens there are, t since when.
 local function bucket_key(name) return base .. ':b:' .. name end
+-- The ids of the tasks that came within some minutes, one after another.
+local function recent_key(step) return base .. ':r:' .. step end
 -- What cannot be read, as it was. A code says what: t record, s entry of the schedule set, d dead letter,
 -- j journal entry, n note, w heartbeat, m message of a queue.
 local function set_aside_key(what, name) return base .. ':x:' .. what .. ':' .. name end

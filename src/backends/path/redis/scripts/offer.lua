@@ -1,13 +1,14 @@
 -- Accepts tasks: record, unique key, and message on its queue or, of a delayed one, in the schedule set. Of one
 -- that is there already nothing changes, and nothing is written of one for which its queue has no room.
--- ARGV: milliseconds that a queued record outlives its task's expiry; the number of queues that the tasks are
--- for; of each of these its name and its limit; then of each task: its message's entry, its record, its message.
+-- ARGV: milliseconds that a queued record outlives its task's expiry; milliseconds that the list of what came
+-- is kept; the number of queues that the tasks are for; of each of these its name and its limit; then of each
+-- task: its message's entry, its record, its message.
 -- Answers of those that were not added: position from 0, and the id of the task that is there, or '' where
 -- there was no room.
 local FIELDS = 3
-local FIRST_QUEUE = 3
+local FIRST_QUEUE = 4
 local margin = tonumber(ARGV[1])
-local first_task = FIRST_QUEUE + 2 * ARGV[2]
+local first_task = FIRST_QUEUE + 2 * ARGV[3]
 
 -- As text: Redis takes a number apart digit by digit.
 local forget_times = {}
@@ -52,6 +53,7 @@ local function delay(id, key, an_entry, bytes, unique_key, message)
   if not redis.call('SET', key, bytes, 'NX') then return id end
   if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
   enter(an_entry, struct.unpack(DUE_FORMAT, bytes, DUE_OFFSET), message)
+  note_new(id)
   count(ENQUEUED, queue_in(bytes))
 end
 
@@ -71,6 +73,7 @@ local function add(an_entry, bytes, message)
   if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id, 'PXAT', forgotten) end
   rooms[queue] = rooms[queue] - 1
   put_on_queue(queue, an_entry, message)
+  note_new(id)
   count(ENQUEUED, queue)
 end
 
@@ -85,6 +88,7 @@ for queue, added in pairs(entries) do
   slices(added, function(...) redis.call('LPUSH', waiting_key(queue), ...) end)
   ring(queue)
 end
+put_recent(ARGV[2])
 announce()
 count_up()
 return answer

@@ -1,10 +1,11 @@
 -- Accepts tasks: record, unique key and, of a delayed one, schedule entry; of one that is there already
 -- nothing changes.
--- ARGV: milliseconds that a queued record outlives its task's expiry; then of each task: id, record, unique
--- key or '', expires, due ('' for now), message ('' for now).
+-- ARGV: milliseconds that a queued record outlives its task's expiry; milliseconds that the list of what came
+-- is kept; then of each task: id, record, unique key or '', expires, due ('' for now), message ('' for now).
 -- Answers of those that are there already: position from 0, and id: their own, or of the task that has their
 -- unique key.
 local FIELDS = 6
+local FIRST_TASK = 3
 local margin = tonumber(ARGV[1])
 
 local function add(id, bytes, unique_key, expires, due, message)
@@ -22,14 +23,16 @@ local function add(id, bytes, unique_key, expires, due, message)
     local generation = bytes:sub(GENERATION_OFFSET, ATTEMPT_OFFSET - 1)
     enter(id .. generation, due, message)
   end
+  note_new(id)
   count(ENQUEUED, queue_in(bytes))
 end
 
 local answer = {}
-for i = 2, #ARGV, FIELDS do
+for i = FIRST_TASK, #ARGV, FIELDS do
   local there = add(unpack(ARGV, i, i + FIELDS - 1))
-  if there then answer[#answer + 1] = { (i - 2) / FIELDS, there } end
+  if there then answer[#answer + 1] = { (i - FIRST_TASK) / FIELDS, there } end
 end
+put_recent(ARGV[2])
 announce()
 count_up()
 return answer

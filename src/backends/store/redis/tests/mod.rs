@@ -63,6 +63,7 @@ mod conformance {
 }
 mod connections;
 mod layout;
+mod listing;
 mod outage;
 mod own;
 mod silence;
