@@ -31,6 +31,7 @@ mod server;
 mod starting;
 mod tasks;
 mod timing;
+mod trace;
 mod workers;
 mod wrong_tokens;
 
