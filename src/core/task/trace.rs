@@ -106,7 +106,7 @@ pub fn attempt_span(id: TaskId, token: u64) -> u64 {
     span(id, 3, token)
 }
 
-/// A number from 0 to 1, always the same for a task, by which each process decides alike whether it is traced.
+/// A number from 0 to 1, always the same for a task: by it each process decides alike whether it is traced.
 #[allow(clippy::cast_precision_loss)]
 pub fn chance(id: TaskId) -> f64 {
     (span(id, 4, 0) >> 11) as f64 / (1_u64 << 53) as f64
