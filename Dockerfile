@@ -18,13 +18,13 @@ RUN mkdir -p workers/handlers tests/it tests/campaign benches/task_path load-tes
         echo 'fn main() {}' >$main/main.rs; done \
     && for crate in core backends engine server program; do touch src/$crate/lib.rs; done \
     && touch src/lib.rs workers/handlers/mod.rs \
-    && cargo build --release --locked -p clawpool-program --features docker --bin clawpool
+    && cargo build --release --locked -p clawpool-program --features docker,otlp --bin clawpool
 COPY config config
 COPY workers workers
 COPY src src
 # The placeholders' build is older than these files only when cargo sees them as new.
 RUN find src workers -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked -p clawpool-program --features docker --bin clawpool
+    && cargo build --release --locked -p clawpool-program --features docker,otlp --bin clawpool
 
 FROM debian:bookworm-slim
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin clawpool

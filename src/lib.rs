@@ -54,6 +54,7 @@
 //! | `client` | `clawpool::client`: the HTTP API of a dispatcher, for programs without its servers |
 //! | `server` | `clawpool::server`: a dispatcher in a process of one's own |
 //! | `amqp-tls` | `amqps://` to RabbitMQ |
+//! | `otlp` | the spans of tasks go to a collector |
 
 #![warn(missing_docs)]
 

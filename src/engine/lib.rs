@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod leadership;
 pub mod live;
 pub mod process;
+pub mod trace;
 pub mod worker;
 
 pub use clawpool_backends::install_tls;

@@ -4,7 +4,9 @@ use clawpool_core::task::{State, TaskId};
 use lapin::{
     BasicProperties, Channel,
     options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
+    types::{AMQPValue, FieldTable},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Servers, System, task, until};
@@ -52,6 +54,32 @@ async fn tasks_come_in_over_amqp_and_garbage_goes_back_with_its_reason() {
     system.stop().await;
 }
 
+#[tokio::test]
+async fn the_trace_in_a_messages_headers_reaches_the_handler() {
+    let servers = Servers::shared();
+    let settings = servers.settings().shell("trace.show", "printf '\"%s\"' \"$TRACEPARENT $TRACESTATE\"");
+    let system = System::apart(1, settings).await;
+    let channel = servers.amqp().await;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let wire = Wire { channel, prefix: servers.prefix.clone() };
+    let id = TaskId::new();
+    let mut headers = FieldTable::default();
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (name, value) in [("traceparent", parent), ("tracestate", "rojo=1")] {
+        headers.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    let body = serde_json::to_vec(&json!({"id": id, "kind": "trace.show"})).unwrap();
+    wire.publish_with("application/json", &body, headers).await;
+    let seen = until("the task to be there and over", async || {
+        let (status, task) = system.api.ask(system.api.request(Method::GET, &format!("v1/tasks/{id}"))).await;
+        (status.is_success() && task["state"] == "completed").then(|| task["result"].to_string())
+    })
+    .await;
+    assert!(seen.starts_with("\"00-4bf92f3577b34da6a3ce929d0e0e4736-"), "{seen}");
+    assert!(seen.ends_with("-01 rojo=1\"") && !seen.contains(parent), "its own span: {seen}");
+    system.stop().await;
+}
+
 /// A task with an id of its producer's, as there is no answer to tell it.
 fn one() -> Value {
     let mut task = task("P4", json!({}));
@@ -66,8 +94,12 @@ struct Wire {
 
 impl Wire {
     async fn publish(&self, content_type: &str, body: &[u8]) {
-        let properties =
-            BasicProperties::default().with_content_type(content_type.into()).with_delivery_mode(2);
+        self.publish_with(content_type, body, FieldTable::default()).await;
+    }
+
+    async fn publish_with(&self, content_type: &str, body: &[u8], headers: FieldTable) {
+        let properties = BasicProperties::default().with_content_type(content_type.into());
+        let properties = properties.with_delivery_mode(2).with_headers(headers);
         let exchange = format!("{}.ingress", self.prefix);
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         let confirm =

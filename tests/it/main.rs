@@ -67,6 +67,8 @@ mod terminal;
 #[cfg(unix)]
 mod told;
 #[cfg(unix)]
+mod tracing;
+#[cfg(unix)]
 mod worker_killed;
 #[cfg(unix)]
 mod worker_programs;

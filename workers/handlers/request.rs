@@ -17,7 +17,10 @@ pub(super) struct Request<'a> {
     tier: Option<Tier>,
     session: Option<&'a str>,
     enqueued_at: Timestamp,
-    trace: Option<&'a str>,
+    /// The span of this attempt.
+    trace: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_state: Option<&'a str>,
 }
 
 impl<'a> Request<'a> {
@@ -34,7 +37,8 @@ impl<'a> Request<'a> {
             tier: task.tier,
             session: task.session.as_deref(),
             enqueued_at: task.enqueued_at,
-            trace: task.trace.as_deref(),
+            trace: context.traceparent(),
+            trace_state: context.tracestate(),
         }
     }
 

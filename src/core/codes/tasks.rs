@@ -88,9 +88,9 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "CP-1115",
-        "Not a traceparent",
-        "The trace field is not a W3C traceparent.",
-        "Send 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, or leave the field out.",
+        "Not a trace context",
+        "The trace field is not a W3C traceparent, or trace_state is not a tracestate.",
+        "Send 00-<32 hex digits>-<16 hex digits>-<2 hex digits> as trace, or leave both fields out.",
     ),
     (
         "CP-1116",

@@ -20,6 +20,7 @@ impl Config {
         self.rabbitmq.check(report);
         self.embedded.check(report);
         self.log.check(report);
+        self.tracing.check(report);
         self.health.check(report);
         self.api.check(report);
         self.limits.check(report);

@@ -33,6 +33,7 @@ mod reload;
 mod results;
 mod retry;
 mod rules;
+mod tracing;
 mod worker;
 
 use schemars::JsonSchema;
@@ -60,6 +61,7 @@ pub use self::{
     results::Results,
     retry::{RetryPolicy, RetryTable},
     rules::{FieldTest, Rule},
+    tracing::Tracing,
     worker::WorkerSettings,
 };
 
@@ -99,6 +101,8 @@ pub struct Config {
     pub health: Health,
     /// What the programs log, how, and where to.
     pub log: Log,
+    /// Where the spans of tasks are sent.
+    pub tracing: Tracing,
     /// The classification table; the first rule that matches decides. In a file: rules that come before the
     /// shipped ones.
     pub rules: Vec<Rule>,
@@ -129,6 +133,7 @@ impl Default for Config {
             autoscale: Autoscale::default(),
             health: Health::default(),
             log: Log::default(),
+            tracing: Tracing::default(),
             rules: Rule::shipped(),
             handlers: Vec::new(),
             pools: Vec::new(),

@@ -93,6 +93,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             unique_key: None,
             trace: None,
+            trace_state: None,
             result_ttl: Duration::from_secs(1),
             generation: 0,
             handed_on: 0,

@@ -60,6 +60,9 @@ pub struct Task {
     /// A W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// A W3C `tracestate`, of those that made `trace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_state: Option<String>,
     /// How long its result is kept.
     #[serde(with = "span")]
     pub result_ttl: Duration,
@@ -208,6 +211,7 @@ mod tests {
             timeout: Duration::from_millis(1500),
             unique_key: None,
             trace: None,
+            trace_state: None,
             result_ttl: Duration::from_secs(3600),
             generation: 2,
             handed_on: 0,

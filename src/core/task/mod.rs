@@ -30,6 +30,7 @@ pub mod span;
 mod state;
 mod text;
 mod time;
+pub mod trace;
 mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure};
@@ -50,3 +51,4 @@ pub use reading::named_field;
 pub use state::{Outcome, State};
 pub use text::without_mark;
 pub use time::Timestamp;
+pub use trace::TraceContext;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Payload, Priority, TaskId, Timestamp, span};
+use super::{Payload, Priority, TaskId, Timestamp, TraceContext, span, trace::is_tracestate};
 
 /// What a customer has paid for (spec S1); a condition of classification and quotas.
 #[derive(
@@ -80,12 +80,26 @@ pub struct NewTask {
     /// A W3C `traceparent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// A W3C `tracestate`, of those that made `trace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_state: Option<String>,
     /// How long the result is kept.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub result_ttl: Option<Duration>,
 }
 
 impl NewTask {
+    /// Takes the trace context of the request or the message that brought it, where the task has none of its
+    /// own. As the W3C has it, one that is malformed counts as none.
+    pub fn adopt_trace(&mut self, traceparent: Option<&str>, tracestate: Option<&str>) {
+        if self.trace.is_some() {
+            return;
+        }
+        let Some(context) = traceparent.and_then(|text| text.parse::<TraceContext>().ok()) else { return };
+        self.trace = Some(context.to_string());
+        self.trace_state = tracestate.filter(|text| is_tracestate(text)).map(ToOwned::to_owned);
+    }
+
     /// A task that leaves everything else to the configuration.
     pub fn new(kind: impl Into<String>, payload: Payload) -> Self {
         Self { kind: kind.into(), payload, ..Self::default() }

@@ -8,9 +8,10 @@ use super::{Fault, Rejection};
 use clawpool_core::{
     config::{Limits, RetryTable, nearest},
     task::{
-        NewTask, TaskId,
+        NewTask, TaskId, TraceContext,
         proof::{self, Unfit},
         strange_character,
+        trace::is_tracestate,
     },
 };
 
@@ -26,6 +27,7 @@ pub(super) fn fields(task: &NewTask, limits: &Limits, retry: &RetryTable) -> Res
     policy(task.retry.as_deref(), retry)?;
     timeout(task.timeout, limits.timeout)?;
     trace(task.trace.as_deref())?;
+    trace_state(task.trace_state.as_deref())?;
     result_ttl(task.result_ttl, limits.result_ttl)
 }
 
@@ -148,28 +150,16 @@ pub(super) fn span(
     }
 }
 
-/// The shape of a W3C `traceparent`: version, trace id, parent id and flags in lower-case hex, neither id all
-/// zeros.
 fn trace(trace: Option<&str>) -> Result<(), Rejection> {
     let Some(trace) = trace else { return Ok(()) };
-    let parts: Vec<&str> = trace.split('-').collect();
-    let hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let zero = |part: &str| part.bytes().all(|byte| byte == b'0');
-    let shape = match parts.as_slice() {
-        [version, id, parent, flags] => {
-            [version.len(), id.len(), parent.len(), flags.len()] == [2, 32, 16, 2]
-                && parts.iter().all(|part| hex(part))
-                && *version != "ff"
-                && !zero(id)
-                && !zero(parent)
-        }
-        _ => false,
-    };
-    if shape {
-        return Ok(());
-    }
+    let Err(bad) = trace.parse::<TraceContext>() else { return Ok(()) };
     let shown: String = trace.chars().take(64).collect();
-    let message =
-        format!("{shown:?} is no W3C traceparent: write 00-<32 hex digits>-<16 hex digits>-<2 hex digits>");
-    Err(Rejection::invalid("CP-1115", "trace", message))
+    Err(Rejection::invalid("CP-1115", "trace", format!("{shown:?} is {bad}")))
+}
+
+fn trace_state(state: Option<&str>) -> Result<(), Rejection> {
+    let Some(state) = state.filter(|state| !is_tracestate(state)) else { return Ok(()) };
+    let shown: String = state.chars().take(64).collect();
+    let message = format!("{shown:?} is no W3C tracestate: write key=value,… with at most 512 bytes in all");
+    Err(Rejection::invalid("CP-1115", "trace_state", message))
 }

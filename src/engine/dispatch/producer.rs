@@ -6,7 +6,10 @@ use super::{
     ProducerToken, QueueRegistry, Rejection, admit::AdmissionControl, enqueue::enqueue_all,
     served_cache::ServedCache,
 };
-use crate::live::{Derived, Live};
+use crate::{
+    live::{Derived, Live},
+    trace::Tracer,
+};
 use clawpool_backends::{
     path::{self, Servers},
     path::{Path, PathError},
@@ -24,6 +27,7 @@ pub struct Producer {
     path: Arc<dyn Path>,
     served_cache: Arc<ServedCache>,
     queues: Arc<QueueRegistry>,
+    tracer: Tracer,
 }
 
 /// What a producer may ask for beyond adding tasks, and its token.
@@ -122,7 +126,14 @@ impl Producer {
             path,
             queues: Arc::new(QueueRegistry::new(&live.now(), Arc::clone(&store))),
             served_cache: Arc::new(ServedCache::new(store)),
+            tracer: Tracer::default(),
         }
+    }
+
+    /// The same, and it makes the spans of enqueues.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// The queues that tasks may name.
@@ -141,6 +152,7 @@ impl Producer {
     pub async fn enqueue(&self, tasks: Vec<NewTask>, rights: Rights) -> Vec<Result<Accepted, Rejection>> {
         let now = Timestamp::now();
         let control = self.control.now();
+        let enqueuing = self.tracer.enqueuing(&tasks);
         let kinds: Vec<String> = tasks.iter().map(|task| task.kind.clone()).collect();
         let mut checked = Vec::with_capacity(tasks.len());
         for task in tasks {
@@ -151,6 +163,9 @@ impl Producer {
         }
         let (mut answers, served) =
             tokio::join!(enqueue_all(&*self.path, checked), self.served_cache.served());
+        if let Some(enqueuing) = enqueuing {
+            enqueuing.ended(answers.iter().map(added));
+        }
         for (answer, kind) in answers.iter_mut().zip(kinds) {
             if let (Ok(accepted), Some(served)) = (answer, &served) {
                 accepted.warnings = served.warnings(accepted.queue, &kind);
@@ -173,4 +188,10 @@ impl Producer {
         let warnings = served.map(|served| served.warnings(explanation.queue, &task.kind));
         Ok(Explanation { warnings: warnings.unwrap_or_default(), ..explanation })
     }
+}
+
+/// None for what was refused, or was there before.
+fn added(answer: &Result<Accepted, Rejection>) -> Option<(TaskId, Queue)> {
+    let accepted = answer.as_ref().ok().filter(|accepted| !accepted.duplicate)?;
+    Some((accepted.id, accepted.queue))
 }

@@ -20,8 +20,10 @@ pub(super) async fn run(
     stop_grace: Duration,
 ) -> Result<Payload, Failure> {
     let context = Context::new(Arc::clone(&job.task), job.deadline, job.stop.clone(), progress);
-    let span =
-        tracing::info_span!("task", id = %job.task.id, kind = job.task.kind, attempt = context.attempt());
+    let context = context.within(job.trace);
+    let attempt = context.attempt();
+    let trace = job.trace.map(tracing::field::display);
+    let span = tracing::info_span!("task", id = %job.task.id, kind = job.task.kind, attempt, trace);
     let mut handler = std::pin::pin!(watched(Watch::of(job), guarded(handler, context)).instrument(span));
     tokio::select! {
         biased;

@@ -20,6 +20,7 @@ use super::{
     throttle::Throttle,
     throughput::Throughput,
 };
+use crate::trace::Tracer;
 use clawpool_backends::{
     path::{Path, TakenTask},
     store::{Orders, Store},
@@ -43,6 +44,7 @@ pub(super) struct Engine {
     pub store: Arc<dyn Store>,
     pub vitals: Arc<Vitals>,
     pub outcomes: Outcomes,
+    pub tracer: Tracer,
     /// Where tasks come from.
     pub sources: Vec<SourceOrders>,
     /// Whose tasks they bring.
@@ -162,11 +164,12 @@ impl Engine {
     }
 
     pub(super) fn start_all(&mut self) {
-        while let Some(job) = self.run_queue.next(|queue| self.slots.is_open(queue)) {
+        while let Some(mut job) = self.run_queue.next(|queue| self.slots.is_open(queue)) {
             if job.stopped() == Some(Stop::Cancelled) {
                 self.arbiter.freed(job.queue());
                 self.settle(Arc::new(job), Outcome::Cancelled);
             } else {
+                job.trace = self.tracer.attempt(&job.task, job.claimed.token);
                 self.start(job.started());
             }
         }

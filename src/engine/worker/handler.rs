@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use clawpool_core::task::{ErrorClass, Failure, Payload, Task, TaskId};
+use clawpool_core::task::{ErrorClass, Failure, Payload, Task, TaskId, TraceContext};
 
 /// Runs the tasks of one kind, or of one prefix of kinds. An `Err` is retried or dead-lettered by its class
 /// (spec S9).
@@ -29,6 +29,8 @@ pub struct Context {
     deadline: Instant,
     cancelled: CancellationToken,
     progress: Progress,
+    /// The span of this attempt.
+    trace: Option<TraceContext>,
 }
 
 impl Context {
@@ -39,7 +41,22 @@ impl Context {
         cancelled: CancellationToken,
         progress: Progress,
     ) -> Self {
-        Self { task, deadline, cancelled, progress }
+        Self { task, deadline, cancelled, progress, trace: None }
+    }
+
+    pub(super) fn within(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// What is to be the parent of everything that the handler traces: the span of this attempt, as a W3C
+    /// `traceparent`. None for a task without a trace. In a test it is the producer's own.
+    pub fn traceparent(&self) -> Option<String> {
+        self.trace.map(|trace| trace.to_string()).or_else(|| self.task.trace.clone())
+    }
+
+    /// The W3C `tracestate` that goes with it, as the producer gave it.
+    pub fn tracestate(&self) -> Option<&str> {
+        self.task.trace_state.as_deref()
     }
 
     /// 1 for the first attempt.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use clawpool_backends::{broker::Receipt, path::TakenTask, store::Claimed};
-use clawpool_core::task::{Queue, Task, Timestamp};
+use clawpool_core::task::{Queue, Task, Timestamp, TraceContext};
 
 /// One claimed attempt, from its claim to its settlement.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Job {
     /// When the handler is told to stop.
     pub deadline: Instant,
     pub stop: CancellationToken,
+    /// The span of this attempt, of a task with a trace.
+    pub trace: Option<TraceContext>,
     /// When its handler began; none while it waits for a slot.
     pub began: Option<Timestamp>,
     begun: Instant,
@@ -50,6 +52,7 @@ impl Job {
             receipt: taken.receipt,
             crashes: taken.crashes,
             stop: CancellationToken::new(),
+            trace: None,
             began: None,
             begun,
             why: AtomicU8::new(0),

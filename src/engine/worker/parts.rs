@@ -25,7 +25,7 @@ use super::{
     throughput::Throughput,
     troubles::Troubles,
 };
-use crate::process::Shutdown;
+use crate::{process::Shutdown, trace::Export};
 use clawpool_backends::{
     path::Servers,
     path::{Path, Taker},
@@ -50,6 +50,7 @@ pub(super) struct Parts {
     pullers: JoinSet<()>,
     settler: JoinHandle<()>,
     path: Arc<dyn Path>,
+    export: Export,
 }
 
 impl Parts {
@@ -71,7 +72,8 @@ impl Parts {
         let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
         let facts = Facts::new(config, who.pool.clone(), who.version);
         let (outcomes, ended) = Outcomes::new(1024 + 8 * usize::from(config.worker.slots));
-        let settler = Settler { worker: id, path: Arc::clone(&path), facts };
+        let export = Export::start(&config.tracing, "clawpool-worker");
+        let settler = Settler { worker: id, path: Arc::clone(&path), facts, tracer: export.tracer() };
         let broken = CancellationToken::new();
         let stop_claims = CancellationToken::new();
         let calls = Arc::<Calls>::default();
@@ -102,6 +104,7 @@ impl Parts {
             store,
             vitals: Arc::clone(&heartbeat.vitals),
             outcomes,
+            tracer: export.tracer(),
             sources,
             served,
             stop_claims,
@@ -123,7 +126,7 @@ impl Parts {
         engine.on_orders(orders);
         let settler = tokio::spawn(telling(broken.clone(), settler.run(ended)));
         let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&path))));
-        Ok(Self { id, engine, events, heartbeat, broken, reconciler, pullers, settler, path })
+        Ok(Self { id, engine, events, heartbeat, broken, reconciler, pullers, settler, path, export })
     }
 
     /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends.
@@ -148,6 +151,7 @@ impl Parts {
             tracing::warn!(code = error.code(), %error, "what is left returns with the lease's end");
         }
         self.heartbeat.finish().await;
+        self.export.finish().await;
         failed
     }
 

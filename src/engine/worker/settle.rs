@@ -10,6 +10,7 @@ use super::{
     job::Job,
     questions::UnderWay,
 };
+use crate::trace::{Ran, Tracer};
 use clawpool_backends::{
     path::{Attempt, Path},
     store::{Counters, DeadLetter, End},
@@ -86,6 +87,7 @@ pub(super) struct Settler {
     pub worker: ProcessId,
     pub path: Arc<dyn Path>,
     pub facts: Facts,
+    pub tracer: Tracer,
 }
 
 /// Outcomes in one call to the store at most, and calls under way at once.
@@ -120,9 +122,26 @@ impl Settler {
 
     fn call(&mut self, batch: Vec<Ended>) -> impl Future<Output = ()> + use<> {
         let now = Timestamp::now();
+        batch.iter().filter_map(ran).for_each(|ran| self.tracer.ran(ran));
         let attempts = batch.iter().map(|ended| attempt(ended, now, self.facts.of(ended))).collect();
         Call { worker: self.worker, path: Arc::clone(&self.path), attempts }.settle(batch)
     }
+}
+
+/// None where nothing ran, or the task has no trace.
+fn ran(ended: &Ended) -> Option<Ran<'_>> {
+    let Ended { job, outcome, spans } = ended;
+    let (wait, run) = spans.map(|spans| (spans.wait, spans.run))?;
+    Some(Ran {
+        task: &job.task,
+        context: job.trace?,
+        token: job.claimed.token,
+        queue: job.queue(),
+        began: job.began?,
+        wait,
+        run,
+        outcome,
+    })
 }
 
 /// One call to the store.

@@ -73,7 +73,10 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
     }
     drop(settle);
     let facts = Facts::new(&Config::default(), "test".into(), "1.0.0".into());
-    guarded(Settler { worker, path: Arc::clone(&servers.path), facts }.run(received)).await;
+    guarded(
+        Settler { worker, path: Arc::clone(&servers.path), facts, tracer: Default::default() }.run(received),
+    )
+    .await;
     let mut other = source(&*servers.path, ProcessId::new()).await;
     assert_eq!(guarded(one(&mut *other)).await.task.id, message.id);
 }

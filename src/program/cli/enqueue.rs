@@ -90,7 +90,7 @@ impl Enqueue {
 
     fn task(self) -> Result<NewTask, Failure> {
         let payload = self.payload.map_or(Ok(Payload::null()), |text| payload(&text))?;
-        Ok(NewTask {
+        let mut task = NewTask {
             id: self.id,
             kind: self.kind.unwrap_or_default(),
             payload,
@@ -107,7 +107,11 @@ impl Enqueue {
             unique_key: self.unique_key,
             result_ttl: self.result_ttl,
             ..NewTask::default()
-        })
+        };
+        // What runs it may be part of a trace itself: a program of a task, for one.
+        let [parent, state] = ["TRACEPARENT", "TRACESTATE"].map(|name| std::env::var(name).ok());
+        task.adopt_trace(parent.as_deref(), state.as_deref());
+        Ok(task)
     }
 }
 

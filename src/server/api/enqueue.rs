@@ -14,6 +14,7 @@ use super::{
     error::ApiError,
     query::Params,
     tasks,
+    trace::TraceHeaders,
 };
 use clawpool_core::task::{NewTask, document::Parts};
 use clawpool_engine::{
@@ -26,6 +27,7 @@ pub(super) async fn enqueue(
     State(api): State<Arc<Api>>,
     caller: Caller,
     mut params: Params,
+    trace: TraceHeaders,
     body: Unread,
 ) -> Result<Response, ApiError> {
     let wait = params.wait()?;
@@ -34,13 +36,13 @@ pub(super) async fn enqueue(
     match body.format.parts(&body.bytes, api.config().limits.batch.into())? {
         Parts::One(bytes) => {
             let task = body.format.task(bytes)?;
-            one(&api, &caller, task, wait).await
+            one(&api, &caller, trace.adopted(task), wait).await
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
             "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
         )),
-        Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format).await?.into_response()),
+        Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format, &trace).await?.into_response()),
     }
 }
 
@@ -88,12 +90,17 @@ async fn batch(
     caller: &Caller,
     parts: &[&[u8]],
     format: Format,
+    trace: &TraceHeaders,
 ) -> Result<Json<Vec<BatchLine>>, ApiError> {
+    let decode = |bytes: &&[u8]| match format.task(bytes) {
+        Ok(task) => Ok(trace.adopted(task)),
+        Err(unread) => Err(ApiError::from(unread)),
+    };
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {
         let rest = &parts[lines.len()..];
-        let decoded = rest[..group(rest)].iter().map(|bytes| format.task(bytes).map_err(ApiError::from));
-        let mut answers = place(api, caller, decoded.collect()).await;
+        let decoded = rest[..group(rest)].iter().map(decode).collect();
+        let mut answers = place(api, caller, decoded).await;
         let busy = answers.iter().all(|answer| answer.as_ref().is_err_and(ApiError::is_busy));
         match answers.pop() {
             Some(Err(error)) if busy && lines.is_empty() => return Err(error),

@@ -26,6 +26,7 @@ pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Resu
         note_pool(status);
     }
     note_workers(&api.store.workers().await?);
+    metrics::counter!("clawpool_spans_dropped_total").absolute(clawpool_engine::trace::dropped());
     let histograms = attempts(&api).await?;
     let text = crate::telemetry::metrics().render() + &histograms;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())

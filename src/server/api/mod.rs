@@ -37,6 +37,7 @@ mod task_bulk;
 mod tasks;
 mod timing;
 mod tokens;
+mod trace;
 mod workers;
 mod wrong_tokens;
 

@@ -22,6 +22,7 @@ use clawpool_engine::{
     dispatch::Producer,
     live::Live,
     process::{Shutdown, notify_ready},
+    trace::Export,
 };
 
 /// A dispatcher, connected to its servers and listening.
@@ -33,6 +34,7 @@ pub struct Dispatcher {
     /// Of this configuration; other roles of the process may share them.
     pub servers: Servers,
     producer: Producer,
+    export: Export,
     ingress: Ingress,
     entrance: Entrance,
 }
@@ -53,8 +55,10 @@ impl Dispatcher {
         let entrance = Entrance::open(listener, certificate, config.api.connections)?;
         let servers = connected(&entrance, &config, shutdown).await?;
         let producer = Producer::following(&live, Arc::clone(&servers.path), Arc::clone(&servers.store));
+        let export = Export::start(&config.tracing, "clawpool-dispatcher");
+        let producer = producer.with_tracer(export.tracer());
         let ingress = Ingress::open(Arc::clone(&config)).await;
-        Ok(Self { config, live, reloader: None, servers, producer, ingress, entrance })
+        Ok(Self { config, live, reloader: None, servers, producer, export, ingress, entrance })
     }
 
     /// The same, and an operator can have this read the configuration again. It must be the one that made
@@ -67,7 +71,7 @@ impl Dispatcher {
     /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
     /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, live, reloader, servers, producer, ingress, entrance } = self;
+        let Self { config, live, reloader, servers, producer, export, ingress, entrance } = self;
         let Servers { broker, store, .. } = servers.clone();
         tracing::info!(address = %entrance.address(), "serving HTTP");
         notify_ready();
@@ -86,6 +90,7 @@ impl Dispatcher {
             whole(stop, ingress.serve(&producer, &*store, stop)),
             whole(stop, maintenance::run(&servers, &health, times, ProcessId::new(), stop)),
         );
+        export.finish().await;
         served.map_err(|error| AppError::Failed(format!("HTTP ended: {error}")))?;
         asked_for(asked, "the dispatcher")
     }

@@ -42,7 +42,7 @@ pub(super) fn actions(message: &IngressMessage, limits: &Limits) -> Vec<Action> 
         Ok(parts) => {
             let id =
                 message.message_id.as_deref().filter(|_| parts.len() == 1).and_then(|id| id.parse().ok());
-            parts.into_iter().map(|body| action(part(body), id)).collect()
+            parts.into_iter().map(|body| traced(action(part(body), id), message)).collect()
         }
         Err(rejection) => vec![Action::Reject(part(message.body.clone()).refused(rejection))],
     }
@@ -57,6 +57,14 @@ fn action(part: Part, id: Option<TaskId>) -> Action {
         }
         Err(unread) => Action::Reject(part.refused(unread.into())),
     }
+}
+
+/// The message's headers hold for each task without a trace of its own.
+fn traced(mut action: Action, message: &IngressMessage) -> Action {
+    if let Action::Enqueue(task, _) = &mut action {
+        task.adopt_trace(message.traceparent.as_deref(), message.tracestate.as_deref());
+    }
+    action
 }
 
 impl Part {

@@ -28,6 +28,7 @@ pub(super) fn describe_all() {
     describe_counter!("clawpool_late_starts_total", "Attempts that began later than their class promises.");
     describe_counter!("clawpool_tasks_recovered_total", "Tasks completed after an attempt that had failed.");
     describe_counter!("clawpool_tenant_attempts_total", "Attempts of a customer's tasks.");
+    describe_counter!("clawpool_spans_dropped_total", "Spans of this process that no collector took.");
     describe_gauge!("clawpool_build_info", "Always 1; its label is the version of this program.");
     describe_histogram!("clawpool_http_request_seconds", Unit::Seconds, "How long requests took.");
 }

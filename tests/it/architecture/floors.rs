@@ -14,7 +14,7 @@ pub const FLOORS: [&[&str]; 18] = [
     &["supervise", "health", "series", "reload"],
     &["client", "handlers", "telemetry"],
     &["worker", "dispatch"],
-    &["alert", "leadership", "process", "servers"],
+    &["alert", "leadership", "process", "servers", "trace"],
     &["path"],
     &["broker", "store"],
     &["backend", "autoscale/forecast"],
@@ -62,11 +62,12 @@ pub const PURE_CRATES: [&str; 18] = [
 pub const IO: [&str; 7] = ["env", "fs", "io", "net", "os", "process", "thread"];
 
 /// Crates whose types stay in the modules beside them.
-pub const SEAMS: [(&[&str], &[&str]); 6] = [
+pub const SEAMS: [(&[&str], &[&str]); 7] = [
     (&["lapin", "async_rs"], &["broker/rabbitmq"]),
     (&["redis", "deadpool_redis"], &["backend/redis", "broker/redis", "store/redis", "path/redis"]),
     (&["rusqlite"], &["columns", "backend/sqlite", "broker/sqlite", "store/sqlite", "path/sqlite"]),
     (&["axum", "hyper", "hyper_util"], &["api"]),
+    (&["opentelemetry", "opentelemetry_otlp", "opentelemetry_sdk"], &["trace/otlp"]),
     (&["bollard"], &["autoscale/driver/docker"]),
     (&["kube", "k8s_openapi"], &["autoscale/driver/kubernetes"]),
 ];

@@ -34,6 +34,9 @@ pub(super) fn build(spec: &config::Exec, context: &Context, deadline: Timestamp)
     command.env(TASK_ENV, context.task.id.to_string());
     command.env(ATTEMPT_ENV, context.attempt().to_string());
     command.env("CLAWPOOL_DEADLINE", deadline.to_string());
+    let trace =
+        [("TRACEPARENT", context.traceparent()), ("TRACESTATE", context.tracestate().map(Into::into))];
+    command.envs(trace.into_iter().filter_map(|(name, value)| Some((name, value?))));
     // By this the guard and the supervisor find the program when the worker is killed.
     command.env(OWNER_ENV, owner());
     if let Some(dir) = &spec.dir {

@@ -37,7 +37,11 @@ async fn the_task_goes_in_and_the_result_comes_out() {
     assert_eq!(seen["kind"], "test.kind");
     assert_eq!(seen["payload"], json!({"to": "a@b.c", "count": 3}));
     assert_eq!((&seen["attempt"], &seen["tenant"]), (&json!(2), &json!("acme")));
-    assert_eq!(seen["trace"], json!(task.trace));
+    assert_eq!((&seen["trace"], &seen["trace_state"]), (&json!(task.trace), &json!(task.trace_state)));
+    let environment =
+        shell("printf '\"%s\"' \"$TRACEPARENT $TRACESTATE\"").run(attempt.context.clone()).await;
+    let own = format!("{} {}", task.trace.as_ref().unwrap(), task.trace_state.as_ref().unwrap());
+    assert_eq!(environment.unwrap().decode::<String>().unwrap(), own);
     assert!(seen["deadline"].is_string());
 }
 

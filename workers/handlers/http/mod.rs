@@ -64,8 +64,11 @@ impl Http {
             .header("x-clawpool-deadline", request.deadline.to_string())
             .timeout(context.time_left())
             .body(body);
-        if let Some(trace) = &context.task.trace {
-            call = call.header("traceparent", trace);
+        if let Some(parent) = context.traceparent() {
+            call = call.header("traceparent", parent);
+        }
+        if let Some(state) = context.tracestate() {
+            call = call.header("tracestate", state);
         }
         let answer = call.send().await.map_err(|error| self.unreachable(error))?;
         self.judge(answer).await

@@ -74,6 +74,7 @@ async fn the_task_is_posted_and_the_answer_is_its_result() {
     for header in [
         &format!("idempotency-key: {}", seen.body["id"].as_str().unwrap()),
         "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "tracestate: rojo=00f067aa0ba902b7",
         "x-clawpool-attempt: 2",
         "x-clawpool-deadline: ",
         "authorization: bearer token",

@@ -37,6 +37,8 @@ pub struct IngressMessage {
     pub content_type: Option<String>,
     pub message_id: Option<String>,
     pub correlation_id: Option<String>,
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
     channel: u64,
     tag: u64,
 }
@@ -111,6 +113,8 @@ impl IngressQueue {
             content_type: text(raw.properties.content_type()),
             message_id: text(raw.properties.message_id()),
             correlation_id: text(raw.properties.correlation_id()),
+            traceparent: header(&raw, "traceparent"),
+            tracestate: header(&raw, "tracestate"),
             body: raw.data.into(),
             channel,
             tag: raw.delivery_tag,
@@ -200,6 +204,15 @@ impl RejectedMessage {
 /// The size of the body, where the frame filter has withheld it.
 fn withheld_size(raw: &Raw) -> Option<u64> {
     raw.properties.cluster_id().as_ref()?.as_str().parse().ok()
+}
+
+/// A header that is a text.
+fn header(raw: &Raw, name: &str) -> Option<String> {
+    match raw.properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok().map(ToOwned::to_owned),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
 }
 
 /// The beginning of a text that a producer wrote.

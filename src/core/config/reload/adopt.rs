@@ -55,6 +55,7 @@ impl Config {
             autoscale: new.autoscale,
             health: own.health,
             probes: own.probes,
+            tracing: own.tracing,
             log: Log {
                 format: own.log.format,
                 file: own.log.file,

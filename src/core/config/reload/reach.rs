@@ -99,6 +99,8 @@ pub(super) const TABLE: &[(&str, Reach)] = &[
     ("log.format", Restart),
     ("log.file", Restart),
     ("log.event_source", Restart),
+    // Dispatchers and workers must agree on which tasks are traced.
+    ("tracing", Restart),
 ];
 
 /// How far a key reaches; `None` for one that is not in the table.

@@ -76,6 +76,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("log.format", "", "log.format = 'json'"),
     ("log.file", "", "log.file = 'a.log'"),
     ("log.event_source", "", "log.event_source = 'a'"),
+    ("tracing", "", "tracing.sample = 0.1"),
 ];
 
 const POOL: &str = "pools = [{ name = 'main', workers = 1 }]";

@@ -45,6 +45,7 @@ fn every_broken_rule_has_its_code_and_its_field() {
         (NewTask { timeout: Some(Duration::ZERO), ..task("a") }, "CP-1114", "timeout"),
         (NewTask { timeout: Some(seconds(90_000)), ..task("a") }, "CP-1114", "timeout"),
         (NewTask { trace: Some("00-1-2-3".into()), ..task("a") }, "CP-1115", "trace"),
+        (NewTask { trace_state: Some("UPPER=1".into()), ..task("a") }, "CP-1115", "trace_state"),
         (NewTask { result_ttl: Some(Duration::MAX), ..task("a") }, "CP-1116", "result_ttl"),
         (NewTask { priority: Some(Priority::P0), ..task("a") }, "CP-1117", "priority"),
         (NewTask { id: Some(TaskId::from_bytes([0; 16])), ..task("a") }, "CP-1118", "id"),

@@ -153,6 +153,7 @@ impl Pool {
             timeout: HOUR,
             unique_key: task["unique_key"].as_str().map(Into::into),
             trace: None,
+            trace_state: None,
             result_ttl: HOUR,
             generation: record.generation,
             handed_on: 0,
