@@ -1,6 +1,6 @@
-//! The journal: what happened to the pool that people will ask about later. Crashes of workers, decisions of
-//! the autoscaler and alerts are entries of their topics; each topic keeps its latest ones and forgets the
-//! rest.
+//! The journal: what happened to the pool that people will ask about later. Crashes and restarts of workers,
+//! decisions of the autoscaler and alerts are entries of their topics; each topic keeps its latest ones and
+//! forgets the rest.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -32,17 +32,22 @@ pub enum Topic {
     Scaling,
     /// What a person should know.
     Alert,
+    /// A worker process took the place of one that had ended.
+    Restart,
 }
 
 impl Topic {
     /// Entries kept of each topic, at least; the oldest go first.
     pub const KEPT: usize = 2_000;
 
+    pub const ALL: [Self; 4] = [Self::Crash, Self::Scaling, Self::Alert, Self::Restart];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash",
             Self::Scaling => "scaling",
             Self::Alert => "alert",
+            Self::Restart => "restart",
         }
     }
 }

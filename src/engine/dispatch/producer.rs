@@ -152,8 +152,10 @@ impl Producer {
         let (mut answers, served) =
             tokio::join!(enqueue_all(&*self.path, checked), self.served_cache.served());
         for (answer, kind) in answers.iter_mut().zip(kinds) {
-            if let (Ok(accepted), Some(served)) = (answer, &served) {
-                accepted.warnings = served.warnings(accepted.queue, &kind);
+            match (answer, &served) {
+                (Ok(accepted), Some(served)) => accepted.warnings = served.warnings(accepted.queue, &kind),
+                (Ok(_), None) => {}
+                (Err(rejection), _) => rejection.count(),
             }
         }
         answers

@@ -21,6 +21,7 @@ pub mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod health;
+mod hosts;
 mod init;
 mod jsonl;
 mod man;
@@ -92,6 +93,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Hosts(hosts::Hosts),
     Alerts(alerts::Alerts),
     Sla(sla::Sla),
     Simulate(simulate::Simulate),
@@ -130,6 +132,7 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Hosts(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
             Command::Sla(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),

@@ -21,6 +21,7 @@ mod figures;
 pub mod fuzz;
 mod headers;
 mod health;
+mod hosts;
 mod metrics;
 mod moving;
 mod open_queues;
@@ -48,11 +49,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::starting::{Awaited, Entrance};
 use self::{connections::Connections, error::ApiError};
-use crate::{health::Health, reload::Reloader, telemetry::AttemptTotals};
+use crate::{health::Health, reload::Reloader};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
     config::Config,
-    figures::Step,
     task::{ProcessId, Timestamp},
 };
 use clawpool_engine::{
@@ -78,8 +78,8 @@ pub struct Api {
     /// Ends long waits when the server stops.
     closing: CancellationToken,
     tokens: Derived<auth::Tokens>,
-    /// What Prometheus was told of attempts.
-    attempts: tokio::sync::Mutex<AttemptTotals>,
+    /// What Prometheus was told.
+    totals: metrics::Totals,
 }
 
 impl Api {
@@ -110,7 +110,7 @@ impl Api {
             connections,
             closing,
             tokens,
-            attempts: AttemptTotals::since(Step::TenSeconds.window(Timestamp::now())).into(),
+            totals: metrics::Totals::since(Timestamp::now()),
         }
     }
 
@@ -153,6 +153,7 @@ impl Api {
             .route("/v1/workers/crashes", get(workers::crashes))
             .route("/v1/workers/{id}/drain", post(workers::drain))
             .route("/v1/pools/{pool}/restart", post(workers::restart))
+            .route("/v1/hosts", get(hosts::list))
             .route("/v1/alerts", get(alerts::list))
             .route("/v1/autoscaler", get(autoscaler::status))
             .route("/v1/autoscaler/history", get(autoscaler::history))

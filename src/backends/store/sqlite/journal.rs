@@ -46,7 +46,7 @@ fn write_down(write: &Write<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
     for entry in entries {
         insert.execute(params![entry.topic.name(), entry.subject, packed(entry)?])?;
     }
-    for topic in [Topic::Crash, Topic::Scaling, Topic::Alert] {
+    for topic in Topic::ALL {
         if entries.iter().any(|entry| entry.topic == topic) {
             trim.execute(params![topic.name(), Topic::KEPT])?;
         }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::{Server, answer, assert_refused};
 use clawpool_core::config::{Config, Scope, Token};
 
-const EVERYTHING: [(Method, &str, &[Scope]); 28] = [
+const EVERYTHING: [(Method, &str, &[Scope]); 29] = [
     (Method::POST, "/v1/tasks", &[Scope::Enqueue]),
     (Method::POST, "/v1/explain", &[Scope::Enqueue]),
     (Method::GET, "/v1/tasks", &[Scope::Read]),
@@ -24,6 +24,7 @@ const EVERYTHING: [(Method, &str, &[Scope]); 28] = [
     (Method::GET, "/v1/workers", &[Scope::Read]),
     (Method::GET, "/v1/workers/crashes", &[Scope::Read]),
     (Method::POST, "/v1/pools/default/restart", &[Scope::Admin]),
+    (Method::GET, "/v1/hosts", &[Scope::Read]),
     (Method::GET, "/v1/alerts", &[Scope::Read]),
     (Method::GET, "/v1/sla", &[Scope::Read]),
     (Method::GET, "/v1/figures", &[Scope::Read]),
