@@ -3,7 +3,7 @@
 
 use super::Page;
 use clawpool_core::{
-    figures::{Subject, Summary},
+    figures::{Starts, Subject, Summary},
     task::Timestamp,
 };
 
@@ -25,9 +25,13 @@ impl AttemptTotals {
         self.until = until;
     }
 
-    /// Attempts of a queue that began too late.
-    pub fn late(&self, queue: &str) -> u64 {
-        self.total.late.get(queue).copied().unwrap_or_default()
+    /// Attempts of a queue, and how many of them began too late.
+    pub fn starts(&self, queue: &str) -> Starts {
+        let of_queue = self.total.spans.iter().filter(|(subject, _)| subject.queue == queue);
+        Starts {
+            all: of_queue.map(|(_, spans)| spans.wait.count()).sum(),
+            late: self.total.late.get(queue).copied().unwrap_or_default(),
+        }
     }
 
     pub fn show(&self, page: &mut Page) {

@@ -16,7 +16,9 @@ pub(super) async fn show(api: &Api, attempts: &AttemptTotals, page: &mut Page) -
         page.set("clawpool_queue_promise_seconds", &queue, class.sla.as_secs_f64());
         page.set("clawpool_queue_objective_ratio", &queue, class.objective);
         // From the first look on, so that the first one that is late can be seen to rise.
-        page.count("clawpool_late_starts_total", &queue, attempts.late(view.queue.name()));
+        let starts = attempts.starts(view.queue.name());
+        page.count("clawpool_starts_total", &queue, starts.all);
+        page.count("clawpool_late_starts_total", &queue, starts.late);
     }
     let earliest = api.store.scheduled(None, 1).await?.items.into_iter().next();
     let lag = earliest.map(|task| Timestamp::now().since(task.at)).unwrap_or_default();
