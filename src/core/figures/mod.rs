@@ -1,4 +1,5 @@
-//! The figures of attempts and machines: what is counted, under which names, and what is read from the counts.
+//! The figures of attempts and of machines: what is counted, under which names, and what is read from the
+//! counts.
 //!
 //! Guarantees: a counter's name is read back as the counter it was made of; what a histogram answers is
 //! within a sixteenth of what was measured, or 32 µs. Never does: keep counts, or any I/O.

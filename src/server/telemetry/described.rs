@@ -88,7 +88,7 @@ pub const WHOLE: &[Metric] = &[
     gauge("clawpool_host_cpu_ratio", HOST, "Of all processors, the share that is busy."),
     gauge("clawpool_host_io_wait_ratio", HOST, "The share of processor time that waits for disks (Linux)."),
     gauge("clawpool_host_cpus", HOST, "Processors."),
-    gauge("clawpool_host_load", &["host", "minutes"], "Processes that want to run, on average (not Windows)."),
+    gauge("clawpool_host_load", &["host", "minutes"], "Processes that want to run, on average (Unix)."),
     gauge("clawpool_host_context_switches_per_second", HOST, "Changes of the running thread (Linux)."),
     gauge("clawpool_host_memory_used_bytes", HOST, "Memory in use."),
     gauge("clawpool_host_memory_bytes", HOST, "Memory."),
