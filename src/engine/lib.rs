@@ -7,6 +7,7 @@ pub mod client;
 pub mod dispatch;
 pub mod leadership;
 pub mod live;
+pub mod machine;
 pub mod process;
 pub mod trace;
 pub mod worker;

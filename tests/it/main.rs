@@ -50,6 +50,8 @@ mod killed_alone;
 mod lost_answers;
 #[cfg(unix)]
 mod many_killed;
+#[cfg(target_os = "linux")]
+mod monitoring;
 #[cfg(unix)]
 mod no_writes;
 #[cfg(unix)]

@@ -1,6 +1,6 @@
-//! The journal: what happened to the pool that people will ask about later. Crashes of workers, decisions of
-//! the autoscaler, alerts and operators' changes are entries of their topics; each topic keeps its latest
-//! ones and forgets the rest.
+//! The journal: what happened to the pool that people will ask about later. Crashes and restarts of workers,
+//! decisions of the autoscaler, alerts and operators' changes are entries of their topics; each topic keeps
+//! its latest ones and forgets the rest.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -34,16 +34,18 @@ pub enum Topic {
     Alert,
     /// A change that somebody asked for.
     Audit,
+    /// A worker process took the place of one that had ended.
+    Restart,
 }
 
 impl Topic {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Crash, Self::Scaling, Self::Alert, Self::Audit];
+    pub const ALL: [Self; 5] = [Self::Crash, Self::Scaling, Self::Alert, Self::Audit, Self::Restart];
 
     /// Entries kept of it, at least; the oldest go first.
     pub const fn kept(self) -> usize {
         match self {
-            Self::Crash | Self::Scaling | Self::Alert => 2_000,
+            Self::Crash | Self::Scaling | Self::Alert | Self::Restart => 2_000,
             Self::Audit => 10_000,
         }
     }
@@ -54,6 +56,7 @@ impl Topic {
             Self::Scaling => "scaling",
             Self::Alert => "alert",
             Self::Audit => "audit",
+            Self::Restart => "restart",
         }
     }
 }

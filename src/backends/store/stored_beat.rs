@@ -10,7 +10,10 @@ use std::{borrow::Cow, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Beat, Done, Usage};
-use clawpool_core::task::{ProcessId, Queue, QueuePattern, TaskId, Timestamp, span};
+use clawpool_core::{
+    figures::Machine,
+    task::{ProcessId, Queue, QueuePattern, TaskId, Timestamp, span},
+};
 
 /// The queue that an earlier version has for P2 and P3.
 pub(crate) const SHARED: &str = "high";
@@ -34,6 +37,9 @@ struct Stored<'a> {
     lease: Duration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usage: Option<Usage>,
+    /// Absent in heartbeats of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    machine: Option<Machine>,
     #[serde(default)]
     done: Done,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,6 +85,7 @@ pub(crate) fn pack(beat: &Beat) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         progress: Cow::Borrowed(&beat.progress),
         lease: beat.lease,
         usage: beat.usage,
+        machine: beat.machine,
         done: beat.done,
         paused: beat.paused.as_deref().map(names),
         kinds: beat.kinds.as_deref().map(Cow::Borrowed),
@@ -163,6 +170,7 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Beat, rmp_serde::decode::Error> {
         progress: stored.progress.into_owned(),
         lease: stored.lease,
         usage: stored.usage,
+        machine: stored.machine,
         done: stored.done,
         paused: open.paused.map(Cow::into_owned),
         kinds: stored.kinds.map(Cow::into_owned),

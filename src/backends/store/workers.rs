@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Claimed, StoreError};
-use clawpool_core::task::{ProcessId, Queue, QueuePattern, TaskId, Timestamp};
+use clawpool_core::{
+    figures::Machine,
+    task::{ProcessId, Queue, QueuePattern, TaskId, Timestamp},
+};
 
 #[async_trait]
 pub trait WorkerStore: Send + Sync + 'static {
@@ -72,6 +75,9 @@ pub struct Beat {
     /// Absent where the machine does not tell, and before the first reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// What its machine is doing, as it saw it last. In `/v1/hosts`, not with each worker.
+    #[serde(skip)]
+    pub machine: Option<Machine>,
     #[serde(default)]
     pub done: Done,
     /// Queues of which it starts nothing, because they are paused. Absent in heartbeats of older versions.

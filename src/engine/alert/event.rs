@@ -79,8 +79,8 @@ pub enum Level {
 }
 
 impl Event {
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 22] = [
+    /// Each of them.
+    pub const ALL: [Self; 22] = [
         Self::CannotStart,
         Self::Shortage,
         Self::RestartBreaker,

@@ -11,6 +11,7 @@ use crate::{
 use clawpool_backends::store::{DeadLetter, QueueTotals, Record};
 use clawpool_core::{
     config::ConfigErrors,
+    figures::Machine,
     task::{
         DeadReason, FailedAttempt, Failure, Lane, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
         Timestamp, span,
@@ -149,6 +150,33 @@ const fn is_false(value: &bool) -> bool {
 pub struct QueuesView {
     /// One of each.
     pub items: Vec<QueueView>,
+}
+
+/// A machine with workers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HostView {
+    /// Its name.
+    pub host: String,
+    /// Live workers.
+    pub workers: u64,
+    /// Tasks that they can run at once.
+    pub slots: u64,
+    /// Tasks that they run.
+    pub running: u64,
+    /// Whose workers they are.
+    pub pools: Vec<String>,
+    /// Of the workers' programs. Older ones than 0.1.0 do not say.
+    pub versions: Vec<String>,
+    /// As the worker that was heard last has seen it; absent before its first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
+}
+
+/// All machines with workers, by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostsView {
+    /// One of each.
+    pub items: Vec<HostView>,
 }
 
 /// A dead letter in a listing.

@@ -167,8 +167,10 @@ impl Producer {
             enqueuing.ended(answers.iter().map(added));
         }
         for (answer, kind) in answers.iter_mut().zip(kinds) {
-            if let (Ok(accepted), Some(served)) = (answer, &served) {
-                accepted.warnings = served.warnings(accepted.queue, &kind);
+            match (answer, &served) {
+                (Ok(accepted), Some(served)) => accepted.warnings = served.warnings(accepted.queue, &kind),
+                (Ok(_), None) => {}
+                (Err(rejection), _) => rejection.count(),
             }
         }
         answers

@@ -107,6 +107,11 @@ impl Rejection {
         self
     }
 
+    /// For `/metrics`.
+    pub(super) fn count(&self) {
+        metrics::counter!("clawpool_rejects_total", "code" => self.code).increment(1);
+    }
+
     /// Whether the same task may be taken later.
     pub const fn is_retryable(&self) -> bool {
         matches!(self.fault, Fault::Busy)

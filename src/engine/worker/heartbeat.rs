@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Progress, WorkerError, meter::Meter};
+use crate::machine::{MachineWatch, data_folder};
 use clawpool_backends::store::{self, Beat, Done, Orders, Store, StoreError};
 use clawpool_core::{config::Config, task::Queue};
 
@@ -155,6 +156,7 @@ impl Heartbeat {
             orders: send_orders,
             unsent: Orders::default(),
             meter: Meter::new(),
+            machine: MachineWatch::start(data_folder(config)),
             stop: stop.clone(),
             registered: false,
             silent: None,
@@ -193,6 +195,7 @@ struct HeartbeatLoop {
     /// Orders that the engine was too busy to take; they are not in the store any more.
     unsent: Orders,
     meter: Meter,
+    machine: MachineWatch,
     stop: CancellationToken,
     /// A beat has arrived.
     registered: bool,
@@ -242,6 +245,7 @@ impl HeartbeatLoop {
         (self.beat.queues, self.beat.running) = self.vitals.load();
         self.beat.progress = self.progress.take();
         self.beat.usage = self.meter.read();
+        self.beat.machine = self.machine.last();
         self.beat.done = self.vitals.done();
         self.beat.paused = Some(self.vitals.paused());
         self.beat.unhandled = self.vitals.lately_unhandled();

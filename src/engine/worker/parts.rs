@@ -241,6 +241,7 @@ fn beat(config: &Config, who: &Identity, queues: Vec<Queue>, kinds: Vec<String>)
         progress: Vec::new(),
         lease: config.worker.lease,
         usage: None,
+        machine: None,
         done: Default::default(),
         paused: None,
         kinds: Some(kinds),

@@ -22,6 +22,7 @@ pub mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod health;
+mod hosts;
 mod init;
 mod jsonl;
 mod man;
@@ -98,6 +99,7 @@ enum Command {
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
+    Hosts(hosts::Hosts),
     Alerts(alerts::Alerts),
     Sla(sla::Sla),
     Tokens(tokens::Tokens),
@@ -138,6 +140,7 @@ impl Cli {
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,
+            Command::Hosts(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
             Command::Sla(command) => command.run(&globals).await,
             Command::Tokens(command) => command.run(&globals).await,

@@ -24,6 +24,7 @@ mod figures;
 pub mod fuzz;
 mod headers;
 mod health;
+mod hosts;
 mod metrics;
 mod moving;
 mod open_queues;
@@ -55,11 +56,10 @@ pub use self::{
     certificate::{BadCertificate, Certificate},
     starting::{Awaited, Entrance},
 };
-use crate::{health::Health, reload::Reloader, telemetry::AttemptTotals};
+use crate::{health::Health, reload::Reloader};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
     config::Config,
-    figures::Step,
     task::{ProcessId, Timestamp},
 };
 use clawpool_engine::{dispatch::Producer, live::Live};
@@ -83,8 +83,8 @@ pub struct Api {
     closing: CancellationToken,
     tokens: tokens::TokenRegistry,
     refusals: audit::Refusals,
-    /// What Prometheus was told of attempts.
-    attempts: tokio::sync::Mutex<AttemptTotals>,
+    /// What Prometheus was told.
+    totals: metrics::Totals,
 }
 
 impl Api {
@@ -116,7 +116,7 @@ impl Api {
             closing,
             tokens,
             refusals: audit::Refusals::default(),
-            attempts: AttemptTotals::since(Step::TenSeconds.window(Timestamp::now())).into(),
+            totals: metrics::Totals::since(Timestamp::now()),
         }
     }
 

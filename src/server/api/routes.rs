@@ -15,7 +15,7 @@ use axum::{
 
 use super::{
     Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    metrics, open_queues, queues, schedule, task_bulk, tasks, tokens, workers,
+    hosts, metrics, open_queues, queues, schedule, task_bulk, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
@@ -77,6 +77,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::look("/v1/workers/crashes", READ, workers::crashes),
         Route::order("/v1/workers/{id}/drain", OPERATE, "worker.drain", workers::drain),
         Route::order("/v1/pools/{pool}/restart", OPERATE, "pool.restart", workers::restart),
+        Route::look("/v1/hosts", READ, hosts::list),
         Route::look("/v1/alerts", READ, alerts::list),
         Route::look("/v1/sla", READ, figures::sla),
         Route::look("/v1/figures", READ, figures::list),

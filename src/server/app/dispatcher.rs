@@ -12,6 +12,7 @@ use crate::{
     ingress::Ingress,
     maintenance::{self, Times},
     reload::Reloader,
+    telemetry,
 };
 use clawpool_backends::{
     path::{PathError, Servers},
@@ -84,9 +85,10 @@ impl Dispatcher {
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
         let times = Times { heartbeat: config.worker.heartbeat, doubt: config.worker.doubt };
-        let (served, (), (), ()) = tokio::join!(
+        let (served, (), (), (), ()) = tokio::join!(
             whole(stop, entrance.serve(api.with_health(Arc::clone(&health)), stop.clone())),
             whole(stop, health.watch(stop)),
+            whole(stop, telemetry::metrics().keep(stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
             whole(stop, maintenance::run(&servers, &health, times, ProcessId::new(), stop)),
         );

@@ -1,11 +1,12 @@
-//! The supervisor's alerts and crash reports, on their way into the journal.
+//! The supervisor's alerts, crash reports and restarts, on their way into the journal.
 
 use std::{io, sync::PoisonError, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
 use super::supervisor::Supervisor;
-use clawpool_backends::store::Entry;
+use clawpool_backends::store::{Entry, Topic};
+use clawpool_core::task::{ProcessId, Timestamp};
 use clawpool_engine::alert::{Alert, Event, Level};
 
 /// Starts the name of the note by which an operator asks for a restart of what is down in a pool.
@@ -51,6 +52,13 @@ impl Supervisor {
             told.insert(event, now);
         }
         is_news
+    }
+
+    /// Another worker has taken the place of this one. Does not wait for the store.
+    pub(super) fn note_restart(&self, before: ProcessId) {
+        let body = serde_json::json!({ "after": before });
+        let subject = self.pool().name.clone();
+        self.outbox.post(Entry { topic: Topic::Restart, at: Timestamp::now(), subject, body });
     }
 
     pub(super) async fn journal(&self, entry: Entry) {

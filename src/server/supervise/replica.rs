@@ -52,16 +52,22 @@ impl Supervisor {
         mut replica: Replica,
         shutdown: &Shutdown,
     ) -> Option<StoppedWorker> {
+        let mut before = None;
         let left = loop {
             if !self.pause(&mut replica, shutdown).await {
                 break None;
             }
             let worker = self.lock_replicas().start(replica.number);
             match Child::spawn(&self.pool(), worker) {
-                Ok(child) => match self.run_child(child, &mut replica, shutdown).await {
-                    ControlFlow::Continue(next_start) => replica.next_start = next_start,
-                    ControlFlow::Break(stopped) => break Some(stopped),
-                },
+                Ok(child) => {
+                    if let Some(before) = before.replace(worker) {
+                        self.note_restart(before);
+                    }
+                    match self.run_child(child, &mut replica, shutdown).await {
+                        ControlFlow::Continue(next_start) => replica.next_start = next_start,
+                        ControlFlow::Break(stopped) => break Some(stopped),
+                    }
+                }
                 Err(error) => replica.next_start = self.not_started(&mut replica, &error).await,
             }
         };

@@ -1,17 +1,9 @@
 //! The figures of attempts as Prometheus reads them: counters and histograms that rise from the start of this
 //! process on, each window counted once it is over.
 
-use std::time::Duration;
-
-use ::metrics::{Key, Label, counter};
-use metrics_exporter_prometheus::{
-    LabelSet,
-    formatting::{write_help_line, write_metric_line, write_type_line},
-};
-
-use super::metrics::BUCKETS;
+use super::Page;
 use clawpool_core::{
-    figures::{KindSpans, Spans, Subject, Summary},
+    figures::{Starts, Subject, Summary},
     task::Timestamp,
 };
 
@@ -21,9 +13,6 @@ pub struct AttemptTotals {
     /// Windows from here on are not in it yet.
     pub until: Timestamp,
 }
-
-const WAIT: (&str, &str) = ("clawpool_task_wait_seconds", "From when a task could start to its start.");
-const RUN: (&str, &str) = ("clawpool_task_run_seconds", "From the start of an attempt to its end.");
 
 impl AttemptTotals {
     pub fn since(until: Timestamp) -> Self {
@@ -36,111 +25,68 @@ impl AttemptTotals {
         self.until = until;
     }
 
-    /// Tells the recorder of the counters.
-    pub fn count(&self) {
-        for (alike, count) in &self.total.attempts {
-            let mut labels = of(&alike.subject);
-            labels.extend([
-                Label::new("pool", alike.pool.clone()),
-                Label::new("version", alike.version.clone()),
-                Label::new("outcome", alike.end.name()),
-                Label::new("class", alike.class.clone()),
-            ]);
-            counter!("clawpool_attempts_total", labels).absolute(*count);
+    /// Attempts of a queue, and how many of them began too late.
+    pub fn starts(&self, queue: &str) -> Starts {
+        let of_queue = self.total.spans.iter().filter(|(subject, _)| subject.queue == queue);
+        Starts {
+            all: of_queue.map(|(_, spans)| spans.wait.count()).sum(),
+            late: self.total.late.get(queue).copied().unwrap_or_default(),
         }
-        for (queue, count) in &self.total.late {
-            counter!("clawpool_late_starts_total", "queue" => queue.clone()).absolute(*count);
+    }
+
+    pub fn show(&self, page: &mut Page) {
+        for (alike, count) in &self.total.attempts {
+            let [queue, kind] = of(&alike.subject);
+            let labels = [queue, kind, &alike.pool, &alike.version, alike.end.name(), &alike.class];
+            page.count("clawpool_attempts_total", &labels, *count);
         }
         for (subject, count) in &self.total.recovered {
-            counter!("clawpool_tasks_recovered_total", of(subject)).absolute(*count);
+            page.count("clawpool_tasks_recovered_total", &of(subject), *count);
         }
         for ((tenant, end), count) in &self.total.tenants {
-            let labels = [Label::new("tenant", tenant.clone()), Label::new("outcome", end.name())];
-            counter!("clawpool_tenant_attempts_total", labels.to_vec()).absolute(*count);
+            page.count("clawpool_tenant_attempts_total", &[tenant, end.name()], *count);
         }
-    }
-
-    /// The histograms in the text format: a recorder takes single values, and these were counted elsewhere.
-    pub fn histograms(&self) -> String {
-        let mut text = String::new();
-        self.write(&mut text, WAIT, |spans| &spans.wait);
-        self.write(&mut text, RUN, |spans| &spans.run);
-        text
-    }
-
-    fn write(&self, text: &mut String, (name, help): (&str, &str), which: impl Fn(&KindSpans) -> &Spans) {
-        write_help_line(text, name, None, None, help);
-        write_type_line(text, name, None, None, "histogram");
         for (subject, spans) in &self.total.spans {
-            write_histogram(text, name, subject, which(spans));
+            page.spans("clawpool_task_wait_seconds", &of(subject), &spans.wait);
+            page.spans("clawpool_task_run_seconds", &of(subject), &spans.run);
         }
     }
 }
 
-fn write_histogram(text: &mut String, name: &str, subject: &Subject, spans: &Spans) {
-    let key = Key::from_parts(name.to_owned(), of(subject));
-    let labels = LabelSet::from_key_and_global(&key, &Default::default());
-    let mut bucket = |bound: &str, count: u64| {
-        write_metric_line(text, name, Some("bucket"), &labels, Some(("le", bound)), count, None);
-    };
-    for bound in BUCKETS {
-        bucket(&bound.to_string(), spans.at_most(Duration::from_secs_f64(bound)));
-    }
-    bucket("+Inf", spans.count());
-    let none = None::<(&'static str, u64)>;
-    write_metric_line(text, name, Some("sum"), &labels, none, spans.sum().as_secs_f64(), None);
-    write_metric_line(text, name, Some("count"), &labels, none, spans.count(), None);
-}
-
-fn of(subject: &Subject) -> Vec<Label> {
-    vec![Label::new("queue", subject.queue.clone()), Label::new("kind", subject.kind.clone())]
+fn of(subject: &Subject) -> [&str; 2] {
+    [&subject.queue, &subject.kind]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use clawpool_core::figures::{AttemptEnd, Attempts, Counter};
     use std::time::Duration;
 
-    #[test]
-    fn a_bucket_holds_all_that_is_shorter_and_rises_with_each_window() {
-        let mut summary = Summary::default();
-        for millis in [3, 150] {
-            let wait = Subject::new("critical.p0", "voice.\"call\"").wait(Duration::from_millis(millis));
-            summary.add(&wait.name(), 1);
-        }
-        let mut totals = AttemptTotals::since(Timestamp::from_millis(0));
-        totals.add(&summary, Timestamp::from_millis(10_000));
-        totals.add(&summary, Timestamp::from_millis(20_000));
-        let text = totals.histograms();
-        let has = |line: &str| assert!(text.contains(line), "{line} is not in\n{text}");
-        has("# TYPE clawpool_task_wait_seconds histogram\n");
-        let labels = "queue=\"critical.p0\",kind=\"voice.\\\"call\\\"\"";
-        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"0.001\"}} 0\n"));
-        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"0.005\"}} 2\n"));
-        has(&format!("clawpool_task_wait_seconds_bucket{{{labels},le=\"+Inf\"}} 4\n"));
-        has(&format!("clawpool_task_wait_seconds_count{{{labels}}} 4\n"));
-    }
+    use super::*;
+    use clawpool_core::figures::{AttemptEnd, Attempts, Counter};
 
-    /// As a program's recorder shows them.
     #[test]
-    fn counters_are_told_to_the_recorder() {
+    fn counters_and_histograms_rise_with_each_window() {
+        let subject = Subject::new("critical.p0", "voice.call");
         let mut summary = Summary::default();
+        summary.add(&subject.wait(Duration::from_millis(3)).name(), 1);
         let end = Counter::Attempts(Attempts {
-            subject: Subject::new("critical.p0", "voice.call"),
+            subject,
             pool: "default".into(),
             version: "1".into(),
             end: AttemptEnd::Completed,
             class: String::new(),
         });
-        summary.add(&end.name(), 2);
+        summary.add(&end.name(), 1);
         let mut totals = AttemptTotals::since(Timestamp::from_millis(0));
         totals.add(&summary, Timestamp::from_millis(10_000));
-        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
-        ::metrics::with_local_recorder(&recorder, || totals.count());
-        let text = recorder.handle().render();
+        totals.add(&summary, Timestamp::from_millis(20_000));
+        let mut page = Page::default();
+        totals.show(&mut page);
+        let text = page.render();
         let line = "clawpool_attempts_total{queue=\"critical.p0\",kind=\"voice.call\",pool=\"default\",\
                     version=\"1\",outcome=\"completed\",class=\"\"} 2\n";
+        assert!(text.contains(line), "{text}");
+        let line = "clawpool_task_wait_seconds_count{queue=\"critical.p0\",kind=\"voice.call\"} 2\n";
         assert!(text.contains(line), "{text}");
     }
 }

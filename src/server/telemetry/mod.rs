@@ -9,13 +9,18 @@ mod described;
 mod event_log;
 mod logs;
 mod metrics;
+mod page;
 mod pretty;
+mod process;
 mod rotation;
 mod sink;
 mod visible;
 
 pub use attempts::AttemptTotals;
+pub use described::{Kind, Metric, OWN, WHOLE};
 pub use event_log::report;
 pub use logs::{LogError, reopen_logs, start_logs};
 pub use metrics::{Metrics, metrics};
+pub use page::Page;
+pub use process::OwnProcess;
 pub use visible::{Keep, Lines, steers};

@@ -14,7 +14,7 @@ pub const FLOORS: [&[&str]; 18] = [
     &["supervise", "health", "series", "reload"],
     &["client", "handlers", "telemetry"],
     &["worker", "dispatch"],
-    &["alert", "leadership", "process", "servers", "trace"],
+    &["alert", "leadership", "machine", "process", "servers", "trace"],
     &["path"],
     &["broker", "store"],
     &["backend", "autoscale/forecast"],

@@ -1,11 +1,17 @@
 //! The connection: shared, pipelined, mending itself; used by the store and by the broker on Redis.
 
-use std::{future::pending, io, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use metrics::{counter, histogram};
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
-    RedisError, ServerErrorKind,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    PushKind, RedisError, ServerErrorKind,
+    aio::{ConnectionManager, ConnectionManagerConfig, SendError},
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 use secrecy::ExposeSecret;
@@ -47,7 +53,8 @@ impl Link {
             .set_number_of_retries(2)
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(Duration::from_millis(200))
-            .set_pipeline_buffer_size(1024);
+            .set_pipeline_buffer_size(1024)
+            .set_push_sender(count_loss);
         let manager = ConnectionManager::new_with_config(client.clone(), options.clone());
         let manager = manager.await.map_err(|error| LinkError::of(&error))?;
         let ((doubted, doubts), (losses, lost)) = (watch::channel(0), watch::channel(0));
@@ -76,11 +83,14 @@ impl Link {
     /// Sends one command.
     pub async fn send<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, RedisError> {
         let Wire { number, mut manager } = self.wire.borrow().clone();
+        let start = Instant::now();
         let answer = tokio::select! {
             biased;
             answer = ask(&mut manager, command) => answer,
             () = self.lost(number) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         };
+        histogram!("clawpool_round_trip_seconds", "server" => "redis", "operation" => "command")
+            .record(start.elapsed());
         if answer.as_ref().is_err_and(is_doubtful) {
             self.doubted
                 .send_if_modified(|doubted| std::mem::replace(doubted, number.max(*doubted)) < number);
@@ -115,6 +125,15 @@ impl Link {
         let options = AsyncConnectionConfig::new().set_response_timeout(Some(answer));
         options.set_connection_timeout(Some(connect_timeout(self.timeout)))
     }
+}
+
+/// The manager replaces a connection that ended, and tells of it in passing.
+#[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
+fn count_loss(push: PushInfo) -> Result<(), SendError> {
+    if push.kind == PushKind::Disconnection {
+        counter!("clawpool_reconnects_total", "server" => "redis").increment(1);
+    }
+    Ok(())
 }
 
 async fn ask<T: FromRedisValue>(

@@ -120,6 +120,7 @@ impl Pulse {
             }
             sleep(PULSE.mul_f64(rand::random_range(0.2..0.5))).await;
         };
+        metrics::counter!("clawpool_reconnects_total", "server" => "redis").increment(1);
         self.wire.send_modify(|wire| *wire = Wire { number: wire.number + 1, manager });
     }
 

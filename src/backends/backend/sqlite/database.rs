@@ -129,12 +129,16 @@ impl Database {
         F: FnOnce(&mut Write<'_>) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        let start = Clock::now();
         let late = |_| DatabaseError::late(&self.path);
         let place = timeout(PATIENCE, self.places.acquire()).await.map_err(late)?;
         let _place = place.map_err(|_| self.stopped())?;
         let (call, answer) = Call::new(work, Some(Clock::now()));
         self.jobs.send(Box::new(call)).map_err(|_| self.stopped())?;
-        timeout(DEADLINE, answer).await.map_err(late)?.map_err(|_| self.stopped())?
+        let answer = timeout(DEADLINE, answer).await.map_err(late)?.map_err(|_| self.stopped())?;
+        metrics::histogram!("clawpool_round_trip_seconds", "server" => "sqlite", "operation" => "write")
+            .record(start.elapsed());
+        answer
     }
 
     /// The same for callers that cannot wait, such as destructors: done soon, and without an answer.
@@ -152,9 +156,10 @@ impl Database {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
         T: Send + 'static,
     {
+        let start = Clock::now();
         let _turn = self.reading.acquire().await.map_err(|_| self.stopped())?;
         let this = self.clone();
-        blocking(&self.path, move || {
+        let outcome = blocking(&self.path, move || {
             let kept = this.kept().pop();
             let failed = |error| DatabaseError::new(&this.path, &error);
             let sql = kept.map_or_else(|| connection::reader(&this.path), Ok).map_err(failed)?;
@@ -165,7 +170,10 @@ impl Database {
             }
             outcome
         })
-        .await
+        .await;
+        metrics::histogram!("clawpool_round_trip_seconds", "server" => "sqlite", "operation" => "read")
+            .record(start.elapsed());
+        outcome
     }
 
     /// What became of the last write that found no room, since this was last asked.

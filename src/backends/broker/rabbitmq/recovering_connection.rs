@@ -131,6 +131,7 @@ impl Supervisor {
             self.state.send_replace(State::Down(reason.into()));
             drop(connection);
             (connection, events) = self.reconnect().await;
+            metrics::counter!("clawpool_reconnects_total", "server" => "rabbitmq").increment(1);
             tracing::info!(role = ?self.role, "connected to RabbitMQ again");
             self.state.send_replace(State::Up(connection.clone()));
         }

@@ -301,6 +301,7 @@ pub fn beat_of(worker: ProcessId, lease: Duration) -> Beat {
         progress: Vec::new(),
         lease,
         usage: None,
+        machine: None,
         done: Default::default(),
         paused: None,
         kinds: None,

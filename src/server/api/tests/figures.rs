@@ -114,7 +114,7 @@ async fn every_metric_has_a_help_and_a_type() {
     };
     let helped = named("# HELP ");
     let typed = named("# TYPE ");
-    assert!(typed.contains("clawpool_build_info") && typed.contains("clawpool_task_wait_seconds"));
+    assert!(typed.contains("clawpool_build_info") && typed.contains("clawpool_queue_ready"));
     let without: Vec<_> = typed.difference(&helped).collect();
     assert!(without.is_empty(), "{without:?} have no help");
     let families = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());

@@ -2,10 +2,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{assert_refused, pool::Pool};
+use clawpool_backends::store::{Entry, Topic};
 use clawpool_core::{
     config::Config,
-    task::{ProcessId, Queue, TaskId},
+    task::{ProcessId, Queue, TaskId, Timestamp},
 };
+use clawpool_engine::alert::{Alert, Event};
 
 async fn pool() -> Pool {
     Pool::start(Config::default()).await
@@ -222,6 +224,56 @@ async fn metrics_and_health_speak_of_the_queues_and_the_workers() {
     ] {
         assert!(text.contains(line), "{line} is missing in:\n{text}");
     }
+    pool.stop().await;
+}
+
+/// Since the process began, whoever wrote them; and what a wait took is no request's time.
+#[tokio::test]
+async fn metrics_count_what_is_written_in_the_journal_refused_and_waited_for() {
+    let pool = pool().await;
+    let lines = async |lines: &[&str]| {
+        let (_, text) = pool.call(Method::GET, "/metrics").await;
+        let text = text.as_str().unwrap();
+        for line in lines {
+            assert!(text.contains(line), "{line} is missing in:\n{text}");
+        }
+    };
+    let crash = |at| Entry { topic: Topic::Crash, at, subject: "general".into(), body: json!({}) };
+    pool.beat(0).await;
+    pool.store.append(None, &[crash(Timestamp::from_millis(1)), crash(Timestamp::now())]).await.unwrap();
+    lines(&["clawpool_worker_crashes_total{pool=\"general\"} 1\n"]).await;
+    let restart = Entry { topic: Topic::Restart, ..crash(Timestamp::now()) };
+    let alert = Alert::new(Event::Hung, "it hangs").entry("general");
+    pool.store.append(None, &[crash(Timestamp::now()), restart, alert]).await.unwrap();
+    let id = pool.enqueue(&json!({"kind": "a"})).await;
+    pool.call(Method::GET, &format!("/v1/tasks/{id}?wait=1ms")).await;
+    pool.post_json("/v1/tasks", r#"{"kind":"a","priority":"P9"}"#).await;
+    pool.post_json("/v1/tasks", r#"{"kind":"a","timeout":"1000h"}"#).await;
+    lines(&[
+        "clawpool_worker_crashes_total{pool=\"general\"} 2\n",
+        "clawpool_worker_restarts_total{pool=\"general\"} 1\n",
+        "clawpool_alerts_total{event=\"hung\"} 1\n",
+        "clawpool_alerts_firing{event=\"hung\",code=\"CP-1608\",level=\"error\"} 0\n",
+        "clawpool_http_wait_seconds_count{method=\"GET\",route=\"/v1/tasks/{id}\",status=\"200\"} 1\n",
+        "clawpool_rejects_total{code=\"CP-",
+        "clawpool_schedule_lag_seconds 0\n",
+        "clawpool_round_trip_seconds_count{server=\"sqlite\",operation=\"write\"} ",
+    ])
+    .await;
+    pool.stop().await;
+}
+
+#[tokio::test]
+async fn hosts_are_those_of_live_workers() {
+    let pool = pool().await;
+    pool.beat(2).await;
+    let (status, hosts) = pool.call(Method::GET, "/v1/hosts").await;
+    assert_eq!(status, 200);
+    let host = &hosts["items"][0];
+    assert_eq!(
+        (&host["workers"], &host["running"], &host["pools"]),
+        (&json!(1), &json!(2), &json!(["general"]))
+    );
     pool.stop().await;
 }
 

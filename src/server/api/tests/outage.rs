@@ -42,7 +42,7 @@ async fn every_question_to_a_silent_store_is_answered_with_503() {
         "/v1/workers/crashes",
         "/v1/sla",
         "/v1/figures",
-        "/metrics",
+        "/v1/hosts",
     ];
     for path in gets {
         assert_refused(&server.call(Method::GET, path).await, 503, "CP-1301", None);
@@ -52,6 +52,20 @@ async fn every_question_to_a_silent_store_is_answered_with_503() {
     }
     assert_refused(&server.post_json("/v1/dead/requeue", r#"{"all":true}"#).await, 503, "CP-1301", None);
     assert_refused(&server.call(Method::POST, "/v1/queues/high.p2/pause").await, 503, "CP-1301", None);
+    server.stop().await;
+}
+
+/// That is when it is asked most.
+#[tokio::test]
+async fn metrics_have_what_the_process_knows_by_itself() {
+    let server = Server::cut_off(Config::default()).await;
+    let (status, text) = server.call(Method::GET, "/metrics").await;
+    let text = text.as_str().unwrap();
+    assert_eq!(status, 200);
+    for line in ["clawpool_server_up{server=\"sqlite\"} 0\n", "process_start_time_seconds "] {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(!text.contains("clawpool_queue_ready"), "{text}");
     server.stop().await;
 }
 

@@ -49,6 +49,7 @@ impl Supervisor {
         let _ = history.after(death, Instant::now(), &mut rand::rng());
         replica.controls.leave.cancel();
         self.add(history, next_start);
+        self.note_restart(worker);
         self.alert(reason.event, &format!("worker {worker} leaves and is replaced: {}", reason.text)).await;
     }
 }

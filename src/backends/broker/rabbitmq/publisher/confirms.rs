@@ -50,6 +50,8 @@ impl PendingConfirms {
                 () = &mut late => break,
             }
         }
+        metrics::histogram!("clawpool_round_trip_seconds", "server" => "rabbitmq", "operation" => "publish")
+            .record(started.elapsed());
         let refused = ends.iter().any(|end| matches!(end, Some(Ok(Confirmation::Nack(None)))));
         (self.outcomes(messages, ends, started.elapsed()), refused)
     }

@@ -24,6 +24,22 @@ async fn a_crash_report_is_written_as_soon_as_the_store_takes_it() {
     test.end().await;
 }
 
+/// Not the first start of a worker: what took the place of one that had ended.
+#[tokio::test]
+async fn each_restart_is_in_the_journal() {
+    let mut test = TestPool::with(WORKER, pool(1, "sh"));
+    let (first, pid) = test.started().await;
+    assert!(test.entries(Topic::Restart).is_empty());
+    signal("-KILL", &pid);
+    test.cleaned_up().await;
+    test.started().await;
+    while test.entries(Topic::Restart).is_empty() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(test.entries(Topic::Restart)[0].body["after"], first.to_string());
+    test.end().await;
+}
+
 /// Alerts as well as reports, each once, in their order.
 #[tokio::test]
 async fn alerts_of_an_outage_are_written_as_soon_as_the_store_takes_them() {
