@@ -70,6 +70,7 @@ fn task(bytes: usize) -> Task {
         timeout: Duration::from_secs(60),
         unique_key: None,
         trace: None,
+        meta: Default::default(),
         result_ttl: Duration::from_secs(3600),
         generation: 0,
         handed_on: 0,

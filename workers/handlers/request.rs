@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use clawpool_core::task::{ErrorClass, Failure, Payload, Priority, TaskId, Tier, Timestamp};
@@ -18,6 +20,7 @@ pub(super) struct Request<'a> {
     session: Option<&'a str>,
     enqueued_at: Timestamp,
     trace: Option<&'a str>,
+    meta: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Request<'a> {
@@ -35,6 +38,7 @@ impl<'a> Request<'a> {
             session: task.session.as_deref(),
             enqueued_at: task.enqueued_at,
             trace: task.trace.as_deref(),
+            meta: &task.meta,
         }
     }
 

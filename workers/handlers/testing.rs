@@ -74,6 +74,7 @@ fn task(payload: &impl Serialize) -> Task {
         timeout: Duration::from_secs(300),
         unique_key: None,
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        meta: Default::default(),
         result_ttl: Duration::from_secs(1),
         generation: 1,
         handed_on: 0,

@@ -21,6 +21,7 @@ impl Config {
         self.embedded.check(report);
         self.log.check(report);
         self.health.check(report);
+        self.attempts.check(report);
         self.api.check(report);
         self.limits.check(report);
         self.classes.check(&self.limits, report);

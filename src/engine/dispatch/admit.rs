@@ -167,6 +167,7 @@ impl AdmissionControl {
             timeout: new.timeout.unwrap_or(class.timeout),
             unique_key: new.unique_key,
             trace: new.trace,
+            meta: new.meta,
             result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
             generation: 0,
             handed_on: 0,

@@ -48,6 +48,7 @@ impl TestAttempt {
             timeout: task.timeout.unwrap_or(Duration::from_mins(5)),
             unique_key: task.unique_key,
             trace: task.trace,
+            meta: task.meta,
             result_ttl: task.result_ttl.unwrap_or(Duration::from_hours(24)),
             generation: 0,
             handed_on: 0,

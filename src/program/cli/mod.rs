@@ -23,6 +23,7 @@ pub(crate) mod fuzz;
 mod health;
 mod init;
 mod jsonl;
+mod logs;
 mod man;
 pub mod output;
 mod queues;
@@ -89,6 +90,7 @@ enum Command {
     Autoscaler(autoscaler::Autoscaler),
     Enqueue(enqueue::Enqueue),
     Tasks(tasks::Tasks),
+    Logs(logs::Logs),
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
@@ -127,6 +129,7 @@ impl Cli {
             Command::DemoTool(command) => command.run(),
             Command::Enqueue(command) => command.run(&globals).await,
             Command::Tasks(command) => command.run(&globals).await,
+            Command::Logs(command) => command.run(&globals).await,
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,

@@ -29,6 +29,7 @@ mod queues;
 mod schedule;
 mod server;
 mod starting;
+mod story;
 mod tasks;
 mod timing;
 mod workers;
@@ -136,7 +137,8 @@ impl Api {
         let api = Arc::new(self);
         Router::new()
             .route("/v1/tasks", post(enqueue::enqueue).get(tasks::list))
-            .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
+            .route("/v1/tasks/{id}", get(story::show).delete(tasks::cancel))
+            .route("/v1/tasks/{id}/logs", get(story::logs))
             .route("/v1/tasks/{id}/run", post(tasks::run))
             .route("/v1/explain", post(enqueue::explain))
             .route("/v1/queues", get(queues::list).post(open_queues::add))

@@ -33,6 +33,7 @@ pub fn message() -> Result<Message> {
         timeout: Duration::from_secs(60),
         unique_key: None,
         trace: None,
+        meta: Default::default(),
         result_ttl: HOUR,
         generation: 0,
         handed_on: 0,

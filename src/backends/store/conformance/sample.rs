@@ -54,6 +54,7 @@ pub fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -> Messa
         timeout: Duration::from_secs(60),
         unique_key: None,
         trace: None,
+        meta: Default::default(),
         result_ttl: Duration::from_secs(3600),
         generation: 0,
         handed_on: 0,

@@ -18,6 +18,7 @@ pub(crate) mod figures;
 pub(crate) mod fuzz;
 mod journal;
 pub(crate) mod lease_end;
+mod logs;
 mod notes;
 pub(crate) mod record;
 mod records;

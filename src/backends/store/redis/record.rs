@@ -8,9 +8,9 @@ use redis::cmd;
 use super::{RedisStore, corrupt, cursor::Cursor, error::failure, scripts};
 use crate::{
     backend::redis::layout::{self, Head, Tail},
-    store::{Admission, Page, Record, RecordFilter, StoreError},
+    store::{Admission, Page, Record, RecordFilter, StoreError, Waiting, tasks::told},
 };
-use clawpool_core::task::{Failure, Payload, ProcessId, Queue, State, TaskId};
+use clawpool_core::task::{Failure, ProcessId, Queue, State, TaskId};
 
 /// Keys looked at in one step of a listing.
 const STEP: usize = 500;
@@ -111,7 +111,8 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         return None;
     }
     let Whose { tenant, enqueued_by, queue } = Whose::read(&tail.whose);
-    let failure = some(tail.failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+    let failure = some(tail.failure.clone()).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+    let (result, story) = told(head.state, some(tail.result), some(tail.failure));
     Some(Record {
         id,
         kind: text(&tail.kind),
@@ -120,6 +121,7 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         tenant,
         enqueued_by,
         state: head.state,
+        waiting: Waiting::of(head.state, head.attempt),
         attempt: head.attempt,
         crashes: head.crashes,
         generation: head.generation,
@@ -129,8 +131,9 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         due_at: head.due.filter(|_| head.state == State::Scheduled),
         worker: head.worker,
         progress: some(tail.progress).map(|bytes| text(&bytes)),
-        result: some(tail.result).map(Payload::from_message_pack),
+        result,
         failure,
+        story,
     })
 }
 

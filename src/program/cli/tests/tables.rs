@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::cli::{alerts, dead, health, output, queues, tasks, workers};
-use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo, conformance::beat_of};
+use clawpool_backends::store::{Beat, QueueTotals, Record, Waiting, WorkerInfo, conformance::beat_of};
 use clawpool_core::task::{
     DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp,
 };
@@ -34,6 +34,7 @@ fn tasks_table() {
         tenant: None,
         enqueued_by: None,
         state,
+        waiting: Waiting::of(state, 1),
         attempt: 1,
         crashes: 0,
         generation: 1,
@@ -45,6 +46,7 @@ fn tasks_table() {
         progress: None,
         result: None,
         failure,
+        story: Default::default(),
     };
     let failure = Failure::new(ErrorClass::Network, "connection reset\nby \u{1b}[31mpeer");
     let records =

@@ -12,6 +12,7 @@ mod outage;
 mod pool;
 mod reload;
 mod starting;
+mod story;
 mod tasks;
 mod tokens;
 
