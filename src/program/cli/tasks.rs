@@ -170,10 +170,10 @@ pub(super) fn details(detail: &TaskDetail) -> String {
     if story.attempts.is_empty() { known } else { format!("{known}\n{}\n", attempts(&story.attempts)) }
 }
 
-/// Scheduled is said with what for.
+/// Scheduled is said with what for, in one word as `awk` counts them.
 fn state(record: &Record) -> String {
     let state = record.state;
-    record.waiting.map_or_else(|| state.to_string(), |waiting| format!("{state} ({})", waiting.name()))
+    record.waiting.map_or_else(|| state.to_string(), |waiting| format!("{state}/{}", waiting.name()))
 }
 
 fn notes(meta: &BTreeMap<String, String>) -> String {
