@@ -62,3 +62,25 @@ impl KeptAttempts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{load, report};
+
+    #[test]
+    fn nothing_switches_logs_off() {
+        assert_eq!(KeptAttempts::default().log(), Some((64 << 10, Duration::from_secs(7 * 24 * 3600))));
+        for text in ["attempts.logs = 0", "attempts.keep_logs = '0s'"] {
+            assert_eq!(load(text, &[], &[]).unwrap().attempts.log(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_would_cost_every_task_much_is_refused() {
+        for text in ["attempts.logs = '2 MiB'", "attempts.payload = '1 MiB'"] {
+            let fault = report(text);
+            assert!(fault.contains("attempts.") && fault.contains("or 0 to keep none"), "{fault}");
+        }
+    }
+}

@@ -52,7 +52,7 @@ impl RedisStore {
         Ok(accepted.iter().map(|answer| *answer == b'1').collect())
     }
 
-    /// The end's code, its number and its three values, as `scripts/parts/endings.lua` has them, with the story
+    /// The end's code, its number and its three values, as `scripts/parts/endings.lua` has them; the story is
     /// behind the one that is kept.
     fn put_end(&self, all: &mut Vec<u8>, end: &End, story: &[u8]) -> Result<(), StoreError> {
         let told = |value: &[u8]| [value, story].concat();
