@@ -66,7 +66,7 @@ pub use clawpool_core::{
 pub use clawpool_engine::{
     dispatch::{Accepted, Producer, ProducerError, Rejection, Rights},
     process::Shutdown,
-    worker::{Context, Handler, TestAttempt, Worker, WorkerBuilder, WorkerError},
+    worker::{Context, Handler, LogLayer, TestAttempt, Worker, WorkerBuilder, WorkerError},
 };
 
 /// The HTTP API of a dispatcher: a client, and the shapes of its answers.

@@ -71,6 +71,7 @@ fn task(bytes: usize) -> Task {
         unique_key: None,
         trace: None,
         trace_state: None,
+        meta: Default::default(),
         result_ttl: Duration::from_secs(3600),
         generation: 0,
         handed_on: 0,

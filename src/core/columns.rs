@@ -115,6 +115,14 @@ pub fn packed<T: serde::Serialize>(value: &T) -> rusqlite::Result<ToSqlOutput<'s
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
+/// The same, with bytes behind it that nobody reads who reads the value.
+pub fn packed_before<T: serde::Serialize>(value: &T, rest: &[u8]) -> rusqlite::Result<Vec<u8>> {
+    let mut bytes = rmp_serde::to_vec_named(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+    bytes.extend_from_slice(rest);
+    Ok(bytes)
+}
+
 /// Reads such a value back. Fails on a column that holds another type, or bytes that are no such value.
 pub fn unpacked<T: serde::de::DeserializeOwned>(value: ValueRef<'_>) -> FromSqlResult<T> {
     rmp_serde::from_slice(value.as_blob()?).map_err(|error| FromSqlError::Other(Box::new(error)))

@@ -65,6 +65,8 @@ mod service;
 #[cfg(unix)]
 mod stopping;
 #[cfg(unix)]
+mod story;
+#[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
 mod told;

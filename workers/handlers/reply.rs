@@ -52,7 +52,7 @@ impl ErrorReply {
         let message = self
             .text("message")
             .map_or_else(|| failure.message.clone(), |said| format!("{said} ({})", failure.message));
-        let mut refined = Failure::new(class, message);
+        let mut refined = Failure::new(class, message).of_program(failure);
         refined.fatal = failure.fatal || self.error.get("fatal") == Some(&Value::Bool(true));
         let asked = self.error.get("retry_after");
         let own = asked.and_then(|asked| retry_after::of_value(asked, Timestamp::now()));

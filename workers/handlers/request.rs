@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use clawpool_core::task::{ErrorClass, Failure, Payload, Priority, TaskId, Tier, Timestamp};
@@ -21,6 +23,7 @@ pub(super) struct Request<'a> {
     trace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_state: Option<&'a str>,
+    meta: &'a BTreeMap<String, String>,
 }
 
 impl<'a> Request<'a> {
@@ -39,6 +42,7 @@ impl<'a> Request<'a> {
             enqueued_at: task.enqueued_at,
             trace: context.traceparent(),
             trace_state: context.tracestate(),
+            meta: &task.meta,
         }
     }
 

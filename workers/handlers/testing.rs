@@ -75,6 +75,7 @@ fn task(payload: &impl Serialize) -> Task {
         unique_key: None,
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         trace_state: Some("rojo=00f067aa0ba902b7".into()),
+        meta: Default::default(),
         result_ttl: Duration::from_secs(1),
         generation: 1,
         handed_on: 0,

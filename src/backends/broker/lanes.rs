@@ -6,7 +6,7 @@ use futures::future::join_all;
 use super::{Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Probed, Receipt};
 use clawpool_core::{
     config::{self, Backend},
-    task::{Lane, Message, ProcessId, Queue},
+    task::{Lane, Message, ProcessId, Queue, Timestamp},
 };
 
 /// Several brokers as one: each queue lives on the one that the configuration chose for its lane. An error of
@@ -136,6 +136,10 @@ impl Broker for Lanes {
             }
         }
         Ok(found)
+    }
+
+    async fn peek(&self, wanted: Missing, enqueued_at: Timestamp) -> Result<Option<Message>, BrokerError> {
+        self.of(wanted.queue).peek(wanted, enqueued_at).await
     }
 
     async fn probe(&self, patience: Duration) -> Vec<Probed> {

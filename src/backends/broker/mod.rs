@@ -78,6 +78,13 @@ pub trait Broker: Send + Sync + 'static {
         Ok(vec![Found::Unknown; missing.len()])
     }
 
+    /// A message that waits or is with a worker, to be looked at, whose task was enqueued at that time. Looks
+    /// only so far: `None` also where it is further away, or the broker's queues cannot be read.
+    async fn peek(&self, wanted: Missing, enqueued_at: Timestamp) -> Result<Option<Message>, BrokerError> {
+        let _ = (wanted, enqueued_at);
+        Ok(None)
+    }
+
     /// Each server behind this, by name, and whether it would take a message now; answered within `patience`.
     /// Where broker and store share a server, the store's probe is enough, and nothing is said of it here.
     async fn probe(&self, patience: Duration) -> Vec<Probed> {

@@ -24,6 +24,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::{
     broker::Receipt,
@@ -31,7 +32,7 @@ use crate::{
 };
 use clawpool_core::task::{ProcessId, Queue, Task, Timestamp};
 
-pub use apart::{Apart, find, live_workers};
+pub use apart::{Apart, find, live_workers, peek};
 pub use error::PathError;
 pub use lanes::Lanes;
 pub use offered::{Offered, Refusal};
@@ -175,16 +176,19 @@ pub struct Attempt {
     pub end: End,
     /// What it adds to the figures, if this end is accepted.
     pub counters: Counters,
+    /// What is told of the task from now on: see [`Settlement::story`].
+    pub story: Bytes,
 }
 
 impl Attempt {
     /// One that is not counted: nothing ran.
     pub fn uncounted(claimed: Claimed, receipt: Receipt, end: End) -> Self {
-        Self { claimed, receipt, end, counters: Counters::default() }
+        Self { claimed, receipt, end, counters: Counters::default(), story: Bytes::new() }
     }
 
     fn settlement(&self) -> Settlement {
-        Settlement { claimed: self.claimed, end: self.end.clone(), counters: self.counters.clone() }
+        let Self { claimed, end, counters, story, .. } = self;
+        Settlement { claimed: *claimed, end: end.clone(), counters: counters.clone(), story: story.clone() }
     }
 }
 

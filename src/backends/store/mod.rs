@@ -15,6 +15,7 @@ mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod journal;
+mod logs;
 mod notes;
 mod open;
 mod probe;
@@ -33,6 +34,7 @@ pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use figures::{Counters, FigureStore, Window};
 pub use journal::{Entry, JournalStore, Topic};
+pub use logs::{AttemptLog, LOGS_KEPT, LogLines, LogRules, LogStore};
 pub use notes::NoteStore;
 pub use open::open;
 pub use probe::takes_writes;
@@ -40,13 +42,19 @@ pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use served::Served;
 pub use tasks::{
     Admission, Admitted, Cancelled, Claim, ClaimOutcome, Claimed, End, Record, RecordFilter, Settlement,
-    TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
+    TaskStore, UnfinishedTask, Waiting, Withdrawal, Withdrawn,
 };
 pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
 
-pub trait Store: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore + FigureStore {}
+pub trait Store:
+    TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore + FigureStore + LogStore
+{
+}
 
-impl<T: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore + FigureStore> Store for T {}
+impl<T> Store for T where
+    T: TaskStore + ScheduleStore + DeadStore + ControlStore + PoolStore + FigureStore + LogStore
+{
+}
 
 /// What keeping workers takes.
 pub trait PoolStore: WorkerStore + JournalStore + NoteStore {}

@@ -29,6 +29,9 @@ pub trait ScheduleStore: Send + Sync + 'static {
     /// Makes one task's entry due now. False when it has none.
     async fn run_now(&self, id: TaskId) -> Result<bool, StoreError>;
 
+    /// The message of an entry, if there is one.
+    async fn entry(&self, id: TaskId, generation: u32) -> Result<Option<Message>, StoreError>;
+
     /// The entries, earliest first.
     async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError>;
 }

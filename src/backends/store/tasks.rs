@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, DeadLetter, Page, StoreError};
 use crate::backend::Unreadable;
 use clawpool_core::task::{
-    Failure, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, TaskId, Timestamp,
+    Failure, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story, TaskId, Timestamp,
 };
 
 #[async_trait]
@@ -191,12 +192,15 @@ pub struct Settlement {
     pub end: End,
     /// What the attempt adds to the figures, if this end is accepted.
     pub counters: Counters,
+    /// [`Story::write`] of the task, or nothing. Kept with the result or the failure; a dead letter has its
+    /// task's message instead.
+    pub story: Bytes,
 }
 
 impl Settlement {
     /// Of no attempt that counts.
     pub fn uncounted(claimed: Claimed, end: End) -> Self {
-        Self { claimed, end, counters: Counters::default() }
+        Self { claimed, end, counters: Counters::default(), story: Bytes::new() }
     }
 }
 
@@ -254,6 +258,9 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enqueued_by: Option<String>,
     pub state: State,
+    /// Scheduled: what for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
     /// Failed attempts so far.
     pub attempt: u32,
     /// Workers that died while they ran it.
@@ -278,6 +285,43 @@ pub struct Record {
     /// The last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// As the settlement brought it: see [`Record::story`].
+    #[serde(skip)]
+    pub story: Bytes,
+}
+
+/// A result and the story, from the values that end with stories: that of a result is the later one.
+pub(super) fn told(state: State, result: Option<Bytes>, failure: Option<Bytes>) -> (Option<Payload>, Bytes) {
+    let part = |value: Option<Bytes>| value.map(Story::part).unwrap_or_default();
+    let is_result = result.is_some() && state != State::Cancelled;
+    let last = part(result);
+    let result = is_result.then(|| Payload::from_message_pack(last.0));
+    (result, if last.1.is_empty() { part(failure).1 } else { last.1 })
+}
+
+/// What a scheduled task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// The time for which its producer, or who requeued it, has planned it.
+    Delayed,
+    /// Its next attempt, after one that failed.
+    Retrying,
+}
+
+impl Waiting {
+    /// Of a task in this state that has failed so often.
+    pub fn of(state: State, attempt: u32) -> Option<Self> {
+        let why = if attempt > 0 { Self::Retrying } else { Self::Delayed };
+        (state == State::Scheduled).then_some(why)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delayed => "delayed",
+            Self::Retrying => "retrying",
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -295,6 +339,11 @@ pub struct RecordFilter {
 }
 
 impl Record {
+    /// What is told of the task beside its record; none before the first attempt has ended.
+    pub fn story(&self) -> Option<Story> {
+        Story::read(&self.story)
+    }
+
     /// Whether the task belongs to another token than the one that repeats its id, which then must not learn
     /// of it. What came without a token (over AMQP, or in an earlier version) is told apart by its tenant
     /// alone.

@@ -17,13 +17,15 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1103",
         "Name too long",
-        "The kind, tenant, session or unique key is longer than limits.name.",
+        "The kind, tenant, session, unique key or a name in meta is longer than limits.name, or meta is \
+         longer than limits.meta.",
         "Shorten it, for a unique key to a hash, or raise limits.name.",
     ),
     (
         "CP-1104",
         "Name empty or not printable",
-        "The tenant, session or unique key is empty or has control characters.",
+        "The tenant, session, unique key or a name in meta is empty or has control characters, or a value \
+         of meta has some.",
         "Leave the field out, or send a printable name.",
     ),
     (

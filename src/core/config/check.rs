@@ -22,6 +22,7 @@ impl Config {
         self.log.check(report);
         self.tracing.check(report);
         self.health.check(report);
+        self.attempts.check(report);
         self.api.check(report);
         self.limits.check(report);
         self.classes.check(&self.limits, report);

@@ -45,6 +45,10 @@ pub struct Limits {
     pub result_ttl: Duration,
     /// Bytes of a kind, tenant, session or unique key.
     pub name: u16,
+    /// Names and values of a task's `meta` together.
+    #[serde(with = "size")]
+    #[schemars(with = "String")]
+    pub meta: ByteSize,
     /// Tasks in one request.
     pub batch: u16,
     /// Tasks that may wait on each queue; one that is full refuses more (503 with Retry-After).
@@ -69,6 +73,7 @@ impl Default for Limits {
             attempts: 100,
             result_ttl: 30 * DAY,
             name: 128,
+            meta: ByteSize::kib(4),
             batch: 1000,
             queued: 2_000_000,
             result: ByteSize::mib(1),
@@ -80,6 +85,7 @@ impl Limits {
     pub(super) fn check(&self, report: &mut Report) {
         check_size("limits.payload", self.payload, report);
         check_size("limits.result", self.result, report);
+        check_size("limits.meta", self.meta, report);
         if self.depth == 0 || self.depth > DEEPEST {
             let rule = format!("payloads are read to a depth of 1 to {DEEPEST}");
             report.refuse(&Key::from("limits.depth"), self.depth, rule, "write for example 64");

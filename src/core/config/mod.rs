@@ -11,6 +11,7 @@
 mod address;
 mod advice;
 mod api;
+mod attempts;
 mod autoscale;
 mod check;
 mod classes;
@@ -42,6 +43,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     advice::Advice,
     api::{Api, Scope, Tls, Token},
+    attempts::KeptAttempts,
     autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target},
     classes::{Class, Classes},
     embedded::{Embedded, Synchronous},
@@ -89,6 +91,8 @@ pub struct Config {
     pub queues: Vec<QueueSettings>,
     /// How long finished tasks are kept.
     pub results: Results,
+    /// What is kept of each attempt, for people who look at its task.
+    pub attempts: KeptAttempts,
     /// What happens after a failure, by class of error.
     pub retry: RetryTable,
     /// What one worker process does.
@@ -127,6 +131,7 @@ impl Default for Config {
             classes: Classes::default(),
             queues: Vec::new(),
             results: Results::default(),
+            attempts: KeptAttempts::default(),
             retry: RetryTable::default(),
             worker: WorkerSettings::default(),
             pacing: Pacing::default(),

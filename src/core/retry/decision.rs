@@ -3,7 +3,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::Table;
-use crate::task::{DeadReason, FailedAttempt, Failure, Outcome, Task, Timestamp};
+use crate::task::{DeadReason, FailedAttempt, Failure, Outcome, Ran, Task, Timestamp};
 
 /// The longest Retry-After that is obeyed; a server that asks for more is taken for broken.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -41,17 +41,17 @@ pub fn decide(table: &Table, task: &Task, failure: Failure, now: Timestamp, rng:
 
 /// The task as it goes on its way again after `failure`, not before `at`: its next attempt, its next
 /// generation, its history longer by one.
-pub fn next_message(task: &Task, failure: &Failure, now: Timestamp, at: Timestamp) -> Task {
-    let last = last_message(task, failure, now);
+pub fn next_message(task: &Task, failure: &Failure, ran: Option<Ran>, now: Timestamp, at: Timestamp) -> Task {
+    let last = last_message(task, failure, ran, now);
     let generation = task.generation.saturating_add(1);
     Task { generation, not_before: Some(at), handed_on: 0, ..last }
 }
 
 /// The task as it goes to the dead letters after `failure`: with its whole history, but not on its way again.
-pub fn last_message(task: &Task, failure: &Failure, now: Timestamp) -> Task {
+pub fn last_message(task: &Task, failure: &Failure, ran: Option<Ran>, now: Timestamp) -> Task {
     let mut next = task.clone();
     next.attempt = task.attempt.saturating_add(1);
-    next.errors.push(FailedAttempt { attempt: next.attempt, at: now, failure: failure.clone() });
+    next.errors.push(FailedAttempt { attempt: next.attempt, at: now, failure: failure.clone(), ran });
     if let Some(surplus) = next.errors.len().checked_sub(1 + LATEST_ERRORS) {
         next.errors.drain(1..1 + surplus);
     }
@@ -94,6 +94,7 @@ mod tests {
             unique_key: None,
             trace: None,
             trace_state: None,
+            meta: Default::default(),
             result_ttl: Duration::from_secs(1),
             generation: 0,
             handed_on: 0,
@@ -130,7 +131,7 @@ mod tests {
             match outcome(&task, Failure::new(class, "again")) {
                 Outcome::Retry { failure, at } => {
                     assert!(at >= NOW);
-                    task = next_message(&task, &failure, at, at);
+                    task = next_message(&task, &failure, None, at, at);
                 }
                 _ => return started,
             }
@@ -188,7 +189,8 @@ mod tests {
     fn history_keeps_the_first_failure_and_the_latest() {
         let mut task = task();
         for number in 1..=50 {
-            task = next_message(&task, &Failure::new(ErrorClass::Network, number.to_string()), NOW, NOW);
+            let failure = Failure::new(ErrorClass::Network, number.to_string());
+            task = next_message(&task, &failure, None, NOW, NOW);
         }
         let kept: Vec<_> = task.errors.iter().map(|error| error.attempt).collect();
         assert_eq!(kept, std::iter::once(1).chain(32..=50).collect::<Vec<_>>());

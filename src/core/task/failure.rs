@@ -2,7 +2,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Timestamp, span};
+use super::{ProcessId, Timestamp, span};
 
 /// What kind of trouble an attempt ran into; the retry table (spec S9) has one row for each.
 #[derive(
@@ -116,6 +116,18 @@ pub struct Failure {
     /// Never retry, whatever the table says of the class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fatal: bool,
+    /// The exit code of the program that ran, where one did and ended with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<i32>,
+    /// How many of the message's last lines the program wrote to its standard error.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stderr_lines: u16,
+}
+
+// Serde gives a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(lines: &u16) -> bool {
+    *lines == 0
 }
 
 impl Failure {
@@ -130,7 +142,33 @@ impl Failure {
             message.truncate(message.floor_char_boundary(Self::MESSAGE_LIMIT));
             message.push('…');
         }
-        Self { class, message, retry_after: None, fatal: false }
+        Self { class, message, retry_after: None, fatal: false, exit: None, stderr_lines: 0 }
+    }
+
+    /// The same, with what another one tells of the program that ran: its message ends as that one's does.
+    #[must_use]
+    pub fn of_program(self, other: &Self) -> Self {
+        Self { exit: other.exit, stderr_lines: other.stderr_lines, ..self }
+    }
+
+    /// What went wrong, without the lines of the program's standard error.
+    pub fn summary(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The lines that the program wrote to its standard error last, the very last one first.
+    pub fn stderr(&self) -> impl Iterator<Item = &str> {
+        self.parts().1.lines().rev()
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let end = |before| self.message.rmatch_indices('\n').nth(before).map(|(at, _)| at);
+        // A message that was cut has fewer lines than it says.
+        let at = |before| end(before).or_else(|| self.message.find('\n'));
+        match usize::from(self.stderr_lines).checked_sub(1).and_then(at) {
+            Some(at) => (&self.message[..at], &self.message[at + 1..]),
+            None => (&self.message, ""),
+        }
     }
 
     /// The same, never retried.
@@ -158,6 +196,25 @@ pub struct FailedAttempt {
     /// What it ended in.
     #[serde(flatten)]
     pub failure: Failure,
+    /// Who ran it. An earlier version's worker does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran: Option<Ran>,
+}
+
+/// Who ran an attempt, and how long it waited and ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The worker.
+    #[serde(rename = "worker")]
+    pub by: ProcessId,
+    /// That of the worker's program.
+    pub version: String,
+    /// When its handler began.
+    pub started_at: Timestamp,
+    /// From the moment when it could have begun, in milliseconds.
+    pub wait_ms: u64,
+    /// From its beginning to its end, in milliseconds.
+    pub run_ms: u64,
 }
 
 /// Why a task is among the dead letters.

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,9 @@ pub struct Task {
     /// A W3C `tracestate`, of those that made `trace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_state: Option<String>,
+    /// The producer's own notes: names and values, which Clawpool shows and hands on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub meta: BTreeMap<String, String>,
     /// How long its result is kept.
     #[serde(with = "span")]
     pub result_ttl: Duration,
@@ -212,6 +215,7 @@ mod tests {
             unique_key: None,
             trace: None,
             trace_state: None,
+            meta: Default::default(),
             result_ttl: Duration::from_secs(3600),
             generation: 2,
             handed_on: 0,

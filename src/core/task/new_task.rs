@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,10 @@ pub struct NewTask {
     /// A W3C `tracestate`, of those that made `trace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_state: Option<String>,
+    /// The producer's own notes: names and values, which Clawpool shows and hands on to the handler; at most
+    /// `limits.meta` bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub meta: BTreeMap<String, String>,
     /// How long the result is kept.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     pub result_ttl: Option<Duration>,

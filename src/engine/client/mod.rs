@@ -12,6 +12,7 @@ pub mod health;
 mod http;
 mod pools;
 mod request;
+pub mod task;
 pub mod view;
 
 #[cfg(feature = "client")]

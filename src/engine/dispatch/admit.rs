@@ -171,6 +171,7 @@ impl AdmissionControl {
             unique_key: new.unique_key,
             trace: new.trace,
             trace_state: new.trace_state,
+            meta: new.meta,
             result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl),
             generation: 0,
             handed_on: 0,

@@ -23,6 +23,7 @@ pub(super) fn fields(task: &NewTask, limits: &Limits, retry: &RetryTable) -> Res
     name("session", task.session.as_deref(), limits.name)?;
     name("unique_key", task.unique_key.as_deref(), limits.name)?;
     payload(task, limits)?;
+    meta(task, limits)?;
     attempts(task.max_attempts, limits.attempts)?;
     policy(task.retry.as_deref(), retry)?;
     timeout(task.timeout, limits.timeout)?;
@@ -100,6 +101,24 @@ fn payload(task: &NewTask, limits: &Limits) -> Result<(), Rejection> {
             Unfit::Repeated { route, .. } => Rejection::invalid("CP-1122", &route.within("payload"), message),
         }
     })
+}
+
+fn meta(task: &NewTask, limits: &Limits) -> Result<(), Rejection> {
+    for (key, value) in &task.meta {
+        name("meta", Some(key), limits.name)?;
+        // What a value steers, a terminal would do.
+        if value.contains(char::is_control) {
+            let message = format!("{value:?} has control characters: a value of meta is a line of text");
+            return Err(Rejection::invalid("CP-1104", &format!("meta.{key}"), message));
+        }
+    }
+    let bytes: usize = task.meta.iter().map(|(key, value)| key.len() + value.len()).sum();
+    if bytes as u64 > limits.meta.as_u64() {
+        let most = limits.meta;
+        let message = format!("{bytes} bytes are too many: meta has at most {most} (limits.meta)");
+        return Err(Rejection::invalid("CP-1103", "meta", message));
+    }
+    Ok(())
 }
 
 fn attempts(attempts: Option<u32>, limit: u32) -> Result<(), Rejection> {

@@ -6,6 +6,7 @@ use tracing::Instrument;
 
 use super::{
     Context, Handler, Progress,
+    attempt_log::Logs,
     job::Job,
     watch::{Watch, watched},
 };
@@ -17,14 +18,17 @@ pub(super) async fn run(
     handler: Arc<dyn Handler>,
     job: &Job,
     progress: Progress,
+    logs: Option<&Arc<Logs>>,
     stop_grace: Duration,
 ) -> Result<Payload, Failure> {
     let context = Context::new(Arc::clone(&job.task), job.deadline, job.stop.clone(), progress);
-    let context = context.within(job.trace);
+    let log = logs.map(|logs| logs.of(job.task.id, context.attempt())).unwrap_or_default();
+    let context = context.within(job.trace).with_log(log.clone());
     let attempt = context.attempt();
     let trace = job.trace.map(tracing::field::display);
     let span = tracing::info_span!("task", id = %job.task.id, kind = job.task.kind, attempt, trace);
-    let mut handler = std::pin::pin!(watched(Watch::of(job), guarded(handler, context)).instrument(span));
+    let running = log.around(watched(Watch::of(job), guarded(handler, context)));
+    let mut handler = std::pin::pin!(running.instrument(span));
     tokio::select! {
         biased;
         ended = &mut handler => return ended,
@@ -38,7 +42,7 @@ pub(super) async fn run(
         Ok(Ok(result)) => Ok(result),
         Ok(Err(failure)) if job.stopped().is_some() => Err(failure),
         // What it says of its end helps; that it was late is what counts.
-        Ok(Err(failure)) => Err(late(&format!(": {}", failure.message))),
+        Ok(Err(failure)) => Err(late(&format!(": {}", failure.message)).of_program(&failure)),
         Err(_) => Err(late("")),
     }
 }

@@ -11,7 +11,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use clawpool_core::task::{ErrorClass, Failure, Payload, Task, TaskId, TraceContext};
+use super::AttemptLog;
+use clawpool_core::task::{ErrorClass, Failure, LogSource, Payload, Task, TaskId, TraceContext};
 
 /// Runs the tasks of one kind, or of one prefix of kinds. An `Err` is retried or dead-lettered by its class
 /// (spec S9).
@@ -31,17 +32,19 @@ pub struct Context {
     progress: Progress,
     /// The span of this attempt.
     trace: Option<TraceContext>,
+    log: AttemptLog,
 }
 
 impl Context {
     /// For tests of handlers; the worker makes its own.
-    pub const fn new(
-        task: Arc<Task>,
-        deadline: Instant,
-        cancelled: CancellationToken,
-        progress: Progress,
-    ) -> Self {
-        Self { task, deadline, cancelled, progress, trace: None }
+    pub fn new(task: Arc<Task>, deadline: Instant, cancelled: CancellationToken, progress: Progress) -> Self {
+        Self { task, deadline, cancelled, progress, trace: None, log: AttemptLog::default() }
+    }
+
+    /// The same, with a log.
+    #[must_use]
+    pub fn with_log(self, log: AttemptLog) -> Self {
+        Self { log, ..self }
     }
 
     pub(super) fn within(self, trace: Option<TraceContext>) -> Self {
@@ -84,6 +87,16 @@ impl Context {
     /// Tells operators how far the task is (`tasks show`); sent with the next heartbeat.
     pub fn progress(&self, news: impl Into<String>) {
         self.progress.put(self.task.id, news.into());
+    }
+
+    /// Adds a line to the attempt's log (`clawpool logs`). It is written some time later, beside the task.
+    pub fn log(&self, line: impl AsRef<str>) {
+        self.log.line(LogSource::Log, line.as_ref());
+    }
+
+    /// Where the attempt's lines go.
+    pub const fn attempt_log(&self) -> &AttemptLog {
+        &self.log
     }
 
     /// The payload as `T`. A payload of another shape is a validation failure: no retry mends it.

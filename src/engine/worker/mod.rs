@@ -9,9 +9,11 @@
 //! [`Throttle`](throttle::Throttle) holds others back while P0 and P1 wait for the store. Claimed tasks wait
 //! in the [`RunQueue`](run_queue::RunQueue) for one of the [`Slots`](slots::Slots), which run handlers. The
 //! [`Settler`](settle::Settler) records outcomes; the [`Heartbeat`](heartbeat::Heartbeat) beats.
+//! Beside all this the [`LogWriter`](log_writer::LogWriter) writes what attempts log.
 
 mod arbiter;
 mod attempt;
+mod attempt_log;
 mod builder;
 mod demand;
 mod engine;
@@ -21,6 +23,8 @@ mod handler;
 mod heartbeat;
 mod identity;
 mod job;
+mod log_layer;
+mod log_writer;
 mod meter;
 mod outcome;
 mod pacer;
@@ -35,6 +39,7 @@ mod served;
 mod settle;
 mod slots;
 mod stop;
+mod story;
 mod testing;
 mod throttle;
 mod throughput;
@@ -45,9 +50,11 @@ mod unhandled;
 mod watch;
 
 pub use arbiter::Arbiter;
+pub use attempt_log::AttemptLog;
 pub use builder::{Worker, WorkerBuilder};
 pub use error::WorkerError;
 pub(crate) use handler::Function;
 pub use handler::{Context, Handler, Progress};
+pub use log_layer::LogLayer;
 pub(crate) use registry::Registry;
 pub use testing::TestAttempt;

@@ -13,6 +13,7 @@ use super::{
     facts::Facts,
     heartbeat::{Heartbeat, Vitals},
     identity::Identity,
+    log_writer::Logging,
     pacer::Pacers,
     puller::{self, Order, Puller},
     questions::Calls,
@@ -21,6 +22,7 @@ use super::{
     settle::{Outcomes, Settler},
     slots::Slots,
     stop::Phase,
+    story::Stories,
     throttle::Throttle,
     throughput::Throughput,
     troubles::Troubles,
@@ -49,6 +51,7 @@ pub(super) struct Parts {
     reconciler: AbortOnDropHandle<()>,
     pullers: JoinSet<()>,
     settler: JoinHandle<()>,
+    logging: Logging,
     path: Arc<dyn Path>,
     export: Export,
 }
@@ -70,10 +73,14 @@ impl Parts {
         let served = ServedQueues::new(config.worker.queues.clone(), Arc::clone(&store), send_events.clone());
         let beat = beat(config, &who, served.classes(), registry.patterns());
         let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
-        let facts = Facts::new(config, who.pool.clone(), who.version);
+        let facts = Facts::new(config, who.pool.clone(), who.version.clone());
+        let stories = Stories::new(config, id, who.version);
         let (outcomes, ended) = Outcomes::new(1024 + 8 * usize::from(config.worker.slots));
         let export = Export::start(&config.tracing, "clawpool-worker");
-        let settler = Settler { worker: id, path: Arc::clone(&path), facts, tracer: export.tracer() };
+        let tracer = export.tracer();
+        let settler = Settler { worker: id, path: Arc::clone(&path), facts, stories, tracer };
+        let logging = Logging::start(config, &store);
+        let logs = logging.logs();
         let broken = CancellationToken::new();
         let stop_claims = CancellationToken::new();
         let calls = Arc::<Calls>::default();
@@ -94,7 +101,7 @@ impl Parts {
         let unreserved = arbiter.unreserved();
         let stop_grace = config.worker.stop_grace;
         let slot_loops =
-            Slots::new(slots, unreserved, Arc::clone(&registry), progress, stop_grace, send_events)?;
+            Slots::new(slots, unreserved, Arc::clone(&registry), progress, logs, stop_grace, send_events)?;
         let mut engine = Engine {
             worker: id,
             arbiter,
@@ -126,7 +133,19 @@ impl Parts {
         engine.on_orders(orders);
         let settler = tokio::spawn(telling(broken.clone(), settler.run(ended)));
         let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&path))));
-        Ok(Self { id, engine, events, heartbeat, broken, reconciler, pullers, settler, path, export })
+        Ok(Self {
+            id,
+            engine,
+            events,
+            heartbeat,
+            broken,
+            reconciler,
+            pullers,
+            settler,
+            logging,
+            path,
+            export,
+        })
     }
 
     /// The engine has ended: what is still on its way is put where it belongs, and then the lease ends.
@@ -146,6 +165,8 @@ impl Parts {
         if !matches!(shutdown.now.run_until_cancelled(self.settler).await, Some(Ok(()))) {
             tracing::error!("not every outcome could be recorded; those tasks will run again");
         }
+        // Lines are worth no wait when this process is to be gone at once.
+        shutdown.now.run_until_cancelled(self.logging.finish()).await;
         // Whatever a source had in its hands when the engine left.
         if let Err(error) = self.path.reclaim(self.id).await {
             tracing::warn!(code = error.code(), %error, "what is left returns with the lease's end");

@@ -3,12 +3,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use tokio::{sync::mpsc, task::JoinSet, time};
 
 use super::{
     facts::{Facts, Spans},
     job::Job,
     questions::UnderWay,
+    story::Stories,
 };
 use crate::trace::{Ran, Tracer};
 use clawpool_backends::{
@@ -88,6 +90,7 @@ pub(super) struct Settler {
     pub path: Arc<dyn Path>,
     pub facts: Facts,
     pub tracer: Tracer,
+    pub stories: Stories,
 }
 
 /// Outcomes in one call to the store at most, and calls under way at once.
@@ -123,7 +126,8 @@ impl Settler {
     fn call(&mut self, batch: Vec<Ended>) -> impl Future<Output = ()> + use<> {
         let now = Timestamp::now();
         batch.iter().filter_map(ran).for_each(|ran| self.tracer.ran(ran));
-        let attempts = batch.iter().map(|ended| attempt(ended, now, self.facts.of(ended))).collect();
+        let attempt = |ended: &Ended| attempt(ended, &self.stories, now, self.facts.of(ended));
+        let attempts = batch.iter().map(attempt).collect();
         Call { worker: self.worker, path: Arc::clone(&self.path), attempts }.settle(batch)
     }
 }
@@ -180,34 +184,43 @@ impl Call {
     }
 }
 
-fn attempt(ended: &Ended, now: Timestamp, counters: Counters) -> Attempt {
-    let end = end(ended, now).unwrap_or_else(|error| {
+fn attempt(ended: &Ended, stories: &Stories, now: Timestamp, counters: Counters) -> Attempt {
+    let (end, story) = end(ended, stories, now).unwrap_or_else(|error| {
         // Only a task that could not have been decoded either; it stays on its queue.
         tracing::error!(id = %ended.job.task.id, %error, "an outcome cannot be written");
-        End::Released
+        (End::Released, Bytes::new())
     });
-    Attempt { claimed: ended.job.claimed, receipt: ended.job.receipt.clone(), end, counters }
+    Attempt { claimed: ended.job.claimed, receipt: ended.job.receipt.clone(), end, counters, story }
 }
 
-fn end(ended: &Ended, now: Timestamp) -> Result<End, CodecError> {
+/// How it is recorded, and what is told of it beside. A dead letter has its task's message for that.
+fn end(ended: &Ended, stories: &Stories, now: Timestamp) -> Result<(End, Bytes), CodecError> {
     let job = &ended.job;
+    let ran = stories.ran(ended);
     Ok(match &ended.outcome {
-        Outcome::Completed(result) => End::Completed { result: result.clone(), keep: job.task.result_ttl },
-        Outcome::Retry { failure, at } => {
-            let message = retry::next_message(&job.task, failure, now, *at).to_message()?;
-            End::Retry { message, at: *at, failure: failure.clone() }
+        Outcome::Completed(result) => {
+            let end = End::Completed { result: result.clone(), keep: job.task.result_ttl };
+            (end, stories.of(&job.task, ran))
         }
-        Outcome::Dead { reason, failure } => End::Dead(DeadLetter {
-            message: retry::last_message(&job.task, failure, now).to_message()?,
-            kind: job.task.kind.clone(),
-            tenant: job.task.tenant.clone(),
-            reason: *reason,
-            failure: failure.clone(),
-            crashes: job.crashes,
-            died_at: now,
-        }),
-        Outcome::Cancelled => End::Cancelled,
-        Outcome::Released => End::Released,
-        Outcome::PutOff { message, at } => End::PutOff { message: message.clone(), at: *at },
+        Outcome::Retry { failure, at } => {
+            let next = retry::next_message(&job.task, failure, ran, now, *at);
+            let message = next.to_message()?;
+            (End::Retry { message, at: *at, failure: failure.clone() }, stories.of(&next, None))
+        }
+        Outcome::Dead { reason, failure } => {
+            let letter = DeadLetter {
+                message: retry::last_message(&job.task, failure, ran, now).to_message()?,
+                kind: job.task.kind.clone(),
+                tenant: job.task.tenant.clone(),
+                reason: *reason,
+                failure: failure.clone(),
+                crashes: job.crashes,
+                died_at: now,
+            };
+            (End::Dead(letter), Bytes::new())
+        }
+        Outcome::Cancelled => (End::Cancelled, stories.of(&job.task, ran)),
+        Outcome::Released => (End::Released, Bytes::new()),
+        Outcome::PutOff { message, at } => (End::PutOff { message: message.clone(), at: *at }, Bytes::new()),
     })
 }

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{runtime::Runtime, sync::mpsc};
 
-use super::{Progress, Registry, attempt, engine::Event, job::Job};
+use super::{Progress, Registry, attempt, attempt_log::Logs, engine::Event, job::Job};
 use clawpool_core::task::{ErrorClass, Failure, Queue};
 
 /// The loops that run handlers, one for each slot, on a runtime of their own: a handler that blocks its
@@ -21,6 +21,8 @@ pub(super) struct Slots {
 struct Slot {
     registry: Arc<Registry>,
     progress: Progress,
+    /// None where no logs are kept.
+    logs: Option<Arc<Logs>>,
     stop_grace: Duration,
     events: mpsc::Sender<Event>,
 }
@@ -31,6 +33,7 @@ impl Slots {
         unreserved: usize,
         registry: Arc<Registry>,
         progress: Progress,
+        logs: Option<Arc<Logs>>,
         stop_grace: Duration,
         events: mpsc::Sender<Event>,
     ) -> std::io::Result<Self> {
@@ -40,7 +43,7 @@ impl Slots {
             .worker_threads(threads)
             .enable_all()
             .build()?;
-        let slot = Slot { registry, progress, stop_grace, events };
+        let slot = Slot { registry, progress, logs, stop_grace, events };
         let doors = Vec::with_capacity(slots);
         let free = Vec::new();
         let mut all = Self { runtime: Some(runtime), slot, doors, free, unreserved };
@@ -91,7 +94,10 @@ impl Slot {
     async fn serve(self, index: usize, mut jobs: mpsc::Receiver<Arc<Job>>) {
         while let Some(job) = jobs.recv().await {
             let result = match self.registry.find(&job.task.kind) {
-                Some(handler) => attempt::run(handler, &job, self.progress.clone(), self.stop_grace).await,
+                Some(handler) => {
+                    let (progress, logs) = (self.progress.clone(), self.logs.as_ref());
+                    attempt::run(handler, &job, progress, logs, self.stop_grace).await
+                }
                 None => Err(self.no_handler(&job)),
             };
             if self.events.send(Event::Finished { slot: index, job, result }).await.is_err() {

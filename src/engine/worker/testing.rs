@@ -49,6 +49,7 @@ impl TestAttempt {
             unique_key: task.unique_key,
             trace: task.trace,
             trace_state: task.trace_state,
+            meta: task.meta,
             result_ttl: task.result_ttl.unwrap_or(Duration::from_hours(24)),
             generation: 0,
             handed_on: 0,

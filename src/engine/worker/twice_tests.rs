@@ -15,6 +15,7 @@ use super::{
     parts::Parts,
     puller::Batch,
     settle::{Ended, Outcomes, Settler},
+    story::Stories,
 };
 use crate::process::Shutdown;
 use clawpool_backends::{
@@ -72,11 +73,11 @@ async fn inv_1_a_worker_that_was_taken_for_dead_ends_no_message_of_its_later_run
         assert!(settle.try_send(Ended { job: Arc::new(Job::new(task)), outcome, spans: None }));
     }
     drop(settle);
-    let facts = Facts::new(&Config::default(), "test".into(), "1.0.0".into());
-    guarded(
-        Settler { worker, path: Arc::clone(&servers.path), facts, tracer: Default::default() }.run(received),
-    )
-    .await;
+    let config = Config::default();
+    let facts = Facts::new(&config, "test".into(), "1.0.0".into());
+    let stories = Stories::new(&config, worker, "1.0.0".into());
+    let path = Arc::clone(&servers.path);
+    guarded(Settler { worker, path, facts, stories, tracer: Default::default() }.run(received)).await;
     let mut other = source(&*servers.path, ProcessId::new()).await;
     assert_eq!(guarded(one(&mut *other)).await.task.id, message.id);
 }

@@ -60,6 +60,9 @@ pub(super) struct Enqueue {
     /// Tasks of one session belong together
     #[arg(long)]
     session: Option<String>,
+    /// A note of your own, shown with the task and handed to its handler; repeat it for more
+    #[arg(long, value_name = "NAME=VALUE", value_parser = note)]
+    meta: Vec<(String, String)>,
     /// How long the result is kept; at least results.dedupe, ten minutes
     #[arg(long, value_parser = duration)]
     result_ttl: Option<Duration>,
@@ -99,6 +102,7 @@ impl Enqueue {
             tenant: self.tenant,
             tier: self.tier,
             session: self.session,
+            meta: self.meta.into_iter().collect(),
             delay: self.delay,
             ttl: self.ttl,
             max_attempts: self.max_attempts,
@@ -113,6 +117,11 @@ impl Enqueue {
         task.adopt_trace(parent.as_deref(), state.as_deref());
         Ok(task)
     }
+}
+
+fn note(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn tier(text: &str) -> Result<Tier, String> {

@@ -25,6 +25,7 @@ mod health;
 mod hosts;
 mod init;
 mod jsonl;
+mod logs;
 mod man;
 pub mod output;
 mod queues;
@@ -96,6 +97,7 @@ enum Command {
     Autoscaler(autoscaler::Autoscaler),
     Enqueue(enqueue::Enqueue),
     Tasks(tasks::Tasks),
+    Logs(logs::Logs),
     Queues(queues::Queues),
     Dead(dead::Dead),
     Workers(workers::Workers),
@@ -137,6 +139,7 @@ impl Cli {
             Command::DemoTool(command) => command.run(),
             Command::Enqueue(command) => command.run(&globals).await,
             Command::Tasks(command) => command.run(&globals).await,
+            Command::Logs(command) => command.run(&globals).await,
             Command::Queues(command) => command.run(&globals).await,
             Command::Dead(command) => command.run(&globals).await,
             Command::Workers(command) => command.run(&globals).await,

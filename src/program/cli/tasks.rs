@@ -1,18 +1,21 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, Subcommand};
 
 use super::{
     Globals,
     failure::{Exit, Failure, eprint_line},
-    output::{age, dash, fields, moment, plain, table},
+    output::{age, dash, fields, moment, plain, table, word},
     select::{TaskSelect, duration, more, pages},
     task_change::Many,
     wait,
 };
 use clawpool_backends::store::Record;
 use clawpool_core::task::{State, TaskId};
-use clawpool_engine::client::view::CancelView;
+use clawpool_engine::client::{
+    task::{AttemptError, AttemptView, TaskDetail},
+    view::CancelView,
+};
 
 /// Look at tasks, cancel them, wait for them
 #[derive(Debug, Args)]
@@ -98,7 +101,7 @@ pub(super) fn listing(records: &[Record]) -> String {
             record.id.to_string(),
             plain(&record.kind, 40),
             record.priority.to_string(),
-            record.state.to_string(),
+            state(record),
             record.attempt.to_string(),
             age(record.enqueued_at),
             plain(&dash(record.failure.as_ref().map(|failure| &failure.message)), 60),
@@ -108,18 +111,27 @@ pub(super) fn listing(records: &[Record]) -> String {
 }
 
 async fn show(id: TaskId, globals: &Globals) -> Result<(), Failure> {
-    let record: Record = globals.client()?.get(&format!("v1/tasks/{id}"), &[]).await?;
-    globals.output().show(&record, details)
+    let detail: TaskDetail = globals.client()?.get(&format!("v1/tasks/{id}"), &[]).await?;
+    globals.output().show(&detail, details)
 }
 
-fn details(record: &Record) -> String {
+pub(super) fn details(detail: &TaskDetail) -> String {
+    let TaskDetail { record, story } = detail;
+    let line = |text: &Option<String>| text.as_deref().map(|text| plain(text, 200));
+    let payload = story.payload.as_ref().and_then(|payload| serde_json::to_string_pretty(payload).ok());
+    let missing = story.payload_missing.as_ref().map(|why| format!("({})", plain(why, 400)));
+    let meta = (!story.meta.is_empty()).then(|| notes(&story.meta));
     let result = record.result.as_ref().and_then(|result| serde_json::to_string_pretty(result).ok());
-    fields([
+    let known = fields([
         ("id", Some(record.id.to_string())),
         ("kind", Some(plain(&record.kind, 200))),
         ("priority", Some(record.priority.to_string())),
         ("tenant", record.tenant.as_deref().map(|tenant| plain(tenant, 200))),
-        ("state", Some(record.state.to_string())),
+        ("session", line(&story.session)),
+        ("trace", line(&story.trace)),
+        ("meta", meta),
+        ("state", Some(state(record))),
+        ("dead because", story.dead_reason.map(|reason| reason.to_string())),
         ("failed attempts", Some(record.attempt.to_string())),
         ("crashes", Some(record.crashes.to_string())),
         ("enqueued", Some(moment(record.enqueued_at))),
@@ -129,8 +141,45 @@ fn details(record: &Record) -> String {
         ("worker", record.worker.map(|worker| worker.to_string())),
         ("progress", record.progress.as_deref().map(|news| plain(news, 200))),
         ("last error", record.failure.as_ref().map(|failure| plain(&failure.to_string(), 4096))),
+        ("payload", payload.or(missing)),
         ("result", result),
-    ])
+    ]);
+    if story.attempts.is_empty() { known } else { format!("{known}\n{}\n", attempts(&story.attempts)) }
+}
+
+/// Scheduled is said with what for, in one word as `awk` counts them.
+fn state(record: &Record) -> String {
+    let state = record.state;
+    record.waiting.map_or_else(|| state.to_string(), |waiting| format!("{state}/{}", waiting.name()))
+}
+
+fn notes(meta: &BTreeMap<String, String>) -> String {
+    let notes = meta.iter().map(|(name, value)| format!("{}={}", plain(name, 200), plain(value, 200)));
+    notes.collect::<Vec<_>>().join(" ")
+}
+
+fn attempts(attempts: &[AttemptView]) -> String {
+    let millis = |span: Option<u64>| dash(span.map(|millis| format!("{millis}ms")));
+    let rows = attempts.iter().map(|attempt| {
+        [
+            attempt.attempt.to_string(),
+            word(&attempt.outcome),
+            dash(attempt.started_at),
+            millis(attempt.wait_ms),
+            millis(attempt.run_ms),
+            dash(attempt.worker),
+            plain(&dash(attempt.worker_version.as_ref()), 40),
+            dash(attempt.exit),
+            plain(&dash(attempt.error.as_ref().map(error)), 1000),
+        ]
+    });
+    table(["ATTEMPT", "OUTCOME", "STARTED", "WAITED", "RAN", "WORKER", "VERSION", "EXIT", "ERROR"], rows)
+}
+
+/// What a program said last says most.
+fn error(error: &AttemptError) -> String {
+    let stderr = error.stderr.iter().map(|line| format!("{line} | "));
+    format!("{}: {}{}", error.class, stderr.collect::<String>(), error.message)
 }
 
 /// Which tasks to cancel.

@@ -34,6 +34,7 @@ mod routes;
 mod schedule;
 mod server;
 mod starting;
+mod story;
 mod task_bulk;
 mod tasks;
 mod timing;

@@ -15,7 +15,7 @@ use axum::{
 
 use super::{
     Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    hosts, metrics, open_queues, queues, schedule, task_bulk, tasks, tokens, workers,
+    hosts, metrics, open_queues, queues, schedule, story, task_bulk, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
@@ -56,7 +56,8 @@ pub(super) fn all() -> Vec<Route> {
     vec![
         Route::post("/v1/tasks", ENQUEUE, Changes::Tasks, enqueue::enqueue),
         Route::look("/v1/tasks", READ, tasks::list),
-        Route::look("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read], tasks::show),
+        Route::look("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read], story::show),
+        Route::look("/v1/tasks/{id}/logs", &[Scope::Enqueue, Scope::Read], story::logs),
         Route::remove("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Operate], "task.cancel", tasks::cancel),
         Route::order("/v1/tasks/{id}/run", OPERATE, "task.run", tasks::run),
         Route::order("/v1/tasks/cancel", OPERATE, "tasks.cancel", task_bulk::cancel),

@@ -49,18 +49,6 @@ pub(super) async fn list(
     Ok(Json(page))
 }
 
-pub(super) async fn show(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    name: Name,
-    mut params: Params,
-) -> Result<Json<Record>, ApiError> {
-    let id = name.parse("id")?;
-    let limit = params.wait()?;
-    params.done()?;
-    seen(&api, &caller, id, limit).await?.map(Json).ok_or_else(|| unknown(id))
-}
-
 /// The task, if the caller may know of it: at once, or as [`wait`] does.
 pub(super) async fn seen(
     api: &Api,
@@ -126,7 +114,7 @@ pub(super) async fn run(State(api): State<Arc<Api>>, name: Name) -> Result<Json<
     Err(ApiError::conflict(format!("task {id} is {state}: {why}")))
 }
 
-fn unknown(id: TaskId) -> ApiError {
+pub(super) fn unknown(id: TaskId) -> ApiError {
     ApiError::not_found(format!(
         "no task {id}: it never was here, it finished and has been forgotten, or another token enqueued it"
     ))

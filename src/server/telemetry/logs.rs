@@ -20,6 +20,7 @@ use clawpool_core::{
     config::{Log, LogFormat},
     private,
 };
+use clawpool_engine::worker::LogLayer;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -85,7 +86,7 @@ pub fn start_logs(log: &Log) -> Result<(), LogError> {
     let filter = filter(log, std::env::var("RUST_LOG").ok())?;
     let sink = Sink::open(log)?;
     let (filter, handle) = reload::Layer::new(filter);
-    let subscriber = filtered(filter).with(layer(log, sink.clone()));
+    let subscriber = filtered(filter).with(layer(log, sink.clone())).with(LogLayer);
     #[cfg(windows)]
     let subscriber = subscriber.with(super::event_log::layer(log.event_source.as_deref()));
     let started = subscriber.try_init();

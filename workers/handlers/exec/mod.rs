@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+use self::pipes::Notes;
 use super::{Reason, request::Request};
 use clawpool_core::{
     config,
@@ -98,7 +99,8 @@ impl Handler for Exec {
         // Three tasks, so that a program that never reads, or never writes, holds up nothing else.
         let flooded = CancellationToken::new();
         let feeder = tree.stdin().map(|stdin| AbortOnDropHandle::new(tokio::spawn(pipes::feed(stdin, body))));
-        let output = pipes::collect(tree.stdout(), self.limit, flooded.clone());
+        let output =
+            pipes::collect(tree.stdout(), self.limit, context.attempt_log().clone(), flooded.clone());
         let output = AbortOnDropHandle::new(tokio::spawn(output));
         let notes = AbortOnDropHandle::new(tokio::spawn(pipes::notes(tree.stderr(), context.clone())));
 
@@ -118,8 +120,8 @@ async fn last_words(
     context: &Context,
     stopped: Option<Stop>,
     output: AbortOnDropHandle<Vec<u8>>,
-    notes: AbortOnDropHandle<String>,
-) -> (Vec<u8>, String) {
+    notes: AbortOnDropHandle<Notes>,
+) -> (Vec<u8>, Notes) {
     let words = async {
         let (output, notes) = tokio::join!(output, notes);
         (output.unwrap_or_default(), notes.unwrap_or_default())
@@ -135,12 +137,12 @@ async fn last_words(
 }
 
 impl Exec {
-    fn flood(&self, notes: &str) -> Failure {
+    fn flood(&self, notes: &Notes) -> Failure {
         let message = format!(
             "the program wrote more than {} bytes to its standard output and was killed; write results \
-             elsewhere, or raise limits.result{notes}",
+             elsewhere, or raise limits.result",
             self.limit
         );
-        Failure::new(ErrorClass::Other, message).fatal()
+        notes.after(Failure::new(ErrorClass::Other, message).fatal())
     }
 }

@@ -1,6 +1,6 @@
 use std::process::ExitStatus;
 
-use super::{Run, Stop};
+use super::{Run, Stop, pipes::Notes};
 use crate::reply::{self, ErrorReply};
 use clawpool_core::{
     config,
@@ -9,9 +9,10 @@ use clawpool_core::{
 use clawpool_engine::process::{describe, signal};
 
 /// What the program's end means for its task.
-pub(super) fn of(spec: &config::Exec, run: Run, output: &[u8], notes: &str) -> Result<Payload, Failure> {
+pub(super) fn of(spec: &config::Exec, run: Run, output: &[u8], notes: &Notes) -> Result<Payload, Failure> {
     let status = run.status.map_err(|error| {
-        Failure::new(ErrorClass::Resource, format!("the program's end could not be observed: {error}{notes}"))
+        let message = format!("the program's end could not be observed: {error}");
+        notes.after(Failure::new(ErrorClass::Resource, message))
     })?;
     if status.success() {
         // Told to stop or not, it finished.
@@ -20,18 +21,20 @@ pub(super) fn of(spec: &config::Exec, run: Run, output: &[u8], notes: &str) -> R
     let how = describe(status);
     if let Some(stop) = run.stopped {
         let message = match stop {
-            Stop::Deadline => format!("the program ran past its deadline and was stopped ({how}){notes}"),
-            Stop::Cancelled => format!("the program was told to stop before it was done ({how}){notes}"),
-            Stop::TooMuchOutput => format!("the program was killed for too much output ({how}){notes}"),
+            Stop::Deadline => format!("the program ran past its deadline and was stopped ({how})"),
+            Stop::Cancelled => format!("the program was told to stop before it was done ({how})"),
+            Stop::TooMuchOutput => format!("the program was killed for too much output ({how})"),
         };
-        return Err(Failure::new(ErrorClass::Timeout, message));
+        let failure = Failure { exit: status.code(), ..Failure::new(ErrorClass::Timeout, message) };
+        return Err(notes.after(failure));
     }
-    let failure = Failure::new(class(spec, status), format!("the program ended with {how}{notes}"));
-    let failure = if is_fatal(spec, status) { failure.fatal() } else { failure };
-    Err(match ErrorReply::read(output) {
+    let failure = Failure::new(class(spec, status), format!("the program ended with {how}"));
+    let failure = Failure { exit: status.code(), fatal: is_fatal(spec, status), ..failure };
+    let failure = match ErrorReply::read(output) {
         Some(reply) => reply.refine(&failure),
         None => failure,
-    })
+    };
+    Err(notes.after(failure))
 }
 
 /// Codes for another try are those of a service that is away for now; everything else the program has to say

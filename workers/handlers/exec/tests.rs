@@ -73,6 +73,8 @@ async fn exit_codes_say_whether_to_try_again() {
     let temporary = failure("echo 'no luck' >&2; exit 75").await;
     assert_eq!((temporary.class, temporary.fatal), (ErrorClass::ServiceUnavailable, false));
     assert_eq!(temporary.message, "the program ended with exit code 75\nno luck");
+    assert_eq!(temporary.exit, Some(75));
+    assert_eq!(temporary.stderr().collect::<Vec<_>>(), ["no luck"]);
     let permanent = failure("exit 65").await;
     assert_eq!((permanent.class, permanent.fatal), (ErrorClass::Other, true));
     let unnamed = failure("exit 1").await;

@@ -34,6 +34,7 @@ pub fn message() -> Result<Message> {
         unique_key: None,
         trace: None,
         trace_state: None,
+        meta: Default::default(),
         result_ttl: HOUR,
         generation: 0,
         handed_on: 0,

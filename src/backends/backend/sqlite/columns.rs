@@ -4,7 +4,7 @@ use bytes::Bytes;
 use clawpool_core::{retry::Suspicion, task::Message};
 use rusqlite::Row;
 
-pub(crate) use clawpool_core::columns::{packed, unpacked};
+pub(crate) use clawpool_core::columns::{packed, packed_before, unpacked};
 
 /// In a query: the queue of a row that has a priority, and the text of one of a user's own or null.
 pub(crate) const QUEUE: &str = "ifnull(queue, priority)";

@@ -15,7 +15,7 @@ pub(crate) mod writer;
 
 pub use self::database::Database;
 pub(crate) use self::{
-    columns::{MESSAGE, QUEUE, message, packed, suspicion, unpacked},
+    columns::{MESSAGE, QUEUE, message, packed, packed_before, suspicion, unpacked},
     doorbell::Topic,
     error::{DatabaseError, DatabaseErrorKind, is_unreadable},
     unreadable::{Sifted, part, readable, set_aside, sift},

@@ -91,6 +91,7 @@ macro_rules! suite {
             recovery::a_workers_known_deliveries_stay_with_it,
             recovery::inv_5_reconciling_under_load_takes_nothing_that_is_held,
             recovery::restore_leaves_alone_what_waits_and_what_is_held,
+            recovery::a_message_can_be_looked_at_while_it_waits_or_is_held,
             recovery::an_unreadable_message_disturbs_no_other,
             recovery::a_probe_leaves_nothing_behind,
             limits::expired_messages_are_handed_out_until_acknowledged,

@@ -336,6 +336,30 @@ pub async fn restore_leaves_alone_what_waits_and_what_is_held(fixture: &dyn Fixt
     assert_drained(&*broker, Queue::P4).await;
 }
 
+/// A broker whose queues cannot be read shows nothing.
+pub async fn a_message_can_be_looked_at_while_it_waits_or_is_held(fixture: &dyn Fixture) {
+    let broker = fixture.broker().await;
+    let messages = [message(Priority::P4), message(Priority::P4)];
+    publish(&*broker, &messages).await;
+    let worker = ProcessId::new();
+    let mut consumer = broker.consume(worker, Queue::P4).await.unwrap();
+    let held = collect(consumer.as_mut(), 1).await;
+    for message in &messages {
+        let Message { id, generation, queue, .. } = *message;
+        let wanted = Missing { id, generation, queue };
+        let is_readable = broker.restore(&[wanted], &[worker]).await.unwrap() != [Found::Unknown];
+        let found = broker.peek(wanted, message.enqueued_at).await.unwrap();
+        assert_eq!(found, is_readable.then(|| message.clone()));
+        let other = Missing { generation: generation + 1, ..wanted };
+        assert_eq!(broker.peek(other, message.enqueued_at).await.unwrap(), None);
+    }
+    broker.ack(receipts(&held)).await.unwrap();
+    let rest = collect(consumer.as_mut(), 1).await;
+    broker.ack(receipts(&rest)).await.unwrap();
+    drop(consumer);
+    assert_drained(&*broker, Queue::P4).await;
+}
+
 pub async fn an_unreadable_message_disturbs_no_other(fixture: &dyn Fixture) {
     let broker = fixture.broker().await;
     let worker = ProcessId::new();

@@ -24,6 +24,7 @@ pub(crate) mod waiter;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use deadpool_redis::{Manager, Pool, Runtime};
 
 use self::{
@@ -34,8 +35,8 @@ use self::{
 use super::{
     Broker, BrokerError, Consumer, DeadLettered, Depth, Found, Missing, Receipt, unsettled::UnknownDeliveries,
 };
-use crate::backend::redis::queue_name::name;
 use crate::backend::redis::{link::Link, pulse::PULSE};
+use crate::backend::redis::{packed, queue_name::name};
 use clawpool_core::{
     config::Config,
     task::{DeadReason, Message, ProcessId, Queue, Timestamp},
@@ -117,6 +118,14 @@ impl Broker for RedisBroker {
 
     async fn restore(&self, missing: &[Missing], living: &[ProcessId]) -> Result<Vec<Found>, BrokerError> {
         restore::restore(&self.shared, missing, living).await
+    }
+
+    async fn peek(&self, wanted: Missing, _: Timestamp) -> Result<Option<Message>, BrokerError> {
+        let entry = packed::entry(wanted.id, wanted.generation);
+        let mut get = redis::cmd("HGET");
+        get.arg(format!("{}:m:{}", self.shared.link.base(), name(wanted.queue))).arg(&entry[..]);
+        let value: Option<Bytes> = self.shared.link.send(&get).await.map_err(|error| failure(&error))?;
+        Ok(value.and_then(|value| packed::unpack(&entry, &value)))
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

@@ -8,6 +8,7 @@
 mod consumer;
 mod error;
 pub(crate) mod held;
+mod peek;
 pub(crate) mod queue;
 mod restore;
 #[cfg(test)]
@@ -124,6 +125,10 @@ impl Broker for SqliteBroker {
             self.database.write(move |write| restore::put_back(write, &lost)).await?;
         }
         Ok(rows.iter().map(|row| restore::found(row.as_ref(), row.as_ref().is_some_and(present))).collect())
+    }
+
+    async fn peek(&self, wanted: Missing, enqueued_at: Timestamp) -> Result<Option<Message>, BrokerError> {
+        Ok(self.database.read(move |sql| peek::peek(sql, &wanted, enqueued_at)).await?)
     }
 
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {

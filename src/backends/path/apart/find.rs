@@ -5,7 +5,7 @@ use crate::{
     path::PathError,
     store::{Record, Store, StoreError},
 };
-use clawpool_core::task::{ProcessId, State};
+use clawpool_core::task::{Message, ProcessId, State};
 
 /// Looks for the message of one task now. `None` where it needs none: the task is over, or a living worker
 /// runs it, or the schedule set has it.
@@ -26,6 +26,25 @@ pub async fn find(
     }
     let missing = Missing { id: record.id, generation: record.generation, queue: record.queue };
     Ok(broker.restore(&[missing], &live).await?.pop())
+}
+
+/// The message of a task, where it can be had: of one that waits or runs on a broker whose queues can be
+/// read, and of one in the schedule set.
+pub async fn peek(
+    store: &dyn Store,
+    broker: &dyn Broker,
+    record: &Record,
+) -> Result<Option<Message>, PathError> {
+    let wanted = Missing { id: record.id, generation: record.generation, queue: record.queue };
+    Ok(match record.state {
+        State::Scheduled => store.entry(record.id, record.generation).await?,
+        State::Queued | State::Running => match broker.peek(wanted, record.enqueued_at).await? {
+            // On its way through the schedule set, until it may start beside nothing else.
+            None => store.entry(record.id, record.generation).await?,
+            found => found,
+        },
+        State::Completed | State::Cancelled | State::Dead => None,
+    })
 }
 
 /// The workers that are heard from.

@@ -27,7 +27,7 @@ use crate::{
 };
 use clawpool_core::task::{ProcessId, TaskId};
 
-pub use find::{find, live_workers};
+pub use find::{find, live_workers, peek};
 
 /// A broker and a store, each of any kind.
 #[derive(Clone)]

@@ -16,7 +16,7 @@ impl RedisPath {
     pub(super) async fn finish_all(&self, attempts: &[Attempt]) -> Result<Vec<bool>, PathError> {
         let mut answers = Vec::with_capacity(attempts.len());
         for chunk in attempts.chunks(BATCH) {
-            let ends = chunk.iter().map(|attempt| (attempt.claimed, &attempt.end));
+            let ends = chunk.iter().map(|one| (one.claimed, &one.end, &one.story[..]));
             let mut call = self.store.ending(&scripts::FINISH, ends)?;
             figures::add_counters(&mut call, chunk.iter().map(|attempt| &attempt.counters));
             add_names(&mut call, chunk);
@@ -35,7 +35,7 @@ impl RedisPath {
     pub(super) async fn release(&self, claims: &[Claimed]) -> Result<Vec<bool>, PathError> {
         let mut answers = Vec::with_capacity(claims.len());
         for chunk in claims.chunks(BATCH) {
-            let ends = chunk.iter().map(|claimed| (*claimed, &End::Released));
+            let ends = chunk.iter().map(|claimed| (*claimed, &End::Released, &[][..]));
             let mut call = self.store.ending(&scripts::FINISH, ends)?;
             figures::add_counters(&mut call, std::iter::empty());
             call.arg("");

@@ -35,7 +35,7 @@ pub async fn ends_are_counted_where_they_are_accepted(fixture: &dyn Fixture) {
         claimed.token -= u64::from(is_stale);
         let end = if number == 2 { End::Cancelled } else { completed() };
         let names = if number == 3 { &["all", "other"][..] } else { &["all", "some"] };
-        settlements.push(Settlement { claimed, end, counters: counters(names) });
+        settlements.push(Settlement { counters: counters(names), ..Settlement::uncounted(claimed, end) });
     }
     let accepted = store.settle(worker, &settlements).await.unwrap();
     assert_eq!(accepted, [true, false, true, true]);
@@ -48,7 +48,7 @@ pub async fn ends_are_counted_where_they_are_accepted(fixture: &dyn Fixture) {
     assert_eq!(counted(&*store).await, expected(3, 2, 1), "an end counts once");
     let message = admit(&*store, Priority::P4).await;
     let claimed = start(&*store, worker, &message).await;
-    let one = Settlement { claimed, end: completed(), counters: counters(&["all"]) };
+    let one = Settlement { counters: counters(&["all"]), ..Settlement::uncounted(claimed, completed()) };
     assert_eq!(store.settle(worker, &[one]).await.unwrap(), [true]);
     assert_eq!(counted(&*store).await, expected(4, 2, 1));
 }
@@ -63,7 +63,10 @@ pub async fn what_has_no_place_is_counted_together(fixture: &dyn Fixture) {
         for counters in chunk.chunks(each) {
             let message = message(Priority::P4);
             let claimed = start(&*store, worker, &message).await;
-            settlements.push(Settlement { claimed, end: completed(), counters: counters.into() });
+            settlements.push(Settlement {
+                counters: counters.into(),
+                ..Settlement::uncounted(claimed, completed())
+            });
         }
         store.settle(worker, &settlements).await.unwrap();
     }

@@ -14,6 +14,7 @@ pub mod dead;
 pub mod figures;
 pub mod journal;
 pub mod listing;
+pub mod logs;
 pub mod model;
 pub mod notes;
 pub mod sample;
@@ -34,8 +35,8 @@ pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
     config::Config,
     task::{
-        DeadReason, ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
-        Timestamp,
+        DeadReason, ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, Story, Task,
+        TaskId, Timestamp,
     },
 };
 
@@ -123,6 +124,8 @@ macro_rules! suite {
             settling::a_token_is_never_given_twice,
             settling::answers_each_settlement_in_order,
             settling::a_result_is_forgotten_after_its_time,
+            settling::what_is_told_of_a_task_stays_with_its_record,
+            schedule::an_entry_can_be_looked_at,
             admission::only_what_waits_moves_to_another_queue,
             cancelling::waiting_tasks_end_at_once,
             cancelling::a_running_task_is_signalled_through_its_worker,
@@ -191,6 +194,10 @@ macro_rules! suite {
             figures::what_has_no_place_is_counted_together,
             figures::windows_are_replaced_and_come_in_order,
             figures::a_stale_fence_writes_no_window,
+            logs::lines_of_an_attempt_come_one_after_the_other,
+            logs::a_log_keeps_its_latest_whole_lines,
+            logs::logs_of_the_latest_attempts_are_kept,
+            logs::logs_are_forgotten_after_their_time,
             notes::are_replaced_read_and_erased,
             notes::are_listed_by_prefix_in_order,
             notes::end_when_their_time_is_over,

@@ -55,6 +55,7 @@ pub fn message_with(priority: Priority, change: impl FnOnce(&mut Task)) -> Messa
         unique_key: None,
         trace: None,
         trace_state: None,
+        meta: Default::default(),
         result_ttl: Duration::from_secs(3600),
         generation: 0,
         handed_on: 0,

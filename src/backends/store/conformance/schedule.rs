@@ -196,3 +196,14 @@ pub async fn pages_through_all_entries(fixture: &dyn Fixture) {
     expected.sort();
     assert!(listed == expected, "each entry once");
 }
+
+pub async fn an_entry_can_be_looked_at(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let message = message(Priority::P4);
+    let later = Timestamp::now() + HOUR;
+    let delayed = Admission { at: Some(later), ..admission(&message) };
+    assert_eq!(store.admit(&[delayed]).await.unwrap(), [Admitted::New]);
+    assert_eq!(store.record(message.id).await.unwrap().unwrap().waiting, Some(Waiting::Delayed));
+    assert_eq!(store.entry(message.id, message.generation).await.unwrap(), Some(message.clone()));
+    assert_eq!(store.entry(message.id, message.generation + 1).await.unwrap(), None);
+}

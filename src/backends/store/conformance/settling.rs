@@ -150,3 +150,40 @@ pub async fn a_result_is_forgotten_after_its_time(fixture: &dyn Fixture) {
     assert_eq!(state(&*store, &dead).await, State::Dead);
     assert!(store.dead_letter(dead.id).await.unwrap().is_some());
 }
+
+pub async fn what_is_told_of_a_task_stays_with_its_record(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let told = |message: &Message| Story::write(&message.task().unwrap(), None, 1000);
+    for end in [completed(), End::Cancelled] {
+        let message = admit(&*store, Priority::P4).await;
+        let retried = next_generation(&message, 1);
+        let claimed = start(&*store, worker, &message).await;
+        let end_of =
+            |end, message| Settlement { story: told(message), ..Settlement::uncounted(claimed, end) };
+        assert!(store.record(message.id).await.unwrap().unwrap().story().is_none());
+        let failed = end_of(retry(&message, Timestamp::now()), &message);
+        assert_eq!(store.settle(worker, &[failed]).await.unwrap(), [true]);
+        let record = store.record(message.id).await.unwrap().unwrap();
+        assert_eq!(record.waiting, Some(Waiting::Retrying));
+        assert_eq!(record.failure, Some(failure()));
+        assert_eq!(record.story, told(&message));
+
+        let claimed = start(&*store, worker, &retried).await;
+        let is_completed = matches!(end, End::Completed { .. });
+        let ended = Settlement { story: told(&retried), ..Settlement::uncounted(claimed, end) };
+        assert_eq!(store.settle(worker, &[ended]).await.unwrap(), [true]);
+        let record = store.record(message.id).await.unwrap().unwrap();
+        assert_eq!(record.result, is_completed.then(|| Payload::encode("done").unwrap()));
+        assert_eq!(record.story, told(&retried));
+        let story = record.story().unwrap();
+        assert_eq!(story.into_payload(), Some(retried.task().unwrap().payload));
+    }
+    // The usual end of a task that never failed.
+    let message = admit(&*store, Priority::P4).await;
+    let claimed = start(&*store, worker, &message).await;
+    let ended = Settlement { story: told(&message), ..Settlement::uncounted(claimed, completed()) };
+    assert_eq!(store.settle(worker, &[ended]).await.unwrap(), [true]);
+    let record = store.record(message.id).await.unwrap().unwrap();
+    assert_eq!((record.result, record.story), (Some(Payload::encode("done").unwrap()), told(&message)));
+}

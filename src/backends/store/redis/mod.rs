@@ -19,6 +19,7 @@ pub(crate) mod fuzz;
 mod journal;
 pub(crate) mod lease_end;
 mod listing;
+mod logs;
 mod notes;
 pub(crate) mod record;
 mod records;

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::corrupt;
 use crate::{
     backend::redis::layout::{self, Head, Tail},
-    store::{Admission, Record, StoreError},
+    store::{Admission, Record, StoreError, Waiting, tasks::told},
 };
-use clawpool_core::task::{Failure, Payload, Queue, State, TaskId};
+use clawpool_core::task::{Failure, Queue, State, TaskId};
 
 pub(super) fn key(base: &str, id: TaskId) -> Vec<u8> {
     [base.as_bytes(), b":t:", id.as_bytes()].concat()
@@ -107,7 +107,8 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         return None;
     }
     let Whose { tenant, enqueued_by, queue } = Whose::read(&tail.whose);
-    let failure = some(tail.failure).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+    let failure = some(tail.failure.clone()).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
+    let (result, story) = told(head.state, some(tail.result), some(tail.failure));
     Some(Record {
         id,
         kind: text(&tail.kind),
@@ -116,6 +117,7 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         tenant,
         enqueued_by,
         state: head.state,
+        waiting: Waiting::of(head.state, head.attempt),
         attempt: head.attempt,
         crashes: head.crashes,
         generation: head.generation,
@@ -125,8 +127,9 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         due_at: head.due.filter(|_| head.state == State::Scheduled),
         worker: head.worker,
         progress: some(tail.progress).map(|bytes| text(&bytes)),
-        result: some(tail.result).map(Payload::from_message_pack),
+        result,
         failure,
+        story,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::{
     },
     store::{Due, Fence, Page, ScheduleStore, Scheduled, ScheduledTask, StoreError},
 };
-use clawpool_core::task::{TaskId, Timestamp};
+use clawpool_core::task::{Message, TaskId, Timestamp};
 
 /// No wait for due entries is longer: news may be lost without a trace, and servers' clocks may be set.
 const CEILING: Duration = Duration::from_secs(5);
@@ -83,6 +83,14 @@ impl ScheduleStore for RedisStore {
             Some(entry) => self.hasten(&entry).await,
             None => Ok(false),
         }
+    }
+
+    async fn entry(&self, id: TaskId, generation: u32) -> Result<Option<Message>, StoreError> {
+        let entry = packed::entry(id, generation);
+        let mut get = cmd("HGET");
+        get.arg(format!("{}:sm", self.link.base())).arg(&entry[..]);
+        let value: Option<Bytes> = self.link.send(&get).await.map_err(|error| failure(&error))?;
+        Ok(value.and_then(|value| packed::unpack(&entry, &value)))
     }
 
     async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError> {

@@ -25,6 +25,7 @@ scripts! { LIBRARY:
     ADD_DEAD_LETTERS = "scripts/add_dead_letters.lua";
     ADMIT = "scripts/admit.lua";
     APPEND = "scripts/append.lua";
+    APPEND_LOGS = "scripts/append_logs.lua";
     ASK = "scripts/ask.lua";
     BEAT = "scripts/beat.lua";
     CANCEL = "scripts/cancel.lua";

@@ -10,13 +10,13 @@ use crate::{
     },
     store::{Claimed, End, Settlement, StoreError},
 };
-use clawpool_core::task::DeadReason;
+use clawpool_core::task::{DeadReason, Payload};
 
 impl RedisStore {
     pub(super) async fn settle_all(&self, settlements: &[Settlement]) -> Result<Vec<bool>, StoreError> {
         let mut answers = Vec::with_capacity(settlements.len());
         for chunk in settlements.chunks(BATCH) {
-            let ends = chunk.iter().map(|settlement| (settlement.claimed, &settlement.end));
+            let ends = chunk.iter().map(|one| (one.claimed, &one.end, &one.story[..]));
             let mut call = self.ending(&scripts::SETTLE, ends)?;
             figures::add_counters(&mut call, chunk.iter().map(|settlement| &settlement.counters));
             answers.extend(self.accepted(&call, chunk.len()).await?);
@@ -28,14 +28,14 @@ impl RedisStore {
     pub(crate) fn ending<'a>(
         &self,
         script: &'static Script,
-        ends: impl Iterator<Item = (Claimed, &'a End)>,
+        ends: impl Iterator<Item = (Claimed, &'a End, &'a [u8])>,
     ) -> Result<Call, StoreError> {
         let mut ids = Vec::new();
         let mut all = Vec::new();
-        for (claimed, end) in ends {
+        for (claimed, end, story) in ends {
             ids.put_slice(claimed.id.as_bytes());
             all.put_u64(claimed.token);
-            self.put_end(&mut all, end)?;
+            self.put_end(&mut all, end, story)?;
         }
         let mut call = self.call(script);
         call.arg(millis(MARGIN)).arg(millis(self.results.dead)).arg(self.remembered());
@@ -52,22 +52,28 @@ impl RedisStore {
         Ok(accepted.iter().map(|answer| *answer == b'1').collect())
     }
 
-    /// The end's code, its number and its three values, as `scripts/parts/endings.lua` has them.
-    fn put_end(&self, all: &mut Vec<u8>, end: &End) -> Result<(), StoreError> {
+    /// The end's code, its number and its three values, as `scripts/parts/endings.lua` has them; the story is
+    /// behind the one that is kept.
+    fn put_end(&self, all: &mut Vec<u8>, end: &End, story: &[u8]) -> Result<(), StoreError> {
+        let told = |value: &[u8]| [value, story].concat();
         let text = |number: u64| number.to_string().into_bytes();
         let (code, number, values) = match end {
             End::Completed { result, keep } => {
                 let keep = (*keep).max(self.results.dedupe);
-                (b'C', millis(keep), [result.as_message_pack().to_vec(), Vec::new(), Vec::new()])
+                (b'C', millis(keep), [told(result.as_message_pack()), Vec::new(), Vec::new()])
             }
             End::Retry { message, at, failure } => {
-                let failure = record::pack_failure(failure)?;
+                let failure = told(&record::pack_failure(failure)?);
                 (b'R', at.as_millis(), [text(message.generation.into()), packed::pack(message), failure])
             }
             End::Dead(letter) => {
                 let failed = matches!(letter.reason, DeadReason::Exhausted | DeadReason::Fatal);
                 let failure = record::pack_failure(&letter.failure)?;
                 (b'D', letter.died_at.as_millis(), [dead::encode(letter)?, failure, text(failed.into())])
+            }
+            // No result, but a place for the story.
+            End::Cancelled if !story.is_empty() => {
+                (b'X', 0, [told(Payload::null().as_message_pack()), Vec::new(), Vec::new()])
             }
             End::Cancelled => (b'X', 0, Default::default()),
             End::Released => (b'L', 0, Default::default()),

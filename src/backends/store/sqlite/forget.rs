@@ -27,9 +27,15 @@ fn notes(write: &Write<'_>) -> rusqlite::Result<()> {
     write.sql.prepare_cached(delete)?.execute(params![write.now, STEP]).map(drop)
 }
 
+fn logs(write: &Write<'_>) -> rusqlite::Result<()> {
+    let delete = "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE until <= ?1 LIMIT ?2)";
+    write.sql.prepare_cached(delete)?.execute(params![write.now, STEP]).map(drop)
+}
+
 /// A step for times in which no tasks come.
 pub(super) fn step(write: &Write<'_>, rules: &Rules) -> rusqlite::Result<()> {
     records(write, STEP)?;
     letters(write, rules)?;
-    notes(write)
+    notes(write)?;
+    logs(write)
 }

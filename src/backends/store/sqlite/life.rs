@@ -66,8 +66,15 @@ fn read(write: &Write<'_>, id: TaskId) -> rusqlite::Result<Known> {
 pub(super) struct Ending<'a> {
     pub(crate) result: Option<&'a Payload>,
     pub(crate) failure: Option<&'a Failure>,
+    /// Of a task that has no dead letter.
+    pub(crate) story: &'a [u8],
     /// 1 when its last attempt failed.
     pub(crate) failed: u32,
+}
+
+/// A result with the story behind it.
+pub(super) fn told(result: &Payload, story: &[u8]) -> Vec<u8> {
+    [result.as_message_pack(), story].concat()
 }
 
 /// Ends a task: frees its unique key, wakes the waiters for it, and sets when it is forgotten.
@@ -82,7 +89,8 @@ pub(super) fn finish(
     let update = "UPDATE tasks SET state = ?2, finished_at = ?3, forget_at = ?4, result = ?5,
                   failure = coalesce(?6, failure), attempt = attempt + ?7, owner = NULL, progress = NULL
                   WHERE id = ?1";
-    let Ending { result, failure, failed } = ending;
+    let Ending { result, failure, story, failed } = ending;
+    let result = result.map(|result| told(result, story));
     write
         .sql
         .prepare_cached(update)?

@@ -19,6 +19,7 @@ pub(crate) mod leaders;
 mod lease_end;
 mod letters;
 pub(crate) mod life;
+mod logs;
 mod moving;
 mod notes;
 mod orders;

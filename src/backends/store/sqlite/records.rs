@@ -2,12 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::withdrawal::KNOWN;
 use crate::{
     backend::sqlite::{Sifted, readable, sift},
-    store::{Page, Record, RecordFilter, StoreError, UnfinishedTask},
+    store::{Page, Record, RecordFilter, StoreError, UnfinishedTask, Waiting, tasks::told},
 };
 use clawpool_core::task::{KindPattern, State, TaskId, Timestamp};
 
@@ -137,6 +138,10 @@ pub(super) fn id_cursor(text: &str) -> Result<TaskId, StoreError> {
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let orphan: bool = row.get("orphan")?;
+    let state = if orphan { State::Queued } else { row.get("state")? };
+    let attempt = row.get("attempt")?;
+    let bytes = |column| row.get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map(Bytes::from));
+    let (result, story) = told(state, bytes("result")?, bytes("failure")?);
     Ok(Record {
         id: row.get("id")?,
         kind: row.get("kind")?,
@@ -144,8 +149,9 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         queue: row.get("on_queue")?,
         tenant: row.get("tenant")?,
         enqueued_by: row.get("enqueued_by")?,
-        state: if orphan { State::Queued } else { row.get("state")? },
-        attempt: row.get("attempt")?,
+        state,
+        waiting: Waiting::of(state, attempt),
+        attempt,
         crashes: row.get("crashes")?,
         generation: row.get("generation")?,
         enqueued_at: row.get("enqueued_at")?,
@@ -154,8 +160,9 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         due_at: row.get("due_at")?,
         worker: if orphan { None } else { row.get("owner")? },
         progress: if orphan { None } else { row.get("progress")? },
-        result: row.get("result")?,
+        result,
         failure: row.get("failure")?,
+        story,
     })
 }
 

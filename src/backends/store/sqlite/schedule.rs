@@ -64,6 +64,14 @@ impl ScheduleStore for super::SqliteStore {
         Ok(self.database.write(run).await?)
     }
 
+    async fn entry(&self, id: TaskId, generation: u32) -> Result<Option<Message>, StoreError> {
+        let query = format!("SELECT {MESSAGE} FROM schedule WHERE id = ?1 AND generation = ?2");
+        let read = move |sql: &Connection| {
+            sql.prepare_cached(&query)?.query_row(params![id, generation], message).optional()
+        };
+        Ok(self.database.read(read).await?)
+    }
+
     async fn scheduled(&self, cursor: Option<&str>, limit: usize) -> Result<Page<ScheduledTask>, StoreError> {
         let after = cursor.map(entry_cursor).transpose()?;
         self.read_around(StoredItem::Entry, move |sql| list(sql, after, limit)).await

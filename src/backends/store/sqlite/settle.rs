@@ -11,10 +11,10 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    backend::sqlite::Write,
+    backend::sqlite::{Write, packed_before},
     store::{Cancelled, DeadLetter, End, Settlement},
 };
-use clawpool_core::task::{DeadReason, Failure, Message, Queue, State, TaskId, Timestamp};
+use clawpool_core::task::{DeadReason, Message, Payload, Queue, State, TaskId, Timestamp};
 
 pub(crate) fn settle(
     write: &mut Write<'_>,
@@ -25,9 +25,10 @@ pub(crate) fn settle(
     let mut counted = Counted::default();
     let mut answers = Vec::with_capacity(settlements.len());
     let mut plain = write.sql.prepare_cached(PLAIN)?;
-    for Settlement { claimed, end, counters } in settlements {
+    for Settlement { claimed, end, counters, story } in settlements {
         if let End::Completed { result, keep } = end {
             let forget_at = write.now + rules.remember(*keep);
+            let result = life::told(result, story);
             if plain.execute(params![claimed.id, claimed.token, write.now, forget_at, result])? == 1 {
                 write.rings.finished(claimed.id);
                 tally.of(claimed.queue).completed += 1;
@@ -40,7 +41,7 @@ pub(crate) fn settle(
             .filter(|known| known.state == State::Running && known.token == claimed.token);
         if let Some(known) = &known {
             let counts = tally.of(claimed.queue);
-            match record(write, rules, claimed.id, known, end)? {
+            match record(write, rules, claimed.id, known, end, story)? {
                 State::Completed => counts.completed += 1,
                 State::Dead => counts.dead += 1,
                 State::Cancelled => counts.cancelled += 1,
@@ -68,11 +69,12 @@ fn record(
     id: TaskId,
     known: &Known,
     end: &End,
+    story: &[u8],
 ) -> rusqlite::Result<State> {
     match end {
         End::Completed { result, keep } => {
             let forget_at = write.now + rules.remember(*keep);
-            let ending = Ending { result: Some(result), ..Ending::default() };
+            let ending = Ending { result: Some(result), story, ..Ending::default() };
             life::finish(write, id, known, State::Completed, forget_at, &ending)?;
             Ok(State::Completed)
         }
@@ -86,7 +88,7 @@ fn record(
             Ok(State::Cancelled)
         }
         End::Retry { message, at, failure } => {
-            retry(write, id, message, *at, failure)?;
+            retry(write, id, message, *at, &packed_before(failure, story)?)?;
             Ok(State::Scheduled)
         }
         End::Released if !known.signalled => {
@@ -99,7 +101,10 @@ fn record(
             Ok(State::Queued)
         }
         End::Cancelled | End::Released | End::PutOff { .. } => {
-            life::cancel(write, id, known, rules, &Ending::default())?;
+            // No result, but a place for the story.
+            let nothing = Payload::null();
+            let result = (!story.is_empty()).then_some(&nothing);
+            life::cancel(write, id, known, rules, &Ending { result, story, ..Ending::default() })?;
             Ok(State::Cancelled)
         }
     }
@@ -124,7 +129,7 @@ fn retry(
     id: TaskId,
     message: &Message,
     at: Timestamp,
-    failure: &Failure,
+    failure: &[u8],
 ) -> rusqlite::Result<()> {
     let update =
         "UPDATE tasks SET state = 0, generation = ?2, failure = ?3, attempt = attempt + 1, owner = NULL,

@@ -43,6 +43,7 @@ impl Config {
             classes: new.classes,
             queues: own.queues,
             results: own.results,
+            attempts: new.attempts,
             retry: new.retry,
             worker: WorkerSettings {
                 heartbeat: own.worker.heartbeat,

@@ -46,6 +46,7 @@ pub(super) const TABLE: &[(&str, Reach)] = &[
     ("limits.attempts", Live(Dispatcher)),
     ("limits.result_ttl", Live(Dispatcher)),
     ("limits.name", Live(Dispatcher)),
+    ("limits.meta", Live(Dispatcher)),
     ("limits.batch", Live(Dispatcher)),
     // The brokers of all processes keep these two.
     ("limits.queued", Restart),
@@ -55,6 +56,7 @@ pub(super) const TABLE: &[(&str, Reach)] = &[
     ("rules", Live(Dispatcher)),
     // The store keeps what it was opened with.
     ("results", Restart),
+    ("attempts", NewWorkers),
     ("retry", NewWorkers),
     ("pacing", NewWorkers),
     ("handlers", NewWorkers),

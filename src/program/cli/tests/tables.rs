@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::{alerts, audit, dead, health, output, queues, tasks, tokens, workers};
-use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo, conformance::beat_of};
+use clawpool_backends::store::{Beat, QueueTotals, Record, Waiting, WorkerInfo, conformance::beat_of};
 use clawpool_core::{
     config::Scope,
     task::{DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp},
@@ -38,6 +38,7 @@ fn tasks_table() {
         tenant: None,
         enqueued_by: None,
         state,
+        waiting: Waiting::of(state, 1),
         attempt: 1,
         crashes: 0,
         generation: 1,
@@ -49,6 +50,7 @@ fn tasks_table() {
         progress: None,
         result: None,
         failure,
+        story: Default::default(),
     };
     let failure = Failure::new(ErrorClass::Network, "connection reset\nby \u{1b}[31mpeer");
     let records =

@@ -7,10 +7,11 @@ use clawpool_backends::{
     backend::Unreadable,
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
-        Admission, Admitted, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter, DeadLetter,
-        DeadStore, Due, Entry, Fence, FigureStore, JournalStore, NoteStore, Orders, Page, Question, Record,
-        RecordFilter, Requeued, Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError,
-        TaskStore, Topic, Totals, UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
+        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, JournalStore, LogLines, LogRules, LogStore,
+        NoteStore, Orders, Page, Question, Record, RecordFilter, Requeued, Role, ScheduleStore, Scheduled,
+        ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals, UnfinishedTask, Window, Withdrawal,
+        Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::{
@@ -94,6 +95,7 @@ down!(ScheduleStore, StoreError, no_store {
     promoted(Fence, &[(TaskId, u32)]) -> ();
     wait_due(Option<Timestamp>) -> ();
     run_now(TaskId) -> bool;
+    entry(TaskId, u32) -> Option<Message>;
     scheduled(Option<&str>, usize) -> Page<ScheduledTask>;
 });
 
@@ -123,6 +125,11 @@ down!(ControlStore, StoreError, no_store {
     take_tokens(&str, u32, f64, u32) -> (u32, Duration);
     totals() -> Totals;
     probe() -> ();
+});
+
+down!(LogStore, StoreError, no_store {
+    append_logs(LogRules, &[LogLines]) -> ();
+    logs(TaskId) -> Vec<AttemptLog>;
 });
 
 down!(JournalStore, StoreError, no_store {

@@ -32,7 +32,7 @@ async fn attempt(pool: &Pool, kind: &str, wait: u64) {
     }
     let counters = counters.iter().map(|counter| counter.name().into()).collect();
     let end = End::Completed { result: Payload::null(), keep: Duration::from_secs(60) };
-    let settlement = Settlement { claimed, end, counters };
+    let settlement = Settlement { counters, ..Settlement::uncounted(claimed, end) };
     assert_eq!(pool.store.settle(pool.worker, &[settlement]).await.unwrap(), [true]);
 }
 

@@ -16,6 +16,7 @@ mod reload;
 mod route_table;
 mod routes;
 mod starting;
+mod story;
 mod tasks;
 mod tls;
 mod tokens;

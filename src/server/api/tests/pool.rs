@@ -115,7 +115,8 @@ impl Pool {
         let claimed = self.run(id).await;
         let failure = Failure::new(ErrorClass::Network, message);
         let mut letter = self.task(id, task).await;
-        letter.errors.push(FailedAttempt { attempt: 1, at: Timestamp::now(), failure: failure.clone() });
+        let at = Timestamp::now();
+        letter.errors.push(FailedAttempt { attempt: 1, at, failure: failure.clone(), ran: None });
         let letter = DeadLetter {
             kind: letter.kind.clone(),
             tenant: None,
@@ -131,7 +132,7 @@ impl Pool {
     }
 
     /// The envelope, as its message would carry it.
-    async fn task(&self, id: TaskId, task: &Value) -> clawpool_core::task::Task {
+    pub(super) async fn task(&self, id: TaskId, task: &Value) -> clawpool_core::task::Task {
         let record = self.store.record(id).await.unwrap().unwrap();
         clawpool_core::task::Task {
             queue: None,
@@ -154,6 +155,7 @@ impl Pool {
             unique_key: task["unique_key"].as_str().map(Into::into),
             trace: None,
             trace_state: None,
+            meta: Default::default(),
             result_ttl: HOUR,
             generation: record.generation,
             handed_on: 0,

@@ -52,10 +52,11 @@ const fn order(path: &'static str, asked: &'static str, body: &'static str, scop
 pub(super) const BETAS: &str = "01920000-0000-7000-8000-000000000001";
 const TASK_OF_BETA: &str = "/v1/tasks/01920000-0000-7000-8000-000000000001";
 
-pub(super) static TABLE: [Row; 43] = [
+pub(super) static TABLE: [Row; 44] = [
     row(Method::POST, "/v1/tasks", "/v1/tasks", TASK, &[Enqueue], 403, true),
     look("/v1/tasks", "/v1/tasks?tenant=beta", &[Read], 403),
     look("/v1/tasks/{id}", TASK_OF_BETA, &[Enqueue, Read], 404),
+    look("/v1/tasks/{id}/logs", "/v1/tasks/01920000-0000-7000-8000-000000000001/logs", &[Enqueue, Read], 404),
     row(Method::DELETE, "/v1/tasks/{id}", TASK_OF_BETA, NOTHING, &[Enqueue, Operate], 404, true),
     order("/v1/tasks/{id}/run", "/v1/tasks/01920000-0000-7000-8000-000000000001/run", NOTHING, &[Operate]),
     order("/v1/tasks/cancel", "/v1/tasks/cancel", r#"{"all":true,"dry_run":true}"#, &[Operate]),

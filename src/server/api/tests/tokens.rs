@@ -57,6 +57,8 @@ async fn an_enqueue_token_reads_only_what_it_enqueued() {
     for (token, sees) in
         [("shop", true), ("desk", true), ("operator", true), ("acme", true), ("two", true), ("other", false)]
     {
+        let logs = call(&pool, token, Method::GET, &format!("{path}/logs"), None).await;
+        assert_eq!(logs.0, if sees { 200 } else { 404 }, "{token}: {logs:?}");
         for path in [path.clone(), format!("{path}?wait=1ms")] {
             let seen = call(&pool, token, Method::GET, &path, None).await;
             if sees {

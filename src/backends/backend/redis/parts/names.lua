@@ -52,6 +52,8 @@ local function orders_key(worker) return base .. ':o:' .. worker end
 -- List: task and token. Apart from the orders, which an earlier version's worker reads: it would take a
 -- question for one.
 local function questions_key(worker) return base .. ':ask:' .. worker end
+-- Hash: the number of an attempt -> what is kept of its log.
+local function logs_key(id) return base .. ':log:' .. id end
 local function note_key(name) return base .. ':note:' .. name end
 local function journal_key(topic) return base .. ':j:' .. topic end
 -- Hash: h who leads, n the fence (which rises with each leader), u until when.

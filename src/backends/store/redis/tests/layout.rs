@@ -153,6 +153,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
         tenant: Some("a-tenant".into()),
         enqueued_by: Some("a-token".into()),
         state: State::Running,
+        waiting: None,
         attempt: 0x1112_1314,
         crashes: 0x2122_2324,
         generation: 0x0102_0304,
@@ -164,6 +165,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
         progress: Some("half-way".into()),
         result: Some(Payload::encode("done").unwrap()),
         failure: Some(failure()),
+        story: Bytes::new(),
     };
     assert_eq!(shown(FULL), format!("{full:?}"));
     let bare = Record {

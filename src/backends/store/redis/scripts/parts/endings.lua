@@ -49,8 +49,10 @@ local ENDS = {
     add_dead_letter(id, died, letter, keep.dead)
     finish(id, record, DEAD, keep.dead, { failure = failure })
   end,
-  -- Cancelled.
-  X = function(keep, id, record) finish(id, record, CANCELLED, keep.cancelled) end,
+  -- Cancelled. What is told of it stands where a result would.
+  X = function(keep, id, record, _, told)
+    finish(id, record, CANCELLED, keep.cancelled, told ~= '' and { result = told } or nil)
+  end,
   -- Given back.
   L = give_back,
   -- The same, and its message comes back later.
