@@ -10,6 +10,7 @@
 // Tests with signals are Unix's alone; elsewhere what they need of the helpers lies idle.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
+mod access;
 mod architecture;
 mod bad_handlers;
 mod bad_input;

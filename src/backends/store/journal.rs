@@ -1,6 +1,6 @@
 //! The journal: what happened to the pool that people will ask about later. Crashes and restarts of workers,
-//! decisions of the autoscaler and alerts are entries of their topics; each topic keeps its latest ones and
-//! forgets the rest.
+//! decisions of the autoscaler, alerts and operators' changes are entries of their topics; each topic keeps
+//! its latest ones and forgets the rest.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -34,13 +34,21 @@ pub enum Topic {
     Alert,
     /// A worker process took the place of one that had ended.
     Restart,
+    /// A change that somebody asked for.
+    Audit,
 }
 
 impl Topic {
-    /// Entries kept of each topic, at least; the oldest go first.
-    pub const KEPT: usize = 2_000;
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Crash, Self::Scaling, Self::Alert, Self::Restart, Self::Audit];
 
-    pub const ALL: [Self; 4] = [Self::Crash, Self::Scaling, Self::Alert, Self::Restart];
+    /// Entries kept of it, at least; the oldest go first.
+    pub const fn kept(self) -> usize {
+        match self {
+            Self::Crash | Self::Scaling | Self::Alert | Self::Restart => 2_000,
+            Self::Audit => 10_000,
+        }
+    }
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,6 +56,7 @@ impl Topic {
             Self::Scaling => "scaling",
             Self::Alert => "alert",
             Self::Restart => "restart",
+            Self::Audit => "audit",
         }
     }
 }
@@ -56,7 +65,7 @@ impl Topic {
 pub struct Entry {
     pub topic: Topic,
     pub at: Timestamp,
-    /// What it is about: the pool's name.
+    /// What it is about: the pool's name; of a change, what was changed.
     pub subject: String,
     pub body: serde_json::Value,
 }

@@ -88,4 +88,12 @@ pub(super) const ROWS: &[Row] = &[
         on.",
         "Correct every mistake that the message names, and ask for the reload again.",
     ),
+    (
+        "CP-1015",
+        "TLS files not usable",
+        "The certificate or the key of api.tls cannot be read, is not PEM, or they do not belong together. \
+        At the start the program ends; later the certificate that was there before is kept.",
+        "Write the certificate, its chain after it, and its key without a password, as PEM, for the user \
+        that the program runs as.",
+    ),
 ];

@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
         "CP-1404",
         "Who are you?",
         "The request has no token, or one that nobody knows.",
-        "Send Authorization: Bearer <secret> with a secret of [[api.tokens]].",
+        "Send Authorization: Bearer <secret> with a secret of [[api.tokens]] or of `clawpool tokens add`.",
     ),
     (
         "CP-1405",
@@ -65,6 +65,24 @@ pub(super) const ROWS: &[Row] = &[
         "Queue cannot be removed",
         "The queue has unfinished tasks, or is one of the configuration's.",
         "Use `clawpool queues remove NAME --drain` or `--move-to QUEUE`, or take it out of [[queues]].",
+    ),
+    (
+        "CP-1413",
+        "Token expired",
+        "The token was made for a time, which is over.",
+        "Make another one: `clawpool tokens add`.",
+    ),
+    (
+        "CP-1414",
+        "Read only",
+        "This dispatcher changes nothing over HTTP: api.read_only is set.",
+        "Send the request to a dispatcher that takes changes, or set api.read_only = false.",
+    ),
+    (
+        "CP-1415",
+        "Token cannot be made or revoked",
+        "A token of this name is there already, there are too many, or it is one of the configuration's.",
+        "Choose another name, revoke tokens that nobody uses, or change [[api.tokens]].",
     ),
     (
         "CP-1501",

@@ -168,4 +168,10 @@ pub(super) const ROWS: &[Row] = &[
         "Correct the name (`clawpool queues` lists all), add it to [[queues]], or make it with \
         `clawpool queues add`.",
     ),
+    (
+        "CP-1129",
+        "Queue of others",
+        "The token is held to certain queues, and the task goes to another one.",
+        "Name one of the token's queues, change the rule that chose this one, or use another token.",
+    ),
 ];

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     advice::Advice,
-    api::{Api, Scope, Token},
+    api::{Api, Scope, Tls, Token},
     autoscale::{Autoscale, ForecastMode, Forecasting, Metric, Policy, Season, Target},
     classes::{Class, Classes},
     embedded::{Embedded, Synchronous},

@@ -1,6 +1,6 @@
 use std::{error::Error, net::IpAddr, time::Duration};
 
-use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode, Url, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -24,6 +24,26 @@ const PATIENCE: Duration = Duration::from_secs(90);
 impl Client {
     /// For the dispatcher at `url`: `http://HOST:PORT`, with a path where a proxy has put it below one.
     pub fn new(url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
+        Self::build(url, token, None)
+    }
+
+    /// The same over TLS, for a server whose certificate goes back to one of these authorities (PEM), and to
+    /// no other.
+    pub fn trusting(authorities: &[u8], url: &str, token: Option<SecretString>) -> Result<Self, ClientError> {
+        let unusable =
+            |reason: String| ClientError::Setup(format!("the authorities cannot be used: {reason}"));
+        let read = Certificate::from_pem_bundle(authorities).map_err(|error| unusable(cause(&error)))?;
+        if read.is_empty() {
+            return Err(unusable("there is no certificate in it".to_owned()));
+        }
+        Self::build(url, token, Some(read))
+    }
+
+    fn build(
+        url: &str,
+        token: Option<SecretString>,
+        authorities: Option<Vec<Certificate>>,
+    ) -> Result<Self, ClientError> {
         install_tls();
         let base = base(url).map_err(|reason| ClientError::Address { url: url.to_owned(), reason })?;
         let mut builder =
@@ -31,6 +51,9 @@ impl Client {
         if base.host_str().is_some_and(is_loopback) {
             // A proxy has no way to this machine's loopback.
             builder = builder.no_proxy();
+        }
+        if let Some(authorities) = authorities {
+            builder = builder.tls_certs_only(authorities);
         }
         let http = builder.build().map_err(|error| ClientError::Setup(cause(&error)))?;
         Ok(Self { http, base, token })

@@ -3,6 +3,7 @@
 //! Guarantees: an older server's answer is read, with what it does not say left out. Never does: know how a
 //! server works.
 
+pub mod access;
 #[cfg(feature = "client")]
 mod error;
 pub mod figures;

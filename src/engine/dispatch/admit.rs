@@ -107,6 +107,9 @@ impl AdmissionControl {
             Some(queue) => Classified { queue, by: DecidedBy::Producer },
             None => self.classifier.classify(new, times.due_in(now)),
         };
+        if let Some(token) = &rights.token {
+            token.check_queue(classified.queue)?;
+        }
         Ok(Decision { classified, times })
     }
 

@@ -6,6 +6,7 @@
 //! and `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
 
 mod alerts;
+mod audit;
 mod autoscaler;
 mod completions;
 mod config;
@@ -34,6 +35,7 @@ mod service;
 mod simulate;
 mod sla;
 mod tasks;
+mod tokens;
 mod up;
 mod wait;
 mod worker;
@@ -72,6 +74,9 @@ pub struct Globals {
     /// Where the dispatcher answers
     #[arg(long, global = true, env = "CLAWPOOL_URL", default_value = "http://127.0.0.1:7070")]
     pub url: String,
+    /// For https: trust what these authorities (PEM) have signed, and nothing else
+    #[arg(long, global = true, value_name = "FILE", env = "CLAWPOOL_CA")]
+    pub ca: Option<PathBuf>,
     /// Who is asking, where the dispatcher wants to know
     #[arg(long, global = true, env = "CLAWPOOL_TOKEN", hide_env_values = true)]
     pub token: Option<SecretString>,
@@ -96,6 +101,8 @@ enum Command {
     Hosts(hosts::Hosts),
     Alerts(alerts::Alerts),
     Sla(sla::Sla),
+    Tokens(tokens::Tokens),
+    Audit(audit::Audit),
     Simulate(simulate::Simulate),
     Init(init::Init),
     Config(config::Config),
@@ -135,6 +142,8 @@ impl Cli {
             Command::Hosts(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
             Command::Sla(command) => command.run(&globals).await,
+            Command::Tokens(command) => command.run(&globals).await,
+            Command::Audit(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),
             Command::Init(command) => command.run(&globals),
             Command::Config(command) => command.run(&globals).await,
@@ -172,7 +181,10 @@ impl Globals {
     }
 
     pub(crate) fn client(&self) -> Result<Client, Failure> {
-        Ok(Client::new(&self.url, self.token.clone())?)
+        let Some(file) = &self.ca else { return Ok(Client::new(&self.url, self.token.clone())?) };
+        let authorities = std::fs::read(file)
+            .map_err(|error| Failure::usage(format_args!("--ca {}: {error}", file.display())))?;
+        Ok(Client::trusting(&authorities, &self.url, self.token.clone())?)
     }
 
     pub(crate) fn output(&self) -> Output {

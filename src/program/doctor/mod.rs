@@ -5,6 +5,7 @@
 
 mod alerts;
 mod aside;
+mod certificate;
 mod clock;
 mod configuration;
 mod dead_letters;
@@ -44,9 +45,10 @@ struct Check {
 }
 
 /// Every check, in the order in which they are told. A new one is a line here and a file beside this one.
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 15] = [
     Check { name: "configuration", look: |site| configuration::check(site).boxed() },
     Check { name: "secrets", look: |site| secrets::check(site).boxed() },
+    Check { name: "certificate", look: |site| certificate::check(site).boxed() },
     Check { name: "redis", look: |site| redis::check(site).boxed() },
     Check { name: "rabbitmq", look: |site| rabbitmq::check(site).boxed() },
     Check { name: "sqlite", look: |site| sqlite::check(site).boxed() },

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use super::{Api, auth::Caller, error::ApiError, query::Params};
+use super::{Api, caller::Caller, error::ApiError, query::Params};
 use clawpool_backends::store::{Entry, Page, Topic};
 use clawpool_core::task::Timestamp;
 use clawpool_engine::{

@@ -1,156 +1,115 @@
+//! Who asks, and whether they may.
+//!
+//! Guarantees: a handler runs only when the caller has shown who it is and has the scope that its route asks
+//! for, and every change leaves a trace; where nothing may be changed, nothing is. Never does: tell an
+//! unknown caller more than that it is unknown.
+
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    extract::{FromRequestParts, Request, State},
-    http::{HeaderMap, HeaderName, header, request::Parts},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
 
-use super::{Api, error::ApiError, headers, server::Peer};
-use clawpool_backends::store::Record;
-use clawpool_core::config::{Scope, Token};
-use clawpool_engine::dispatch::{ProducerToken, Rights};
+use super::{
+    Api, audit,
+    caller::Caller,
+    error::ApiError,
+    headers,
+    routes::{Access, Changes},
+    server::Peer,
+    tokens::Unusable,
+};
 
-/// The caller of a request, and what it may do.
-#[derive(Clone, Debug)]
-pub(super) struct Caller {
-    scopes: Arc<[Scope]>,
-    /// None where no tokens are configured.
-    token: Option<Arc<ProducerToken>>,
-}
-
-impl Caller {
-    fn everyone() -> Self {
-        let scopes = [Scope::Enqueue, Scope::Priority, Scope::Read, Scope::Admin];
-        Self { scopes: scopes.into(), token: None }
-    }
-
-    fn of(token: &Token) -> Self {
-        let own = ProducerToken { name: token.name.clone(), tenants: token.tenants.clone() };
-        Self { scopes: token.scopes.as_slice().into(), token: Some(Arc::new(own)) }
-    }
-
-    pub(super) fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope)
-    }
-
-    /// Goes on when the caller has one of the scopes.
-    pub(super) fn needs(&self, any: &[Scope]) -> Result<(), ApiError> {
-        if any.iter().any(|scope| self.may(*scope)) {
-            return Ok(());
-        }
-        let names =
-            any.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ");
-        Err(ApiError::forbidden(format!(
-            "this token lacks the scope {names}: add it to its scopes in [[api.tokens]]"
-        )))
-    }
-
-    /// Goes on when the caller may look at what is not told apart by tenant.
-    pub(super) fn oversees(&self) -> Result<(), ApiError> {
-        self.needs(&[Scope::Read])?;
-        if self.tenants().is_empty() {
-            return Ok(());
-        }
-        Err(ApiError::forbidden(
-            "this shows the tasks of every tenant, and the token is for some: use another token",
-        ))
-    }
-
-    pub(super) fn rights(&self) -> Rights {
-        Rights { priority: self.may(Scope::Priority), token: self.token.clone() }
-    }
-
-    /// Whether the caller may know of this task: it is of one of its tenants and, for who may only enqueue,
-    /// its own.
-    pub(super) fn sees(&self, record: &Record) -> bool {
-        let Some(token) = &self.token else { return true };
-        let looks = self.may(Scope::Read) || self.may(Scope::Admin);
-        token.is_for(record.tenant.as_deref()) && (looks || record.enqueued_by.as_ref() == Some(&token.name))
-    }
-
-    pub(super) fn is_for(&self, tenant: Option<&str>) -> bool {
-        self.token.as_ref().is_none_or(|token| token.is_for(tenant))
-    }
-
-    /// The tenant of a listing: the one asked for, or the only one that the token is for.
-    pub(super) fn tenant(&self, asked: Option<String>) -> Result<Option<String>, ApiError> {
-        let tenants = self.tenants();
-        match (asked, tenants) {
-            (asked, []) => Ok(asked),
-            (None, [only]) => Ok(Some(only.clone())),
-            (Some(asked), own) if own.contains(&asked) => Ok(Some(asked)),
-            (_, own) => {
-                let message =
-                    format!("this token is for the tenants {}: say which, with tenant=", own.join(", "));
-                Err(ApiError::forbidden(message).at(Some("tenant")))
-            }
-        }
-    }
-
-    fn tenants(&self) -> &[String] {
-        self.token.as_ref().map_or(&[], |token| &token.tenants)
-    }
-}
-
-/// The tokens, each with its caller.
-pub(super) struct Tokens(Vec<(SecretString, Caller)>);
-
-impl Tokens {
-    pub(super) fn new(tokens: &[Token]) -> Self {
-        Self(tokens.iter().map(|token| (token.secret.clone(), Caller::of(token))).collect())
-    }
-
-    /// Every token is compared, and in constant time: how long it takes says nothing about any of them.
-    fn find(&self, given: &[u8]) -> Option<&Caller> {
-        self.0.iter().fold(None, |known, (secret, caller)| {
-            let same = bool::from(secret.expose_secret().as_bytes().ct_eq(given));
-            if same { Some(caller) } else { known }
-        })
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::unauthorised("the caller is unknown"))
-    }
-}
-
-/// Lets a request in: with a known token or, where no tokens are configured, from this machine's own
-/// programs.
-pub(super) async fn admit(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let checked = headers::check(request.method(), request.uri(), request.headers());
-    let tokens = api.tokens.now();
-    let caller = match checked {
-        Err(error) => Err(error),
-        Ok(()) if tokens.0.is_empty() => local(&request),
+/// Lets a request in to a route: with a token that has the scope or, where no tokens are configured, from
+/// this machine's own programs.
+pub(super) async fn admit(
+    State((api, access)): State<(Arc<Api>, Access)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let caller = caller(&api, &access, &head).await;
+    let mut request = Request::from_parts(head, body);
+    let caller = match caller {
         // Probes carry no token, and learn nothing here that they must not.
-        Ok(()) if matches!(request.uri().path(), "/health" | "/livez" | "/readyz") => {
-            return next.run(request).await;
-        }
-        Ok(()) => match authenticate(&tokens, request.headers()) {
-            Err(Refused::Unknown(error)) => {
-                slow(&api, request.extensions().get()).await;
-                Err(error)
-            }
-            Err(Refused::Missing(error)) => Err(error),
-            Ok(caller) => Ok(caller),
-        },
+        Ok(None) => return next.run(request).await,
+        Ok(Some(caller)) => caller,
+        Err(error) => return error.into_response(),
     };
-    match caller {
-        Ok(caller) => {
-            if let Some(Peer { activity, .. }) = request.extensions().get() {
-                activity.mark_authenticated();
-            }
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+    if let Some(Peer { activity, .. }) = request.extensions().get() {
+        activity.mark_authenticated();
+    }
+    request.extensions_mut().insert(caller.clone());
+    let allowed = allowed(&api, &access, &caller);
+    match (access.changes, allowed) {
+        (Changes::Audited(verb), allowed) => audit::record(api, verb, caller, allowed, request, next).await,
+        (_, Err(error)) => error.into_response(),
+        (_, Ok(())) => next.run(request).await,
+    }
+}
+
+/// None: the route is for everybody.
+async fn caller(api: &Api, access: &Access, head: &Parts) -> Result<Option<Caller>, ApiError> {
+    headers::check(&head.method, &head.uri, &head.headers)?;
+    let given = bearer(&head.headers);
+    if api.tokens.are_required() {
+        return match access.needs {
+            None => Ok(None),
+            Some(_) => known(api, head, given?).await.map(Some),
+        };
+    }
+    local(head)?;
+    match given {
+        // Who shows a token is held to it.
+        Ok(given) if access.needs.is_some() => known(api, head, given).await.map(Some),
+        _ => Ok(Some(Caller::everyone())),
+    }
+}
+
+fn allowed(api: &Api, access: &Access, caller: &Caller) -> Result<(), ApiError> {
+    caller.needs(access.needs.unwrap_or_default())?;
+    if api.config().api.read_only && access.changes != Changes::Nothing {
+        let message = "this dispatcher changes nothing over HTTP: api.read_only is set";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "CP-1414", message));
+    }
+    Ok(())
+}
+
+/// The token that a request shows.
+fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
+        ApiError::unauthorised(
+            "a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)",
+        )
+    })?;
+    match value.as_bytes().split_at_checked(7) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Ok(token.trim_ascii()),
+        _ => Err(ApiError::unauthorised("the Authorization header must read: Bearer TOKEN")),
+    }
+}
+
+async fn known(api: &Api, head: &Parts, given: &[u8]) -> Result<Caller, ApiError> {
+    let unusable = match api.tokens.find(given).await {
+        Ok(caller) => return Ok(caller),
+        Err(unusable) => unusable,
+    };
+    match unusable {
+        Unusable::Unknown => {
+            slow(api, head.extensions.get()).await;
+            Err(ApiError::unauthorised("this token is not known here"))
         }
-        Err(error) => error.into_response(),
+        Unusable::Expired(at) => {
+            let message = format!("this token expired at {at}: make another one (clawpool tokens add)");
+            Err(ApiError::new(StatusCode::UNAUTHORIZED, "CP-1413", message))
+        }
+        // It may be a good one; a guesser gains nothing by it.
+        Unusable::Unread(error) => {
+            slow(api, head.extensions.get()).await;
+            Err(error.into())
+        }
     }
 }
 
@@ -163,35 +122,14 @@ async fn slow(api: &Api, peer: Option<&Peer>) {
     }
 }
 
-enum Refused {
-    /// No token, or nothing like one.
-    Missing(ApiError),
-    /// An unknown token.
-    Unknown(ApiError),
-}
-
-fn authenticate(tokens: &Tokens, headers: &HeaderMap) -> Result<Caller, Refused> {
-    let missing = |message| Refused::Missing(ApiError::unauthorised(message));
-    let value = headers.get(header::AUTHORIZATION).ok_or_else(|| {
-        missing("a token is needed: send the header Authorization: Bearer TOKEN (CLAWPOOL_TOKEN)")
-    })?;
-    let given = value.as_bytes();
-    let given = match given.split_at_checked(7) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
-        _ => return Err(missing("the Authorization header must read: Bearer TOKEN")),
-    };
-    let known = tokens.find(given).cloned();
-    known.ok_or_else(|| Refused::Unknown(ApiError::unauthorised("this token is not known here")))
-}
-
 /// Without tokens every program on this machine may do everything, but not every web page that its browser
 /// shows: a page of another origin names itself in `Origin`, and one that had its own name point to this
 /// machine in `Host`.
-fn local(request: &Request) -> Result<Caller, ApiError> {
+fn local(head: &Parts) -> Result<(), ApiError> {
     let header = |name: HeaderName| {
-        request.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    let host = request.uri().authority().map(ToString::to_string).or_else(|| header(header::HOST));
+    let host = head.uri.authority().map(ToString::to_string).or_else(|| header(header::HOST));
     if let Some(host) = &host
         && !is_local(host)
     {
@@ -216,7 +154,7 @@ fn local(request: &Request) -> Result<Caller, ApiError> {
             format!("requests from web pages are refused (Sec-Fetch-Site: {site:?}): configure api.tokens");
         return Err(ApiError::forbidden(message));
     }
-    Ok(Caller::everyone())
+    Ok(())
 }
 
 /// Whether no name service had a say in where this host is.

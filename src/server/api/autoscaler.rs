@@ -4,14 +4,14 @@ use axum::{Json, extract::State, http::StatusCode};
 
 use super::{
     Api,
-    auth::Caller,
+    audit::Trail,
     body::Unread,
+    caller::Caller,
     error::ApiError,
     query::{Name, Params},
 };
 use crate::autoscale::control::Overrides;
 use clawpool_backends::store::{Page, StoreError, Topic};
-use clawpool_core::config::Scope;
 use clawpool_engine::client::{
     Manual, PoolStatus, Scale,
     view::{AutoscalerView, ScalingView},
@@ -21,7 +21,7 @@ pub(super) async fn status(
     State(api): State<Arc<Api>>,
     caller: Caller,
 ) -> Result<Json<AutoscalerView>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees_queues()?;
     let overrides = Overrides::read(&*api.store).await?;
     Ok(Json(AutoscalerView { paused: overrides.all_paused(), items: pools(&api).await? }))
 }
@@ -43,7 +43,7 @@ pub(super) async fn history(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<Page<ScalingView>>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees_queues()?;
     let pool = params.text("pool");
     let cursor = params.text("cursor");
     let limit = params.limit()?;
@@ -58,31 +58,19 @@ pub(super) async fn history(
     Ok(Json(Page { items: page.items.into_iter().filter_map(view).collect(), next: page.next }))
 }
 
-pub(super) async fn pause_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
-    caller.needs(&[Scope::Admin])?;
+pub(super) async fn pause_all(State(api): State<Arc<Api>>) -> Result<StatusCode, ApiError> {
     set_paused(&api, None, true).await
 }
 
-pub(super) async fn resume_all(State(api): State<Arc<Api>>, caller: Caller) -> Result<StatusCode, ApiError> {
-    caller.needs(&[Scope::Admin])?;
+pub(super) async fn resume_all(State(api): State<Arc<Api>>) -> Result<StatusCode, ApiError> {
     set_paused(&api, None, false).await
 }
 
-pub(super) async fn pause(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    name: Name,
-) -> Result<StatusCode, ApiError> {
-    caller.needs(&[Scope::Admin])?;
+pub(super) async fn pause(State(api): State<Arc<Api>>, name: Name) -> Result<StatusCode, ApiError> {
     set_paused(&api, Some(name), true).await
 }
 
-pub(super) async fn resume(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    name: Name,
-) -> Result<StatusCode, ApiError> {
-    caller.needs(&[Scope::Admin])?;
+pub(super) async fn resume(State(api): State<Arc<Api>>, name: Name) -> Result<StatusCode, ApiError> {
     set_paused(&api, Some(name), false).await
 }
 
@@ -102,12 +90,13 @@ async fn set_paused(api: &Api, name: Option<Name>, paused: bool) -> Result<Statu
 
 pub(super) async fn scale(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    trail: Trail,
     name: Name,
     body: Unread,
 ) -> Result<Json<Manual>, ApiError> {
-    caller.needs(&[Scope::Admin])?;
-    let Scale { size, keep } = body.read(&api).await?.decode(&api.config().limits)?;
+    let asked: Scale = body.read(&api).await?.decode(&api.config().limits)?;
+    trail.tell(serde_json::to_value(&asked).unwrap_or_default());
+    let Scale { size, keep } = asked;
     let PoolStatus { pool, min, max, .. } = kept(&api, &name).await?;
     if !(min..=max).contains(&size) {
         return Err(ApiError::field(

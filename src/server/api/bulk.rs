@@ -2,10 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 
-use super::{Api, auth::Caller, body::Unread, error::ApiError};
+use super::{Api, audit::Trail, body::Unread, error::ApiError};
 use clawpool_backends::store::{DeadFilter, DeadLetter, Requeued};
 use clawpool_core::{
-    config::{Classes, Scope},
+    config::Classes,
     task::{CodecError, Message, TaskId, Timestamp},
 };
 use clawpool_engine::client::{Selection, view::CountView};
@@ -19,28 +19,28 @@ enum Change {
 
 pub(super) async fn requeue(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    trail: Trail,
     body: Unread,
 ) -> Result<Json<CountView>, ApiError> {
-    change(&api, &caller, body, &Change::Requeue).await
+    change(&api, &trail, body, &Change::Requeue).await
 }
 
 pub(super) async fn discard(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    trail: Trail,
     body: Unread,
 ) -> Result<Json<CountView>, ApiError> {
-    change(&api, &caller, body, &Change::Discard).await
+    change(&api, &trail, body, &Change::Discard).await
 }
 
 async fn change(
     api: &Api,
-    caller: &Caller,
+    trail: &Trail,
     body: Unread,
     change: &Change,
 ) -> Result<Json<CountView>, ApiError> {
-    caller.needs(&[Scope::Admin])?;
     let selection: Selection = body.read(api).await?.decode(&api.config().limits)?;
+    trail.tell(serde_json::to_value(&selection).unwrap_or_default());
     let counts = match selection {
         Selection { ids: Some(ids), filter: None, all: false } => chosen(api, &ids, change).await?,
         Selection { ids: None, filter: Some(filter), all: false } => {

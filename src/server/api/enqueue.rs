@@ -9,16 +9,13 @@ use axum::{
 
 use super::{
     Api,
-    auth::Caller,
     body::{Format, Unread},
+    caller::Caller,
     error::ApiError,
     query::Params,
     tasks,
 };
-use clawpool_core::{
-    config::Scope,
-    task::{NewTask, document::Parts},
-};
+use clawpool_core::task::{NewTask, document::Parts};
 use clawpool_engine::{
     client::view::{AcceptedView, BatchLine},
     dispatch::{Accepted, Explanation},
@@ -31,7 +28,6 @@ pub(super) async fn enqueue(
     mut params: Params,
     body: Unread,
 ) -> Result<Response, ApiError> {
-    caller.needs(&[Scope::Enqueue])?;
     let wait = params.wait()?;
     params.done()?;
     let body = body.read(&api).await?;
@@ -54,7 +50,6 @@ pub(super) async fn explain(
     caller: Caller,
     body: Unread,
 ) -> Result<Json<Explanation>, ApiError> {
-    caller.needs(&[Scope::Enqueue])?;
     let body = body.read(&api).await?;
     let task = body.format.task(&body.bytes)?;
     Ok(Json(api.producer.explain(&task, &caller.rights()).await?))

@@ -24,6 +24,10 @@ pub(super) struct ApiError {
     id: Option<TaskId>,
 }
 
+/// The code of a refusal, for what looks at the answer on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ErrorCode(pub(super) &'static str);
+
 /// What a client is told to wait when nothing better is known.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -175,8 +179,10 @@ impl From<Unread> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status;
+        let code = ErrorCode(self.code);
         let retry_after = self.seconds();
         let mut response = (status, Json(self.view())).into_response();
+        response.extensions_mut().insert(code);
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }

@@ -4,10 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 
-use super::{Api, auth::Caller, error::ApiError, query::Params};
+use super::{Api, caller::Caller, error::ApiError, query::Params};
 use crate::series;
 use clawpool_core::{
-    config::Scope,
     figures::{Starts, Step, Subject, Summary},
     task::{Priority, Queue, Timestamp},
 };
@@ -30,7 +29,7 @@ const WINDOWS: u32 = 60;
 const MOST_WINDOWS: u64 = 1_000;
 
 pub(super) async fn sla(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<SlaView>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees_queues()?;
     let now = Timestamp::now();
     let queues = api.producer.queues().all().await?;
     let config = api.config();
@@ -77,7 +76,7 @@ pub(super) async fn list(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<FiguresView>, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees_queues()?;
     let step = params.value::<Step>("step")?.unwrap_or(Step::Minute);
     let to = params.time("to")?.unwrap_or_else(Timestamp::now);
     let from = params.time("from")?;

@@ -5,7 +5,7 @@ use std::{
 
 use axum::{Json, extract::State};
 
-use super::{Api, auth::Caller, error::ApiError};
+use super::{Api, caller::Caller, error::ApiError};
 use clawpool_backends::store::WorkerInfo;
 use clawpool_engine::client::view::{HostView, HostsView};
 

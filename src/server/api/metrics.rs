@@ -19,9 +19,9 @@ use axum::{
 use tokio::time::timeout;
 
 use self::workers::Workforce;
-use super::{Api, auth::Caller, error::ApiError};
+use super::{Api, caller::Caller, error::ApiError};
 use crate::telemetry::{OwnProcess, Page};
-use clawpool_core::{config::Scope, task::Timestamp};
+use clawpool_core::task::Timestamp;
 
 /// Prometheus gives up after ten seconds where nobody told it otherwise.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -44,7 +44,7 @@ impl Totals {
 }
 
 pub(super) async fn metrics(State(api): State<Arc<Api>>, caller: Caller) -> Result<Response, ApiError> {
-    caller.needs(&[Scope::Read])?;
+    caller.oversees_queues()?;
     let mut page = Page::default();
     match timeout(PATIENCE, whole(&api)).await {
         Ok(Ok(whole)) => page = whole,

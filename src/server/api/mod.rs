@@ -6,10 +6,13 @@
 //! the store and the workers.
 
 mod alerts;
+mod audit;
 mod auth;
 mod autoscaler;
 mod body;
 mod bulk;
+mod caller;
+mod certificate;
 mod config;
 mod connections;
 mod dead;
@@ -27,11 +30,13 @@ mod moving;
 mod open_queues;
 mod query;
 mod queues;
+mod routes;
 mod schedule;
 mod server;
 mod starting;
 mod tasks;
 mod timing;
+mod tokens;
 mod workers;
 mod wrong_tokens;
 
@@ -40,25 +45,22 @@ mod tests;
 
 use std::{io, sync::Arc};
 
-use axum::{
-    Router, middleware,
-    routing::{delete, get, post},
-};
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::starting::{Awaited, Entrance};
-use self::{connections::Connections, error::ApiError};
+use self::connections::Connections;
+pub use self::{
+    certificate::{BadCertificate, Certificate},
+    starting::{Awaited, Entrance},
+};
 use crate::{health::Health, reload::Reloader};
 use clawpool_backends::{broker::Broker, store::Store};
 use clawpool_core::{
     config::Config,
     task::{ProcessId, Timestamp},
 };
-use clawpool_engine::{
-    dispatch::Producer,
-    live::{Derived, Live},
-};
+use clawpool_engine::{dispatch::Producer, live::Live};
 
 /// What the routes work with.
 pub struct Api {
@@ -77,7 +79,8 @@ pub struct Api {
     connections: Arc<Connections>,
     /// Ends long waits when the server stops.
     closing: CancellationToken,
-    tokens: Derived<auth::Tokens>,
+    tokens: tokens::TokenRegistry,
+    refusals: audit::Refusals,
     /// What Prometheus was told.
     totals: metrics::Totals,
 }
@@ -92,7 +95,7 @@ impl Api {
         // Before the first request is timed.
         crate::telemetry::metrics();
         let live = live.into();
-        let tokens = Derived::new(&live, |config| auth::Tokens::new(&config.api.tokens));
+        let tokens = tokens::TokenRegistry::new(&live, Arc::clone(&store) as _);
         let closing = CancellationToken::new();
         let config = live.now();
         let health = Health::new(Arc::clone(&config), Arc::clone(&broker), Arc::clone(&store));
@@ -110,6 +113,7 @@ impl Api {
             connections,
             closing,
             tokens,
+            refusals: audit::Refusals::default(),
             totals: metrics::Totals::since(Timestamp::now()),
         }
     }
@@ -134,56 +138,12 @@ impl Api {
     /// Every route there is.
     pub fn router(self) -> Router {
         let api = Arc::new(self);
-        Router::new()
-            .route("/v1/tasks", post(enqueue::enqueue).get(tasks::list))
-            .route("/v1/tasks/{id}", get(tasks::show).delete(tasks::cancel))
-            .route("/v1/tasks/{id}/run", post(tasks::run))
-            .route("/v1/explain", post(enqueue::explain))
-            .route("/v1/queues", get(queues::list).post(open_queues::add))
-            .route("/v1/queues/{queue}", delete(open_queues::remove))
-            .route("/v1/queues/{queue}/pause", post(queues::pause))
-            .route("/v1/queues/{queue}/resume", post(queues::resume))
-            .route("/v1/dead", get(dead::list))
-            .route("/v1/dead/export", get(dead::export))
-            .route("/v1/dead/requeue", post(bulk::requeue))
-            .route("/v1/dead/discard", post(bulk::discard))
-            .route("/v1/dead/{id}", get(dead::show))
-            .route("/v1/scheduled", get(schedule::list))
-            .route("/v1/workers", get(workers::list))
-            .route("/v1/workers/crashes", get(workers::crashes))
-            .route("/v1/workers/{id}/drain", post(workers::drain))
-            .route("/v1/pools/{pool}/restart", post(workers::restart))
-            .route("/v1/hosts", get(hosts::list))
-            .route("/v1/alerts", get(alerts::list))
-            .route("/v1/autoscaler", get(autoscaler::status))
-            .route("/v1/autoscaler/history", get(autoscaler::history))
-            .route("/v1/autoscaler/pause", post(autoscaler::pause_all))
-            .route("/v1/autoscaler/resume", post(autoscaler::resume_all))
-            .route("/v1/autoscaler/{pool}/pause", post(autoscaler::pause))
-            .route("/v1/autoscaler/{pool}/resume", post(autoscaler::resume))
-            .route("/v1/autoscaler/{pool}/scale", post(autoscaler::scale))
-            .route("/v1/sla", get(figures::sla))
-            .route("/v1/figures", get(figures::list))
-            .route("/livez", get(health::live))
-            .route("/readyz", get(health::ready))
-            .route("/v1/config/reload", post(config::reload))
-            .route("/health", get(health::health))
-            .route("/metrics", get(metrics::metrics))
-            .fallback(|| async { ApiError::not_found("there is nothing at this address") })
-            .method_not_allowed_fallback(wrong_method)
-            .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::admit))
-            .layer(middleware::from_fn(timing::measure))
-            .with_state(api)
+        routes::router(&api).layer(middleware::from_fn(timing::measure)).with_state(api)
     }
 
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
-        let entrance = Entrance::open(listener, self.config().api.connections)?;
+        let entrance = Entrance::open(listener, None, self.config().api.connections)?;
         entrance.serve(self, shutdown).await
     }
-}
-
-async fn wrong_method() -> ApiError {
-    let message = "this address does not take this method";
-    ApiError::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "CP-1406", message)
 }

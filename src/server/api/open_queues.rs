@@ -7,18 +7,16 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     Api,
-    auth::Caller,
+    audit::Trail,
     error::ApiError,
     moving,
     query::{Name, Params},
 };
-use clawpool_core::{
-    config::Scope,
-    task::{Lane, Priority, Queue},
-};
+use clawpool_core::task::{Lane, Priority, Queue};
 use clawpool_engine::client::view::{QueueView, RemovedQueueView};
 
 /// A queue to be made.
@@ -33,13 +31,14 @@ pub(super) struct NewQueue {
 
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    trail: Trail,
     body: axum::body::Bytes,
 ) -> Result<(StatusCode, Json<QueueView>), ApiError> {
-    caller.needs(&[Scope::Admin])?;
     let new: NewQueue = serde_json::from_slice(&body)
         .map_err(|error| ApiError::malformed(format!("a queue is {{name, priority, lane}}: {error}")))?;
     let lane = new.lane.unwrap_or_else(|| Lane::of(new.priority));
+    trail.about(&new.name);
+    trail.tell(json!({ "priority": new.priority, "lane": lane }));
     let queue = Queue::new(&new.name, new.priority, lane)
         .map_err(|error| ApiError::field("name", error.to_string()))?;
     // Every worker begins with the queue as soon as it is known. RabbitMQ 3 ends a connection that
@@ -62,15 +61,16 @@ pub(super) async fn add(
 /// `move_to` does the same, and moves what waits to another queue, some at each call.
 pub(super) async fn remove(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    trail: Trail,
     name: Name,
     mut params: Params,
 ) -> Result<(StatusCode, Json<RemovedQueueView>), ApiError> {
-    caller.needs(&[Scope::Admin])?;
     let move_to = params.text("move_to");
     let drain = params.value("drain")?.unwrap_or(false) || move_to.is_some();
     params.done()?;
+    trail.tell(json!({ "drain": drain, "move_to": move_to }));
     let queue = registered(&api, &name).await?;
+    let is_known = is_closing(&api, queue).await?;
     let move_to = match move_to {
         Some(name) => Some(super::queues::named(&api, &name).await?),
         None => None,
@@ -87,6 +87,9 @@ pub(super) async fn remove(
         return Ok((StatusCode::OK, Json(RemovedQueueView { queue, removed: true, unfinished })));
     }
     if drain {
+        if is_known {
+            trail.leave_out();
+        }
         return Ok((StatusCode::ACCEPTED, Json(RemovedQueueView { queue, removed: false, unfinished })));
     }
     let message = format!(
@@ -105,6 +108,12 @@ async fn registered(api: &Api, name: &Name) -> Result<Queue, ApiError> {
         return Err(ApiError::new(StatusCode::CONFLICT, "CP-1412", message));
     }
     super::queues::named(api, &name).await
+}
+
+/// It was asked for before: who waits for the end asks again and again.
+async fn is_closing(api: &Api, queue: Queue) -> Result<bool, ApiError> {
+    let registered = api.producer.queues().registered().await?;
+    Ok(registered.iter().any(|own| own.queue == queue && own.is_closing))
 }
 
 /// Tasks that were enqueued there and have not ended, wherever they are now. One that died and was requeued

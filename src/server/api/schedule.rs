@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use super::{Api, auth::Caller, error::ApiError, query::Params};
+use super::{Api, caller::Caller, error::ApiError, query::Params};
 use clawpool_backends::store::{Page, ScheduledTask};
 
 pub(super) async fn list(

@@ -19,10 +19,12 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::connections::{Activity, Connections, Permit};
@@ -42,6 +44,7 @@ pub(super) struct Peer {
 /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.
 pub(super) async fn serve(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     entered: Entered,
     connections: Arc<Connections>,
     shutdown: CancellationToken,
@@ -52,7 +55,8 @@ pub(super) async fn serve(
         loop {
             let (stream, address) = accept(&listener, &connections).await;
             let permit = connections.acquire().await;
-            let attending = attend(stream, address, entered.clone(), permit, shutdown.clone());
+            let entered = entered.clone();
+            let attending = attend(stream, tls.clone(), address, entered, permit, shutdown.clone());
             tracker.spawn(now.clone().run_until_cancelled_owned(attending));
         }
     };
@@ -107,6 +111,7 @@ impl Entered {
 
 async fn attend(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     address: IpAddr,
     entered: Entered,
     permit: Permit,
@@ -114,6 +119,27 @@ async fn attend(
 ) {
     // An answer is small and the client waits for it: it must not wait for more to fill the packet.
     drop(stream.set_nodelay(true));
+    let Some(tls) = tls else { return converse(stream, address, entered, permit, shutdown).await };
+    let stream = tokio::select! {
+        stream = tls.accept(stream) => stream,
+        () = permit.activity.outdated() => return,
+        () = shutdown.cancelled() => return,
+    };
+    match stream {
+        Ok(stream) => converse(stream, address, entered, permit, shutdown).await,
+        // Plain HTTP, a client that does not trust the certificate, or a probe of the port.
+        Err(error) => tracing::debug!(%address, %error, "a connection without TLS"),
+    }
+}
+
+/// Answers the requests of a connection until its end.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    address: IpAddr,
+    entered: Entered,
+    permit: Permit,
+    shutdown: CancellationToken,
+) {
     let activity = Arc::clone(&permit.activity);
     let peer = Peer { address, activity: Arc::clone(&activity) };
     let service = service_fn(move |request: hyper::Request<Incoming>| {

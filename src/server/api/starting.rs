@@ -27,6 +27,7 @@ use tokio_util::{
 
 use super::{
     Api,
+    certificate::Certificate,
     connections::Connections,
     error::ApiError,
     health::live,
@@ -62,12 +63,21 @@ pub struct Entrance {
 
 impl Entrance {
     /// Answers from now on that the dispatcher starts; `connections` at a time.
-    pub fn open(listener: TcpListener, connections: u32) -> io::Result<Self> {
-        Self::patient(listener, connections, SOON)
+    pub fn open(
+        listener: TcpListener,
+        certificate: Option<Arc<Certificate>>,
+        connections: u32,
+    ) -> io::Result<Self> {
+        Self::patient(listener, certificate, connections, SOON)
     }
 
     /// The same; `patience`: for how long requests wait before they are refused.
-    pub(super) fn patient(listener: TcpListener, connections: u32, patience: Duration) -> io::Result<Self> {
+    pub(super) fn patient(
+        listener: TcpListener,
+        certificate: Option<Arc<Certificate>>,
+        connections: u32,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let instance = ProcessId::new();
         let connections = Connections::new(connections);
@@ -77,7 +87,9 @@ impl Entrance {
             Starting { instance, awaited: waits, routes: all.clone(), soon: Instant::now() + patience };
         let entered = Entered { starting: Routes::new(starting.router()), routes: all };
         let closing = CancellationToken::new();
-        let serving = server::serve(listener, entered, Arc::clone(&connections), closing.clone());
+        let tls = certificate.as_ref().map(Certificate::acceptor);
+        let serving = server::serve(listener, tls, entered, Arc::clone(&connections), closing.clone());
+        let serving = watched(serving, certificate, closing.clone());
         Ok(Self {
             address,
             instance,
@@ -115,6 +127,17 @@ impl Entrance {
         }
         serving.await.map_err(io::Error::other)?
     }
+}
+
+/// Serves, and looks meanwhile whether the files of the certificate are others.
+async fn watched<T>(
+    serving: impl Future<Output = T>,
+    certificate: Option<Arc<Certificate>>,
+    closing: CancellationToken,
+) -> T {
+    let Some(certificate) = certificate else { return serving.await };
+    let (served, ()) = tokio::join!(serving, certificate.watch(&closing));
+    served
 }
 
 /// What is answered before the dispatcher can.

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::{AppError, asked_for};
 use crate::{
-    api::{Api, Awaited, Entrance},
+    api::{Api, Awaited, Certificate, Entrance},
     health::Health,
     ingress::Ingress,
     maintenance::{self, Times},
@@ -43,13 +43,15 @@ impl Dispatcher {
     pub async fn open(live: impl Into<Live>, shutdown: &Shutdown) -> Result<Self, AppError> {
         let live = live.into();
         let config = live.now();
+        let certificate = config.api.tls.as_ref().map(Certificate::open).transpose();
+        let certificate = certificate.map_err(AppError::unfit)?;
         let listen = config.api.listen;
         let listener = TcpListener::bind(listen).await.map_err(|error| {
             AppError::Failed(format!(
                 "cannot listen on {listen}: {error}; choose another address with --listen"
             ))
         })?;
-        let entrance = Entrance::open(listener, config.api.connections)?;
+        let entrance = Entrance::open(listener, certificate, config.api.connections)?;
         let servers = connected(&entrance, &config, shutdown).await?;
         let producer = Producer::following(&live, Arc::clone(&servers.path), Arc::clone(&servers.store));
         let ingress = Ingress::open(Arc::clone(&config)).await;

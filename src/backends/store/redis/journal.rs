@@ -15,9 +15,11 @@ impl JournalStore for RedisStore {
     async fn append(&self, fence: Option<Fence>, entries: &[Entry]) -> Result<(), StoreError> {
         for chunk in entries.chunks(BATCH) {
             let mut call = self.call(&scripts::APPEND);
-            fence_args(&mut call, fence).arg(Topic::KEPT);
+            fence_args(&mut call, fence);
             for entry in chunk {
-                call.arg(entry.topic.name()).arg(rmp_serde::to_vec_named(entry).map_err(corrupt)?);
+                call.arg(entry.topic.name())
+                    .arg(entry.topic.kept())
+                    .arg(rmp_serde::to_vec_named(entry).map_err(corrupt)?);
             }
             self.run_if_led::<()>(fence, &call).await?;
         }

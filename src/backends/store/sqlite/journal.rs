@@ -48,7 +48,7 @@ fn write_down(write: &Write<'_>, entries: &[Entry]) -> rusqlite::Result<()> {
     }
     for topic in Topic::ALL {
         if entries.iter().any(|entry| entry.topic == topic) {
-            trim.execute(params![topic.name(), Topic::KEPT])?;
+            trim.execute(params![topic.name(), topic.kept()])?;
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The section `[api]`.
 
+mod tls;
 mod tokens;
 
 use std::net::SocketAddr;
@@ -7,7 +8,10 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::tokens::{Scope, Token};
+pub use self::{
+    tls::Tls,
+    tokens::{Scope, Token},
+};
 use super::reading::{Key, Report};
 
 /// Where HTTP is served, and to whom.
@@ -21,11 +25,22 @@ pub struct Api {
     pub connections: u32,
     /// Who may call, when other than local processes can. Empty on loopback: every caller may do everything.
     pub tokens: Vec<Token>,
+    /// Nothing can be changed over HTTP: what would change something is refused.
+    pub read_only: bool,
+    /// With which HTTP is served over TLS, and over nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 impl Default for Api {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7070)), connections: 10_000, tokens: Vec::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            connections: 10_000,
+            tokens: Vec::new(),
+            read_only: false,
+            tls: None,
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! The list `[[api.tokens]]`: who may call, and what a token is held to.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::config::reading::{
-    Key, Report,
-    redaction::{HIDDEN, hidden, is_reference},
+use crate::{
+    config::reading::{
+        Key, Report,
+        redaction::{HIDDEN, hidden, is_reference},
+    },
+    task::QueuePattern,
 };
 
 /// A bearer token and what it allows.
@@ -26,6 +29,9 @@ pub struct Token {
     /// Only for tasks of these tenants. Empty: for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<String>,
+    /// Only for tasks on these queues: names, patterns (`llm.*`), priorities or lanes. Empty: on all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueuePattern>,
 }
 
 /// One thing that a token allows.
@@ -38,8 +44,51 @@ pub enum Scope {
     Priority,
     /// Look at everything.
     Read,
-    /// Pause, drain, requeue, discard.
+    /// Pause and resume, drain, scale, cancel, requeue and discard.
+    Operate,
+    /// All of `operate`; make and remove tokens and queues.
     Admin,
+}
+
+impl Scope {
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Enqueue, Self::Priority, Self::Read, Self::Operate, Self::Admin];
+
+    /// As a configuration writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enqueue => "enqueue",
+            Self::Priority => "priority",
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Whether who has this one needs no `other`.
+    pub fn contains(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::Admin, Self::Operate)
+    }
+
+    /// Whether it reaches tasks of every tenant and on every queue, so that no token can be held to some.
+    pub const fn is_for_all(self) -> bool {
+        matches!(self, Self::Operate | Self::Admin)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|scope| scope.name() == text);
+        known.ok_or_else(|| format!("{text:?} is no scope: it is enqueue, priority, read, operate or admin"))
+    }
 }
 
 impl Token {
@@ -47,10 +96,11 @@ impl Token {
         self.check_name(&key.name("name"), earlier, report);
         self.check_secret(&key.name("secret"), earlier, report);
         if self.scopes.is_empty() {
-            let fix = "name some of enqueue, priority, read and admin";
+            let fix = "name some of enqueue, priority, read, operate and admin";
             report.refuse(&key.name("scopes"), "[]", "a token without scopes allows nothing", fix);
         }
         self.check_tenants(key, report);
+        self.check_limits(key, report);
     }
 
     fn check_name(&self, key: &Key, earlier: &[Self], report: &mut Report) {
@@ -86,10 +136,16 @@ impl Token {
                 report.refuse(&tenants.index(place), format!("{tenant:?}"), rule, fix);
             }
         }
-        if !self.tenants.is_empty() && self.scopes.contains(&Scope::Admin) {
-            let rule = "the scope admin reaches the tasks of every tenant";
+    }
+
+    fn check_limits(&self, key: &Key, report: &mut Report) {
+        let Some(scope) = self.scopes.iter().find(|scope| scope.is_for_all()) else { return };
+        let queues: Vec<&str> = self.queues.iter().map(QueuePattern::as_str).collect();
+        let limits = [("tenants", format!("{:?}", self.tenants)), ("queues", format!("{queues:?}"))];
+        for (name, value) in limits.into_iter().filter(|(_, value)| value != "[]") {
+            let rule = format!("the scope {scope} reaches the tasks of every tenant, on every queue");
             let fix = "leave one of the two out, and give operators a token of their own";
-            report.conflict(&[&tenants, &key.name("scopes")], format!("{:?}", self.tenants), rule, fix);
+            report.conflict(&[&key.name(name), &key.name("scopes")], value, &rule, fix);
         }
     }
 }
@@ -136,6 +192,18 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_is_read_as_it_is_written() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.name().parse(), Ok(scope));
+            assert_eq!(serde_json::to_value(scope).unwrap(), scope.name());
+        }
+        assert!("root".parse::<Scope>().unwrap_err().contains("operate"));
+        let contained =
+            Scope::ALL.map(|scope| Scope::ALL.iter().filter(|other| scope.contains(**other)).count());
+        assert_eq!(contained, [1, 1, 1, 1, 2], "admin has operate, and none has another");
+    }
+
+    #[test]
     fn a_token_for_some_tenants_is_held_to_them() {
         let token = |name: &str, rest: &str| {
             format!(
@@ -143,14 +211,19 @@ mod tests {
                 \"admin\"]\n{rest}\n"
             )
         };
-        let text =
-            [token("a\\u001fb", ""), token("b", "tenants = [\"acme\"]"), token("c", "tenants = [\"\"]")]
-                .concat();
+        let text = [
+            token("a\\u001fb", ""),
+            token("b", "tenants = [\"acme\"]"),
+            token("c", "tenants = [\"\"]"),
+            token("d", "queues = [\"llm.*\"]"),
+        ]
+        .concat();
         let report = load(&text, &[("ANY", "0123456789abcdef0123")], &[]).unwrap_err().to_string();
         for (key, rule) in [
             ("api.tokens[0].name", "control characters"),
             ("api.tokens[1].tenants", "every tenant"),
             ("api.tokens[2].tenants[0]", "not empty"),
+            ("api.tokens[3].queues", "every queue"),
         ] {
             assert!(report.contains(key) && report.contains(rule), "{key}, {rule}:\n{report}");
         }

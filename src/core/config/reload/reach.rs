@@ -35,6 +35,9 @@ pub(super) const TABLE: &[(&str, Reach)] = &[
     ("api.listen", Restart),
     ("api.connections", Restart),
     ("api.tokens", Live(Dispatcher)),
+    ("api.read_only", Live(Dispatcher)),
+    // Files that are replaced are read all the same.
+    ("api.tls", Restart),
     ("limits.payload", Live(Dispatcher)),
     ("limits.depth", Live(Dispatcher)),
     ("limits.delay", Live(Dispatcher)),

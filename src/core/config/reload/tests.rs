@@ -15,6 +15,8 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("api.listen", "api.listen = '127.0.0.1:1'", "api.listen = '127.0.0.1:2'"),
     ("api.connections", "api.connections = 1", "api.connections = 2"),
     ("api.tokens", TOKEN_ONE, TOKEN_TWO),
+    ("api.read_only", "", "api.read_only = true"),
+    ("api.tls", "", "api.tls = { certificate = 'a.pem', key = 'a.key' }"),
     ("limits.payload", "", "limits.payload = 1000"),
     ("limits.depth", "", "limits.depth = 10"),
     ("limits.delay", "", "limits.delay = '2h'"),

@@ -73,9 +73,19 @@ fn the_default_file_has_every_key() {
     assert_eq!(written, known);
     // Settings that are absent by default stand there as comments.
     let schema = Config::schema();
-    for name in
-        ["Log", "HandlerSpec", "Exec", "Http", "Pool", "Probe", "QueueSettings", "Token", "Rule", "Policy"]
-    {
+    for name in [
+        "Log",
+        "HandlerSpec",
+        "Exec",
+        "Http",
+        "Pool",
+        "Probe",
+        "QueueSettings",
+        "Token",
+        "Tls",
+        "Rule",
+        "Policy",
+    ] {
         for field in schema["$defs"][name]["properties"].as_object().unwrap().keys() {
             assert!(text.contains(field.as_str()), "default.toml does not mention {field} of {name}");
         }

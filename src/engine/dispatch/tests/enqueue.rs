@@ -135,7 +135,10 @@ async fn of_many_at_once_with_one_key_one_is_added(config: Config) {
 /// Rights of a token, for these tenants alone.
 fn token(name: &str, tenants: &[&str]) -> Rights {
     let tenants = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
-    Rights { priority: false, token: Some(Arc::new(ProducerToken { name: name.to_owned(), tenants })) }
+    Rights {
+        priority: false,
+        token: Some(Arc::new(ProducerToken { name: name.to_owned(), tenants, ..Default::default() })),
+    }
 }
 
 async fn unique_keys_count_within_the_tenant_or_the_token(config: Config) {

@@ -22,7 +22,7 @@ fn page(command: &mut Command, pages: &mut Vec<String>) {
     // Once is enough.
     let mut shown = command.clone();
     if !root {
-        for global in ["config", "set", "url", "token", "json"] {
+        for global in ["config", "set", "url", "ca", "token", "json"] {
             shown = shown.mut_arg(global, |arg| arg.hide(true));
         }
     }
@@ -44,6 +44,10 @@ fn wrong_usage_is_refused() {
     assert_eq!(refused("clawpool queues pause"), ErrorKind::MissingRequiredArgument);
     assert_eq!(refused("clawpool queues pause a:\u{e9}"), ErrorKind::ValueValidation);
     assert_eq!(refused("clawpool queues add low"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("clawpool tokens add shop"), ErrorKind::MissingRequiredArgument);
+    assert_eq!(refused("clawpool tokens add shop --scope root"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool tokens add shop --scope read --expires soon"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool audit --outcome maybe"), ErrorKind::ValueValidation);
 }
 
 #[test]

@@ -1,13 +1,17 @@
 use std::time::Duration;
 
-use crate::cli::{alerts, dead, health, output, queues, tasks, workers};
+use serde_json::json;
+
+use crate::cli::{alerts, audit, dead, health, output, queues, tasks, tokens, workers};
 use clawpool_backends::store::{Beat, QueueTotals, Record, WorkerInfo, conformance::beat_of};
-use clawpool_core::task::{
-    DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp,
+use clawpool_core::{
+    config::Scope,
+    task::{DeadReason, ErrorClass, Failure, Priority, ProcessId, Queue, State, TaskId, Timestamp},
 };
 use clawpool_engine::{
     alert::Event,
     client::{
+        access::{AuditView, Outcome, TokenView},
         health::HealthView,
         view::{AlertView, DeadView, QueueView},
     },
@@ -187,4 +191,66 @@ fn health_table() {
     // The time itself is another at each run.
     let lines = shown.lines().filter(|line| !line.starts_with("time "));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn tokens_table() {
+    let token = |name: &str, scopes: &[Scope]| TokenView {
+        name: name.into(),
+        scopes: scopes.to_vec(),
+        tenants: vec![],
+        queues: vec![],
+        configured: false,
+        created_at: Some(ago(LONG)),
+        created_by: Some("operators".into()),
+        expires_at: None,
+        expired: false,
+    };
+    let tokens = [
+        TokenView { configured: true, ..token("operators", &[Scope::Read, Scope::Admin]) },
+        TokenView {
+            tenants: vec!["acme".into(), "be\u{1b}[31mta".into()],
+            queues: vec!["llm.*".parse().unwrap(), "P4".parse().unwrap()],
+            ..token("shop", &[Scope::Enqueue])
+        },
+        TokenView { expires_at: Some(ago(LONG)), expired: true, ..token("old", &[Scope::Operate]) },
+    ];
+    insta::assert_snapshot!(without_times(&tokens::listing(&tokens)));
+}
+
+#[test]
+fn audit_table() {
+    let done = AuditView {
+        at: Timestamp::from_millis(4_000_000_000_000),
+        by: Some("operators".into()),
+        verb: "autoscaler.scale".into(),
+        subject: "main".into(),
+        parameters: json!({"size": 8, "for": "1h"}),
+        address: Some([10, 0, 0, 7].into()),
+        outcome: Outcome::Done,
+        status: 200,
+        code: None,
+    };
+    let refused = AuditView {
+        by: None,
+        verb: "dead.discard".into(),
+        subject: String::new(),
+        parameters: json!(null),
+        address: None,
+        outcome: Outcome::Refused,
+        status: 403,
+        code: Some("CP-1405".into()),
+        ..done
+    };
+    insta::assert_snapshot!(without_times(&audit::listing(&[done, refused])));
+}
+
+/// Times are of the moment that the test runs at.
+fn without_times(table: &str) -> String {
+    let lines = table.lines().map(|line| {
+        let mut words: Vec<&str> = line.split("  ").filter(|word| !word.is_empty()).map(str::trim).collect();
+        words.retain(|word| !word.starts_with("20"));
+        words.join(" | ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Server, access::guarded, answer};
+use super::{Server, answer, route_table::guarded};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -2,17 +2,22 @@
 
 mod access;
 mod alerts;
+mod audit;
 mod bad_input;
 mod bodies;
 mod down;
 mod figures;
 mod health;
+mod made_tokens;
 mod operate;
 mod outage;
 mod pool;
 mod reload;
+mod route_table;
+mod routes;
 mod starting;
 mod tasks;
+mod tls;
 mod tokens;
 
 use std::sync::Arc;

@@ -32,7 +32,7 @@ impl Door {
     async fn open(patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { entrance: Entrance::patient(listener, 100, patience).unwrap(), http: Client::new() }
+        Self { entrance: Entrance::patient(listener, None, 100, patience).unwrap(), http: Client::new() }
     }
 
     fn ask(&self, method: Method, path: &str) -> JoinHandle<Response> {

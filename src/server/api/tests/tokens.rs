@@ -13,6 +13,7 @@ async fn pool() -> Pool {
         secret: SecretString::from(format!("the-token-of-{name}")),
         scopes: scopes.to_vec(),
         tenants: tenants.iter().map(|tenant| (*tenant).to_owned()).collect(),
+        queues: vec![],
     };
     let mut config = Config::default();
     config.api.tokens = vec![
