@@ -223,6 +223,10 @@ async fn what_a_user_names_is_probed_and_told() {
     assert!(body["probes"][0]["took_ms"].is_u64() && body["probes"][1]["name"] == "extra", "{body}");
     assert_eq!(body["loops"], json!({"running": 1, "healthy": 1}), "its own watch: {body}");
     drop(port);
+    // Nobody listens, and nobody else can: the system gives a free port to the next who asks.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.set_reuseaddr(true).unwrap();
+    taken.bind(there.parse().unwrap()).unwrap();
     eventually(async || status(&pool).await["status"] == "unhealthy").await;
     let (code, body) = pool.call(Method::GET, "/health").await;
     assert_eq!(code, 503, "it is critical: {body}");
