@@ -1,7 +1,7 @@
 //! What is told of a task when its message is gone: it rides behind the result or the failure in the task's
 //! record, in the write that ends an attempt.
 //!
-//! Guarantees: bounded, however large the task and often its attempts; whoever reads the value before it, of
+//! Guarantees: bounded, however large the task and often its attempts; a reader of the value before it, of
 //! this version or an earlier one, reads it as if nothing followed. Never does: decide anything.
 
 use std::{borrow::Cow, collections::BTreeMap};

@@ -33,6 +33,12 @@ impl Timestamp {
         0 < self.0 && self.0 < 100_000_000_000
     }
 
+    /// So long before now.
+    pub fn ago(span: Duration) -> Self {
+        let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        Self::from_millis(Self::now().as_millis().saturating_sub(millis))
+    }
+
     /// How long after `earlier` this is; zero when it is not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

@@ -124,8 +124,7 @@ impl TaskSelect {
 /// A time as RFC 3339, or how long ago it was.
 pub(super) fn past(text: &str) -> Result<Timestamp, String> {
     if let Ok(span) = humantime::parse_duration(text) {
-        let ago = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-        return Ok(Timestamp::from_millis(Timestamp::now().as_millis().saturating_sub(ago)));
+        return Ok(Timestamp::ago(span));
     }
     serde_json::from_value(text.into()).map_err(|error| format!("{error}; or write how long ago, 2h"))
 }

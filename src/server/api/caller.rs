@@ -16,7 +16,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Whoever asks where nobody has to say who they are.
+    /// Any caller, where none has to say who it is.
     pub(super) fn everyone() -> Self {
         Self { scopes: Scope::ALL.into(), token: None }
     }

@@ -50,7 +50,7 @@ impl Params {
         values.collect::<Result<_, _>>().map_err(|error| ApiError::field(name, format!("{name}: {error}")))
     }
 
-    /// RFC 3339 or milliseconds since 1970.
+    /// RFC 3339, milliseconds since 1970, or how long ago: `1h`.
     pub(super) fn time(&mut self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
         let time = match text.parse::<u64>() {
@@ -58,7 +58,10 @@ impl Params {
                 return Err(ApiError::seconds_for_milliseconds(name, millis));
             }
             Ok(millis) => Ok(Timestamp::from_millis(millis)),
-            Err(_) => Timestamp::deserialize(text.as_str().into_deserializer()),
+            Err(_) => match humantime::parse_duration(&text) {
+                Ok(span) => Ok(Timestamp::ago(span)),
+                Err(_) => Timestamp::deserialize(text.as_str().into_deserializer()),
+            },
         };
         time.map(Some)
             .map_err(|error: serde::de::value::Error| ApiError::field(name, format!("{name}: {error}")))

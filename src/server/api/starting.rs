@@ -57,7 +57,7 @@ pub struct Entrance {
     awaited: watch::Sender<Option<Awaited>>,
     closing: CancellationToken,
     serving: AbortOnDropHandle<io::Result<()>>,
-    /// Whoever gives it up closes its connections.
+    /// To drop it closes the connections.
     _close: DropGuard,
 }
 

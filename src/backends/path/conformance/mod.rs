@@ -23,7 +23,7 @@ pub use self::{taken::taken, worker::Worker};
 use super::*;
 pub use crate::{
     backend::waiting::{eventually, guarded},
-    store::conformance::sample::{message, message_on, message_with, queues},
+    store::conformance::sample::{admission, message, message_on, message_with, queues},
 };
 use crate::{
     broker::{BrokerError, conformance::small},
@@ -119,17 +119,6 @@ macro_rules! suite {
 
 #[cfg(test)]
 pub(crate) use {cases, suite};
-
-fn admission(message: &Message) -> Admission {
-    Admission {
-        message: message.clone(),
-        kind: "test.echo".into(),
-        tenant: None,
-        enqueued_by: None,
-        unique_key: None,
-        at: None,
-    }
-}
 
 /// Offers tasks and expects each to be taken. One that was refused is offered again: a queue that is just
 /// being made may not store its first ones.

@@ -29,7 +29,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::sample::{Log, message, message_on, message_with, own_queue, queues};
+pub use self::sample::{Log, admission, message, message_on, message_with, own_queue, queues};
 use super::*;
 pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
@@ -209,17 +209,6 @@ macro_rules! suite {
 
 #[cfg(test)]
 pub(crate) use {cases, suite};
-
-fn admission(message: &Message) -> Admission {
-    Admission {
-        message: message.clone(),
-        kind: "test.echo".into(),
-        tenant: None,
-        enqueued_by: None,
-        unique_key: None,
-        at: None,
-    }
-}
 
 /// Admits one new task of this priority.
 async fn admit(store: &dyn Store, priority: Priority) -> Message {

@@ -8,10 +8,23 @@ use std::{
 
 use tracing::subscriber::{DefaultGuard, set_default};
 
+use crate::store::Admission;
 use clawpool_core::task::{Lane, Message, Payload, Priority, Queue, Task, TaskId, Timestamp};
 
 pub fn message(priority: Priority) -> Message {
     message_with(priority, |_| ())
+}
+
+/// It is to be accepted as new, and to run now.
+pub fn admission(message: &Message) -> Admission {
+    Admission {
+        message: message.clone(),
+        kind: "test.echo".into(),
+        tenant: None,
+        enqueued_by: None,
+        unique_key: None,
+        at: None,
+    }
 }
 
 /// A queue of a user's own, beside that of its priority.

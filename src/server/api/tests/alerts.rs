@@ -82,3 +82,12 @@ async fn wrong_choices_are_named_and_foreign_entries_left_out() {
     assert_eq!(events(&pool, "").await.len(), EVENTS.len());
     pool.stop().await;
 }
+
+#[tokio::test]
+async fn a_time_may_be_how_long_ago() {
+    let pool = pool().await;
+    assert_eq!(events(&pool, "?since=1h").await, [] as [Value; 0], "they are of 1970");
+    assert_eq!(events(&pool, "?since=100years").await.len(), EVENTS.len());
+    assert_refused(&pool.call(Method::GET, "/v1/alerts?since=lately").await, 400, "CP-1402", Some("since"));
+    pool.stop().await;
+}

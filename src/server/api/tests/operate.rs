@@ -227,7 +227,7 @@ async fn metrics_and_health_speak_of_the_queues_and_the_workers() {
     pool.stop().await;
 }
 
-/// Since the process began, whoever wrote them; and what a wait took is no request's time.
+/// Since the process began, by all dispatchers; and what a wait took is no request's time.
 #[tokio::test]
 async fn metrics_count_what_is_written_in_the_journal_refused_and_waited_for() {
     let pool = pool().await;

@@ -4,13 +4,13 @@ use super::super::RedisStore;
 use crate::{
     backend::redis::{layout::RECENT_STEP, testing::server},
     store::{
-        Admission, RecordFilter, TaskStore,
-        conformance::sample::{message, message_with},
+        RecordFilter, TaskStore,
+        conformance::sample::{admission, message, message_with},
     },
 };
 use clawpool_core::{
     config::Config,
-    task::{Message, Priority, Timestamp},
+    task::{Priority, Timestamp},
 };
 
 #[tokio::test]
@@ -22,14 +22,6 @@ async fn a_task_that_came_long_ago_is_found_by_the_walk() {
         task.enqueued_at = Timestamp::from_millis(Timestamp::now().as_millis() - age.as_millis() as u64);
     });
     let new = message(Priority::P4);
-    let admission = |message: &Message| Admission {
-        message: message.clone(),
-        kind: "test.echo".into(),
-        tenant: None,
-        enqueued_by: None,
-        unique_key: None,
-        at: None,
-    };
     store.admit(&[admission(&old)]).await.unwrap();
     // As after the time for which it is kept.
     let step = Timestamp::now().as_millis() / RECENT_STEP.as_millis() as u64;
