@@ -85,6 +85,12 @@ pub(super) const ROWS: &[Row] = &[
         "Choose another name, revoke tokens that nobody uses, or change [[api.tokens]].",
     ),
     (
+        "CP-1420",
+        "Too many streams",
+        "As many streams of events are open as this dispatcher has room for.",
+        "Close pages that nobody looks at, ask another dispatcher, or raise api.streams (and api.connections).",
+    ),
+    (
         "CP-1501",
         "No handler",
         "No worker of the task's queue has a handler for its kind. The task waits for one, without an \

@@ -19,6 +19,7 @@ mod dead;
 mod decode;
 mod enqueue;
 mod error;
+mod events;
 mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
@@ -84,6 +85,7 @@ pub struct Api {
     closing: CancellationToken,
     tokens: tokens::TokenRegistry,
     refusals: audit::Refusals,
+    events: Arc<events::Hub>,
     /// What Prometheus was told.
     totals: metrics::Totals,
 }
@@ -117,6 +119,7 @@ impl Api {
             closing,
             tokens,
             refusals: audit::Refusals::default(),
+            events: Arc::default(),
             totals: metrics::Totals::since(Timestamp::now()),
         }
     }

@@ -14,8 +14,8 @@ use axum::{
 };
 
 use super::{
-    Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    hosts, metrics, open_queues, queues, schedule, story, task_bulk, tasks, tokens, workers,
+    Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, events, figures,
+    health, hosts, metrics, open_queues, queues, schedule, story, task_bulk, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
@@ -94,6 +94,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::remove("/v1/tokens/{name}", ADMIN, "token.revoke", tokens::revoke),
         Route::look("/v1/audit", READ, audit::list),
         Route::order("/v1/config/reload", ADMIN, "config.reload", config::reload),
+        Route::look("/v1/events", READ, events::follow),
         Route::look("/metrics", READ, metrics::metrics),
         Route::open("/livez", health::live),
         Route::open("/readyz", health::ready),
