@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use reqwest::{Response, StatusCode, header};
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Client, ClientError,
@@ -18,6 +18,9 @@ use clawpool_core::{
     retry::{Backoff, Waits},
     task::TaskId,
 };
+
+/// A dispatcher says something every 15 s: one that is silent for so long is not there any more.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// What is followed.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +130,11 @@ impl Events<'_> {
     /// Some more of the answer.
     async fn listen(&mut self) -> Result<(), ClientError> {
         let Some(answer) = &mut self.answer else { return Ok(()) };
-        match answer.chunk().await.map_err(|error| self.client.unreachable(&error))? {
+        let chunk = match timeout(SILENCE, answer.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| self.client.unreachable(&error))?,
+            Err(_) => return Err(self.client.silent(SILENCE)),
+        };
+        match chunk {
             Some(bytes) => {
                 let read = self.reader.read(&bytes);
                 let messages = read.map_err(|_| self.client.unreadable("an event is too long"))?;

@@ -172,6 +172,10 @@ impl Client {
         })
     }
 
+    pub(super) fn silent(&self, span: Duration) -> ClientError {
+        ClientError::Unreachable { url: self.base.to_string(), reason: format!("nothing came for {span:?}") }
+    }
+
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         ClientError::Unreachable { url: self.base.to_string(), reason: cause(error) }
     }

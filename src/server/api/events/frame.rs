@@ -46,13 +46,13 @@ impl Frame {
     pub(super) fn entry(place: Place, entry: Entry, places: Places) -> Option<Self> {
         let topic = entry.topic;
         let bare = told(entry)?;
-        Some(Self { topic, what: What::Entry(place), places, text: Text::new(bare, places) })
+        Some(Self { topic, what: What::Entry(place), places, text: Text::new(&bare, places) })
     }
 
     pub(super) fn gap(topic: Topic, after: Place, places: Places) -> Self {
         let name = "gap".to_owned();
         let view = GapView { name, at_ms: now(), topic: super::topics::told_as(topic) };
-        Self { topic, what: What::Gap(after), places, text: Text::new(event("gap", &view), places) }
+        Self { topic, what: What::Gap(after), places, text: Text::new(&event("gap", &view), places) }
     }
 
     /// For a stream that has heard all until `places`, which may be more than those before this event.
@@ -66,8 +66,8 @@ impl Frame {
 }
 
 impl Text {
-    fn new(bare: Bytes, places: Places) -> Self {
-        let whole = with_id(&bare, &places);
+    fn new(bare: &[u8], places: Places) -> Self {
+        let whole = with_id(bare, &places);
         Self { bare: whole.slice(whole.len() - bare.len()..), whole }
     }
 }
@@ -152,7 +152,7 @@ mod tests {
         let frame = Frame::entry(Place(7, 0), restart(1_700_000_000_000), places).unwrap();
         let text = frame.told(&Places::default());
         let shown = "id: 0.0.0.0.7\nevent: restart\ndata: {\"type\":\"restart\",\"at_ms\":1700000000000,\
-            \"item\":{\"at\":\"2023-11-14T22:13:20Z\",\"pool\":\"main\",\"after\":\"x\\ny\"}}\n\n";
+            \"item\":{\"at\":\"2023-11-14T22:13:20.000Z\",\"pool\":\"main\",\"after\":\"x\\ny\"}}\n\n";
         assert_eq!(std::str::from_utf8(&text).unwrap(), shown);
         assert_eq!(text.as_ptr(), frame.told(&places).as_ptr(), "shared");
         let mut ahead = places;
