@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ProcessId, Timestamp, span};
@@ -103,7 +104,7 @@ impl FromStr for ErrorClass {
 }
 
 /// Why one attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, JsonSchema)]
 #[error("{class}: {message}")]
 pub struct Failure {
     /// Decides, by the retry table, whether and when the task starts again.
@@ -112,6 +113,7 @@ pub struct Failure {
     pub message: String,
     /// The server's own Retry-After; it wins over the table.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<span::Text>")]
     pub retry_after: Option<Duration>,
     /// Never retry, whatever the table says of the class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -187,7 +189,7 @@ impl Failure {
 }
 
 /// One line of a task's history: which attempt failed, when and of what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedAttempt {
     /// 1 is the first.
     pub attempt: u32,
@@ -202,7 +204,7 @@ pub struct FailedAttempt {
 }
 
 /// Who ran an attempt, and how long it waited and ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ran {
     /// The worker.
     #[serde(rename = "worker")]
@@ -218,7 +220,7 @@ pub struct Ran {
 }
 
 /// Why a task is among the dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadReason {
     /// It failed as often as it may.
@@ -235,7 +237,7 @@ pub enum DeadReason {
 
 impl DeadReason {
     /// Each reason once, to find one by its name.
-    pub(crate) const ALL: [Self; 5] =
+    pub const ALL: [Self; 5] =
         [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
 
     /// As in JSON and in filters: `exhausted`.

@@ -9,6 +9,7 @@ mod down;
 mod figures;
 mod health;
 mod made_tokens;
+mod openapi;
 mod operate;
 mod outage;
 mod pool;
