@@ -70,7 +70,7 @@ pub struct Beat {
     /// News of running tasks since the last beat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<(TaskId, String)>,
-    #[serde(with = "clawpool_core::task::span")]
+    #[serde(rename = "lease_ms", with = "clawpool_core::task::millis")]
     pub lease: Duration,
     /// Absent where the machine does not tell, and before the first reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,8 +112,10 @@ impl Beat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Of one core, in per cent, over the last seconds: two busy threads make 200.
+    #[serde(rename = "cpu_percent", alias = "cpu")]
     pub cpu: f32,
     /// Resident bytes.
+    #[serde(rename = "memory_bytes", alias = "memory")]
     pub memory: u64,
 }
 
@@ -121,7 +123,7 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     pub tasks: u64,
-    #[serde(with = "clawpool_core::task::span")]
+    #[serde(rename = "run_ms", with = "clawpool_core::task::millis")]
     pub run: Duration,
 }
 

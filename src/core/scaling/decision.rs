@@ -3,13 +3,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
-use crate::{config::Metric, task::span};
+use crate::{config::Metric, task::millis};
 
 /// What was decided and everything it was decided from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// On the decider's own clock.
-    #[serde(with = "span")]
+    #[serde(rename = "at_ms", alias = "at", with = "millis")]
     pub at: Duration,
     /// What is done now.
     pub action: Action,
@@ -57,7 +57,13 @@ pub struct Vote {
     /// The value that it saw; absent while that is not known.
     pub reading: Option<f64>,
     /// How long the threshold has been crossed.
-    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "lasting_ms",
+        alias = "lasting",
+        with = "millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub lasting: Option<Duration>,
     /// The size that it asks for.
     pub wants: Option<u32>,

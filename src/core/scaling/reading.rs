@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Metric, task::span};
+use crate::{config::Metric, task::millis};
 
 /// What is known of a pool at one moment. What is not known is absent, never zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,12 +27,12 @@ pub struct Queues {
     /// Tasks that workers have and have not finished.
     pub in_flight: u64,
     /// How long the oldest ready task has waited.
-    #[serde(with = "span")]
+    #[serde(rename = "oldest_ms", alias = "oldest", with = "millis")]
     pub oldest: Duration,
     /// Arrivals a second.
     pub arrivals: f64,
     /// Mean time that a task runs; absent before the first has finished.
-    #[serde(with = "span::option")]
+    #[serde(default, rename = "service_ms", alias = "service", with = "millis::option")]
     pub service: Option<Duration>,
 }
 

@@ -15,7 +15,7 @@ use axum::{
 
 use super::{
     Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    hosts, metrics, open_queues, queues, schedule, story, task_bulk, tasks, tokens, workers,
+    host_series, hosts, metrics, open_queues, queues, schedule, story, task_bulk, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
@@ -79,6 +79,7 @@ pub(super) fn all() -> Vec<Route> {
         Route::order("/v1/workers/{id}/drain", OPERATE, "worker.drain", workers::drain),
         Route::order("/v1/pools/{pool}/restart", OPERATE, "pool.restart", workers::restart),
         Route::look("/v1/hosts", READ, hosts::list),
+        Route::look("/v1/hosts/series", READ, host_series::list),
         Route::look("/v1/alerts", READ, alerts::list),
         Route::look("/v1/sla", READ, figures::sla),
         Route::look("/v1/figures", READ, figures::list),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::{Entry, Topic, Usage};
-use clawpool_core::task::{ProcessId, TaskId, Timestamp, span};
+use clawpool_core::task::{ProcessId, TaskId, Timestamp, millis};
 
 /// Kept in the journal under [`Topic::Crash`]. Its log lines are as the worker wrote them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct CrashReport {
     pub severity: Severity,
     /// How the process ended, in words.
     pub exit: String,
-    #[serde(with = "span")]
+    #[serde(rename = "lived_ms", alias = "lived", with = "millis")]
     pub lived: Duration,
     /// What it had claimed and not finished; all of it is back on its queue.
     pub tasks: Vec<TaskId>,

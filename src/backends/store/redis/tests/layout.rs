@@ -132,6 +132,7 @@ fn rust_reads_and_writes_the_records_of_the_version_before() {
         enqueued_by: Some("a-token".into()),
         unique_key: Some("a-key".into()),
         at: Some(at(0x1_7172_7374)),
+        fingerprint: None,
     };
     assert_eq!(record::fresh(&delayed), bytes(DELAYED));
     let message = Message { generation: 0, ..message() };
@@ -166,6 +167,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
         result: Some(Payload::encode("done").unwrap()),
         failure: Some(failure()),
         story: Bytes::new(),
+        fingerprint: None,
     };
     assert_eq!(shown(FULL), format!("{full:?}"));
     let bare = Record {
