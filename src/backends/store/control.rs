@@ -78,7 +78,9 @@ pub struct QueueTotals {
     pub dead: u64,
     pub cancelled: u64,
     /// Tasks a second.
+    #[serde(rename = "enqueued_per_second", alias = "enqueue_rate")]
     pub enqueue_rate: f64,
+    #[serde(rename = "finished_per_second", alias = "finish_rate")]
     pub finish_rate: f64,
 }
 

@@ -30,6 +30,7 @@ pub struct Queues {
     #[serde(rename = "oldest_ms", alias = "oldest", with = "millis")]
     pub oldest: Duration,
     /// Arrivals a second.
+    #[serde(rename = "arrivals_per_second", alias = "arrivals")]
     pub arrivals: f64,
     /// Mean time that a task runs; absent before the first has finished.
     #[serde(default, rename = "service_ms", alias = "service", with = "millis::option")]
