@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, DeadLetter, Page, StoreError};
@@ -246,20 +247,24 @@ pub enum Cancelled {
 }
 
 /// What the store knows of one task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
+    /// As it was given, or made.
     pub id: TaskId,
+    /// What is to be done.
     pub kind: String,
     /// That of its queue.
     pub priority: Priority,
     /// An earlier version's dispatcher does not tell it.
     #[serde(default)]
     pub queue: Queue,
+    /// The customer for whom it runs, if it names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// The name of the token that enqueued it; none where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enqueued_by: Option<String>,
+    /// Where it is in its life.
     pub state: State,
     /// Scheduled: what for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -268,10 +273,14 @@ pub struct Record {
     pub attempt: u32,
     /// Workers that died while they ran it.
     pub crashes: u32,
+    /// How often it was put on its way; 0 at first.
     pub generation: u32,
+    /// When it was added.
     pub enqueued_at: Timestamp,
+    /// When its last attempt was claimed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// Scheduled: when it is due.
@@ -283,6 +292,7 @@ pub struct Record {
     /// Running: what its handler last said of its progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
+    /// What its handler returned; kept for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Payload>,
     /// The last failure.
@@ -306,7 +316,7 @@ pub(super) fn told(state: State, result: Option<Bytes>, failure: Option<Bytes>) 
 }
 
 /// What a scheduled task waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiting {
     /// The time for which its producer, or who requeued it, has planned it.

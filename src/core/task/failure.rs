@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ProcessId, Timestamp, millis};
@@ -103,7 +104,7 @@ impl FromStr for ErrorClass {
 }
 
 /// Why one attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, JsonSchema)]
 #[error("{class}: {message}")]
 pub struct Failure {
     /// Decides, by the retry table, whether and when the task starts again.
@@ -118,6 +119,7 @@ pub struct Failure {
         with = "millis::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(with = "Option<u64>")]
     pub retry_after: Option<Duration>,
     /// Never retry, whatever the table says of the class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -193,7 +195,7 @@ impl Failure {
 }
 
 /// One line of a task's history: which attempt failed, when and of what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedAttempt {
     /// 1 is the first.
     pub attempt: u32,
@@ -208,7 +210,7 @@ pub struct FailedAttempt {
 }
 
 /// Who ran an attempt, and how long it waited and ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ran {
     /// The worker.
     #[serde(rename = "worker")]
@@ -224,7 +226,7 @@ pub struct Ran {
 }
 
 /// Why a task is among the dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadReason {
     /// It failed as often as it may.
@@ -241,7 +243,7 @@ pub enum DeadReason {
 
 impl DeadReason {
     /// Each reason once, to find one by its name.
-    pub(crate) const ALL: [Self; 5] =
+    pub const ALL: [Self; 5] =
         [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
 
     /// As in JSON and in filters: `exhausted`.

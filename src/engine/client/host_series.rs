@@ -1,11 +1,12 @@
 //! The shapes of answers about what machines did over time.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_core::{figures::Machine, task::Timestamp};
 
 /// What machines did, window by window.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HostSeriesView {
     /// `10s`, `1m` or `15m`.
     pub step: String,
@@ -16,7 +17,7 @@ pub struct HostSeriesView {
 }
 
 /// What one machine did.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HostWindowsView {
     /// Its name.
     pub host: String,
@@ -25,7 +26,7 @@ pub struct HostWindowsView {
 }
 
 /// One window of one machine.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HostWindowView {
     /// When it began.
     pub at: Timestamp,

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,7 +20,7 @@ use clawpool_core::{
 };
 
 /// What every refusal looks like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorView {
     /// Stable; `clawpool explain` tells more.
     pub code: String,
@@ -53,7 +54,7 @@ impl fmt::Display for ErrorView {
 }
 
 /// An accepted task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptedView {
     /// Given by the producer, or made for it.
     pub id: TaskId,
@@ -75,7 +76,7 @@ pub struct AcceptedView {
 }
 
 /// One line of the answer to a batch.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BatchLine {
     /// The task was not taken.
@@ -88,7 +89,7 @@ pub enum BatchLine {
 }
 
 /// Answer to a cancellation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CancelView {
     /// The task that was to be cancelled.
     pub id: TaskId,
@@ -97,7 +98,7 @@ pub struct CancelView {
 }
 
 /// One queue: what waits and runs, and which workers serve it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueueView {
     /// Its name.
     pub queue: Queue,
@@ -136,7 +137,7 @@ pub struct QueueView {
 }
 
 /// What became of a queue that is to be removed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RemovedQueueView {
     /// Its name.
     pub queue: Queue,
@@ -153,14 +154,14 @@ const fn is_false(value: &bool) -> bool {
 }
 
 /// All queues, most urgent first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueuesView {
     /// One of each.
     pub items: Vec<QueueView>,
 }
 
 /// A machine with workers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HostView {
     /// Its name.
     pub host: String,
@@ -180,14 +181,14 @@ pub struct HostView {
 }
 
 /// All machines with workers, by name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HostsView {
     /// One of each.
     pub items: Vec<HostView>,
 }
 
 /// A dead letter in a listing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeadView {
     /// Of the task.
     pub id: TaskId,
@@ -227,7 +228,7 @@ impl From<&DeadLetter> for DeadView {
 }
 
 /// A dead letter with all that is known of its task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeadDetail {
     /// As in a listing.
     #[serde(flatten)]
@@ -244,7 +245,7 @@ impl From<&DeadLetter> for DeadDetail {
 }
 
 /// The envelope, with its payload as a value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TaskView {
     /// What the handler gets.
     pub payload: Payload,
@@ -265,7 +266,11 @@ pub struct TaskView {
     pub max_attempts: Option<u32>,
     /// For one attempt.
     #[serde(with = "span")]
+    #[schemars(with = "span::Text")]
     pub timeout: Duration,
+    /// The same, in milliseconds.
+    #[serde(default)]
+    pub timeout_ms: u64,
     /// Every failed attempt, oldest first.
     pub errors: Vec<FailedAttempt>,
 }
@@ -280,6 +285,7 @@ impl From<Task> for TaskView {
             generation: task.generation,
             attempt: task.attempt,
             max_attempts: task.max_attempts,
+            timeout_ms: span::millis(task.timeout),
             timeout: task.timeout,
             errors: task.errors,
         }
@@ -287,7 +293,7 @@ impl From<Task> for TaskView {
 }
 
 /// The autoscaler's pools.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AutoscalerView {
     /// All pools are left as they are.
     pub paused: bool,
@@ -296,7 +302,7 @@ pub struct AutoscalerView {
 }
 
 /// A decision of the autoscaler that changed a pool, or the first one after that to leave it alone.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScalingView {
     /// Its name.
     pub pool: String,
@@ -308,7 +314,7 @@ pub struct ScalingView {
 }
 
 /// An event that an operator should know of, and what to do about it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AlertView {
     /// When it happened.
     pub at: Timestamp,
@@ -327,7 +333,7 @@ pub struct AlertView {
 }
 
 /// Answer to a bulk change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CountView {
     /// Tasks or dead letters that were changed.
     pub count: u64,
@@ -337,7 +343,7 @@ pub struct CountView {
 }
 
 /// Answer to a change of many tasks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TasksChangedView {
     /// Tasks that were changed; in a dry run those that would be.
     pub changed: u64,
@@ -365,7 +371,7 @@ const fn is_zero(count: &u64) -> bool {
 }
 
 /// What a reload of the configuration did. Keys are dotted: `limits.batch`, `pools[0].max`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadView {
     /// Hold from now on.
     pub applied: Vec<String>,
@@ -381,7 +387,7 @@ pub struct ReloadView {
 }
 
 /// A configuration that was read again and has mistakes: an [`ErrorView`] with all of them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ReloadRefusedView {
     /// Stable; `clawpool explain` tells more.
     pub code: String,

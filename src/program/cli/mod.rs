@@ -3,7 +3,7 @@
 //! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard
 //! error; the exit code says what happened; a closed pipe ends a command in silence. Never does: work on the
 //! pool behind the server's back. Commands ask it over HTTP; only `health --here` and `doctor` ask the store,
-//! and `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
+//! and `simulate`, `config`, `service`, `init`, `explain`, `openapi` and `completions` do without either.
 
 mod alerts;
 mod audit;
@@ -27,6 +27,7 @@ mod init;
 mod jsonl;
 mod logs;
 mod man;
+mod openapi;
 pub mod output;
 mod queues;
 mod reload;
@@ -113,6 +114,7 @@ enum Command {
     Service(service::Service),
     Explain(explain::Explain),
     Health(health::Health),
+    Openapi(openapi::Openapi),
     Completions(completions::Completions),
     #[command(hide = true)]
     Man(man::Man),
@@ -156,6 +158,7 @@ impl Cli {
             Command::Service(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
+            Command::Openapi(command) => command.run(&globals),
             Command::Completions(command) => command.run(&globals),
             Command::Man(command) => command.run(),
         }

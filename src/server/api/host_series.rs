@@ -9,7 +9,7 @@ use crate::series::hosts;
 use clawpool_core::{figures::Step, task::Timestamp};
 use clawpool_engine::client::host_series::{HostSeriesView, HostWindowView, HostWindowsView};
 
-const STEPS: [Step; 3] = [Step::TenSeconds, Step::Minute, Step::QuarterHour];
+pub(super) const STEPS: [Step; 3] = [Step::TenSeconds, Step::Minute, Step::QuarterHour];
 /// How far an answer goes back when the client does not say, and how many windows it has then.
 const SPAN: Duration = Duration::from_secs(3600);
 const WINDOWS: u32 = 60;

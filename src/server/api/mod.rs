@@ -5,6 +5,7 @@
 //! trouble says 503 and when to come back. Never does: decide anything about tasks, which is for `dispatch`,
 //! the store and the workers.
 
+mod about;
 mod alerts;
 mod audit;
 mod auth;
@@ -31,6 +32,7 @@ mod idempotency;
 mod metrics;
 mod moving;
 mod open_queues;
+pub mod openapi;
 mod query;
 mod queues;
 mod routes;

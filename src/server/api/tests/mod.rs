@@ -10,6 +10,7 @@ mod down;
 mod figures;
 mod health;
 mod made_tokens;
+mod openapi;
 mod operate;
 mod outage;
 mod pool;
