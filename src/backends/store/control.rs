@@ -84,8 +84,10 @@ pub struct QueueTotals {
     /// Tasks that were cancelled.
     pub cancelled: u64,
     /// Tasks a second.
+    #[serde(rename = "enqueued_per_second", alias = "enqueue_rate")]
     pub enqueue_rate: f64,
     /// Tasks a second that ended.
+    #[serde(rename = "finished_per_second", alias = "finish_rate")]
     pub finish_rate: f64,
 }
 

@@ -32,7 +32,7 @@ mod workers;
 pub use control::{ControlStore, Fence, QueueTotals, Role, Totals};
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
-pub use figures::{Counters, FigureStore, Window};
+pub use figures::{Counters, FigureStore, HostWindow, Window};
 pub use journal::{Entry, JournalStore, Topic};
 pub use logs::{AttemptLog, LOGS_KEPT, LogLines, LogRules, LogStore};
 pub use notes::NoteStore;

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{Counters, DeadLetter, Page, StoreError};
 use crate::backend::Unreadable;
 use clawpool_core::task::{
-    Failure, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story, TaskId, Timestamp,
+    Failure, Fingerprint, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story, TaskId,
+    Timestamp,
 };
 
 #[async_trait]
@@ -123,6 +124,8 @@ pub struct Admission {
     pub unique_key: Option<String>,
     /// Start no earlier than this: the task begins in the schedule set.
     pub at: Option<Timestamp>,
+    /// Of what it asks for, where its producer has chosen the id: another task with the id has another one.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -298,6 +301,9 @@ pub struct Record {
     /// As the settlement brought it: see [`Record::story`].
     #[serde(skip)]
     pub story: Bytes,
+    /// Of what it asks for, where its producer has chosen the id.
+    #[serde(skip)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A result and the story, from the values that end with stories: that of a result is the later one.
@@ -362,6 +368,25 @@ impl Record {
             (Some(token), Some(other)) => token != other,
             (Some(_), None) => repetition.tenant != self.tenant,
             (None, _) => false,
+        }
+    }
+
+    /// Whether what repeats the task's id asks for something else. What the record does not tell counts as
+    /// the same.
+    pub fn is_another_than(&self, repetition: &Admission) -> bool {
+        let Some(asked) = repetition.fingerprint else { return false };
+        if self.kind != repetition.kind || self.tenant != repetition.tenant {
+            return true;
+        }
+        match self.fingerprint {
+            Some(own) => own != asked,
+            // Its id was made by a dispatcher, or an earlier version has written the record.
+            None => self.story().and_then(Story::into_payload).is_some_and(|payload| {
+                let asked = repetition.message.task().map(|task| task.payload);
+                asked.is_ok_and(|asked| {
+                    Fingerprint::of(&self.kind, &asked) != Fingerprint::of(&self.kind, &payload)
+                })
+            }),
         }
     }
 }

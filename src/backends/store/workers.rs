@@ -79,8 +79,8 @@ pub struct Beat {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<(TaskId, String)>,
     /// So long it lives without a heartbeat.
-    #[serde(with = "clawpool_core::task::span")]
-    #[schemars(with = "clawpool_core::task::span::Text")]
+    #[serde(rename = "lease_ms", with = "clawpool_core::task::millis")]
+    #[schemars(with = "u64")]
     pub lease: Duration,
     /// Absent where the machine does not tell, and before the first reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,8 +123,10 @@ impl Beat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Of one core, in per cent, over the last seconds: two busy threads make 200.
+    #[serde(rename = "cpu_percent", alias = "cpu")]
     pub cpu: f32,
     /// Resident bytes.
+    #[serde(rename = "memory_bytes", alias = "memory")]
     pub memory: u64,
 }
 
@@ -134,8 +136,8 @@ pub struct Done {
     /// How many.
     pub tasks: u64,
     /// How long they ran together.
-    #[serde(with = "clawpool_core::task::span")]
-    #[schemars(with = "clawpool_core::task::span::Text")]
+    #[serde(rename = "run_ms", with = "clawpool_core::task::millis")]
+    #[schemars(with = "u64")]
     pub run: Duration,
 }
 

@@ -85,6 +85,13 @@ pub(super) const ROWS: &[Row] = &[
         "Choose another name, revoke tokens that nobody uses, or change [[api.tokens]].",
     ),
     (
+        "CP-1420",
+        "Key of another request",
+        "The Idempotency-Key was sent before, by the same caller and with other tasks, and these are \
+        remembered.",
+        "Send a new key with each new request. To repeat a request, send it as it was.",
+    ),
+    (
         "CP-1501",
         "No handler",
         "No worker of the task's queue has a handler for its kind. The task waits for one, without an \

@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
-use crate::{config::Metric, task::span};
+use crate::{config::Metric, task::millis};
 
 /// What was decided and everything it was decided from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// On the decider's own clock.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
+    #[serde(rename = "at_ms", alias = "at", with = "millis")]
+    #[schemars(with = "u64")]
     pub at: Duration,
     /// What is done now.
     pub action: Action,
@@ -59,8 +59,14 @@ pub struct Vote {
     /// The value that it saw; absent while that is not known.
     pub reading: Option<f64>,
     /// How long the threshold has been crossed.
-    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<span::Text>")]
+    #[serde(
+        default,
+        rename = "lasting_ms",
+        alias = "lasting",
+        with = "millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<u64>")]
     pub lasting: Option<Duration>,
     /// The size that it asks for.
     pub wants: Option<u32>,

@@ -3,7 +3,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Metric, task::span};
+use crate::{config::Metric, task::millis};
 
 /// What is known of a pool at one moment. What is not known is absent, never zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,14 +28,15 @@ pub struct Queues {
     /// Tasks that workers have and have not finished.
     pub in_flight: u64,
     /// How long the oldest ready task has waited.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
+    #[serde(rename = "oldest_ms", alias = "oldest", with = "millis")]
+    #[schemars(with = "u64")]
     pub oldest: Duration,
     /// Arrivals a second.
+    #[serde(rename = "arrivals_per_second", alias = "arrivals")]
     pub arrivals: f64,
     /// Mean time that a task runs; absent before the first has finished.
-    #[serde(with = "span::option")]
-    #[schemars(with = "Option<span::Text>")]
+    #[serde(default, rename = "service_ms", alias = "service", with = "millis::option")]
+    #[schemars(with = "Option<u64>")]
     pub service: Option<Duration>,
 }
 

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessId, Timestamp, span};
+use super::{ProcessId, Timestamp, millis};
 
 /// What kind of trouble an attempt ran into; the retry table (spec S9) has one row for each.
 #[derive(
@@ -112,8 +112,14 @@ pub struct Failure {
     /// For people; at most [`Self::MESSAGE_LIMIT`] bytes and a mark that it was cut.
     pub message: String,
     /// The server's own Retry-After; it wins over the table.
-    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<span::Text>")]
+    #[serde(
+        default,
+        rename = "retry_after_ms",
+        alias = "retry_after",
+        with = "millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<u64>")]
     pub retry_after: Option<Duration>,
     /// Never retry, whatever the table says of the class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Payload, Priority, TaskId, Timestamp, TraceContext, span, trace::is_tracestate};
+use super::{Fingerprint, Payload, Priority, TaskId, Timestamp, TraceContext, span, trace::is_tracestate};
 
 /// What a customer has paid for (spec S1); a condition of classification and quotas.
 #[derive(
@@ -95,6 +95,10 @@ pub struct NewTask {
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<span::Text>")]
     pub result_ttl: Option<Duration>,
+    /// Of the whole request that brought it, where that has an idempotency key: a repetition must have the
+    /// same. Else kind and payload must be the same for a task to be a repetition of the one with its id.
+    #[serde(skip)]
+    pub request: Option<Fingerprint>,
 }
 
 impl NewTask {

@@ -33,6 +33,9 @@ pub struct ClassSlaView {
 /// The starts of one span of time until now.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeptView {
+    /// How long that is, in seconds.
+    #[serde(default)]
+    pub span_s: u64,
     /// Attempts that ended, by how they began.
     pub starts: u64,
     /// Those that began later than promised.
@@ -82,8 +85,11 @@ impl From<&Spans> for SpansView {
 /// What attempts did, window by window.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FiguresView {
-    /// How long each window is: `10s`, `1m`, `15m`, `1h` or `1d`.
+    /// The step that was asked for: `10s`, `1m`, `15m`, `1h` or `1d`.
     pub step: String,
+    /// How long each window is, in seconds.
+    #[serde(default)]
+    pub step_s: u64,
     /// The oldest first. The last one may be under way.
     pub items: Vec<WindowView>,
 }

@@ -121,7 +121,7 @@ pub struct ForecastStatus {
     /// Readings that it has learned from so far.
     pub samples: usize,
     /// Arrivals a second within the horizon, at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "peak_per_second", alias = "peak", skip_serializing_if = "Option::is_none")]
     pub peak: Option<f64>,
     /// Absent until enough forecasts could be held against what came.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -30,11 +30,18 @@ pub struct ErrorView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Seconds after which the same request may succeed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "retry_after_s", skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// Whether this task was taken is not known: sent again with this id, it runs once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TaskId>,
+}
+
+impl ErrorView {
+    /// With nothing but a code and a message.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), field: None, retry_after: None, id: None }
+    }
 }
 
 impl fmt::Display for ErrorView {

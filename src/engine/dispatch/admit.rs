@@ -2,7 +2,7 @@ use super::{Classified, Classifier, DecidedBy, Explanation, Fault, Rejection, Ri
 use clawpool_backends::store::Admission;
 use clawpool_core::{
     config::{Class, Config, QueueLimits, nearest},
-    task::{KindPattern, NewTask, Queue, Task, TaskId, Timestamp, span},
+    task::{Fingerprint, KindPattern, NewTask, Queue, Task, TaskId, Timestamp, span},
 };
 
 /// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
@@ -32,12 +32,13 @@ impl AdmissionControl {
         now: Timestamp,
     ) -> Result<Admission, Rejection> {
         let decision = self.decide(&mut new, rights, named, now)?;
+        let fingerprint = fingerprint(&new);
         let at = decision.times.start;
         let task = self.task(new, rights, &decision, now);
         let message = task.to_message().map_err(|error| Rejection::internal("CP-1120", error))?;
         let unique_key = task.scoped_key();
         let Task { kind, tenant, enqueued_by, .. } = task;
-        Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at })
+        Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at, fingerprint })
     }
 
     pub(super) fn explain(
@@ -183,4 +184,10 @@ impl AdmissionControl {
             errors: Vec::new(),
         }
     }
+}
+
+/// Only a task whose id is known before it is taken can be repeated: others are spared the work.
+fn fingerprint(new: &NewTask) -> Option<Fingerprint> {
+    let repeatable = || new.id.map(|_| Fingerprint::of(&new.kind, &new.payload));
+    new.request.or_else(repeatable)
 }

@@ -126,7 +126,8 @@ enum Command {
 
 impl Cli {
     pub async fn run(self) -> ExitCode {
-        self.execute().await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        let json = self.globals.json;
+        self.execute().await.map_or_else(|failure| failure.report(json), |()| ExitCode::SUCCESS)
     }
 
     async fn execute(self) -> Result<(), Failure> {
@@ -176,7 +177,8 @@ pub struct WorkerProgram {
 
 impl WorkerProgram {
     pub async fn run(self) -> ExitCode {
-        self.worker.run(&self.globals).await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        let ended = self.worker.run(&self.globals).await;
+        ended.map_or_else(|failure| failure.report(self.globals.json), |()| ExitCode::SUCCESS)
     }
 }
 

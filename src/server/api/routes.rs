@@ -17,7 +17,7 @@ use utoipa::openapi::{RefOr, schema::Schema};
 use super::{
     Api, about, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue,
     error::ApiError,
-    figures, health, hosts, metrics, open_queues,
+    figures, health, host_series, hosts, metrics, open_queues,
     openapi::{self, About, Answer, Answering, Schemas},
     queues, schedule, story, task_bulk, tasks, tokens, workers,
 };
@@ -92,6 +92,7 @@ pub(super) fn all() -> Vec<Route> {
         order(workers::drain, "/v1/workers/{id}/drain", OPERATE, "worker.drain"),
         order(workers::restart, "/v1/pools/{pool}/restart", OPERATE, "pool.restart"),
         look(hosts::list, "/v1/hosts", READ),
+        look(host_series::list, "/v1/hosts/series", READ),
         look(alerts::list, "/v1/alerts", READ),
         look(figures::sla, "/v1/sla", READ),
         look(figures::list, "/v1/figures", READ),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::{Entry, Topic, Usage};
-use clawpool_core::task::{ProcessId, TaskId, Timestamp, span};
+use clawpool_core::task::{ProcessId, TaskId, Timestamp, millis};
 
 /// Kept in the journal under [`Topic::Crash`]. Its log lines are as the worker wrote them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,8 +27,8 @@ pub struct CrashReport {
     /// How the process ended, in words.
     pub exit: String,
     /// From its start to its end.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
+    #[serde(rename = "lived_ms", alias = "lived", with = "millis")]
+    #[schemars(with = "u64")]
     pub lived: Duration,
     /// What it had claimed and not finished; all of it is back on its queue.
     pub tasks: Vec<TaskId>,

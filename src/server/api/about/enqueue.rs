@@ -31,12 +31,22 @@ pub(in crate::api) fn enqueue() -> About {
         .more(
             "A task is answered with its id only when it is durable. With an `id` of its own it may be sent \
              again when no answer came. The headers `traceparent` and `tracestate` are the trace of tasks \
-             that name none.",
+             that name none. `Location` is the address of a single task.",
         )
-        .with([query::wait("With a single task: waits for its end, and answers with its record as `task`.")])
+        .with([
+            query::wait("With a single task: waits for its end, and answers with its record as `task`."),
+            query::header(
+                "Idempotency-Key",
+                "By it the request is known again: sent once more, as it was, it adds nothing and is answered \
+                 with the same ids. 1 to 255 visible characters, a UUID best. The tasks have no `id` of their \
+                 own then.",
+                "^[!-~]{1,255}$",
+            ),
+        ])
         .takes::<Enqueued>()
         .answers_with::<AcceptedView>(201, "One task was added.")
         .answers_with::<EnqueuedView>(200, "One task that was there before; or many, with a line each.")
+        .refuses([409, 422])
 }
 
 pub(in crate::api) fn explain() -> About {

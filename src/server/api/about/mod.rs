@@ -12,6 +12,7 @@ pub(super) mod dead;
 pub(super) mod enqueue;
 pub(super) mod figures;
 pub(super) mod health;
+pub(super) mod host_series;
 pub(super) mod hosts;
 pub(super) mod metrics;
 pub(super) mod open_queues;
@@ -31,7 +32,9 @@ pub(super) const ABOUT: &str = "The HTTP API of a Clawpool dispatcher: tasks are
     code. Times are RFC 3339 in UTC, and numbers have their unit in their name (`…_ms`, `…_bytes`). A \
     listing is `{\"items\", \"next\"}`: ask again with `cursor` and the value of `next`. A page that was \
     filtered after it was read may have fewer entries than asked for and still go on. Requests may be \
-    MessagePack too; its maps have the same names.";
+    MessagePack too; its maps have the same names.\n\n\
+    Each answer to GET that is JSON has an `ETag`: with it as `If-None-Match`, an answer that is still the same \
+    is 304, without a body.";
 
 /// Topics by their names.
 pub(super) const TOPICS: [(&str, &str); 13] = [

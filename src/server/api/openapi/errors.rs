@@ -11,7 +11,7 @@ use super::Schemas;
 use clawpool_engine::client::view::ErrorView;
 
 /// Each status that a refusal may have, and what it says.
-const REFUSALS: [(u16, &str); 11] = [
+const REFUSALS: [(u16, &str); 12] = [
     (400, "The request is wrong: `message` says what, `field` where."),
     (401, "No token, or one that is not known or has expired."),
     (
@@ -21,9 +21,13 @@ const REFUSALS: [(u16, &str); 11] = [
     (404, "Nothing of this name."),
     (405, "This address does not take this method."),
     (408, "The body came too slowly."),
-    (409, "Too late, or something is in the way: the state does not allow it."),
+    (
+        409,
+        "Too late, or something is in the way: the state does not allow it, or the id is that of another task.",
+    ),
     (413, "The body, or something in it, is too long."),
     (415, "The content type is not read here: send `application/json` or `application/msgpack`."),
+    (422, "The `Idempotency-Key` was sent with another request before."),
     (500, "A fault that is not the caller's: the dispatcher's log has more."),
     (
         503,

@@ -26,6 +26,17 @@ fn typed(schema: Value) -> RefOr<Schema> {
     serde_json::from_value(schema).unwrap_or_else(|_| RefOr::T(Schema::default()))
 }
 
+/// A header of this form.
+pub(in crate::api) fn header(name: &str, about: &str, pattern: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(typed(json!({ "type": "string", "pattern": pattern }))))
+        .build()
+}
+
 /// The part of the path that names something.
 pub(in crate::api) fn name(name: &str, about: &str) -> Parameter {
     part(name, about, json!({ "type": "string", "minLength": 1 }))

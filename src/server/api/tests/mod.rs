@@ -5,6 +5,7 @@ mod alerts;
 mod audit;
 mod bad_input;
 mod bodies;
+mod contract;
 mod down;
 mod figures;
 mod health;
