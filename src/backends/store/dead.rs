@@ -2,6 +2,7 @@
 //! them again.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Page, StoreError};
@@ -54,14 +55,20 @@ pub struct DeadLetter {
 }
 
 /// An unknown condition is refused: overlooking one would widen what is requeued or discarded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadFilter {
+    /// A kind, or `email.*`.
     pub kind: Option<KindPattern>,
+    /// Why they ended.
     pub reason: Option<DeadReason>,
+    /// Of this priority.
     pub priority: Option<Priority>,
+    /// Of this tenant.
     pub tenant: Option<String>,
+    /// Dead since this time or later.
     pub since: Option<Timestamp>,
+    /// Dead before this.
     pub until: Option<Timestamp>,
 }
 

@@ -24,8 +24,8 @@ pub trait JournalStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Entry>, StoreError>;
 
-    /// Of each of these topics what was appended after a place, the earliest first and at most `limit`; of one
-    /// without a place nothing but where its journal ends now. One answer each, in order.
+    /// Of each of these topics what was appended after a place, the earliest first and at most `limit`; of
+    /// one without a place nothing but where its journal ends now. One answer each, in order.
     async fn follow(
         &self,
         topics: &[(Topic, Option<Place>)],

@@ -86,9 +86,17 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "CP-1420",
+        "Key of another request",
+        "The Idempotency-Key was sent before, by the same caller and with other tasks, and these are \
+        remembered.",
+        "Send a new key with each new request. To repeat a request, send it as it was.",
+    ),
+    (
+        "CP-1430",
         "Too many streams",
         "As many streams of events are open as this dispatcher has room for.",
-        "Close pages that nobody looks at, ask another dispatcher, or raise api.streams (and api.connections).",
+        "Close pages that nobody looks at, ask another dispatcher, or raise api.streams (and \
+        api.connections).",
     ),
     (
         "CP-1501",

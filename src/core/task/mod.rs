@@ -7,6 +7,7 @@
 
 pub mod document;
 mod failure;
+mod fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod id;
@@ -16,6 +17,7 @@ mod kind_tests;
 mod lane;
 mod log_line;
 mod message;
+pub mod millis;
 mod new_task;
 mod payload;
 mod priority;
@@ -36,6 +38,7 @@ pub mod trace;
 mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure, Ran};
+pub use fingerprint::Fingerprint;
 pub use id::{ProcessId, TaskId};
 pub use kind::strange_character;
 pub use kind::{BadPattern, KindPattern};

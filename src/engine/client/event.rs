@@ -25,7 +25,8 @@ pub enum EventTopic {
     Queues,
     /// As `GET /v1/workers` shows them: all at first, then those that changed.
     Workers,
-    /// As `GET /v1/autoscaler` shows them, without votes and forecasts: all at first, then those that changed.
+    /// As `GET /v1/autoscaler` shows them, without votes and forecasts: all at first, then those that
+    /// changed.
     Pools,
     /// As `/health` shows it: at first, and when it changed.
     Health,

@@ -11,6 +11,7 @@ pub mod event;
 mod events;
 pub mod figures;
 pub mod health;
+pub mod host_series;
 #[cfg(feature = "client")]
 mod http;
 mod pools;

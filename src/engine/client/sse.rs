@@ -65,8 +65,8 @@ mod tests {
 
     use super::*;
 
-    const STREAM: &str = ":\n\nretry: 2000\nid: 1.2\nevent: open\ndata: {\"a\":\ndata: \"ü\"}\n\n: still here\n\n\
-        event: queues\r\ndata: {}\r\n\r\nid: 3\ndata: x\n\nevent: cut";
+    const STREAM: &str = ":\n\nretry: 2000\nid: 1.2\nevent: open\ndata: {\"a\":\ndata: \"ü\"}\n\n\
+        : still here\n\nevent: queues\r\ndata: {}\r\n\r\nid: 3\ndata: x\n\nevent: cut";
 
     #[test]
     fn events_are_read_and_comments_are_not() {
@@ -85,7 +85,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn wherever_the_bytes_are_cut_the_same_events_come(cuts in prop::collection::vec(0..STREAM.len(), 0..9)) {
+        fn wherever_the_bytes_are_cut_the_same_events_come(
+            cuts in prop::collection::vec(0..STREAM.len(), 0..9),
+        ) {
             let whole = Reader::default().read(STREAM.as_bytes()).unwrap();
             let mut cuts = cuts;
             cuts.extend([0, STREAM.len()]);

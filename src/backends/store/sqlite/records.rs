@@ -10,7 +10,7 @@ use crate::{
     backend::sqlite::{Sifted, readable, sift},
     store::{Page, Record, RecordFilter, StoreError, UnfinishedTask, Waiting, tasks::told},
 };
-use clawpool_core::task::{KindPattern, State, TaskId, Timestamp};
+use clawpool_core::task::{Fingerprint, KindPattern, State, TaskId, Timestamp};
 
 // What a dead worker ran is shown as waiting for another one (`orphan`). The record is at the generation of
 // its entry as long as it is scheduled.
@@ -163,7 +163,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         result,
         failure: row.get("failure")?,
         story,
+        fingerprint: row.get::<_, Option<i64>>("fingerprint")?.map(fingerprint),
     })
+}
+
+/// SQLite's integers have a sign.
+const fn fingerprint(bits: i64) -> Fingerprint {
+    Fingerprint::from_bits(bits.cast_unsigned())
 }
 
 /// Notes what a running task's handler said of its progress.

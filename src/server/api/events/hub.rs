@@ -141,8 +141,8 @@ impl Hub {
         state.places.map(|_| state.log.end())
     }
 
-    /// A stream has asked the store, and heard all until `places`: where in the log it goes on. None: it is to
-    /// ask once more, for the log began meanwhile.
+    /// A stream has asked the store, and heard all until `places`: where in the log it goes on. None: it is
+    /// to ask once more, for the log began meanwhile.
     pub(super) fn settle(&self, mark: Option<u64>, places: Places) -> Option<u64> {
         let mut state = self.lock();
         match (mark, state.places) {

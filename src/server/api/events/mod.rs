@@ -1,8 +1,9 @@
 //! Events as they happen, as server-sent events.
 //!
-//! Guarantees: an event of the journal is told once to each stream, also when its reader comes back to another
-//! dispatcher; streams leave a part of the connections to others; a token that opens nothing any more ends its
-//! streams within seconds. Never does: look at anything while nobody listens, write, or touch the way of a task.
+//! Guarantees: an event of the journal is told once to each stream, also when its reader comes back to
+//! another dispatcher; streams leave a part of the connections to others; a token that opens nothing any more
+//! ends its streams within seconds. Never does: look at anything while nobody listens, write, or touch the
+//! way of a task.
 
 mod frame;
 mod hub;
@@ -104,9 +105,9 @@ fn most(api: &Api) -> u64 {
 
 fn full() -> ApiError {
     metrics::counter!("clawpool_event_streams_refused_total").increment(1);
-    let message = "as many streams of events are open as may be: close some, ask another dispatcher, or raise \
-        api.streams";
-    ApiError::busy("CP-1420", message)
+    let message = "as many streams of events are open as may be: close some, ask another dispatcher, or \
+        raise api.streams";
+    ApiError::busy("CP-1430", message)
 }
 
 fn answer(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {

@@ -172,7 +172,10 @@ mod tests {
         /// Whatever a reader misses, what it was told comes to what there is.
         #[test]
         fn every_reader_knows_the_last_picture(
-            looks in prop::collection::vec((prop::collection::btree_map(0..5_u8, 0..3_u64, 0..5), any::<bool>()), 1..20),
+            looks in prop::collection::vec(
+                (prop::collection::btree_map(0..5_u8, 0..3_u64, 0..5), any::<bool>()),
+                1..20,
+            ),
         ) {
             let mut picture = Picture::new(EventTopic::Workers);
             let mut known: BTreeMap<String, u64> = BTreeMap::new();

@@ -4,8 +4,8 @@ use clawpool_backends::store::{Place, StoreError, Topic};
 
 const JOURNALS: usize = Topic::ALL.len();
 
-/// Up to where each topic's journal was told. As the id of an event, `17.0.5-1.3.0`, it says where to go on, on
-/// every dispatcher of the store.
+/// Up to where each topic's journal was told. As the id of an event, `17.0.5-1.3.0`, it says where to go on,
+/// on every dispatcher of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places([Place; JOURNALS]);
 

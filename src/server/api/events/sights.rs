@@ -1,5 +1,5 @@
-//! How things look now, and what of it is worth telling: not each heartbeat, nor what it says of processor and
-//! memory.
+//! How things look now, and what of it is worth telling: not each heartbeat, nor what it says of processor
+//! and memory.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -1,8 +1,8 @@
 //! One stream of topics.
 //!
-//! Guarantees: each entry of the journal after its beginning is told once, in the order of its topic, or a gap
-//! is told where it is forgotten; a reader that is slow costs what it has been handed, and is told the rest
-//! from the store when it goes on. Never does: tell more than its caller may see.
+//! Guarantees: each entry of the journal after its beginning is told once, in the order of its topic, or a
+//! gap is told where it is forgotten; a reader that is slow costs what it has been handed, and is told the
+//! rest from the store when it goes on. Never does: tell more than its caller may see.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 

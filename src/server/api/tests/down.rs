@@ -8,8 +8,8 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
         Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
-        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, Followed, JournalStore, LogLines, LogRules,
-        LogStore, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued, Role,
+        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, Followed, HostWindow, JournalStore, LogLines,
+        LogRules, LogStore, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued, Role,
         ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
         UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
@@ -148,4 +148,6 @@ down!(NoteStore, StoreError, no_store {
 down!(FigureStore, StoreError, no_store {
     figures(Step, Timestamp, Timestamp) -> Vec<Window>;
     put_figures(Fence, Step, &Window) -> ();
+    host_figures(Step, Timestamp, Timestamp) -> Vec<HostWindow>;
+    put_host_figures(Fence, Step, &HostWindow) -> ();
 });

@@ -25,7 +25,7 @@ async fn beyond_the_cap_streams_are_refused_and_others_enter() {
     let mut other = Listener::open(&pool, "topics=queues").await;
     let refused = pool.request(Method::GET, "/v1/events").send().await.unwrap();
     assert_eq!(refused.headers()["retry-after"], "1");
-    assert_refused(&answer(refused).await, 503, "CP-1420", None);
+    assert_refused(&answer(refused).await, 503, "CP-1430", None);
     pool.enqueue(&json!({"kind": "a"})).await;
     let (_, page) = pool.call(Method::GET, "/metrics").await;
     assert!(page.as_str().unwrap().contains("\nclawpool_event_streams 2\n"), "{page}");
