@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -216,7 +216,7 @@ pub struct Ran {
     #[serde(rename = "worker")]
     pub by: ProcessId,
     /// That of the worker's program.
-    pub version: String,
+    pub version: Arc<str>,
     /// When its handler began.
     pub started_at: Timestamp,
     /// From the moment when it could have begun, in milliseconds.

@@ -150,7 +150,7 @@ impl AttemptView {
         let Some(Ran { by, version, started_at, wait_ms, run_ms }) = ran else { return self };
         Self {
             worker: Some(by),
-            worker_version: Some(version),
+            worker_version: Some(version.to_string()),
             started_at: Some(started_at),
             wait_ms: Some(wait_ms),
             run_ms: Some(run_ms),

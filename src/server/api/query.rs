@@ -21,8 +21,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
             Query::<VecDeque<(String, String)>>::from_request_parts(parts, state).await.map_err(|error| {
                 ApiError::malformed(format!("the query string cannot be read: {}", error.body_text()))
             })?;
-        // It may have been meant to be filled in: without it more would be listed, or changed.
-        match pairs.iter().find(|(_, value)| value.is_empty()) {
+        // Without it more would be listed or changed than was meant. An empty cursor is the first page.
+        match pairs.iter().find(|(name, value)| value.is_empty() && name != "cursor") {
             Some((name, _)) => {
                 Err(ApiError::field(name, format!("{name} is empty: give a value, or leave it out")))
             }
