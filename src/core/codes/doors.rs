@@ -92,6 +92,13 @@ pub(super) const ROWS: &[Row] = &[
         "Send a new key with each new request. To repeat a request, send it as it was.",
     ),
     (
+        "CP-1430",
+        "Too many streams",
+        "As many streams of events are open as this dispatcher has room for.",
+        "Close pages that nobody looks at, ask another dispatcher, or raise api.streams (and \
+        api.connections).",
+    ),
+    (
         "CP-1501",
         "No handler",
         "No worker of the task's queue has a handler for its kind. The task waits for one, without an \

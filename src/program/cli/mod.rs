@@ -17,6 +17,7 @@ mod dispatcher;
 mod doctor;
 mod enqueue;
 mod enqueue_file;
+mod events;
 mod explain;
 pub mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -104,6 +105,7 @@ enum Command {
     Workers(workers::Workers),
     Hosts(hosts::Hosts),
     Alerts(alerts::Alerts),
+    Events(events::Events),
     Sla(sla::Sla),
     Tokens(tokens::Tokens),
     Audit(audit::Audit),
@@ -148,6 +150,7 @@ impl Cli {
             Command::Workers(command) => command.run(&globals).await,
             Command::Hosts(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
+            Command::Events(command) => command.run(&globals).await,
             Command::Sla(command) => command.run(&globals).await,
             Command::Tokens(command) => command.run(&globals).await,
             Command::Audit(command) => command.run(&globals).await,

@@ -8,10 +8,10 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
         Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
-        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, HostWindow, JournalStore, LogLines, LogRules,
-        LogStore, NoteStore, Orders, Page, Question, Record, RecordFilter, Requeued, Role, ScheduleStore,
-        Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals, UnfinishedTask, Window,
-        Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, Followed, HostWindow, JournalStore, LogLines,
+        LogRules, LogStore, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued, Role,
+        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
+        UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::{
@@ -135,6 +135,7 @@ down!(LogStore, StoreError, no_store {
 down!(JournalStore, StoreError, no_store {
     append(Option<Fence>, &[Entry]) -> ();
     journal(Topic, Option<&str>, Option<&str>, usize) -> Page<Entry>;
+    follow(&[(Topic, Option<Place>)], usize) -> Vec<Followed>;
 });
 
 down!(NoteStore, StoreError, no_store {

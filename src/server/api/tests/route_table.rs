@@ -52,7 +52,7 @@ const fn order(path: &'static str, asked: &'static str, body: &'static str, scop
 pub(super) const BETAS: &str = "01920000-0000-7000-8000-000000000001";
 const TASK_OF_BETA: &str = "/v1/tasks/01920000-0000-7000-8000-000000000001";
 
-pub(super) static TABLE: [Row; 47] = [
+pub(super) static TABLE: [Row; 48] = [
     row(Method::POST, "/v1/tasks", "/v1/tasks", TASK, &[Enqueue], 403, true),
     look("/v1/tasks", "/v1/tasks?tenant=beta", &[Read], 403),
     look("/v1/tasks/{id}", TASK_OF_BETA, &[Enqueue, Read], 404),
@@ -99,6 +99,7 @@ pub(super) static TABLE: [Row; 47] = [
     row(Method::DELETE, "/v1/tokens/{name}", "/v1/tokens/new", NOTHING, &[Admin], 403, true),
     look("/v1/audit", "/v1/audit", &[Read], 403),
     order("/v1/config/reload", "/v1/config/reload", NOTHING, &[Admin]),
+    look("/v1/events", "/v1/events?topics=audit", &[Read], 403),
     look("/metrics", "/metrics", &[Read], 200),
     look("/openapi.json", "/openapi.json", &[], 200),
     look("/docs", "/docs", &[], 200),
