@@ -10,6 +10,7 @@ mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod id;
+mod inside;
 mod kind;
 #[cfg(test)]
 mod kind_tests;
@@ -30,6 +31,7 @@ mod scan_tests;
 pub mod span;
 mod state;
 mod story;
+mod task_name;
 mod text;
 mod time;
 pub mod trace;
@@ -37,6 +39,7 @@ mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure, Ran};
 pub use id::{ProcessId, TaskId};
+pub use inside::Inside;
 pub use kind::strange_character;
 pub use kind::{BadPattern, KindPattern};
 pub use lane::Lane;
@@ -53,6 +56,7 @@ pub use reading::Unread;
 pub use reading::named_field;
 pub use state::{Outcome, State};
 pub use story::Story;
+pub use task_name::{BadTaskName, IdEnd, TaskName};
 pub use text::without_mark;
 pub use time::Timestamp;
 pub use trace::TraceContext;

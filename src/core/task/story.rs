@@ -114,6 +114,11 @@ impl Story {
         }
     }
 
+    /// The same without taking it.
+    pub fn payload(&self) -> Option<&Payload> {
+        self.payload.as_ref().map(|packed| &packed.0)
+    }
+
     /// What the handler was given.
     pub fn into_payload(self) -> Option<Payload> {
         self.payload.map(|packed| packed.0)

@@ -10,6 +10,7 @@ pub mod figures;
 pub mod health;
 #[cfg(feature = "client")]
 mod http;
+pub mod lists;
 mod pools;
 mod request;
 pub mod task;

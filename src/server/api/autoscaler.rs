@@ -55,7 +55,7 @@ pub(super) async fn history(
             .ok()
             .map(|change| ScalingView { pool: entry.subject, at: entry.at, change })
     };
-    Ok(Json(Page { items: page.items.into_iter().filter_map(view).collect(), next: page.next }))
+    Ok(Json(Page::new(page.items.into_iter().filter_map(view).collect(), page.next)))
 }
 
 pub(super) async fn pause_all(State(api): State<Arc<Api>>) -> Result<StatusCode, ApiError> {

@@ -7,7 +7,7 @@ use axum::{
 use serde::{Deserialize, de::IntoDeserializer};
 
 use super::error::ApiError;
-use clawpool_core::task::Timestamp;
+use clawpool_core::task::{Inside, Timestamp};
 
 /// The parameters of a request, taken one by one, so that a wrong one is named and an unknown one is not
 /// overlooked.
@@ -67,6 +67,12 @@ impl Params {
             .map_err(|error: serde::de::value::Error| ApiError::field(name, format!("{name}: {error}")))
     }
 
+    /// What is looked for inside of tasks.
+    pub(super) fn inside(&mut self) -> Result<Inside, ApiError> {
+        let [session, tag, text] = ["session", "tag", "text"].map(|name| self.text(name));
+        checked(Inside { session, tag, text }, "")
+    }
+
     pub(super) fn limit(&mut self) -> Result<usize, ApiError> {
         match self.value("limit")?.unwrap_or(PAGE) {
             limit @ 1..=LARGEST_PAGE => Ok(limit),
@@ -97,6 +103,17 @@ impl Params {
         match self.0.pop_front() {
             Some((name, _)) => Err(ApiError::field(&name, format!("unknown or repeated parameter {name:?}"))),
             None => Ok(()),
+        }
+    }
+}
+
+/// Goes on where no condition is too long; a refusal names its field below `path`.
+pub(super) fn checked(inside: Inside, path: &str) -> Result<Inside, ApiError> {
+    match inside.too_long() {
+        None => Ok(inside),
+        Some(field) => {
+            let message = format!("{field} is longer than {} bytes: look for a part of it", Inside::LONGEST);
+            Err(ApiError::field(format!("{path}{field}"), message))
         }
     }
 }

@@ -15,7 +15,8 @@ use axum::{
 
 use super::{
     Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    hosts, metrics, open_queues, queues, schedule, story, task_bulk, tasks, tokens, workers,
+    hosts, metrics, open_queues, queues, reroute, schedule, story, task_bulk, task_counts, tasks, tokens,
+    workers,
 };
 use clawpool_core::config::Scope;
 
@@ -56,12 +57,14 @@ pub(super) fn all() -> Vec<Route> {
     vec![
         Route::post("/v1/tasks", ENQUEUE, Changes::Tasks, enqueue::enqueue),
         Route::look("/v1/tasks", READ, tasks::list),
+        Route::look("/v1/tasks/counts", READ, task_counts::show),
         Route::look("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read], story::show),
         Route::look("/v1/tasks/{id}/logs", &[Scope::Enqueue, Scope::Read], story::logs),
         Route::remove("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Operate], "task.cancel", tasks::cancel),
         Route::order("/v1/tasks/{id}/run", OPERATE, "task.run", tasks::run),
         Route::order("/v1/tasks/cancel", OPERATE, "tasks.cancel", task_bulk::cancel),
         Route::order("/v1/tasks/run", OPERATE, "tasks.run", task_bulk::run),
+        Route::order("/v1/tasks/priority", OPERATE, "tasks.priority", reroute::priority),
         Route::post("/v1/explain", ENQUEUE, Changes::Nothing, enqueue::explain),
         Route::look("/v1/queues", READ, queues::list),
         Route::order("/v1/queues", ADMIN, "queue.add", open_queues::add),

@@ -51,13 +51,13 @@ impl JournalStore for RedisStore {
                     continue;
                 }
                 if items.len() == limit {
-                    return Ok(Page { items, next: last });
+                    return Ok(Page::new(items, last));
                 }
                 items.push(entry);
                 last = Some(place);
             }
         }
-        Ok(Page { items, next: None })
+        Ok(Page::new(items, None))
     }
 }
 

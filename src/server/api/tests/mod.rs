@@ -8,6 +8,7 @@ mod bodies;
 mod down;
 mod figures;
 mod health;
+mod lists;
 mod made_tokens;
 mod operate;
 mod outage;
