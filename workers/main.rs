@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clawpool_program::cli::WorkerProgram;
+use clawpool_program::cli::{WorkerProgram, failure::end_unread};
 
 fn main() -> ExitCode {
     clawpool_engine::process::guard_if_asked();
@@ -12,6 +12,8 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run() -> ExitCode {
-    let program = WorkerProgram::parse();
-    program.run().await
+    match WorkerProgram::try_parse() {
+        Ok(program) => program.run().await,
+        Err(error) => end_unread(&error),
+    }
 }

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clawpool_program::cli::Cli;
+use clawpool_program::cli::{Cli, failure::end_unread};
 
 fn main() -> ExitCode {
     clawpool_engine::process::guard_if_asked();
@@ -10,7 +10,8 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run() -> ExitCode {
-    let cli = Cli::parse();
-
-    cli.run().await
+    match Cli::try_parse() {
+        Ok(cli) => cli.run().await,
+        Err(error) => end_unread(&error),
+    }
 }

@@ -91,7 +91,7 @@ impl Load {
             return true;
         }
         let answer: Value = response.json().await.unwrap();
-        let is_retryable = status == StatusCode::SERVICE_UNAVAILABLE && answer["retry_after"].is_u64();
+        let is_retryable = status == StatusCode::SERVICE_UNAVAILABLE && answer["retry_after_s"].is_u64();
         assert!(is_retryable, "{task}: {status} {answer}");
         let code = answer["code"].as_str().unwrap_or_default();
         *self.refusals.lock().unwrap().entry(code.to_owned()).or_default() += 1;

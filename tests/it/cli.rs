@@ -3,7 +3,7 @@
 use clawpool_core::task::TaskId;
 use serde_json::{Value, json};
 
-use crate::support::{Cli, Event, Process, Settings, System, task, until};
+use crate::support::{Cli, Event, Process, Said, Settings, System, task, until};
 
 const UNREACHABLE: &str = "http://127.0.0.1:1";
 
@@ -233,5 +233,55 @@ async fn a_reader_that_leaves_early_is_no_error() {
     assert!(shell.ended().await.success(), "a closed pipe must end the command in silence");
     assert!(shell.line(&["ID"]).await.starts_with("ID"));
     assert!(!shell.said("panicked") && !shell.said("Broken pipe"));
+    system.stop().await;
+}
+
+/// What went wrong with `--json`: one line of standard error.
+fn error(said: &Said) -> Value {
+    assert_eq!(said.out, "", "{said:?}");
+    let line = said.err.lines().last().unwrap_or_default();
+    let told: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert!(told["error"]["message"].as_str().is_some_and(|message| message.len() > 5), "{said:?}");
+    told["error"].clone()
+}
+
+#[tokio::test]
+async fn a_failure_in_json_has_a_code_a_message_and_a_field() {
+    let system = System::embedded(1, Settings::quick()).await;
+    let cli = system.cli();
+    let unknown = TaskId::new().to_string();
+    for (args, code, exit, field) in [
+        (&["enqueue", "", "{}"][..], "CP-1101", 1, json!("kind")),
+        (&["tasks", "show", &unknown], "CP-1406", 1, Value::Null),
+        (&["enqueue", "it.work", "{"], "CP-1801", 2, Value::Null),
+        (&["tasks", "show", "no-id"], "CP-1801", 2, json!("<ID>")),
+        (&["enqueue", "it.work", "--delay", "soon"], "CP-1801", 2, json!("--delay")),
+        (&["no-such-command"], "CP-1801", 2, Value::Null),
+        (&["queues", "--url", UNREACHABLE], "CP-1802", 69, Value::Null),
+        (&["explain", "CP-0000"], "CP-1804", 1, Value::Null),
+        (&["config", "check", "--set", "limits.batch=0"], "CP-1806", 78, Value::Null),
+    ] {
+        let said = cli.run(&[args, &["--json"]].concat()).await;
+        let error = error(&said);
+        assert_eq!((said.code, &error["code"]), (Some(exit), &json!(code)), "{args:?}: {said:?}");
+        assert_eq!(error["field"], field, "{args:?}: {said:?}");
+    }
+    let said = cli.run(&["config", "check", "--set", "limits.batch=0", "--json"]).await;
+    assert_eq!(error(&said)["faults"][0]["key"], "limits.batch", "{said:?}");
+    let help = cli.run(&["queues", "--help", "--json"]).await;
+    assert!(help.code == Some(0) && help.out.contains("Usage"), "help is no failure: {help:?}");
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn an_id_of_another_task_is_told_by_its_code() {
+    let system = System::embedded(1, Settings::quick()).await;
+    let id = TaskId::new().to_string();
+    let cli = system.cli();
+    let first = cli.json(&["enqueue", "it.work", r#"{"n":1}"#, "--id", &id]).await;
+    let again = cli.json(&["enqueue", "it.work", r#"{"n":1}"#, "--id", &id]).await;
+    assert_eq!((&first["duplicate"], &again["duplicate"]), (&json!(false), &json!(true)));
+    let said = cli.run(&["enqueue", "it.work", r#"{"n":2}"#, "--id", &id, "--json"]).await;
+    assert_eq!((said.code, &error(&said)["code"]), (Some(1), &json!("CP-1130")), "{said:?}");
     system.stop().await;
 }

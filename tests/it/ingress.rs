@@ -42,6 +42,11 @@ async fn tasks_come_in_over_amqp_and_garbage_goes_back_with_its_reason() {
         assert_eq!(back, body, "{code}: {message}");
         println!("{content_type}, {} bytes: {code} {message}", body.len());
     }
+    // The id of a task, and another payload.
+    let other = json!({"id": good[0]["id"], "kind": "it.work", "payload": {"another": true}});
+    wire.publish("application/json", &serde_json::to_vec(&other).unwrap()).await;
+    let (code, message, _) = wire.rejected().await;
+    assert_eq!(code, "CP-1130", "{message}");
     // One bad task of a batch comes back alone.
     let last = one();
     let batch = json!([last, {"kind": "", "payload": {}}]);

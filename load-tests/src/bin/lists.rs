@@ -191,6 +191,7 @@ fn admission(number: usize) -> Result<Admission> {
         tenant: Some(format!("t{}", number % 10)),
         enqueued_by: None,
         unique_key: None,
+        fingerprint: None,
         at: number.is_multiple_of(50).then(|| Timestamp::now() + HOUR),
     })
 }

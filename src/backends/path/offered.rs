@@ -22,6 +22,8 @@ pub enum Refusal {
     Withdrawn(TaskId),
     /// This id belongs to a task of another token or tenant.
     OfAnother(TaskId),
+    /// This id belongs to a task that asks for something else.
+    Conflict(TaskId),
     /// The task that it repeats cannot be written once more.
     Unwritable(CodecError),
 }

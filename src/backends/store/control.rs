@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
@@ -70,15 +71,23 @@ pub struct Fence {
 pub type Totals = BTreeMap<Queue, QueueTotals>;
 
 /// Totals since the store was made, and rates over the last full minute.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueTotals {
+    /// Tasks that came.
     pub enqueued: u64,
+    /// Tasks that succeeded.
     pub completed: u64,
+    /// Attempts that failed and were tried again.
     pub retried: u64,
+    /// Tasks that became dead letters.
     pub dead: u64,
+    /// Tasks that were cancelled.
     pub cancelled: u64,
     /// Tasks a second.
+    #[serde(rename = "enqueued_per_second", alias = "enqueue_rate")]
     pub enqueue_rate: f64,
+    /// Tasks a second that ended.
+    #[serde(rename = "finished_per_second", alias = "finish_rate")]
     pub finish_rate: f64,
 }
 

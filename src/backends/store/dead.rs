@@ -2,6 +2,7 @@
 //! them again.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LOOKED_AT, LOOKED_AT_BYTES, Page, StoreError};
@@ -55,21 +56,29 @@ pub struct DeadLetter {
 }
 
 /// An unknown condition is refused: overlooking one would widen what is requeued or discarded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadFilter {
+    /// A kind, or `email.*`.
     pub kind: Option<KindPattern>,
+    /// Why they ended.
     pub reason: Option<DeadReason>,
+    /// Of this priority.
     pub priority: Option<Priority>,
+    /// Of this tenant.
     pub tenant: Option<String>,
-    /// See [`Inside`].
+    /// Of this session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
+    /// A name that `meta` has, or `name=value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
+    /// Somewhere in payload or `meta`; capitals are as small letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Dead since this time or later.
     pub since: Option<Timestamp>,
+    /// Dead before this.
     pub until: Option<Timestamp>,
 }
 

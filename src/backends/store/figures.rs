@@ -1,4 +1,4 @@
-//! The figures of attempts: counters in windows of time. Attempts are counted with their outcomes, in the
+//! The figures of attempts and of machines, in windows of time. Attempts are counted with their outcomes, in the
 //! window that is under way then; windows that are over are summed up to longer ones.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 
 use super::{Fence, StoreError};
-use clawpool_core::{figures::Step, task::Timestamp};
+use clawpool_core::{
+    figures::{HostFigures, Step},
+    task::Timestamp,
+};
 
 /// The names of counters that one end adds one to, where it is accepted. Ends that are alike share them.
 pub type Counters = Arc<[Arc<str>]>;
@@ -20,6 +23,15 @@ pub struct Window {
     pub counts: BTreeMap<String, u64>,
 }
 
+/// What machines did in one window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostWindow {
+    /// When it began.
+    pub at: Timestamp,
+    /// By the machine's name.
+    pub hosts: BTreeMap<String, HostFigures>,
+}
+
 #[async_trait]
 pub trait FigureStore: Send + Sync + 'static {
     /// Windows of this step that began from `from` on and before `to`, the oldest first. Those in which
@@ -28,4 +40,16 @@ pub trait FigureStore: Send + Sync + 'static {
 
     /// Writes a window in place of what was there, and forgets windows of all steps that are past their time.
     async fn put_figures(&self, fence: Fence, step: Step, window: &Window) -> Result<(), StoreError>;
+
+    /// The same of machines. What another version has packed in another way is left out.
+    async fn host_figures(
+        &self,
+        step: Step,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<HostWindow>, StoreError>;
+
+    /// Writes a window of machines as [`put_figures`](Self::put_figures) does.
+    async fn put_host_figures(&self, fence: Fence, step: Step, window: &HostWindow)
+    -> Result<(), StoreError>;
 }

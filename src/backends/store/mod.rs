@@ -33,7 +33,7 @@ pub use control::{ControlStore, Fence, QueueTotals, Role, Totals};
 use dead::Budget;
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
-pub use figures::{Counters, FigureStore, Window};
+pub use figures::{Counters, FigureStore, HostWindow, Window};
 pub use journal::{Entry, JournalStore, Topic};
 pub use logs::{AttemptLog, LOGS_KEPT, LogLines, LogRules, LogStore};
 pub use notes::NoteStore;
@@ -64,9 +64,12 @@ pub trait PoolStore: WorkerStore + JournalStore + NoteStore {}
 impl<T: WorkerStore + JournalStore + NoteStore> PoolStore for T {}
 
 /// One page of a listing, and where the next one starts.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
+    /// The entries.
     pub items: Vec<T>,
+    /// There are more: ask again with this as `cursor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Entries that were read or skipped for this, where a filter makes a difference.

@@ -3,6 +3,7 @@
 //! their queues.
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Fence, Page, StoreError};
@@ -49,11 +50,16 @@ pub struct Due {
 }
 
 /// A line of the listing.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ScheduledTask {
+    /// Of the task.
     pub id: TaskId,
+    /// How often it was put on its way before.
     pub generation: u32,
+    /// That of its queue.
     pub priority: Priority,
+    /// Where it will wait.
     pub queue: Queue,
+    /// When it is due.
     pub at: Timestamp,
 }

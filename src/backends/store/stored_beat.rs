@@ -36,12 +36,12 @@ struct Stored<'a> {
     #[serde(with = "span")]
     lease: Duration,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    usage: Option<Usage>,
+    usage: Option<StoredUsage>,
     /// Absent in heartbeats of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     machine: Option<Machine>,
     #[serde(default)]
-    done: Done,
+    done: StoredDone,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     paused: Option<Vec<Cow<'a, str>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +51,21 @@ struct Stored<'a> {
     /// Absent in heartbeats of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<Open<'a>>,
+}
+
+/// As earlier versions name it.
+#[derive(Serialize, Deserialize)]
+struct StoredUsage {
+    cpu: f32,
+    memory: u64,
+}
+
+/// As earlier versions name it.
+#[derive(Default, Serialize, Deserialize)]
+struct StoredDone {
+    tasks: u64,
+    #[serde(with = "span")]
+    run: Duration,
 }
 
 /// What earlier versions cannot say.
@@ -84,9 +99,9 @@ pub(crate) fn pack(beat: &Beat) -> Result<Vec<u8>, rmp_serde::encode::Error> {
         running,
         progress: Cow::Borrowed(&beat.progress),
         lease: beat.lease,
-        usage: beat.usage,
+        usage: beat.usage.map(|Usage { cpu, memory }| StoredUsage { cpu, memory }),
         machine: beat.machine,
-        done: beat.done,
+        done: StoredDone { tasks: beat.done.tasks, run: beat.done.run },
         paused: beat.paused.as_deref().map(names),
         kinds: beat.kinds.as_deref().map(Cow::Borrowed),
         unhandled: beat.unhandled.iter().filter_map(unhandled).collect(),
@@ -169,9 +184,9 @@ pub(crate) fn unpack(bytes: &[u8]) -> Result<Beat, rmp_serde::decode::Error> {
         running: open.running.into_owned(),
         progress: stored.progress.into_owned(),
         lease: stored.lease,
-        usage: stored.usage,
+        usage: stored.usage.map(|StoredUsage { cpu, memory }| Usage { cpu, memory }),
         machine: stored.machine,
-        done: stored.done,
+        done: Done { tasks: stored.done.tasks, run: stored.done.run },
         paused: open.paused.map(Cow::into_owned),
         kinds: stored.kinds.map(Cow::into_owned),
         unhandled: open.unhandled.into_owned(),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Counters, DeadLetter, Page, StoreError};
 use crate::backend::Unreadable;
 use clawpool_core::task::{
-    Failure, IdEnd, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story, TaskId,
-    Timestamp,
+    Failure, Fingerprint, IdEnd, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story,
+    TaskId, Timestamp,
 };
 
 #[async_trait]
@@ -173,6 +174,8 @@ pub struct Admission {
     pub unique_key: Option<String>,
     /// Start no earlier than this: the task begins in the schedule set.
     pub at: Option<Timestamp>,
+    /// Of what it asks for, where its producer has chosen the id: another task with the id has another one.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -294,20 +297,24 @@ pub enum Cancelled {
 }
 
 /// What the store knows of one task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
+    /// As it was given, or made.
     pub id: TaskId,
+    /// What is to be done.
     pub kind: String,
     /// That of its queue.
     pub priority: Priority,
     /// An earlier version's dispatcher does not tell it.
     #[serde(default)]
     pub queue: Queue,
+    /// The customer for whom it runs, if it names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// The name of the token that enqueued it; none where none was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enqueued_by: Option<String>,
+    /// Where it is in its life.
     pub state: State,
     /// Scheduled: what for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -316,10 +323,14 @@ pub struct Record {
     pub attempt: u32,
     /// Workers that died while they ran it.
     pub crashes: u32,
+    /// How often it was put on its way; 0 at first.
     pub generation: u32,
+    /// When it was added.
     pub enqueued_at: Timestamp,
+    /// When its last attempt was claimed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// Scheduled: when it is due.
@@ -331,6 +342,7 @@ pub struct Record {
     /// Running: what its handler last said of its progress.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<String>,
+    /// What its handler returned; kept for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<Payload>,
     /// The last failure.
@@ -339,6 +351,9 @@ pub struct Record {
     /// As the settlement brought it: see [`Record::story`].
     #[serde(skip)]
     pub story: Bytes,
+    /// Of what it asks for, where its producer has chosen the id.
+    #[serde(skip)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// A result and the story, from the values that end with stories: that of a result is the later one.
@@ -351,7 +366,7 @@ pub(super) fn told(state: State, result: Option<Bytes>, failure: Option<Bytes>) 
 }
 
 /// What a scheduled task waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiting {
     /// The time for which its producer, or who requeued it, has planned it.
@@ -403,6 +418,25 @@ impl Record {
             (Some(token), Some(other)) => token != other,
             (Some(_), None) => repetition.tenant != self.tenant,
             (None, _) => false,
+        }
+    }
+
+    /// Whether what repeats the task's id asks for something else. What the record does not tell counts as
+    /// the same.
+    pub fn is_another_than(&self, repetition: &Admission) -> bool {
+        let Some(asked) = repetition.fingerprint else { return false };
+        if self.kind != repetition.kind || self.tenant != repetition.tenant {
+            return true;
+        }
+        match self.fingerprint {
+            Some(own) => own != asked,
+            // Its id was made by a dispatcher, or an earlier version has written the record.
+            None => self.story().and_then(Story::into_payload).is_some_and(|payload| {
+                let asked = repetition.message.task().map(|task| task.payload);
+                asked.is_ok_and(|asked| {
+                    Fingerprint::of(&self.kind, &asked) != Fingerprint::of(&self.kind, &payload)
+                })
+            }),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Claimed, StoreError};
@@ -48,17 +49,24 @@ pub trait WorkerStore: Send + Sync + 'static {
 }
 
 /// What a worker says of itself with each heartbeat.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Beat {
+    /// Its id, of this incarnation.
     pub worker: ProcessId,
+    /// The pool that it belongs to.
     pub pool: String,
     /// Of its program. Absent in heartbeats of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The name of its machine.
     pub host: String,
+    /// The system's number of its process.
     pub pid: u32,
+    /// When it came up.
     pub started_at: Timestamp,
+    /// Tasks that it can run at once.
     pub slots: u32,
+    /// It finishes what it runs, and takes nothing more.
     pub draining: bool,
     /// Those that it takes tasks of now, most urgent first: of users' own queues those that have had a task.
     pub queues: Vec<Queue>,
@@ -70,7 +78,9 @@ pub struct Beat {
     /// News of running tasks since the last beat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<(TaskId, String)>,
-    #[serde(with = "clawpool_core::task::span")]
+    /// So long it lives without a heartbeat.
+    #[serde(rename = "lease_ms", with = "clawpool_core::task::millis")]
+    #[schemars(with = "u64")]
     pub lease: Duration,
     /// Absent where the machine does not tell, and before the first reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +88,7 @@ pub struct Beat {
     /// What its machine is doing, as it saw it last. In `/v1/hosts`, not with each worker.
     #[serde(skip)]
     pub machine: Option<Machine>,
+    /// Attempts that have ended.
     #[serde(default)]
     pub done: Done,
     /// Queues of which it starts nothing, because they are paused. Absent in heartbeats of older versions.
@@ -109,19 +120,24 @@ impl Beat {
 }
 
 /// What the worker's own process takes; the programs that its tasks start are not counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// Of one core, in per cent, over the last seconds: two busy threads make 200.
+    #[serde(rename = "cpu_percent", alias = "cpu")]
     pub cpu: f32,
     /// Resident bytes.
+    #[serde(rename = "memory_bytes", alias = "memory")]
     pub memory: u64,
 }
 
 /// Attempts that have ended since the worker started, and how long they ran together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
+    /// How many.
     pub tasks: u64,
-    #[serde(with = "clawpool_core::task::span")]
+    /// How long they ran together.
+    #[serde(rename = "run_ms", with = "clawpool_core::task::millis")]
+    #[schemars(with = "u64")]
     pub run: Duration,
 }
 
@@ -147,12 +163,15 @@ pub struct Orders {
     pub queues: u64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A worker as the store knows it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerInfo {
+    /// What it said last.
     #[serde(flatten)]
     pub beat: Beat,
     /// Beats received, for observers who judge silence by their own clock.
     pub beats: u64,
+    /// When it was heard last.
     pub last_beat: Timestamp,
     /// Its lease has not ended.
     pub alive: bool,

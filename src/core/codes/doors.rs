@@ -86,12 +86,19 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "CP-1420",
+        "Key of another request",
+        "The Idempotency-Key was sent before, by the same caller and with other tasks, and these are \
+        remembered.",
+        "Send a new key with each new request. To repeat a request, send it as it was.",
+    ),
+    (
+        "CP-1430",
         "Short id of several tasks",
         "More than one task that came lately has an id with this end. The answer lists them.",
         "Write more of the id's end, or all of it.",
     ),
     (
-        "CP-1421",
+        "CP-1431",
         "Messages that cannot be read where they wait",
         "Tasks are queued on RabbitMQ, where nobody can look at a message without taking it, or their \
         messages were not found where they should be. They were left alone.",

@@ -6,6 +6,7 @@
 
 mod counter;
 mod histogram;
+mod host;
 mod machine;
 mod promise;
 mod step;
@@ -13,6 +14,7 @@ mod summary;
 
 pub use counter::{AttemptEnd, Attempts, Counter, MOST_COUNTERS, OTHER, Subject, WITHOUT_PLACE};
 pub use histogram::{Spans, rounded};
+pub use host::HostFigures;
 pub use machine::{Disk, Machine, Network};
 pub use promise::Starts;
 pub use step::Step;

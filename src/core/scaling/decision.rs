@@ -1,15 +1,17 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
-use crate::{config::Metric, task::span};
+use crate::{config::Metric, task::millis};
 
 /// What was decided and everything it was decided from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Decision {
     /// On the decider's own clock.
-    #[serde(with = "span")]
+    #[serde(rename = "at_ms", alias = "at", with = "millis")]
+    #[schemars(with = "u64")]
     pub at: Duration,
     /// What is done now.
     pub action: Action,
@@ -27,7 +29,7 @@ pub struct Decision {
 }
 
 /// What a decision does to the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Nothing.
@@ -47,7 +49,7 @@ pub enum Action {
 }
 
 /// One policy's reading and what it asks for; nothing while its threshold is not crossed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Vote {
     /// Its name in the configuration, or that of tracking or the forecast.
     pub policy: String,
@@ -57,14 +59,21 @@ pub struct Vote {
     /// The value that it saw; absent while that is not known.
     pub reading: Option<f64>,
     /// How long the threshold has been crossed.
-    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "lasting_ms",
+        alias = "lasting",
+        with = "millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<u64>")]
     pub lasting: Option<Duration>,
     /// The size that it asks for.
     pub wants: Option<u32>,
 }
 
 /// Why the pool is not of the size that its policies ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// Too soon after the last change.

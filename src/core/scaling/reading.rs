@@ -1,11 +1,12 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Metric, task::span};
+use crate::{config::Metric, task::millis};
 
 /// What is known of a pool at one moment. What is not known is absent, never zero.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
     /// Workers that run or start; those that drain are not counted.
     pub size: u32,
@@ -20,24 +21,27 @@ pub struct Reading {
 }
 
 /// The queues that a pool serves, as the broker counts them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Queues {
     /// Ready tasks in the queues that the pool serves.
     pub ready: u64,
     /// Tasks that workers have and have not finished.
     pub in_flight: u64,
     /// How long the oldest ready task has waited.
-    #[serde(with = "span")]
+    #[serde(rename = "oldest_ms", alias = "oldest", with = "millis")]
+    #[schemars(with = "u64")]
     pub oldest: Duration,
     /// Arrivals a second.
+    #[serde(rename = "arrivals_per_second", alias = "arrivals")]
     pub arrivals: f64,
     /// Mean time that a task runs; absent before the first has finished.
-    #[serde(with = "span::option")]
+    #[serde(default, rename = "service_ms", alias = "service", with = "millis::option")]
+    #[schemars(with = "Option<u64>")]
     pub service: Option<Duration>,
 }
 
 /// The workers of a pool, as they report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Workers {
     /// Those that have come up.
     pub started: u32,
@@ -60,7 +64,7 @@ impl Queues {
 }
 
 /// A percentage over the started workers, some of which may be silent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gauge {
     /// Mean over those that report.
     pub mean: f64,
@@ -78,7 +82,7 @@ impl Gauge {
 }
 
 /// Memory of the machine that the pool's workers share.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Headroom {
     /// Bytes that may still be used.
     pub free: u64,
@@ -94,7 +98,7 @@ impl Headroom {
 }
 
 /// A trusted forecast: the highest arrival rate within the horizon.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ahead {
     /// Tasks a second.
     pub arrivals: f64,

@@ -1,8 +1,9 @@
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ProcessId, Timestamp, span};
+use super::{ProcessId, Timestamp, millis};
 
 /// What kind of trouble an attempt ran into; the retry table (spec S9) has one row for each.
 #[derive(
@@ -103,7 +104,7 @@ impl FromStr for ErrorClass {
 }
 
 /// Why one attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, JsonSchema)]
 #[error("{class}: {message}")]
 pub struct Failure {
     /// Decides, by the retry table, whether and when the task starts again.
@@ -111,7 +112,14 @@ pub struct Failure {
     /// For people; at most [`Self::MESSAGE_LIMIT`] bytes and a mark that it was cut.
     pub message: String,
     /// The server's own Retry-After; it wins over the table.
-    #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "retry_after_ms",
+        alias = "retry_after",
+        with = "millis::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<u64>")]
     pub retry_after: Option<Duration>,
     /// Never retry, whatever the table says of the class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -187,7 +195,7 @@ impl Failure {
 }
 
 /// One line of a task's history: which attempt failed, when and of what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedAttempt {
     /// 1 is the first.
     pub attempt: u32,
@@ -202,13 +210,13 @@ pub struct FailedAttempt {
 }
 
 /// Who ran an attempt, and how long it waited and ran.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ran {
     /// The worker.
     #[serde(rename = "worker")]
     pub by: ProcessId,
     /// That of the worker's program.
-    pub version: String,
+    pub version: Arc<str>,
     /// When its handler began.
     pub started_at: Timestamp,
     /// From the moment when it could have begun, in milliseconds.
@@ -218,7 +226,7 @@ pub struct Ran {
 }
 
 /// Why a task is among the dead letters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadReason {
     /// It failed as often as it may.
@@ -235,7 +243,7 @@ pub enum DeadReason {
 
 impl DeadReason {
     /// Each reason once, to find one by its name.
-    pub(crate) const ALL: [Self; 5] =
+    pub const ALL: [Self; 5] =
         [Self::Exhausted, Self::Fatal, Self::Expired, Self::Poison, Self::Undeliverable];
 
     /// As in JSON and in filters: `exhausted`.

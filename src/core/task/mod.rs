@@ -7,6 +7,7 @@
 
 pub mod document;
 mod failure;
+mod fingerprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod id;
@@ -17,6 +18,7 @@ mod kind_tests;
 mod lane;
 mod log_line;
 mod message;
+pub mod millis;
 mod new_task;
 mod payload;
 mod priority;
@@ -38,6 +40,7 @@ pub mod trace;
 mod transcript;
 
 pub use failure::{DeadReason, ErrorClass, FailedAttempt, Failure, Ran};
+pub use fingerprint::Fingerprint;
 pub use id::{ProcessId, TaskId};
 pub use inside::Inside;
 pub use kind::strange_character;

@@ -1,8 +1,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Payload, Priority, TaskId, Timestamp, TraceContext, span, trace::is_tracestate};
+use super::{Fingerprint, Payload, Priority, TaskId, Timestamp, TraceContext, span, trace::is_tracestate};
 
 /// What a customer has paid for (spec S1); a condition of classification and quotas.
 #[derive(
@@ -22,7 +23,7 @@ pub enum Tier {
 
 /// What a producer sends: a kind, a payload and, where it wants to differ from the configuration, its wishes.
 /// The same shape at every entrance: HTTP, AMQP, `clawpool enqueue --file` and the library.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
     /// Chosen by the producer to make its enqueue repeatable: a second task with the id is answered, not
@@ -53,6 +54,7 @@ pub struct NewTask {
     pub session: Option<String>,
     /// Not to start before this long from now. At most one of `delay` and `not_before`.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<span::Text>")]
     pub delay: Option<Duration>,
     /// Not to start before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +62,7 @@ pub struct NewTask {
     /// Dead-lettered as expired when not started this long after it may start. At most one of `ttl` and
     /// `expires_at`.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<span::Text>")]
     pub ttl: Option<Duration>,
     /// Dead-lettered as expired when not started by then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +75,7 @@ pub struct NewTask {
     pub retry: Option<String>,
     /// How long one attempt may run.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<span::Text>")]
     pub timeout: Option<Duration>,
     /// While a task with this key is not finished, another one is answered with its id instead of being
     /// added.
@@ -89,7 +93,12 @@ pub struct NewTask {
     pub meta: BTreeMap<String, String>,
     /// How long the result is kept.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<span::Text>")]
     pub result_ttl: Option<Duration>,
+    /// Of the whole request that brought it, where that has an idempotency key: a repetition must have the
+    /// same. Else kind and payload must be the same for a task to be a repetition of the one with its id.
+    #[serde(skip)]
+    pub request: Option<Fingerprint>,
 }
 
 impl NewTask {

@@ -1,6 +1,7 @@
-use std::{cell::RefCell, fmt};
+use std::{borrow::Cow, cell::RefCell, fmt};
 
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, DeserializeOwned},
@@ -133,6 +134,21 @@ impl<'de> Deserialize<'de> for Payload {
         serde_transcode::transcode(deserializer, &mut rmp_serde::Serializer::new(&mut bytes))
             .map_err(de::Error::custom)?;
         Ok(Self(bytes.into()))
+    }
+}
+
+impl JsonSchema for Payload {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Payload".into()
+    }
+
+    /// Any value.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::default()
     }
 }
 

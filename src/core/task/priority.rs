@@ -1,5 +1,6 @@
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Queue;
@@ -94,6 +95,27 @@ impl<'de> Deserialize<'de> for Priority {
             }
         }
         deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Priority {
+    fn schema_name() -> Cow<'static, str> {
+        "Priority".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let about = "Urgency, P0 first.";
+        if generator.contract().is_serialize() {
+            let names = Self::ALL.map(|priority| priority.to_string());
+            return json_schema!({ "description": about, "type": "string", "enum": names });
+        }
+        json_schema!({
+            "description": about,
+            "anyOf": [
+                { "type": "string", "pattern": "^[Pp]?[0-6]$" },
+                { "type": "integer", "minimum": 0, "maximum": 6 },
+            ],
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Durations as people write them: `"30s"`, `"1m 30s"`, `"250ms"`, or a number of seconds. For `#[serde(with
 //! = "span")]`.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserializer, Serializer, de};
 
 /// As text with units, `1m 30s`.
@@ -41,6 +42,38 @@ impl de::Visitor<'_> for Visitor {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
         humantime::parse_duration(text).map_err(|error| {
             E::custom(format_args!("{text:?} is not a duration ({error}): write 30s, 5m or 1h"))
+        })
+    }
+}
+
+/// In whole milliseconds.
+pub fn millis(span: Duration) -> u64 {
+    span.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+/// What a duration looks like in a document. For `#[schemars(with = "span::Text")]`.
+pub struct Text;
+
+impl JsonSchema for Text {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_serialize() {
+            return json_schema!({ "type": "string", "examples": ["1m 30s"] });
+        }
+        // Other units are read as well: these do.
+        let text = "^[0-9]{1,5}(ms|s|m|h|d)( [0-9]{1,5}(ms|s|m|h|d)){0,3}$";
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "pattern": text, "description": "With units: `1m 30s`." },
+                { "type": "number", "minimum": 0, "description": "In seconds." },
+            ],
         })
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    FailedAttempt, Failure, Payload, Ran, Task, Tier,
+    FailedAttempt, Failure, Payload, ProcessId, Ran, Task, Tier, Timestamp,
     payload::binary,
     scan::{Scanner, skip},
 };
@@ -19,6 +19,8 @@ use super::{
 const ATTEMPTS: usize = 10;
 /// Of each failure's message, so many bytes.
 const MESSAGE: usize = 1024;
+/// What most tasks have beside their payload fits into so many bytes.
+const USUAL: usize = 96;
 
 /// A task as its producer sent it, and what became of its attempts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,9 +28,9 @@ pub struct Story {
     /// None where it was longer than is kept.
     #[serde(default, rename = "p")]
     payload: Option<Packed>,
-    /// How long the payload was, as MessagePack.
+    /// Of a payload that was not kept.
     #[serde(default, rename = "n")]
-    pub payload_bytes: usize,
+    length: usize,
     /// As the producer named it.
     #[serde(default, rename = "s")]
     pub session: Option<String>,
@@ -59,8 +61,8 @@ struct Packed(#[serde(with = "binary")] Payload);
 struct Written<'a> {
     #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
     payload: Option<&'a serde_bytes::Bytes>,
-    #[serde(rename = "n")]
-    payload_bytes: usize,
+    #[serde(rename = "n", skip_serializing_if = "is_zero")]
+    length: usize,
     #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
     session: Option<&'a str>,
     #[serde(rename = "l", skip_serializing_if = "Option::is_none")]
@@ -72,27 +74,35 @@ struct Written<'a> {
     #[serde(rename = "e", skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Cow<'a, FailedAttempt>>,
     #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
-    last: Option<Ran>,
+    last: Option<Values<'a>>,
 }
+
+/// The values of [`Ran`], in order and without their names, which would be more than half of it.
+type Values<'a> = (ProcessId, &'a str, Timestamp, u64, u64);
 
 impl Story {
     /// That of a task, of which the attempt that ends now did not fail if `last` is given; packed. A payload
     /// is kept up to so many bytes.
-    pub fn write(task: &Task, last: Option<Ran>, longest_payload: usize) -> Bytes {
+    pub fn write(task: &Task, last: Option<&Ran>, longest_payload: usize) -> Bytes {
         let payload = task.payload.as_message_pack();
+        let is_kept = payload.len() <= longest_payload;
         let kept = &task.errors[task.errors.len().saturating_sub(ATTEMPTS)..];
         let written = Written {
-            payload: (payload.len() <= longest_payload).then(|| serde_bytes::Bytes::new(payload)),
-            payload_bytes: payload.len(),
+            payload: is_kept.then(|| serde_bytes::Bytes::new(payload)),
+            length: if is_kept { 0 } else { payload.len() },
             session: task.session.as_deref(),
             tier: task.tier,
             trace: task.trace.as_deref(),
             meta: &task.meta,
             errors: kept.iter().map(shortened).collect(),
-            last,
+            last: last.map(values),
         };
+        let mut packed = Vec::with_capacity(USUAL + if is_kept { payload.len() } else { 0 });
         // Fails for no such value; a task without its story has its record all the same.
-        rmp_serde::to_vec_named(&written).unwrap_or_default().into()
+        match rmp_serde::encode::write_named(&mut packed, &written) {
+            Ok(()) => packed.into(),
+            Err(_) => Bytes::new(),
+        }
     }
 
     /// None where there is none, or it is of a kind that this version does not know.
@@ -103,7 +113,7 @@ impl Story {
     /// A task as its message has it, at whatever length.
     pub fn of(task: Task) -> Self {
         Self {
-            payload_bytes: task.payload.as_message_pack().len(),
+            length: 0,
             payload: Some(Packed(task.payload)),
             session: task.session,
             tier: task.tier,
@@ -119,6 +129,11 @@ impl Story {
         self.payload.as_ref().map(|packed| &packed.0)
     }
 
+    /// How long the payload was, as MessagePack.
+    pub fn payload_bytes(&self) -> usize {
+        self.payload.as_ref().map_or(self.length, |packed| packed.0.as_message_pack().len())
+    }
+
     /// What the handler was given.
     pub fn into_payload(self) -> Option<Payload> {
         self.payload.map(|packed| packed.0)
@@ -131,6 +146,16 @@ impl Story {
         let story = value.split_off(end);
         (value, story)
     }
+}
+
+fn values(ran: &Ran) -> Values<'_> {
+    (ran.by, &ran.version, ran.started_at, ran.wait_ms, ran.run_ms)
+}
+
+/// A field that is zero is not written.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(length: &usize) -> bool {
+    *length == 0
 }
 
 fn shortened(error: &FailedAttempt) -> Cow<'_, FailedAttempt> {
@@ -156,7 +181,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::task::{ErrorClass, Priority, ProcessId, TaskId, Timestamp};
+    use crate::task::{ErrorClass, Priority, TaskId};
 
     fn task(payload: &str) -> Task {
         let second = Duration::from_secs(1);
@@ -204,7 +229,7 @@ mod tests {
         let task = task("hello");
         let last = ran();
         let result = Payload::encode(&["done"]).unwrap();
-        let story = Story::write(&task, Some(last.clone()), 100);
+        let story = Story::write(&task, Some(&last), 100);
         let value = Bytes::from([result.as_message_pack().as_ref(), &story].concat());
         let (value, rest) = Story::part(value);
         assert_eq!(value, result.as_message_pack());
@@ -216,12 +241,21 @@ mod tests {
         assert_eq!(rmp_serde::from_slice::<Failure>(&value).unwrap(), failure);
     }
 
+    /// As the version before wrote it: the last attempt with the names of its values.
+    #[test]
+    fn is_read_as_it_was_written_before() {
+        let last = ran();
+        let story = Story { length: 7, last: Some(last.clone()), ..Story::default() };
+        let story = Story::read(&rmp_serde::to_vec_named(&story).unwrap()).unwrap();
+        assert_eq!((story.payload_bytes(), story.last), (7, Some(last)));
+    }
+
     #[test]
     fn costs_a_plain_task_few_bytes_beside_its_payload() {
         let task = Task { session: None, meta: BTreeMap::new(), ..task("hello") };
         let payload = task.payload.as_message_pack().len();
-        let bytes = Story::write(&task, Some(ran()), 100).len() - payload;
-        assert!(bytes <= 96, "{bytes}");
+        let bytes = Story::write(&task, Some(&ran()), 100).len() - payload;
+        assert!(bytes <= 52, "{bytes}");
     }
 
     #[test]
@@ -235,7 +269,7 @@ mod tests {
             story.errors.iter().map(|error| error.attempt).collect::<Vec<_>>(),
             [41, 42, 43, 44, 45, 46, 47, 48, 49, 50]
         );
-        assert_eq!(story.payload_bytes, task.payload.as_message_pack().len());
+        assert_eq!(story.payload_bytes(), task.payload.as_message_pack().len());
         assert_eq!(story.into_payload(), None);
     }
 

@@ -3,8 +3,9 @@
 //! Ids begin with the time of their making, so that those of one minute begin alike; the last 32 bits are
 //! drawn at random, and tell tasks apart.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::TaskId;
@@ -76,6 +77,20 @@ impl FromStr for TaskName {
 
     fn from_str(text: &str) -> Result<Self, BadTaskName> {
         text.parse().map(Self::Id).or_else(|_| text.parse().map(Self::End))
+    }
+}
+
+impl JsonSchema for TaskName {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "TaskName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9a-fA-F-]{6,36}$" })
     }
 }
 

@@ -1,8 +1,10 @@
 use std::{
+    borrow::Cow,
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A point in time, in whole milliseconds since 1970 (UTC). RFC 3339 text in JSON, an integer in MessagePack.
@@ -103,6 +105,32 @@ impl<'de> Deserialize<'de> for Timestamp {
         }
         let written = deserializer.is_human_readable();
         deserializer.deserialize_any(Visitor(written))
+    }
+}
+
+impl JsonSchema for Timestamp {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Timestamp".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        if generator.contract().is_serialize() {
+            return json_schema!({ "type": "string", "format": "date-time" });
+        }
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "format": "date-time" },
+                // Less would be seconds taken for milliseconds; more is beyond the year 9999.
+                {
+                    "type": "integer", "minimum": 100_000_000_000_u64, "maximum": 253_402_207_200_000_u64,
+                    "description": "Milliseconds since 1970 (UTC).",
+                },
+            ],
+        })
     }
 }
 

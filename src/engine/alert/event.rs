@@ -1,5 +1,6 @@
 //! Events that an operator should know of.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::{Entry, Topic};
@@ -15,7 +16,7 @@ pub struct Alert {
 }
 
 /// Kinds of event. Their names are stored in the journal and shown by the HTTP API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     /// The worker program cannot be started.
@@ -65,7 +66,7 @@ pub enum Event {
 }
 
 /// From what is only worth knowing to what needs attention now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Nothing to do.

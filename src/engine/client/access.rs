@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use clawpool_core::{
 };
 
 /// A token to be made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// Who will use it; no two tokens share one.
@@ -27,6 +28,7 @@ pub struct NewToken {
     /// From now on; as text such as `90d`. At most one of `ttl` and `expires_at`; with neither it lasts until
     /// it is revoked.
     #[serde(default, with = "span::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<span::Text>")]
     pub ttl: Option<Duration>,
     /// See `ttl`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +36,7 @@ pub struct NewToken {
 }
 
 /// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenView {
     /// Who uses it; its tasks keep the name.
     pub name: String,
@@ -62,7 +64,7 @@ pub struct TokenView {
 }
 
 /// All tokens: those of the configuration, then the others by name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TokensView {
     /// One of each.
     pub items: Vec<TokenView>,
@@ -71,7 +73,7 @@ pub struct TokensView {
 }
 
 /// Answer to a token that was made. `Debug` is left out: it would show the secret.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_debug_implementations)]
 pub struct NewTokenView {
     /// The token.
@@ -84,7 +86,7 @@ pub struct NewTokenView {
 }
 
 /// Answer to a token that was revoked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RevokedTokenView {
     /// Of the token.
     pub name: String,
@@ -93,7 +95,7 @@ pub struct RevokedTokenView {
 }
 
 /// A change that somebody asked for over HTTP.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditView {
     /// When it was answered.
     pub at: Timestamp,
@@ -121,7 +123,7 @@ pub struct AuditView {
 }
 
 /// How a change ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// As it was asked for.

@@ -51,6 +51,20 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// What the dispatcher says is wrong, by its stable code. None where none answered.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Busy { view, .. } | Self::Refused { view, .. } => Some(&view.code),
+            _ => None,
+        }
+    }
+
+    /// Whether the id, or the idempotency key, is that of another task or request: the same task is to be sent
+    /// as it was, or with an id of its own.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.code(), Some("CP-1130" | "CP-1420"))
+    }
+
     /// Whether the same request may succeed later.
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Busy { .. })

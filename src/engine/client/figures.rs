@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_core::{
@@ -10,14 +11,14 @@ use clawpool_core::{
 };
 
 /// How well each class keeps its promise.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SlaView {
     /// One for each priority, the most urgent first.
     pub items: Vec<ClassSlaView>,
 }
 
 /// How well one class keeps its promise: so many of its starts within so many milliseconds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ClassSlaView {
     /// The class.
     pub priority: Priority,
@@ -30,8 +31,11 @@ pub struct ClassSlaView {
 }
 
 /// The starts of one span of time until now.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeptView {
+    /// How long that is, in seconds.
+    #[serde(default)]
+    pub span_s: u64,
     /// Attempts that ended, by how they began.
     pub starts: u64,
     /// Those that began later than promised.
@@ -49,7 +53,7 @@ pub struct KeptView {
 }
 
 /// How long something took, in milliseconds, within a sixteenth; absent where there was nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SpansView {
     /// The mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,16 +83,19 @@ impl From<&Spans> for SpansView {
 }
 
 /// What attempts did, window by window.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct FiguresView {
-    /// How long each window is: `10s`, `1m`, `15m`, `1h` or `1d`.
+    /// The step that was asked for: `10s`, `1m`, `15m`, `1h` or `1d`.
     pub step: String,
+    /// How long each window is, in seconds.
+    #[serde(default)]
+    pub step_s: u64,
     /// The oldest first. The last one may be under way.
     pub items: Vec<WindowView>,
 }
 
 /// One window of a series.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WindowView {
     /// When it began.
     pub at: Timestamp,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Event;
@@ -11,7 +12,7 @@ use clawpool_core::{
 };
 
 /// The answer of `/health`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HealthView {
     /// `unhealthy` and `starting` come with HTTP status 503.
     pub status: Status,
@@ -45,7 +46,7 @@ pub struct HealthView {
 }
 
 /// Of the machine and of this process.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HealthMetrics {
     /// Of all processors; null where the system does not tell, as the next two.
@@ -62,7 +63,7 @@ pub struct HealthMetrics {
 
 /// The loops of a dispatcher: its own watch, the election of the one that leads, and where it leads the
 /// promoter, the reaper, the collector, the searches and the summing up of figures.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LoopsView {
     /// How many there are now.
     pub running: usize,
@@ -74,7 +75,7 @@ pub struct LoopsView {
 }
 
 /// One probe, as its last looks found it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ProbeView {
     /// As in the configuration.
     pub name: String,
@@ -94,7 +95,7 @@ pub struct ProbeView {
 }
 
 /// The answer of `/readyz`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReadyView {
     /// Tasks are taken. Else the status is 503.
     pub ready: bool,
@@ -103,7 +104,7 @@ pub struct ReadyView {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReasonView {
     /// A server, a service, a queue or a loop.
     pub subject: String,
@@ -119,7 +120,7 @@ pub struct ReasonView {
 }
 
 /// How a dispatcher is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// A server that it needs is not there yet.

@@ -187,13 +187,7 @@ fn base(url: &str) -> Result<Url, String> {
 
 /// Something else than a dispatcher answered.
 fn foreign(status: StatusCode) -> ErrorView {
-    ErrorView {
-        code: "HTTP".to_owned(),
-        message: format!("the server answered {status}"),
-        field: None,
-        retry_after: None,
-        id: None,
-    }
+    ErrorView::new("CP-1805", format!("the server answered {status}, and not as a dispatcher does"))
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::Record;
 use clawpool_core::task::State;
 
 /// A page of tasks.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TasksView {
     /// The latest first.
     pub items: Vec<Record>,
@@ -24,7 +25,7 @@ pub struct TasksView {
 }
 
 /// How many tasks there are of each state and kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskCountsView {
     /// Of the records that were looked at; a state without tasks is left out.
     pub states: BTreeMap<State, u64>,
@@ -69,7 +70,7 @@ impl TaskCountsView {
 }
 
 /// What became of all tasks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TotalsView {
     /// Accepted.
     pub enqueued: u64,
@@ -84,7 +85,7 @@ pub struct TotalsView {
 }
 
 /// Answer to a change of priority.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReroutedView {
     /// Tasks that are on their way to the queue; in a dry run those that would be.
     pub changed: u64,

@@ -8,6 +8,7 @@ pub mod access;
 mod error;
 pub mod figures;
 pub mod health;
+pub mod host_series;
 #[cfg(feature = "client")]
 mod http;
 pub mod lists;

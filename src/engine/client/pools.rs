@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_core::{
@@ -7,7 +8,7 @@ use clawpool_core::{
 };
 
 /// What an autoscaler last saw and decided, kept as a note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PoolStatus {
     /// Its name in the configuration.
     pub pool: String,
@@ -55,7 +56,7 @@ impl PoolStatus {
 }
 
 /// What decided the wanted size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The policies of the configuration, within bounds and rates.
@@ -71,7 +72,7 @@ pub enum Cause {
 }
 
 /// Changes of a pool since its first autoscaler.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Decisions that made it larger.
     pub grown: u64,
@@ -86,7 +87,7 @@ pub struct Counts {
 }
 
 /// An entry of the journal.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// The autoscaler that decided.
     pub by: ProcessId,
@@ -104,7 +105,7 @@ pub struct Change {
 }
 
 /// A size that an operator chose. It holds until the store forgets it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manual {
     /// In workers; the bounds of the pool still hold.
     pub size: u32,
@@ -113,14 +114,14 @@ pub struct Manual {
 }
 
 /// What a forecast knows and says.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ForecastStatus {
     /// Whether it acts or is only watched.
     pub mode: ForecastMode,
     /// Readings that it has learned from so far.
     pub samples: usize,
     /// Arrivals a second within the horizon, at most.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "peak_per_second", alias = "peak", skip_serializing_if = "Option::is_none")]
     pub peak: Option<f64>,
     /// Absent until enough forecasts could be held against what came.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,18 +1,20 @@
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::DeadFilter;
 use clawpool_core::task::{KindPattern, Payload, Priority, State, TaskName, Timestamp, span};
 
 /// A size asked for, and for how long it holds.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
     /// In workers.
     pub size: u32,
     /// In JSON `for`: text such as `1h`.
     #[serde(default = "Scale::hour", rename = "for", with = "span")]
+    #[schemars(with = "span::Text")]
     pub keep: Duration,
 }
 
@@ -25,7 +27,7 @@ impl Scale {
 
 /// Which dead letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a
 /// field out.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
     /// These, by their ids or the ends of them; at most 2,000.
@@ -50,7 +52,7 @@ pub struct Selection {
 
 /// Which tasks a change is for. Exactly one of `ids`, `filter` and `all`, so that nothing is cancelled by
 /// leaving a field out.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskSelection {
     /// These, by their ids or the ends of them; at most 2,000.
@@ -75,7 +77,7 @@ pub struct TaskSelection {
 
 /// Conditions for tasks; all that are given must hold. An unknown one is refused: overlooking it would widen
 /// what is changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskFilter {
     /// One of these; empty: in any.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::value::RawValue;
 
@@ -11,7 +12,7 @@ use clawpool_core::task::{
 };
 
 /// The record of a task, what its producer sent, and its attempts.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TaskDetail {
     /// What the store knows.
     #[serde(flatten)]
@@ -22,7 +23,7 @@ pub struct TaskDetail {
 }
 
 /// What is known of a task beside its record.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StoryView {
     /// What the handler is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,7 +56,7 @@ pub struct StoryView {
 }
 
 /// One attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptView {
     /// 1 is the first.
     pub attempt: u32,
@@ -88,7 +89,7 @@ pub struct AttemptView {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptOutcome {
     /// It has not.
@@ -104,7 +105,7 @@ pub enum AttemptOutcome {
 }
 
 /// Why an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptError {
     /// What kind of trouble it was.
     pub class: ErrorClass,
@@ -149,7 +150,7 @@ impl AttemptView {
         let Some(Ran { by, version, started_at, wait_ms, run_ms }) = ran else { return self };
         Self {
             worker: Some(by),
-            worker_version: Some(version),
+            worker_version: Some(version.to_string()),
             started_at: Some(started_at),
             wait_ms: Some(wait_ms),
             run_ms: Some(run_ms),
@@ -180,7 +181,7 @@ impl<'de> Deserialize<'de> for TaskDetail {
 }
 
 /// The logs of a task's attempts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LogsView {
     /// The task.
     pub id: TaskId,
@@ -189,7 +190,7 @@ pub struct LogsView {
 }
 
 /// The log of one attempt.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptLogView {
     /// 1 is the first.
     pub attempt: u32,

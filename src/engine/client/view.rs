@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,7 +20,7 @@ use clawpool_core::{
 };
 
 /// What every refusal looks like.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorView {
     /// Stable; `clawpool explain` tells more.
     pub code: String,
@@ -29,11 +30,18 @@ pub struct ErrorView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Seconds after which the same request may succeed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "retry_after_s", skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// Whether this task was taken is not known: sent again with this id, it runs once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<TaskId>,
+}
+
+impl ErrorView {
+    /// With nothing but a code and a message.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into(), field: None, retry_after: None, id: None }
+    }
 }
 
 impl fmt::Display for ErrorView {
@@ -46,7 +54,7 @@ impl fmt::Display for ErrorView {
 }
 
 /// An accepted task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AcceptedView {
     /// Given by the producer, or made for it.
     pub id: TaskId,
@@ -68,7 +76,7 @@ pub struct AcceptedView {
 }
 
 /// One line of the answer to a batch.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BatchLine {
     /// The task was not taken.
@@ -81,7 +89,7 @@ pub enum BatchLine {
 }
 
 /// Answer to a cancellation.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CancelView {
     /// The task that was to be cancelled.
     pub id: TaskId,
@@ -90,7 +98,7 @@ pub struct CancelView {
 }
 
 /// One queue: what waits and runs, and which workers serve it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueueView {
     /// Its name.
     pub queue: Queue,
@@ -129,7 +137,7 @@ pub struct QueueView {
 }
 
 /// What became of a queue that is to be removed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RemovedQueueView {
     /// Its name.
     pub queue: Queue,
@@ -146,14 +154,14 @@ const fn is_false(value: &bool) -> bool {
 }
 
 /// All queues, most urgent first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct QueuesView {
     /// One of each.
     pub items: Vec<QueueView>,
 }
 
 /// A machine with workers.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct HostView {
     /// Its name.
     pub host: String,
@@ -173,14 +181,14 @@ pub struct HostView {
 }
 
 /// All machines with workers, by name.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HostsView {
     /// One of each.
     pub items: Vec<HostView>,
 }
 
 /// A dead letter in a listing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeadView {
     /// Of the task.
     pub id: TaskId,
@@ -220,7 +228,7 @@ impl From<&DeadLetter> for DeadView {
 }
 
 /// A dead letter with all that is known of its task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DeadDetail {
     /// As in a listing.
     #[serde(flatten)]
@@ -237,7 +245,7 @@ impl From<&DeadLetter> for DeadDetail {
 }
 
 /// The envelope, with its payload as a value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TaskView {
     /// What the handler gets.
     pub payload: Payload,
@@ -258,7 +266,11 @@ pub struct TaskView {
     pub max_attempts: Option<u32>,
     /// For one attempt.
     #[serde(with = "span")]
+    #[schemars(with = "span::Text")]
     pub timeout: Duration,
+    /// The same, in milliseconds.
+    #[serde(default)]
+    pub timeout_ms: u64,
     /// Every failed attempt, oldest first.
     pub errors: Vec<FailedAttempt>,
 }
@@ -273,6 +285,7 @@ impl From<Task> for TaskView {
             generation: task.generation,
             attempt: task.attempt,
             max_attempts: task.max_attempts,
+            timeout_ms: span::millis(task.timeout),
             timeout: task.timeout,
             errors: task.errors,
         }
@@ -280,7 +293,7 @@ impl From<Task> for TaskView {
 }
 
 /// The autoscaler's pools.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AutoscalerView {
     /// All pools are left as they are.
     pub paused: bool,
@@ -289,7 +302,7 @@ pub struct AutoscalerView {
 }
 
 /// A decision of the autoscaler that changed a pool, or the first one after that to leave it alone.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScalingView {
     /// Its name.
     pub pool: String,
@@ -301,7 +314,7 @@ pub struct ScalingView {
 }
 
 /// An event that an operator should know of, and what to do about it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AlertView {
     /// When it happened.
     pub at: Timestamp,
@@ -320,7 +333,7 @@ pub struct AlertView {
 }
 
 /// Answer to a bulk change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CountView {
     /// Tasks or dead letters that were changed.
     pub count: u64,
@@ -330,7 +343,7 @@ pub struct CountView {
 }
 
 /// Answer to a change of many dead letters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadChangedView {
     /// How many were changed; in a dry run how many would be.
     #[serde(flatten)]
@@ -344,7 +357,7 @@ pub struct DeadChangedView {
 }
 
 /// Answer to a change of many tasks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TasksChangedView {
     /// Tasks that were changed; in a dry run those that would be.
     pub changed: u64,
@@ -378,7 +391,7 @@ const fn is_zero(count: &u64) -> bool {
 }
 
 /// What a reload of the configuration did. Keys are dotted: `limits.batch`, `pools[0].max`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadView {
     /// Hold from now on.
     pub applied: Vec<String>,
@@ -394,7 +407,7 @@ pub struct ReloadView {
 }
 
 /// A configuration that was read again and has mistakes: an [`ErrorView`] with all of them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ReloadRefusedView {
     /// Stable; `clawpool explain` tells more.
     pub code: String,

@@ -2,7 +2,7 @@ use super::{Classified, Classifier, DecidedBy, Explanation, Fault, Rejection, Ri
 use clawpool_backends::store::Admission;
 use clawpool_core::{
     config::{Class, Config, QueueLimits, nearest},
-    task::{KindPattern, NewTask, Queue, Task, TaskId, Timestamp},
+    task::{Fingerprint, KindPattern, NewTask, Queue, Task, TaskId, Timestamp, span},
 };
 
 /// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
@@ -32,12 +32,13 @@ impl AdmissionControl {
         now: Timestamp,
     ) -> Result<Admission, Rejection> {
         let decision = self.decide(&mut new, rights, named, now)?;
+        let fingerprint = fingerprint(&new);
         let at = decision.times.start;
         let task = self.task(new, rights, &decision, now);
         let message = task.to_message().map_err(|error| Rejection::internal("CP-1120", error))?;
         let unique_key = task.scoped_key();
         let Task { kind, tenant, enqueued_by, .. } = task;
-        Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at })
+        Ok(Admission { message, kind, tenant, enqueued_by, unique_key, at, fingerprint })
     }
 
     pub(super) fn explain(
@@ -50,6 +51,8 @@ impl AdmissionControl {
         let mut new = new.clone();
         let Decision { classified, times } = self.decide(&mut new, rights, named, now)?;
         let class = self.config.classes.get(classified.queue.priority());
+        let timeout = new.timeout.unwrap_or(class.timeout);
+        let result_ttl = new.result_ttl.unwrap_or(self.config.results.ttl).max(self.config.results.dedupe);
         Ok(Explanation {
             priority: classified.queue.priority(),
             queue: classified.queue,
@@ -58,8 +61,11 @@ impl AdmissionControl {
             due_at: times.start,
             expires_at: times.expires_at(class.ttl, now),
             sla: class.sla,
-            timeout: new.timeout.unwrap_or(class.timeout),
-            result_ttl: new.result_ttl.unwrap_or(self.config.results.ttl).max(self.config.results.dedupe),
+            sla_ms: span::millis(class.sla),
+            timeout,
+            timeout_ms: span::millis(timeout),
+            result_ttl,
+            result_ttl_ms: span::millis(result_ttl),
             max_attempts: new.max_attempts,
             retry: new.retry,
             payload_bytes: new.payload.as_message_pack().len(),
@@ -178,4 +184,10 @@ impl AdmissionControl {
             errors: Vec::new(),
         }
     }
+}
+
+/// Only a task whose id is known before it is taken can be repeated: others are spared the work.
+fn fingerprint(new: &NewTask) -> Option<Fingerprint> {
+    let repeatable = || new.id.map(|_| Fingerprint::of(&new.kind, &new.payload));
+    new.request.or_else(repeatable)
 }

@@ -22,7 +22,7 @@ mod token;
 pub use classify::{Classified, Classifier, DecidedBy};
 pub use producer::{Accepted, Explanation, Producer, ProducerError, Rights};
 pub use queue_registry::{QueueRegistry, Registered};
-pub use rejection::{Fault, Rejection};
+pub use rejection::{CONFLICT, Fault, Rejection};
 pub use token::ProducerToken;
 
 #[cfg(any(test, feature = "conformance"))]

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -59,7 +60,7 @@ pub struct Accepted {
 }
 
 /// What would become of a task, and why. Nothing is added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// As the task or the classification table chooses it.
     pub priority: Priority,
@@ -77,14 +78,23 @@ pub struct Explanation {
     pub expires_at: Timestamp,
     /// From enqueue to the start of the handler, as the class of the priority wants it.
     #[serde(with = "span")]
+    #[schemars(with = "span::Text")]
     pub sla: Duration,
+    /// The same, in milliseconds.
+    pub sla_ms: u64,
     /// For one attempt.
     #[serde(with = "span")]
+    #[schemars(with = "span::Text")]
     pub timeout: Duration,
+    /// The same, in milliseconds.
+    pub timeout_ms: u64,
     /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run
     /// again.
     #[serde(with = "span")]
+    #[schemars(with = "span::Text")]
     pub result_ttl: Duration,
+    /// The same, in milliseconds.
+    pub result_ttl_ms: u64,
     /// None: the retry table decides by the class of error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,

@@ -30,6 +30,9 @@ pub struct Rejection {
     pub fault: Fault,
 }
 
+/// The code of a task whose id is that of another one.
+pub const CONFLICT: &str = "CP-1130";
+
 /// What can be done after a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -39,6 +42,8 @@ pub enum Fault {
     TooLarge,
     /// The producer lacks the right to ask for this (HTTP 403).
     Forbidden,
+    /// The id is that of another task, or the idempotency key that of another request (HTTP 409).
+    Conflict,
     /// A queue is full or a server silent: the same task may be taken later (HTTP 503 with Retry-After).
     Busy,
     /// A server refuses, and trying again does not help: the operator must act (HTTP 500).
@@ -79,6 +84,15 @@ impl Rejection {
             "the id {id} belongs to a task of another token or tenant: send a UUID of its own, or none"
         );
         Self::invalid("CP-1126", "id", message).with_fault(Fault::Forbidden)
+    }
+
+    /// The id is that of a task with another kind or payload.
+    pub(crate) fn conflict(id: TaskId) -> Self {
+        let message = format!(
+            "the id {id} is that of a task with another kind, tenant or payload: send a UUID of its own for \
+            each task, and the same task again only as it was"
+        );
+        Self::invalid(CONFLICT, "id", message).with_fault(Fault::Conflict)
     }
 
     /// Neither that the task was taken nor that it was not can be said. Its id is told, for producers that
@@ -151,6 +165,7 @@ impl From<Refusal> for Rejection {
             Refusal::InDoubt(id, error) => Self::in_doubt(id, error.code(), error),
             Refusal::Withdrawn(id) => Self::withdrawn(id),
             Refusal::OfAnother(id) => Self::taken(id),
+            Refusal::Conflict(id) => Self::conflict(id),
             Refusal::Unwritable(error) => Self::internal("CP-1120", error),
         }
     }

@@ -200,7 +200,7 @@ fn end(ended: &Ended, stories: &Stories, now: Timestamp) -> Result<(End, Bytes),
     Ok(match &ended.outcome {
         Outcome::Completed(result) => {
             let end = End::Completed { result: result.clone(), keep: job.task.result_ttl };
-            (end, stories.of(&job.task, ran))
+            (end, stories.of(&job.task, ran.as_ref()))
         }
         Outcome::Retry { failure, at } => {
             let next = retry::next_message(&job.task, failure, ran, now, *at);
@@ -219,7 +219,7 @@ fn end(ended: &Ended, stories: &Stories, now: Timestamp) -> Result<(End, Bytes),
             };
             (End::Dead(letter), Bytes::new())
         }
-        Outcome::Cancelled => (End::Cancelled, stories.of(&job.task, ran)),
+        Outcome::Cancelled => (End::Cancelled, stories.of(&job.task, ran.as_ref())),
         Outcome::Released => (End::Released, Bytes::new()),
         Outcome::PutOff { message, at } => (End::PutOff { message: message.clone(), at: *at }, Bytes::new()),
     })

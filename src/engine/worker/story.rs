@@ -1,3 +1,5 @@
+use std::{sync::Arc, time::Duration};
+
 use bytes::Bytes;
 
 use super::settle::Ended;
@@ -9,30 +11,30 @@ use clawpool_core::{
 /// Tells people of attempts, in what is written at their ends anyway.
 pub(super) struct Stories {
     worker: ProcessId,
-    version: String,
+    version: Arc<str>,
     longest_payload: usize,
 }
 
 impl Stories {
     pub fn new(config: &Config, worker: ProcessId, version: String) -> Self {
         let longest_payload = usize::try_from(config.attempts.payload.as_u64()).unwrap_or(usize::MAX);
-        Self { worker, version, longest_payload }
+        Self { worker, version: version.into(), longest_payload }
     }
 
     /// None where nothing ran.
     pub fn ran(&self, ended: &Ended) -> Option<Ran> {
         let spans = ended.spans?;
-        let millis = |span: std::time::Duration| span.as_millis().try_into().unwrap_or(u64::MAX);
+        let millis = |span: Duration| span.as_millis().try_into().unwrap_or(u64::MAX);
         Some(Ran {
             by: self.worker,
-            version: self.version.clone(),
+            version: Arc::clone(&self.version),
             started_at: ended.job.began?,
             wait_ms: millis(spans.wait),
             run_ms: millis(spans.run),
         })
     }
 
-    pub fn of(&self, task: &Task, last: Option<Ran>) -> Bytes {
+    pub fn of(&self, task: &Task, last: Option<&Ran>) -> Bytes {
         Story::write(task, last, self.longest_payload)
     }
 }

@@ -2,7 +2,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     Globals,
-    failure::{Exit, Failure, eprint_line},
+    failure::{Failure, eprint_line},
     reload,
 };
 use clawpool_core::config;
@@ -59,13 +59,5 @@ fn check(config: &config::Config, globals: &Globals) -> Result<(), Failure> {
 
 /// The configuration that a command runs with, or every mistake in it.
 pub(crate) fn load(globals: &Globals) -> Result<config::Config, Failure> {
-    config::Config::load(globals.config.as_deref(), &globals.set).map_err(|errors| {
-        if globals.json
-            && let Ok(text) = serde_json::to_string_pretty(&errors)
-        {
-            eprint_line(&text);
-            return Failure::new(Exit::Configuration, "");
-        }
-        Failure::new(Exit::Configuration, errors)
-    })
+    config::Config::load(globals.config.as_deref(), &globals.set).map_err(Failure::configuration)
 }

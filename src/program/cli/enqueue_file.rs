@@ -21,6 +21,8 @@ pub(super) struct EnqueueFile {
     progress: ProgressBar,
     summary: Summary,
     warned: HashSet<String>,
+    /// Refused lines are told in JSON.
+    json: bool,
 }
 
 /// No server is asked again sooner, whatever it says.
@@ -41,10 +43,11 @@ impl EnqueueFile {
         let style = ProgressStyle::with_template("{spinner} {pos} tasks, {per_sec}, {elapsed} {msg}");
         let progress =
             ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Self { client, patience, progress, summary: Summary::default(), warned: HashSet::new() }
+        Self { client, patience, progress, summary: Summary::default(), warned: HashSet::new(), json: false }
     }
 
     pub(super) async fn run(mut self, path: &Path, output: &Output) -> Result<(), Failure> {
+        self.json = output.is_json();
         self.send(path).await?;
         self.progress.finish_and_clear();
         output.show(&self.summary, |summary| {
@@ -62,7 +65,7 @@ impl EnqueueFile {
                 return Ok(());
             }
             for (line, fault) in faults {
-                self.refuse(line, &fault);
+                self.refuse(line, &ErrorView::new("CP-1801", fault));
             }
             if !batch.is_empty() {
                 self.deliver(batch).await?;
@@ -117,7 +120,7 @@ impl EnqueueFile {
                     pause = pause.max(Some(Duration::from_secs(seconds)));
                     left.push(line, task);
                 }
-                BatchLine::Refused { error } => self.refuse(line, &error.to_string()),
+                BatchLine::Refused { error } => self.refuse(line, &error),
             }
         }
         Ok((left, pause))
@@ -162,8 +165,7 @@ impl EnqueueFile {
     fn unfinished(&self, mut failure: Failure) -> Failure {
         self.progress.finish_and_clear();
         if self.summary.accepted > 0 {
-            failure.message =
-                format!("{}\n{} tasks were accepted before that", failure.message, self.summary.accepted);
+            failure.add(&format!("{} tasks were accepted before that", self.summary.accepted));
         }
         failure
     }
@@ -178,8 +180,12 @@ impl EnqueueFile {
         }
     }
 
-    fn refuse(&mut self, line: u64, fault: &str) {
+    fn refuse(&mut self, line: u64, error: &ErrorView) {
         self.summary.refused += 1;
-        self.progress.suspend(|| eprint_line(&format!("line {line}: {fault}")));
+        let text = match self.json {
+            true => serde_json::json!({ "line": line, "error": error }).to_string(),
+            false => format!("line {line}: {error}"),
+        };
+        self.progress.suspend(|| eprint_line(&text));
     }
 }

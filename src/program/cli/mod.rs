@@ -3,7 +3,7 @@
 //! Guarantees: data goes to standard output (a table, or JSON with `--json`), everything else to standard
 //! error; the exit code says what happened; a closed pipe ends a command in silence. Never does: work on the
 //! pool behind the server's back. Commands ask it over HTTP; only `health --here` and `doctor` ask the store,
-//! and `simulate`, `config`, `service`, `init`, `explain` and `completions` do without either.
+//! and `simulate`, `config`, `service`, `init`, `explain`, `openapi` and `completions` do without either.
 
 mod alerts;
 mod audit;
@@ -27,6 +27,7 @@ mod init;
 mod jsonl;
 mod logs;
 mod man;
+mod openapi;
 pub mod output;
 mod progress;
 mod queues;
@@ -116,6 +117,7 @@ enum Command {
     Service(service::Service),
     Explain(explain::Explain),
     Health(health::Health),
+    Openapi(openapi::Openapi),
     Completions(completions::Completions),
     #[command(hide = true)]
     Man(man::Man),
@@ -127,7 +129,8 @@ enum Command {
 
 impl Cli {
     pub async fn run(self) -> ExitCode {
-        self.execute().await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        let json = self.globals.json;
+        self.execute().await.map_or_else(|failure| failure.report(json), |()| ExitCode::SUCCESS)
     }
 
     async fn execute(self) -> Result<(), Failure> {
@@ -158,6 +161,7 @@ impl Cli {
             Command::Service(command) => command.run(&globals),
             Command::Explain(command) => command.run(&globals),
             Command::Health(command) => command.run(&globals).await,
+            Command::Openapi(command) => command.run(&globals),
             Command::Completions(command) => command.run(&globals),
             Command::Man(command) => command.run(),
         }
@@ -176,7 +180,8 @@ pub struct WorkerProgram {
 
 impl WorkerProgram {
     pub async fn run(self) -> ExitCode {
-        self.worker.run(&self.globals).await.map_or_else(Failure::report, |()| ExitCode::SUCCESS)
+        let ended = self.worker.run(&self.globals).await;
+        ended.map_or_else(|failure| failure.report(self.globals.json), |()| ExitCode::SUCCESS)
     }
 }
 

@@ -22,6 +22,10 @@ impl Output {
         Self { json }
     }
 
+    pub(super) const fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The value as JSON when that was asked for, else what `people` makes of it.
     pub fn show<T: Serialize>(&self, value: &T, people: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         if self.json { self.json(value) } else { self.text(&people(value)) }

@@ -21,11 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) async fn run(globals: &Globals, replace_workers: bool) -> Result<(), Failure> {
     let client = globals.client()?;
     let answer = client.post("v1/config/reload", &serde_json::json!({})).await;
-    let view: ReloadView = answer.map_err(|error| match &error {
-        ClientError::Refused { view, .. } if view.code == "CP-1014" => {
-            Failure::new(Exit::Configuration, &error)
-        }
-        _ => error.into(),
+    let view: ReloadView = answer.map_err(|error: ClientError| {
+        let is_refused = error.code() == Some("CP-1014");
+        let failure = Failure::from(error);
+        if is_refused { failure.with_exit(Exit::Configuration) } else { failure }
     })?;
     globals.output().show(&view, text)?;
     if replace_workers { replace(&client).await } else { Ok(()) }

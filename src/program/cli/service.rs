@@ -171,10 +171,8 @@ impl Install {
         let settings = globals.set.iter().flat_map(|set| ["--set".to_owned(), set.clone()]);
         let command: Vec<String> = [role].into_iter().chain(settings).chain(self.args).collect();
         // The service would fail on it later, unseen.
-        Cli::try_parse_from([&["clawpool".to_owned()], &*command].concat()).map_err(|error| {
-            let said = error.render().to_string();
-            Failure::usage(said.trim().strip_prefix("error: ").unwrap_or(&said).to_owned())
-        })?;
+        Cli::try_parse_from([&["clawpool".to_owned()], &*command].concat())
+            .map_err(|error| Failure::unread(&error))?;
         Ok(Plan {
             name,
             command,
@@ -195,7 +193,7 @@ impl Run {
     fn run(self) -> Result<(), Failure> {
         let name = self.name;
         let mut cli = Cli::try_parse_from(["clawpool".to_owned()].into_iter().chain(self.command))
-            .map_err(|error| Failure::usage(error.render()))?;
+            .map_err(|error| Failure::unread(&error))?;
         // The service manager's environment may know other folders than the installer's did.
         let folder =
             cli.globals.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();

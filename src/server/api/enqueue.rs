@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -12,6 +12,7 @@ use super::{
     body::{Format, Unread},
     caller::Caller,
     error::ApiError,
+    idempotency::{IdempotencyKey, Keyed, fingerprint, told},
     query::Params,
     tasks,
     trace::TraceHeaders,
@@ -28,6 +29,7 @@ pub(super) async fn enqueue(
     caller: Caller,
     mut params: Params,
     trace: TraceHeaders,
+    key: IdempotencyKey,
     body: Unread,
 ) -> Result<Response, ApiError> {
     let wait = params.wait()?;
@@ -35,14 +37,23 @@ pub(super) async fn enqueue(
     let body = body.read(&api).await?;
     match body.format.parts(&body.bytes, api.config().limits.batch.into())? {
         Parts::One(bytes) => {
-            let task = body.format.task(bytes)?;
-            one(&api, &caller, trace.adopted(task), wait).await
+            let mut task = trace.adopted(body.format.task(bytes)?);
+            let keyed = key.of(&caller, || fingerprint(&[bytes], body.format));
+            if let Some(keyed) = &keyed {
+                task = keyed.mark(0, task)?;
+            }
+            let answer = one(&api, &caller, task, wait).await;
+            if keyed.is_some() { answer.map_err(told) } else { answer }
         }
         Parts::Many(_) if wait.is_some() => Err(ApiError::field(
             "wait",
             "wait goes with a single task: ask for each result with GET /v1/tasks/ID?wait=10s",
         )),
-        Parts::Many(parts) => Ok(batch(&api, &caller, &parts, body.format, &trace).await?.into_response()),
+        Parts::Many(parts) => {
+            let keyed = key.of(&caller, || fingerprint(&parts, body.format));
+            let reading = Reading { format: body.format, trace, keyed };
+            Ok(batch(&api, &caller, &parts, &reading).await?.into_response())
+        }
     }
 }
 
@@ -76,7 +87,32 @@ async fn one(
         view.task = record.map(Box::new);
     }
     let status = if view.duplicate { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(view)).into_response())
+    let location = [(header::LOCATION, format!("/v1/tasks/{}", view.id))];
+    Ok((status, location, Json(view)).into_response())
+}
+
+/// How the tasks of a batch are read.
+struct Reading {
+    format: Format,
+    trace: TraceHeaders,
+    keyed: Option<Keyed>,
+}
+
+impl Reading {
+    fn task(&self, index: usize, bytes: &[u8]) -> Result<NewTask, ApiError> {
+        let task = self.trace.adopted(self.format.task(bytes)?);
+        match &self.keyed {
+            Some(keyed) => keyed.mark(index, task),
+            None => Ok(task),
+        }
+    }
+
+    /// Refuses a batch whose key was sent with another one, by its first task that can have been taken.
+    async fn check(&self, api: &Api, parts: &[&[u8]]) -> Result<(), ApiError> {
+        let Some(keyed) = &self.keyed else { return Ok(()) };
+        let first = parts.iter().position(|bytes| self.format.task(bytes).is_ok());
+        keyed.check(api, first.unwrap_or_default()).await
+    }
 }
 
 /// Bytes of a batch that are decoded and placed together: a long one is in memory once, and not five times. A
@@ -89,18 +125,19 @@ async fn batch(
     api: &Api,
     caller: &Caller,
     parts: &[&[u8]],
-    format: Format,
-    trace: &TraceHeaders,
+    reading: &Reading,
 ) -> Result<Json<Vec<BatchLine>>, ApiError> {
-    let decode = |bytes: &&[u8]| match format.task(bytes) {
-        Ok(task) => Ok(trace.adopted(task)),
-        Err(unread) => Err(ApiError::from(unread)),
-    };
+    reading.check(api, parts).await?;
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {
-        let rest = &parts[lines.len()..];
-        let decoded = rest[..group(rest)].iter().map(decode).collect();
+        let done = lines.len();
+        let rest = &parts[done..];
+        let numbered = (done..).zip(&rest[..group(rest)]);
+        let decoded = numbered.map(|(index, bytes)| reading.task(index, bytes)).collect();
         let mut answers = place(api, caller, decoded).await;
+        if reading.keyed.is_some() {
+            answers = answers.into_iter().map(|answer| answer.map_err(told)).collect();
+        }
         let busy = answers.iter().all(|answer| answer.as_ref().is_err_and(ApiError::is_busy));
         match answers.pop() {
             Some(Err(error)) if busy && lines.is_empty() => return Err(error),

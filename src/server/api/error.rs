@@ -163,6 +163,7 @@ impl From<Rejection> for ApiError {
             Fault::Invalid => Self::new(StatusCode::BAD_REQUEST, code, message),
             Fault::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, message),
             Fault::Forbidden => Self::new(StatusCode::FORBIDDEN, code, message),
+            Fault::Conflict => Self::new(StatusCode::CONFLICT, code, message),
             Fault::Busy => Self::busy(code, message),
             Fault::Internal => Self { code, ..Self::internal(message) },
         };

@@ -36,14 +36,15 @@ pub(super) async fn sla(State(api): State<Arc<Api>>, caller: Caller) -> Result<J
     let mut spans = Vec::new();
     for (name, seconds, step) in SPANS {
         let from = step.window(before(now, seconds));
-        spans.push((name, series::summary(&*api.store, from, now).await?));
+        spans.push((name, seconds, series::summary(&*api.store, from, now).await?));
     }
     let class = |priority| {
         let of_class: Vec<Queue> =
             queues.iter().copied().filter(|queue| queue.priority() == priority).collect();
         let class = config.classes.get(priority);
-        let kept = |(name, summary): &(&str, Summary)| {
-            ((*name).to_owned(), kept(summary, &of_class, class.objective))
+        let kept = |(name, seconds, summary): &(&str, u64, Summary)| {
+            let view = kept(summary, &of_class, class.objective);
+            ((*name).to_owned(), KeptView { span_s: *seconds, ..view })
         };
         ClassSlaView {
             priority,
@@ -61,6 +62,7 @@ fn kept(summary: &Summary, queues: &[Queue], objective: f64) -> KeptView {
     let late = summary.late.iter().filter(|(queue, _)| is_one(queue)).map(|(_, late)| late).sum();
     let starts = Starts { all: wait.count(), late };
     KeptView {
+        span_s: 0,
         starts: starts.all,
         late,
         kept: starts.kept(),
@@ -95,7 +97,7 @@ pub(super) async fn list(
     let chosen = Chosen { queue: queue.as_deref(), kind: kind.as_deref() };
     let windows = series::windows(&*api.store, step, from, to).await?;
     let items = windows.iter().map(|(at, summary)| chosen.window(*at, summary)).collect();
-    Ok(Json(FiguresView { step: step.to_string(), items }))
+    Ok(Json(FiguresView { step: step.to_string(), step_s: length, items }))
 }
 
 /// Whose figures are asked for.

@@ -5,6 +5,7 @@
 //! trouble says 503 and when to come back. Never does: decide anything about tasks, which is for `dispatch`,
 //! the store and the workers.
 
+mod about;
 mod alerts;
 mod audit;
 mod auth;
@@ -14,6 +15,7 @@ mod bulk;
 mod caller;
 mod certificate;
 mod chosen;
+mod conditional;
 mod config;
 mod connections;
 mod dead;
@@ -25,11 +27,14 @@ mod figures;
 pub mod fuzz;
 mod headers;
 mod health;
+mod host_series;
 mod hosts;
+mod idempotency;
 mod metrics;
 mod moving;
 mod named;
 mod open_queues;
+pub mod openapi;
 mod query;
 mod queues;
 mod reroute;
@@ -145,7 +150,9 @@ impl Api {
     /// Every route there is.
     pub fn router(self) -> Router {
         let api = Arc::new(self);
-        routes::router(&api).layer(middleware::from_fn(timing::measure)).with_state(api)
+        let conditional = middleware::from_fn(conditional::conditional);
+        let measured = middleware::from_fn(timing::measure);
+        routes::router(&api).layer(conditional).layer(measured).with_state(api)
     }
 
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.

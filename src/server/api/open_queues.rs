@@ -6,12 +6,14 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     Api,
     audit::Trail,
+    body::Unread,
     error::ApiError,
     moving,
     query::{Name, Params},
@@ -20,22 +22,23 @@ use clawpool_core::task::{Lane, Priority, Queue};
 use clawpool_engine::client::view::{QueueView, RemovedQueueView};
 
 /// A queue to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewQueue {
+    /// Letters, digits and `. _ -`; 64 bytes at most.
     name: String,
+    /// Of all its tasks.
     priority: Priority,
-    /// That of the priority by default.
+    /// What carries it; that of the priority by default.
     lane: Option<Lane>,
 }
 
 pub(super) async fn add(
     State(api): State<Arc<Api>>,
     trail: Trail,
-    body: axum::body::Bytes,
+    body: Unread,
 ) -> Result<(StatusCode, Json<QueueView>), ApiError> {
-    let new: NewQueue = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::malformed(format!("a queue is {{name, priority, lane}}: {error}")))?;
+    let new: NewQueue = body.read(&api).await?.decode(&api.config().limits)?;
     let lane = new.lane.unwrap_or_else(|| Lane::of(new.priority));
     trail.about(&new.name);
     trail.tell(json!({ "priority": new.priority, "lane": lane }));

@@ -21,13 +21,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
             Query::<VecDeque<(String, String)>>::from_request_parts(parts, state).await.map_err(|error| {
                 ApiError::malformed(format!("the query string cannot be read: {}", error.body_text()))
             })?;
-        Ok(Self(pairs))
+        // Without it more would be listed or changed than was meant. An empty cursor is the first page.
+        match pairs.iter().find(|(name, value)| value.is_empty() && name != "cursor") {
+            Some((name, _)) => {
+                Err(ApiError::field(name, format!("{name} is empty: give a value, or leave it out")))
+            }
+            None => Ok(Self(pairs)),
+        }
     }
 }
 
 /// Entries of a page when the client does not say, and at most.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
+pub(super) const PAGE: usize = 100;
+pub(super) const LARGEST_PAGE: usize = 1000;
 
 /// Longer waits are asked for again: proxies cut silent connections.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -35,7 +41,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 impl Params {
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(key, _)| key == name)?;
-        self.0.remove(at).map(|(_, value)| value).filter(|value| !value.is_empty())
+        self.0.remove(at).map(|(_, value)| value)
     }
 
     pub(super) fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, ApiError> {

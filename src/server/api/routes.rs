@@ -12,21 +12,26 @@ use axum::{
     middleware,
     routing::{MethodRouter, delete, get, post},
 };
+use utoipa::openapi::{RefOr, schema::Schema};
 
 use super::{
-    Api, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue, error::ApiError, figures, health,
-    hosts, metrics, open_queues, queues, reroute, schedule, story, task_bulk, task_counts, tasks, tokens,
-    workers,
+    Api, about, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue,
+    error::ApiError,
+    figures, health, host_series, hosts, metrics, open_queues,
+    openapi::{self, About, Answer, Answering, Schemas},
+    queues, reroute, schedule, story, task_bulk, task_counts, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
 /// One method of one path.
 pub(super) struct Route {
-    #[cfg_attr(not(test), expect(dead_code, reason = "by it the tests know that they have every route"))]
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) access: Access,
     handler: MethodRouter<Arc<Api>>,
+    /// For the document of the API.
+    pub(super) about: fn() -> About,
+    pub(super) answer: fn(&mut Schemas) -> Option<RefOr<Schema>>,
 }
 
 /// What [`auth::admit`] holds the callers of a route to.
@@ -52,106 +57,139 @@ const READ: &[Scope] = &[Scope::Read];
 const OPERATE: &[Scope] = &[Scope::Operate];
 const ADMIN: &[Scope] = &[Scope::Admin];
 
+/// Each row names its handler first; what is said of it is the function of the same name in `about`.
+macro_rules! rows {
+    [$($kind:ident($topic:ident::$handler:ident, $($rest:expr),+),)*] => {
+        vec![$(Route::$kind($topic::$handler, about::$topic::$handler, $($rest),+)),*]
+    };
+}
+
 /// Every route there is.
 pub(super) fn all() -> Vec<Route> {
-    vec![
-        Route::post("/v1/tasks", ENQUEUE, Changes::Tasks, enqueue::enqueue),
-        Route::look("/v1/tasks", READ, tasks::list),
-        Route::look("/v1/tasks/counts", READ, task_counts::show),
-        Route::look("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read], story::show),
-        Route::look("/v1/tasks/{id}/logs", &[Scope::Enqueue, Scope::Read], story::logs),
-        Route::remove("/v1/tasks/{id}", &[Scope::Enqueue, Scope::Operate], "task.cancel", tasks::cancel),
-        Route::order("/v1/tasks/{id}/run", OPERATE, "task.run", tasks::run),
-        Route::order("/v1/tasks/cancel", OPERATE, "tasks.cancel", task_bulk::cancel),
-        Route::order("/v1/tasks/run", OPERATE, "tasks.run", task_bulk::run),
-        Route::order("/v1/tasks/priority", OPERATE, "tasks.priority", reroute::priority),
-        Route::post("/v1/explain", ENQUEUE, Changes::Nothing, enqueue::explain),
-        Route::look("/v1/queues", READ, queues::list),
-        Route::order("/v1/queues", ADMIN, "queue.add", open_queues::add),
-        Route::remove("/v1/queues/{queue}", ADMIN, "queue.remove", open_queues::remove),
-        Route::order("/v1/queues/{queue}/pause", OPERATE, "queue.pause", queues::pause),
-        Route::order("/v1/queues/{queue}/resume", OPERATE, "queue.resume", queues::resume),
-        Route::look("/v1/dead", READ, dead::list),
-        Route::look("/v1/dead/export", READ, dead::export),
-        Route::order("/v1/dead/requeue", OPERATE, "dead.requeue", bulk::requeue),
-        Route::order("/v1/dead/discard", OPERATE, "dead.discard", bulk::discard),
-        Route::look("/v1/dead/{id}", READ, dead::show),
-        Route::look("/v1/scheduled", READ, schedule::list),
-        Route::look("/v1/workers", READ, workers::list),
-        Route::look("/v1/workers/crashes", READ, workers::crashes),
-        Route::order("/v1/workers/{id}/drain", OPERATE, "worker.drain", workers::drain),
-        Route::order("/v1/pools/{pool}/restart", OPERATE, "pool.restart", workers::restart),
-        Route::look("/v1/hosts", READ, hosts::list),
-        Route::look("/v1/alerts", READ, alerts::list),
-        Route::look("/v1/sla", READ, figures::sla),
-        Route::look("/v1/figures", READ, figures::list),
-        Route::look("/v1/autoscaler", READ, autoscaler::status),
-        Route::look("/v1/autoscaler/history", READ, autoscaler::history),
-        Route::order("/v1/autoscaler/pause", OPERATE, "autoscaler.pause", autoscaler::pause_all),
-        Route::order("/v1/autoscaler/resume", OPERATE, "autoscaler.resume", autoscaler::resume_all),
-        Route::order("/v1/autoscaler/{pool}/pause", OPERATE, "autoscaler.pause", autoscaler::pause),
-        Route::order("/v1/autoscaler/{pool}/resume", OPERATE, "autoscaler.resume", autoscaler::resume),
-        Route::order("/v1/autoscaler/{pool}/scale", OPERATE, "autoscaler.scale", autoscaler::scale),
-        Route::look("/v1/tokens", ADMIN, tokens::list),
-        Route::order("/v1/tokens", ADMIN, "token.add", tokens::add),
-        Route::remove("/v1/tokens/{name}", ADMIN, "token.revoke", tokens::revoke),
-        Route::look("/v1/audit", READ, audit::list),
-        Route::order("/v1/config/reload", ADMIN, "config.reload", config::reload),
-        Route::look("/metrics", READ, metrics::metrics),
-        Route::open("/livez", health::live),
-        Route::open("/readyz", health::ready),
-        Route::open("/health", health::health),
+    rows![
+        post(enqueue::enqueue, "/v1/tasks", ENQUEUE, Changes::Tasks),
+        look(tasks::list, "/v1/tasks", READ),
+        look(task_counts::show, "/v1/tasks/counts", READ),
+        look(story::show, "/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read]),
+        look(story::logs, "/v1/tasks/{id}/logs", &[Scope::Enqueue, Scope::Read]),
+        remove(tasks::cancel, "/v1/tasks/{id}", &[Scope::Enqueue, Scope::Operate], "task.cancel"),
+        order(tasks::run, "/v1/tasks/{id}/run", OPERATE, "task.run"),
+        order(task_bulk::cancel, "/v1/tasks/cancel", OPERATE, "tasks.cancel"),
+        order(task_bulk::run, "/v1/tasks/run", OPERATE, "tasks.run"),
+        order(reroute::priority, "/v1/tasks/priority", OPERATE, "tasks.priority"),
+        post(enqueue::explain, "/v1/explain", ENQUEUE, Changes::Nothing),
+        look(queues::list, "/v1/queues", READ),
+        order(open_queues::add, "/v1/queues", ADMIN, "queue.add"),
+        remove(open_queues::remove, "/v1/queues/{queue}", ADMIN, "queue.remove"),
+        order(queues::pause, "/v1/queues/{queue}/pause", OPERATE, "queue.pause"),
+        order(queues::resume, "/v1/queues/{queue}/resume", OPERATE, "queue.resume"),
+        look(dead::list, "/v1/dead", READ),
+        look(dead::export, "/v1/dead/export", READ),
+        order(bulk::requeue, "/v1/dead/requeue", OPERATE, "dead.requeue"),
+        order(bulk::discard, "/v1/dead/discard", OPERATE, "dead.discard"),
+        look(dead::show, "/v1/dead/{id}", READ),
+        look(schedule::list, "/v1/scheduled", READ),
+        look(workers::list, "/v1/workers", READ),
+        look(workers::crashes, "/v1/workers/crashes", READ),
+        order(workers::drain, "/v1/workers/{id}/drain", OPERATE, "worker.drain"),
+        order(workers::restart, "/v1/pools/{pool}/restart", OPERATE, "pool.restart"),
+        look(hosts::list, "/v1/hosts", READ),
+        look(host_series::list, "/v1/hosts/series", READ),
+        look(alerts::list, "/v1/alerts", READ),
+        look(figures::sla, "/v1/sla", READ),
+        look(figures::list, "/v1/figures", READ),
+        look(autoscaler::status, "/v1/autoscaler", READ),
+        look(autoscaler::history, "/v1/autoscaler/history", READ),
+        order(autoscaler::pause_all, "/v1/autoscaler/pause", OPERATE, "autoscaler.pause"),
+        order(autoscaler::resume_all, "/v1/autoscaler/resume", OPERATE, "autoscaler.resume"),
+        order(autoscaler::pause, "/v1/autoscaler/{pool}/pause", OPERATE, "autoscaler.pause"),
+        order(autoscaler::resume, "/v1/autoscaler/{pool}/resume", OPERATE, "autoscaler.resume"),
+        order(autoscaler::scale, "/v1/autoscaler/{pool}/scale", OPERATE, "autoscaler.scale"),
+        look(tokens::list, "/v1/tokens", ADMIN),
+        order(tokens::add, "/v1/tokens", ADMIN, "token.add"),
+        remove(tokens::revoke, "/v1/tokens/{name}", ADMIN, "token.revoke"),
+        look(audit::list, "/v1/audit", READ),
+        order(config::reload, "/v1/config/reload", ADMIN, "config.reload"),
+        look(metrics::metrics, "/metrics", READ),
+        open(openapi::json, "/openapi.json"),
+        open(openapi::read, "/docs"),
+        open(health::live, "/livez"),
+        open(health::ready, "/readyz"),
+        open(health::health, "/health"),
     ]
 }
 
 impl Route {
     /// Changes nothing, and is for everybody.
-    fn open<H: Handler<T, Arc<Api>>, T: 'static>(path: &'static str, handler: H) -> Self {
+    fn open<H: Described<T>, T: 'static>(handler: H, about: fn() -> About, path: &'static str) -> Self {
         let access = Access { needs: None, changes: Changes::Nothing };
-        Self { method: Method::GET, path, access, handler: get(handler) }
+        Self::new(Method::GET, handler, about, path, access)
     }
 
     /// Changes nothing.
-    fn look<H: Handler<T, Arc<Api>>, T: 'static>(
+    fn look<H: Described<T>, T: 'static>(
+        handler: H,
+        about: fn() -> About,
         path: &'static str,
         needs: &'static [Scope],
-        handler: H,
     ) -> Self {
         let access = Access { needs: Some(needs), changes: Changes::Nothing };
-        Self { method: Method::GET, path, access, handler: get(handler) }
+        Self::new(Method::GET, handler, about, path, access)
     }
 
     /// Changes something, and leaves an entry in the audit log.
-    fn order<H: Handler<T, Arc<Api>>, T: 'static>(
+    fn order<H: Described<T>, T: 'static>(
+        handler: H,
+        about: fn() -> About,
         path: &'static str,
         needs: &'static [Scope],
         verb: &'static str,
-        handler: H,
     ) -> Self {
-        Self::post(path, needs, Changes::Audited(verb), handler)
+        Self::post(handler, about, path, needs, Changes::Audited(verb))
     }
 
     /// The same with DELETE.
-    fn remove<H: Handler<T, Arc<Api>>, T: 'static>(
+    fn remove<H: Described<T>, T: 'static>(
+        handler: H,
+        about: fn() -> About,
         path: &'static str,
         needs: &'static [Scope],
         verb: &'static str,
-        handler: H,
     ) -> Self {
         let access = Access { needs: Some(needs), changes: Changes::Audited(verb) };
-        Self { method: Method::DELETE, path, access, handler: delete(handler) }
+        Self::new(Method::DELETE, handler, about, path, access)
     }
 
-    fn post<H: Handler<T, Arc<Api>>, T: 'static>(
+    fn post<H: Described<T>, T: 'static>(
+        handler: H,
+        about: fn() -> About,
         path: &'static str,
         needs: &'static [Scope],
         changes: Changes,
-        handler: H,
     ) -> Self {
-        let access = Access { needs: Some(needs), changes };
-        Self { method: Method::POST, path, access, handler: post(handler) }
+        Self::new(Method::POST, handler, about, path, Access { needs: Some(needs), changes })
+    }
+
+    fn new<H: Described<T>, T: 'static>(
+        method: Method,
+        handler: H,
+        about: fn() -> About,
+        path: &'static str,
+        access: Access,
+    ) -> Self {
+        let handler = match method {
+            Method::POST => post(handler),
+            Method::DELETE => delete(handler),
+            _ => get(handler),
+        };
+        Self { method, path, access, handler, about, answer: H::Answer::body }
     }
 }
+
+/// A handler whose answer is told by its type.
+trait Described<T>: Handler<T, Arc<Api>> + Answering<T> {}
+
+impl<H: Handler<T, Arc<Api>> + Answering<T>, T> Described<T> for H {}
 
 /// All routes behind their guard. What is at no route is told to known callers alone.
 pub(super) fn router(api: &Arc<Api>) -> Router<Arc<Api>> {

@@ -56,7 +56,7 @@ async fn story(api: &Api, record: &Record) -> Result<StoryView, ApiError> {
         return Ok(StoryView { payload_missing, dead_reason: dead, attempts, ..StoryView::default() });
     };
     let view = StoryView {
-        payload_bytes: Some(told.payload_bytes),
+        payload_bytes: Some(told.payload_bytes()),
         session: told.session.clone(),
         tier: told.tier,
         trace: told.trace.clone(),

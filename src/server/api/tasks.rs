@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 
@@ -104,7 +104,8 @@ pub(super) async fn cancel(
         Cancelled::TooLate(state) => return Err(ApiError::conflict(format!("task {id} is {state} already"))),
         Cancelled::Unknown => return Err(unknown(id)),
     };
-    Ok((status, Json(CancelView { id, state })).into_response())
+    let location = [(header::LOCATION, format!("/v1/tasks/{id}"))];
+    Ok((status, location, Json(CancelView { id, state })).into_response())
 }
 
 /// Starts a scheduled task now, and puts one back that has fallen out of its queue.

@@ -54,7 +54,7 @@ pub(crate) async fn run(
             loops.watch("reaper", LATE, reap(store, &*servers.path, beat, &leading)),
             loops.watch("collector", LATE, collector::collect(store, broker, &leading)),
             loops.watch("unserved", LATE, unserved::watch(store, broker, &leading)),
-            loops.watch("series", 3 * series::INTERVAL, series::sum_up(store, fence, &leading)),
+            loops.watch("series", 3 * series::INTERVAL, series::keep(store, fence, &leading)),
             loops.watch("lost", walk, search),
         );
     };

@@ -1,20 +1,31 @@
-//! Series of figures: what was counted in which window of time, read with as few windows as possible, and
+//! Series of figures, of attempts and of machines: what was counted in which window of time, read with as few windows as possible, and
 //! windows that are over summed up to longer ones.
 //!
 //! Guarantees: each attempt of a span is read once, whatever was summed up by then. Never does: count.
 
 mod cover;
+pub(crate) mod hosts;
 mod sum;
 mod summed;
 
-use self::{cover::cover, summed::Summed};
-use clawpool_backends::store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    cover::cover,
+    summed::{ATTEMPTS, Summed},
+};
+use clawpool_backends::store::{Fence, Store, StoreError};
 use clawpool_core::{
     figures::{Step, Summary},
     task::Timestamp,
 };
 
-pub(crate) use self::sum::{INTERVAL, sum_up};
+pub(crate) use self::sum::INTERVAL;
+
+/// Keeps the series for as long as this process leads.
+pub(crate) async fn keep(store: &dyn Store, fence: Fence, stop: &CancellationToken) {
+    tokio::join!(sum::sum_up(store, fence, stop), hosts::keep(store, fence, stop));
+}
 
 /// All that was counted in windows that began from `from` on and before `to`.
 pub(crate) async fn summary(
@@ -22,7 +33,7 @@ pub(crate) async fn summary(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Summary, StoreError> {
-    let summed = Summed::read(store).await?;
+    let summed = Summed::read(store, ATTEMPTS).await?;
     summary_of(store, &summed, from, to).await
 }
 
@@ -34,7 +45,7 @@ pub(crate) async fn windows(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<(Timestamp, Summary)>, StoreError> {
-    let summed = Summed::read(store).await?;
+    let summed = Summed::read(store, ATTEMPTS).await?;
     let begins: Vec<Timestamp> =
         std::iter::successors(Some(step.window(from)), |at| Some(*at + step.length()))
             .take_while(|at| *at < to)

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
-use super::Summed;
+use super::{Summed, summed::ATTEMPTS};
 use clawpool_backends::store::{Fence, Store, StoreError, Window};
 use clawpool_core::{figures::Step, task::Timestamp};
 
@@ -17,7 +17,7 @@ pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
 /// A call that began within a window may end some time after it, and the clocks of servers differ a little.
 const GRACE: Duration = Duration::from_secs(5);
 
-pub(crate) async fn sum_up(store: &dyn Store, fence: Fence, stop: &CancellationToken) {
+pub(super) async fn sum_up(store: &dyn Store, fence: Fence, stop: &CancellationToken) {
     while stop.run_until_cancelled(time::sleep(INTERVAL)).await.is_some() {
         if let Err(error) = sum_up_until(store, fence, Timestamp::now()).await {
             tracing::debug!(code = error.code(), %error, "figures are summed up later");
@@ -26,7 +26,7 @@ pub(crate) async fn sum_up(store: &dyn Store, fence: Fence, stop: &CancellationT
 }
 
 async fn sum_up_until(store: &dyn Store, fence: Fence, now: Timestamp) -> Result<(), StoreError> {
-    let mut summed = Summed::read(store).await?;
+    let mut summed = Summed::read(store, ATTEMPTS).await?;
     for step in Step::ALL {
         let Some(finer) = step.finer() else { continue };
         let mut next = summed.next(step, finer, now);
@@ -39,7 +39,7 @@ async fn sum_up_until(store: &dyn Store, fence: Fence, now: Timestamp) -> Result
             summed.set(step, next);
         }
     }
-    summed.write(store, fence).await
+    summed.write(store, ATTEMPTS, fence).await
 }
 
 fn sum(at: Timestamp, windows: &[Window]) -> Window {

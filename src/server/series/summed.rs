@@ -7,21 +7,23 @@ use serde::{Deserialize, Serialize};
 use clawpool_backends::store::{Fence, Store, StoreError};
 use clawpool_core::{figures::Step, task::Timestamp};
 
-const NOTE: &str = "figures.summed";
+/// The notes that tell it: of attempts, and of machines.
+pub(super) const ATTEMPTS: &str = "figures.summed";
+pub(super) const HOSTS: &str = "figures.hosts.summed";
 
 /// Where the next window of each step begins that is to be summed up, by the step's name.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Summed(BTreeMap<String, Timestamp>);
 
 impl Summed {
-    pub(super) async fn read(store: &dyn Store) -> Result<Self, StoreError> {
-        let note = store.note(NOTE).await?;
+    pub(super) async fn read(store: &dyn Store, note: &str) -> Result<Self, StoreError> {
+        let note = store.note(note).await?;
         Ok(note.and_then(|note| serde_json::from_slice(&note).ok()).unwrap_or_default())
     }
 
-    pub(super) async fn write(&self, store: &dyn Store, fence: Fence) -> Result<(), StoreError> {
-        let note = serde_json::to_vec(self).unwrap_or_default();
-        store.put_note(Some(fence), NOTE, note.into(), None).await
+    pub(super) async fn write(&self, store: &dyn Store, note: &str, fence: Fence) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        store.put_note(Some(fence), note, text.into(), None).await
     }
 
     /// Never before what the finer step still has whole.
@@ -30,6 +32,11 @@ impl Summed {
         let oldest =
             step.window(Timestamp::from_millis(now.as_millis().saturating_sub(kept))) + step.length();
         self.0.get(step.name()).map_or(oldest, |next| oldest.max(*next))
+    }
+
+    /// Up to where windows of this step are whole; none where none ever were.
+    pub(super) fn end(&self, step: Step) -> Option<Timestamp> {
+        self.0.get(step.name()).copied()
     }
 
     pub(super) fn set(&mut self, step: Step, next: Timestamp) {

@@ -2,24 +2,33 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::{Entry, Topic, Usage};
-use clawpool_core::task::{ProcessId, TaskId, Timestamp, span};
+use clawpool_core::task::{ProcessId, TaskId, Timestamp, millis};
 
 /// Kept in the journal under [`Topic::Crash`]. Its log lines are as the worker wrote them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CrashReport {
+    /// The id of the worker.
     pub worker: ProcessId,
+    /// The pool that it belonged to.
     pub pool: String,
+    /// The system's number of its process.
     pub pid: u32,
+    /// When it was seen.
     pub at: Timestamp,
+    /// What it died of, as far as that is seen.
     #[serde(rename = "type")]
     pub cause: Cause,
+    /// How bad it is.
     pub severity: Severity,
     /// How the process ended, in words.
     pub exit: String,
-    #[serde(with = "span")]
+    /// From its start to its end.
+    #[serde(rename = "lived_ms", alias = "lived", with = "millis")]
+    #[schemars(with = "u64")]
     pub lived: Duration,
     /// What it had claimed and not finished; all of it is back on its queue.
     pub tasks: Vec<TaskId>,
@@ -31,13 +40,17 @@ pub struct CrashReport {
 }
 
 /// Spec S8's types, as far as a supervisor can tell them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CrashCause")]
 pub enum Cause {
     /// It gave up by itself: a panic, an abort, an exit code.
     Exception,
+    /// It reached for memory that it has not.
     Segfault,
+    /// It went too deep.
     StackOverflow,
+    /// The system had no memory for it.
     OutOfMemory,
     /// No heartbeat for a whole lease; it was killed.
     WatchdogTimeout,
@@ -45,15 +58,22 @@ pub enum Cause {
     ServiceFailure,
     /// It was killed from outside.
     ExternalTermination,
+    /// Nothing tells.
     Unknown,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// How bad a death is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "CrashSeverity")]
 pub enum Severity {
+    /// Nothing was lost.
     Low,
+    /// It had work, or gave up by itself.
     Medium,
+    /// Its program is at fault.
     High,
+    /// It never came up.
     Fatal,
 }
 

@@ -66,7 +66,7 @@ impl Api {
             let (accepted, refused): (Vec<_>, Vec<_>) =
                 lines.into_iter().zip(tasks).partition(|(line, _)| line.get("id").is_some());
             ids.extend(accepted.iter().map(|(line, _)| id(line)));
-            assert!(refused.iter().all(|(line, _)| line["error"]["retry_after"].is_u64()), "{refused:?}");
+            assert!(refused.iter().all(|(line, _)| line["error"]["retry_after_s"].is_u64()), "{refused:?}");
             tasks = refused.into_iter().map(|(_, task)| task).collect();
         }
         ids

@@ -25,7 +25,7 @@ pub use self::disk::can_mount;
 pub use self::{
     api::{Api, task},
     balance::{assert_counted, balance},
-    cli::Cli,
+    cli::{Cli, Said},
     ledger::{Entry, Event, Ledger},
     lossy::LossyProxy,
     process::Process,

@@ -53,6 +53,7 @@ pub fn delayed(count: usize, at: Timestamp) -> Result<Vec<Admission>> {
             enqueued_by: None,
             unique_key: None,
             at: Some(at),
+            fingerprint: None,
         })
     };
     (0..count).map(one).collect()

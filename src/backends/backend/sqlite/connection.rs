@@ -12,7 +12,7 @@ use super::error::DatabaseError;
 use clawpool_core::{config::Synchronous, private};
 
 /// What leads from each version to the next one, from an empty file on.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -24,6 +24,7 @@ const STEPS: [&str; 11] = [
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
     include_str!("schema_11.sql"),
+    include_str!("schema_12.sql"),
 ];
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 

@@ -114,6 +114,9 @@ impl Apart {
         if id == task.message.id && record.is_of_another_token(task) {
             return Err(Refusal::OfAnother(id));
         }
+        if id == task.message.id && record.is_another_than(task) {
+            return Err(Refusal::Conflict(id));
+        }
         let vouched = !never_ran(&record) || self.confirmed.contains(id);
         if !vouched && !self.store.confirm(id).await.map_err(in_doubt)? {
             return Err(Refusal::Withdrawn(id));

@@ -111,7 +111,7 @@ impl Search<'_> {
             self.searched.hidden += 1;
             return;
         };
-        self.bytes = self.bytes.saturating_sub(story.payload_bytes);
+        self.bytes = self.bytes.saturating_sub(story.payload_bytes());
         if self.inside.matches_story(story) {
             self.searched.found.items.push(seen);
         }

@@ -33,8 +33,8 @@ use crate::{
 use clawpool_core::{
     config::Config,
     task::{
-        DeadReason, ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
-        Timestamp,
+        DeadReason, ErrorClass, Failure, Fingerprint, Message, Payload, Priority, ProcessId, Queue, State,
+        Task, TaskId, Timestamp,
     },
 };
 
@@ -78,6 +78,7 @@ macro_rules! suite {
         $crate::path::conformance::cases! { $open;
             offering::inv_1_a_task_is_taken_and_finished_once,
             offering::a_known_id_is_answered_not_added,
+            offering::a_known_id_of_another_task_is_a_conflict,
             offering::a_unique_key_is_held_while_unfinished,
             offering::a_full_queue_refuses_and_leaves_no_record,
             offering::inv_1_a_known_task_whose_message_is_lost_is_put_back,

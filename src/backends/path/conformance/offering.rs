@@ -122,3 +122,32 @@ pub async fn inv_1_a_known_task_whose_message_is_lost_is_put_back(fixture: &dyn 
     assert!(worker.finish(&taken, completed()).await);
     worker.leave_nothing().await;
 }
+
+pub async fn a_known_id_of_another_task_is_a_conflict(fixture: &dyn Fixture) {
+    let producer = fixture.servers().await;
+    let mut worker = Worker::start(fixture).await;
+    let message = message(Priority::P4);
+    let task = Admission { fingerprint: Some(Fingerprint::from_bits(7)), ..admission(&message) };
+    let other = Admission { fingerprint: Some(Fingerprint::from_bits(8)), ..task.clone() };
+    let kind = Admission { kind: "test.other".into(), ..task.clone() };
+    let answers = producer.path.offer(&[task.clone(), other.clone()]).await;
+    let [Offered::New, Offered::Refused(Refusal::Conflict(id))] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!(*id, message.id);
+    let assert_told_apart = async || {
+        let answers = producer.path.offer(&[kind.clone(), task.clone(), other.clone()]).await;
+        let [
+            Offered::Refused(Refusal::Conflict(_)),
+            Offered::Known(_),
+            Offered::Refused(Refusal::Conflict(_)),
+        ] = &answers[..]
+        else {
+            panic!("{answers:?}")
+        };
+    };
+    assert_told_apart().await;
+    let taken = worker.take_one().await;
+    assert_told_apart().await;
+    assert!(worker.finish(&taken, completed()).await);
+    assert_told_apart().await;
+    worker.leave_nothing().await;
+}

@@ -259,3 +259,50 @@ pub async fn only_what_waits_moves_to_another_queue(fixture: &dyn Fixture) {
     let end = End::Completed { result: Payload::null(), keep: HOUR };
     assert!(settle(&*store, worker, claimed, end).await);
 }
+
+/// By it another task is told apart from a repetition, at any time of its life.
+pub async fn a_fingerprint_stays_with_its_task(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let worker = worker(&*store).await;
+    let print = Some(Fingerprint::from_bits(u64::MAX - 1));
+    let plain = admission(&message(Priority::P4));
+    let whose = |tenant: &str, message: &Message| Admission {
+        tenant: Some(tenant.into()),
+        enqueued_by: Some("shop".into()),
+        fingerprint: print,
+        ..admission(message)
+    };
+    let bare = Admission { fingerprint: print, ..admission(&message(Priority::P4)) };
+    let owned = whose("acme", &message_on(own_queue()));
+    let delayed = Admission { at: Some(Timestamp::now() + HOUR), ..whose("acme", &message(Priority::P5)) };
+    store.admit(&[plain.clone(), bare.clone(), owned.clone(), delayed.clone()]).await.unwrap();
+    let assert_kept = async |task: &Admission, when: &str| {
+        let record = store.record(task.message.id).await.unwrap().unwrap();
+        assert_eq!(
+            (record.fingerprint, &record.tenant, &record.enqueued_by, record.queue),
+            (task.fingerprint, &task.tenant, &task.enqueued_by, task.message.queue),
+            "{when}"
+        );
+    };
+    for task in [&plain, &bare, &owned, &delayed] {
+        assert_kept(task, "new").await;
+    }
+    for task in [&bare, &owned] {
+        let claimed = start(&*store, worker, &task.message).await;
+        assert_kept(task, "running").await;
+        assert!(settle(&*store, worker, claimed, retry(&task.message, Timestamp::now() + HOUR)).await);
+        assert_kept(task, "waiting for its next attempt").await;
+    }
+    let claimed = start(&*store, worker, &delayed.message).await;
+    assert!(settle(&*store, worker, claimed, completed()).await);
+    assert_kept(&delayed, "over").await;
+    let filter = RecordFilter { tenant: Some("acme".into()), ..RecordFilter::default() };
+    let page = store.records(&filter, None, 9).await.unwrap();
+    assert_eq!(page.items.len(), 2, "a tenant is found by its name");
+    let dead = Admission { fingerprint: print, ..admission(&message(Priority::P4)) };
+    store.admit(std::slice::from_ref(&dead)).await.unwrap();
+    store.add_dead_letters(&[letter(&dead.message, DeadReason::Exhausted)]).await.unwrap();
+    assert_kept(&dead, "dead").await;
+    assert_eq!(store.requeue(&[next_generation(&dead.message, 0)]).await.unwrap().taken, 1);
+    assert_kept(&dead, "requeued").await;
+}

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::*;
-use crate::store::{Counters, Window};
-use clawpool_core::figures::{MOST_COUNTERS, Step, WITHOUT_PLACE};
+use crate::store::{Counters, HostWindow, Window};
+use clawpool_core::figures::{HostFigures, MOST_COUNTERS, Machine, Step, WITHOUT_PLACE};
 
 fn counters(names: &[&str]) -> Counters {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -101,5 +101,34 @@ pub async fn a_stale_fence_writes_no_window(fixture: &dyn Fixture) {
     let window =
         Window { at: Step::Minute.window(Timestamp::now()), counts: BTreeMap::from([("a".into(), 1)]) };
     let refused = store.put_figures(stale, Step::Minute, &window).await;
+    assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
+}
+
+pub async fn windows_of_machines_are_replaced_and_come_in_order(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let fence = lead(&*store).await;
+    let now = Step::Minute.window(Timestamp::now());
+    let minute = |ago: u64| Timestamp::from_millis(now.as_millis() - ago * 60_000);
+    let figures = |cpus| HostFigures::of(&Machine { cpus, cpu_ratio: Some(0.5), ..Machine::default() });
+    let window = |ago, hosts: &[(&str, u32)]| HostWindow {
+        at: minute(ago),
+        hosts: hosts.iter().map(|(host, cpus)| ((*host).to_owned(), figures(*cpus))).collect(),
+    };
+    let all = [window(3, &[("a", 1), ("b", 2)]), window(1, &[("a", 2)]), window(3, &[("b", 7)])];
+    for window in &all {
+        store.put_host_figures(fence, Step::Minute, window).await.unwrap();
+    }
+    let [_, later, replaced] = all;
+    let found = store.host_figures(Step::Minute, minute(5), now).await.unwrap();
+    assert_eq!(found, [replaced.clone(), later.clone()]);
+    assert_eq!(store.host_figures(Step::Minute, minute(1), now).await.unwrap(), [later.clone()]);
+    assert_eq!(store.host_figures(Step::Minute, minute(5), minute(1)).await.unwrap(), [replaced]);
+    assert!(store.host_figures(Step::TenSeconds, minute(5), now).await.unwrap().is_empty());
+    assert!(
+        store.figures(Step::Minute, minute(5), now).await.unwrap().is_empty(),
+        "those of attempts are others"
+    );
+    let stale = Fence { number: fence.number - 1, ..fence };
+    let refused = store.put_host_figures(stale, Step::Minute, &later).await;
     assert!(matches!(refused, Err(StoreError::Fenced { .. })), "{refused:?}");
 }

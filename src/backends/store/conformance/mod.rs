@@ -36,8 +36,8 @@ pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
     config::Config,
     task::{
-        DeadReason, ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, Story, Task,
-        TaskId, Timestamp,
+        DeadReason, ErrorClass, Failure, Fingerprint, Message, Payload, Priority, ProcessId, Queue, State,
+        Story, Task, TaskId, Timestamp,
     },
 };
 
@@ -97,6 +97,7 @@ macro_rules! suite {
             admission::a_delayed_task_is_scheduled_in_the_same_step,
             admission::withdraw_forgets_task_key_and_entry,
             admission::a_record_remembers_the_token_that_enqueued_it,
+            admission::a_fingerprint_stays_with_its_task,
             admission::a_withdrawn_tasks_late_message_is_dropped,
             admission::a_withdrawn_id_can_be_admitted_again_and_runs_once,
             admission::what_began_or_is_confirmed_is_not_withdrawn,
@@ -201,6 +202,7 @@ macro_rules! suite {
             figures::what_has_no_place_is_counted_together,
             figures::windows_are_replaced_and_come_in_order,
             figures::a_stale_fence_writes_no_window,
+            figures::windows_of_machines_are_replaced_and_come_in_order,
             logs::lines_of_an_attempt_come_one_after_the_other,
             logs::a_log_keeps_its_latest_whole_lines,
             logs::logs_of_the_latest_attempts_are_kept,

@@ -24,6 +24,7 @@ pub fn admission(message: &Message) -> Admission {
         enqueued_by: None,
         unique_key: None,
         at: None,
+        fingerprint: None,
     }
 }
 

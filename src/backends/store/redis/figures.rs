@@ -13,9 +13,12 @@ use redis::cmd;
 use super::{RedisStore, error::failure, journal::fence_args, scripts};
 use crate::{
     backend::redis::{layout::PLACES, script::Call},
-    store::{Counters, Fence, FigureStore, StoreError, Window},
+    store::{Counters, Fence, FigureStore, HostWindow, StoreError, Window},
 };
-use clawpool_core::{figures::Step, task::Timestamp};
+use clawpool_core::{
+    figures::{HostFigures, Step},
+    task::Timestamp,
+};
 
 /// Windows that are read at once.
 const CHUNK: usize = 120;
@@ -34,20 +37,66 @@ impl FigureStore for RedisStore {
     }
 
     async fn put_figures(&self, fence: Fence, step: Step, window: &Window) -> Result<(), StoreError> {
-        let mut call = self.call(&scripts::PUT_FIGURES);
-        let until = window.at + step.kept();
-        fence_args(&mut call, Some(fence))
-            .arg(step.length().as_millis() as u64)
-            .arg(window.at.as_millis())
-            .arg(until.as_millis());
+        let series = step.length().as_millis().to_string();
+        let mut call = self.put_call(fence, &series, window.at, step);
         for (name, count) in &window.counts {
             call.arg(name).arg(*count);
         }
         self.run_if_led(Some(fence), &call).await
     }
+
+    async fn host_figures(
+        &self,
+        step: Step,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<HostWindow>, StoreError> {
+        let mut windows = Vec::new();
+        let begins: Vec<Timestamp> = begins(step, from, to).collect();
+        for chunk in begins.chunks(CHUNK) {
+            let found = try_join_all(chunk.iter().map(|at| self.hosts(step, *at))).await?;
+            let filled = chunk.iter().zip(found).filter(|(_, hosts)| !hosts.is_empty());
+            windows.extend(filled.map(|(at, hosts)| HostWindow { at: *at, hosts }));
+        }
+        Ok(windows)
+    }
+
+    async fn put_host_figures(
+        &self,
+        fence: Fence,
+        step: Step,
+        window: &HostWindow,
+    ) -> Result<(), StoreError> {
+        let mut call = self.put_call(fence, &host_series(step), window.at, step);
+        for (host, figures) in &window.hosts {
+            call.arg(host).arg(figures.pack());
+        }
+        self.run_if_led(Some(fence), &call).await
+    }
+}
+
+/// Its windows lie beside those of attempts.
+fn host_series(step: Step) -> String {
+    format!("hosts:{}", step.length().as_millis())
 }
 
 impl RedisStore {
+    /// Takes names and values after this.
+    fn put_call(&self, fence: Fence, series: &str, at: Timestamp, step: Step) -> Call {
+        let mut call = self.call(&scripts::PUT_FIGURES);
+        let until = at + step.kept();
+        fence_args(&mut call, Some(fence)).arg(series).arg(at.as_millis()).arg(until.as_millis());
+        call
+    }
+
+    async fn hosts(&self, step: Step, at: Timestamp) -> Result<BTreeMap<String, HostFigures>, StoreError> {
+        let key = format!("{}:fig:{}:{}", self.link.base(), host_series(step), at.as_millis());
+        let packed: Result<BTreeMap<String, Vec<u8>>, _> = self.link.send(cmd("HGETALL").arg(key)).await;
+        let packed = packed.map_err(|error| failure(&error))?;
+        let read = |(host, bytes): (String, Vec<u8>)| Some((host, HostFigures::read(&bytes)?));
+        Ok(packed.into_iter().filter_map(read).collect())
+    }
+
     async fn window(&self, step: Step, at: Timestamp) -> Result<BTreeMap<String, u64>, StoreError> {
         let counts = self.link.send(cmd("HGETALL").arg(self.window_key(step, at))).await;
         counts.map_err(|error| failure(&error))

@@ -9,7 +9,7 @@ use crate::{
     backend::redis::layout::{self, Head, Tail},
     store::{Admission, Record, StoreError, Waiting, tasks::told},
 };
-use clawpool_core::task::{Failure, Queue, State, TaskId};
+use clawpool_core::task::{Failure, Fingerprint, Queue, State, TaskId};
 
 pub(super) fn key(base: &str, id: TaskId) -> Vec<u8> {
     [base.as_bytes(), b":t:", id.as_bytes()].concat()
@@ -27,6 +27,8 @@ pub(super) fn pack_failure(failure: &Failure) -> Result<Vec<u8>, StoreError> {
 
 /// Parts the three in a record's second value. None has control characters.
 const BY: char = '\u{1e}';
+/// Parts the tenant from the fingerprint, where there is one.
+const OF: char = '\u{1d}';
 
 /// The tenant, the token that enqueued the task, and its queue where that is a user's own. In one value,
 /// which scripts of the version before carry without looking at it, so that both versions' workers keep it.
@@ -46,6 +48,7 @@ pub(super) fn pack_whose<'a>(
 /// What that value tells.
 struct Whose {
     tenant: Option<String>,
+    fingerprint: Option<Fingerprint>,
     enqueued_by: Option<String>,
     queue: Option<Queue>,
 }
@@ -55,8 +58,11 @@ impl Whose {
         let value = text(value);
         let mut parts = value.splitn(3, BY).map(|part| Some(part).filter(|part| !part.is_empty()));
         let mut next = || parts.next().flatten();
+        let tenant = next().unwrap_or_default();
+        let (tenant, fingerprint) = tenant.split_once(OF).unwrap_or((tenant, ""));
         Self {
-            tenant: next().map(str::to_owned),
+            tenant: (!tenant.is_empty()).then(|| tenant.to_owned()),
+            fingerprint: fingerprint.parse().ok(),
             enqueued_by: next().map(str::to_owned),
             queue: next().and_then(|queue| queue.parse().ok()),
         }
@@ -86,7 +92,10 @@ pub(crate) fn fresh(task: &Admission) -> Vec<u8> {
         ticket: 0,
         worker: None,
     };
-    let whose = pack_whose(task.tenant.as_deref(), task.enqueued_by.as_deref(), message.queue);
+    let tenant = task.tenant.as_deref();
+    // Only where there is one: most tasks pay nothing for it.
+    let marked = task.fingerprint.map(|own| format!("{}{OF}{own}", tenant.unwrap_or("")));
+    let whose = pack_whose(marked.as_deref().or(tenant), task.enqueued_by.as_deref(), message.queue);
     let tail =
         Tail { kind: &*task.kind, whose: &whose, unique_key: key, progress: "", result: "", failure: "" };
     let mut bytes = Vec::with_capacity(Head::WIDTH + tail.width());
@@ -106,7 +115,7 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
     if !bytes.is_empty() {
         return None;
     }
-    let Whose { tenant, enqueued_by, queue } = Whose::read(&tail.whose);
+    let Whose { tenant, fingerprint, enqueued_by, queue } = Whose::read(&tail.whose);
     let failure = some(tail.failure.clone()).map(|bytes| rmp_serde::from_slice(&bytes)).transpose().ok()?;
     let (result, story) = told(head.state, some(tail.result), some(tail.failure));
     Some(Record {
@@ -130,6 +139,7 @@ fn parse(id: TaskId, mut bytes: Bytes) -> Option<Record> {
         result,
         failure,
         story,
+        fingerprint,
     })
 }
 

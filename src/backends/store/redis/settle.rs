@@ -55,39 +55,56 @@ impl RedisStore {
     /// The end's code, its number and its three values, as `scripts/parts/endings.lua` has them; the story is
     /// behind the one that is kept.
     fn put_end(&self, all: &mut Vec<u8>, end: &End, story: &[u8]) -> Result<(), StoreError> {
-        let told = |value: &[u8]| [value, story].concat();
-        let text = |number: u64| number.to_string().into_bytes();
-        let (code, number, values) = match end {
+        match end {
             End::Completed { result, keep } => {
                 let keep = (*keep).max(self.results.dedupe);
-                (b'C', millis(keep), [told(result.as_message_pack()), Vec::new(), Vec::new()])
+                put_head(all, b'C', millis(keep));
+                put_values(all, [&[result.as_message_pack(), story], &[], &[]])
             }
             End::Retry { message, at, failure } => {
-                let failure = told(&record::pack_failure(failure)?);
-                (b'R', at.as_millis(), [text(message.generation.into()), packed::pack(message), failure])
+                put_head(all, b'R', at.as_millis());
+                let generation = message.generation.to_string();
+                let failure = record::pack_failure(failure)?;
+                put_values(all, [&[generation.as_bytes()], &[&packed::pack(message)], &[&failure, story]])
             }
             End::Dead(letter) => {
+                put_head(all, b'D', letter.died_at.as_millis());
                 let failed = matches!(letter.reason, DeadReason::Exhausted | DeadReason::Fatal);
+                let failed: &[u8] = if failed { b"1" } else { b"0" };
                 let failure = record::pack_failure(&letter.failure)?;
-                (b'D', letter.died_at.as_millis(), [dead::encode(letter)?, failure, text(failed.into())])
+                put_values(all, [&[&dead::encode(letter)?], &[&failure], &[failed]])
             }
-            // No result, but a place for the story.
-            End::Cancelled if !story.is_empty() => {
-                (b'X', 0, [told(Payload::null().as_message_pack()), Vec::new(), Vec::new()])
+            End::Cancelled => {
+                put_head(all, b'X', 0);
+                // No result, but a place for the story.
+                let nothing = Payload::null();
+                let place: &[u8] = if story.is_empty() { &[] } else { nothing.as_message_pack() };
+                put_values(all, [&[place, story], &[], &[]])
             }
-            End::Cancelled => (b'X', 0, Default::default()),
-            End::Released => (b'L', 0, Default::default()),
+            End::Released => {
+                put_head(all, b'L', 0);
+                put_values(all, [&[], &[], &[]])
+            }
             End::PutOff { message, at } => {
-                (b'P', at.as_millis(), [packed::pack(message), Vec::new(), Vec::new()])
+                put_head(all, b'P', at.as_millis());
+                put_values(all, [&[&packed::pack(message)], &[], &[]])
             }
-        };
-        all.put_u8(code);
-        all.put_u64(number);
-        for value in values {
-            // A message has its limit far below this.
-            all.put_u32(u32::try_from(value.len()).map_err(corrupt)?);
-            all.put_slice(&value);
         }
-        Ok(())
     }
+}
+
+fn put_head(all: &mut Vec<u8>, code: u8, number: u64) {
+    all.put_u8(code);
+    all.put_u64(number);
+}
+
+/// Values, each of some parts.
+fn put_values(all: &mut Vec<u8>, values: [&[&[u8]]; 3]) -> Result<(), StoreError> {
+    for parts in values {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        // A message has its limit far below this.
+        all.put_u32(u32::try_from(length).map_err(corrupt)?);
+        parts.iter().for_each(|part| all.put_slice(part));
+    }
+    Ok(())
 }

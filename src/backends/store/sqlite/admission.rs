@@ -80,12 +80,13 @@ pub(super) fn holder(write: &Write<'_>, key: &str) -> rusqlite::Result<Option<Ta
 
 pub(crate) const INSERT: &str =
     "INSERT INTO tasks (id, kind, priority, queue, tenant, unique_key, state, generation, attempt,
-                        enqueued_at, expires_at, enqueued_by)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET
+                        enqueued_at, expires_at, enqueued_by, fingerprint)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12) ON CONFLICT (id) DO UPDATE SET
      kind = excluded.kind, priority = excluded.priority, queue = excluded.queue,
      tenant = excluded.tenant, unique_key = excluded.unique_key,
      state = excluded.state, generation = excluded.generation, enqueued_at = excluded.enqueued_at,
-     expires_at = excluded.expires_at, enqueued_by = excluded.enqueued_by, forget_at = NULL
+     expires_at = excluded.expires_at, enqueued_by = excluded.enqueued_by, fingerprint = excluded.fingerprint,
+     forget_at = NULL
      WHERE state = 5 AND finished_at IS NULL";
 
 fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
@@ -103,6 +104,7 @@ fn insert(row: &mut Statement<'_>, task: &Admission) -> rusqlite::Result<bool> {
         message.enqueued_at,
         message.expires_at,
         task.enqueued_by,
+        task.fingerprint.map(|fingerprint| fingerprint.to_bits().cast_signed()),
     ])?;
     Ok(count == 1)
 }

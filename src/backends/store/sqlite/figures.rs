@@ -8,10 +8,10 @@ use std::{
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::{SqliteStore, leaders};
+use super::{SqliteStore, host_figures as hosts, leaders};
 use crate::{
     backend::sqlite::Write,
-    store::{Counters, Fence, FigureStore, StoreError, Window},
+    store::{Counters, Fence, FigureStore, HostWindow, StoreError, Window},
 };
 use clawpool_core::{
     figures::{MOST_COUNTERS, Step, WITHOUT_PLACE},
@@ -30,6 +30,26 @@ impl FigureStore for SqliteStore {
             replace(write, step, &window)?;
             forget(write)
         };
+        self.database.write(move |write| leaders::fenced_if_led(write, Some(fence), put)).await?
+    }
+
+    async fn host_figures(
+        &self,
+        step: Step,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<HostWindow>, StoreError> {
+        Ok(self.database.read(move |sql| hosts::read(sql, step, from, to)).await?)
+    }
+
+    async fn put_host_figures(
+        &self,
+        fence: Fence,
+        step: Step,
+        window: &HostWindow,
+    ) -> Result<(), StoreError> {
+        let window = window.clone();
+        let put = move |write: &mut Write<'_>| hosts::put(write, step, &window);
         self.database.write(move |write| leaders::fenced_if_led(write, Some(fence), put)).await?
     }
 }
@@ -133,6 +153,6 @@ fn read(sql: &Connection, step: Step, from: Timestamp, to: Timestamp) -> rusqlit
     Ok(windows)
 }
 
-fn length(step: Step) -> i64 {
+pub(super) fn length(step: Step) -> i64 {
     i64::try_from(step.length().as_millis()).unwrap_or(i64::MAX)
 }

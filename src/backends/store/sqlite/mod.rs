@@ -14,6 +14,7 @@ mod entries;
 mod error;
 mod figures;
 pub(crate) mod forget;
+mod host_figures;
 mod journal;
 pub(crate) mod leaders;
 mod lease_end;

@@ -13,7 +13,7 @@ use crate::{
         UnfinishedTask, Waiting, tasks::told,
     },
 };
-use clawpool_core::task::{IdEnd, KindPattern, State, TaskId, Timestamp};
+use clawpool_core::task::{Fingerprint, IdEnd, KindPattern, State, TaskId, Timestamp};
 
 // What a dead worker ran is shown as waiting for another one (`orphan`). The record is at the generation of
 // its entry as long as it is scheduled.
@@ -230,7 +230,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         result,
         failure: row.get("failure")?,
         story,
+        fingerprint: row.get::<_, Option<i64>>("fingerprint")?.map(fingerprint),
     })
+}
+
+/// SQLite's integers have a sign.
+const fn fingerprint(bits: i64) -> Fingerprint {
+    Fingerprint::from_bits(bits.cast_unsigned())
 }
 
 /// Notes what a running task's handler said of its progress.

@@ -25,11 +25,14 @@ pub(crate) fn settle(
     let mut counted = Counted::default();
     let mut answers = Vec::with_capacity(settlements.len());
     let mut plain = write.sql.prepare_cached(PLAIN)?;
+    let mut told = Vec::new();
     for Settlement { claimed, end, counters, story } in settlements {
         if let End::Completed { result, keep } = end {
             let forget_at = write.now + rules.remember(*keep);
-            let result = life::told(result, story);
-            if plain.execute(params![claimed.id, claimed.token, write.now, forget_at, result])? == 1 {
+            told.clear();
+            told.extend_from_slice(result.as_message_pack());
+            told.extend_from_slice(story);
+            if plain.execute(params![claimed.id, claimed.token, write.now, forget_at, told])? == 1 {
                 write.rings.finished(claimed.id);
                 tally.of(claimed.queue).completed += 1;
                 counted.add(counters);

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One mistake in a configuration: where it is, what stands there, which rule it breaks and what to write
 /// instead.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ConfigError {
     /// Stable, `CP-1001` to `CP-1013`; `clawpool explain` has each.
     pub code: &'static str,
@@ -41,7 +42,7 @@ impl fmt::Display for ConfigError {
 }
 
 /// Every mistake of a configuration in one report, one line each (INV-9). Never empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error, JsonSchema)]
 #[serde(transparent)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 

@@ -19,11 +19,11 @@ fn all(body: &Value) -> Option<(u16, Value)> {
 }
 
 fn busy(_: &Value) -> Option<(u16, Value)> {
-    Some((503, json!({"code": "CP-1203", "message": "queue normal.p4 is full", "retry_after": 0})))
+    Some((503, json!({"code": "CP-1203", "message": "queue normal.p4 is full", "retry_after_s": 0})))
 }
 
 fn every_other(body: &Value) -> Option<(u16, Value)> {
-    let refused = json!({"error": {"code": "CP-1203", "message": "full", "retry_after": 0}});
+    let refused = json!({"error": {"code": "CP-1203", "message": "full", "retry_after_s": 0}});
     let lines = body.as_array().unwrap().iter().enumerate();
     Some((200, lines.map(|(at, task)| if at % 2 == 0 { accepted(task) } else { refused.clone() }).collect()))
 }

@@ -51,6 +51,7 @@ fn tasks_table() {
         result: None,
         failure,
         story: Default::default(),
+        fingerprint: None,
     };
     let failure = Failure::new(ErrorClass::Network, "connection reset\nby \u{1b}[31mpeer");
     let records =

@@ -8,10 +8,10 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
         Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
-        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, JournalStore, LogLines, LogRules, LogStore,
-        Looked, NoteStore, Orders, Page, Question, Record, RecordFilter, Requeued, Role, ScheduleStore,
-        Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals, UnfinishedTask, Window,
-        Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
+        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, HostWindow, JournalStore, LogLines, LogRules,
+        LogStore, Looked, NoteStore, Orders, Page, Question, Record, RecordFilter, Requeued, Role,
+        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
+        UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::{
@@ -149,4 +149,6 @@ down!(NoteStore, StoreError, no_store {
 down!(FigureStore, StoreError, no_store {
     figures(Step, Timestamp, Timestamp) -> Vec<Window>;
     put_figures(Fence, Step, &Window) -> ();
+    host_figures(Step, Timestamp, Timestamp) -> Vec<HostWindow>;
+    put_host_figures(Fence, Step, &HostWindow) -> ();
 });

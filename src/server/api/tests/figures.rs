@@ -6,11 +6,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{assert_refused, pool::Pool};
-use clawpool_backends::store::{End, Settlement};
+use clawpool_backends::store::{End, HostWindow, Role, Settlement};
 use clawpool_core::{
     config::Config,
-    figures::{AttemptEnd, Attempts, Counter, Subject},
-    task::{Payload, Queue},
+    figures::{AttemptEnd, Attempts, Counter, HostFigures, Machine, Step, Subject},
+    task::{Payload, Queue, Timestamp},
 };
 
 /// An attempt of this kind ends, after so many milliseconds of waiting.
@@ -124,6 +124,33 @@ async fn every_metric_has_a_help_and_a_type() {
             .iter()
             .any(|part| name.strip_suffix(part).is_some_and(|family| typed.contains(family)));
         assert!(is_typed, "{name} has no type");
+    }
+    pool.stop().await;
+}
+
+#[tokio::test]
+async fn machines_have_windows_of_their_own() {
+    let pool = Pool::start(Config::default()).await;
+    let fence =
+        pool.store.lead(Role::Maintenance, pool.worker, Duration::from_secs(60)).await.unwrap().unwrap();
+    let now = Timestamp::now();
+    let machine = Machine { cpus: 4, cpu_ratio: Some(0.5), ..Machine::default() };
+    for (ago, hosts) in [(40, &["a", "b"][..]), (20, &["a"])] {
+        let at = Step::TenSeconds.window(Timestamp::from_millis(now.as_millis() - ago * 1000));
+        let hosts = hosts.iter().map(|host| ((*host).to_owned(), HostFigures::of(&machine))).collect();
+        pool.store.put_host_figures(fence, Step::TenSeconds, &HostWindow { at, hosts }).await.unwrap();
+    }
+    let (status, all) = pool.call(Method::GET, "/v1/hosts/series?from=10m").await;
+    assert_eq!((status.as_u16(), &all["step"], &all["step_s"]), (200, &json!("10s"), &json!(10)), "{all}");
+    assert_eq!(all["items"].as_array().unwrap().len(), 2, "{all}");
+    let (_, one) = pool.call(Method::GET, "/v1/hosts/series?host=a&step=15m&from=20m").await;
+    assert_eq!(one["items"][0]["host"], "a", "{one}");
+    let windows = one["items"][0]["windows"].as_array().unwrap();
+    let samples: u64 = windows.iter().map(|window| window["samples"].as_u64().unwrap()).sum();
+    assert_eq!((samples, &windows[0]["machine"]["cpu_ratio"]), (2, &json!(0.5)), "{one}");
+    for (query, field) in [("step=1d", "step"), ("step=10s&from=2h", "from"), ("of=a", "of")] {
+        let refused = pool.call(Method::GET, &format!("/v1/hosts/series?{query}")).await;
+        assert_refused(&refused, 400, "CP-1402", Some(field));
     }
     pool.stop().await;
 }

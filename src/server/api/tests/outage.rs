@@ -13,7 +13,7 @@ async fn a_server_in_trouble_says_when_to_come_back_and_claims_nothing() {
         assert_eq!(response.status(), 503);
         let wait: u64 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
         let body: serde_json::Value = response.json().await.unwrap();
-        assert!(wait >= 1 && body["retry_after"] == wait, "{body}");
+        assert!(wait >= 1 && body["retry_after_s"] == wait, "{body}");
         assert_eq!(body["code"], "CP-1301", "{body}");
     }
     server.stop().await;
@@ -24,7 +24,10 @@ async fn a_batch_of_bad_and_delayed_tasks_keeps_their_answers_apart() {
     let server = Server::cut_off(Config::default()).await;
     let (status, lines) = server.post_json("/v1/tasks", r#"[{"kind":""},{"kind":"email.send"}]"#).await;
     assert_eq!(status, 200);
-    assert!(lines[0]["error"]["retry_after"].is_null() && lines[1]["error"]["retry_after"] == 1, "{lines}");
+    assert!(
+        lines[0]["error"]["retry_after_s"].is_null() && lines[1]["error"]["retry_after_s"] == 1,
+        "{lines}"
+    );
     server.stop().await;
 }
 
@@ -43,6 +46,7 @@ async fn every_question_to_a_silent_store_is_answered_with_503() {
         "/v1/sla",
         "/v1/figures",
         "/v1/hosts",
+        "/v1/hosts/series",
     ];
     for path in gets {
         assert_refused(&server.call(Method::GET, path).await, 503, "CP-1301", None);

@@ -52,7 +52,7 @@ const fn order(path: &'static str, asked: &'static str, body: &'static str, scop
 pub(super) const BETAS: &str = "01920000-0000-7000-8000-000000000001";
 const TASK_OF_BETA: &str = "/v1/tasks/01920000-0000-7000-8000-000000000001";
 
-pub(super) static TABLE: [Row; 46] = [
+pub(super) static TABLE: [Row; 49] = [
     row(Method::POST, "/v1/tasks", "/v1/tasks", TASK, &[Enqueue], 403, true),
     look("/v1/tasks", "/v1/tasks?tenant=beta", &[Read], 403),
     look("/v1/tasks/counts", "/v1/tasks/counts?tenant=beta", &[Read], 403),
@@ -85,6 +85,7 @@ pub(super) static TABLE: [Row; 46] = [
     ),
     order("/v1/pools/{pool}/restart", "/v1/pools/main/restart", NOTHING, &[Operate]),
     look("/v1/hosts", "/v1/hosts", &[Read], 403),
+    look("/v1/hosts/series", "/v1/hosts/series", &[Read], 403),
     look("/v1/alerts", "/v1/alerts", &[Read], 403),
     look("/v1/sla", "/v1/sla", &[Read], 200),
     look("/v1/figures", "/v1/figures", &[Read], 200),
@@ -101,6 +102,8 @@ pub(super) static TABLE: [Row; 46] = [
     look("/v1/audit", "/v1/audit", &[Read], 403),
     order("/v1/config/reload", "/v1/config/reload", NOTHING, &[Admin]),
     look("/metrics", "/metrics", &[Read], 200),
+    look("/openapi.json", "/openapi.json", &[], 200),
+    look("/docs", "/docs", &[], 200),
     look("/livez", "/livez", &[], 200),
     look("/readyz", "/readyz", &[], 200),
     look("/health", "/health", &[], 200),

@@ -120,7 +120,7 @@ async fn every_attempt_is_told_from_the_first_to_the_result() {
     assert_eq!((&running["attempt"], &running["outcome"]), (&json!(2), &json!("running")), "{running}");
     assert_eq!((&running["worker"], &running["worker_version"]), (&worker, &json!("1.2.3")));
     let end = End::Completed { result: Payload::encode("done").unwrap(), keep: HOUR };
-    let story = Story::write(&next, Some(ran(&pool)), 1024);
+    let story = Story::write(&next, Some(&ran(&pool)), 1024);
     let settlement = Settlement { story, ..Settlement::uncounted(claimed, end) };
     assert_eq!(pool.store.settle(pool.worker, &[settlement]).await.unwrap(), [true]);
     let body = show(&pool, id).await;
@@ -140,7 +140,7 @@ async fn a_payload_that_is_not_kept_is_said_with_its_length() {
     let task = sent(&pool, id).await;
     let claimed = pool.run(id).await;
     let end = End::Completed { result: Payload::null(), keep: HOUR };
-    let story = Story::write(&task, Some(ran(&pool)), 1);
+    let story = Story::write(&task, Some(&ran(&pool)), 1);
     let settlement = Settlement { story, ..Settlement::uncounted(claimed, end) };
     assert_eq!(pool.store.settle(pool.worker, &[settlement]).await.unwrap(), [true]);
     let body = show(&pool, id).await;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Scaler, SimulatedPool, pool::Pool};
-use clawpool_core::task::span;
+use clawpool_core::task::millis;
 
 /// Points of the curves.
 const SAMPLES: usize = 600;
@@ -13,13 +13,13 @@ const SAMPLES: usize = 600;
 pub struct Outcome {
     pub scaler: String,
     pub tasks: u64,
-    #[serde(with = "span")]
+    #[serde(rename = "wait_p50_ms", with = "millis")]
     pub wait_p50: Duration,
-    #[serde(with = "span")]
+    #[serde(rename = "wait_p95_ms", with = "millis")]
     pub wait_p95: Duration,
-    #[serde(with = "span")]
+    #[serde(rename = "wait_p99_ms", with = "millis")]
     pub wait_p99: Duration,
-    #[serde(with = "span")]
+    #[serde(rename = "wait_max_ms", with = "millis")]
     pub wait_max: Duration,
     pub worker_hours: f64,
     /// Slots with a task, over the whole time, as a share of the slots paid for.

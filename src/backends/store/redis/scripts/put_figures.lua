@@ -1,6 +1,6 @@
 -- Writes a window of figures that is over, in place of what was there.
--- ARGV: role and fence; the window's length and beginning in milliseconds; until when it is kept; then names
--- and counts.
+-- ARGV: role and fence; the window's series, which for attempts is its length in milliseconds, and beginning; until
+-- when it is kept; then names and values.
 -- Answers nothing, or FENCED where another one leads by now.
 local refusal = overtaken(ARGV[1], ARGV[2])
 if refusal then return refusal end

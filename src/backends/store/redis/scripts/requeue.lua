@@ -3,6 +3,13 @@
 -- message.
 -- Answers how many letters were taken out, and how many stay because another task has their unique key.
 local FIELDS = 10
+-- What tells the task apart from another one of its id stays with it.
+local function marked(id, whose)
+  local record = read(id)
+  local mark = record and unpack_tail(record.tail).whose:match('^[^\30]*(\29[^\30]*)')
+  return mark and whose:gsub('^[^\30]*', '%0' .. mark, 1) or whose
+end
+
 local taken = 0
 local kept = 0
 for i = 1, #ARGV, FIELDS do
@@ -15,7 +22,7 @@ for i = 1, #ARGV, FIELDS do
     if unique_key ~= '' then redis.call('SET', holder_key(unique_key), id) end
     local record = fresh({
       kind = kind,
-      whose = whose,
+      whose = marked(id, whose),
       unique_key = unique_key,
       priority = priority,
       generation = generation,

@@ -18,7 +18,10 @@ use crate::{
 };
 use clawpool_core::{
     config::Config,
-    task::{ErrorClass, Failure, Message, Payload, Priority, ProcessId, Queue, State, TaskId, Timestamp},
+    task::{
+        ErrorClass, Failure, Fingerprint, Message, Payload, Priority, ProcessId, Queue, State, TaskId,
+        Timestamp,
+    },
 };
 
 /// As the version before wrote it, with every field set.
@@ -132,11 +135,27 @@ fn rust_reads_and_writes_the_records_of_the_version_before() {
         enqueued_by: Some("a-token".into()),
         unique_key: Some("a-key".into()),
         at: Some(at(0x1_7172_7374)),
+        fingerprint: None,
     };
     assert_eq!(record::fresh(&delayed), bytes(DELAYED));
     let message = Message { generation: 0, ..message() };
-    let bare = Admission { message, tenant: None, enqueued_by: None, unique_key: None, at: None, ..delayed };
+    let bare =
+        Admission { message, tenant: None, enqueued_by: None, unique_key: None, at: None, ..delayed.clone() };
     assert_eq!(record::fresh(&bare), bytes(BARE));
+    let print = Some(Fingerprint::from_bits(0xff));
+    for task in [&bare, &delayed] {
+        let marked = record::fresh(&Admission { fingerprint: print, ..task.clone() });
+        assert_eq!(
+            marked.len(),
+            record::fresh(task).len() + 17,
+            "what it costs, and only where there is one"
+        );
+        let record = record::decode(id(), marked.into()).unwrap();
+        assert_eq!(
+            (record.fingerprint, &record.tenant, &record.enqueued_by),
+            (print, &task.tenant, &task.enqueued_by)
+        );
+    }
 }
 
 fn shown(hex: &str) -> String {
@@ -166,6 +185,7 @@ fn the_records_of_the_version_before_are_shown_as_they_were() {
         result: Some(Payload::encode("done").unwrap()),
         failure: Some(failure()),
         story: Bytes::new(),
+        fingerprint: None,
     };
     assert_eq!(shown(FULL), format!("{full:?}"));
     let bare = Record {

@@ -190,6 +190,7 @@ pub(super) fn admission(key: &str) -> Admission {
         enqueued_by: None,
         unique_key: Some(key.into()),
         at: None,
+        fingerprint: None,
     }
 }
 

@@ -83,7 +83,8 @@ async fn an_earlier_versions_unique_keys_count_within_their_tenants() {
         let kind = "a".into();
         let tenant = Some(tenant.into());
         let unique_key = message.task().unwrap().scoped_key();
-        let task = Admission { message, kind, tenant, enqueued_by: None, unique_key, at: None };
+        let task =
+            Admission { message, kind, tenant, enqueued_by: None, unique_key, at: None, fingerprint: None };
         store.admit(&[task]).await.unwrap()[0]
     };
     assert_eq!(admit("acme").await, Admitted::Existing(holder));

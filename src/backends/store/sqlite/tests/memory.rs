@@ -15,6 +15,7 @@ fn admission(message: &Message) -> Admission {
         enqueued_by: None,
         unique_key: Some("key".into()),
         at: None,
+        fingerprint: None,
     }
 }
 
