@@ -41,7 +41,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 impl Params {
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(key, _)| key == name)?;
-        self.0.remove(at).map(|(_, value)| value)
+        self.0.remove(at).map(|(_, value)| value).filter(|value| !value.is_empty())
     }
 
     pub(super) fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
