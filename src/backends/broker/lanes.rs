@@ -142,6 +142,10 @@ impl Broker for Lanes {
         self.of(wanted.queue).peek(wanted, enqueued_at).await
     }
 
+    fn can_peek(&self, queue: Queue) -> bool {
+        self.of(queue).can_peek(queue)
+    }
+
     async fn probe(&self, patience: Duration) -> Vec<Probed> {
         join_all(self.members.iter().map(|member| member.probe(patience))).await.concat()
     }

@@ -22,6 +22,7 @@ pub(crate) mod unsettled;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use clawpool_core::task::{DeadReason, Message, ProcessId, Queue, Timestamp};
 
@@ -85,6 +86,18 @@ pub trait Broker: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// The same of many. One answer each, in order.
+    async fn peek_all(&self, wanted: &[(Missing, Timestamp)]) -> Result<Vec<Option<Message>>, BrokerError> {
+        let peeks = wanted.iter().map(|(wanted, enqueued_at)| self.peek(*wanted, *enqueued_at));
+        stream::iter(peeks.collect::<Vec<_>>()).buffered(PEEKS).try_collect().await
+    }
+
+    /// Whether [`peek`](Self::peek) can find messages of this queue.
+    fn can_peek(&self, queue: Queue) -> bool {
+        let _ = queue;
+        false
+    }
+
     /// Each server behind this, by name, and whether it would take a message now; answered within `patience`.
     /// Where broker and store share a server, the store's probe is enough, and nothing is said of it here.
     async fn probe(&self, patience: Duration) -> Vec<Probed> {
@@ -92,6 +105,9 @@ pub trait Broker: Send + Sync + 'static {
         Vec::new()
     }
 }
+
+/// Questions to a server that are on their way at once.
+const PEEKS: usize = 32;
 
 /// A server's name, and whether it takes messages.
 pub type Probed = (&'static str, Result<(), BrokerError>);

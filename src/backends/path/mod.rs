@@ -32,7 +32,7 @@ use crate::{
 };
 use clawpool_core::task::{ProcessId, Queue, Task, Timestamp};
 
-pub use apart::{Apart, find, live_workers, peek};
+pub use apart::{Apart, Rerouted, Searched, find, live_workers, peek, reroute, search};
 pub use error::PathError;
 pub use lanes::Lanes;
 pub use offered::{Offered, Refusal};

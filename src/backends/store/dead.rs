@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Page, StoreError};
-use clawpool_core::task::{DeadReason, Failure, KindPattern, Message, Priority, TaskId, Timestamp};
+use super::{LOOKED_AT, LOOKED_AT_BYTES, Page, StoreError};
+use clawpool_core::task::{DeadReason, Failure, Inside, KindPattern, Message, Priority, TaskId, Timestamp};
 
 #[async_trait]
 pub trait DeadStore: Send + Sync + 'static {
@@ -14,7 +14,8 @@ pub trait DeadStore: Send + Sync + 'static {
     /// running or at a later generation is left alone.
     async fn add_dead_letters(&self, letters: &[DeadLetter]) -> Result<(), StoreError>;
 
-    /// Latest first.
+    /// Latest first. Looks at [`LOOKED_AT`](super::LOOKED_AT) letters at most, and at 16 MiB of them, so
+    /// that a page may have fewer entries than `limit` and still go on.
     async fn dead(
         &self,
         filter: &DeadFilter,
@@ -66,6 +67,15 @@ pub struct DeadFilter {
     pub priority: Option<Priority>,
     /// Of this tenant.
     pub tenant: Option<String>,
+    /// Of this session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// A name that `meta` has, or `name=value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Somewhere in payload or `meta`; capitals are as small letters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Dead since this time or later.
     pub since: Option<Timestamp>,
     /// Dead before this.
@@ -80,5 +90,43 @@ impl DeadFilter {
             && self.kind.as_ref().is_none_or(|pattern| pattern.matches(&letter.kind))
             && self.since.is_none_or(|since| letter.died_at >= since)
             && self.until.is_none_or(|until| letter.died_at < until)
+            && self.matches_inside(letter)
+    }
+
+    /// What is looked for inside of the tasks.
+    pub fn inside(&self) -> Inside {
+        Inside { session: self.session.clone(), tag: self.tag.clone(), text: self.text.clone() }
+    }
+
+    /// A message that is no task has nothing inside.
+    pub(super) fn matches_inside(&self, letter: &DeadLetter) -> bool {
+        let inside = self.inside();
+        inside.is_empty() || letter.message.task().is_ok_and(|task| inside.matches_task(&task))
+    }
+}
+
+/// What one page may still look at.
+pub(super) struct Budget {
+    looked_at: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(super) const fn new() -> Self {
+        Self { looked_at: 0, bytes: LOOKED_AT_BYTES }
+    }
+
+    pub(super) const fn is_spent(&self) -> bool {
+        self.looked_at >= LOOKED_AT || self.bytes == 0
+    }
+
+    /// One more was looked at, of so many bytes.
+    pub(super) const fn spend(&mut self, bytes: usize) {
+        self.looked_at += 1;
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    pub(super) const fn page<T>(&self, items: Vec<T>, next: Option<String>) -> Page<T> {
+        Page { items, next, looked_at: Some(self.looked_at) }
     }
 }

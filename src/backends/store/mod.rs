@@ -30,6 +30,7 @@ pub mod testing;
 mod workers;
 
 pub use control::{ControlStore, Fence, QueueTotals, Role, Totals};
+use dead::Budget;
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use figures::{Counters, FigureStore, HostWindow, Window};
@@ -41,8 +42,9 @@ pub use probe::takes_writes;
 pub use schedule::{Due, ScheduleStore, Scheduled, ScheduledTask};
 pub use served::Served;
 pub use tasks::{
-    Admission, Admitted, Cancelled, Claim, ClaimOutcome, Claimed, End, Record, RecordFilter, Settlement,
-    TaskStore, UnfinishedTask, Waiting, Withdrawal, Withdrawn,
+    Admission, Admitted, Cancelled, Claim, ClaimOutcome, Claimed, ENDS_LOOKED_AT, ENDS_TOLD, End, LOOKED_AT,
+    LOOKED_AT_BYTES, Looked, Record, RecordFilter, Seen, Settlement, TaskStore, UnfinishedTask, Waiting,
+    Withdrawal, Withdrawn,
 };
 pub use workers::{Beat, Done, Orders, Question, Usage, WorkerInfo, WorkerStore};
 
@@ -70,4 +72,14 @@ pub struct Page<T> {
     /// There are more: ask again with this as `cursor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+    /// Entries that were read or skipped for this, where a filter makes a difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<usize>,
+}
+
+impl<T> Page<T> {
+    /// Of a listing without filters.
+    pub const fn new(items: Vec<T>, next: Option<String>) -> Self {
+        Self { items, next, looked_at: None }
+    }
 }

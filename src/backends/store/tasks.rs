@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{Counters, DeadLetter, Page, StoreError};
 use crate::backend::Unreadable;
 use clawpool_core::task::{
-    Failure, Fingerprint, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story, TaskId,
-    Timestamp,
+    Failure, Fingerprint, IdEnd, KindPattern, Message, Payload, Priority, ProcessId, Queue, State, Story,
+    TaskId, Timestamp,
 };
 
 #[async_trait]
@@ -75,13 +75,37 @@ pub trait TaskStore: Send + Sync + 'static {
     /// Records, each at least once, the latest first: by their ids, which begin with the time of their
     /// making, or by when they came. What came before the last `results.ttl` may follow in any order: Redis
     /// walks its keys for it, and may show one twice. A page costs a bounded number of reads, so that it may
-    /// have fewer entries than `limit` and still go on. `cursor` is the `next` of the page before.
+    /// have fewer entries than `limit` and still go on. `cursor` is the `next` of the page before, or the
+    /// `after` of one of its records.
+    async fn look(
+        &self,
+        filter: &RecordFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Looked, StoreError>;
+
+    /// The same without the places between the records.
     async fn records(
         &self,
         filter: &RecordFilter,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Record>, StoreError>;
+    ) -> Result<Page<Record>, StoreError> {
+        let Looked { items, next, looked_at } = self.look(filter, cursor, limit).await?;
+        let items = items.into_iter().map(|seen| seen.record).collect();
+        Ok(Page { items, next, looked_at: Some(looked_at) })
+    }
+
+    /// The tasks whose ids end so, of the [`ENDS_LOOKED_AT`] that came last and of as many dead letters that
+    /// did. At most [`ENDS_TOLD`].
+    async fn ending_in(&self, end: &IdEnd) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Sends waiting tasks to other queues: each of the messages is its task's next generation, for the queue
+    /// that it is to wait on. In one step the record comes to that generation and that queue, and the message
+    /// into the schedule set, due now, or when its task was due before; what is left of an older generation
+    /// is dropped at its claim. One answer each, in order: false where the task does not wait at the
+    /// generation before, in which case nothing changed.
+    async fn reroute(&self, messages: &[Message]) -> Result<Vec<bool>, StoreError>;
 
     /// One step of a slow walk over all tasks that are not over: what the record of each says, and whether
     /// the schedule set has its message. Looks at about `limit` records, so that a page may be empty and
@@ -95,6 +119,32 @@ pub trait TaskStore: Send + Sync + 'static {
     /// What could not be read, some at a time: whatever any method of a store or of a broker beside it has
     /// met and set aside. A task whose record was set aside is unknown. Forgets those in `told` first.
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError>;
+}
+
+/// Records that are looked at for one page: a filter that few match makes a short page that goes on.
+pub const LOOKED_AT: usize = 10_000;
+/// Bytes of what tasks hold inside that are looked at for one page.
+pub const LOOKED_AT_BYTES: usize = 16 * 1024 * 1024;
+/// Tasks, and dead letters, among which a short id is looked for.
+pub const ENDS_LOOKED_AT: usize = 10_000;
+/// Tasks that a short id is told to mean.
+pub const ENDS_TOLD: usize = 10;
+
+/// Records of a listing.
+#[derive(Clone, Debug, Default)]
+pub struct Looked {
+    pub items: Vec<Seen>,
+    /// Where the listing goes on; none at its end.
+    pub next: Option<String>,
+    /// Records that were read or skipped for this.
+    pub looked_at: usize,
+}
+
+/// A record, and the cursor with which a listing goes on after it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub record: Record,
+    pub after: String,
 }
 
 /// What the walk over unfinished tasks says of one.

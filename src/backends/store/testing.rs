@@ -272,7 +272,7 @@ impl JournalStore for TestStore {
         let latest_first = state.journal.iter().rev();
         let of_topic = latest_first.filter(|entry| entry.topic == topic);
         let found = of_topic.filter(|entry| subject.is_none_or(|subject| entry.subject == subject));
-        Ok(Page { items: found.cloned().collect(), next: None })
+        Ok(Page::new(found.cloned().collect(), None))
     }
 
     /// The place of an entry is its number in the journal, from 1.

@@ -99,6 +99,20 @@ pub(super) const ROWS: &[Row] = &[
         api.connections).",
     ),
     (
+        "CP-1431",
+        "Short id of several tasks",
+        "More than one task that came lately has an id with this end. The answer lists them.",
+        "Write more of the id's end, or all of it.",
+    ),
+    (
+        "CP-1432",
+        "Messages that cannot be read where they wait",
+        "Tasks are queued on RabbitMQ, where nobody can look at a message without taking it, or their \
+        messages were not found where they should be. They were left alone.",
+        "Let them be started, or change them while they are scheduled. A lane on Redis (lanes.normal = \
+        \"redis\") has queues that can be read.",
+    ),
+    (
         "CP-1501",
         "No handler",
         "No worker of the task's queue has a handler for its kind. The task waits for one, without an \

@@ -124,6 +124,11 @@ impl Story {
         }
     }
 
+    /// The same without taking it.
+    pub fn payload(&self) -> Option<&Payload> {
+        self.payload.as_ref().map(|packed| &packed.0)
+    }
+
     /// How long the payload was, as MessagePack.
     pub fn payload_bytes(&self) -> usize {
         self.payload.as_ref().map_or(self.length, |packed| packed.0.as_message_pack().len())

@@ -14,6 +14,7 @@ pub mod health;
 pub mod host_series;
 #[cfg(feature = "client")]
 mod http;
+pub mod lists;
 mod pools;
 mod request;
 #[cfg(feature = "client")]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use clawpool_backends::store::DeadFilter;
-use clawpool_core::task::{KindPattern, Payload, Priority, State, TaskId, Timestamp, span};
+use clawpool_core::task::{KindPattern, Payload, Priority, State, TaskName, Timestamp, span};
 
 /// A size asked for, and for how long it holds.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -30,9 +30,9 @@ impl Scale {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
-    /// These.
+    /// These, by their ids or the ends of them; at most 2,000.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ids: Option<Vec<TaskId>>,
+    pub ids: Option<Vec<TaskName>>,
     /// All that match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<DeadFilter>,
@@ -42,6 +42,9 @@ pub struct Selection {
     /// Only counts them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// Where to go on: `next` of the answer before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
     /// Requeue of one letter: it runs with this in place of what it was enqueued with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
@@ -52,9 +55,9 @@ pub struct Selection {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskSelection {
-    /// These; at most 2,000.
+    /// These, by their ids or the ends of them; at most 2,000.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ids: Option<Vec<TaskId>>,
+    pub ids: Option<Vec<TaskName>>,
     /// All that match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<TaskFilter>,
@@ -67,6 +70,9 @@ pub struct TaskSelection {
     /// Where to go on: `next` of the answer before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// Change of priority: `P0` to `P6`, or the name of a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
 
 /// Conditions for tasks; all that are given must hold. An unknown one is refused: overlooking it would widen
@@ -89,6 +95,15 @@ pub struct TaskFilter {
     /// Of this tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// Of this session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// A name that `meta` has, or `name=value`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Somewhere in payload or `meta`; capitals are as small letters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Enqueued at this time or later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,

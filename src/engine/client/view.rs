@@ -342,6 +342,20 @@ pub struct CountView {
     pub kept: u64,
 }
 
+/// Answer to a change of many dead letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadChangedView {
+    /// How many were changed; in a dry run how many would be.
+    #[serde(flatten)]
+    pub counts: CountView,
+    /// Letters that were read for this, where there are others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub looked_at: u64,
+    /// There are others: ask again with this as `cursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
 /// Answer to a change of many tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TasksChangedView {
@@ -353,6 +367,12 @@ pub struct TasksChangedView {
     /// Tasks that were chosen and cannot be changed: they are over, or unknown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left: u64,
+    /// Tasks that may match, and whose inside cannot be read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hidden: u64,
+    /// Records that were looked at for this, where there are others.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub looked_at: u64,
     /// There are others: ask again with this as `cursor`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

@@ -4,10 +4,10 @@ use super::{
     Globals,
     dead_change::{Change, Requeue},
     failure::Failure,
-    output::{age, fields, moment, plain, span, table},
+    output::{age, fields, moment, plain, short, span, table},
     select::{DeadSelect, more, pages},
 };
-use clawpool_core::task::TaskId;
+use clawpool_core::task::TaskName;
 use clawpool_engine::client::view::{DeadDetail, DeadView, TaskView};
 
 /// Dead letters: look, run again, discard, export
@@ -28,7 +28,10 @@ enum Action {
         limit: usize,
     },
     /// One dead letter: its payload and what went wrong each time
-    Show { id: TaskId },
+    Show {
+        /// Whole, or its last 6 digits or more
+        id: TaskName,
+    },
     /// Run dead tasks again, as new
     Requeue(Requeue),
     /// Delete dead letters for good
@@ -71,7 +74,7 @@ async fn list(select: &DeadSelect, limit: usize, globals: &Globals) -> Result<()
 pub(super) fn listing(letters: &[DeadView]) -> String {
     let rows = letters.iter().map(|letter| {
         [
-            letter.id.to_string(),
+            short(letter.id),
             plain(&letter.kind, 40),
             letter.priority.to_string(),
             letter.reason.to_string(),

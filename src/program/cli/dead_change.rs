@@ -1,14 +1,18 @@
 use clap::Args;
 
-use super::{Globals, failure::Failure, select::DeadSelect};
-use clawpool_core::task::{Payload, TaskId};
-use clawpool_engine::client::{Selection, view::CountView};
+use super::{Globals, failure::Failure, progress::Progress, select::DeadSelect};
+use clawpool_core::task::{Payload, TaskName};
+use clawpool_engine::client::{
+    Selection,
+    view::{CountView, DeadChangedView},
+};
 
 /// Which letters a change is for: named ones, matching ones, or all.
 #[derive(Debug, Args)]
 pub(super) struct Change {
     #[arg(conflicts_with = "all")]
-    ids: Vec<TaskId>,
+    /// Whole ids, or their last 6 digits or more
+    ids: Vec<TaskName>,
     /// Every dead letter
     #[arg(long)]
     all: bool,
@@ -34,8 +38,8 @@ fn payload(text: &str) -> Result<Payload, String> {
 
 impl Requeue {
     pub(super) async fn run(&self, globals: &Globals) -> Result<(), Failure> {
-        let selection = Selection { payload: self.payload.clone(), ..self.change.selection()? };
-        self.change.send("v1/dead/requeue", "on their way again", &selection, globals).await
+        let mut selection = Selection { payload: self.payload.clone(), ..self.change.selection()? };
+        self.change.send("v1/dead/requeue", "on their way again", &mut selection, globals).await
     }
 }
 
@@ -46,7 +50,7 @@ impl Change {
                 "discarded letters cannot be brought back: look with `clawpool dead list`, then add --yes";
             return Err(Failure::usage(advice));
         }
-        self.send("v1/dead/discard", "discarded", &self.selection()?, globals).await
+        self.send("v1/dead/discard", "discarded", &mut self.selection()?, globals).await
     }
 
     fn selection(&self) -> Result<Selection, Failure> {
@@ -60,16 +64,32 @@ impl Change {
         }
     }
 
+    /// Asks again until all are changed.
     async fn send(
         &self,
         path: &str,
         done: &str,
-        selection: &Selection,
+        selection: &mut Selection,
         globals: &Globals,
     ) -> Result<(), Failure> {
         let done = if self.dry_run { "would be changed" } else { done };
-        let answer: CountView = globals.client()?.post(path, selection).await?;
-        globals.output().show(&answer, |answer| counts(answer, done))?;
+        let client = globals.client()?;
+        let mut sum = DeadChangedView::default();
+        let mut progress = Progress::new();
+        loop {
+            let answer: DeadChangedView = client.post(path, selection).await?;
+            sum.counts += answer.counts;
+            sum.looked_at += answer.looked_at;
+            if answer.next.is_none() {
+                break;
+            }
+            selection.cursor = answer.next;
+            progress.say(&format!("{}; {} looked at", counts(&sum.counts, done), sum.looked_at));
+        }
+        drop(progress);
+        sum.looked_at = 0;
+        globals.output().show(&sum, |sum| counts(&sum.counts, done))?;
+        let answer = sum.counts;
         // The ids of dead letters that are not there.
         let missing = (self.ids.len() as u64).saturating_sub(answer.count + answer.kept);
         if missing > 0 {

@@ -154,7 +154,7 @@ async fn add(task: &NewTask, limit: Option<Duration>, globals: &Globals) -> Resu
     let id = accepted.id;
     if let Some(limit) = limit {
         eprint_line(&placed(&accepted));
-        let record = wait::until_final(&client, id, limit).await?;
+        let record = wait::until_final(&client, &id.into(), limit).await?;
         return wait::report(&record, &output);
     }
     accepted.task = None;

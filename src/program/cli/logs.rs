@@ -1,14 +1,15 @@
 use clap::Args;
 
 use super::{Globals, failure::Failure, output::plain};
-use clawpool_core::task::{LogLine, TaskId};
+use clawpool_core::task::{LogLine, TaskName};
 use clawpool_engine::client::task::LogsView;
 
 /// What a task's program or handler wrote and logged, attempt by attempt; also while it runs
 #[derive(Debug, Args)]
 pub(super) struct Logs {
     /// The task
-    id: TaskId,
+    /// Whole, or its last 6 digits or more
+    id: TaskName,
     /// Of this attempt alone; 1 is the first
     #[arg(long)]
     attempt: Option<u32>,

@@ -1,6 +1,6 @@
 use std::{
     fmt::Display,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     time::Duration,
 };
 
@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 
 use super::failure::Failure;
-use clawpool_core::task::Timestamp;
+use clawpool_core::task::{IdEnd, TaskId, Timestamp};
 use clawpool_server::telemetry::{Keep, Lines, steers};
 
 /// Standard output. What handlers, payloads and programs wrote is shown, and does not steer the terminal: a
@@ -91,6 +91,11 @@ pub fn span(span: Duration) -> String {
         3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
     }
+}
+
+/// The end of an id where people look, which every command takes for it; all of it for programs.
+pub fn short(id: TaskId) -> String {
+    if io::stdout().is_terminal() { IdEnd::of(id).to_string() } else { id.to_string() }
 }
 
 /// How long ago.

@@ -2,43 +2,82 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::failure::Failure;
+use super::{failure::Failure, progress::Progress};
 use clawpool_backends::store::{DeadFilter, Page};
 use clawpool_core::task::{DeadReason, KindPattern, Priority, State, Timestamp};
 use clawpool_engine::client::{Client, TaskFilter};
 
-/// Which dead letters.
-#[derive(Debug, Args)]
-pub(super) struct DeadSelect {
+/// Conditions that tasks and dead letters share; all that are given must hold.
+#[derive(Debug, Default, Args)]
+pub(super) struct Select {
     /// Of this kind; `email.*` for all that start so
     #[arg(long)]
     kind: Option<KindPattern>,
-    /// exhausted, fatal, expired, poison or undeliverable
-    #[arg(long)]
-    reason: Option<DeadReason>,
     /// P0 to P6
     #[arg(long)]
     priority: Option<Priority>,
     /// Of this tenant
     #[arg(long)]
     tenant: Option<String>,
-    /// Died at or after this: a time (2026-01-31T09:00:00Z) or how long ago (2h)
+    /// Of this session
+    #[arg(long)]
+    session: Option<String>,
+    /// With this note in `meta`: its name, or name=value
+    #[arg(long)]
+    tag: Option<String>,
+    /// With this text somewhere in payload or `meta`
+    #[arg(long)]
+    text: Option<String>,
+    /// Enqueued (dead letters: died) at or after this: a time (2026-01-31T09:00:00Z) or how long ago (2h)
     #[arg(long, value_name = "TIME", value_parser = past)]
     since: Option<Timestamp>,
-    /// Died before this
+    /// Enqueued (dead letters: died) before this
     #[arg(long, value_name = "TIME", value_parser = past)]
     until: Option<Timestamp>,
 }
 
+type Query = Vec<(&'static str, String)>;
+
+impl Select {
+    /// Together with conditions of a listing's own.
+    fn query<const N: usize>(&self, own: [(&'static str, Option<String>); N]) -> Query {
+        let shared = [
+            ("kind", self.kind.as_ref().map(KindPattern::to_string)),
+            ("priority", self.priority.map(|priority| priority.to_string())),
+            ("tenant", self.tenant.clone()),
+            ("session", self.session.clone()),
+            ("tag", self.tag.clone()),
+            ("text", self.text.clone()),
+            ("since", self.since.map(|time| time.as_millis().to_string())),
+            ("until", self.until.map(|time| time.as_millis().to_string())),
+        ];
+        own.into_iter().chain(shared).filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// Which dead letters.
+#[derive(Debug, Args)]
+pub(super) struct DeadSelect {
+    /// exhausted, fatal, expired, poison or undeliverable
+    #[arg(long)]
+    reason: Option<DeadReason>,
+    #[command(flatten)]
+    select: Select,
+}
+
 impl DeadSelect {
     pub(super) fn filter(&self) -> DeadFilter {
+        let Select { kind, priority, tenant, session, tag, text, since, until } = &self.select;
         DeadFilter {
-            kind: self.kind.clone(),
+            kind: kind.clone(),
             reason: self.reason,
-            priority: self.priority,
-            tenant: self.tenant.clone(),
-            since: self.since,
-            until: self.until,
+            priority: *priority,
+            tenant: tenant.clone(),
+            session: session.clone(),
+            tag: tag.clone(),
+            text: text.clone(),
+            since: *since,
+            until: *until,
         }
     }
 
@@ -46,18 +85,8 @@ impl DeadSelect {
         self.filter() == DeadFilter::default()
     }
 
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
-        [
-            ("kind", self.kind.as_ref().map(KindPattern::to_string)),
-            ("reason", self.reason.map(|reason| reason.to_string())),
-            ("priority", self.priority.map(|priority| priority.to_string())),
-            ("tenant", self.tenant.clone()),
-            ("since", self.since.map(|time| time.as_millis().to_string())),
-            ("until", self.until.map(|time| time.as_millis().to_string())),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+    pub(super) fn query(&self) -> Query {
+        self.select.query([("reason", self.reason.map(|reason| reason.to_string()))])
     }
 }
 
@@ -67,36 +96,27 @@ pub(super) struct TaskSelect {
     /// scheduled, queued, running, completed, dead or cancelled; several: --state queued,running
     #[arg(long, value_delimiter = ',')]
     state: Vec<State>,
-    /// Of this kind; `email.*` for all that start so
-    #[arg(long)]
-    kind: Option<KindPattern>,
-    /// P0 to P6
-    #[arg(long)]
-    priority: Option<Priority>,
     /// On this queue
     #[arg(long)]
     queue: Option<String>,
-    /// Of this tenant
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Enqueued at or after this: a time (2026-01-31T09:00:00Z) or how long ago (2h)
-    #[arg(long, value_name = "TIME", value_parser = past)]
-    since: Option<Timestamp>,
-    /// Enqueued before this
-    #[arg(long, value_name = "TIME", value_parser = past)]
-    until: Option<Timestamp>,
+    #[command(flatten)]
+    select: Select,
 }
 
 impl TaskSelect {
     pub(super) fn filter(&self) -> TaskFilter {
+        let Select { kind, priority, tenant, session, tag, text, since, until } = &self.select;
         TaskFilter {
             states: self.state.clone(),
-            kind: self.kind.clone(),
-            priority: self.priority,
+            kind: kind.clone(),
+            priority: *priority,
             queue: self.queue.clone(),
-            tenant: self.tenant.clone(),
-            since: self.since,
-            until: self.until,
+            tenant: tenant.clone(),
+            session: session.clone(),
+            tag: tag.clone(),
+            text: text.clone(),
+            since: *since,
+            until: *until,
         }
     }
 
@@ -104,20 +124,9 @@ impl TaskSelect {
         self.filter() == TaskFilter::default()
     }
 
-    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn query(&self) -> Query {
         let states = self.state.iter().map(State::to_string).collect::<Vec<_>>().join(",");
-        [
-            ("state", (!states.is_empty()).then_some(states)),
-            ("kind", self.kind.as_ref().map(KindPattern::to_string)),
-            ("priority", self.priority.map(|priority| priority.to_string())),
-            ("queue", self.queue.clone()),
-            ("tenant", self.tenant.clone()),
-            ("since", self.since.map(|time| time.as_millis().to_string())),
-            ("until", self.until.map(|time| time.as_millis().to_string())),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+        self.select.query([("state", (!states.is_empty()).then_some(states)), ("queue", self.queue.clone())])
     }
 }
 
@@ -144,7 +153,8 @@ pub(super) async fn pages<T: serde::de::DeserializeOwned>(
     query: &[(&str, String)],
     limit: usize,
 ) -> Result<Page<T>, Failure> {
-    let mut all = Page { items: Vec::new(), next: None };
+    let mut all = Page::new(Vec::new(), None);
+    let mut progress = Progress::new();
     while all.items.len() < limit {
         let mut query = query.to_vec();
         query.push(("limit", (limit - all.items.len()).min(PAGE).to_string()));
@@ -152,9 +162,11 @@ pub(super) async fn pages<T: serde::de::DeserializeOwned>(
         let page: Page<T> = client.get(path, &query).await?;
         all.items.extend(page.items);
         all.next = page.next;
+        all.looked_at = page.looked_at.map(|more| all.looked_at.unwrap_or_default() + more);
         if all.next.is_none() {
             break;
         }
+        progress.say(&format!("{} found, {} looked at", all.items.len(), all.looked_at.unwrap_or_default()));
     }
     Ok(all)
 }

@@ -5,13 +5,15 @@ use clap::{Args, Subcommand};
 use super::{
     Globals,
     failure::{Exit, Failure, eprint_line},
-    output::{age, dash, fields, moment, plain, table, word},
+    output::{age, dash, fields, moment, plain, short, table, word},
     select::{TaskSelect, duration, more, pages},
     task_change::Many,
+    task_counts::CountTasks,
+    task_priority::SetPriority,
     wait,
 };
 use clawpool_backends::store::Record;
-use clawpool_core::task::{State, TaskId};
+use clawpool_core::task::{State, TaskName};
 use clawpool_engine::client::{
     task::{AttemptError, AttemptView, TaskDetail},
     view::CancelView,
@@ -29,18 +31,26 @@ enum Action {
     /// Tasks that the store still knows, the latest first
     List(List),
     /// All that is known of one task
-    Show { id: TaskId },
+    Show {
+        /// Whole, or its last 6 digits or more
+        id: TaskName,
+    },
+    /// How many there are of each state and kind
+    Counts(CountTasks),
     /// Cancel tasks that have not finished
     Cancel(Cancel),
     /// Wait for a task's end and print its result; exit code 1 when it died or was cancelled
     Wait {
-        id: TaskId,
+        /// Whole, or its last 6 digits or more
+        id: TaskName,
         /// Give up after this long
         #[arg(long, default_value = "60s", value_parser = duration)]
         timeout: Duration,
     },
     /// Start scheduled tasks now
     Run(Many),
+    /// Have waiting tasks wait on the queue of another priority, or on another queue
+    Priority(SetPriority),
 }
 
 #[derive(Debug, Args)]
@@ -56,10 +66,12 @@ impl Tasks {
     pub(super) async fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self.action {
             Action::List(list) => list.run(globals).await,
-            Action::Show { id } => show(id, globals).await,
+            Action::Show { id } => show(&id, globals).await,
+            Action::Counts(counts) => counts.run(globals).await,
+            Action::Priority(change) => change.run(globals).await,
             Action::Cancel(cancel) => cancel.run(globals).await,
             Action::Wait { id, timeout } => {
-                let record = wait::until_final(&globals.client()?, id, timeout).await?;
+                let record = wait::until_final(&globals.client()?, &id, timeout).await?;
                 wait::report(&record, &globals.output())
             }
             Action::Run(many) if many.is_by_id() => each(many.ids(), |id| run(id, globals)).await,
@@ -69,13 +81,13 @@ impl Tasks {
 }
 
 /// Does as many as can be done; fails when one did. Where no dispatcher answers, the rest is not tried.
-pub(super) async fn each<I: Copy>(
+pub(super) async fn each<I: Clone>(
     ids: &[I],
     change: impl AsyncFn(I) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut last = None;
     for id in ids {
-        let Err(failure) = change(*id).await else { continue };
+        let Err(failure) = change(id.clone()).await else { continue };
         if failure.exit == Exit::Unreachable {
             return Err(failure);
         }
@@ -98,7 +110,7 @@ impl List {
 pub(super) fn listing(records: &[Record]) -> String {
     let rows = records.iter().map(|record| {
         [
-            record.id.to_string(),
+            short(record.id),
             plain(&record.kind, 40),
             record.priority.to_string(),
             state(record),
@@ -110,7 +122,7 @@ pub(super) fn listing(records: &[Record]) -> String {
     table(["ID", "KIND", "PRIORITY", "STATE", "FAILED", "AGE", "LAST ERROR"], rows)
 }
 
-async fn show(id: TaskId, globals: &Globals) -> Result<(), Failure> {
+async fn show(id: &TaskName, globals: &Globals) -> Result<(), Failure> {
     let detail: TaskDetail = globals.client()?.get(&format!("v1/tasks/{id}"), &[]).await?;
     globals.output().show(&detail, details)
 }
@@ -205,15 +217,15 @@ impl Cancel {
     }
 }
 
-async fn cancel(id: TaskId, globals: &Globals) -> Result<(), Failure> {
+async fn cancel(id: TaskName, globals: &Globals) -> Result<(), Failure> {
     let view: CancelView = globals.client()?.delete(&format!("v1/tasks/{id}"), &[]).await?;
     globals.output().show(&view, |view| match view.state {
-        State::Running => format!("{id}  its handler has been told to stop"),
-        state => format!("{id}  {state}"),
+        State::Running => format!("{}  its handler has been told to stop", view.id),
+        state => format!("{}  {state}", view.id),
     })
 }
 
-async fn run(id: TaskId, globals: &Globals) -> Result<(), Failure> {
+async fn run(id: TaskName, globals: &Globals) -> Result<(), Failure> {
     let record: Record = globals.client()?.post(&format!("v1/tasks/{id}/run"), &()).await?;
-    globals.output().show(&record, |record| format!("{id}  {}, due now", record.state))
+    globals.output().show(&record, |record| format!("{}  {}, due now", record.id, record.state))
 }

@@ -7,22 +7,29 @@ use super::{
     output::{Output, plain},
 };
 use clawpool_backends::store::Record;
-use clawpool_core::task::{State, TaskId};
+use clawpool_core::task::{State, TaskName};
 use clawpool_engine::client::Client;
 
 /// The longest wait that one request may ask for.
 const STEP: Duration = Duration::from_secs(60);
 
 /// The task's record when it is final, or as it stands at the end of the time.
-pub(super) async fn until_final(client: &Client, id: TaskId, timeout: Duration) -> Result<Record, Failure> {
+pub(super) async fn until_final(
+    client: &Client,
+    name: &TaskName,
+    timeout: Duration,
+) -> Result<Record, Failure> {
+    let mut name = name.clone();
     let end = Instant::now() + timeout.min(Duration::from_secs(365 * 86_400));
     loop {
         let left = end.saturating_duration_since(Instant::now());
         let wait = format!("{}ms", left.min(STEP).as_millis());
-        let record: Record = client.get(&format!("v1/tasks/{id}"), &[("wait", wait)]).await?;
+        let record: Record = client.get(&format!("v1/tasks/{name}"), &[("wait", wait)]).await?;
         if record.state.is_final() || left <= STEP {
             return Ok(record);
         }
+        // By then others may end alike.
+        name = record.id.into();
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn list(
         // What the store did not take can be shown without it.
         Err(error) if error.is_retryable() && !unsaved.is_empty() => {
             tracing::debug!(%error, "earlier alerts cannot be shown");
-            Page { items: Vec::new(), next: None }
+            Page::new(Vec::new(), None)
         }
         page => page?,
     };
@@ -41,7 +41,7 @@ pub(super) async fn list(
     }
     let recent = page.items.into_iter().filter(|entry| entry.at >= since);
     let views = recent.filter_map(view).filter(|alert| level.is_none_or(|level| alert.level >= level));
-    Ok(Json(Page { items: views.collect(), next: page.next }))
+    Ok(Json(Page::new(views.collect(), page.next)))
 }
 
 /// Alerts that this process could not write yet.

@@ -49,7 +49,7 @@ pub(super) async fn history(
     let limit = params.limit()?;
     params.done()?;
     let page = api.store.journal(Topic::Scaling, pool.as_deref(), cursor.as_deref(), limit).await?;
-    Ok(Json(Page { items: page.items.into_iter().filter_map(view).collect(), next: page.next }))
+    Ok(Json(Page::new(page.items.into_iter().filter_map(view).collect(), page.next)))
 }
 
 /// What a later version has written differently is left out.

@@ -2,15 +2,20 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 
-use super::{Api, audit::Trail, body::Unread, error::ApiError};
-use clawpool_backends::store::{DeadFilter, DeadLetter, Requeued};
+use super::{Api, audit::Trail, body::Unread, caller::Caller, error::ApiError, named, query::checked};
+use clawpool_backends::store::{DeadFilter, DeadLetter, LOOKED_AT, Requeued};
 use clawpool_core::{
     config::Classes,
-    task::{CodecError, Message, Payload, TaskId, Timestamp},
+    task::{CodecError, Message, Payload, TaskId, TaskName, Timestamp},
 };
-use clawpool_engine::client::{Selection, view::CountView};
+use clawpool_engine::client::{
+    Selection,
+    view::{CountView, DeadChangedView},
+};
 
 const PAGE: usize = 200;
+/// Pages of one request.
+const PAGES: usize = 10;
 
 enum Change {
     Requeue,
@@ -23,29 +28,35 @@ enum Change {
 
 pub(super) async fn requeue(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     trail: Trail,
     body: Unread,
-) -> Result<Json<CountView>, ApiError> {
-    change(&api, &trail, body, &Change::Requeue).await
+) -> Result<Json<DeadChangedView>, ApiError> {
+    change(&api, &caller, &trail, body, &Change::Requeue).await
 }
 
 pub(super) async fn discard(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     trail: Trail,
     body: Unread,
-) -> Result<Json<CountView>, ApiError> {
-    change(&api, &trail, body, &Change::Discard).await
+) -> Result<Json<DeadChangedView>, ApiError> {
+    change(&api, &caller, &trail, body, &Change::Discard).await
 }
 
 async fn change(
     api: &Api,
+    caller: &Caller,
     trail: &Trail,
     body: Unread,
     change: &Change,
-) -> Result<Json<CountView>, ApiError> {
+) -> Result<Json<DeadChangedView>, ApiError> {
     let selection: Selection = body.read(api).await?.decode(&api.config().limits)?;
     trail.tell(serde_json::to_value(&selection).unwrap_or_default());
-    let Selection { ids, filter, all, dry_run, payload } = selection;
+    let Selection { ids, filter, all, dry_run, cursor, payload } = selection;
+    if cursor.is_some() {
+        trail.leave_out();
+    }
     let change = match (dry_run, payload) {
         (true, None) => {
             trail.leave_out();
@@ -54,26 +65,35 @@ async fn change(
         (false, None) => change,
         (_, Some(payload)) => &edited(api, change, ids.as_deref(), payload)?,
     };
-    let counts = match (ids, filter, all) {
-        (Some(ids), None, false) => chosen(api, &ids, change).await?,
+    let changed = match (ids, filter, all) {
+        (Some(names), None, false) => {
+            let ids = named::all(api, caller, &names).await?;
+            DeadChangedView { counts: chosen(api, &ids, change).await?, ..DeadChangedView::default() }
+        }
         (None, Some(filter), false) => {
             in_milliseconds(&filter)?;
-            matching(api, filter, change).await?
+            checked(filter.inside(), "filter.")?;
+            matching(api, filter, cursor, change).await?
         }
-        (None, None, true) => matching(api, DeadFilter::default(), change).await?,
+        (None, None, true) => matching(api, DeadFilter::default(), cursor, change).await?,
         _ => {
             return Err(ApiError::malformed(
                 r#"say which letters: {"ids":[…]}, {"filter":{…}} or {"all":true}"#,
             ));
         }
     };
-    Ok(Json(counts))
+    Ok(Json(changed))
 }
 
 /// A payload is one task's: for several it would most likely be a mistake.
-fn edited(api: &Api, change: &Change, ids: Option<&[TaskId]>, payload: Payload) -> Result<Change, ApiError> {
+fn edited(
+    api: &Api,
+    change: &Change,
+    names: Option<&[TaskName]>,
+    payload: Payload,
+) -> Result<Change, ApiError> {
     let refused = |message: String| Err(ApiError::field("payload", message));
-    if !matches!((change, ids), (Change::Requeue, Some([_]))) {
+    if !matches!((change, names), (Change::Requeue, Some([_]))) {
         return refused("a payload goes with the requeue of one letter: name it in ids".into());
     }
     let limit = api.config().limits.payload.as_u64();
@@ -105,20 +125,31 @@ async fn chosen(api: &Api, ids: &[TaskId], change: &Change) -> Result<CountView,
     Ok(count)
 }
 
-/// Goes once through the letters there are now: a task that dies again at once is not taken a second time.
-async fn matching(api: &Api, mut filter: DeadFilter, change: &Change) -> Result<CountView, ApiError> {
+/// Goes once through the letters that there are now: a task that dies again at once is before the cursor,
+/// and is not taken a second time.
+async fn matching(
+    api: &Api,
+    mut filter: DeadFilter,
+    mut cursor: Option<String>,
+    change: &Change,
+) -> Result<DeadChangedView, ApiError> {
     let now = Timestamp::now() + Duration::from_millis(1);
     filter.until = Some(filter.until.map_or(now, |until| until.min(now)));
-    let mut count = CountView::default();
-    let mut cursor = None::<String>;
-    loop {
+    let mut changed = DeadChangedView::default();
+    for _ in 0..PAGES {
         let page = api.store.dead(&filter, cursor.as_deref(), PAGE).await?;
-        count += apply(api, &page.items, change).await?;
-        cursor = match page.next {
-            Some(next) => Some(next),
-            None => return Ok(count),
-        };
+        changed.counts += apply(api, &page.items, change).await?;
+        changed.looked_at += page.looked_at.unwrap_or_default() as u64;
+        cursor = page.next;
+        if cursor.is_none() || changed.looked_at >= LOOKED_AT as u64 {
+            break;
+        }
     }
+    changed.next = cursor;
+    if changed.next.is_none() {
+        changed.looked_at = 0;
+    }
+    Ok(changed)
 }
 
 async fn apply(api: &Api, letters: &[DeadLetter], change: &Change) -> Result<CountView, ApiError> {

@@ -14,9 +14,11 @@ use super::{
     Api,
     caller::Caller,
     error::ApiError,
+    named,
     query::{Name, Params},
 };
 use clawpool_backends::store::{DeadFilter, DeadLetter, Page, Store, StoreError};
+use clawpool_core::task::Inside;
 use clawpool_engine::client::view::{DeadDetail, DeadView};
 
 /// A page for some queues may have fewer entries than asked for and still go on.
@@ -31,11 +33,16 @@ pub(super) async fn list(
     params.done()?;
     let page = api.store.dead(&filter, cursor.as_deref(), limit).await?;
     let seen = page.items.iter().filter(|letter| caller.sees_letter(letter));
-    Ok(Json(Page { items: seen.map(DeadView::from).collect(), next: page.next }))
+    let items = seen.map(DeadView::from).collect();
+    Ok(Json(Page { items, next: page.next, looked_at: page.looked_at }))
 }
 
 fn filter(caller: &Caller, params: &mut Params) -> Result<DeadFilter, ApiError> {
+    let Inside { session, tag, text } = params.inside()?;
     Ok(DeadFilter {
+        session,
+        tag,
+        text,
         kind: params.value("kind")?,
         reason: params.value("reason")?,
         priority: params.value("priority")?,
@@ -50,7 +57,7 @@ pub(super) async fn show(
     caller: Caller,
     name: Name,
 ) -> Result<Json<DeadDetail>, ApiError> {
-    let id = name.parse("id")?;
+    let id = named::task(&api, &caller, &name).await?;
     let letter = api.store.dead_letter(id).await?.filter(|letter| caller.sees_letter(letter));
     let letter =
         letter.ok_or_else(|| ApiError::not_found(format!("there is no dead letter of task {id}")))?;

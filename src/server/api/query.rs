@@ -7,7 +7,7 @@ use axum::{
 use serde::{Deserialize, de::IntoDeserializer};
 
 use super::error::ApiError;
-use clawpool_core::task::Timestamp;
+use clawpool_core::task::{Inside, Timestamp};
 
 /// The parameters of a request, taken one by one, so that a wrong one is named and an unknown one is not
 /// overlooked.
@@ -41,7 +41,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 impl Params {
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(key, _)| key == name)?;
-        self.0.remove(at).map(|(_, value)| value)
+        self.0.remove(at).map(|(_, value)| value).filter(|value| !value.is_empty())
     }
 
     pub(super) fn value<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
@@ -71,6 +71,12 @@ impl Params {
         };
         time.map(Some)
             .map_err(|error: serde::de::value::Error| ApiError::field(name, format!("{name}: {error}")))
+    }
+
+    /// What is looked for inside of tasks.
+    pub(super) fn inside(&mut self) -> Result<Inside, ApiError> {
+        let [session, tag, text] = ["session", "tag", "text"].map(|name| self.text(name));
+        checked(Inside { session, tag, text }, "")
     }
 
     pub(super) fn limit(&mut self) -> Result<usize, ApiError> {
@@ -103,6 +109,17 @@ impl Params {
         match self.0.pop_front() {
             Some((name, _)) => Err(ApiError::field(&name, format!("unknown or repeated parameter {name:?}"))),
             None => Ok(()),
+        }
+    }
+}
+
+/// Goes on where no condition is too long; a refusal names its field below `path`.
+pub(super) fn checked(inside: Inside, path: &str) -> Result<Inside, ApiError> {
+    match inside.too_long() {
+        None => Ok(inside),
+        Some(field) => {
+            let message = format!("{field} is longer than {} bytes: look for a part of it", Inside::LONGEST);
+            Err(ApiError::field(format!("{path}{field}"), message))
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     error::ApiError,
     events, figures, health, host_series, hosts, metrics, open_queues,
     openapi::{self, About, Answer, Answering, Schemas},
-    queues, schedule, story, task_bulk, tasks, tokens, workers,
+    queues, reroute, schedule, story, task_bulk, task_counts, tasks, tokens, workers,
 };
 use clawpool_core::config::Scope;
 
@@ -69,12 +69,14 @@ pub(super) fn all() -> Vec<Route> {
     rows![
         post(enqueue::enqueue, "/v1/tasks", ENQUEUE, Changes::Tasks),
         look(tasks::list, "/v1/tasks", READ),
+        look(task_counts::show, "/v1/tasks/counts", READ),
         look(story::show, "/v1/tasks/{id}", &[Scope::Enqueue, Scope::Read]),
         look(story::logs, "/v1/tasks/{id}/logs", &[Scope::Enqueue, Scope::Read]),
         remove(tasks::cancel, "/v1/tasks/{id}", &[Scope::Enqueue, Scope::Operate], "task.cancel"),
         order(tasks::run, "/v1/tasks/{id}/run", OPERATE, "task.run"),
         order(task_bulk::cancel, "/v1/tasks/cancel", OPERATE, "tasks.cancel"),
         order(task_bulk::run, "/v1/tasks/run", OPERATE, "tasks.run"),
+        order(reroute::priority, "/v1/tasks/priority", OPERATE, "tasks.priority"),
         post(enqueue::explain, "/v1/explain", ENQUEUE, Changes::Nothing),
         look(queues::list, "/v1/queues", READ),
         order(open_queues::add, "/v1/queues", ADMIN, "queue.add"),

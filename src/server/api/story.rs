@@ -8,6 +8,7 @@ use super::{
     Api,
     caller::Caller,
     error::ApiError,
+    named,
     query::{Name, Params},
     tasks::{seen, unknown},
 };
@@ -23,7 +24,7 @@ pub(super) async fn show(
     name: Name,
     mut params: Params,
 ) -> Result<Json<TaskDetail>, ApiError> {
-    let id = name.parse("id")?;
+    let id = named::task(&api, &caller, &name).await?;
     let limit = params.wait()?;
     params.done()?;
     let record = seen(&api, &caller, id, limit).await?.ok_or_else(|| unknown(id))?;
@@ -127,7 +128,7 @@ pub(super) async fn logs(
     name: Name,
     mut params: Params,
 ) -> Result<Json<LogsView>, ApiError> {
-    let id = name.parse("id")?;
+    let id = named::task(&api, &caller, &name).await?;
     let attempt: Option<u32> = params.value("attempt")?;
     params.done()?;
     let is_known = match api.store.record(id).await? {

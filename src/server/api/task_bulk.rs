@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use super::{Api, audit::Trail, body::Unread, caller::Caller, error::ApiError, queues};
-use clawpool_backends::store::{Cancelled, Page, Record, RecordFilter};
-use clawpool_core::task::{State as TaskState, TaskId, Timestamp};
-use clawpool_engine::client::{TaskFilter, TaskSelection, view::TasksChangedView};
-
-/// Tasks of one page.
-const PAGE: usize = 500;
-/// Pages of one request.
-const PAGES: usize = 4;
+use super::{
+    Api,
+    audit::Trail,
+    body::Unread,
+    caller::Caller,
+    chosen::{Chosen, PAGES, page},
+    error::ApiError,
+};
+use clawpool_backends::store::{Cancelled, LOOKED_AT, Record};
+use clawpool_core::task::State as TaskState;
+use clawpool_engine::client::{TaskSelection, view::TasksChangedView};
 
 /// What is done to each task.
 #[derive(Clone, Copy)]
@@ -60,21 +62,37 @@ async fn change(
     change: Change,
 ) -> Result<Json<TasksChangedView>, ApiError> {
     let asked: TaskSelection = body.read(api).await?.decode(&api.config().limits)?;
-    trail.tell(serde_json::to_value(&asked).unwrap_or_default());
-    if asked.dry_run || asked.cursor.is_some() {
-        trail.leave_out();
+    if asked.to.is_some() {
+        return Err(ApiError::field("to", "only a change of priority goes somewhere: leave it out"));
     }
-    let TaskSelection { ids, filter, all, dry_run, cursor } = asked;
-    let bulk = Bulk { api, caller, change, dry_run };
-    let changed = match (ids, filter, all) {
-        (Some(ids), None, false) => bulk.chosen(&ids).await?,
-        (None, Some(filter), false) => bulk.matching(filter, cursor).await?,
-        (None, None, true) => bulk.matching(TaskFilter::default(), cursor).await?,
-        _ => {
-            let message = r#"say which tasks: {"ids":[…]}, {"filter":{…}} or {"all":true}"#;
-            return Err(ApiError::malformed(message));
+    let chosen = Chosen::of(api, caller, trail, &asked, change.states()).await?;
+    let bulk = Bulk { api, caller, change, dry_run: asked.dry_run };
+    let mut changed = TasksChangedView::default();
+    match chosen {
+        Chosen::Named { records, unknown } => {
+            changed.left += unknown;
+            for record in &records {
+                bulk.one(record, &mut changed).await?;
+            }
         }
-    };
+        Chosen::Matching { filter, inside, mut cursor } => {
+            for _ in 0..PAGES {
+                let page = page(api, &filter, &inside, &mut cursor).await?;
+                changed.looked_at += page.looked_at;
+                changed.hidden += page.hidden;
+                for record in &page.records {
+                    bulk.one(record, &mut changed).await?;
+                }
+                if cursor.is_none() || changed.looked_at >= LOOKED_AT as u64 {
+                    break;
+                }
+            }
+            changed.next = cursor;
+            if changed.next.is_none() {
+                changed.looked_at = 0;
+            }
+        }
+    }
     Ok(Json(changed))
 }
 
@@ -87,65 +105,6 @@ struct Bulk<'a> {
 }
 
 impl Bulk<'_> {
-    async fn chosen(&self, ids: &[TaskId]) -> Result<TasksChangedView, ApiError> {
-        if ids.len() > PAGE * PAGES {
-            let message = format!("ids are {}: name at most {} in one request", ids.len(), PAGE * PAGES);
-            return Err(ApiError::field("ids", message));
-        }
-        let mut changed = TasksChangedView::default();
-        for id in ids {
-            match self.api.store.record(*id).await? {
-                Some(record) => self.one(&record, &mut changed).await?,
-                None => changed.left += 1,
-            }
-        }
-        Ok(changed)
-    }
-
-    async fn matching(
-        &self,
-        filter: TaskFilter,
-        mut cursor: Option<String>,
-    ) -> Result<TasksChangedView, ApiError> {
-        let filter = self.filter(filter).await?;
-        let mut changed = TasksChangedView::default();
-        for _ in 0..PAGES {
-            let Page { items, next } = self.api.store.records(&filter, cursor.as_deref(), PAGE).await?;
-            for record in &items {
-                self.one(record, &mut changed).await?;
-            }
-            cursor = next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        Ok(TasksChangedView { next: cursor, ..changed })
-    }
-
-    async fn filter(&self, asked: TaskFilter) -> Result<RecordFilter, ApiError> {
-        let TaskFilter { states, kind, priority, queue, tenant, since, until } = asked;
-        for (field, time) in [("filter.since", since), ("filter.until", until)] {
-            if let Some(millis) = time.filter(|time| time.looks_like_seconds()).map(Timestamp::as_millis) {
-                return Err(ApiError::seconds_for_milliseconds(field, millis));
-            }
-        }
-        let able = self.change.states();
-        let states = match states.as_slice() {
-            [] => able.to_vec(),
-            states => states.iter().copied().filter(|state| able.contains(state)).collect(),
-        };
-        if states.is_empty() {
-            let message = format!("none of these states can be changed: it is {}", names(able));
-            return Err(ApiError::field("filter.states", message));
-        }
-        let queue = match queue {
-            Some(name) => Some(queues::named(self.api, &name).await?),
-            None => None,
-        };
-        let tenant = self.caller.tenant(tenant)?;
-        Ok(RecordFilter { states, kind, priority, queue, tenant, since, until })
-    }
-
     async fn one(&self, record: &Record, changed: &mut TasksChangedView) -> Result<(), ApiError> {
         let able = self.caller.sees(record) && self.change.states().contains(&record.state);
         let done = match self.change {
@@ -164,8 +123,4 @@ impl Bulk<'_> {
         *if done { &mut changed.changed } else { &mut changed.left } += 1;
         Ok(())
     }
-}
-
-fn names(states: &[TaskState]) -> String {
-    states.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

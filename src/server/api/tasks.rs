@@ -12,41 +12,56 @@ use super::{
     audit::Trail,
     caller::Caller,
     error::ApiError,
+    named,
     query::{Name, Params},
     queues,
 };
 use clawpool_backends::{
     broker::Found,
-    path::find,
-    store::{Cancelled, Page, Record, RecordFilter, StoreError},
+    path::{Searched, find, search},
+    store::{Cancelled, Record, RecordFilter, StoreError},
 };
 use clawpool_core::task::{State as TaskState, TaskId};
-use clawpool_engine::client::view::CancelView;
+use clawpool_engine::client::{lists::TasksView, view::CancelView};
 
-/// A page for some queues may have fewer entries than asked for and still go on.
+/// A page for some queues, or of what is looked for inside of tasks, may have fewer entries than asked for
+/// and still go on.
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
     mut params: Params,
-) -> Result<Json<Page<Record>>, ApiError> {
-    let filter = RecordFilter {
+) -> Result<Json<TasksView>, ApiError> {
+    let filter = filter(&api, &caller, &mut params).await?;
+    let inside = params.inside()?;
+    let cursor = params.text("cursor");
+    let limit = params.limit()?;
+    params.done()?;
+    let searched = search(&*api.store, &*api.broker, &filter, &inside, cursor.as_deref(), limit).await?;
+    let Searched { found, hidden } = searched;
+    let mut items: Vec<Record> = found.items.into_iter().map(|seen| seen.record).collect();
+    items.retain(|record| caller.reaches(record.queue));
+    let (looked_at, hidden) = (found.looked_at as u64, hidden as u64);
+    Ok(Json(TasksView { items, next: found.next, looked_at, hidden }))
+}
+
+/// The conditions of a listing that records themselves tell.
+pub(super) async fn filter(
+    api: &Api,
+    caller: &Caller,
+    params: &mut Params,
+) -> Result<RecordFilter, ApiError> {
+    Ok(RecordFilter {
         states: params.values("state")?,
         kind: params.value("kind")?,
         priority: params.value("priority")?,
         queue: match params.text("queue") {
-            Some(name) => Some(queues::named(&api, &name).await?),
+            Some(name) => Some(queues::named(api, &name).await?),
             None => None,
         },
         tenant: caller.tenant(params.text("tenant"))?,
         since: params.time("since")?,
         until: params.time("until")?,
-    };
-    let cursor = params.text("cursor");
-    let limit = params.limit()?;
-    params.done()?;
-    let mut page = api.store.records(&filter, cursor.as_deref(), limit).await?;
-    page.items.retain(|record| caller.reaches(record.queue));
-    Ok(Json(page))
+    })
 }
 
 /// The task, if the caller may know of it: at once, or as [`wait`] does.
@@ -77,7 +92,8 @@ pub(super) async fn cancel(
     trail: Trail,
     name: Name,
 ) -> Result<Response, ApiError> {
-    let id = name.parse("id")?;
+    let id = named::task(&api, &caller, &name).await?;
+    trail.about(&id.to_string());
     let record = seen(&api, &caller, id, None).await?.ok_or_else(|| unknown(id))?;
     if caller.has_enqueued(&record) {
         trail.leave_out();
@@ -93,8 +109,14 @@ pub(super) async fn cancel(
 }
 
 /// Starts a scheduled task now, and puts one back that has fallen out of its queue.
-pub(super) async fn run(State(api): State<Arc<Api>>, name: Name) -> Result<Json<Record>, ApiError> {
-    let id = name.parse("id")?;
+pub(super) async fn run(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    trail: Trail,
+    name: Name,
+) -> Result<Json<Record>, ApiError> {
+    let id = named::task(&api, &caller, &name).await?;
+    trail.about(&id.to_string());
     let found = api.store.run_now(id).await?;
     let record = api.store.record(id).await?.ok_or_else(|| unknown(id))?;
     if found {

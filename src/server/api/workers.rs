@@ -22,7 +22,7 @@ pub(super) async fn list(
     caller.oversees()?;
     let mut items = api.store.workers().await?;
     items.sort_by_key(|worker| (worker.beat.started_at, worker.beat.worker));
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page::new(items, None)))
 }
 
 /// Tells a worker to finish what it runs and leave; it learns of it with its next heartbeat.
@@ -49,7 +49,7 @@ pub(super) async fn crashes(
     let page = api.store.journal(Topic::Crash, pool.as_deref(), cursor.as_deref(), limit).await?;
     // What a later version has written differently is left out.
     let reports = page.items.into_iter().filter_map(|entry| serde_json::from_value(entry.body).ok());
-    Ok(Json(Page { items: reports.collect(), next: page.next }))
+    Ok(Json(Page::new(reports.collect(), page.next)))
 }
 
 /// Asks the pool's supervisor to start what is down, whatever its policy says. It learns of it with its next

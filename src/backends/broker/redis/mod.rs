@@ -128,6 +128,10 @@ impl Broker for RedisBroker {
         Ok(value.and_then(|value| packed::unpack(&entry, &value)))
     }
 
+    fn can_peek(&self, _: Queue) -> bool {
+        true
+    }
+
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         let mut call = self.shared.call(&scripts::DEPTH);
         call.arg(&*name(queue));

@@ -131,6 +131,15 @@ impl Broker for SqliteBroker {
         Ok(self.database.read(move |sql| peek::peek(sql, &wanted, enqueued_at)).await?)
     }
 
+    async fn peek_all(&self, wanted: &[(Missing, Timestamp)]) -> Result<Vec<Option<Message>>, BrokerError> {
+        let wanted = wanted.to_vec();
+        Ok(self.database.read(move |sql| peek::peek_all(sql, &wanted)).await?)
+    }
+
+    fn can_peek(&self, _: Queue) -> bool {
+        true
+    }
+
     async fn depth(&self, queue: Queue) -> Result<Depth, BrokerError> {
         Ok(self.database.read(move |sql| queue::depth(sql, queue)).await?)
     }

@@ -1,13 +1,15 @@
 //! Looks at one message. No index names a message's task, for the sake of every publish: it is looked for
 //! where it should be.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
     backend::sqlite::{MESSAGE, message},
     broker::Missing,
 };
-use clawpool_core::task::{Message, Timestamp};
+use clawpool_core::task::{Message, TaskId, Timestamp};
 
 /// Rows that one look goes through.
 const ROWS: i64 = 20_000;
@@ -34,6 +36,54 @@ pub(super) fn peek(
     // What waited in the schedule set came to its queue late.
     let newest = newest(sql)?;
     within(sql, wanted, newest - ROWS, newest)
+}
+
+/// The same of many that were enqueued one after the other, which are looked for together.
+pub(super) fn peek_all(
+    sql: &Connection,
+    wanted: &[(Missing, Timestamp)],
+) -> rusqlite::Result<Vec<Option<Message>>> {
+    let times = || wanted.iter().map(|(_, enqueued_at)| *enqueued_at);
+    let (Some(earliest), Some(latest)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
+    let mut looked_for = HashMap::new();
+    for (position, (missing, _)) in wanted.iter().enumerate() {
+        looked_for.insert((missing.id, missing.generation), position);
+    }
+    let mut rows = vec![None; wanted.len()];
+    let first = first_from(sql, earliest)? - SLACK;
+    let last = first_from(sql, latest)?.saturating_add(SLACK).min(first + ROWS);
+    find_rows(sql, (first, last), &mut looked_for, &mut rows)?;
+    if !looked_for.is_empty() {
+        let newest = newest(sql)?;
+        find_rows(sql, (newest - ROWS, newest), &mut looked_for, &mut rows)?;
+    }
+    let found = |((wanted, _), row): (&(Missing, Timestamp), Option<i64>)| match row {
+        Some(row) => within(sql, wanted, row, row),
+        None => Ok(None),
+    };
+    wanted.iter().zip(rows).map(found).collect()
+}
+
+/// Of the messages that are looked for, takes those out that are in these rows.
+fn find_rows(
+    sql: &Connection,
+    (first, last): (i64, i64),
+    looked_for: &mut HashMap<(TaskId, u32), usize>,
+    found: &mut [Option<i64>],
+) -> rusqlite::Result<()> {
+    let query = "SELECT seq, id, generation FROM messages WHERE seq BETWEEN ?1 AND ?2";
+    let mut query = sql.prepare_cached(query)?;
+    let mut rows = query.query([first, last])?;
+    while !looked_for.is_empty()
+        && let Some(row) = rows.next()?
+    {
+        // What cannot be read is no message that is looked for.
+        let (Ok(id), Ok(generation)) = (row.get(1), row.get(2)) else { continue };
+        if let Some(position) = looked_for.remove(&(id, generation)) {
+            found[position] = Some(row.get(0)?);
+        }
+    }
+    Ok(())
 }
 
 fn within(sql: &Connection, wanted: &Missing, first: i64, last: i64) -> rusqlite::Result<Option<Message>> {

@@ -24,8 +24,7 @@ pub async fn find(
     if record.state == State::Running && record.worker.is_some_and(|worker| live.contains(&worker)) {
         return Ok(None);
     }
-    let missing = Missing { id: record.id, generation: record.generation, queue: record.queue };
-    Ok(broker.restore(&[missing], &live).await?.pop())
+    Ok(broker.restore(&[missing(record)], &live).await?.pop())
 }
 
 /// The message of a task, where it can be had: of one that waits or runs on a broker whose queues can be
@@ -35,7 +34,7 @@ pub async fn peek(
     broker: &dyn Broker,
     record: &Record,
 ) -> Result<Option<Message>, PathError> {
-    let wanted = Missing { id: record.id, generation: record.generation, queue: record.queue };
+    let wanted = missing(record);
     Ok(match record.state {
         State::Scheduled => store.entry(record.id, record.generation).await?,
         State::Queued | State::Running => match broker.peek(wanted, record.enqueued_at).await? {
@@ -45,6 +44,11 @@ pub async fn peek(
         },
         State::Completed | State::Cancelled | State::Dead => None,
     })
+}
+
+/// The message that a record speaks of.
+pub(super) const fn missing(record: &Record) -> Missing {
+    Missing { id: record.id, generation: record.generation, queue: record.queue }
 }
 
 /// The workers that are heard from.

@@ -12,6 +12,8 @@ mod find;
 mod finish;
 pub(in crate::path) mod offer;
 mod promote;
+mod reroute;
+mod search;
 mod source;
 
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use crate::{
 use clawpool_core::task::{ProcessId, TaskId};
 
 pub use find::{find, live_workers, peek};
+pub use reroute::{Rerouted, reroute};
+pub use search::{Searched, search};
 
 /// A broker and a store, each of any kind.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ pub mod ending;
 pub mod model;
 pub mod offering;
 pub mod recovery;
+pub mod rerouting;
 pub mod scheduling;
 pub mod taken;
 pub mod taking;
@@ -113,6 +114,9 @@ macro_rules! suite {
             scheduling::a_promotion_is_limited_and_says_when_the_next_is_due,
             scheduling::a_stale_fence_moves_nothing,
             scheduling::a_full_queue_keeps_due_tasks_in_the_set,
+            rerouting::inv_1_inv_2_a_rerouted_task_runs_once_from_its_new_queue,
+            rerouting::a_rerouted_delayed_task_keeps_its_time,
+            rerouting::a_search_looks_inside_of_tasks_wherever_they_are,
             model::inv_1_every_task_is_somewhere_and_ends_once,
         }
     };

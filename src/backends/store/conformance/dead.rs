@@ -238,3 +238,45 @@ pub async fn requeue_keeps_one_unfinished_task_for_each_unique_key(fixture: &dyn
     assert_eq!(store.cancel(newcomer.message.id).await.unwrap(), Cancelled::Done);
     assert_eq!(store.requeue(&next).await.unwrap(), Requeued { taken: 1, kept: 2 });
 }
+
+pub async fn filters_by_what_is_inside(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let row = |session: &str, text: &str| {
+        let message = message_with(Priority::P4, |task| {
+            task.session = Some(session.into());
+            task.meta = [("origin".to_owned(), session.to_owned())].into();
+            task.payload = Payload::encode(&[text]).unwrap();
+        });
+        letter(&message, DeadReason::Fatal)
+    };
+    let letters = [row("s1", "to Ann"), row("s2", "to Bob"), row("s1", "to Bob")];
+    for (index, letter) in letters.iter().enumerate() {
+        let died_at = Timestamp::now() + Duration::from_millis(index as u64);
+        store.add_dead_letters(&[DeadLetter { died_at, ..letter.clone() }]).await.unwrap();
+    }
+    let plain = DeadFilter::default;
+    let text = |text: &str| Some(text.to_owned());
+    let cases = [
+        (DeadFilter { session: text("s1"), ..plain() }, vec![2, 0]),
+        (DeadFilter { tag: text("origin=s2"), ..plain() }, vec![1]),
+        (DeadFilter { tag: text("origin"), ..plain() }, vec![2, 1, 0]),
+        (DeadFilter { text: text("bob"), ..plain() }, vec![2, 1]),
+        (DeadFilter { text: text("bob"), session: text("s1"), ..plain() }, vec![2]),
+        (DeadFilter { text: text("carol"), ..plain() }, vec![]),
+    ];
+    for (filter, expected) in cases {
+        let expected: Vec<_> = expected.into_iter().map(|index: usize| letters[index].message.id).collect();
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = store.dead(&filter, cursor.as_deref(), 1).await.unwrap();
+            assert!(page.items.len() <= 1 && page.looked_at.is_some_and(|looked_at| looked_at <= 3));
+            seen.extend(page.items.iter().map(|letter| letter.message.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected, "{filter:?}");
+    }
+}

@@ -118,3 +118,41 @@ pub async fn refuses_a_cursor_of_somewhere_else(fixture: &dyn Fixture) {
         assert!(matches!(error, Err(StoreError::BadCursor(_))), "{error:?}");
     }
 }
+
+pub async fn goes_on_after_each_record(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    for _ in 0..7 {
+        admit(&*store, Priority::P4).await;
+    }
+    let all = listed(&*store, &RecordFilter::default()).await;
+    let looked = store.look(&RecordFilter::default(), None, 7).await.unwrap();
+    assert_eq!(looked.items.len(), 7);
+    assert!((7..=8).contains(&looked.looked_at), "{}", looked.looked_at);
+    for (index, seen) in looked.items.iter().enumerate() {
+        let page = store.records(&RecordFilter::default(), Some(&seen.after), 10).await.unwrap();
+        let rest: Vec<_> = page.items.iter().map(|record| record.id).collect();
+        assert_eq!(rest, all[index + 1..]);
+    }
+}
+
+pub async fn the_end_of_an_id_means_those_that_end_so(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let with_id = |id: &str| message_with(Priority::P4, |task| task.id = id.parse().unwrap());
+    let ids = ["01920000-0000-7000-8000-0000abcdef01", "01930000-0000-7000-8000-1111abcdef01"];
+    let [one, two] = ids.map(with_id);
+    let dead = with_id("01940000-0000-7000-8000-2222abcdef02");
+    store.admit(&[admission(&one), admission(&two)]).await.unwrap();
+    store.add_dead_letters(&[letter(&dead, DeadReason::Expired)]).await.unwrap();
+    let ending = async |end: &str| {
+        let mut ids = store.ending_in(&end.parse().unwrap()).await.unwrap();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ending("0000abcdef01").await, [one.id]);
+    assert_eq!(ending("ABCDEF01").await, [one.id, two.id]);
+    assert_eq!(ending("cdef02").await, [dead.id]);
+    assert_eq!(ending("cdef03").await, []);
+    let forgotten = Withdrawal { id: two.id, until: None };
+    store.withdraw(&[forgotten]).await.unwrap();
+    assert_eq!(ending("abcdef01").await, [one.id], "what is withdrawn is unknown");
+}

@@ -17,6 +17,7 @@ pub mod listing;
 pub mod logs;
 pub mod model;
 pub mod notes;
+pub mod rerouting;
 pub mod sample;
 pub mod schedule;
 pub mod settling;
@@ -149,6 +150,7 @@ macro_rules! suite {
             dead::dead_letters_are_marked_and_listed,
             dead::a_dead_letter_leaves_final_running_and_later_tasks_alone,
             dead::filters_by_everything,
+            dead::filters_by_what_is_inside,
             dead::pages_latest_first,
             dead::requeue_schedules_the_next_generation,
             dead::inv_3_a_requeued_task_answers_for_no_death_before,
@@ -175,6 +177,11 @@ macro_rules! suite {
             listing::lists_the_latest_first_page_by_page,
             listing::lists_several_states_and_one_queue,
             listing::a_page_that_finds_little_ends_and_goes_on,
+            listing::goes_on_after_each_record,
+            listing::the_end_of_an_id_means_those_that_end_so,
+            rerouting::a_waiting_task_comes_to_its_new_queue_by_the_schedule_set,
+            rerouting::a_scheduled_task_keeps_its_time,
+            rerouting::what_runs_is_over_or_went_on_is_left_alone,
             listing::refuses_a_cursor_of_somewhere_else,
             unreadable_records::an_unreadable_record_costs_its_own_task_alone,
             unreadable_records::a_batch_goes_on_beside_an_unreadable_record,

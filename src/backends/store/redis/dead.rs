@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{BATCH, RedisStore, corrupt, cursor::Cursor, error::failure, millis, record, scripts};
 use crate::{
     backend::{StoredItem, redis::packed},
-    store::{DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
+    store::{Budget, DeadFilter, DeadLetter, DeadStore, Page, Requeued, StoreError},
 };
 use clawpool_core::task::{DeadReason, Failure, Message, TaskId, Timestamp};
 
@@ -88,31 +88,10 @@ impl DeadStore for RedisStore {
     ) -> Result<Page<DeadLetter>, StoreError> {
         // Nothing that died at `until` or later is wanted, so the walk, latest first, begins there.
         let until = filter.until.map(|until| Cursor { number: until.as_millis(), member: Vec::new() });
-        let mut at = cursor.map(Cursor::parse).transpose()?.or(until);
+        let at = cursor.map(Cursor::parse).transpose()?.or(until);
         let oldest = Timestamp::now().as_millis().saturating_sub(millis(self.results.dead));
         let oldest = oldest.max(filter.since.map_or(0, Timestamp::as_millis));
-        let mut items = Vec::new();
-        let mut last = None;
-        loop {
-            let rows = self.page("dead", at.as_ref(), BATCH).await?;
-            let Some((end, _)) = rows.last() else { return Ok(Page { items, next: None }) };
-            let end = end.clone();
-            for (place, bytes) in rows {
-                if place.number < oldest {
-                    return Ok(Page { items, next: None });
-                }
-                let Some(letter) = self.read_letter(&place.member, &bytes).await? else { continue };
-                if at.as_ref().is_some_and(|at| place >= *at) || !filter.matches(&letter) {
-                    continue;
-                }
-                if items.len() >= limit.max(1) {
-                    return Ok(Page { items, next: last.map(|place: Cursor| place.to_string()) });
-                }
-                items.push(letter);
-                last = Some(place);
-            }
-            at = Some(end);
-        }
+        self.list_dead(filter, at, oldest, limit.max(1)).await
     }
 
     async fn dead_letter(&self, id: TaskId) -> Result<Option<DeadLetter>, StoreError> {
@@ -158,6 +137,46 @@ impl DeadStore for RedisStore {
 }
 
 impl RedisStore {
+    /// Reads one letter more than are wanted at first, and twice as many each time.
+    async fn list_dead(
+        &self,
+        filter: &DeadFilter,
+        mut at: Option<Cursor>,
+        oldest: u64,
+        limit: usize,
+    ) -> Result<Page<DeadLetter>, StoreError> {
+        let mut budget = Budget::new();
+        let mut items = Vec::new();
+        let mut batch = (limit + 1).min(BATCH);
+        // Where the letter of the cursor is gone, the walk begins before it.
+        let mut walk = at.clone();
+        loop {
+            let rows = self.page("dead", walk.as_ref(), batch).await?;
+            let is_last = rows.len() < batch;
+            batch = (batch * 2).min(BATCH);
+            for (place, bytes) in rows {
+                if place.number < oldest {
+                    return Ok(budget.page(items, None));
+                }
+                walk = Some(place.clone());
+                if at.as_ref().is_some_and(|at| place >= *at) {
+                    continue;
+                }
+                let letter = self.read_letter(&place.member, &bytes).await?;
+                let found = letter.filter(|letter| filter.matches(letter));
+                if items.len() == limit && found.is_some() || budget.is_spent() {
+                    return Ok(budget.page(items, at.as_ref().map(Cursor::to_string)));
+                }
+                budget.spend(bytes.len());
+                items.extend(found);
+                at = Some(place);
+            }
+            if is_last {
+                return Ok(budget.page(items, None));
+            }
+        }
+    }
+
     /// None where it cannot be read, or is another task's: that is set aside.
     async fn read_letter(&self, member: &[u8], bytes: &[u8]) -> Result<Option<DeadLetter>, StoreError> {
         let letter = decode(bytes).ok().filter(|letter| letter.message.id.as_bytes()[..] == *member);

@@ -50,13 +50,13 @@ impl JournalStore for RedisStore {
                     continue;
                 }
                 if items.len() == limit {
-                    return Ok(Page { items, next: last });
+                    return Ok(Page::new(items, last));
                 }
                 items.push(entry);
                 last = Some(place);
             }
         }
-        Ok(Page { items, next: None })
+        Ok(Page::new(items, None))
     }
 
     async fn follow(

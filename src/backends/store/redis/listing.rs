@@ -1,8 +1,8 @@
 //! Listing records: first what came lately, the latest first, as the list of what came has it; then the rest,
 //! by a walk over all keys.
 //!
-//! Guarantees: a page costs no more than its limit or [`LOOK`] records, whatever the filter. Never does:
-//! leave a task out because it waits for long.
+//! Guarantees: a page looks at [`LOOKED_AT`] records at most, whatever the filter, and reads no more than its
+//! limit where all of them match. Never does: leave a task out because it waits for long.
 
 use bytes::Bytes;
 use redis::cmd;
@@ -16,15 +16,13 @@ use super::{
 };
 use crate::{
     backend::redis::layout::RECENT_STEP,
-    store::{Page, Record, RecordFilter, StoreError},
+    store::{ENDS_LOOKED_AT, ENDS_TOLD, LOOKED_AT, Looked, Record, RecordFilter, Seen, StoreError},
 };
-use clawpool_core::task::{ProcessId, State, TaskId, Timestamp};
+use clawpool_core::task::{IdEnd, ProcessId, State, TaskId, Timestamp};
 
 /// Keys looked at in one step of the walk.
 const STEP: usize = 500;
-/// Records looked at for one page: a filter that few match makes a short page that goes on.
-const LOOK: usize = 10_000;
-/// Records read at once.
+/// Records read at once: at first as many as are wanted, then twice as many each time.
 const BATCH: usize = 1_000;
 const ID: usize = 16;
 
@@ -35,8 +33,9 @@ type Row = (u64, usize, Bytes);
 struct Filling<'a> {
     filter: &'a RecordFilter,
     limit: usize,
-    items: Vec<Record>,
+    items: Vec<Seen>,
     left: usize,
+    batch: usize,
 }
 
 impl Filling<'_> {
@@ -48,8 +47,23 @@ impl Filling<'_> {
         self.is_full() || self.left == 0
     }
 
-    fn page(self, next: Option<Place>) -> Page<Record> {
-        Page { items: self.items, next: next.map(|place| place.to_string()) }
+    /// How many are read next.
+    fn next_batch(&mut self) -> usize {
+        let batch = self.batch.min(self.left).clamp(1, BATCH);
+        self.batch = batch * 2;
+        batch
+    }
+
+    /// Takes a record that matches, with the place after it.
+    fn take(&mut self, record: Record, after: &Place) {
+        if self.filter.matches(&record) {
+            self.items.push(Seen { record, after: after.to_string() });
+        }
+    }
+
+    fn page(self, next: Option<Place>) -> Looked {
+        let looked_at = LOOKED_AT - self.left;
+        Looked { items: self.items, next: next.map(|place| place.to_string()), looked_at }
     }
 }
 
@@ -59,9 +73,10 @@ impl RedisStore {
         filter: &RecordFilter,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Record>, StoreError> {
+    ) -> Result<Looked, StoreError> {
         let place = cursor.map(Place::parse).transpose()?.unwrap_or(Place::Latest);
-        let mut filling = Filling { filter, limit: limit.max(1), items: Vec::new(), left: LOOK };
+        let limit = limit.max(1);
+        let mut filling = Filling { filter, limit, items: Vec::new(), left: LOOKED_AT, batch: limit };
         let walk = match place {
             Place::Walk(cursor) => cursor,
             place => match self.list_recent(place, &mut filling).await? {
@@ -80,7 +95,7 @@ impl RedisStore {
         filling: &mut Filling<'_>,
     ) -> Result<Option<Place>, StoreError> {
         loop {
-            let batch = (filling.limit - filling.items.len()).clamp(1, BATCH.min(filling.left));
+            let batch = filling.next_batch();
             let rows = self.recent(&place, batch).await?;
             let places = places(&rows);
             let ids: Vec<_> = places.iter().map(|(id, _)| *id).collect();
@@ -89,7 +104,9 @@ impl RedisStore {
                 place = after.clone();
                 let record = records.next_if(|record| record.id == *id);
                 filling.left = filling.left.saturating_sub(1);
-                filling.items.extend(record.filter(|record| filling.filter.matches(record)));
+                if let Some(record) = record {
+                    filling.take(record, after);
+                }
                 if filling.is_over() {
                     return Ok(Some(place));
                 }
@@ -110,6 +127,37 @@ impl RedisStore {
         self.run(&call).await
     }
 
+    pub(super) async fn ids_ending_in(&self, end: &IdEnd) -> Result<Vec<TaskId>, StoreError> {
+        let rows = self.recent(&Place::Latest, ENDS_LOOKED_AT).await?;
+        let mut newest = cmd("ZREVRANGE");
+        newest.arg(format!("{}:d", self.link.base())).arg(0).arg(ENDS_LOOKED_AT - 1);
+        let dead: Vec<Bytes> = self.link.send(&newest).await.map_err(|error| failure(&error))?;
+        let dead = dead.iter().filter_map(|id| Some(TaskId::from_bytes(id[..].try_into().ok()?)));
+        let came = places(&rows).into_iter().map(|(id, _)| id);
+        let mut ids: Vec<_> = came.chain(dead).filter(|id| end.ends(*id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut known = Vec::new();
+        for id in ids {
+            if known.len() < ENDS_TOLD && self.is_known(id).await? {
+                known.push(id);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Whether there is a record of the task, or a dead letter.
+    async fn is_known(&self, id: TaskId) -> Result<bool, StoreError> {
+        let mut record = cmd("EXISTS");
+        record.arg(key(self.link.base(), id));
+        let mut letter = cmd("HEXISTS");
+        letter.arg(format!("{}:dm", self.link.base())).arg(id.as_bytes());
+        let (record, letter) = tokio::join!(self.link.send(&record), self.link.send(&letter));
+        let [record, letter]: [bool; 2] =
+            [record.map_err(|error| failure(&error))?, letter.map_err(|error| failure(&error))?];
+        Ok(record || letter)
+    }
+
     /// The walk over all keys, for what came before the list of what came begins. Returns where it goes on.
     async fn list_others(
         &self,
@@ -123,13 +171,12 @@ impl RedisStore {
             let (following, ids) = self.scan(&at).await?;
             let known = self.read_records(&ids).await?;
             filling.left = filling.left.saturating_sub(ids.len());
-            let old = |record: &Record| record.enqueued_at < since && filling.filter.matches(record);
-            for record in known.into_iter().filter(old) {
+            for record in known.into_iter().filter(|record| record.enqueued_at < since) {
                 if filling.is_full() {
                     return Ok(Some(at));
                 }
                 at.member = record.id.as_bytes().to_vec();
-                filling.items.push(record);
+                filling.take(record, &Place::Walk(at.clone()));
             }
             if following == 0 {
                 return Ok(None);

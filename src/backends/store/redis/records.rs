@@ -64,7 +64,7 @@ impl RedisStore {
         let (next, rows): (u64, Vec<Row>) = self.run(&call).await?;
         let items =
             rows.into_iter().map(|row| unfinished_task(row).ok_or_else(|| corrupt("a row of no task")));
-        Ok(Page { items: items.collect::<Result<_, _>>()?, next: (next > 0).then(|| next.to_string()) })
+        Ok(Page::new(items.collect::<Result<_, _>>()?, (next > 0).then(|| next.to_string())))
     }
 }
 

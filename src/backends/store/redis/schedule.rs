@@ -108,7 +108,7 @@ impl ScheduleStore for RedisStore {
                 None => self.set_aside(StoredItem::Entry, &place.member, &[]).await?,
             }
         }
-        Ok(Page { items, next })
+        Ok(Page::new(items, next))
     }
 }
 

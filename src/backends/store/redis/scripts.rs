@@ -49,6 +49,7 @@ scripts! { LIBRARY:
     PUT_FIGURES = "scripts/put_figures.lua";
     RECENT = "scripts/recent.lua";
     REQUEUE = "scripts/requeue.lua";
+    REROUTE = "scripts/reroute.lua";
     RESIGN = "scripts/resign.lua";
     RUN_NOW = "scripts/run_now.lua";
     SCHEDULE = "scripts/schedule.lua";

@@ -9,11 +9,11 @@ use super::{BATCH, RedisStore, record, scripts};
 use crate::{
     backend::{Unreadable, redis::packed},
     store::{
-        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement,
+        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Looked, Page, Record, RecordFilter, Settlement,
         StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
-use clawpool_core::task::{Message, ProcessId, Queue, State, TaskId};
+use clawpool_core::task::{IdEnd, Message, ProcessId, Queue, State, TaskId};
 
 #[async_trait]
 impl TaskStore for RedisStore {
@@ -89,13 +89,33 @@ impl TaskStore for RedisStore {
         }
     }
 
-    async fn records(
+    async fn look(
         &self,
         filter: &RecordFilter,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Record>, StoreError> {
+    ) -> Result<Looked, StoreError> {
         self.list_records(filter, cursor, limit).await
+    }
+
+    async fn ending_in(&self, end: &IdEnd) -> Result<Vec<TaskId>, StoreError> {
+        self.ids_ending_in(end).await
+    }
+
+    async fn reroute(&self, messages: &[Message]) -> Result<Vec<bool>, StoreError> {
+        let mut answers = Vec::with_capacity(messages.len());
+        for chunk in messages.chunks(BATCH) {
+            let mut call = self.call(&scripts::REROUTE);
+            for message in chunk {
+                call.arg(&packed::entry(message.id, message.generation)[..]);
+                call.arg(message.priority().index());
+                call.arg(message.queue.own().map(Queue::written).as_deref().unwrap_or_default());
+                call.arg(packed::pack(message));
+            }
+            let rerouted: String = self.run(&call).await?;
+            answers.extend(rerouted.bytes().map(|rerouted| rerouted == b'1'));
+        }
+        Ok(answers)
     }
 
     async fn unfinished(

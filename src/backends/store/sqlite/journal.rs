@@ -137,7 +137,7 @@ fn list(
     let parameters = params![topic.name(), subject, before, limit.saturating_add(1)];
     let rows = query.query_map(parameters, |row| readable(row, "seq", numbered))?;
     Ok(sift(rows)?.map_continue(|rows: Vec<(i64, Entry)>| {
-        let Page { items, next } = records::page(rows, limit, |(seq, _)| seq.to_string());
-        Page { items: items.into_iter().map(|(_, entry)| entry).collect(), next }
+        let Page { items, next, .. } = records::page(rows, limit, |(seq, _)| seq.to_string());
+        Page::new(items.into_iter().map(|(_, entry)| entry).collect(), next)
     }))
 }

@@ -11,11 +11,11 @@ use super::{
 use crate::{
     backend::{StoredItem, Unreadable},
     store::{
-        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Page, Record, RecordFilter, Settlement,
+        Admission, Admitted, Cancelled, Claim, ClaimOutcome, Looked, Page, Record, RecordFilter, Settlement,
         StoreError, TaskStore, UnfinishedTask, Withdrawal, Withdrawn,
     },
 };
-use clawpool_core::task::{Message, ProcessId, Queue, TaskId};
+use clawpool_core::task::{IdEnd, Message, ProcessId, Queue, TaskId};
 
 #[async_trait]
 impl TaskStore for SqliteStore {
@@ -82,15 +82,26 @@ impl TaskStore for SqliteStore {
         }
     }
 
-    async fn records(
+    async fn look(
         &self,
         filter: &RecordFilter,
         cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Page<Record>, StoreError> {
+    ) -> Result<Looked, StoreError> {
         let filter = filter.clone();
         let after = cursor.map(records::id_cursor).transpose()?;
+        let limit = limit.max(1);
         self.read_around(StoredItem::Record, move |sql| records::list(sql, &filter, after, limit)).await
+    }
+
+    async fn ending_in(&self, end: &IdEnd) -> Result<Vec<TaskId>, StoreError> {
+        let end = end.clone();
+        Ok(self.database.read(move |sql| records::ending_in(sql, &end)).await?)
+    }
+
+    async fn reroute(&self, messages: &[Message]) -> Result<Vec<bool>, StoreError> {
+        let messages = messages.to_vec();
+        Ok(self.database.write(move |write| moving::reroute(write, &messages)).await?)
     }
 
     async fn unfinished(
@@ -104,7 +115,7 @@ impl TaskStore for SqliteStore {
             self.read_around(StoredItem::Record, move |sql| records::unfinished(sql, after, limit)).await?;
         let last = items.last().filter(|_| items.len() == limit).map(|last| last.id.to_string());
         items.retain(|task| !task.state.is_final());
-        Ok(Page { items, next: last })
+        Ok(Page::new(items, last))
     }
 
     async fn unreadable(&self, told: &[Unreadable]) -> Result<Vec<Unreadable>, StoreError> {

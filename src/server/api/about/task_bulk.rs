@@ -1,7 +1,7 @@
 use crate::api::openapi::About;
 use clawpool_engine::client::TaskSelection;
 
-const PACE: &str = "One of `ids`, `filter` and `all` says which. Changes some 2,000 a request: where \
+pub(super) const PACE: &str = "One of `ids`, `filter` and `all` says which. Changes some 2,000 a request: where \
     the answer has `next`, ask again with it as `cursor`.";
 
 pub(in crate::api) fn cancel() -> About {
@@ -9,7 +9,7 @@ pub(in crate::api) fn cancel() -> About {
         .more(PACE)
         .takes::<TaskSelection>()
         .answers(200, "How many were cancelled.")
-        .refuses([404])
+        .refuses([404, 409])
 }
 
 pub(in crate::api) fn run() -> About {
@@ -17,5 +17,5 @@ pub(in crate::api) fn run() -> About {
         .more(PACE)
         .takes::<TaskSelection>()
         .answers(200, "How many were put on their queues.")
-        .refuses([404])
+        .refuses([404, 409])
 }

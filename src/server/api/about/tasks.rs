@@ -5,7 +5,7 @@ use clawpool_core::task::State;
 use clawpool_engine::client::view::CancelView;
 
 fn id() -> [Parameter; 1] {
-    [query::id("The id of the task.")]
+    [query::task("The id of the task.")]
 }
 
 pub(in crate::api) fn list() -> About {
@@ -19,6 +19,7 @@ pub(in crate::api) fn list() -> About {
             query::since("Tasks that were enqueued"),
             query::until("Tasks that were enqueued"),
         ])
+        .with(query::inside())
         .with(query::page())
         .answers(200, "A page of tasks.")
         .refuses([404])

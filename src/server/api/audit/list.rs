@@ -60,7 +60,7 @@ pub(in crate::api) async fn list(
             page.items.into_iter().filter(|entry| filter.since.is_none_or(|since| entry.at >= since));
         items.extend(recent.filter_map(view).filter(|view| filter.matches(view)));
         if cursor.is_none() || items.len() >= limit || looked >= MOST {
-            return Ok(Json(Page { items, next: cursor }));
+            return Ok(Json(Page::new(items, cursor)));
         }
     }
 }

@@ -42,6 +42,23 @@ pub(in crate::api) fn name(name: &str, about: &str) -> Parameter {
     part(name, about, json!({ "type": "string", "minLength": 1 }))
 }
 
+/// The part of the path that names a task: its id, or the end of that.
+pub(in crate::api) fn task(about: &str) -> Parameter {
+    let about = format!("{about} Its last six digits or more will do, of a task that came lately.");
+    part("id", &about, json!({ "type": "string", "pattern": "^[0-9a-fA-F-]{6,36}$" }))
+}
+
+/// What is looked for inside of tasks.
+pub(in crate::api) fn inside() -> [Parameter; 3] {
+    let short =
+        |name, about| query(name, about, json!({ "type": "string", "minLength": 1, "maxLength": 64 }));
+    [
+        short("session", "Of this session."),
+        short("tag", "With this note in `meta`: its name, or `name=value`."),
+        short("text", "With this text in the payload or in `meta`; capitals are as small letters."),
+    ]
+}
+
 /// The part of the path that is an id.
 pub(in crate::api) fn id(about: &str) -> Parameter {
     part("id", about, json!({ "type": "string", "format": "uuid" }))
@@ -138,10 +155,14 @@ pub(in crate::api) fn pool() -> Parameter {
     text("pool", "The name of a pool.")
 }
 
+pub(in crate::api) fn cursor() -> Parameter {
+    text("cursor", "Where to go on: `next` of the page before, as it came. Without it: the first page.")
+}
+
 /// The two that every listing in pages has.
 pub(in crate::api) fn page() -> [Parameter; 2] {
     [
-        text("cursor", "Where to go on: `next` of the page before, as it came. Without it: the first page."),
+        cursor(),
         query(
             "limit",
             "Entries of a page.",

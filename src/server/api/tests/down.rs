@@ -9,14 +9,14 @@ use clawpool_backends::{
     store::{
         Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
         DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, Followed, HostWindow, JournalStore, LogLines,
-        LogRules, LogStore, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued, Role,
+        LogRules, LogStore, Looked, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued, Role,
         ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
         UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
 use clawpool_core::{
     figures::Step,
-    task::{Message, ProcessId, Queue, TaskId, Timestamp},
+    task::{IdEnd, Message, ProcessId, Queue, TaskId, Timestamp},
 };
 
 /// A broker and a store that never answer.
@@ -84,7 +84,9 @@ down!(TaskStore, StoreError, no_store {
     cancel(TaskId) -> Cancelled;
     record(TaskId) -> Option<Record>;
     wait(TaskId, Duration) -> Option<Record>;
-    records(&RecordFilter, Option<&str>, usize) -> Page<Record>;
+    look(&RecordFilter, Option<&str>, usize) -> Looked;
+    ending_in(&IdEnd) -> Vec<TaskId>;
+    reroute(&[Message]) -> Vec<bool>;
     unfinished(Option<&str>, usize) -> Page<UnfinishedTask>;
     unreadable(&[Unreadable]) -> Vec<Unreadable>;
 });

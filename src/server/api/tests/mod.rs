@@ -10,6 +10,7 @@ mod down;
 mod events;
 mod figures;
 mod health;
+mod lists;
 mod made_tokens;
 mod openapi;
 mod operate;

@@ -52,15 +52,17 @@ const fn order(path: &'static str, asked: &'static str, body: &'static str, scop
 pub(super) const BETAS: &str = "01920000-0000-7000-8000-000000000001";
 const TASK_OF_BETA: &str = "/v1/tasks/01920000-0000-7000-8000-000000000001";
 
-pub(super) static TABLE: [Row; 48] = [
+pub(super) static TABLE: [Row; 50] = [
     row(Method::POST, "/v1/tasks", "/v1/tasks", TASK, &[Enqueue], 403, true),
     look("/v1/tasks", "/v1/tasks?tenant=beta", &[Read], 403),
+    look("/v1/tasks/counts", "/v1/tasks/counts?tenant=beta", &[Read], 403),
     look("/v1/tasks/{id}", TASK_OF_BETA, &[Enqueue, Read], 404),
     look("/v1/tasks/{id}/logs", "/v1/tasks/01920000-0000-7000-8000-000000000001/logs", &[Enqueue, Read], 404),
     row(Method::DELETE, "/v1/tasks/{id}", TASK_OF_BETA, NOTHING, &[Enqueue, Operate], 404, true),
     order("/v1/tasks/{id}/run", "/v1/tasks/01920000-0000-7000-8000-000000000001/run", NOTHING, &[Operate]),
     order("/v1/tasks/cancel", "/v1/tasks/cancel", r#"{"all":true,"dry_run":true}"#, &[Operate]),
     order("/v1/tasks/run", "/v1/tasks/run", r#"{"all":true,"dry_run":true}"#, &[Operate]),
+    order("/v1/tasks/priority", "/v1/tasks/priority", r#"{"all":true,"to":"P1","dry_run":true}"#, &[Operate]),
     row(Method::POST, "/v1/explain", "/v1/explain", TASK, &[Enqueue], 403, false),
     look("/v1/queues", "/v1/queues", &[Read], 200),
     order("/v1/queues", "/v1/queues", r#"{"name":"own","priority":"P4"}"#, &[Admin]),

@@ -4,19 +4,13 @@
 local priority = tonumber(ARGV[1])
 local own = ARGV[2]
 
-local function whose_of(before)
-  local tenant, token = before:match('^([^\30]*)\30?([^\30]*)')
-  if own ~= '' then return tenant .. PART .. token .. PART .. own end
-  return token == '' and tenant or tenant .. PART .. token
-end
-
 local function move(an_entry)
   local id = id_of(an_entry)
   local record = read(id)
   if not record or record.state ~= QUEUED or entry_of(id, record) ~= an_entry then return '0' end
   count(ENQUEUED, queue_of(record), -1)
   local values = unpack_tail(record.tail)
-  values.whose = whose_of(values.whose)
+  values.whose = whose_on(values.whose, own)
   record.tail = pack_tail(values)
   record.priority = priority
   write(id, record, 'KEEPTTL')

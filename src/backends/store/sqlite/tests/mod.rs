@@ -2,6 +2,7 @@
 
 mod database;
 mod full;
+mod listing;
 mod memory;
 mod waits;
 

@@ -124,6 +124,14 @@ local function own_queue(tail)
   return unpack_tail(tail).whose:match('^[^\30]*\30[^\30]*\30(.+)$')
 end
 
+-- What a record's second value says once the task waits on the queue that is written so, or '' where it is
+-- the own queue of its priority.
+local function whose_on(before, own)
+  local tenant, token = before:match('^([^\30]*)\30?([^\30]*)')
+  if own ~= '' then return tenant .. PART .. token .. PART .. own end
+  return token == '' and tenant or tenant .. PART .. token
+end
+
 -- Where a task waits: see `parts/queues.lua` of the broker.
 local function queue_of(record) return own_queue(record.tail) or record.priority end
 

@@ -1,0 +1,73 @@
+//! What a page costs, in steps of the statements that go over the rows.
+
+use rusqlite::StatementStatus::VmStep;
+
+use super::*;
+use crate::store::{
+    DeadFilter, DeadLetter, DeadStore, RecordFilter, TaskStore,
+    conformance::{admission, message},
+};
+use clawpool_core::task::{DeadReason, ErrorClass, Failure, Priority, Timestamp};
+
+const SHOWN: usize = 10;
+
+async fn store() -> (SqliteStore, File) {
+    let file = open(Config::default()).await;
+    (SqliteStore::on(file.database().await, &file.config), file)
+}
+
+/// Both statements of a listing of records: the one that goes over them, and the one that reads what is
+/// shown.
+async fn cost(store: &SqliteStore, filter: RecordFilter) -> (i32, usize) {
+    let list = move |sql: &Connection| {
+        let page = records::list(sql, &filter, None, SHOWN)?.continue_value().unwrap();
+        Ok((sql.prepare_cached(&records::choice())?.reset_status(VmStep), page.looked_at))
+    };
+    store.database.read(list).await.unwrap()
+}
+
+async fn cost_of_letters(store: &SqliteStore) -> (i32, Option<usize>) {
+    let list = |sql: &Connection| {
+        let page = letters::list(sql, &DeadFilter::default(), None, SHOWN)?.continue_value().unwrap();
+        assert_eq!(page.items.len(), SHOWN);
+        Ok((sql.prepare_cached(letters::CHOICE)?.reset_status(VmStep), page.looked_at))
+    };
+    store.database.read(list).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_first_page_reads_what_it_shows_and_one_more() {
+    let (store, _file) = store().await;
+    let mut costs = Vec::new();
+    for count in [SHOWN + 1, 3_000] {
+        let tasks: Vec<_> = (0..count).map(|_| admission(&message(Priority::P4))).collect();
+        store.admit(&tasks).await.unwrap();
+        costs.push(cost(&store, RecordFilter::default()).await);
+    }
+    assert_eq!(costs[0], costs[1], "it does not follow how many there are");
+    assert_eq!(costs[0].1, SHOWN, "looked at, beside the one more");
+    // What few match is looked for among all of them.
+    let nobodys = RecordFilter { tenant: Some("nobody".into()), ..RecordFilter::default() };
+    assert!(cost(&store, nobodys).await.0 > 100 * costs[0].0, "the steps count rows");
+}
+
+#[tokio::test]
+async fn a_first_page_of_letters_reads_what_it_shows_and_one_more() {
+    let (store, _file) = store().await;
+    let mut costs = Vec::new();
+    for count in [SHOWN + 1, 1_000] {
+        let letter = |_| DeadLetter {
+            message: message(Priority::P4),
+            kind: "test.echo".into(),
+            tenant: None,
+            reason: DeadReason::Fatal,
+            failure: Failure::new(ErrorClass::Network, "the line is dead"),
+            crashes: 0,
+            died_at: Timestamp::now(),
+        };
+        store.add_dead_letters(&(0..count).map(letter).collect::<Vec<_>>()).await.unwrap();
+        costs.push(cost_of_letters(&store).await);
+    }
+    assert_eq!(costs[0], costs[1], "it does not follow how many there are");
+    assert_eq!(costs[0].1, Some(SHOWN));
+}

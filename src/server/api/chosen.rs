@@ -1,0 +1,115 @@
+//! Which tasks a change of many is for.
+//!
+//! Guarantees: exactly one way of saying which is taken; a caller's tenants narrow it. Never does: take a
+//! task that no condition names.
+
+use super::{Api, audit::Trail, caller::Caller, error::ApiError, named, query::checked, queues};
+use clawpool_backends::{
+    path::{Searched, search},
+    store::{Record, RecordFilter},
+};
+use clawpool_core::task::{Inside, State as TaskState, Timestamp};
+use clawpool_engine::client::{TaskFilter, TaskSelection};
+
+/// Tasks of one page.
+const PAGE: usize = 500;
+/// Pages of one request.
+pub(super) const PAGES: usize = 4;
+
+/// As one request says.
+pub(super) enum Chosen {
+    Named { records: Vec<Record>, unknown: u64 },
+    Matching { filter: RecordFilter, inside: Inside, cursor: Option<String> },
+}
+
+impl Chosen {
+    /// Of a change that is possible in these states.
+    pub(super) async fn of(
+        api: &Api,
+        caller: &Caller,
+        trail: &Trail,
+        asked: &TaskSelection,
+        able: &[TaskState],
+    ) -> Result<Self, ApiError> {
+        trail.tell(serde_json::to_value(asked).unwrap_or_default());
+        if asked.dry_run || asked.cursor.is_some() {
+            trail.leave_out();
+        }
+        let filter = match (&asked.ids, &asked.filter, asked.all) {
+            (Some(names), None, false) => {
+                let mut records = Vec::new();
+                let mut unknown = 0;
+                for id in named::all(api, caller, names).await? {
+                    match api.store.record(id).await? {
+                        Some(record) => records.push(record),
+                        None => unknown += 1,
+                    }
+                }
+                return Ok(Self::Named { records, unknown });
+            }
+            (None, Some(filter), false) => filter.clone(),
+            (None, None, true) => TaskFilter::default(),
+            _ => {
+                let message = r#"say which tasks: {"ids":[…]}, {"filter":{…}} or {"all":true}"#;
+                return Err(ApiError::malformed(message));
+            }
+        };
+        let TaskFilter { session, tag, text, .. } = filter.clone();
+        let inside = checked(Inside { session, tag, text }, "filter.")?;
+        let filter = record_filter(api, caller, filter, able).await?;
+        Ok(Self::Matching { filter, inside, cursor: asked.cursor.clone() })
+    }
+}
+
+async fn record_filter(
+    api: &Api,
+    caller: &Caller,
+    asked: TaskFilter,
+    able: &[TaskState],
+) -> Result<RecordFilter, ApiError> {
+    let TaskFilter { states, kind, priority, queue, tenant, since, until, .. } = asked;
+    for (field, time) in [("filter.since", since), ("filter.until", until)] {
+        if let Some(millis) = time.filter(|time| time.looks_like_seconds()).map(Timestamp::as_millis) {
+            return Err(ApiError::seconds_for_milliseconds(field, millis));
+        }
+    }
+    let states = match states.as_slice() {
+        [] => able.to_vec(),
+        states => states.iter().copied().filter(|state| able.contains(state)).collect(),
+    };
+    if states.is_empty() {
+        let message = format!("none of these states can be changed: it is {}", names(able));
+        return Err(ApiError::field("filter.states", message));
+    }
+    let queue = match queue {
+        Some(name) => Some(queues::named(api, &name).await?),
+        None => None,
+    };
+    let tenant = caller.tenant(tenant)?;
+    Ok(RecordFilter { states, kind, priority, queue, tenant, since, until })
+}
+
+fn names(states: &[TaskState]) -> String {
+    states.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Tasks of one page.
+pub(super) struct ChosenPage {
+    pub(super) records: Vec<Record>,
+    pub(super) looked_at: u64,
+    pub(super) hidden: u64,
+}
+
+/// The page at the cursor, which goes on to the next one.
+pub(super) async fn page(
+    api: &Api,
+    filter: &RecordFilter,
+    inside: &Inside,
+    cursor: &mut Option<String>,
+) -> Result<ChosenPage, ApiError> {
+    let searched = search(&*api.store, &*api.broker, filter, inside, cursor.as_deref(), PAGE).await?;
+    let Searched { found, hidden } = searched;
+    *cursor = found.next;
+    let records = found.items.into_iter().map(|seen| seen.record).collect();
+    Ok(ChosenPage { records, looked_at: found.looked_at as u64, hidden: hidden as u64 })
+}
