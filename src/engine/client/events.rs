@@ -22,6 +22,9 @@ use clawpool_core::{
 /// A dispatcher says something every 15 s: one that is silent for so long is not there any more.
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// A stream begins at once; a store that is away is told sooner than this.
+const ANSWER: Duration = Duration::from_secs(15);
+
 /// What is followed.
 #[derive(Clone, Debug, Default)]
 pub struct Following {
@@ -115,7 +118,9 @@ impl Events<'_> {
             ("after", after.clone()),
         ];
         let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        let answer = self.client.stream("v1/events", &query).await?;
+        // Whoever takes the connection and says nothing is not waited for.
+        let answer = timeout(ANSWER, self.client.stream("v1/events", &query)).await;
+        let answer = answer.unwrap_or_else(|_| Err(self.client.silent(ANSWER)))?;
         // The task has ended, and was heard of.
         self.over = answer.status() == StatusCode::NO_CONTENT;
         let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
