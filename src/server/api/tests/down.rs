@@ -9,8 +9,8 @@ use clawpool_backends::{
     store::{
         Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
         DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, Followed, HostWindow, JournalStore, LogLines,
-        LogRules, LogStore, Looked, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued, Role,
-        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
+        LogRules, LogStore, Looked, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued,
+        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
         UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
