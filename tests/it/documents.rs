@@ -101,6 +101,8 @@ impl Page {
             // tests/compose/run and tests/windows/run read them there.
             "sh compose" if self.name == "docs/compose.md" => String::new(),
             "bat" if self.name == "docs/windows.md" => String::new(),
+            // What a browser runs.
+            "js" if self.name == "docs/http-api.md" => String::new(),
             "text" => String::new(),
             words => panic!("{}: nothing runs a block of {words:?}", self.name),
         }

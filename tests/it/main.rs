@@ -18,6 +18,7 @@ mod cli;
 mod config_check;
 mod demo;
 mod doctor;
+mod events;
 mod examples;
 mod false_claims;
 mod idle;

@@ -34,7 +34,7 @@ use dead::Budget;
 pub use dead::{DeadFilter, DeadLetter, DeadStore, Requeued};
 pub use error::StoreError;
 pub use figures::{Counters, FigureStore, HostWindow, Window};
-pub use journal::{Entry, JournalStore, Topic};
+pub use journal::{Entry, Followed, JournalStore, Place, Topic};
 pub use logs::{AttemptLog, LOGS_KEPT, LogLines, LogRules, LogStore};
 pub use notes::NoteStore;
 pub use open::open;

@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use super::{
-    Beat, ControlStore, Entry, Fence, JournalStore, NoteStore, Orders, Page, Question, Role, StoreError,
-    Topic, Totals, WorkerInfo, WorkerStore, conformance::beat_of,
+    Beat, ControlStore, Entry, Fence, Followed, JournalStore, NoteStore, Orders, Page, Place, Question, Role,
+    StoreError, Topic, Totals, WorkerInfo, WorkerStore, conformance::beat_of,
 };
 use clawpool_core::task::{ProcessId, Queue, TaskId, Timestamp};
 
@@ -273,6 +273,26 @@ impl JournalStore for TestStore {
         let of_topic = latest_first.filter(|entry| entry.topic == topic);
         let found = of_topic.filter(|entry| subject.is_none_or(|subject| entry.subject == subject));
         Ok(Page::new(found.cloned().collect(), None))
+    }
+
+    /// The place of an entry is its number in the journal, from 1.
+    async fn follow(
+        &self,
+        topics: &[(Topic, Option<Place>)],
+        limit: usize,
+    ) -> Result<Vec<Followed>, StoreError> {
+        let state = self.answer()?;
+        let numbered = || state.journal.iter().zip(1..).map(|(entry, number)| (Place(number, 0), entry));
+        let followed = |(topic, after): &(Topic, Option<Place>)| {
+            let own = numbered().filter(|(_, entry)| entry.topic == *topic);
+            let last = own.clone().last().map(|(place, _)| place).unwrap_or_default();
+            let later = own.filter(|(place, _)| after.is_some_and(|after| *place > after)).take(limit);
+            let entries: Vec<_> = later.map(|(place, entry)| (place, entry.clone())).collect();
+            let next = entries.last().map_or(last, |(place, _)| *place);
+            let lost = after.is_some_and(|after| after > last);
+            Followed { topic: *topic, more: entries.len() == limit, entries, lost, next }
+        };
+        Ok(topics.iter().map(followed).collect())
     }
 }
 

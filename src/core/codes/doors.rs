@@ -93,12 +93,19 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "CP-1430",
+        "Too many streams",
+        "As many streams of events are open as this dispatcher has room for.",
+        "Close pages that nobody looks at, ask another dispatcher, or raise api.streams (and \
+        api.connections).",
+    ),
+    (
+        "CP-1431",
         "Short id of several tasks",
         "More than one task that came lately has an id with this end. The answer lists them.",
         "Write more of the id's end, or all of it.",
     ),
     (
-        "CP-1431",
+        "CP-1432",
         "Messages that cannot be read where they wait",
         "Tasks are queued on RabbitMQ, where nobody can look at a message without taking it, or their \
         messages were not found where they should be. They were left alone.",

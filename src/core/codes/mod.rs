@@ -29,7 +29,7 @@ pub struct Code {
 type Row = (&'static str, &'static str, &'static str, &'static str);
 
 const TABLES: [&[Row]; 7] =
-    [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS, services::ROWS, commands::ROWS];
+    [config::ROWS, tasks::ROWS, servers::ROWS, doors::ROWS, pools::ROWS, commands::ROWS, services::ROWS];
 
 /// All codes, in order.
 pub fn all() -> impl Iterator<Item = Code> {

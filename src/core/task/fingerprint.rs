@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn is_what_it_was() {
         let text = r#"{"to": "a@b.c", "list": [1, -2, 0.5, true, false, null, {}], "deep": {"a": [[]]}}"#;
-        assert_eq!(of(text).to_string(), "0000000000000000");
+        assert_eq!(of(text).to_string(), "371625bbfefc02df");
         assert_eq!("00000000000000ff".parse(), Ok(Fingerprint(255)));
     }
 

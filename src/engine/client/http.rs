@@ -147,7 +147,11 @@ impl Client {
 
     async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let answer = self.send(request).await?.json().await;
-        answer.map_err(|error| ClientError::Unreadable { url: self.base.to_string(), reason: cause(&error) })
+        answer.map_err(|error| self.unreadable(&cause(&error)))
+    }
+
+    pub(super) fn unreadable(&self, reason: &str) -> ClientError {
+        ClientError::Unreadable { url: self.base.to_string(), reason: reason.to_owned() }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
@@ -168,7 +172,11 @@ impl Client {
         })
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+    pub(super) fn silent(&self, span: Duration) -> ClientError {
+        ClientError::Unreachable { url: self.base.to_string(), reason: format!("nothing came for {span:?}") }
+    }
+
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         ClientError::Unreachable { url: self.base.to_string(), reason: cause(error) }
     }
 }

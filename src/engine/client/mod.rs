@@ -6,6 +6,9 @@
 pub mod access;
 #[cfg(feature = "client")]
 mod error;
+pub mod event;
+#[cfg(feature = "client")]
+mod events;
 pub mod figures;
 pub mod health;
 pub mod host_series;
@@ -14,11 +17,15 @@ mod http;
 pub mod lists;
 mod pools;
 mod request;
+#[cfg(feature = "client")]
+mod sse;
 pub mod task;
 pub mod view;
 
 #[cfg(feature = "client")]
 pub use error::ClientError;
+#[cfg(feature = "client")]
+pub use events::{Events, Following, StreamEvent};
 #[cfg(feature = "client")]
 pub use http::Client;
 pub use pools::{Cause, Change, Counts, ForecastStatus, Manual, PoolStatus};

@@ -17,6 +17,7 @@ mod dispatcher;
 mod doctor;
 mod enqueue;
 mod enqueue_file;
+mod events;
 mod explain;
 pub mod failure;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -107,6 +108,7 @@ enum Command {
     Workers(workers::Workers),
     Hosts(hosts::Hosts),
     Alerts(alerts::Alerts),
+    Events(events::Events),
     Sla(sla::Sla),
     Tokens(tokens::Tokens),
     Audit(audit::Audit),
@@ -151,6 +153,7 @@ impl Cli {
             Command::Workers(command) => command.run(&globals).await,
             Command::Hosts(command) => command.run(&globals).await,
             Command::Alerts(command) => command.run(&globals).await,
+            Command::Events(command) => command.run(&globals).await,
             Command::Sla(command) => command.run(&globals).await,
             Command::Tokens(command) => command.run(&globals).await,
             Command::Audit(command) => command.run(&globals).await,

@@ -51,7 +51,7 @@ fn unsaved(api: &Api, pool: Option<&str>) -> Vec<Entry> {
 }
 
 /// What a later version has written differently is left out.
-fn view(entry: Entry) -> Option<AlertView> {
+pub(super) fn view(entry: Entry) -> Option<AlertView> {
     let Alert { event, text } = serde_json::from_value(entry.body)
         .inspect_err(|error| tracing::warn!(%error, "another version's alert is left out"))
         .ok()?;

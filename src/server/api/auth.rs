@@ -20,7 +20,7 @@ use super::{
     headers,
     routes::{Access, Changes},
     server::Peer,
-    tokens::Unusable,
+    tokens::{Unusable, hash},
 };
 
 /// Lets a request in to a route: with a token that has the scope or, where no tokens are configured, from
@@ -89,6 +89,11 @@ fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => Ok(token.trim_ascii()),
         _ => Err(ApiError::unauthorised("the Authorization header must read: Bearer TOKEN")),
     }
+}
+
+/// What the token is known by that a request shows, if it shows one.
+pub(super) fn shown(headers: &HeaderMap) -> Option<String> {
+    bearer(headers).ok().map(hash)
 }
 
 async fn known(api: &Api, head: &Parts, given: &[u8]) -> Result<Caller, ApiError> {

@@ -11,7 +11,7 @@ use super::{
     query::{Name, Params},
 };
 use crate::autoscale::control::Overrides;
-use clawpool_backends::store::{Page, StoreError, Topic};
+use clawpool_backends::store::{Entry, Page, StoreError, Topic};
 use clawpool_engine::client::{
     Manual, PoolStatus, Scale,
     view::{AutoscalerView, ScalingView},
@@ -49,13 +49,15 @@ pub(super) async fn history(
     let limit = params.limit()?;
     params.done()?;
     let page = api.store.journal(Topic::Scaling, pool.as_deref(), cursor.as_deref(), limit).await?;
-    let view = |entry: clawpool_backends::store::Entry| {
-        serde_json::from_value(entry.body)
-            .inspect_err(|error| tracing::warn!(%error, "another version's decision is left out"))
-            .ok()
-            .map(|change| ScalingView { pool: entry.subject, at: entry.at, change })
-    };
     Ok(Json(Page::new(page.items.into_iter().filter_map(view).collect(), page.next)))
+}
+
+/// What a later version has written differently is left out.
+pub(super) fn view(entry: Entry) -> Option<ScalingView> {
+    let change = serde_json::from_value(entry.body)
+        .inspect_err(|error| tracing::warn!(%error, "another version's decision is left out"))
+        .ok()?;
+    Some(ScalingView { pool: entry.subject, at: entry.at, change })
 }
 
 pub(super) async fn pause_all(State(api): State<Arc<Api>>) -> Result<StatusCode, ApiError> {

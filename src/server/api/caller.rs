@@ -33,6 +33,11 @@ impl Caller {
         self.token.as_deref()
     }
 
+    /// Whether both may do the same, under one name.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.scopes == other.scopes && self.token == other.token
+    }
+
     /// The name of its token.
     pub(super) fn name(&self) -> Option<&str> {
         self.token().map(|token| token.name.as_str())

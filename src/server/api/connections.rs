@@ -56,6 +56,11 @@ impl Connections {
         self.open().len().try_into().unwrap_or(u64::MAX)
     }
 
+    /// How many may be open at a time.
+    pub(super) const fn most(&self) -> usize {
+        self.most
+    }
+
     /// Waits until another connection may come, and takes its place.
     pub(super) async fn acquire(self: &Arc<Self>) -> Permit {
         loop {

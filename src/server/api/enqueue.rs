@@ -108,10 +108,15 @@ impl Reading {
     }
 
     /// Refuses a batch whose key was sent with another one, by its first task that can have been taken.
-    async fn check(&self, api: &Api, parts: &[&[u8]]) -> Result<(), ApiError> {
+    async fn check(&self, api: &Api, caller: &Caller, parts: &[&[u8]]) -> Result<(), ApiError> {
         let Some(keyed) = &self.keyed else { return Ok(()) };
-        let first = parts.iter().position(|bytes| self.format.task(bytes).is_ok());
-        keyed.check(api, first.unwrap_or_default()).await
+        for (index, bytes) in parts.iter().enumerate() {
+            let Ok(task) = self.task(index, bytes) else { continue };
+            if api.producer.explain(&task, &caller.rights()).await.is_ok() {
+                return keyed.check(api, index).await;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -127,7 +132,7 @@ async fn batch(
     parts: &[&[u8]],
     reading: &Reading,
 ) -> Result<Json<Vec<BatchLine>>, ApiError> {
-    reading.check(api, parts).await?;
+    reading.check(api, caller, parts).await?;
     let mut lines = Vec::with_capacity(parts.len());
     while lines.len() < parts.len() {
         let done = lines.len();

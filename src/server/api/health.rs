@@ -39,10 +39,16 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
 
 /// All that is known, in one answer: 503 when the pool does not do its work.
 pub(super) async fn health(State(api): State<Arc<Api>>) -> Response {
-    let findings = api.health.findings().await;
-    let status = findings.status();
+    let view = now(&api).await;
+    let status = view.status;
     let code = if status == Status::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (code, Json(view(&api, status, findings))).into_response()
+    (code, Json(view)).into_response()
+}
+
+/// As this process has found it last.
+pub(super) async fn now(api: &Api) -> HealthView {
+    let findings = api.health.findings().await;
+    view(api, findings.status(), findings)
 }
 
 fn view(api: &Api, status: Status, findings: Findings) -> HealthView {

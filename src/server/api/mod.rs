@@ -22,6 +22,7 @@ mod dead;
 mod decode;
 mod enqueue;
 mod error;
+mod events;
 mod figures;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
@@ -93,6 +94,7 @@ pub struct Api {
     closing: CancellationToken,
     tokens: tokens::TokenRegistry,
     refusals: audit::Refusals,
+    events: Arc<events::Hub>,
     /// What Prometheus was told.
     totals: metrics::Totals,
 }
@@ -126,6 +128,7 @@ impl Api {
             closing,
             tokens,
             refusals: audit::Refusals::default(),
+            events: Arc::default(),
             totals: metrics::Totals::since(Timestamp::now()),
         }
     }

@@ -73,5 +73,5 @@ async fn may_know(api: &Api, caller: &Caller, id: TaskId) -> Result<bool, ApiErr
 fn ambiguous(end: &IdEnd, ids: &[TaskId]) -> ApiError {
     let ids: Vec<String> = ids.iter().map(TaskId::to_string).collect();
     let message = format!("{} tasks have ids that end in {end}: {}", ids.len(), ids.join(", "));
-    ApiError::new(StatusCode::CONFLICT, "CP-1430", message).at(Some("id"))
+    ApiError::new(StatusCode::CONFLICT, "CP-1431", message).at(Some("id"))
 }

@@ -23,15 +23,15 @@ pub(super) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
 
 /// Every queue as it is now. A broker that does not answer takes only its own figures away.
 pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
-    let (totals, paused, workers, registered) = tokio::join!(
-        api.store.totals(),
-        api.store.paused(),
-        api.store.workers(),
-        api.producer.queues().registered()
-    );
+    served_by(api, &api.store.workers().await?).await
+}
+
+/// The same, where these are the workers.
+pub(super) async fn served_by(api: &Api, workers: &[WorkerInfo]) -> Result<Vec<QueueView>, ApiError> {
+    let (totals, paused, registered) =
+        tokio::join!(api.store.totals(), api.store.paused(), api.producer.queues().registered());
     let totals = totals?;
     let paused = paused?;
-    let workers: Vec<WorkerInfo> = workers?;
     let registered = registered?;
     let mut queues: Vec<Queue> = api.producer.queues().configured().to_vec();
     queues.extend(registered.iter().map(|own| own.queue));
@@ -46,11 +46,11 @@ pub(super) async fn all(api: &Api) -> Result<Vec<QueueView>, ApiError> {
         false => Ok(Depth::default()),
     };
     let depths = join_all(queues.iter().map(|queue| depth(*queue))).await;
-    let served = Served::by(&workers);
+    let served = Served::by(workers);
     let limits = api.config().queue_limits();
     let is_closing = |queue| registered.iter().any(|own| own.queue == queue && own.is_closing);
     let views = queues.into_iter().zip(depths).map(|(queue, depth)| QueueView {
-        in_flight: in_flight(&workers, queue),
+        in_flight: in_flight(workers, queue),
         workers: served.workers(queue),
         unhandled: served.unhandled(queue).map(str::to_owned).collect(),
         limit: limits.get(queue),

@@ -69,7 +69,7 @@ pub(super) async fn priority(
 }
 
 /// Messages that cannot be read where they wait.
-const HIDDEN: &str = "CP-1431";
+const HIDDEN: &str = "CP-1432";
 
 /// The queue of a priority, or one of this name.
 async fn target(api: &Api, caller: &Caller, to: Option<&str>) -> Result<Queue, ApiError> {

@@ -17,7 +17,7 @@ use utoipa::openapi::{RefOr, schema::Schema};
 use super::{
     Api, about, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue,
     error::ApiError,
-    figures, health, host_series, hosts, metrics, open_queues,
+    events, figures, health, host_series, hosts, metrics, open_queues,
     openapi::{self, About, Answer, Answering, Schemas},
     queues, reroute, schedule, story, task_bulk, task_counts, tasks, tokens, workers,
 };
@@ -110,6 +110,7 @@ pub(super) fn all() -> Vec<Route> {
         remove(tokens::revoke, "/v1/tokens/{name}", ADMIN, "token.revoke"),
         look(audit::list, "/v1/audit", READ),
         order(config::reload, "/v1/config/reload", ADMIN, "config.reload"),
+        look(events::follow, "/v1/events", READ),
         look(metrics::metrics, "/metrics", READ),
         open(openapi::json, "/openapi.json"),
         open(openapi::read, "/docs"),

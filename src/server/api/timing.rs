@@ -23,6 +23,7 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
 }
 
 fn asks_to_wait(request: &Request) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    query.split('&').any(|pair| pair.starts_with("wait="))
+    let uri = request.uri();
+    let query = uri.query().unwrap_or_default();
+    uri.path() == "/v1/events" || query.split('&').any(|pair| pair.starts_with("wait="))
 }

@@ -207,7 +207,7 @@ mod tests {
         let hosts = of(&workers);
         assert_eq!(hosts.len(), MOST_HOSTS);
         assert!(hosts.contains_key("host-000") && !hosts.contains_key("host-100"));
-        let mut merged = hosts.clone();
+        let mut merged = hosts;
         merge(&mut merged, BTreeMap::from([("other".to_owned(), HostFigures::of(&Machine::default()))]));
         assert_eq!(merged.len(), MOST_HOSTS);
     }

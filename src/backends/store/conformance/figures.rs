@@ -121,7 +121,7 @@ pub async fn windows_of_machines_are_replaced_and_come_in_order(fixture: &dyn Fi
     let [_, later, replaced] = all;
     let found = store.host_figures(Step::Minute, minute(5), now).await.unwrap();
     assert_eq!(found, [replaced.clone(), later.clone()]);
-    assert_eq!(store.host_figures(Step::Minute, minute(1), now).await.unwrap(), [later.clone()]);
+    assert_eq!(store.host_figures(Step::Minute, minute(1), now).await.unwrap(), std::slice::from_ref(&later));
     assert_eq!(store.host_figures(Step::Minute, minute(5), minute(1)).await.unwrap(), [replaced]);
     assert!(store.host_figures(Step::TenSeconds, minute(5), now).await.unwrap().is_empty());
     assert!(

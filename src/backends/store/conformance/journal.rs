@@ -92,3 +92,82 @@ pub async fn refuses_a_foreign_cursor(fixture: &dyn Fixture) {
         assert!(matches!(answer, Err(StoreError::BadCursor(_))), "{cursor:?}: {answer:?}");
     }
 }
+
+/// Goes on from `after` until there is nothing more, in steps of `limit`.
+async fn followed(
+    store: &dyn Store,
+    topic: Topic,
+    mut after: Place,
+    limit: usize,
+) -> (Vec<(Place, usize)>, Vec<bool>) {
+    let (mut seen, mut lost) = (Vec::new(), Vec::new());
+    loop {
+        let step = store.follow(&[(topic, Some(after))], limit).await.unwrap().remove(0);
+        assert!(step.topic == topic && step.entries.len() <= limit);
+        seen.extend(step.entries.iter().map(|(place, entry)| (*place, number(entry))));
+        lost.push(step.lost);
+        after = step.next;
+        if !step.more {
+            return (seen, lost);
+        }
+    }
+}
+
+pub async fn is_followed_from_its_end_without_a_gap_or_a_double(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let other = fixture.store().await;
+    let topics = [(Topic::Audit, None), (Topic::Crash, None)];
+    let ends = store.follow(&topics, 10).await.unwrap();
+    assert!(ends.iter().all(|end| end.entries.is_empty() && !end.lost && !end.more), "{ends:?}");
+    let entries: Vec<_> = (0..40).map(|n| entry(topics[n % 2].0, "voice", n)).collect();
+    for (n, entry) in entries.iter().enumerate() {
+        [&store, &other][n % 3 % 2].append(None, std::slice::from_ref(entry)).await.unwrap();
+    }
+    for (n, (topic, _)) in topics.into_iter().enumerate() {
+        let (seen, lost) = followed(&*other, topic, ends[n].next, 7).await;
+        let numbers: Vec<_> = seen.iter().map(|(_, number)| *number).collect();
+        assert_eq!(numbers, (n..40).step_by(2).collect::<Vec<_>>(), "all, in order, on another process");
+        assert!(seen.is_sorted() && lost.iter().all(|lost| !lost));
+        let rest = followed(&*store, topic, seen[12].0, 100).await;
+        assert_eq!(rest.0, seen[13..], "after any of them");
+        let end = store.follow(&[(topic, None)], 10).await.unwrap().remove(0);
+        assert_eq!(end.next, seen[19].0);
+        assert_eq!(followed(&*store, topic, end.next, 10).await, (vec![], vec![false]));
+    }
+}
+
+pub async fn says_to_who_follows_it_what_it_has_forgotten(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let start = store.follow(&[(Topic::Crash, None)], 10).await.unwrap().remove(0).next;
+    store.append(None, &[entry(Topic::Crash, "voice", 0)]).await.unwrap();
+    let first = followed(&*store, Topic::Crash, start, 10).await.0[0].0;
+    let written = Topic::Crash.kept() * 2;
+    let entries: Vec<_> = (1..written).map(|n| entry(Topic::Crash, "voice", n)).collect();
+    for chunk in entries.chunks(500) {
+        store.append(None, chunk).await.unwrap();
+    }
+    for place in [start, first] {
+        let (seen, lost) = followed(&*store, Topic::Crash, place, 500).await;
+        assert!(lost[0] && !lost[1..].contains(&true), "said once: {lost:?}");
+        let kept: Vec<_> = seen.iter().map(|(_, number)| *number).collect();
+        assert_eq!(kept, (written - kept.len()..written).collect::<Vec<_>>());
+    }
+    let beyond = Place(u64::MAX / 4, 0);
+    let odd = store.follow(&[(Topic::Crash, Some(beyond))], 10).await.unwrap().remove(0);
+    let end = store.follow(&[(Topic::Crash, None)], 10).await.unwrap().remove(0);
+    assert!(odd.lost && odd.entries.is_empty() && odd.next == end.next, "of another store: {odd:?}");
+}
+
+pub async fn is_followed_past_what_cannot_be_read(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let start = store.follow(&[(Topic::Alert, None)], 10).await.unwrap().remove(0).next;
+    store.append(None, &[entry(Topic::Alert, "voice", 1)]).await.unwrap();
+    fixture.garble(Garbled::Journal(Topic::Alert)).await;
+    let end = store.follow(&[(Topic::Alert, None)], 10).await.unwrap().remove(0).next;
+    store.append(None, &[entry(Topic::Alert, "voice", 2)]).await.unwrap();
+    let numbers = async |after| -> Vec<usize> {
+        followed(&*store, Topic::Alert, after, 10).await.0.iter().map(|(_, number)| *number).collect()
+    };
+    assert_eq!(numbers(start).await, [1, 2]);
+    assert_eq!(numbers(end).await, [2]);
+}

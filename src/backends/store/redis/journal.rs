@@ -7,7 +7,7 @@ use redis::cmd;
 use super::{BATCH, RedisStore, corrupt, error::failure, scripts, unreadable::is_of_another_type};
 use crate::{
     backend::{StoredItem, redis::script::Call},
-    store::{Entry, Fence, JournalStore, Page, StoreError, Topic},
+    store::{Entry, Fence, Followed, JournalStore, Page, Place, StoreError, Topic, journal::Extent},
 };
 
 #[async_trait]
@@ -43,8 +43,7 @@ impl JournalStore for RedisStore {
             from = format!("({end}");
             for (place, fields) in rows {
                 let Some(entry) = read(&fields) else {
-                    self.set_aside(StoredItem::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[])
-                        .await?;
+                    self.set_entry_aside(topic, &place).await?;
                     continue;
                 };
                 if subject.is_some_and(|subject| subject != entry.subject) {
@@ -59,7 +58,30 @@ impl JournalStore for RedisStore {
         }
         Ok(Page::new(items, None))
     }
+
+    async fn follow(
+        &self,
+        topics: &[(Topic, Option<Place>)],
+        limit: usize,
+    ) -> Result<Vec<Followed>, StoreError> {
+        let limit = limit.clamp(1, BATCH);
+        let mut call = self.call(&scripts::FOLLOW);
+        call.arg(limit);
+        for (topic, after) in topics {
+            let after = after.map(|Place(time, sequence)| format!("({time}-{sequence}"));
+            call.arg(topic.name()).arg(after.unwrap_or_default());
+        }
+        let found: Vec<Found> = self.run(&call).await?;
+        let mut answer = Vec::new();
+        for ((topic, after), found) in topics.iter().zip(found) {
+            answer.push(self.followed(*topic, *after, limit, found).await?);
+        }
+        Ok(answer)
+    }
 }
+
+/// Of a topic its length, its first and its last place, and what comes after a place.
+type Found = (usize, String, String, Vec<Row>);
 
 /// A place in the stream, and in turn names and values.
 type Row = (String, Vec<Bytes>);
@@ -70,6 +92,36 @@ fn read(fields: &[Bytes]) -> Option<Entry> {
 }
 
 impl RedisStore {
+    async fn followed(
+        &self,
+        topic: Topic,
+        after: Option<Place>,
+        limit: usize,
+        (length, oldest, newest, rows): Found,
+    ) -> Result<Followed, StoreError> {
+        let end = |place: &str| if place.is_empty() { Ok(Place::default()) } else { place.parse() };
+        let extent = Extent { oldest: end(&oldest)?, newest: end(&newest)?, length };
+        let Some(after) = after.filter(|after| *after <= extent.newest) else {
+            let next = extent.newest;
+            return Ok(Followed { topic, entries: Vec::new(), lost: after.is_some(), more: false, next });
+        };
+        let more = rows.len() == limit;
+        let mut next = after;
+        let mut entries = Vec::new();
+        for (place, fields) in rows {
+            next = place.parse()?;
+            match read(&fields) {
+                Some(entry) => entries.push((next, entry)),
+                None => self.set_entry_aside(topic, &place).await?,
+            }
+        }
+        Ok(Followed { topic, entries, lost: extent.lacks(topic, after), more, next })
+    }
+
+    async fn set_entry_aside(&self, topic: Topic, place: &str) -> Result<(), StoreError> {
+        self.set_aside(StoredItem::Journal, format!("{}:{place}", topic.name()).as_bytes(), &[]).await
+    }
+
     async fn latest(&self, topic: Topic, from: &str) -> Result<Vec<Row>, StoreError> {
         let mut range = cmd("XREVRANGE");
         range

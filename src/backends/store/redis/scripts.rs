@@ -36,6 +36,7 @@ scripts! { LIBRARY:
     DUE = "scripts/due.lua";
     EARLIEST = "scripts/earliest.lua";
     END_LEASE = "scripts/end_lease.lua";
+    FOLLOW = "scripts/follow.lua";
     FORGET = "scripts/forget.lua";
     LEAD = "scripts/lead.lua";
     LIVING = "scripts/living.lua";

@@ -38,7 +38,12 @@ impl Config {
             redis: own.redis,
             rabbitmq: own.rabbitmq,
             lanes: own.lanes,
-            api: Api { tokens: new.api.tokens, read_only: new.api.read_only, ..own.api },
+            api: Api {
+                streams: new.api.streams,
+                tokens: new.api.tokens,
+                read_only: new.api.read_only,
+                ..own.api
+            },
             limits: Limits { queued: own.limits.queued, ..new.limits },
             classes: new.classes,
             queues: own.queues,

@@ -34,6 +34,7 @@ pub(super) const TABLE: &[(&str, Reach)] = &[
     ("lanes", Restart),
     ("api.listen", Restart),
     ("api.connections", Restart),
+    ("api.streams", Live(Dispatcher)),
     ("api.tokens", Live(Dispatcher)),
     ("api.read_only", Live(Dispatcher)),
     // Files that are replaced are read all the same.

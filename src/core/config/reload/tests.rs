@@ -14,6 +14,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ("lanes", "lanes.normal = 'redis'", "lanes.normal = 'rabbitmq'"),
     ("api.listen", "api.listen = '127.0.0.1:1'", "api.listen = '127.0.0.1:2'"),
     ("api.connections", "api.connections = 1", "api.connections = 2"),
+    ("api.streams", "", "api.streams = 7"),
     ("api.tokens", TOKEN_ONE, TOKEN_TWO),
     ("api.read_only", "", "api.read_only = true"),
     ("api.tls", "", "api.tls = { certificate = 'a.pem', key = 'a.key' }"),

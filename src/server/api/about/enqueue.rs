@@ -10,7 +10,7 @@ use clawpool_engine::client::view::{AcceptedView, BatchLine};
 #[allow(dead_code, reason = "a shape")]
 enum Enqueued {
     /// One.
-    One(NewTask),
+    One(Box<NewTask>),
     /// Up to `limits.batch` of the configuration, 1,000 by default.
     Many(#[schemars(length(min = 1, max = 1000))] Vec<NewTask>),
 }

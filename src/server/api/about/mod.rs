@@ -10,6 +10,7 @@ pub(super) mod bulk;
 pub(super) mod config;
 pub(super) mod dead;
 pub(super) mod enqueue;
+pub(super) mod events;
 pub(super) mod figures;
 pub(super) mod health;
 pub(super) mod host_series;
@@ -39,13 +40,14 @@ pub(super) const ABOUT: &str = "The HTTP API of a Clawpool dispatcher: tasks are
     is 304, without a body.";
 
 /// Topics by their names.
-pub(super) const TOPICS: [(&str, &str); 13] = [
+pub(super) const TOPICS: [(&str, &str); 14] = [
     ("tasks", "Adding tasks, and what becomes of them."),
     ("dead", "Dead letters: tasks that ended without success."),
     ("queues", "What waits, and who serves it."),
     ("workers", "Who works, on which machines, and who died of what."),
     ("autoscaler", "How large the pools are, and why."),
     ("alerts", "What an operator should know."),
+    ("events", "What happens, as it happens."),
     ("figures", "What attempts did, and how well promises are kept."),
     ("tokens", "Who may call."),
     ("audit", "Who changed what."),

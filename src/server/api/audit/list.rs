@@ -66,7 +66,7 @@ pub(in crate::api) async fn list(
 }
 
 /// What a later version has written differently is left out.
-fn view(entry: Entry) -> Option<AuditView> {
+pub(in crate::api) fn view(entry: Entry) -> Option<AuditView> {
     serde_json::from_value(entry.body)
         .inspect_err(|error| tracing::warn!(%error, "another version's audit entry is left out"))
         .ok()

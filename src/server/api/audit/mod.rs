@@ -18,7 +18,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub(super) use self::{list::list, refusals::Refusals, trail::Trail};
+pub(super) use self::{
+    list::{list, view},
+    refusals::Refusals,
+    trail::Trail,
+};
 use super::{
     Api,
     caller::Caller,

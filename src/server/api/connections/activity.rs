@@ -78,7 +78,7 @@ impl Activity {
     }
 
     /// Makes it outdated now.
-    pub(super) fn close(&self) {
+    pub(in crate::api) fn close(&self) {
         self.close.notify_one();
     }
 

@@ -29,6 +29,7 @@ pub(super) async fn show(api: &Api, page: &mut Page) {
     page.count("clawpool_loops_stuck", &[], loops.stuck.len() as u64);
     page.count("clawpool_spans_dropped_total", &[], clawpool_engine::trace::dropped());
     page.count("clawpool_connections", &[], api.connections.count());
+    page.count("clawpool_event_streams", &[], api.events.streams());
 }
 
 const fn level_of(level: Level) -> &'static str {

@@ -8,9 +8,9 @@ use clawpool_backends::{
     broker::{Broker, BrokerError, Consumer, DeadLettered, Depth, Probed, Receipt},
     store::{
         Admission, Admitted, AttemptLog, Beat, Cancelled, Claim, ClaimOutcome, ControlStore, DeadFilter,
-        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, HostWindow, JournalStore, LogLines, LogRules,
-        LogStore, Looked, NoteStore, Orders, Page, Question, Record, RecordFilter, Requeued, Role,
-        ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
+        DeadLetter, DeadStore, Due, Entry, Fence, FigureStore, Followed, HostWindow, JournalStore, LogLines,
+        LogRules, LogStore, Looked, NoteStore, Orders, Page, Place, Question, Record, RecordFilter, Requeued,
+        Role, ScheduleStore, Scheduled, ScheduledTask, Settlement, StoreError, TaskStore, Topic, Totals,
         UnfinishedTask, Window, Withdrawal, Withdrawn, WorkerInfo, WorkerStore,
     },
 };
@@ -137,6 +137,7 @@ down!(LogStore, StoreError, no_store {
 down!(JournalStore, StoreError, no_store {
     append(Option<Fence>, &[Entry]) -> ();
     journal(Topic, Option<&str>, Option<&str>, usize) -> Page<Entry>;
+    follow(&[(Topic, Option<Place>)], usize) -> Vec<Followed>;
 });
 
 down!(NoteStore, StoreError, no_store {

@@ -48,14 +48,14 @@ async fn an_end_of_several_ids_or_of_none_names_no_task() {
         pool.enqueue(&json!({"kind": "a", "id": id})).await;
     }
     let ambiguous = pool.call(Method::GET, "/v1/tasks/abcdef01").await;
-    assert_refused(&ambiguous, 409, "CP-1430", Some("id"));
+    assert_refused(&ambiguous, 409, "CP-1431", Some("id"));
     let message = ambiguous.1["message"].as_str().unwrap();
     assert!(ALIKE.iter().all(|id| message.contains(id)), "{message}");
     assert_eq!(pool.call(Method::GET, "/v1/tasks/1111abcdef01").await.1["id"], ALIKE[1]);
     assert_refused(&pool.call(Method::GET, "/v1/tasks/bbbbbb").await, 404, "CP-1406", None);
     assert_refused(&pool.call(Method::GET, "/v1/tasks/abcde").await, 400, "CP-1402", Some("id"));
     let body = json!({"ids": [ALIKE[0], "abcdef01"]}).to_string();
-    assert_refused(&pool.post_json("/v1/tasks/cancel", body).await, 409, "CP-1430", Some("ids[1]"));
+    assert_refused(&pool.post_json("/v1/tasks/cancel", body).await, 409, "CP-1431", Some("ids[1]"));
     pool.stop().await;
 }
 
@@ -85,7 +85,7 @@ async fn a_token_of_one_tenant_sees_its_own_tasks_alone() {
         assert_eq!(ask("all", Method::POST, "/v1/tasks", task).await.0, 201);
     }
     let look = async |name: &str, path: &str| ask(name, Method::GET, path, Value::Null).await;
-    assert_refused(&look("all", "/v1/tasks/abcdef01").await, 409, "CP-1430", Some("id"));
+    assert_refused(&look("all", "/v1/tasks/abcdef01").await, 409, "CP-1431", Some("id"));
     assert_eq!(look("acme", "/v1/tasks/abcdef01").await.1["id"], ALIKE[0]);
     assert_refused(&look("acme", "/v1/tasks/1111abcdef01").await, 404, "CP-1406", None);
     for filter in ["session=s", "text=ann", "kind=*"] {

@@ -7,6 +7,7 @@ mod bad_input;
 mod bodies;
 mod contract;
 mod down;
+mod events;
 mod figures;
 mod health;
 mod lists;
@@ -116,6 +117,10 @@ impl Server {
 
 pub(super) async fn answer(response: Response) -> (StatusCode, Value) {
     let status = response.status();
+    // It has no end.
+    if response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+        return (status, Value::Null);
+    }
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }

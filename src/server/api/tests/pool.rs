@@ -73,7 +73,7 @@ impl Pool {
         self.store.beat(&Beat { paused: Some(paused.to_vec()), ..self.beat_of(0) }).await.unwrap();
     }
 
-    fn beat_of(&self, running: u32) -> Beat {
+    pub(super) fn beat_of(&self, running: u32) -> Beat {
         Beat {
             pool: "general".into(),
             running: Queue::CLASSES.map(|queue| if queue == Queue::P4 { running } else { 0 }).to_vec(),

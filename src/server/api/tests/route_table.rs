@@ -52,7 +52,7 @@ const fn order(path: &'static str, asked: &'static str, body: &'static str, scop
 pub(super) const BETAS: &str = "01920000-0000-7000-8000-000000000001";
 const TASK_OF_BETA: &str = "/v1/tasks/01920000-0000-7000-8000-000000000001";
 
-pub(super) static TABLE: [Row; 49] = [
+pub(super) static TABLE: [Row; 50] = [
     row(Method::POST, "/v1/tasks", "/v1/tasks", TASK, &[Enqueue], 403, true),
     look("/v1/tasks", "/v1/tasks?tenant=beta", &[Read], 403),
     look("/v1/tasks/counts", "/v1/tasks/counts?tenant=beta", &[Read], 403),
@@ -101,6 +101,7 @@ pub(super) static TABLE: [Row; 49] = [
     row(Method::DELETE, "/v1/tokens/{name}", "/v1/tokens/new", NOTHING, &[Admin], 403, true),
     look("/v1/audit", "/v1/audit", &[Read], 403),
     order("/v1/config/reload", "/v1/config/reload", NOTHING, &[Admin]),
+    look("/v1/events", "/v1/events?topics=audit", &[Read], 403),
     look("/metrics", "/metrics", &[Read], 200),
     look("/openapi.json", "/openapi.json", &[], 200),
     look("/docs", "/docs", &[], 200),

@@ -13,7 +13,6 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 pub(super) use self::registry::{TokenRegistry, Unusable};
-#[cfg(test)]
 pub(super) use self::stored::hash;
 use self::{registry::Unmade, stored::StoredToken};
 use super::{Api, audit::Trail, body::Unread, caller::Caller, error::ApiError, query::Name};

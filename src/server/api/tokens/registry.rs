@@ -93,13 +93,17 @@ impl TokenRegistry {
 
     /// Whose token this is.
     pub(in crate::api) async fn find(&self, secret: &[u8]) -> Result<Caller, Unusable> {
-        let hash = stored::hash(secret);
-        if let Some(known) = pick(&self.configured.now(), &hash) {
+        self.find_hash(&stored::hash(secret)).await
+    }
+
+    /// The same, of what a secret is known by.
+    pub(in crate::api) async fn find_hash(&self, hash: &str) -> Result<Caller, Unusable> {
+        if let Some(known) = pick(&self.configured.now(), hash) {
             return known.usable();
         }
-        let is_known = pick(&self.seen().tokens, &hash).is_some();
+        let is_known = pick(&self.seen().tokens, hash).is_some();
         let seen = self.look(if is_known { FRESH } else { MISSED }).await;
-        match (pick(&seen.tokens, &hash), seen.failed) {
+        match (pick(&seen.tokens, hash), seen.failed) {
             (Some(known), _) => known.usable(),
             (None, Some(error)) => Err(Unusable::Unread(error)),
             (None, None) => Err(Unusable::Unknown),
