@@ -110,8 +110,12 @@ async fn tasks_are_enqueued_and_the_bad_ones_come_back_with_the_reason() {
         let site = Site::open(Config::default()).await;
         let id = TaskId::new();
         let named = BasicProperties::default().with_message_id(id.to_string().into());
-        site.send(br#"{"kind": "email.send", "payload": {"to": "a@b.c"}}"#, named.clone()).await;
+        let task = br#"{"kind": "email.send", "payload": {"to": "a@b.c"}}"#;
+        site.send(task, named.clone()).await;
+        site.send(task, named.clone()).await;
         site.send(br#"{"kind": "email.send"}"#, named).await;
+        let other = site.next_reject().await;
+        assert_eq!(header(&other, "field").as_deref(), Some("id"), "a task of its own with a known id");
         let many = json!([
             {"kind": "a"},
             {"kind": "b", "priority": "P9"},

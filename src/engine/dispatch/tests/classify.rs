@@ -88,8 +88,11 @@ fn an_explanation_shows_what_would_hold() {
       "due_at": "2027-01-15T08:00:01.000Z",
       "expires_at": "2027-01-15T08:05:01.000Z",
       "sla": "200ms",
+      "sla_ms": 200,
       "timeout": "1m",
+      "timeout_ms": 60000,
       "result_ttl": "1h",
+      "result_ttl_ms": 3600000,
       "payload_bytes": 1,
       "payload_limit": 262144,
       "queue_limit": 2000000

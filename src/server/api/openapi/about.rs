@@ -115,6 +115,8 @@ impl Told {
         let response = ResponseBuilder::new().description(self.about);
         let content = match self.content {
             Some((media, Some(shape))) => Some((media, Content::new(Some(shape(schemas))))),
+            // Each event has a shape of its own, and all of them together have none.
+            Some((media @ "text/event-stream", None)) => Some((media, Content::default())),
             Some((media, None)) => {
                 let text = utoipa::openapi::schema::ObjectBuilder::new()
                     .schema_type(utoipa::openapi::schema::Type::String)

@@ -116,8 +116,7 @@ pub(in crate::api) fn whole(name: &str, about: &str, least: u64, most: u64) -> P
 /// A moment.
 pub(in crate::api) fn time(name: &str, about: &str) -> Parameter {
     let about = format!("{about} RFC 3339, milliseconds since 1970 (UTC), or how long ago: `1h`.");
-    let millis =
-        json!({ "type": "integer", "minimum": 100_000_000_000_u64, "maximum": 253_402_207_200_000_u64 });
+    let millis = json!({ "type": "integer", "minimum": 100_000_000_000_u64 });
     let schema = json!({
         "anyOf": [{ "type": "string", "format": "date-time" }, millis, { "type": "string", "pattern": SPAN }],
     });
@@ -156,7 +155,8 @@ pub(in crate::api) fn pool() -> Parameter {
 }
 
 pub(in crate::api) fn cursor() -> Parameter {
-    text("cursor", "Where to go on: `next` of the page before, as it came. Without it: the first page.")
+    let about = "Where to go on: `next` of the page before, as it came. Without it: the first page.";
+    query("cursor", about, json!({ "type": "string" }))
 }
 
 /// The two that every listing in pages has.

@@ -177,7 +177,7 @@ async fn a_change_of_priority_moves_what_waits_and_leaves_what_runs() {
         assert_eq!((record.queue, record.state), (Queue::P1, State::Scheduled));
     }
     assert_eq!((queue(running).await, queue(other).await), (Queue::P4, Queue::P4));
-    let named = json!({"ids": [running, waiting, later, TaskId::new()], "to": "background.p6"});
+    let named = json!({"ids": [running, waiting, later, TaskId::new()], "to": "background"});
     let (_, changed) = change(named).await;
     assert_eq!((&changed["changed"], &changed["skipped"]), (&json!(2), &json!(2)), "{changed}");
     assert_refused(&change(json!({"all": true})).await, 400, "CP-1402", Some("to"));
