@@ -1,8 +1,8 @@
 use crate::api::openapi::{About, query};
 use clawpool_engine::client::event::EventTopic;
 
-/// A place of each topic, as ids of events have them.
-const ID: &str = "^[0-9]{1,18}(-[0-9]{1,18})?(\\.[0-9]{1,18}(-[0-9]{1,18})?){0,7}$";
+/// As ids of events are; a program takes them as they come. An empty one is as none.
+const ID: &str = "^[ -~]*$";
 
 pub(in crate::api) fn follow() -> About {
     let topics = EventTopic::ALL.map(EventTopic::name).into_iter().chain(["journal"]);
@@ -19,7 +19,7 @@ pub(in crate::api) fn follow() -> About {
         .with([
             query::words("topics", "All that the token may see by default; `journal`: the first five.", topics),
             query::form("task", task, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
-            query::form("after", "Go on after the event with this id.", ID),
+            query::text("after", "Go on after the event with this id."),
             query::header("Last-Event-ID", "The same, as browsers send it; it counts for more.", ID),
         ])
         .answers_as(200, "text/event-stream", "Events, until either side ends it.")

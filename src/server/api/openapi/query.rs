@@ -8,6 +8,7 @@ use utoipa::openapi::{
 };
 
 use crate::api::query::{LARGEST_PAGE, PAGE};
+use clawpool_core::task::Inside;
 
 /// How long ago, as people write it. Other units are read as well.
 const SPAN: &str = "^[0-9]{1,5}(ms|s|m|h|d)$";
@@ -50,8 +51,9 @@ pub(in crate::api) fn task(about: &str) -> Parameter {
 
 /// What is looked for inside of tasks.
 pub(in crate::api) fn inside() -> [Parameter; 3] {
+    let most = Inside::LONGEST;
     let short =
-        |name, about| query(name, about, json!({ "type": "string", "minLength": 1, "maxLength": 64 }));
+        |name, about| query(name, about, json!({ "type": "string", "minLength": 1, "maxLength": most }));
     [
         short("session", "Of this session."),
         short("tag", "With this note in `meta`: its name, or `name=value`."),
@@ -116,7 +118,7 @@ pub(in crate::api) fn whole(name: &str, about: &str, least: u64, most: u64) -> P
 /// A moment.
 pub(in crate::api) fn time(name: &str, about: &str) -> Parameter {
     let about = format!("{about} RFC 3339, milliseconds since 1970 (UTC), or how long ago: `1h`.");
-    let millis = json!({ "type": "integer", "minimum": 100_000_000_000_u64 });
+    let millis = json!({ "type": "integer", "minimum": 0 });
     let schema = json!({
         "anyOf": [{ "type": "string", "format": "date-time" }, millis, { "type": "string", "pattern": SPAN }],
     });
