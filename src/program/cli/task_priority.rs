@@ -47,8 +47,8 @@ impl SetPriority {
     }
 
     fn counts(&self, sum: &ReroutedView) -> String {
-        let done = self.many.done("on their way to");
-        let changed = format!("{} {done} {}", sum.changed, self.to);
+        let done = self.many.done("on their way");
+        let changed = format!("{} {done} to {}", sum.changed, self.to);
         match sum.skipped {
             0 => changed,
             skipped => format!("{changed}; {skipped} left alone: they run, are over, or wait there already"),
