@@ -20,7 +20,11 @@ fn watch() -> PathBuf {
 }
 
 /// Metrics that this pool does not show, and why.
-const ABSENT: [(&str, &str); 1] = [("clawpool_reconnects_total", "no connection was lost")];
+const ABSENT: [(&str, &str); 3] = [
+    ("clawpool_reconnects_total", "no connection was lost"),
+    ("clawpool_event_streams_refused_total", "there was room for every stream"),
+    ("clawpool_event_streams_cut_total", "no reader was stuck"),
+];
 
 /// Metrics that some systems do not tell of.
 const NOT_EVERYWHERE: [&str; 8] = [

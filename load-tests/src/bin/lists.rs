@@ -1,6 +1,7 @@
-//! What the first page of every list costs where there is much: with 1,000,000 records and 100,000 dead letters,
-//! in the embedded file, and on Redis where one is given. It fills a store by the path that producers use, serves
-//! the API over it, and prints how long each first page takes, of several requests the middle one.
+//! What the first page of every list costs where there is much: with 1,000,000 records and 100,000 dead
+//! letters, in the embedded file, and on Redis where one is given. It fills a store by the path that
+//! producers use, serves the API over it, and prints how long each first page takes, of several requests the
+//! middle one.
 //!
 //! `cargo run --release -p clawpool-load --bin lists -- --redis redis://127.0.0.1:6379/0`
 

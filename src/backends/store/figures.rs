@@ -1,5 +1,5 @@
-//! The figures of attempts and of machines, in windows of time. Attempts are counted with their outcomes, in the
-//! window that is under way then; windows that are over are summed up to longer ones.
+//! The figures of attempts and of machines, in windows of time. Attempts are counted with their outcomes, in
+//! the window that is under way then; windows that are over are summed up to longer ones.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -23,8 +23,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1804",
         "Command failed",
-        "Something went wrong at the command's own end, or the answer is no; the message says what (exit code \
-        1).",
+        "Something went wrong at the command's own end, or the answer is no; the message says what (exit \
+        code 1).",
         "Do what the message says.",
     ),
     (

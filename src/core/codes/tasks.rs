@@ -179,8 +179,8 @@ pub(super) const ROWS: &[Row] = &[
     (
         "CP-1130",
         "Id of another task",
-        "A task with this id is there, with another kind, tenant or payload. A task may be sent again with its \
-        id, as it was: then it is answered, and not added a second time.",
+        "A task with this id is there, with another kind, tenant or payload. A task may be sent again with \
+        its id, as it was: then it is answered, and not added a second time.",
         "Send a UUID of its own for each task (version 7 sorts by time), or none. To run a dead letter with \
         another payload, requeue it with one.",
     ),

@@ -3,7 +3,7 @@
 //! Guarantees: a look costs as much as the payload is long, and no memory. Never does: read a record; where a
 //! task's story is, its callers know.
 
-use std::{collections::BTreeMap, io::Write};
+use std::{collections::BTreeMap, fmt::Write};
 
 use super::{
     Payload, Story, Task,
@@ -71,7 +71,7 @@ fn has_tag(meta: &BTreeMap<String, String>, tag: &str) -> bool {
 /// Bytes that are no value tell what comes before them.
 fn tells(payload: &Payload, text: &str) -> bool {
     let mut scanner = Scanner::new(payload.as_message_pack());
-    let mut number = Vec::with_capacity(32);
+    let mut number = String::with_capacity(32);
     while let Ok(item) = scanner.next() {
         number.clear();
         // Writing to memory does not fail.
@@ -84,7 +84,7 @@ fn tells(payload: &Payload, text: &str) -> bool {
         let found = match item {
             Item::Text(value) => has(value.as_bytes(), text),
             Item::Bytes(value) | Item::Extension(_, value) => has(value, text),
-            _ => has(&number, text),
+            _ => has(number.as_bytes(), text),
         };
         if found {
             return true;

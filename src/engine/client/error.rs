@@ -59,8 +59,8 @@ impl ClientError {
         }
     }
 
-    /// Whether the id, or the idempotency key, is that of another task or request: the same task is to be sent
-    /// as it was, or with an id of its own.
+    /// Whether the id, or the idempotency key, is that of another task or request: the same task is to be
+    /// sent as it was, or with an id of its own.
     pub fn is_conflict(&self) -> bool {
         matches!(self.code(), Some("CP-1130" | "CP-1420"))
     }

@@ -1,7 +1,8 @@
 //! Answers that a client has already: `ETag` and `If-None-Match`.
 //!
-//! Guarantees: an answer to GET that is the same as the one whose tag the client sends is 304, without a body;
-//! a client that sends no tag is answered as ever. Never does: look at streams, and answers that are not JSON.
+//! Guarantees: an answer to GET that is the same as the one whose tag the client sends is 304, without a
+//! body; a client that sends no tag is answered as ever. Never does: look at streams, and answers that are
+//! not JSON.
 
 use axum::{
     body::{Body, HttpBody, to_bytes},

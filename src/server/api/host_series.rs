@@ -62,8 +62,8 @@ fn check(step: Step, span: Duration, is_of_one: bool) -> Result<(), ApiError> {
     let most = if is_of_one { MOST_OF_ONE } else { MOST_OF_ALL };
     if span > step.length() * most {
         let message = format!(
-            "from and to are more than {most} windows of {step} apart: ask for a shorter time or for a longer \
-            step, or name one host, of which {MOST_OF_ONE} are told"
+            "from and to are more than {most} windows of {step} apart: ask for a shorter time or for a \
+            longer step, or name one host, of which {MOST_OF_ONE} are told"
         );
         return Err(ApiError::field("from", message));
     }

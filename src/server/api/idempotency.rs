@@ -1,8 +1,8 @@
 //! The header `Idempotency-Key`, by which a request to enqueue is known again.
 //!
-//! Guarantees: a repetition of a request gets the ids of the first one and adds no second task, for as long as
-//! these tasks are remembered; another request with the key is refused. Never does: keep keys. The ids of the
-//! tasks are made of the key, and a task whose id is known is not added again.
+//! Guarantees: a repetition of a request gets the ids of the first one and adds no second task, for as long
+//! as these tasks are remembered; another request with the key is refused. Never does: keep keys. The ids of
+//! the tasks are made of the key, and a task whose id is known is not added again.
 
 use axum::{extract::FromRequestParts, http::StatusCode, http::request::Parts};
 use ring::digest::{Context, SHA256};
@@ -100,8 +100,8 @@ pub(super) fn told(error: ApiError) -> ApiError {
 }
 
 fn reused() -> ApiError {
-    let message = "this key was sent with another request before: send a new key with each new request, and the \
-        same request again only as it was";
+    let message = "this key was sent with another request before: send a new key with each new request, and \
+        the same request again only as it was";
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "CP-1420", message).at(Some("Idempotency-Key"))
 }
 

@@ -1,5 +1,5 @@
-//! Series of figures, of attempts and of machines: what was counted in which window of time, read with as few windows as possible, and
-//! windows that are over summed up to longer ones.
+//! Series of figures, of attempts and of machines: what was counted in which window of time, read with as few
+//! windows as possible, and windows that are over summed up to longer ones.
 //!
 //! Guarantees: each attempt of a span is read once, whatever was summed up by then. Never does: count.
 

@@ -37,7 +37,7 @@ pub const READS_SETTINGS: [&str; 3] =
     ["config/reading/load", "config/reading/secret", "config/reading/source"];
 
 /// The crates that pure rooms may use.
-pub const PURE_CRATES: [&str; 18] = [
+pub const PURE_CRATES: [&str; 19] = [
     "augurs_core",
     "augurs_mstl",
     "bytes",
@@ -56,6 +56,7 @@ pub const PURE_CRATES: [&str; 18] = [
     "thiserror",
     "tracing",
     "uuid",
+    "xxhash_rust",
 ];
 
 /// The parts of `std` that do I/O or reach out of the process.

@@ -37,9 +37,9 @@ pub(in crate::api) fn enqueue() -> About {
             query::wait("With a single task: waits for its end, and answers with its record as `task`."),
             query::header(
                 "Idempotency-Key",
-                "By it the request is known again: sent once more, as it was, it adds nothing and is answered \
-                 with the same ids. 1 to 255 visible characters, a UUID best. The tasks have no `id` of their \
-                 own then.",
+                "By it the request is known again: sent once more, as it was, it adds nothing and is \
+                 answered with the same ids. 1 to 255 visible characters, a UUID best. The tasks have no \
+                 `id` of their own then.",
                 "^[!-~]{1,255}$",
             ),
         ])

@@ -36,8 +36,8 @@ pub(super) const ABOUT: &str = "The HTTP API of a Clawpool dispatcher: tasks are
     listing is `{\"items\", \"next\"}`: ask again with `cursor` and the value of `next`. A page that was \
     filtered after it was read may have fewer entries than asked for and still go on. Requests may be \
     MessagePack too; its maps have the same names.\n\n\
-    Each answer to GET that is JSON has an `ETag`: with it as `If-None-Match`, an answer that is still the same \
-    is 304, without a body.";
+    Each answer to GET that is JSON has an `ETag`: with it as `If-None-Match`, an answer that is still the \
+    same is 304, without a body.";
 
 /// Topics by their names.
 pub(super) const TOPICS: [(&str, &str); 14] = [

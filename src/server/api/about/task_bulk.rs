@@ -1,8 +1,8 @@
 use crate::api::openapi::About;
 use clawpool_engine::client::TaskSelection;
 
-pub(super) const PACE: &str = "One of `ids`, `filter` and `all` says which. Changes some 2,000 a request: where \
-    the answer has `next`, ask again with it as `cursor`.";
+pub(super) const PACE: &str = "One of `ids`, `filter` and `all` says which. Changes some 2,000 a request: \
+    where the answer has `next`, ask again with it as `cursor`.";
 
 pub(in crate::api) fn cancel() -> About {
     About::new("cancel_tasks", "Cancels many tasks")

@@ -23,7 +23,8 @@ const REFUSALS: [(u16, &str); 12] = [
     (408, "The body came too slowly."),
     (
         409,
-        "Too late, or something is in the way: the state does not allow it, or the id is that of another task.",
+        "Too late, or something is in the way: the state does not allow it, or the id is that of another \
+         task.",
     ),
     (413, "The body, or something in it, is too long."),
     (415, "The content type is not read here: send `application/json` or `application/msgpack`."),

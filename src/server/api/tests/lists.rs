@@ -100,7 +100,10 @@ async fn a_token_of_one_tenant_sees_its_own_tasks_alone() {
 #[tokio::test]
 async fn tasks_and_letters_are_found_by_what_is_inside() {
     let pool = pool().await;
-    let task = |session: &str, origin: &str, to: &str| json!({"kind": "email.send", "session": session, "meta": {"origin": origin}, "payload": {"to": to}});
+    let task = |session: &str, origin: &str, to: &str| {
+        let payload = json!({"to": to});
+        json!({"kind": "email.send", "session": session, "meta": {"origin": origin}, "payload": payload})
+    };
     let first = pool.enqueue(&task("s1", "web", "Ann")).await.to_string();
     let second = pool.enqueue(&task("s2", "web", "Bob")).await.to_string();
     let dead = pool.kill(&task("s1", "ftp", "Bob"), "no").await.to_string();
