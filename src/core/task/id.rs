@@ -4,6 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Timestamp;
+
 /// Names one task for its whole life. A UUIDv7, so ids sort by the time they were made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -74,3 +76,13 @@ macro_rules! uuid_id {
 
 uuid_id!(TaskId);
 uuid_id!(ProcessId);
+
+impl TaskId {
+    /// When it was made, for an id that tells: a UUIDv7, as Clawpool makes them. An id of its producer's own,
+    /// or one made of an `Idempotency-Key`, may be of another kind.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let bytes = self.as_bytes();
+        let millis = bytes[..6].iter().fold(0, |millis, byte| millis << 8 | u64::from(*byte));
+        (bytes[6] >> 4 == 7).then(|| Timestamp::from_millis(millis))
+    }
+}

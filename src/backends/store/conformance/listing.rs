@@ -75,6 +75,20 @@ pub async fn lists_the_latest_first_page_by_page(fixture: &dyn Fixture) {
     assert_eq!(both, expected, "each task is on one side of a point in time");
 }
 
+/// Whether an id tells its time or not.
+pub async fn lists_tasks_with_ids_of_any_kind_by_their_times(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let mut expected = Vec::new();
+    for round in 0..12 {
+        let id = if round % 3 == 0 { TaskId::new() } else { other_id() };
+        let message = message_with(Priority::P4, |task| task.id = id);
+        store.admit(&[admission(&message)]).await.unwrap();
+        expected.insert(0, id);
+        eventually(async || Timestamp::now() > message.enqueued_at).await;
+    }
+    assert_eq!(listed(&*store, &RecordFilter::default()).await, expected);
+}
+
 pub async fn lists_several_states_and_one_queue(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let worker = worker(&*store).await;

@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-pub use self::sample::{Log, admission, message, message_on, message_with, own_queue, queues};
+pub use self::sample::{Log, admission, message, message_on, message_with, other_id, own_queue, queues};
 use super::*;
 pub use crate::backend::waiting::{eventually, guarded};
 use clawpool_core::{
@@ -175,6 +175,7 @@ macro_rules! suite {
             control::a_probe_is_answered,
             listing::filters_and_pages_records,
             listing::lists_the_latest_first_page_by_page,
+            listing::lists_tasks_with_ids_of_any_kind_by_their_times,
             listing::lists_several_states_and_one_queue,
             listing::a_page_that_finds_little_ends_and_goes_on,
             listing::goes_on_after_each_record,

@@ -15,6 +15,15 @@ pub fn message(priority: Priority) -> Message {
     message_with(priority, |_| ())
 }
 
+/// An id that does not tell when it was made.
+pub fn other_id() -> TaskId {
+    let mut bytes = *TaskId::new().as_bytes();
+    bytes.reverse();
+    bytes[6] = 0x80 | bytes[6] & 0x0f;
+    bytes[8] = 0x80 | bytes[8] & 0x3f;
+    TaskId::from_bytes(bytes)
+}
+
 /// It is to be accepted as new, and to run now.
 pub fn admission(message: &Message) -> Admission {
     Admission {

@@ -20,6 +20,7 @@ pub(crate) mod leaders;
 mod lease_end;
 mod letters;
 pub(crate) mod life;
+mod listing;
 mod logs;
 mod moving;
 mod notes;
@@ -45,7 +46,7 @@ use clawpool_core::config::Config;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn read_cursor(text: &str) {
-    let _ = (records::cursor(text), records::id_cursor(text));
+    let _ = (records::cursor(text), records::id_cursor(text), listing::Place::parse(text));
 }
 
 pub struct SqliteStore {

@@ -5,26 +5,26 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::withdrawal::KNOWN;
+use super::{
+    listing::{OTHER, TIMED},
+    withdrawal::KNOWN,
+};
 use crate::{
     backend::sqlite::{Sifted, readable, sift},
-    store::{
-        ENDS_LOOKED_AT, ENDS_TOLD, LOOKED_AT, Looked, Page, Record, RecordFilter, Seen, StoreError,
-        UnfinishedTask, Waiting, tasks::told,
-    },
+    store::{ENDS_LOOKED_AT, ENDS_TOLD, Page, Record, StoreError, UnfinishedTask, Waiting, tasks::told},
 };
-use clawpool_core::task::{Fingerprint, IdEnd, KindPattern, State, TaskId, Timestamp};
+use clawpool_core::task::{Fingerprint, IdEnd, State, TaskId, Timestamp};
 
 // What a dead worker ran is shown as waiting for another one (`orphan`). The record is at the generation of
 // its entry as long as it is scheduled.
-const COLUMNS: &str = "tasks.*, ifnull(queue, priority) AS on_queue,
+pub(super) const COLUMNS: &str = "tasks.*, ifnull(queue, priority) AS on_queue,
      tasks.state = 2 AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = owner AND lease_until > :now)
          AS orphan,
      (SELECT at FROM schedule WHERE tasks.state = 0 AND schedule.id = tasks.id
          AND schedule.generation = tasks.generation) AS due_at";
-const ORPHAN: &str = "state = 2 AND NOT EXISTS (SELECT 1 FROM workers
+pub(super) const ORPHAN: &str = "state = 2 AND NOT EXISTS (SELECT 1 FROM workers
                       WHERE workers.id = owner AND lease_until > :now)";
-const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
+pub(super) const REMEMBERED: &str = "(forget_at IS NULL OR forget_at > :now)";
 
 pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Option<Record>>> {
     let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id AND {REMEMBERED} AND {KNOWN}");
@@ -37,103 +37,15 @@ pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Optio
     })
 }
 
-/// The latest first, by their ids.
-pub(super) fn list(
-    sql: &Connection,
-    filter: &RecordFilter,
-    before: Option<TaskId>,
-    limit: usize,
-) -> rusqlite::Result<Sifted<Looked>> {
-    let chosen = match choose(sql, filter, before, limit)? {
-        ControlFlow::Continue(chosen) => chosen,
-        ControlFlow::Break(unreadable) => return Ok(ControlFlow::Break(unreadable)),
-    };
-    let query = format!("SELECT {COLUMNS} FROM tasks WHERE id = :id");
-    let mut query = sql.prepare_cached(&query)?;
-    let now = Timestamp::now();
-    let rows = chosen.ids.iter().map(|id| {
-        query.query_row(named_params! { ":id": id, ":now": now }, |row| readable(row, "id", record))
-    });
-    let Chosen { next, looked_at, .. } = chosen;
-    let seen = |record: Record| Seen { after: record.id.to_string(), record };
-    Ok(sift(rows)?.map_continue(|records| Looked {
-        items: records.into_iter().map(seen).collect(),
-        next,
-        looked_at,
-    }))
-}
-
-/// The tasks of one page.
-struct Chosen {
-    ids: Vec<TaskId>,
-    next: Option<String>,
-    looked_at: usize,
-}
-
-/// Every record before one, the latest first, and whether it is wanted.
-pub(super) fn choice() -> String {
-    format!(
-        "SELECT id, {REMEMBERED} AND {KNOWN}
-         AND (:states = 0 OR :states & (1 << iif({ORPHAN}, 1, state)))
-         AND (:priority IS NULL OR priority = :priority)
-         AND (:queue IS NULL OR ifnull(queue, priority) = :queue)
-         AND (:tenant IS NULL OR tenant = :tenant)
-         AND (:kind IS NULL OR kind GLOB :kind)
-         AND enqueued_at >= :since AND enqueued_at < :until AS wanted
-         FROM tasks WHERE id < :before ORDER BY id DESC"
-    )
-}
-
-/// Goes over the records without their results, until the page is full and there is one more for the next.
-fn choose(
-    sql: &Connection,
-    filter: &RecordFilter,
-    before: Option<TaskId>,
-    limit: usize,
-) -> rusqlite::Result<Sifted<Chosen>> {
-    let mut query = sql.prepare_cached(&choice())?;
-    let before = before.as_ref().map_or(&[u8::MAX; 17][..], |id| id.as_bytes());
-    let mut rows = query.query(named_params! {
-        ":before": before,
-        ":now": Timestamp::now(),
-        ":states": mask(&filter.states),
-        ":priority": filter.priority,
-        ":queue": filter.queue,
-        ":tenant": filter.tenant,
-        // Its one special sign is the star, which GLOB reads alike.
-        ":kind": filter.kind.as_ref().map(KindPattern::as_str),
-        ":since": filter.since.unwrap_or_default(),
-        ":until": filter.until.map_or(i64::MAX, |until| until.as_millis().cast_signed()),
-    })?;
-    let mut chosen = Chosen { ids: Vec::new(), next: None, looked_at: 0 };
-    let mut last = None;
-    while let Some(row) = rows.next()? {
-        // A page that is full or has looked far enough goes on where there is another record.
-        if chosen.looked_at == LOOKED_AT {
-            chosen.next = last.map(|id: TaskId| id.to_string());
-            break;
-        }
-        let id = match readable(row, "id", |row| row.get(0))? {
-            ControlFlow::Continue(id) => id,
-            ControlFlow::Break(unreadable) => return Ok(ControlFlow::Break(vec![unreadable])),
-        };
-        if row.get::<_, Option<bool>>(1)?.unwrap_or_default() {
-            if chosen.ids.len() == limit {
-                chosen.next = last.map(|id: TaskId| id.to_string());
-                break;
-            }
-            chosen.ids.push(id);
-        }
-        chosen.looked_at += 1;
-        last = Some(id);
-    }
-    Ok(ControlFlow::Continue(chosen))
-}
-
 /// Of the latest tasks, and of the latest dead letters, those whose ids end so.
 pub(super) fn ending_in(sql: &Connection, end: &IdEnd) -> rusqlite::Result<Vec<TaskId>> {
     let query = format!(
-        "SELECT id FROM (SELECT id FROM tasks WHERE {REMEMBERED} AND {KNOWN} ORDER BY id DESC LIMIT :looked)
+        "SELECT id FROM (SELECT id FROM tasks WHERE {TIMED} AND {REMEMBERED} AND {KNOWN}
+                         ORDER BY id DESC LIMIT :looked)
+         WHERE typeof(id) = 'blob' AND length(id) = 16 AND substr(hex(id), -length(:end)) = :end
+         UNION SELECT id FROM (SELECT id FROM tasks INDEXED BY tasks_with_other_ids
+                               WHERE {OTHER} AND {REMEMBERED} AND {KNOWN}
+                               ORDER BY enqueued_at DESC LIMIT :looked)
          WHERE typeof(id) = 'blob' AND length(id) = 16 AND substr(hex(id), -length(:end)) = :end
          UNION SELECT id FROM (SELECT id FROM dead ORDER BY died_at DESC, id DESC LIMIT :looked)
          WHERE typeof(id) = 'blob' AND length(id) = 16 AND substr(hex(id), -length(:end)) = :end
@@ -147,12 +59,6 @@ pub(super) fn ending_in(sql: &Connection, end: &IdEnd) -> rusqlite::Result<Vec<T
         ":told": ENDS_TOLD,
     };
     query.query_map(parameters, |row| row.get(0))?.collect()
-}
-
-/// One bit a state, by its number.
-fn mask(states: &[State]) -> u32 {
-    let chosen = State::ALL.iter().zip(0..).filter(|(state, _)| states.contains(state));
-    chosen.fold(0, |mask, (_, number)| mask | 1 << number)
 }
 
 /// Unfinished tasks after one.
@@ -203,7 +109,7 @@ pub(super) fn id_cursor(text: &str) -> Result<TaskId, StoreError> {
     text.parse().map_err(|_| StoreError::BadCursor(text.to_owned()))
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let orphan: bool = row.get("orphan")?;
     let state = if orphan { State::Queued } else { row.get("state")? };
     let attempt = row.get("attempt")?;

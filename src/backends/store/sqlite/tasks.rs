@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     SqliteStore, admission,
     claim::{self, Claimant},
-    moving, records, settle, withdrawal,
+    listing, moving, records, settle, withdrawal,
 };
 use crate::{
     backend::{StoredItem, Unreadable},
@@ -89,9 +89,9 @@ impl TaskStore for SqliteStore {
         limit: usize,
     ) -> Result<Looked, StoreError> {
         let filter = filter.clone();
-        let after = cursor.map(records::id_cursor).transpose()?;
+        let after = cursor.map(listing::Place::parse).transpose()?;
         let limit = limit.max(1);
-        self.read_around(StoredItem::Record, move |sql| records::list(sql, &filter, after, limit)).await
+        self.read_around(StoredItem::Record, move |sql| listing::list(sql, &filter, after, limit)).await
     }
 
     async fn ending_in(&self, end: &IdEnd) -> Result<Vec<TaskId>, StoreError> {

@@ -5,9 +5,10 @@ use rusqlite::StatementStatus::VmStep;
 use super::*;
 use crate::store::{
     DeadFilter, DeadLetter, DeadStore, RecordFilter, TaskStore,
-    conformance::{admission, message},
+    conformance::{admission, message, message_with, other_id},
+    sqlite::listing::{list, others, timed},
 };
-use clawpool_core::task::{DeadReason, ErrorClass, Failure, Priority, Timestamp};
+use clawpool_core::task::{DeadReason, ErrorClass, Failure, Priority, TaskId, Timestamp};
 
 const SHOWN: usize = 10;
 
@@ -19,11 +20,13 @@ async fn store() -> (SqliteStore, File) {
 /// Both statements of a listing of records: the one that goes over them, and the one that reads what is
 /// shown.
 async fn cost(store: &SqliteStore, filter: RecordFilter) -> (i32, usize) {
-    let list = move |sql: &Connection| {
-        let page = records::list(sql, &filter, None, SHOWN)?.continue_value().unwrap();
-        Ok((sql.prepare_cached(&records::choice())?.reset_status(VmStep), page.looked_at))
+    let look = move |sql: &Connection| {
+        let page = list(sql, &filter, None, SHOWN)?.continue_value().unwrap();
+        let steps =
+            |text: &str| -> rusqlite::Result<i32> { Ok(sql.prepare_cached(text)?.reset_status(VmStep)) };
+        Ok((steps(&timed())? + steps(&others())?, page.looked_at))
     };
-    store.database.read(list).await.unwrap()
+    store.database.read(look).await.unwrap()
 }
 
 async fn cost_of_letters(store: &SqliteStore) -> (i32, Option<usize>) {
@@ -40,7 +43,9 @@ async fn a_first_page_reads_what_it_shows_and_one_more() {
     let (store, _file) = store().await;
     let mut costs = Vec::new();
     for count in [SHOWN + 1, 3_000] {
-        let tasks: Vec<_> = (0..count).map(|_| admission(&message(Priority::P4))).collect();
+        let id = |index| if index % 2 == 0 { TaskId::new() } else { other_id() };
+        let message = |index| message_with(Priority::P4, |task| task.id = id(index));
+        let tasks: Vec<_> = (0..count).map(|index| admission(&message(index))).collect();
         store.admit(&tasks).await.unwrap();
         costs.push(cost(&store, RecordFilter::default()).await);
     }
