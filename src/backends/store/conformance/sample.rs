@@ -19,6 +19,8 @@ pub fn message(priority: Priority) -> Message {
 pub fn other_id() -> TaskId {
     let mut bytes = *TaskId::new().as_bytes();
     bytes.reverse();
+    // Above all that do tell it.
+    bytes[0] |= 0x80;
     bytes[6] = 0x80 | bytes[6] & 0x0f;
     bytes[8] = 0x80 | bytes[8] & 0x3f;
     TaskId::from_bytes(bytes)

@@ -1,12 +1,12 @@
 //! Records in the order of time, the latest first.
 //!
-//! Guarantees: a page goes over the records that it shows and one more, or over as many as a page may look at;
-//! it reads the results of those alone that it shows. Never does: sort.
+//! Guarantees: a page goes over the records that it shows and one more, or over as many as a page may look
+//! at; it reads the results of those alone that it shows. Never does: sort.
 //!
 //! Most ids tell their time and so the records lie in order already. The others are in an index of their own,
 //! which costs nothing for those. A listing merges the two.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, time::Duration};
 
 use rusqlite::{Connection, Row, Rows, ToSql, named_params};
 
@@ -58,7 +58,7 @@ impl Place {
     fn timed_below(self) -> Vec<u8> {
         match self.id.made_at() {
             Some(_) => self.id.as_bytes().to_vec(),
-            None => self.at.as_millis().to_be_bytes()[2..].to_vec(),
+            None => time_of_ids(self.at),
         }
     }
 
@@ -70,6 +70,20 @@ impl Place {
             None => (at, self.id.as_bytes().to_vec()),
         }
     }
+}
+
+/// By so much the clock that made an id may be ahead. Ids of other kinds are mostly above that, and are not
+/// gone over in search of those that tell their time.
+const AHEAD: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// With which the ids that were made then begin.
+fn time_of_ids(at: Timestamp) -> Vec<u8> {
+    at.as_millis().to_be_bytes()[2..].to_vec()
+}
+
+/// What all ids that tell their time are below.
+pub(super) fn newest_below() -> Vec<u8> {
+    time_of_ids(Timestamp::now() + AHEAD)
 }
 
 /// A page after a place.
@@ -152,7 +166,7 @@ fn choose(
         (":since", &filter.since.unwrap_or_default()),
         (":until", &until),
     ];
-    let timed_below = after.map_or_else(|| vec![u8::MAX; 17], Place::timed_below);
+    let timed_below = after.map_or_else(newest_below, Place::timed_below);
     let (at, below) = after.map_or_else(|| (i64::MAX, Vec::new()), Place::others_below);
     let (mut timed, mut others) = (sql.prepare_cached(&timed())?, sql.prepare_cached(&others())?);
     let timed = timed.query(&*[&conditions[..], &[(":below", &timed_below)]].concat())?;

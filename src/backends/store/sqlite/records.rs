@@ -6,7 +6,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{
-    listing::{OTHER, TIMED},
+    listing::{self, OTHER, TIMED},
     withdrawal::KNOWN,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) fn one(sql: &Connection, id: TaskId) -> rusqlite::Result<Sifted<Optio
 /// Of the latest tasks, and of the latest dead letters, those whose ids end so.
 pub(super) fn ending_in(sql: &Connection, end: &IdEnd) -> rusqlite::Result<Vec<TaskId>> {
     let query = format!(
-        "SELECT id FROM (SELECT id FROM tasks WHERE {TIMED} AND {REMEMBERED} AND {KNOWN}
+        "SELECT id FROM (SELECT id FROM tasks WHERE id < :below AND {TIMED} AND {REMEMBERED} AND {KNOWN}
                          ORDER BY id DESC LIMIT :looked)
          WHERE typeof(id) = 'blob' AND length(id) = 16 AND substr(hex(id), -length(:end)) = :end
          UNION SELECT id FROM (SELECT id FROM tasks INDEXED BY tasks_with_other_ids
@@ -55,6 +55,7 @@ pub(super) fn ending_in(sql: &Connection, end: &IdEnd) -> rusqlite::Result<Vec<T
     let parameters = named_params! {
         ":now": Timestamp::now(),
         ":looked": ENDS_LOOKED_AT,
+        ":below": listing::newest_below(),
         ":end": end.as_str().to_ascii_uppercase(),
         ":told": ENDS_TOLD,
     };
