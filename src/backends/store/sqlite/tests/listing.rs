@@ -49,11 +49,13 @@ async fn a_first_page_reads_what_it_shows_and_one_more() {
         store.admit(&tasks).await.unwrap();
         costs.push(cost(&store, RecordFilter::default()).await);
     }
-    assert_eq!(costs[0], costs[1], "it does not follow how many there are");
-    assert_eq!(costs[0].1, SHOWN, "looked at, beside the one more");
+    let [few, many] = costs[..] else { panic!("{costs:?}") };
+    // Ids of both kinds are shown, in one case more of those that cost a step more.
+    assert!(many.0 < 2 * few.0, "it does not follow how many there are: {costs:?}");
+    assert_eq!((few.1, many.1), (SHOWN, SHOWN), "looked at, beside the one more");
     // What few match is looked for among all of them.
     let nobodys = RecordFilter { tenant: Some("nobody".into()), ..RecordFilter::default() };
-    assert!(cost(&store, nobodys).await.0 > 100 * costs[0].0, "the steps count rows");
+    assert!(cost(&store, nobodys).await.0 > 20 * few.0, "the steps count rows");
 }
 
 #[tokio::test]
