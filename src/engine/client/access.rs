@@ -128,7 +128,7 @@ pub struct AuditView {
 pub enum Outcome {
     /// As it was asked for.
     Done,
-    /// Whoever asked has no right to it.
+    /// The caller has no right to it.
     Refused,
     /// A server was in trouble; part of it may have been done.
     Failed,

@@ -118,7 +118,7 @@ impl Events<'_> {
             ("after", after.clone()),
         ];
         let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        // Whoever takes the connection and says nothing is not waited for.
+        // A peer that takes the connection and says nothing is not waited for.
         let answer = timeout(ANSWER, self.client.stream("v1/events", &query)).await;
         let answer = answer.unwrap_or_else(|_| Err(self.client.silent(ANSWER)))?;
         // The task has ended, and was heard of.

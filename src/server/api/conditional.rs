@@ -15,7 +15,7 @@ use ring::digest::{SHA256, digest};
 
 use super::error::ApiError;
 
-/// Whoever keeps an answer asks before it is shown again.
+/// Who keeps an answer asks before it is shown again.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Gives each whole JSON document a tag made of its bytes, and leaves out those that the client has.

@@ -105,7 +105,7 @@ fn reused() -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "CP-1420", message).at(Some("Idempotency-Key"))
 }
 
-/// What a request asks for, whoever traces it: the same for the same tasks in the same order.
+/// What a request asks for, without its trace: the same for the same tasks in the same order.
 pub(super) fn fingerprint(parts: &[&[u8]], format: Format) -> Fingerprint {
     let of_part = |part: &&[u8]| match format.task(part) {
         Ok(task) => Fingerprint::of_value(&NewTask { trace: None, trace_state: None, ..task }),

@@ -155,7 +155,7 @@ impl Hub {
         }
     }
 
-    /// True: nobody listens, and whoever looks is to stop. The next stream has it begin anew.
+    /// True: nobody listens, and the one that looks is to stop. The next stream has it begin anew.
     pub(super) fn rests(&self) -> bool {
         let mut state = self.lock();
         if state.members.is_empty() {
