@@ -24,6 +24,12 @@ impl Api {
         self.http.request(method, format!("{}/{path}", self.url))
     }
 
+    /// Whether it is there and has its servers.
+    pub async fn serves(&self) -> bool {
+        let answer = self.request(Method::GET, "v1/workers").send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// Status and JSON body of an answer.
     pub async fn ask(&self, request: RequestBuilder) -> (StatusCode, Value) {
         let response = request.send().await.unwrap();

@@ -76,7 +76,12 @@ impl System {
         let listen = format!("127.0.0.1:{}", super::free_port());
         let url = format!("http://{listen}");
         let settings = settings.with(&format!("api.listen = {listen:?}"));
-        Self::embedded_at(workers, settings, clawpool, async |_| url.clone()).await
+        let address = async |_: &Process| {
+            let api = Api::new(&url);
+            super::until("a dispatcher that serves", async || api.serves().await.then_some(())).await;
+            url.clone()
+        };
+        Self::embedded_at(workers, settings, clawpool, address).await
     }
 
     async fn embedded_by(workers: usize, settings: Settings, program: impl Fn(&Path) -> Command) -> Self {
