@@ -27,6 +27,7 @@ mod open_queues;
 mod pausing;
 mod priorities;
 mod reload;
+mod repeated;
 mod shipped_rules;
 mod silent_links;
 mod support;
