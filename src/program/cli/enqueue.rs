@@ -7,7 +7,7 @@ use super::{
     Globals,
     enqueue_file::EnqueueFile,
     failure::{Failure, eprint_line},
-    output::{moment, plain},
+    output::{moment, plain, span},
     select::duration,
     wait,
 };
@@ -195,8 +195,12 @@ fn explained(fate: &Value) -> String {
         Some(values) => values.iter().map(word).collect::<Vec<_>>().join("; "),
         None => word(value),
     };
-    let lines = fate.as_object().into_iter().flatten();
-    lines
-        .map(|(name, value)| format!("{:<14}  {}\n", name.replace('_', " "), plain(&text(value), 400)))
-        .collect()
+    let lines = fate.as_object().into_iter().flatten().map(|(name, value)| {
+        let (name, text) = match (name.strip_suffix("_ms"), value.as_u64()) {
+            (Some(name), Some(millis)) => (name, span(Duration::from_millis(millis))),
+            _ => (name.as_str(), text(value)),
+        };
+        format!("{:<14}  {}\n", name.replace('_', " "), plain(&text, 400))
+    });
+    lines.collect()
 }
