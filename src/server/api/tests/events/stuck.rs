@@ -52,11 +52,12 @@ impl Quiet {
         let address = Ipv4Addr::LOCALHOST.into();
         let serving = converse(stream, address, self.entered.clone(), permit, CancellationToken::new());
         let serving = tokio::spawn(serving);
-        reader.write_all(b"GET /v1/events?topics=queues HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
+        reader.write_all(b"GET /v1/events?topics=queues HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
         let mut text = String::new();
         while !text.contains("event: open") {
             let mut piece = [0; BETWEEN];
             let length = reader.read(&mut piece).await.unwrap();
+            assert!(length > 0, "{text}");
             text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
         }
         assert!(text.starts_with("HTTP/1.1 200"), "{text}");
