@@ -73,6 +73,8 @@ mod terminal;
 #[cfg(unix)]
 mod told;
 #[cfg(unix)]
+mod top;
+#[cfg(unix)]
 mod tracing;
 #[cfg(unix)]
 mod worker_killed;
