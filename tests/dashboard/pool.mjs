@@ -91,14 +91,14 @@ export async function furnish() {
   }
   const dead = [];
   for (let index = 0; index < 6; index += 1) {
-    dead.push(await enqueue({ kind: 'mail.broken', payload: { attempt: index, text: HOSTILE[index] }, meta: { note: HOSTILE[index].slice(0, 50) } }));
+    dead.push(await enqueue({ kind: 'mail.broken', payload: { attempt: index, text: HOSTILE[index] }, meta: { note: HOSTILE[index].replace(/\p{Cc}/gu, '') } }));
   }
   for (const text of HOSTILE) await enqueue({ kind: 'mail.send', payload: { text, [text.slice(0, 90)]: [text] } });
   const later = [];
   for (let index = 0; index < 70; index += 1) {
     later.push(await enqueue({ kind: 'report.daily', payload: { index }, delay: '2h' }));
   }
-  const running = await enqueue({ kind: 'voice.call', payload: { to: '+49 30 1234' }, session: 'call-7' });
+  const running = await enqueue({ kind: 'voice.call', payload: { to: '+49 30 1234' }, session: 'call-7', timeout: '10m' });
   for (const id of dead) await soon(`the death of ${id}`, async () => (await state(id)) === 'dead');
   await soon('the call', async () => (await state(running)) === 'running');
   return { dead, later, running };
