@@ -72,7 +72,9 @@ pub use clawpool_engine::{
 /// The HTTP API of a dispatcher: a client, and the shapes of its answers.
 #[cfg(feature = "client")]
 pub mod client {
-    pub use clawpool_engine::client::{Client, ClientError, Events, Following, StreamEvent, event, view};
+    pub use clawpool_engine::client::{
+        Client, ClientError, Events, Following, IdempotencyKey, StreamEvent, WrongKey, event, view,
+    };
 }
 
 /// A dispatcher in a process of one's own.

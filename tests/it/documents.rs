@@ -28,6 +28,9 @@ const LEAVES: &str = "kill $(jobs -p) || true\nwait\n";
 /// The tokens of config/production.toml.
 const TOKENS: [&str; 3] = ["CLAWPOOL_PRODUCER_TOKEN", "CLAWPOOL_AGENT_TOKEN", "CLAWPOOL_ADMIN_TOKEN"];
 
+/// What a browser has and node lacks.
+const BROWSER: &str = include_str!("documents/browser.mjs");
+
 struct Page {
     name: String,
     text: String,
@@ -101,8 +104,12 @@ impl Page {
             // tests/compose/run and tests/windows/run read them there.
             "sh compose" if self.name == "docs/compose.md" => String::new(),
             "bat" if self.name == "docs/windows.md" => String::new(),
-            // What a browser runs.
-            "js" if self.name == "docs/http-api.md" => String::new(),
+            // Until it has told of a queue.
+            "js" => {
+                let file = file.with_extension("mjs");
+                fs::write(&file, format!("{BROWSER}{text}")).unwrap();
+                format!("timeout 120 node {}\n", file.display())
+            }
             "text" => String::new(),
             words => panic!("{}: nothing runs a block of {words:?}", self.name),
         }

@@ -27,6 +27,7 @@ mod open_queues;
 mod pausing;
 mod priorities;
 mod reload;
+mod repeated;
 mod shipped_rules;
 mod silent_links;
 mod support;
@@ -71,6 +72,8 @@ mod story;
 mod terminal;
 #[cfg(unix)]
 mod told;
+#[cfg(unix)]
+mod top;
 #[cfg(unix)]
 mod tracing;
 #[cfg(unix)]

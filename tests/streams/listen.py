@@ -1,5 +1,6 @@
 """Opens the streams, and says what they cost. Called by tests/streams/run with address, process id and count."""
 
+import json
 import os
 import re
 import selectors
@@ -8,6 +9,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
+
+# Of each stream whose reader reads, and of each whose reader has stopped.
+MOST_KIB = 64
+MOST_KIB_STUCK = 128
 
 address, process, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 host, port = address.split(":")
@@ -29,12 +35,18 @@ def processor():
 
 
 def say(what, streams=0):
-    each = f", {(memory() - idle) / streams / 1024:.1f} KiB a stream" if streams else ""
-    print(f"{time.monotonic() - began:6.1f} s  {what}: {memory() / 2**20:.1f} MiB{each}", flush=True)
+    """Fails where a stream costs more than it may."""
+    each = (memory() - idle) / streams / 1024 if streams else 0
+    told = f", {each:.1f} KiB a stream" if streams else ""
+    print(f"{time.monotonic() - began:6.1f} s  {what}: {memory() / 2**20:.1f} MiB{told}", flush=True)
+    assert each <= MOST_KIB, f"more than {MOST_KIB} KiB"
 
 
-def call(path, method="GET"):
+def call(path, method="GET", body=None):
     request = urllib.request.Request(base + path, method=method)
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("content-type", "application/json")
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status
@@ -42,8 +54,18 @@ def call(path, method="GET"):
         return error.code
 
 
-def open_stream():
-    stream = socket.create_connection((host, int(port)))
+def open_streams():
+    with urllib.request.urlopen(base + "/metrics", timeout=60) as answer:
+        return int(re.search(r"^clawpool_event_streams (\d+)$", answer.read().decode(), re.M).group(1))
+
+
+def open_stream(is_slow=False):
+    """A slow one takes little into its system's memory, and so much less of what it does not read."""
+    stream = socket.socket()
+    if is_slow:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    stream.connect((host, int(port)))
     stream.sendall(f"GET /v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n".encode())
     stream.setblocking(False)
     return stream
@@ -92,9 +114,11 @@ def all_heard(listeners, number):
 assert call("/v1/queues") == 200
 idle = memory()
 say("no stream")
+# A tenth of them will never read.
+slow = [open_stream(is_slow=True) for _ in range(count // 10)]
 streams = []
 listeners = Listeners([])
-for number in range(count):
+for number in range(len(slow), count):
     streams.append(open_stream())
     if (number + 1) % 500 == 0 or number + 1 == count:
         fresh = Listeners(streams[len(listeners.heard):])
@@ -102,6 +126,7 @@ for number in range(count):
         listeners = Listeners(streams)
     if (number + 1) % 2500 == 0:
         say(f"{number + 1} streams", number + 1)
+assert open_streams() == count
 assert call("/v1/events") == 503, "one more is refused"
 assert call("/v1/queues") == 200, "others enter"
 print(f"one more stream: 503; GET /v1/queues: 200", flush=True)
@@ -120,7 +145,7 @@ took = time.monotonic() - start
 print(f"all heard of a change after {took:.2f} s, {processor() - used:.2f} s of processor time", flush=True)
 say("after a change that all heard", count)
 
-# Readers that read nothing, while much happens.
+# Nobody reads for a moment, while much happens.
 changes = 60
 for number in range(changes):
     assert call(f"/v1/queues/background/{'resume' if number % 2 == 0 else 'pause'}", "POST") == 200
@@ -129,8 +154,35 @@ say(f"{changes} changes that nobody reads", count)
 all_heard(listeners, changes + 1)
 say("all of them read, each once", count)
 
-for stream in streams:
+# So much happens that the readers who take nothing hold the server up, until it cuts them.
+start = time.monotonic()
+used = processor()
+before = peak = memory()
+while open_streams() > len(streams):
+    # Some 160 fill what the systems take for them.
+    for _ in range(5 if changes < 200 else 1):
+        ids = [str(uuid.uuid4()) for _ in range(50)]
+        assert call("/v1/tasks/cancel", "POST", {"ids": ids}) == 200
+        changes += 1
+    for _ in range(100):
+        listeners.read(0.01)
+    peak = max(peak, memory())
+    if time.monotonic() > start + 1800:
+        sys.exit(f"{open_streams() - len(streams)} readers take nothing and hold their streams")
+all_heard(listeners, changes + 1)
+took = time.monotonic() - start
+each = (peak - before) / len(slow) / 1024
+print(
+    f"{len(slow)} readers that take nothing are cut after {took:.0f} s and {changes} changes, "
+    f"{processor() - used:.1f} s of processor time; each took {each:.1f} KiB more at most",
+    flush=True,
+)
+assert each <= MOST_KIB_STUCK, f"more than {MOST_KIB_STUCK} KiB"
+say("the others heard all, each once", count)
+
+for stream in streams + slow:
     stream.close()
 call("/v1/queues/background/resume", "POST")
-time.sleep(5)
+while open_streams() > 0:
+    time.sleep(0.5)
 say("all are gone")

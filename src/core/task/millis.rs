@@ -1,9 +1,11 @@
 //! Durations as a number of milliseconds, for fields whose names end with `_ms`. For `#[serde(with =
 //! "millis")]`. What an earlier version wrote as text, `1m 30s`, is read as well.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use serde::{Deserializer, Serializer, de};
+use serde::{Deserializer, Serializer};
+
+use super::span::Unit;
 
 /// As a whole number.
 pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -12,32 +14,7 @@ pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok,
 
 /// From a number of milliseconds, or text with units. Refuses what is negative.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    deserializer.deserialize_any(Visitor)
-}
-
-struct Visitor;
-
-impl de::Visitor<'_> for Visitor {
-    type Value = Duration;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a number of milliseconds")
-    }
-
-    fn visit_u64<E: de::Error>(self, millis: u64) -> Result<Duration, E> {
-        Ok(Duration::from_millis(millis))
-    }
-
-    fn visit_i64<E: de::Error>(self, millis: i64) -> Result<Duration, E> {
-        u64::try_from(millis)
-            .map(Duration::from_millis)
-            .map_err(|_| E::custom(format_args!("{millis} is negative: a duration is zero or more")))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-        humantime::parse_duration(text)
-            .map_err(|error| E::custom(format_args!("{text:?} is no duration ({error})")))
-    }
+    deserializer.deserialize_any(Unit::Millis)
 }
 
 /// The same for `Option<Duration>`.
@@ -82,6 +59,8 @@ mod tests {
         assert_eq!(json, r#"{"lived_ms":61500,"held_ms":null}"#);
         assert_eq!(serde_json::from_str::<Shown>(&json).unwrap(), shown);
         assert_eq!(serde_json::from_str::<Shown>(r#"{"lived":"1m 1s 500ms"}"#).unwrap(), shown);
-        assert!(serde_json::from_str::<Shown>(r#"{"lived_ms":-1}"#).is_err());
+        for wrong in ["-1", "1.5", "true", "\"soon\""] {
+            assert!(serde_json::from_str::<Shown>(&format!(r#"{{"lived_ms":{wrong}}}"#)).is_err(), "{wrong}");
+        }
     }
 }

@@ -13,30 +13,45 @@ pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok,
 
 /// From text with units or a number of seconds. Refuses what is negative.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    deserializer.deserialize_any(Visitor)
+    deserializer.deserialize_any(Unit::Seconds)
 }
 
-struct Visitor;
+/// What a number stands for where a duration is read. Text has its units with it.
+pub(super) enum Unit {
+    Seconds,
+    /// Whole ones only.
+    Millis,
+}
 
-impl de::Visitor<'_> for Visitor {
+impl de::Visitor<'_> for Unit {
     type Value = Duration;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a duration such as \"30s\" or \"1m 30s\", or a number of seconds")
+        f.write_str(match self {
+            Self::Seconds => "a duration such as \"30s\" or \"1m 30s\", or a number of seconds",
+            Self::Millis => "a number of milliseconds",
+        })
     }
 
-    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Duration, E> {
-        Ok(Duration::from_secs(seconds))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Duration, E> {
+        Ok(match self {
+            Self::Seconds => Duration::from_secs(number),
+            Self::Millis => Duration::from_millis(number),
+        })
     }
 
-    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Duration, E> {
-        u64::try_from(seconds)
-            .map(Duration::from_secs)
-            .map_err(|_| E::custom(format_args!("{seconds} is negative: a duration is zero or more")))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Duration, E> {
+        let positive = u64::try_from(number)
+            .map_err(|_| E::custom(format_args!("{number} is negative: a duration is zero or more")))?;
+        self.visit_u64(positive)
     }
 
-    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Duration, E> {
-        Duration::try_from_secs_f64(seconds).map_err(|error| E::custom(format_args!("{seconds}: {error}")))
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Duration, E> {
+        match self {
+            Self::Seconds => Duration::try_from_secs_f64(number)
+                .map_err(|error| E::custom(format_args!("{number}: {error}"))),
+            Self::Millis => Err(E::invalid_type(de::Unexpected::Float(number), &self)),
+        }
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
@@ -44,11 +59,6 @@ impl de::Visitor<'_> for Visitor {
             E::custom(format_args!("{text:?} is not a duration ({error}): write 30s, 5m or 1h"))
         })
     }
-}
-
-/// In whole milliseconds.
-pub fn millis(span: Duration) -> u64 {
-    span.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// What a duration looks like in a document. For `#[schemars(with = "span::Text")]`.

@@ -126,7 +126,7 @@ impl Client {
         self.send(request).await?.json().await.map_err(|error| self.unreachable(&error))
     }
 
-    fn request(
+    pub(super) fn request(
         &self,
         method: Method,
         path: &str,
@@ -145,7 +145,10 @@ impl Client {
         })
     }
 
-    async fn answer<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
+    pub(super) async fn answer<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, ClientError> {
         let answer = self.send(request).await?.json().await;
         answer.map_err(|error| self.unreadable(&cause(&error)))
     }

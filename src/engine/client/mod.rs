@@ -6,6 +6,8 @@
 pub mod access;
 pub mod doctor;
 #[cfg(feature = "client")]
+mod enqueue;
+#[cfg(feature = "client")]
 mod error;
 pub mod event;
 #[cfg(feature = "client")]
@@ -15,6 +17,7 @@ pub mod health;
 pub mod host_series;
 #[cfg(feature = "client")]
 mod http;
+mod idempotency;
 pub mod lists;
 mod pools;
 mod request;
@@ -29,5 +32,6 @@ pub use error::ClientError;
 pub use events::{Events, Following, StreamEvent};
 #[cfg(feature = "client")]
 pub use http::Client;
+pub use idempotency::{IdempotencyKey, WrongKey};
 pub use pools::{Cause, Change, Counts, ForecastStatus, Manual, PoolStatus};
 pub use request::{Scale, Selection, TaskFilter, TaskSelection};

@@ -15,7 +15,7 @@ use clawpool_core::{
     figures::Machine,
     task::{
         DeadReason, FailedAttempt, Failure, Lane, Payload, Priority, ProcessId, Queue, State, Task, TaskId,
-        Timestamp, span,
+        Timestamp, millis,
     },
 };
 
@@ -265,12 +265,9 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,
     /// For one attempt.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
-    pub timeout: Duration,
-    /// The same, in milliseconds.
-    #[serde(default)]
-    pub timeout_ms: u64,
+    #[serde(default, rename = "timeout_ms", with = "millis::option")]
+    #[schemars(with = "u64")]
+    pub timeout: Option<Duration>,
     /// Every failed attempt, oldest first.
     pub errors: Vec<FailedAttempt>,
 }
@@ -285,8 +282,7 @@ impl From<Task> for TaskView {
             generation: task.generation,
             attempt: task.attempt,
             max_attempts: task.max_attempts,
-            timeout_ms: span::millis(task.timeout),
-            timeout: task.timeout,
+            timeout: Some(task.timeout),
             errors: task.errors,
         }
     }

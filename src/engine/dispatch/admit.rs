@@ -2,7 +2,7 @@ use super::{Classified, Classifier, DecidedBy, Explanation, Fault, Rejection, Ri
 use clawpool_backends::store::Admission;
 use clawpool_core::{
     config::{Class, Config, QueueLimits, nearest},
-    task::{Fingerprint, KindPattern, NewTask, Queue, Task, TaskId, Timestamp, span},
+    task::{Fingerprint, KindPattern, NewTask, Queue, Task, TaskId, Timestamp},
 };
 
 /// Checks and classifies new tasks. Pure: the same task at the same time is answered the same.
@@ -61,11 +61,8 @@ impl AdmissionControl {
             due_at: times.start,
             expires_at: times.expires_at(class.ttl, now),
             sla: class.sla,
-            sla_ms: span::millis(class.sla),
             timeout,
-            timeout_ms: span::millis(timeout),
             result_ttl,
-            result_ttl_ms: span::millis(result_ttl),
             max_attempts: new.max_attempts,
             retry: new.retry,
             payload_bytes: new.payload.as_message_pack().len(),

@@ -18,7 +18,7 @@ use clawpool_backends::{
 };
 use clawpool_core::{
     config::{Config, ConfigErrors},
-    task::{NewTask, Priority, Queue, TaskId, Timestamp, span},
+    task::{NewTask, Priority, Queue, TaskId, Timestamp, millis},
 };
 
 /// Takes new tasks. Cheap to clone.
@@ -77,24 +77,18 @@ pub struct Explanation {
     /// After this it would not start any more.
     pub expires_at: Timestamp,
     /// From enqueue to the start of the handler, as the class of the priority wants it.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
+    #[serde(rename = "sla_ms", with = "millis")]
+    #[schemars(with = "u64")]
     pub sla: Duration,
-    /// The same, in milliseconds.
-    pub sla_ms: u64,
     /// For one attempt.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
+    #[serde(rename = "timeout_ms", with = "millis")]
+    #[schemars(with = "u64")]
     pub timeout: Duration,
-    /// The same, in milliseconds.
-    pub timeout_ms: u64,
     /// How long the result will be kept: at least `results.dedupe`, so that a late redelivery does not run
     /// again.
-    #[serde(with = "span")]
-    #[schemars(with = "span::Text")]
+    #[serde(rename = "result_ttl_ms", with = "millis")]
+    #[schemars(with = "u64")]
     pub result_ttl: Duration,
-    /// The same, in milliseconds.
-    pub result_ttl_ms: u64,
     /// None: the retry table decides by the class of error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_attempts: Option<u32>,

@@ -19,6 +19,7 @@ mod demand;
 mod engine;
 mod error;
 mod facts;
+mod foundation;
 mod handler;
 mod heartbeat;
 mod identity;

@@ -1,38 +1,27 @@
 use std::sync::Arc;
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Arbiter, Progress, Registry, WorkerError,
-    demand::SourceOrders,
+    Progress, Registry, WorkerError,
     engine::{Engine, Event},
-    facts::Facts,
-    heartbeat::{Heartbeat, Vitals},
+    foundation::Foundation,
+    heartbeat::Heartbeat,
     identity::Identity,
     log_writer::Logging,
-    pacer::Pacers,
-    puller::{self, Order, Puller},
-    questions::Calls,
+    puller,
     reconcile::reconcile,
     served::ServedQueues,
-    settle::{Outcomes, Settler},
-    slots::Slots,
-    stop::Phase,
-    story::Stories,
-    throttle::Throttle,
-    throughput::Throughput,
-    troubles::Troubles,
 };
 use crate::{process::Shutdown, trace::Export};
 use clawpool_backends::{
-    path::Servers,
-    path::{Path, Taker},
+    path::{Path, Servers},
     servers,
-    store::{Beat, Store},
+    store::Beat,
 };
 use clawpool_core::{
     config::Config,
@@ -73,66 +62,30 @@ impl Parts {
         let served = ServedQueues::new(config.worker.queues.clone(), Arc::clone(&store), send_events.clone());
         let beat = beat(config, &who, served.classes(), registry.patterns());
         let (heartbeat, orders) = Heartbeat::start(config, beat, progress.clone(), stop).await?;
-        let facts = Facts::new(config, who.pool.clone(), who.version.clone());
-        let stories = Stories::new(config, id, who.version);
-        let (outcomes, ended) = Outcomes::new(1024 + 8 * usize::from(config.worker.slots));
         let export = Export::start(&config.tracing, "clawpool-worker");
-        let tracer = export.tracer();
-        let settler = Settler { worker: id, path: Arc::clone(&path), facts, stories, tracer };
-        let logging = Logging::start(config, &store);
-        let logs = logging.logs();
-        let broken = CancellationToken::new();
-        let stop_claims = CancellationToken::new();
-        let calls = Arc::<Calls>::default();
-        let intake = Intake {
+        let foundation = Foundation {
             config,
-            worker: id,
-            pool: who.pool,
-            path: &path,
-            store: &store,
-            vitals: &heartbeat.vitals,
-            events: &send_events,
-            calls: &calls,
-            stop_claims: &stop_claims,
-        };
-        let (sources, pullers) = intake.open(&served.classes(), &broken).await;
-        let slots = usize::from(config.worker.slots);
-        let arbiter = Arbiter::new(&config.worker, &config.served_by(&config.worker.queues));
-        let unreserved = arbiter.unreserved();
-        let stop_grace = config.worker.stop_grace;
-        let slot_loops =
-            Slots::new(slots, unreserved, Arc::clone(&registry), progress, logs, stop_grace, send_events)?;
-        let mut engine = Engine {
-            worker: id,
-            arbiter,
+            who,
             registry,
-            slots: slot_loops,
             path: Arc::clone(&path),
             store,
             vitals: Arc::clone(&heartbeat.vitals),
-            outcomes,
+            progress,
             tracer: export.tracer(),
-            sources,
-            served,
-            stop_claims,
-            run_queue: Default::default(),
-            running: Default::default(),
-            calls,
-            throttle: (unreserved < slots).then(|| Throttle::new(config.worker.urgent_claim)),
-            let_through: 0,
-            paused: Vec::new(),
-            doubts: Vec::new(),
-            throughput: Throughput::new(config.worker.hold),
-            phase: Phase::Working,
-            failed: None,
-            retries,
-            result_limit: usize::try_from(config.limits.result.as_u64()).unwrap_or(usize::MAX),
-            settings: config.worker.clone(),
+            events: send_events,
+            calls: Arc::default(),
+            stop_claims: CancellationToken::new(),
+            broken: CancellationToken::new(),
         };
+        let (outcomes, settling) = foundation.settling();
+        let logging = Logging::start(config, &foundation.store);
+        let (sources, pullers) = foundation.sources(&served.classes()).await;
+        let mut engine = foundation.engine(retries, logging.logs(), outcomes, sources, served)?;
         // What is paused now must not run in the half second until the next beat.
         engine.on_orders(orders);
-        let settler = tokio::spawn(telling(broken.clone(), settler.run(ended)));
+        let settler = tokio::spawn(settling);
         let reconciler = AbortOnDropHandle::new(tokio::spawn(reconcile(id, Arc::clone(&path))));
+        let broken = foundation.broken;
         Ok(Self {
             id,
             engine,
@@ -183,66 +136,11 @@ impl Parts {
 }
 
 /// Fires the token when the work ends, be it by a panic or before it has begun.
-fn telling(ended: CancellationToken, work: impl Future<Output = ()>) -> impl Future<Output = ()> {
+pub(super) fn telling(ended: CancellationToken, work: impl Future<Output = ()>) -> impl Future<Output = ()> {
     let fires = ended.drop_guard();
     async move {
         let _fires = fires;
         work.await;
-    }
-}
-
-/// What is needed to take tasks.
-struct Intake<'a> {
-    config: &'a Config,
-    worker: ProcessId,
-    pool: String,
-    path: &'a Arc<dyn Path>,
-    store: &'a Arc<dyn Store>,
-    vitals: &'a Arc<Vitals>,
-    events: &'a mpsc::Sender<Event>,
-    calls: &'a Arc<Calls>,
-    stop_claims: &'a CancellationToken,
-}
-
-impl Intake<'_> {
-    /// A source for P0 and P1, and one for the others.
-    async fn open(self, classes: &[Queue], broken: &CancellationToken) -> (Vec<SourceOrders>, JoinSet<()>) {
-        let mut sources = Vec::new();
-        let mut pullers = JoinSet::new();
-        for is_critical in [true, false] {
-            let queues = classes.iter().copied().filter(|queue| queue.is_critical() == is_critical);
-            let (orders, receiver) = SourceOrders::new(queues.collect(), is_critical);
-            let puller = self.puller(sources.len(), is_critical, receiver).await;
-            pullers.spawn(telling(broken.clone(), puller.run()));
-            sources.push(orders);
-        }
-        (sources, pullers)
-    }
-
-    async fn puller(&self, number: usize, is_critical: bool, order: watch::Receiver<Order>) -> Puller {
-        let vitals = Arc::clone(self.vitals);
-        let lease = self.config.worker.lease;
-        let taker = Taker {
-            worker: self.worker,
-            hold: self.config.worker.hold,
-            sees_silence: Arc::new(move || vitals.sound_for(lease)),
-            stop: self.stop_claims.clone(),
-        };
-        let known = self.config.known_queues().into_iter();
-        let queues: Vec<Queue> = known.filter(|queue| queue.is_critical() == is_critical).collect();
-        Puller {
-            worker: self.worker,
-            number,
-            path: Arc::clone(self.path),
-            source: self.path.source(taker).await,
-            order,
-            events: self.events.clone(),
-            calls: Arc::clone(self.calls),
-            hold: self.config.worker.hold,
-            troubles: Troubles::new(self.pool.clone(), Arc::clone(self.store)),
-            pacers: Pacers::new(self.config, &queues, self.store),
-            waits: Puller::WAITS,
-        }
     }
 }
 

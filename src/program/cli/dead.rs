@@ -102,7 +102,7 @@ fn details(detail: &DeadDetail) -> String {
         ("crashes", Some(letter.crashes.to_string())),
         ("enqueued", Some(moment(letter.enqueued_at))),
         ("died", Some(moment(letter.died_at))),
-        ("timeout", task.map(|task| span(task.timeout))),
+        ("timeout", task.and_then(|task| task.timeout).map(span)),
         ("payload", task.map_or(unreadable, |task| serde_json::to_string_pretty(&task.payload).ok())),
     ]);
     task.map_or_else(|| known.clone(), |task| format!("{known}\n{}\n", history(task)))

@@ -7,12 +7,12 @@ use super::{
     Globals,
     enqueue_file::EnqueueFile,
     failure::{Failure, eprint_line},
-    output::{moment, plain},
+    output::{moment, plain, span},
     select::duration,
     wait,
 };
 use clawpool_core::task::{NewTask, Payload, Priority, TaskId, Tier, without_mark};
-use clawpool_engine::client::view::AcceptedView;
+use clawpool_engine::client::{IdempotencyKey, view::AcceptedView};
 
 /// Add a task, or a file of tasks
 ///
@@ -48,6 +48,9 @@ pub(super) struct Enqueue {
     /// Add nothing while a task with this key is not finished
     #[arg(long, value_name = "KEY")]
     unique_key: Option<String>,
+    /// Add nothing when the same command with this key was taken before
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["id", "file", "explain"])]
+    idempotency_key: Option<IdempotencyKey>,
     /// Choose the id, to be able to repeat the command
     #[arg(long)]
     id: Option<TaskId>,
@@ -87,8 +90,9 @@ impl Enqueue {
         }
         let explain = self.explain;
         let wait = self.wait;
+        let key = self.idempotency_key.clone();
         let task = self.task()?;
-        if explain { show_fate(&task, globals).await } else { add(&task, wait, globals).await }
+        if explain { show_fate(&task, globals).await } else { add(&task, key.as_ref(), wait, globals).await }
     }
 
     fn task(self) -> Result<NewTask, Failure> {
@@ -144,10 +148,15 @@ fn payload(text: &str) -> Result<Payload, Failure> {
         .map_err(|fault| Failure::usage(format!("{}: {}", fault.route.within("payload"), fault.what)))
 }
 
-async fn add(task: &NewTask, limit: Option<Duration>, globals: &Globals) -> Result<(), Failure> {
+async fn add(
+    task: &NewTask,
+    key: Option<&IdempotencyKey>,
+    limit: Option<Duration>,
+    globals: &Globals,
+) -> Result<(), Failure> {
     let client = globals.client()?;
     let output = globals.output();
-    let mut accepted: AcceptedView = client.post("v1/tasks", task).await?;
+    let mut accepted = client.enqueue(task, key).await?;
     if !globals.json {
         accepted.warnings.iter().for_each(|warning| eprint_line(&format!("warning: {warning}")));
     }
@@ -186,8 +195,12 @@ fn explained(fate: &Value) -> String {
         Some(values) => values.iter().map(word).collect::<Vec<_>>().join("; "),
         None => word(value),
     };
-    let lines = fate.as_object().into_iter().flatten();
-    lines
-        .map(|(name, value)| format!("{:<14}  {}\n", name.replace('_', " "), plain(&text(value), 400)))
-        .collect()
+    let lines = fate.as_object().into_iter().flatten().map(|(name, value)| {
+        let (name, text) = match (name.strip_suffix("_ms"), value.as_u64()) {
+            (Some(name), Some(millis)) => (name, span(Duration::from_millis(millis))),
+            _ => (name.as_str(), text(value)),
+        };
+        format!("{:<14}  {}\n", name.replace('_', " "), plain(&text, 400))
+    });
+    lines.collect()
 }

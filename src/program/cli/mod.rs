@@ -43,6 +43,7 @@ mod task_counts;
 mod task_priority;
 mod tasks;
 mod tokens;
+mod top;
 mod up;
 mod wait;
 mod worker;
@@ -110,6 +111,7 @@ enum Command {
     Alerts(alerts::Alerts),
     Events(events::Events),
     Sla(sla::Sla),
+    Top(top::Top),
     Tokens(tokens::Tokens),
     Audit(audit::Audit),
     Simulate(simulate::Simulate),
@@ -155,6 +157,7 @@ impl Cli {
             Command::Alerts(command) => command.run(&globals).await,
             Command::Events(command) => command.run(&globals).await,
             Command::Sla(command) => command.run(&globals).await,
+            Command::Top(command) => command.run(&globals).await,
             Command::Tokens(command) => command.run(&globals).await,
             Command::Audit(command) => command.run(&globals).await,
             Command::Simulate(command) => command.run(&globals),

@@ -122,7 +122,8 @@ impl Service {
             }
             Action::Uninstall(Uninstall { named: Named { name, timeout }, unit_dir }) => {
                 let left = service::uninstall(&name, &unit_dir, timeout)?;
-                eprint_line(&format!("what it kept stays in {}", left.display()));
+                eprint_line(&format!("what it kept stays in {}", left.path.display()));
+                left.notes.iter().for_each(|note| eprint_line(note));
                 done(&name, "removed")
             }
             Action::Run(run) => run.run(),

@@ -8,6 +8,8 @@ mod aside;
 mod certificate;
 mod clock;
 mod configuration;
+#[cfg(windows)]
+mod counters;
 mod dead_letters;
 mod disk;
 mod dispatcher;
@@ -45,7 +47,7 @@ struct Check {
 }
 
 /// Every check, in the order in which they are told. A new one is a line here and a file beside this one.
-const CHECKS: [Check; 15] = [
+const CHECKS: &[Check] = &[
     Check { name: "configuration", look: |site| configuration::check(site).boxed() },
     Check { name: "secrets", look: |site| secrets::check(site).boxed() },
     Check { name: "certificate", look: |site| certificate::check(site).boxed() },
@@ -55,6 +57,8 @@ const CHECKS: [Check; 15] = [
     Check { name: "disk", look: |site| disk::check(site).boxed() },
     Check { name: "memory", look: |_| memory::check().boxed() },
     Check { name: "open files", look: |site| open_files::check(site).boxed() },
+    #[cfg(windows)]
+    Check { name: "counters", look: |_| counters::check().boxed() },
     Check { name: "dispatcher", look: |site| dispatcher::check(site).boxed() },
     Check { name: "clock", look: |site| clock::check(site).boxed() },
     Check { name: "workers", look: |site| workers::check(site).boxed() },

@@ -12,7 +12,7 @@ mod systemd;
 mod windows;
 
 pub use error::ServiceError;
-pub use plan::{Installed, Plan, Status, check_name};
+pub use plan::{Installed, Plan, Removed, Status, check_name};
 #[cfg(unix)]
 use systemd as platform;
 #[cfg(windows)]

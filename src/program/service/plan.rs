@@ -34,6 +34,14 @@ pub struct Installed {
     pub notes: Vec<String>,
 }
 
+/// What a service leaves behind.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    /// Where its configuration, logs and data stay.
+    pub path: PathBuf,
+    pub notes: Vec<String>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     pub name: String,

@@ -6,7 +6,7 @@
 use super::{Api, audit::Trail, caller::Caller, error::ApiError, named, query::checked, queues};
 use clawpool_backends::{
     path::{Searched, search},
-    store::{Record, RecordFilter},
+    store::{LOOKED_AT, Record, RecordFilter},
 };
 use clawpool_core::task::{Inside, State as TaskState, Timestamp};
 use clawpool_engine::client::{TaskFilter, TaskSelection};
@@ -14,12 +14,12 @@ use clawpool_engine::client::{TaskFilter, TaskSelection};
 /// Tasks of one page.
 const PAGE: usize = 500;
 /// Pages of one request.
-pub(super) const PAGES: usize = 4;
+const PAGES: usize = 4;
 
 /// As one request says.
 pub(super) enum Chosen {
     Named { records: Vec<Record>, unknown: u64 },
-    Matching { filter: RecordFilter, inside: Inside, cursor: Option<String> },
+    Matching(Pages),
 }
 
 impl Chosen {
@@ -57,7 +57,8 @@ impl Chosen {
         let TaskFilter { session, tag, text, .. } = filter.clone();
         let inside = checked(Inside { session, tag, text }, "filter.")?;
         let filter = record_filter(api, caller, filter, able).await?;
-        Ok(Self::Matching { filter, inside, cursor: asked.cursor.clone() })
+        let cursor = asked.cursor.clone();
+        Ok(Self::Matching(Pages { filter, inside, cursor, read: 0, looked_at: 0, hidden: 0 }))
     }
 }
 
@@ -93,23 +94,38 @@ fn names(states: &[TaskState]) -> String {
     states.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Tasks of one page.
-pub(super) struct ChosenPage {
-    pub(super) records: Vec<Record>,
-    pub(super) looked_at: u64,
+/// The tasks that match, page by page, as many as one request may change.
+pub(super) struct Pages {
+    filter: RecordFilter,
+    inside: Inside,
+    /// Where the next one begins.
+    cursor: Option<String>,
+    read: usize,
+    looked_at: u64,
+    /// Tasks that may match, and whose inside cannot be read.
     pub(super) hidden: u64,
 }
 
-/// The page at the cursor, which goes on to the next one.
-pub(super) async fn page(
-    api: &Api,
-    filter: &RecordFilter,
-    inside: &Inside,
-    cursor: &mut Option<String>,
-) -> Result<ChosenPage, ApiError> {
-    let searched = search(&*api.store, &*api.broker, filter, inside, cursor.as_deref(), PAGE).await?;
-    let Searched { found, hidden } = searched;
-    *cursor = found.next;
-    let records = found.items.into_iter().map(|seen| seen.record).collect();
-    Ok(ChosenPage { records, looked_at: found.looked_at as u64, hidden: hidden as u64 })
+impl Pages {
+    /// The next page; None when there are no others, or this was enough for one request.
+    pub(super) async fn next(&mut self, api: &Api) -> Result<Option<Vec<Record>>, ApiError> {
+        let is_last = self.read > 0 && self.cursor.is_none();
+        if is_last || self.read == PAGES || self.looked_at >= LOOKED_AT as u64 {
+            return Ok(None);
+        }
+        let Self { filter, inside, cursor, .. } = self;
+        let searched = search(&*api.store, &*api.broker, filter, inside, cursor.as_deref(), PAGE).await?;
+        let Searched { found, hidden } = searched;
+        self.read += 1;
+        self.cursor = found.next;
+        self.looked_at += found.looked_at as u64;
+        self.hidden += hidden as u64;
+        Ok(Some(found.items.into_iter().map(|seen| seen.record).collect()))
+    }
+
+    /// Where there are others: where to go on, and how many records were looked at up to there.
+    pub(super) fn rest(self) -> (Option<String>, u64) {
+        let looked_at = self.cursor.as_ref().map_or(0, |_| self.looked_at);
+        (self.cursor, looked_at)
+    }
 }

@@ -12,7 +12,7 @@ use super::{
     body::{Format, Unread},
     caller::Caller,
     error::ApiError,
-    idempotency::{IdempotencyKey, Keyed, fingerprint, told},
+    idempotency::{Keyed, SentKey, fingerprint, told},
     query::Params,
     tasks,
     trace::TraceHeaders,
@@ -29,7 +29,7 @@ pub(super) async fn enqueue(
     caller: Caller,
     mut params: Params,
     trace: TraceHeaders,
-    key: IdempotencyKey,
+    key: SentKey,
     body: Unread,
 ) -> Result<Response, ApiError> {
     let wait = params.wait()?;

@@ -53,7 +53,7 @@ pub(super) async fn now(api: &Api) -> HealthView {
 
 fn view(api: &Api, status: Status, findings: Findings) -> HealthView {
     let in_full = in_full(api);
-    let Findings { at, servers, services, troubles, ready, machine } = findings;
+    let Findings { at, servers, services, troubles, ready, machine, .. } = findings;
     let mut states = BTreeMap::from([
         ("broker".to_owned(), servers.broker().told(in_full)),
         ("store".to_owned(), servers.store().told(in_full)),

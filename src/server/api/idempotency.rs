@@ -9,43 +9,40 @@ use ring::digest::{Context, SHA256};
 
 use super::{Api, body::Format, caller::Caller, error::ApiError};
 use clawpool_core::task::{Fingerprint, NewTask, TaskId};
-use clawpool_engine::dispatch::CONFLICT;
+use clawpool_engine::{
+    client::{IdempotencyKey, WrongKey},
+    dispatch::CONFLICT,
+};
 
 const HEADER: &str = "idempotency-key";
-/// Bytes of a key, at most.
-const LONGEST: usize = 255;
 
 /// The key of a request, if it has one.
 #[derive(Debug)]
-pub(super) struct IdempotencyKey(Option<String>);
+pub(super) struct SentKey(Option<IdempotencyKey>);
 
-impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+impl<S: Sync> FromRequestParts<S> for SentKey {
     type Rejection = ApiError;
 
     async fn from_request_parts(request: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let mut values = request.headers.get_all(HEADER).iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
-        let wrong = |message: &str| Err(ApiError::field("Idempotency-Key", message));
+        let wrong = |message: String| ApiError::field("Idempotency-Key", message);
         if values.next().is_some() {
-            return wrong("the header Idempotency-Key is given more than once: send it once");
+            return Err(wrong("the header Idempotency-Key is given more than once: send it once".to_owned()));
         }
-        match value.to_str().map(str::trim) {
-            Ok("") => wrong("the key is empty: send a UUID, or leave the header out"),
-            Ok(key) if key.len() > LONGEST => wrong("the key is longer than 255 bytes: send a UUID"),
-            Ok(key) => Ok(Self(Some(key.to_owned()))),
-            Err(_) => wrong("the key has other characters than visible ASCII: send a UUID"),
-        }
+        let key = value.to_str().map_err(|_| WrongKey::Characters).and_then(str::parse);
+        key.map(|key| Self(Some(key))).map_err(|error| wrong(error.to_string()))
     }
 }
 
-impl IdempotencyKey {
+impl SentKey {
     /// For the tasks of this caller's request. None without a key.
     pub(super) fn of(&self, caller: &Caller, request: impl FnOnce() -> Fingerprint) -> Option<Keyed> {
         let key = self.0.as_ref()?;
         let token = caller.name().unwrap_or_default();
         let mut context = Context::new(&SHA256);
         // No name has control characters.
-        for part in ["clawpool.idempotency.v1", token, key] {
+        for part in ["clawpool.idempotency.v1", token, key.as_str()] {
             context.update(part.as_bytes());
             context.update(b"\0");
         }
@@ -124,7 +121,7 @@ mod tests {
     fn keyed(token: &str, key: &str) -> Keyed {
         let caller = Caller::new(&[], ProducerToken { name: token.into(), ..ProducerToken::default() });
         let none = || Fingerprint::from_bits(0);
-        IdempotencyKey(Some(key.into())).of(&caller, none).unwrap()
+        SentKey(Some(key.parse().unwrap())).of(&caller, none).unwrap()
     }
 
     #[test]
@@ -133,7 +130,7 @@ mod tests {
             keyed("", "a").id(0),
             keyed("", "a").id(1),
             keyed("", "b").id(0),
-            keyed("a", "").id(0),
+            keyed("a", "c").id(0),
             keyed("a", "b").id(0),
         ];
         assert!(ids.iter().enumerate().all(|(index, id)| !ids[..index].contains(id)), "{ids:?}");

@@ -7,18 +7,10 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use super::{
-    Api,
-    audit::Trail,
-    body::Unread,
-    caller::Caller,
-    chosen::{Chosen, PAGES, page},
-    error::ApiError,
-    queues,
-};
+use super::{Api, audit::Trail, body::Unread, caller::Caller, chosen::Chosen, error::ApiError, queues};
 use clawpool_backends::{
     path::{Rerouted, reroute},
-    store::{LOOKED_AT, Record},
+    store::Record,
 };
 use clawpool_core::task::{Priority, Queue, State as TaskState};
 use clawpool_engine::client::{TaskSelection, lists::ReroutedView};
@@ -47,20 +39,12 @@ pub(super) async fn priority(
             done += send(records).await?;
             done.skipped += unknown;
         }
-        Chosen::Matching { filter, inside, mut cursor } => {
-            for _ in 0..PAGES {
-                let page = page(&api, &filter, &inside, &mut cursor).await?;
-                done += send(page.records).await?;
-                done.hidden += page.hidden;
-                view.looked_at += page.looked_at;
-                if cursor.is_none() || view.looked_at >= LOOKED_AT as u64 {
-                    break;
-                }
+        Chosen::Matching(mut pages) => {
+            while let Some(records) = pages.next(&api).await? {
+                done += send(records).await?;
             }
-            view.next = cursor;
-            if view.next.is_none() {
-                view.looked_at = 0;
-            }
+            done.hidden += pages.hidden;
+            (view.next, view.looked_at) = pages.rest();
         }
     }
     let Rerouted { moved: changed, skipped, hidden } = done;

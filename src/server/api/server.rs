@@ -133,7 +133,7 @@ async fn attend(
 }
 
 /// Answers the requests of a connection until its end.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     address: IpAddr,
     entered: Entered,

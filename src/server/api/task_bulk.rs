@@ -7,15 +7,8 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 
-use super::{
-    Api,
-    audit::Trail,
-    body::Unread,
-    caller::Caller,
-    chosen::{Chosen, PAGES, page},
-    error::ApiError,
-};
-use clawpool_backends::store::{Cancelled, LOOKED_AT, Record};
+use super::{Api, audit::Trail, body::Unread, caller::Caller, chosen::Chosen, error::ApiError};
+use clawpool_backends::store::{Cancelled, Record};
 use clawpool_core::task::State as TaskState;
 use clawpool_engine::client::{TaskSelection, view::TasksChangedView};
 
@@ -75,22 +68,14 @@ async fn change(
                 bulk.one(record, &mut changed).await?;
             }
         }
-        Chosen::Matching { filter, inside, mut cursor } => {
-            for _ in 0..PAGES {
-                let page = page(api, &filter, &inside, &mut cursor).await?;
-                changed.looked_at += page.looked_at;
-                changed.hidden += page.hidden;
-                for record in &page.records {
+        Chosen::Matching(mut pages) => {
+            while let Some(records) = pages.next(api).await? {
+                for record in &records {
                     bulk.one(record, &mut changed).await?;
                 }
-                if cursor.is_none() || changed.looked_at >= LOOKED_AT as u64 {
-                    break;
-                }
             }
-            changed.next = cursor;
-            if changed.next.is_none() {
-                changed.looked_at = 0;
-            }
+            changed.hidden = pages.hidden;
+            (changed.next, changed.looked_at) = pages.rest();
         }
     }
     Ok(Json(changed))

@@ -6,6 +6,8 @@ use axum::{
     response::Response,
 };
 
+use crate::telemetry::counters;
+
 /// Notes how long each request took, by route and not by address: the number of series must not grow with the
 /// tasks. Those that ask to wait are apart: how long they take says nothing of the server.
 pub(super) async fn measure(request: Request, next: Next) -> Response {
@@ -17,6 +19,7 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
         if asks_to_wait(&request) { "clawpool_http_wait_seconds" } else { "clawpool_http_request_seconds" };
     let start = Instant::now();
     let response = next.run(request).await;
+    counters::count_request();
     let labels = [("method", method), ("route", route), ("status", response.status().as_str().to_owned())];
     metrics::histogram!(name, &labels).record(start.elapsed());
     response

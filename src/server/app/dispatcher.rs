@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::error::{AppError, asked_for};
+use super::{
+    counters,
+    error::{AppError, asked_for},
+};
 use crate::{
     api::{Api, Awaited, Certificate, Entrance, Examine},
     health::Health,
@@ -96,10 +99,11 @@ impl Dispatcher {
         // A dispatcher that has lost one of its parts is none: the others end too.
         let stop = &asked.child_token();
         let times = Times { heartbeat: config.worker.heartbeat, doubt: config.worker.doubt };
-        let (served, (), (), (), ()) = tokio::join!(
+        let (served, (), (), (), (), ()) = tokio::join!(
             whole(stop, entrance.serve(api.with_health(Arc::clone(&health)), stop.clone())),
             whole(stop, health.watch(stop)),
             whole(stop, telemetry::metrics().keep(stop)),
+            whole(stop, counters::publish(&config, &health, &*store, stop)),
             whole(stop, ingress.serve(&producer, &*store, stop)),
             whole(stop, maintenance::run(&servers, &health, times, ProcessId::new(), stop)),
         );

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod counters;
 mod dispatcher;
 mod error;
 mod pools;

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Machine, ServerList, Service, Standing};
+use super::{Machine, ServerList, Service, Standing, Workload};
 use clawpool_core::{config::Config, task::Timestamp};
 use clawpool_engine::{alert::Event, client::health::Status};
 
@@ -15,6 +15,8 @@ pub struct Findings {
     pub troubles: Vec<Trouble>,
     /// Tasks that wait, on all queues together.
     pub ready: Option<u64>,
+    /// None while the store does not answer.
+    pub workload: Option<Workload>,
     pub machine: Machine,
 }
 
@@ -38,7 +40,7 @@ impl Trouble {
 
 impl Findings {
     /// Nothing was answered yet.
-    pub(super) fn none(config: &Config) -> Self {
+    pub(crate) fn none(config: &Config) -> Self {
         let silent = Standing::Down("it has not answered yet".to_owned());
         Self {
             at: Instant::now(),
@@ -46,6 +48,7 @@ impl Findings {
             services: Vec::new(),
             troubles: Vec::new(),
             ready: None,
+            workload: None,
             machine: Machine::default(),
         }
     }

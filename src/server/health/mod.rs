@@ -14,6 +14,7 @@ mod queues;
 mod servers;
 mod stalled;
 mod standing;
+mod workload;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,6 +30,7 @@ pub use self::{
     probes::Service,
     servers::{Server, ServerList},
     standing::Standing,
+    workload::Workload,
 };
 pub(crate) use self::{
     loops::{LATE, Loops, LoopsLook},
@@ -151,8 +153,9 @@ impl Health {
         let stalled = queues.stalled.iter();
         found.extend(stalled.map(|queue| (Event::Stalled, queue.queue.to_string(), queue.to_string())));
         let troubles = self.compare(found);
-        let ready = queues.ready;
-        *self.lock() = Some(Findings { at: Instant::now(), servers, services, troubles, ready, machine });
+        let QueueWatch { ready, workload, .. } = *queues;
+        let at = Instant::now();
+        *self.lock() = Some(Findings { at, servers, services, troubles, ready, workload, machine });
     }
 
     /// What is there still, what is new, and what is over.

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use tokio::time::{Instant, timeout};
 
-use super::stalled::{Consumption, QueueLook, Stalled};
+use super::{
+    stalled::{Consumption, QueueLook, Stalled},
+    workload::Workload,
+};
 use clawpool_backends::{
     broker::{Broker, Depth},
     store::{Beat, QueueTotals, Store, StoreError, Totals, WorkerInfo},
@@ -21,12 +24,21 @@ pub(super) struct QueueWatch {
     looked: Option<Instant>,
     /// Tasks that wait, on all queues together; none where somebody did not answer.
     pub(super) ready: Option<u64>,
+    /// None where the store did not answer.
+    pub(super) workload: Option<Workload>,
     pub(super) stalled: Vec<Stalled>,
 }
 
 impl QueueWatch {
     pub(super) fn new(config: Arc<Config>) -> Self {
-        Self { config, consumption: Consumption::default(), looked: None, ready: None, stalled: Vec::new() }
+        Self {
+            config,
+            consumption: Consumption::default(),
+            looked: None,
+            ready: None,
+            workload: None,
+            stalled: Vec::new(),
+        }
     }
 
     /// Looks, when it is time to.
@@ -39,24 +51,26 @@ impl QueueWatch {
         let looks = timeout(patience, self.read(store, broker, patience / 2)).await;
         let now = Instant::now();
         self.looked = Some(now);
-        let Ok(Ok((ready, looks))) = looks else {
+        let Ok(Ok((ready, workload, looks))) = looks else {
             self.consumption.interrupt();
             self.ready = None;
+            self.workload = None;
             self.stalled.clear();
             return;
         };
         self.ready = ready;
+        self.workload = Some(workload);
         let config = &self.config;
         self.stalled = self.consumption.look(&looks, now, |queue| limit(config, queue));
     }
 
-    /// How many tasks wait, and each queue; one whose broker does not answer is left out.
+    /// How many tasks wait, all that runs, and each queue; one whose broker does not answer is left out.
     async fn read(
         &self,
         store: &dyn Store,
         broker: &dyn Broker,
         patience: Duration,
-    ) -> Result<(Option<u64>, Vec<QueueLook>), StoreError> {
+    ) -> Result<(Option<u64>, Workload, Vec<QueueLook>), StoreError> {
         let (totals, paused, workers) = tokio::join!(store.totals(), store.paused(), store.workers());
         let (totals, paused, workers) = (totals?, paused?, workers?);
         let own = totals.keys().copied().filter(|queue| !queue.is_class());
@@ -86,7 +100,7 @@ impl QueueWatch {
                 ended: ended(&totals, queue),
             })
         });
-        Ok((ready, looks.collect()))
+        Ok((ready, Workload::new(&totals, &living), looks.collect()))
     }
 
     /// Whether a worker has a slot that a task of this queue may use. Slots that are reserved for P0 and P1

@@ -5,6 +5,7 @@
 //! program on a slow reader of metrics, or grow without one.
 
 mod attempts;
+pub mod counters;
 mod described;
 mod event_log;
 mod logs;

@@ -1,7 +1,7 @@
 //! Looks at one message. No index names a message's task, for the sake of every publish: it is looked for
 //! where it should be.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -15,6 +15,8 @@ use clawpool_core::task::{Message, TaskId, Timestamp};
 const ROWS: i64 = 20_000;
 /// Rows before the one where it should be: clocks of producers' processes differ a little.
 const SLACK: i64 = 1_000;
+/// Times are told in whole ones of these.
+const TICK: Duration = Duration::from_millis(1);
 
 pub(super) fn peek(
     sql: &Connection,
@@ -50,12 +52,16 @@ pub(super) fn peek_all(
         looked_for.insert((missing.id, missing.generation), position);
     }
     let mut rows = vec![None; wanted.len()];
-    let first = first_from(sql, earliest)? - SLACK;
-    let last = first_from(sql, latest)?.saturating_add(SLACK).min(first + ROWS);
-    find_rows(sql, (first, last), &mut looked_for, &mut rows)?;
-    if !looked_for.is_empty() {
-        let newest = newest(sql)?;
-        find_rows(sql, (newest - ROWS, newest), &mut looked_for, &mut rows)?;
+    let first = first_from(sql, earliest)?;
+    let last = first_from(sql, latest + TICK)?.min(first + ROWS);
+    let newest = newest(sql)?;
+    // Where they should be, about there, and where what waited in the schedule set comes late.
+    let places = [(first, last), (first - SLACK, last + SLACK), (newest - ROWS, newest)];
+    for place in places {
+        if looked_for.is_empty() {
+            break;
+        }
+        find_rows(sql, place, &mut looked_for, &mut rows)?;
     }
     let found = |((wanted, _), row): (&(Missing, Timestamp), Option<i64>)| match row {
         Some(row) => within(sql, wanted, row, row),

@@ -40,6 +40,8 @@ fn wrong_usage_is_refused() {
     assert_eq!(refused("clawpool enqueue a --delay soon"), ErrorKind::ValueValidation);
     assert_eq!(refused("clawpool enqueue a --explain --wait 1s"), ErrorKind::ArgumentConflict);
     assert_eq!(refused("clawpool enqueue a --file b.jsonl"), ErrorKind::ArgumentConflict);
+    assert_eq!(refused("clawpool enqueue a --idempotency-key gr\u{fc}n"), ErrorKind::ValueValidation);
+    assert_eq!(refused("clawpool enqueue --file b --idempotency-key k"), ErrorKind::ArgumentConflict);
     assert_eq!(refused("clawpool dead show 7"), ErrorKind::ValueValidation);
     assert_eq!(refused("clawpool queues pause"), ErrorKind::MissingRequiredArgument);
     assert_eq!(refused("clawpool queues pause a:\u{e9}"), ErrorKind::ValueValidation);

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Installed, Plan, ServiceError, Status};
+use super::{Installed, Plan, Removed, ServiceError, Status};
 
 /// Where an administrator's units go.
 const UNITS: &str = "/etc/systemd/system";
@@ -71,7 +71,7 @@ fn check_account(account: &str) -> Result<(), ServiceError> {
 }
 
 /// Stops and removes it. Its data stay, and where they are is returned.
-pub fn uninstall(name: &str, unit_dir: &Path, _: Duration) -> Result<PathBuf, ServiceError> {
+pub fn uninstall(name: &str, unit_dir: &Path, _: Duration) -> Result<Removed, ServiceError> {
     let path = unit_file(unit_dir, name);
     let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ServiceError::Missing { name: name.to_owned() },
@@ -89,7 +89,7 @@ pub fn uninstall(name: &str, unit_dir: &Path, _: Duration) -> Result<PathBuf, Se
     if managed {
         systemctl(&["daemon-reload"])?;
     }
-    Ok(PathBuf::from("/var/lib").join(name))
+    Ok(Removed { path: PathBuf::from("/var/lib").join(name), notes: Vec::new() })
 }
 
 /// systemd itself waits, for as long as the unit says.

@@ -1,6 +1,6 @@
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -11,7 +11,7 @@ use windows_service::{
     service_manager::{ServiceManager, ServiceManagerAccess},
 };
 
-use super::{ENTRANCE, ServiceError, Status, folder::Folder};
+use super::{ENTRANCE, Removed, ServiceError, Status, counters, folder::Folder};
 
 /// Between two looks at a service that is on its way.
 const LOOK: Duration = Duration::from_millis(200);
@@ -150,14 +150,16 @@ pub fn status(name: &str) -> Result<Status, ServiceError> {
     })
 }
 
-/// Stops and removes it. Its folder stays, and is returned.
-pub fn uninstall(name: &str, _: &Path, patience: Duration) -> Result<PathBuf, ServiceError> {
+/// Stops and removes it. Its folder stays.
+pub fn uninstall(name: &str, _: &Path, patience: Duration) -> Result<Removed, ServiceError> {
     let service = open(name, ServiceAccess::STOP | ServiceAccess::DELETE)?;
     halt(name, &service, patience)?;
     service.delete().map_err(|error| fault(name, "remove the service", error))?;
     // Its absence would be no reason to fail.
     let _ = eventlog::deregister(name);
-    Ok(Folder::of(name).path().to_owned())
+    let left = |reason| format!("its performance counters stay registered: {reason}");
+    let notes = counters::unregister_after(name).err().map(left).into_iter().collect();
+    Ok(Removed { path: Folder::of(name).path().to_owned(), notes })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! administrators may change, and beside it logs and data, which it may write.
 
 mod control;
+mod counters;
 mod entry;
 mod folder;
 mod said;
@@ -24,7 +25,7 @@ pub use self::{
     control::{start, status, stop, uninstall},
     entry::enter,
 };
-use super::{Installed, Plan, ServiceError, Status};
+use super::{Installed, Plan, Removed, ServiceError, Status};
 
 /// What the service manager starts has this in its command line.
 const ENTRANCE: [&str; 3] = ["service", "run", "--name"];
@@ -67,6 +68,9 @@ pub fn install(plan: &Plan) -> Result<Installed, ServiceError> {
         }
         let _ = eventlog::deregister(&plan.name);
     })?;
+    if let Err(reason) = counters::register(&plan.program) {
+        notes.push(format!("Windows has no performance counters of it: {reason}"));
+    }
     notes.push(format!("start it with: clawpool service start --name {}", plan.name));
     let account =
         info.account_name.map_or_else(|| "LocalSystem".into(), |name| name.to_string_lossy().into_owned());

@@ -8,17 +8,22 @@ fn id() -> [Parameter; 1] {
     [query::task("The id of the task.")]
 }
 
+/// What records alone tell of tasks.
+pub(super) fn filter() -> [Parameter; 7] {
+    [
+        query::words("state", "In one of these states.", State::ALL.map(State::name)),
+        query::kind(),
+        query::priority(),
+        query::text("queue", "The name of a queue."),
+        query::tenant(),
+        query::since("Tasks that were enqueued"),
+        query::until("Tasks that were enqueued"),
+    ]
+}
+
 pub(in crate::api) fn list() -> About {
     About::new("list_tasks", "Lists tasks, the latest first")
-        .with([
-            query::words("state", "In one of these states.", State::ALL.map(State::name)),
-            query::kind(),
-            query::priority(),
-            query::text("queue", "The name of a queue."),
-            query::tenant(),
-            query::since("Tasks that were enqueued"),
-            query::until("Tasks that were enqueued"),
-        ])
+        .with(filter())
         .with(query::inside())
         .with(query::page())
         .answers(200, "A page of tasks.")

@@ -9,6 +9,7 @@ mod frame;
 mod hub;
 mod keep;
 mod log;
+mod part;
 mod picture;
 mod places;
 mod seats;
@@ -31,7 +32,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::unfold};
 
 pub(super) use self::hub::Hub;
-use self::{hub::Member, places::Places, seats::Seat, stream::TopicStream, task::TaskStream, topics::Topics};
+use self::{part::Part, places::Places, stream::TopicStream, task::TaskStream, topics::Topics};
 use super::{
     Api, auth,
     caller::Caller,
@@ -41,12 +42,6 @@ use super::{
     tasks::{seen, unknown},
 };
 use clawpool_core::{config, task::TaskId};
-
-/// What a stream holds as long as it is open.
-struct Part {
-    member: Member,
-    _seat: Seat,
-}
 
 pub(super) async fn follow(
     State(api): State<Arc<Api>>,
@@ -73,7 +68,7 @@ pub(super) async fn follow(
         let seat = api.events.seats.take(most(api)).ok_or_else(full)?;
         let credential = caller.token().and_then(|_| auth::shown(&headers));
         let activity = peer.map(|Extension(peer)| peer.activity);
-        Ok(Part { member: Hub::join(api, topics, &caller, credential, activity), _seat: seat })
+        Ok(Part::new(Hub::join(api, topics, &caller, credential, activity), seat))
     };
     if let Some(id) = task {
         if after.as_deref() == Some(frame::ENDED) {

@@ -4,25 +4,23 @@
 //! gap is told where it is forgotten; a reader that is slow costs what it has been handed, and is told the
 //! rest from the store when it goes on. Never does: tell more than its caller may see.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::{
-    Part,
     frame::{self, Frame, HEARTBEAT, What},
     keep::frames,
+    part::Part,
     places::Places,
     topics::{Topics, told_as},
 };
 use crate::api::{Api, caller::Caller};
 use clawpool_backends::store::{StoreError, Topic};
 use clawpool_core::task::Queue;
-use clawpool_engine::client::event::{EndReason, OpenView};
+use clawpool_engine::client::event::OpenView;
 
-/// After so long without an event a stream says that it is there.
-pub(super) const SILENCE: Duration = Duration::from_secs(15);
 /// A store that did not answer is asked again.
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// Entries that a stream which is behind reads at a time, of each topic.
@@ -40,17 +38,13 @@ pub(super) struct TopicStream {
     next: Option<u64>,
     /// Versions of the pictures that were told.
     heard: [u64; 4],
-    ready: VecDeque<Bytes>,
-    /// When it says next that it is there.
-    due: Instant,
-    over: bool,
 }
 
 impl TopicStream {
     /// Begins after `after`, or now.
     pub(super) async fn open(
         api: Arc<Api>,
-        part: Part,
+        mut part: Part,
         topics: Topics,
         caller: &Caller,
         after: Option<Places>,
@@ -67,6 +61,7 @@ impl TopicStream {
         }
         let (name, at_ms) = ("open".to_owned(), frame::now());
         let view = OpenView { name, at_ms, topics: topics.iter().collect(), task: None };
+        part.say(frame::open(&view, has_journal.then_some(&places)));
         let mut stream = Self {
             api,
             part,
@@ -75,9 +70,6 @@ impl TopicStream {
             places,
             next,
             heard: [0; 4],
-            ready: [frame::open(&view, has_journal.then_some(&places))].into(),
-            due: Instant::now(),
-            over: false,
         };
         if stream.next.is_none() {
             stream.catch_up().await?;
@@ -88,23 +80,13 @@ impl TopicStream {
     /// The next bytes; None after the end.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
-            self.part.member.beat();
-            if let Some(bytes) = self.ready.pop_front() {
-                self.due = Instant::now() + SILENCE;
-                return Some(bytes);
-            }
-            if self.over {
-                return None;
-            }
-            if let Some(reason) = self.part.end(&self.api) {
-                self.over = true;
-                self.ready.push_back(frame::end(reason));
-                continue;
+            if let ControlFlow::Break(bytes) = self.part.next(&self.api) {
+                return bytes;
             }
             // Before the look: what comes after it wakes this again.
             self.part.member.round.mark_unchanged();
             self.gather();
-            if !self.ready.is_empty() {
+            if self.part.is_ready() {
                 continue;
             }
             if self.next.is_some() {
@@ -116,12 +98,13 @@ impl TopicStream {
     }
 
     async fn wait(&mut self) {
+        let due = self.part.due();
         let member = &mut self.part.member;
         tokio::select! {
             _ = member.round.changed() => {}
             () = member.ended.cancelled() => {}
             () = self.api.closing.cancelled() => {}
-            () = sleep_until(self.due) => self.ready.push_back(HEARTBEAT),
+            () = sleep_until(due) => self.part.say(HEARTBEAT),
         }
     }
 
@@ -147,7 +130,7 @@ impl TopicStream {
         let frames = frames.unwrap_or_default();
         self.next = self.next.map(|next| next + frames.len() as u64);
         frames.iter().for_each(|frame| self.tell(frame));
-        self.ready.extend(pictures);
+        pictures.into_iter().for_each(|picture| self.part.say(picture));
     }
 
     /// Takes what is new from the store: a page of it.
@@ -181,16 +164,6 @@ impl TopicStream {
         }
         self.places = self.places.later(&frame.places);
         self.places.set(topic, resumed);
-        self.ready.push_back(frame.told(&self.places));
-    }
-}
-
-impl Part {
-    /// Why the stream is to end.
-    pub(super) fn end(&self, api: &Api) -> Option<EndReason> {
-        if self.member.ended.is_cancelled() {
-            return Some(EndReason::Token);
-        }
-        api.closing.is_cancelled().then_some(EndReason::Stopping)
+        self.part.say(frame.told(&self.places));
     }
 }

@@ -3,16 +3,16 @@
 //! Guarantees: its end is told at once, and the stream ends with it; a change before that within a second or
 //! so. Never does: tell the same twice in a row.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::{
-    Part,
     frame::{self, HEARTBEAT},
-    stream::{PAUSE, SILENCE},
+    part::Part,
+    stream::PAUSE,
     watched::{Seen, Watcher},
 };
 use crate::api::Api;
@@ -31,26 +31,21 @@ pub(super) struct TaskStream {
     /// For the task's end.
     waiting: BoxFuture<'static, Result<Option<Record>, StoreError>>,
     told: Option<Seen>,
-    ready: VecDeque<Bytes>,
-    due: Instant,
-    over: bool,
 }
 
 impl TaskStream {
-    pub(super) fn open(api: Arc<Api>, part: Part, record: &Record) -> Self {
+    pub(super) fn open(api: Arc<Api>, mut part: Part, record: &Record) -> Self {
         let id = record.id;
         let seen = Seen::of(record);
         let (name, at_ms) = ("open".to_owned(), frame::now());
         let view = OpenView { name, at_ms, topics: Vec::new(), task: Some(id) };
+        part.say(frame::open(&view, None));
         let mut stream = Self {
             part,
             id,
             watcher: api.events.tasks.watch(id, &seen),
             waiting: wait(&api, id, Duration::ZERO),
             told: None,
-            ready: [frame::open(&view, None)].into(),
-            due: Instant::now(),
-            over: false,
             api,
         };
         stream.tell(seen);
@@ -60,18 +55,10 @@ impl TaskStream {
     /// The next bytes; None after the end.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
-            self.part.member.beat();
-            if let Some(bytes) = self.ready.pop_front() {
-                self.due = Instant::now() + SILENCE;
-                return Some(bytes);
+            if let ControlFlow::Break(bytes) = self.part.next(&self.api) {
+                return bytes;
             }
-            if self.over {
-                return None;
-            }
-            match self.part.end(&self.api) {
-                Some(reason) => self.end(reason),
-                None => self.wait().await,
-            }
+            self.wait().await;
         }
     }
 
@@ -84,7 +71,7 @@ impl TaskStream {
             record = &mut self.waiting => self.heard(record),
             () = self.part.member.ended.cancelled() => {}
             () = self.api.closing.cancelled() => {}
-            () = sleep_until(self.due) => self.ready.push_back(HEARTBEAT),
+            () = sleep_until(self.part.due()) => self.part.say(HEARTBEAT),
         }
     }
 
@@ -94,7 +81,7 @@ impl TaskStream {
         self.waiting = wait(&self.api, self.id, pause);
         match record {
             Ok(Some(record)) => self.tell(Seen::of(&record)),
-            Ok(None) => self.end(EndReason::TaskForgotten),
+            Ok(None) => self.part.end(EndReason::TaskForgotten),
             Err(error) => tracing::debug!(%error, "a task's stream waits for the store"),
         }
     }
@@ -103,16 +90,11 @@ impl TaskStream {
         if self.told.as_ref().is_some_and(|told| told.is_same(&seen)) {
             return;
         }
-        self.ready.push_back(seen.text.clone());
+        self.part.say(seen.text.clone());
         if seen.is_final {
-            self.end(EndReason::TaskEnded);
+            self.part.end(EndReason::TaskEnded);
         }
         self.told = Some(seen);
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        self.ready.push_back(frame::end(reason));
-        self.over = true;
     }
 }
 

@@ -48,6 +48,22 @@ fn every_route_is_in_it_with_its_scopes_and_nothing_else() {
     assert_eq!(told, routes);
 }
 
+/// In numbers, with units in their names: `retry_after_s`. Text is taken, and never told.
+#[test]
+fn no_answer_tells_a_duration_as_text() {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let fields = schemas.iter().flat_map(|(name, schema)| {
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        properties.map(move |(field, schema)| (format!("{name}.{field}"), schema))
+    });
+    let texts: Vec<String> = fields
+        .filter(|(_, schema)| schema["examples"] == json!(["1m 30s"]))
+        .map(|(field, _)| field)
+        .collect();
+    assert!(texts.is_empty(), "{texts:?}");
+}
+
 /// Any of these is enough.
 fn scopes(operation: &Value) -> Vec<String> {
     let all = operation["security"].as_array().unwrap();

@@ -3,6 +3,7 @@
 mod held;
 mod journal;
 mod pictures;
+mod stuck;
 mod task;
 
 use std::time::Duration;
