@@ -50,7 +50,7 @@ impl FromStr for IdempotencyKey {
         }
         match key.len() {
             0 => Err(WrongKey::Empty),
-            ..=Self::LONGEST => Ok(Self(key.to_owned())),
+            1..=Self::LONGEST => Ok(Self(key.to_owned())),
             _ => Err(WrongKey::Long),
         }
     }
