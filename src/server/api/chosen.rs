@@ -19,7 +19,7 @@ const PAGES: usize = 4;
 /// As one request says.
 pub(super) enum Chosen {
     Named { records: Vec<Record>, unknown: u64 },
-    Matching(Pages),
+    Matching(Box<Pages>),
 }
 
 impl Chosen {
@@ -58,7 +58,8 @@ impl Chosen {
         let inside = checked(Inside { session, tag, text }, "filter.")?;
         let filter = record_filter(api, caller, filter, able).await?;
         let cursor = asked.cursor.clone();
-        Ok(Self::Matching(Pages { filter, inside, cursor, read: 0, looked_at: 0, hidden: 0 }))
+        let pages = Pages { filter, inside, cursor, read: 0, looked_at: 0, hidden: 0 };
+        Ok(Self::Matching(Box::new(pages)))
     }
 }
 
