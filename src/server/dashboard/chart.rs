@@ -57,7 +57,7 @@ impl Chart {
     pub(super) fn new(
         (name, title): (&'static str, &'static str),
         times: (Timestamp, Timestamp),
-        series: Vec<Series>,
+        series: &[Series],
         unit: Unit,
     ) -> Self {
         let values = || series.iter().flat_map(|series| &series.values).flatten().copied();
@@ -140,7 +140,7 @@ mod tests {
 
     fn chart(values: Vec<Option<f64>>) -> Chart {
         let times = (Timestamp::from_millis(0), Timestamp::from_millis(1_000));
-        Chart::new(("a", "A"), times, vec![Series { name: "a", class: "a", values }], short)
+        Chart::new(("a", "A"), times, &[Series { name: "a", class: "a", values }], short)
     }
 
     #[test]

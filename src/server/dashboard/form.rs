@@ -37,11 +37,11 @@ impl Address {
 
     #[must_use]
     pub(super) fn with(mut self, name: &str, value: Option<impl AsRef<str>>) -> Self {
-        if let Some(value) = value.as_ref().map(AsRef::as_ref).filter(|value| !value.is_empty()) {
+        if let Some(value) = value.filter(|value| !value.as_ref().is_empty()) {
             self.0.push(if self.0.contains('?') { '&' } else { '?' });
             self.0.push_str(name);
             self.0.push('=');
-            self.0.extend(byte_serialize(value.as_bytes()));
+            self.0.extend(byte_serialize(value.as_ref().as_bytes()));
         }
         self
     }

@@ -47,11 +47,11 @@ pub(super) struct Visitor {
 const THEMES: [&str; 3] = ["system", "light", "dark"];
 
 impl Layout {
-    pub(super) fn of(visit: &Visit, title: String) -> Self {
+    pub(super) fn of(visit: &Visit, title: &str) -> Self {
         let is_known = !visit.access.scopes.is_empty();
         let seen = PAGES.iter().filter(|page| is_known && page.sees.check(&visit.access).is_ok());
         let menu = seen.filter_map(|page| entry(page, visit.page)).collect();
-        let bare = Self::bare(&title, &visit.head.headers);
+        let bare = Self::bare(title, &visit.head.headers);
         let address = if visit.head.method.is_safe() { visit.address() } else { visit.page.to_owned() };
         Self { menu, address, visitor: is_known.then(|| visitor(visit)), ..bare }
     }

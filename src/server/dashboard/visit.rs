@@ -143,8 +143,8 @@ impl Visit {
         Ok((status, bytes.map_err(|error| Refusal::unreadable(&error))?.to_vec()))
     }
 
-    pub(super) fn layout(&self, title: impl Into<String>) -> Layout {
-        Layout::of(self, title.into())
+    pub(super) fn layout(&self, title: impl AsRef<str>) -> Layout {
+        Layout::of(self, title.as_ref())
     }
 
     /// The page, and the end of what it told.

@@ -38,7 +38,7 @@ pub(super) fn short(number: f64) -> String {
 /// Of one: `99.95 %`.
 pub(super) fn percent(ratio: f64) -> String {
     let percent = ratio * 100.0;
-    if percent >= 99.0 && percent < 100.0 {
+    if (99.0..100.0).contains(&percent) {
         // 99.999 is not 100.
         return format!("{:.3} %", (percent * 1e3 + 1e-6).floor() / 1e3);
     }

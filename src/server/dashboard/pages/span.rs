@@ -70,19 +70,19 @@ impl Span {
             }
         };
         let times = (windows.first().map_or_else(|| self.from(), |window| window.at), now);
-        let rates = vec![
+        let rates = [
             series("completed", "good", windows, ended("completed")),
             series("retried", "warn", windows, ended("retried")),
             series("dead", "bad", windows, ended("dead")),
         ];
-        let waits = vec![
+        let waits = [
             series("p50", "first", windows, |window| window.wait.p50_ms),
             series("p95", "second", windows, |window| window.wait.p95_ms),
             series("p99", "third", windows, |window| window.wait.p99_ms),
         ];
         [
-            Chart::new(("rates", "Attempts that ended, a second"), times, rates, words::short),
-            Chart::new(("waits", "Wait from ready to start"), times, waits, words::millis),
+            Chart::new(("rates", "Attempts that ended, a second"), times, &rates, words::short),
+            Chart::new(("waits", "Wait from ready to start"), times, &waits, words::millis),
         ]
     }
 }
