@@ -3,6 +3,7 @@
 pub mod api;
 pub mod app;
 pub mod autoscale;
+mod dashboard;
 mod health;
 mod ingress;
 mod maintenance;

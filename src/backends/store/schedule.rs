@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Fence, Page, StoreError};
 use clawpool_core::task::{Message, Priority, Queue, TaskId, Timestamp};
@@ -50,7 +50,7 @@ pub struct Due {
 }
 
 /// A line of the listing.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ScheduledTask {
     /// Of the task.
     pub id: TaskId,

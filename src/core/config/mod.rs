@@ -57,7 +57,10 @@ pub use self::{
     probes::{Layer, Probe, ProbeClass},
     queues::{QueueLimits, QueueSettings},
     rabbitmq::{HighQueues, Rabbitmq},
-    reading::{ConfigError, ConfigErrors, Loaded, SecretFile, as_variable, nearest, redact, variable},
+    reading::{
+        ConfigError, ConfigErrors, Loaded, Origins, SecretFile, Setting, as_variable, nearest, redact,
+        variable,
+    },
     redis::Redis,
     reload::{Adopted, Part, Reach},
     results::Results,

@@ -1,4 +1,4 @@
-//! The shapes of `/v1/tokens` and `/v1/audit`.
+//! The shapes of `/v1/access`, `/v1/tokens` and `/v1/audit`.
 
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
@@ -10,6 +10,26 @@ use clawpool_core::{
     config::Scope,
     task::{QueuePattern, Timestamp, span},
 };
+
+/// What the caller of a request may do.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct AccessView {
+    /// Of its token; absent where none was shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it allows.
+    pub scopes: Vec<Scope>,
+    /// Only for tasks of these tenants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<String>,
+    /// Only for tasks on these queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<QueuePattern>,
+    /// Requests need a token.
+    pub required: bool,
+    /// Nothing can be changed over HTTP, whatever the token.
+    pub read_only: bool,
+}
 
 /// A token to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

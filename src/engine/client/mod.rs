@@ -4,6 +4,7 @@
 //! server works.
 
 pub mod access;
+pub mod doctor;
 #[cfg(feature = "client")]
 mod enqueue;
 #[cfg(feature = "client")]

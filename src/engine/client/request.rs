@@ -27,7 +27,7 @@ impl Scale {
 
 /// Which dead letters a change is for. Exactly one of the three, so that nothing is thrown away by leaving a
 /// field out.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Selection {
     /// These, by their ids or the ends of them; at most 2,000.
@@ -52,7 +52,7 @@ pub struct Selection {
 
 /// Which tasks a change is for. Exactly one of `ids`, `filter` and `all`, so that nothing is cancelled by
 /// leaving a field out.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TaskSelection {
     /// These, by their ids or the ends of them; at most 2,000.

@@ -386,6 +386,25 @@ const fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+/// The configuration of a dispatcher as it holds, secrets hidden.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConfigView {
+    /// Every value, in the order of the configuration file.
+    pub items: Vec<SettingView>,
+}
+
+/// One value of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SettingView {
+    /// Dotted: `limits.batch`, `pools[0].max`.
+    pub key: String,
+    /// As TOML has it.
+    pub value: String,
+    /// The line of a file, a variable, a flag. Absent: the default, or this process does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
 /// What a reload of the configuration did. Keys are dotted: `limits.batch`, `pools[0].max`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReloadView {

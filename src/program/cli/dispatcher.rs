@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::{Globals, failure::Failure, role};
+use super::{Globals, doctor, failure::Failure, role};
 use clawpool_core::config::Part;
 use clawpool_engine::process::Shutdown;
 use clawpool_server::app;
@@ -22,7 +22,7 @@ impl Dispatcher {
         let reloader = role::configure(&globals, &[Part::Log, Part::Dispatcher], |_| ())?;
         let shutdown = Shutdown::on_signals()?;
         let dispatcher = app::Dispatcher::open(reloader.live().clone(), &shutdown).await?;
-        let dispatcher = dispatcher.with_reloader(reloader);
+        let dispatcher = dispatcher.with_reloader(reloader).with_doctor(doctor::examiner(&globals));
         Ok(dispatcher.run(&shutdown.drain).await?)
     }
 }

@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use clap::Args;
+use futures::FutureExt;
 
 use super::{
     Globals,
@@ -9,6 +10,11 @@ use super::{
 };
 use crate::doctor::{self, Line, Report, Site};
 use clawpool_core::config::Config;
+use clawpool_engine::client::{
+    Client, ClientError,
+    doctor::{DoctorView, FindingView},
+};
+use clawpool_server::api::Examine;
 
 /// Look for what is wrong: configuration, servers, machine, queues, workers; and say what to do
 ///
@@ -45,6 +51,64 @@ impl Doctor {
         }
         ended
     }
+}
+
+/// For a dispatcher that is asked for it over HTTP.
+pub(super) fn examiner(globals: &Globals) -> Examine {
+    let (file, set) = (globals.config.clone(), globals.set.clone());
+    Arc::new(move |token| {
+        let (file, set) = (file.clone(), set.clone());
+        async move {
+            let loaded = Config::load_with_files(file.as_deref(), &set);
+            let url = own_url(loaded.config.as_ref().ok());
+            match Client::new(&url, token) {
+                Ok(client) => {
+                    let site = Site::new(loaded, file, client, url, LIMIT / 2);
+                    view(doctor::examine(&site, LIMIT).await)
+                }
+                Err(error) => unasked(&error),
+            }
+        }
+        .boxed()
+    })
+}
+
+/// For each check.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where the dispatcher of this configuration answers on this machine.
+fn own_url(config: Option<&Config>) -> String {
+    let api = config.map(|config| config.api.clone()).unwrap_or_default();
+    let mut address = api.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    format!("{}://{address}", if api.tls.is_some() { "https" } else { "http" })
+}
+
+fn view(report: Report) -> DoctorView {
+    let Report { status, errors, warnings, findings, .. } = report;
+    let finding = |line: Line| FindingView {
+        check: line.check.to_owned(),
+        status: line.status.name().to_owned(),
+        text: line.text,
+        fix: line.fix,
+        code: line.code.map(str::to_owned),
+    };
+    let findings = findings.into_iter().map(finding).collect();
+    DoctorView { status: status.name().to_owned(), errors, warnings, findings }
+}
+
+/// There is not even a client to ask with.
+fn unasked(error: &ClientError) -> DoctorView {
+    let finding = FindingView {
+        check: "dispatcher".to_owned(),
+        status: "error".to_owned(),
+        text: error.to_string(),
+        fix: None,
+        code: None,
+    };
+    DoctorView { status: "error".to_owned(), errors: 1, warnings: 0, findings: vec![finding] }
 }
 
 fn text(report: &Report) -> String {

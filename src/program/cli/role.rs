@@ -1,15 +1,18 @@
 //! What the long-running commands share: the configuration with its log, and the program that their pools
 //! run.
 
-use std::{fmt::Display, sync::Arc};
+use std::{
+    fmt::Display,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Globals, config,
+    Globals,
     failure::{Exit, Failure},
 };
-use clawpool_core::config::{Config, Part, as_variable};
+use clawpool_core::config::{Config, ConfigErrors, Part, as_variable};
 use clawpool_server::{app::WorkerProgram, reload::Reloader, telemetry};
 
 /// Loads the configuration, starts the log, and reads the configuration again when this process is asked to.
@@ -19,16 +22,24 @@ pub(super) fn configure(
     parts: &[Part],
     adjust: impl Fn(&mut Config) + Send + Sync + 'static,
 ) -> Result<Arc<Reloader>, Failure> {
-    let mut config = config::load(globals)?;
+    let (file, set) = (globals.config.clone(), globals.set.clone());
+    let origins = Arc::new(Mutex::default());
+    let told = Arc::clone(&origins);
+    let load = move || -> Result<Config, ConfigErrors> {
+        let loaded = Config::load_with_files(file.as_deref(), &set);
+        let config = loaded.config?;
+        *told.lock().unwrap_or_else(PoisonError::into_inner) = loaded.origins;
+        Ok(config)
+    };
+    let mut config = load().map_err(Failure::configuration)?;
     telemetry::start_logs(&config.log).map_err(unfit)?;
     adjust(&mut config);
-    let (file, set) = (globals.config.clone(), globals.set.clone());
     let read = move || {
-        let mut config = Config::load(file.as_deref(), &set)?;
+        let mut config = load()?;
         adjust(&mut config);
         Ok(config)
     };
-    let reloader = Reloader::new(config, parts, globals.config.as_deref(), read);
+    let reloader = Reloader::new(config, parts, globals.config.as_deref(), origins, read);
     let serving = Arc::clone(&reloader);
     // As long as the process lives.
     tokio::spawn(async move { serving.serve(&CancellationToken::new()).await });

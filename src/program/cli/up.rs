@@ -2,7 +2,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
-use super::{Globals, failure::Failure, role};
+use super::{Globals, doctor, failure::Failure, role};
 use clawpool_core::config::{self, Part};
 use clawpool_engine::process::Shutdown;
 use clawpool_server::app::{Dispatcher, Pools};
@@ -40,6 +40,7 @@ impl Up {
         let shutdown = Shutdown::on_signals()?;
         let dispatcher = Dispatcher::open(reloader.live().clone(), &shutdown).await?;
         let dispatcher = dispatcher.with_reloader(Arc::clone(&reloader));
+        let dispatcher = dispatcher.with_doctor(doctor::examiner(&globals));
         let program = role::worker_program(&globals)?;
         let pools = Pools::new(&program, reloader.live().clone(), &dispatcher.servers, &shutdown)?;
         // The dispatcher outlives the workers: what they give back may still need it.

@@ -111,7 +111,7 @@ impl Volume {
         };
         let network = folder.components().any(is_share).then(|| "a Windows share".to_owned());
         let disks = sysinfo::Disks::new_with_refreshed_list().ok()?;
-        let holding = disks.list().iter().filter(|disk| folder.starts_with(disk.mount_point()));
+        let holding = disks.iter().filter(|disk| folder.starts_with(disk.mount_point()));
         let nearest = holding.max_by_key(|disk| disk.mount_point().as_os_str().len())?;
         Some(Self { free: nearest.available_space(), network })
     }

@@ -4,14 +4,15 @@
 //! for, and every change leaves a trace; where nothing may be changed, nothing is. Never does: tell an
 //! unknown caller more than that it is unknown.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use secrecy::SecretString;
 
 use super::{
     Api, audit,
@@ -22,6 +23,7 @@ use super::{
     server::Peer,
     tokens::{Unusable, hash},
 };
+use crate::dashboard::{origin, session};
 
 /// Lets a request in to a route: with a token that has the scope or, where no tokens are configured, from
 /// this machine's own programs.
@@ -54,15 +56,18 @@ pub(super) async fn admit(
 /// None: the route is for everybody.
 async fn caller(api: &Api, access: &Access, head: &Parts) -> Result<Option<Caller>, ApiError> {
     headers::check(&head.method, &head.uri, &head.headers)?;
-    let given = bearer(&head.headers);
     if api.tokens.are_required() {
-        return match access.needs {
-            None => Ok(None),
-            Some(_) => known(api, head, given?).await.map(Some),
-        };
+        if access.needs.is_none() {
+            return Ok(None);
+        }
+        let given = given(&head.headers)?;
+        if given.is_from_browser {
+            own_page(head)?;
+        }
+        return known(api, head, &given.secret).await.map(Some);
     }
     local(head)?;
-    match given {
+    match bearer(&head.headers) {
         // Who shows a token is held to it.
         Ok(given) if access.needs.is_some() => known(api, head, given).await.map(Some),
         _ => Ok(Some(Caller::everyone())),
@@ -91,9 +96,32 @@ fn bearer(headers: &HeaderMap) -> Result<&[u8], ApiError> {
     }
 }
 
+/// A token that a request shows.
+struct Given<'a> {
+    secret: Cow<'a, [u8]>,
+    /// Its browser sends it with every request to this server, whichever page it shows.
+    is_from_browser: bool,
+}
+
+/// The token of the header, or else that of the cookie with which somebody has signed in.
+fn given(headers: &HeaderMap) -> Result<Given<'_>, ApiError> {
+    if !headers.contains_key(header::AUTHORIZATION)
+        && let Some(secret) = session::secret(headers)
+    {
+        return Ok(Given { secret: secret.into(), is_from_browser: true });
+    }
+    bearer(headers).map(|secret| Given { secret: secret.into(), is_from_browser: false })
+}
+
+/// The token that a request shows, if it shows one.
+pub(super) fn secret(headers: &HeaderMap) -> Option<SecretString> {
+    let given = given(headers).ok()?;
+    String::from_utf8(given.secret.into_owned()).ok().map(SecretString::from)
+}
+
 /// What the token is known by that a request shows, if it shows one.
 pub(super) fn shown(headers: &HeaderMap) -> Option<String> {
-    bearer(headers).ok().map(hash)
+    given(headers).ok().map(|given| hash(&given.secret))
 }
 
 async fn known(api: &Api, head: &Parts, given: &[u8]) -> Result<Caller, ApiError> {
@@ -131,35 +159,34 @@ async fn slow(api: &Api, peer: Option<&Peer>) {
 /// shows: a page of another origin names itself in `Origin`, and one that had its own name point to this
 /// machine in `Host`.
 fn local(head: &Parts) -> Result<(), ApiError> {
-    let header = |name: HeaderName| {
-        head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    let host = head.uri.authority().map(ToString::to_string).or_else(|| header(header::HOST));
-    if let Some(host) = &host
-        && !is_local(host)
+    if let Some(host) = origin::host(head)
+        && !is_local(&host)
     {
         let message = format!(
             "the Host header names {host:?}: use localhost or an IP address, or configure api.tokens"
         );
         return Err(ApiError::forbidden(message));
     }
-    if let Some(origin) = header(header::ORIGIN)
-        && origin.split_once("://").map(|(_, authority)| authority) != host.as_deref()
-    {
-        let message = format!(
-            "requests from web pages of {origin:?} are refused: configure api.tokens to allow others"
-        );
-        return Err(ApiError::forbidden(message));
+    not_elsewhere(head, ": configure api.tokens to allow others")
+}
+
+/// Goes on where the request comes from a page of this server: a browser shows its cookie to others as well.
+fn own_page(head: &Parts) -> Result<(), ApiError> {
+    not_elsewhere(head, "")?;
+    if head.method.is_safe() || head.headers.contains_key(header::ORIGIN) {
+        return Ok(());
     }
-    // A page that only sends, and reads no answer, need not name its origin; browsers tell all the same.
-    if let Some(site) = header(HeaderName::from_static("sec-fetch-site"))
-        && !matches!(&*site, "same-origin" | "none")
-    {
-        let message =
-            format!("requests from web pages are refused (Sec-Fetch-Site: {site:?}): configure api.tokens");
-        return Err(ApiError::forbidden(message));
+    let message =
+        "a change with a cookie needs the header Origin, which browsers send: use a token without one";
+    Err(ApiError::forbidden(message))
+}
+
+/// Goes on where no page of another origin has sent this. `fix`: what would allow it.
+fn not_elsewhere(head: &Parts, fix: &str) -> Result<(), ApiError> {
+    match origin::elsewhere(head) {
+        None => Ok(()),
+        Some(from) => Err(ApiError::forbidden(format!("requests from web pages {from} are refused{fix}"))),
     }
-    Ok(())
 }
 
 /// Whether no name service had a say in where this host is.

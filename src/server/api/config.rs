@@ -7,9 +7,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Api, error::ApiError};
-use clawpool_core::config::ConfigErrors;
-use clawpool_engine::client::view::{ReloadRefusedView, ReloadView};
+use super::{Api, caller::Caller, error::ApiError};
+use clawpool_core::config::{ConfigErrors, Origins, Setting};
+use clawpool_engine::client::view::{ConfigView, ReloadRefusedView, ReloadView, SettingView};
+
+/// The configuration of this process, as it holds.
+pub(super) async fn show(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<ConfigView>, ApiError> {
+    caller.oversees()?;
+    let settings = match &api.reloader {
+        Some(reloader) => reloader.settings(),
+        None => api.config().settings(&Origins::default()),
+    };
+    let view = |Setting { key, value, origin }: Setting| SettingView { key, value, origin };
+    Ok(Json(ConfigView { items: settings.into_iter().map(view).collect() }))
+}
 
 /// Reads the configuration of this process again.
 pub(super) async fn reload(State(api): State<Arc<Api>>) -> Result<Response, ApiError> {

@@ -6,6 +6,7 @@
 //! the store and the workers.
 
 mod about;
+mod access;
 mod alerts;
 mod audit;
 mod auth;
@@ -20,6 +21,7 @@ mod config;
 mod connections;
 mod dead;
 mod decode;
+mod doctor;
 mod enqueue;
 mod error;
 mod events;
@@ -36,6 +38,7 @@ mod moving;
 mod named;
 mod open_queues;
 pub mod openapi;
+mod pages;
 mod query;
 mod queues;
 mod reroute;
@@ -65,6 +68,7 @@ use tokio_util::sync::CancellationToken;
 use self::connections::Connections;
 pub use self::{
     certificate::{BadCertificate, Certificate},
+    doctor::Examine,
     starting::{Awaited, Entrance},
 };
 use crate::{health::Health, reload::Reloader};
@@ -97,6 +101,9 @@ pub struct Api {
     events: Arc<events::Hub>,
     /// What Prometheus was told.
     totals: metrics::Totals,
+    /// Looks for what is wrong, where this process can.
+    doctor: Option<Examine>,
+    examining: tokio::sync::Mutex<()>,
 }
 
 impl Api {
@@ -130,6 +137,8 @@ impl Api {
             refusals: audit::Refusals::default(),
             events: Arc::default(),
             totals: metrics::Totals::since(Timestamp::now()),
+            doctor: None,
+            examining: tokio::sync::Mutex::default(),
         }
     }
 
@@ -145,6 +154,12 @@ impl Api {
         Self { reloader: Some(reloader), ..self }
     }
 
+    /// Has this look for what is wrong, when somebody asks.
+    #[must_use]
+    pub fn with_doctor(self, doctor: Examine) -> Self {
+        Self { doctor: Some(doctor), ..self }
+    }
+
     /// As it holds now.
     fn config(&self) -> Arc<Config> {
         self.live.now()
@@ -155,7 +170,9 @@ impl Api {
         let api = Arc::new(self);
         let conditional = middleware::from_fn(conditional::conditional);
         let measured = middleware::from_fn(timing::measure);
-        routes::router(&api).layer(conditional).layer(measured).with_state(api)
+        let secure = api.config().api.tls.is_some();
+        let routes = routes::router(&api).with_state(api);
+        pages::with(routes, secure).layer(conditional).layer(measured)
     }
 
     /// Serves until `shutdown`, then takes no more connections, answers the requests it has and returns.

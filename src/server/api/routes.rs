@@ -15,7 +15,7 @@ use axum::{
 use utoipa::openapi::{RefOr, schema::Schema};
 
 use super::{
-    Api, about, alerts, audit, auth, autoscaler, bulk, config, dead, enqueue,
+    Api, about, access, alerts, audit, auth, autoscaler, bulk, config, dead, doctor, enqueue,
     error::ApiError,
     events, figures, health, host_series, hosts, metrics, open_queues,
     openapi::{self, About, Answer, Answering, Schemas},
@@ -56,6 +56,8 @@ const ENQUEUE: &[Scope] = &[Scope::Enqueue];
 const READ: &[Scope] = &[Scope::Read];
 const OPERATE: &[Scope] = &[Scope::Operate];
 const ADMIN: &[Scope] = &[Scope::Admin];
+/// Whoever has shown who it is.
+const ANY: &[Scope] = &Scope::ALL;
 
 /// Each row names its handler first; what is said of it is the function of the same name in `about`.
 macro_rules! rows {
@@ -105,11 +107,14 @@ pub(super) fn all() -> Vec<Route> {
         order(autoscaler::pause, "/v1/autoscaler/{pool}/pause", OPERATE, "autoscaler.pause"),
         order(autoscaler::resume, "/v1/autoscaler/{pool}/resume", OPERATE, "autoscaler.resume"),
         order(autoscaler::scale, "/v1/autoscaler/{pool}/scale", OPERATE, "autoscaler.scale"),
+        look(access::show, "/v1/access", ANY),
         look(tokens::list, "/v1/tokens", ADMIN),
         order(tokens::add, "/v1/tokens", ADMIN, "token.add"),
         remove(tokens::revoke, "/v1/tokens/{name}", ADMIN, "token.revoke"),
         look(audit::list, "/v1/audit", READ),
+        look(config::show, "/v1/config", READ),
         order(config::reload, "/v1/config/reload", ADMIN, "config.reload"),
+        look(doctor::show, "/v1/doctor", READ),
         look(events::follow, "/v1/events", READ),
         look(metrics::metrics, "/metrics", READ),
         open(openapi::json, "/openapi.json"),

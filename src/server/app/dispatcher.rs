@@ -10,7 +10,7 @@ use super::{
     error::{AppError, asked_for},
 };
 use crate::{
-    api::{Api, Awaited, Certificate, Entrance},
+    api::{Api, Awaited, Certificate, Entrance, Examine},
     health::Health,
     ingress::Ingress,
     maintenance::{self, Times},
@@ -35,6 +35,7 @@ pub struct Dispatcher {
     pub config: Arc<Config>,
     live: Live,
     reloader: Option<Arc<Reloader>>,
+    doctor: Option<Examine>,
     /// Of this configuration; other roles of the process may share them.
     pub servers: Servers,
     producer: Producer,
@@ -62,7 +63,7 @@ impl Dispatcher {
         let export = Export::start(&config.tracing, "clawpool-dispatcher");
         let producer = producer.with_tracer(export.tracer());
         let ingress = Ingress::open(Arc::clone(&config)).await;
-        Ok(Self { config, live, reloader: None, servers, producer, export, ingress, entrance })
+        Ok(Self { config, live, reloader: None, doctor: None, servers, producer, export, ingress, entrance })
     }
 
     /// The same, and an operator can have this read the configuration again. It must be the one that made
@@ -72,10 +73,16 @@ impl Dispatcher {
         Self { reloader: Some(reloader), ..self }
     }
 
+    /// The same, and who may look has this look for what is wrong.
+    #[must_use]
+    pub fn with_doctor(self, doctor: Examine) -> Self {
+        Self { doctor: Some(doctor), ..self }
+    }
+
     /// Serves until `stop`; requests under way are answered first. An end that was not asked for is a
     /// failure.
     pub async fn run(self, asked: &CancellationToken) -> Result<(), AppError> {
-        let Self { config, live, reloader, servers, producer, export, ingress, entrance } = self;
+        let Self { config, live, reloader, doctor, servers, producer, export, ingress, entrance } = self;
         let Servers { broker, store, .. } = servers.clone();
         tracing::info!(address = %entrance.address(), "serving HTTP");
         notify_ready();
@@ -83,6 +90,10 @@ impl Dispatcher {
         let api = Api::new(producer.clone(), Arc::clone(&broker), Arc::clone(&store), live);
         let api = match reloader {
             Some(reloader) => api.with_reloader(reloader),
+            None => api,
+        };
+        let api = match doctor {
+            Some(doctor) => api.with_doctor(doctor),
             None => api,
         };
         // A dispatcher that has lost one of its parts is none: the others end too.

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{LogError, reopen_logs};
-use clawpool_core::config::{Adopted, Config, ConfigError, ConfigErrors, Part, Reach};
+use clawpool_core::config::{Adopted, Config, ConfigError, ConfigErrors, Origins, Part, Reach, Setting};
 use clawpool_engine::{client::view::ReloadView, live::Live, process::reload_requests};
 
 type Read = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
@@ -30,27 +30,36 @@ pub struct Reloader {
     live: Live,
     /// One at a time.
     turn: Mutex<()>,
+    /// Where the values come from.
+    origins: Arc<Mutex<Origins>>,
 }
 
 impl Reloader {
-    /// `read` gives the configuration from where it comes from, `file` among it; `config` is what it gave at
-    /// the start.
+    /// `read` gives the configuration from where it comes from, `file` among it, and puts into `origins` where
+    /// that is; `config` is what it gave at the start.
     pub fn new(
         config: Config,
         parts: &[Part],
         file: Option<&Path>,
+        origins: Arc<Mutex<Origins>>,
         read: impl Fn() -> Result<Config, ConfigErrors> + Send + Sync + 'static,
     ) -> Arc<Self> {
         let (config, live) = Live::channel(config);
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
         let note = file.and_then(|file| note(file, credentials.as_deref()));
         let (read, parts, turn) = (Box::new(read), parts.to_vec(), Mutex::default());
-        Arc::new(Self { read, parts, note, config, live, turn })
+        Arc::new(Self { read, parts, note, config, live, turn, origins })
     }
 
     /// For those who read the configuration at the moment of use.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// Every value as it holds, and where it comes from; secrets hidden.
+    pub fn settings(&self) -> Vec<Setting> {
+        let origins = self.origins.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.live.now().settings(&origins)
     }
 
     /// Reads, checks and applies. Blocks its thread for as long as the files take.
@@ -156,8 +165,13 @@ mod tests {
             config.api.connections = 7;
             config.autoscale.max = 7;
         });
-        let reloader =
-            Reloader::new(Config::default(), &[Part::Log, Part::Dispatcher], None, move || Ok(new.clone()));
+        let reloader = Reloader::new(
+            Config::default(),
+            &[Part::Log, Part::Dispatcher],
+            None,
+            Arc::default(),
+            move || Ok(new.clone()),
+        );
         let view = reloader.reload().unwrap();
         assert_eq!(
             (view.applied, view.elsewhere),
@@ -178,8 +192,9 @@ mod tests {
             config.worker.slots = 0;
             config.limits.batch = 0;
         });
-        let reloader =
-            Reloader::new(Config::default(), &[Part::Log], None, move || bad.check().map(|()| bad.clone()));
+        let reloader = Reloader::new(Config::default(), &[Part::Log], None, Arc::default(), move || {
+            bad.check().map(|()| bad.clone())
+        });
         let errors = reloader.reload().unwrap_err();
         assert!(errors.0.len() >= 2, "{errors}");
         assert_eq!(reloader.live().now().limits.batch, Config::default().limits.batch);
@@ -189,7 +204,8 @@ mod tests {
     #[test]
     fn a_worker_names_what_it_has_until_its_end() {
         let new = config(|config| config.worker.slots = 7);
-        let reloader = Reloader::new(Config::default(), &[Part::Log], None, move || Ok(new.clone()));
+        let reloader =
+            Reloader::new(Config::default(), &[Part::Log], None, Arc::default(), move || Ok(new.clone()));
         assert_eq!(reloader.reload().unwrap().restart, ["worker.slots"]);
     }
 
@@ -203,7 +219,10 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_followed() {
         let new = config(|config| config.limits.batch = 7);
-        let reloader = Reloader::new(Config::default(), &[Part::Dispatcher], None, move || Ok(new.clone()));
+        let reloader =
+            Reloader::new(Config::default(), &[Part::Dispatcher], None, Arc::default(), move || {
+                Ok(new.clone())
+            });
         let stop = CancellationToken::new();
         let mut live = reloader.live().clone();
         let serving = {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use toml::Value;
 
 use super::{
-    ConfigErrors, Key, Report, assignment::ENVIRONMENT, read::read, secret, shape::Shape, source::Sources,
-    table::merge, unknown::refuse_unknown,
+    ConfigErrors, Key, Origins, Report, assignment::ENVIRONMENT, read::read, secret, shape::Shape,
+    source::Sources, table::merge, unknown::refuse_unknown,
 };
 use crate::config::{Config, Rule};
 
@@ -17,6 +17,8 @@ pub struct Loaded {
     pub config: Result<Config, ConfigErrors>,
     /// One for each secret that a file holds, as far as the sources could be read.
     pub secrets: Vec<SecretFile>,
+    /// Where each value comes from.
+    pub origins: Origins,
 }
 
 /// A file that others must not read.
@@ -46,7 +48,8 @@ impl Config {
         let file = |sources: &mut Sources<'_>| path.into_iter().for_each(|path| sources.file(path));
         let config = Self::read_from(file, &environment, overrides, &mut report);
         let secrets = std::mem::take(&mut report.secrets);
-        Loaded { config: report.finish().map(|()| config), secrets }
+        let origins = Origins::new(std::mem::take(&mut report.origins));
+        Loaded { config: report.finish().map(|()| config), secrets, origins }
     }
 
     #[cfg(any(test, feature = "fuzzing"))]

@@ -13,6 +13,7 @@ mod read;
 pub(super) mod redaction;
 mod report;
 mod secret;
+mod settings;
 mod shape;
 pub(super) mod size;
 mod source;
@@ -26,5 +27,6 @@ pub use self::{
     load::{Loaded, SecretFile},
     nearest::nearest,
     redaction::redact,
+    settings::{Origins, Setting},
 };
 pub(super) use self::{key::Key, report::Report};

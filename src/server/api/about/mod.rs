@@ -3,12 +3,14 @@
 //! Guarantees: each handler in the table of routes has its function here. Never does: repeat what the table
 //! or the types of the handler tell.
 
+pub(super) mod access;
 pub(super) mod alerts;
 pub(super) mod audit;
 pub(super) mod autoscaler;
 pub(super) mod bulk;
 pub(super) mod config;
 pub(super) mod dead;
+pub(super) mod doctor;
 pub(super) mod enqueue;
 pub(super) mod events;
 pub(super) mod figures;

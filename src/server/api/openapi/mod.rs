@@ -112,7 +112,8 @@ fn tag(path: &str) -> &str {
         "scheduled" | "explain" => "tasks",
         "hosts" | "pools" => "workers",
         "sla" => "figures",
-        "livez" | "readyz" => "health",
+        "access" => "tokens",
+        "livez" | "readyz" | "doctor" => "health",
         "openapi.json" | "docs" => "document",
         topic => topic,
     }

@@ -6,6 +6,7 @@ mod audit;
 mod bad_input;
 mod bodies;
 mod contract;
+mod dashboard;
 mod down;
 mod events;
 mod figures;
@@ -32,11 +33,17 @@ use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::Api;
+use futures::FutureExt;
+
+use super::{Api, Examine};
 use crate::{health::Health, reload::Reloader};
 use clawpool_backends::{broker::Broker, path, store::Store};
 use clawpool_core::config::Config;
-use clawpool_engine::{dispatch::Producer, live::Live};
+use clawpool_engine::{
+    client::doctor::{DoctorView, FindingView},
+    dispatch::Producer,
+    live::Live,
+};
 
 /// A server of its own for each test.
 pub(super) struct Server {
@@ -73,7 +80,9 @@ impl Server {
         let path = path::over(Arc::clone(&broker), Arc::clone(&store));
         let producer = Producer::following(&live, path, Arc::clone(&store));
         let health = Arc::new(Health::new(live.now(), Arc::clone(&broker), Arc::clone(&store)));
-        let api = more(Api::new(producer, broker, store, live).with_health(Arc::clone(&health)));
+        let api = more(
+            Api::new(producer, broker, store, live).with_health(Arc::clone(&health)).with_doctor(doctor()),
+        );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let closing = CancellationToken::new();
@@ -113,6 +122,20 @@ impl Server {
         drop(self.http);
         self.serving.await.unwrap().unwrap();
     }
+}
+
+/// Finds the same each time.
+fn doctor() -> Examine {
+    let finding = |status: &str| FindingView {
+        check: "disk".to_owned(),
+        status: status.to_owned(),
+        text: "<b>full</b>\u{202e}".to_owned(),
+        fix: Some("<script>alert(1)</script>".to_owned()),
+        code: Some("CP-1201".to_owned()),
+    };
+    let findings = ["ok", "warning", "error", "skipped"].map(finding).into();
+    let view = DoctorView { status: "error".to_owned(), errors: 1, warnings: 1, findings };
+    Arc::new(move |_| futures::future::ready(view.clone()).boxed())
 }
 
 pub(super) async fn answer(response: Response) -> (StatusCode, Value) {

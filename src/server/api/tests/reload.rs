@@ -25,7 +25,7 @@ async fn server_over(config: Config, store: Arc<dyn Store>) -> (Server, File) {
         let config = reading.lock().unwrap().clone();
         config.check().map(|()| config)
     };
-    let reloader = Reloader::new(config, &[Part::Log, Part::Dispatcher], None, read);
+    let reloader = Reloader::new(config, &[Part::Log, Part::Dispatcher], None, Arc::default(), read);
     (Server::reloading(reloader, Arc::new(Down), store).await, file)
 }
 

@@ -52,7 +52,7 @@ const fn order(path: &'static str, asked: &'static str, body: &'static str, scop
 pub(super) const BETAS: &str = "01920000-0000-7000-8000-000000000001";
 const TASK_OF_BETA: &str = "/v1/tasks/01920000-0000-7000-8000-000000000001";
 
-pub(super) static TABLE: [Row; 50] = [
+pub(super) static TABLE: [Row; 53] = [
     row(Method::POST, "/v1/tasks", "/v1/tasks", TASK, &[Enqueue], 403, true),
     look("/v1/tasks", "/v1/tasks?tenant=beta", &[Read], 403),
     look("/v1/tasks/counts", "/v1/tasks/counts?tenant=beta", &[Read], 403),
@@ -96,11 +96,14 @@ pub(super) static TABLE: [Row; 50] = [
     order("/v1/autoscaler/{pool}/pause", "/v1/autoscaler/main/pause", NOTHING, &[Operate]),
     order("/v1/autoscaler/{pool}/resume", "/v1/autoscaler/main/resume", NOTHING, &[Operate]),
     order("/v1/autoscaler/{pool}/scale", "/v1/autoscaler/main/scale", r#"{"size":2}"#, &[Operate]),
+    look("/v1/access", "/v1/access", &Scope::ALL, 200),
     look("/v1/tokens", "/v1/tokens", &[Admin], 403),
     order("/v1/tokens", "/v1/tokens", r#"{"name":"new","scopes":["read"]}"#, &[Admin]),
     row(Method::DELETE, "/v1/tokens/{name}", "/v1/tokens/new", NOTHING, &[Admin], 403, true),
     look("/v1/audit", "/v1/audit", &[Read], 403),
+    look("/v1/config", "/v1/config", &[Read], 403),
     order("/v1/config/reload", "/v1/config/reload", NOTHING, &[Admin]),
+    look("/v1/doctor", "/v1/doctor", &[Read], 403),
     look("/v1/events", "/v1/events?topics=audit", &[Read], 403),
     look("/metrics", "/metrics", &[Read], 200),
     look("/openapi.json", "/openapi.json", &[], 200),
