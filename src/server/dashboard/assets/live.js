@@ -38,7 +38,9 @@ function nameZone() {
 
 // The new page, put over the old one.
 
-const keyOf = node => node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key || '' : '';
+// By attribute: `form.id` would be a field of that name.
+const keyOf = node => node.nodeType === Node.ELEMENT_NODE
+  ? node.getAttribute('id') || node.getAttribute('data-key') || '' : '';
 const isAlike = (a, b) => a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
 
 function isReaders(element, name) {
