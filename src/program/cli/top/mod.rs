@@ -44,8 +44,8 @@ pub(in crate::cli) struct Top {
     #[arg(long, value_name = "NAME", value_parser = panels::named)]
     panel: Option<usize>,
     /// Only rows with this text in them
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    filter: String,
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
 }
 
 const SHORTEST: Duration = Duration::from_millis(200);
@@ -60,7 +60,7 @@ impl Top {
         let client = globals.client()?;
         // The first answer tells whether there is a dispatcher, and whether it knows the caller.
         let first = Snapshot::ask(&client).await?;
-        let mut console = Console::new(&globals.url, self.filter);
+        let mut console = Console::new(&globals.url, self.filter.unwrap_or_default());
         if globals.json {
             return globals.output().json(&first);
         }
