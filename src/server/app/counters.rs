@@ -1,8 +1,8 @@
 //! Keeps the counters of the Windows performance monitor at what this dispatcher knows.
 //!
-//! Guarantees: what the store does not tell keeps its last value, so that a rate never falls below nought. Never
-//! does: ask a server anything on a system without such counters, or more than one question in ten seconds
-//! elsewhere; end before it is told to.
+//! Guarantees: what the store does not tell keeps its last value, so that a rate never falls below nought.
+//! Never does: ask a server anything on a system without such counters, or more than one question in ten
+//! seconds elsewhere; end before it is told to.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(super) async fn publish(config: &Config, health: &Health, store: &dyn Store,
         Ok(provider) => provider,
         Err(error) => {
             if cfg!(windows) {
-                tracing::info!(%error, "this Windows takes no performance counters; /metrics has the figures");
+                tracing::info!(%error, "this Windows takes no counters; /metrics has the figures");
             }
             return stop.cancelled().await;
         }

@@ -80,8 +80,8 @@ impl Desk {
     }
 
     pub(super) fn cookies(&self, head: &Parts) -> Cookies {
-        // A proxy says that its own connection is one of TLS. Told falsely, the browser that told it loses its
-        // session.
+        // A proxy says that its own connection is one of TLS. Told falsely, the browser that told it loses
+        // its session.
         let proxied = head.headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
         Cookies { secure: self.secure || proxied }
     }

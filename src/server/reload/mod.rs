@@ -35,8 +35,8 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// `read` gives the configuration from where it comes from, `file` among it, and puts into `origins` where
-    /// that is; `config` is what it gave at the start.
+    /// `read` gives the configuration from where it comes from, `file` among it, and puts into `origins`
+    /// where that is; `config` is what it gave at the start.
     pub fn new(
         config: Config,
         parts: &[Part],

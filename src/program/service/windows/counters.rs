@@ -1,7 +1,7 @@
 //! The performance counters of the machine's services, registered with the system's own tools.
 //!
-//! Guarantees: they are registered as long as one service of Clawpool is there; a machine that does not take them
-//! loses nothing else. Never does: touch the counters of another program.
+//! Guarantees: they are registered as long as one service of Clawpool is there; a machine that does not take
+//! them loses nothing else. Never does: touch the counters of another program.
 
 use std::{
     ffi::OsString,
@@ -18,8 +18,8 @@ use clawpool_server::telemetry::counters;
 
 const SERVICES: &str = r"SYSTEM\CurrentControlSet\Services";
 
-/// Registers them, with the names that are in this program. Those of an earlier version are replaced, since the
-/// system refuses a set that it knows. Returns why it could not be done.
+/// Registers them, with the names that are in this program. Those of an earlier version are replaced, since
+/// the system refuses a set that it knows. Returns why it could not be done.
 pub(super) fn register(program: &Path) -> Result<(), String> {
     let (folder, file) = program.parent().zip(program.file_name()).ok_or("it lies nowhere")?;
     let scratch = tempfile::tempdir().map_err(|error| format!("no folder for the manifest: {error}"))?;
@@ -49,8 +49,8 @@ fn remove() -> Result<(), String> {
     run("unlodctr.exe", &format!("/g:{}", counters::provider()).into())
 }
 
-/// As Microsoft's documents write it: quotes after the colon. The folder does not end in a backslash, which would
-/// take the quote with it.
+/// As Microsoft's documents write it: quotes after the colon. The folder does not end in a backslash, which
+/// would take the quote with it.
 fn load(manifest: &Path, folder: &Path) -> OsString {
     let mut line = OsString::from("/m:\"");
     line.push(manifest);

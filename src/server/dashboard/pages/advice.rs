@@ -10,8 +10,8 @@ pub(crate) const fn of_reason(reason: DeadReason) -> &'static str {
     match reason {
         DeadReason::Exhausted => "It failed as often as it may. Mend the cause below, then requeue it.",
         DeadReason::Fatal => {
-            "No retry mends this error. Mend the task or what it needs, then requeue it, with another payload \
-             if that was wrong."
+            "No retry mends this error. Mend the task or what it needs, then requeue it, with another \
+             payload if that was wrong."
         }
         DeadReason::Expired => {
             "Its time was over before it could start: its queue was paused, or there were too few workers. \

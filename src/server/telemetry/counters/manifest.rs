@@ -31,8 +31,8 @@ fn braced(guid: u128) -> String {
     Uuid::from_u128(guid).braced().to_string()
 }
 
-/// For `lodctr /m:`. `program`: the name of the file with the strings, which lies beside the manifest or in the
-/// folder that `lodctr` is told.
+/// For `lodctr /m:`. `program`: the name of the file with the strings, which lies beside the manifest or in
+/// the folder that `lodctr` is told.
 pub fn manifest(program: &str) -> String {
     let program = escaped(program);
     let mut text = format!(

@@ -1,8 +1,9 @@
-//! The counters of the Windows performance monitor: which there are, what they say, and how they are published.
-//!
-//! Guarantees: a new value costs a store to memory; the system reads it when somebody looks. Ids and names keep
-//! their meaning from version to version. Never does: ask a store, or fail a program whose counters cannot be
+//! The counters of the Windows performance monitor: which there are, what they say, and how they are
 //! published.
+//!
+//! Guarantees: a new value costs a store to memory; the system reads it when somebody looks. Ids and names
+//! keep their meaning from version to version. Never does: ask a store, or fail a program whose counters
+//! cannot be published.
 
 mod manifest;
 mod provider;

@@ -58,8 +58,8 @@ mod windows {
         values: &'static Values,
     }
 
-    // SAFETY: the handle and the instance belong to the process and not to a thread, and are used after `start`
-    // by `drop` alone; the values are atomic.
+    // SAFETY: the handle and the instance belong to the process and not to a thread, and are used after
+    // `start` by `drop` alone; the values are atomic.
     unsafe impl Send for Provider {}
     // SAFETY: as above; shared, only the values are reached.
     unsafe impl Sync for Provider {}
@@ -108,7 +108,8 @@ mod windows {
             }
             for (counter, value) in COUNTERS.iter().zip(self.values) {
                 let address = std::ptr::from_ref(value).cast();
-                // SAFETY: eight bytes, aligned, that are there until the process ends and are written as a whole.
+                // SAFETY: eight bytes, aligned, that are there until the process ends and are written as a
+                // whole.
                 done(unsafe { PerfSetCounterRefValue(self.handle, self.instance, counter.id, address) })?;
             }
             Ok(())
