@@ -67,16 +67,16 @@ async fn a_queue_is_paused_and_a_worker_drained_from_the_keyboard() {
     assert!(screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     assert!(screen.contains("healthy") && screen.contains("? help"), "{screen}");
 
-    tmux.press(&["/", "p6", "Enter", "p"]).await;
-    tmux.shows("pause background.p6? y or n   (clawpool queues pause background.p6)").await;
+    tmux.press(&["/", "background", "Enter", "p"]).await;
+    tmux.shows("pause background? y or n   (clawpool queues pause background)").await;
     tmux.press(&["y"]).await;
-    tmux.shows("done: pause background.p6").await;
+    tmux.shows("done: pause background").await;
     tmux.shows("paused").await;
     let queues = system.cli().json(&["queues"]).await;
     let paused: Vec<_> =
         queues["items"].as_array().unwrap().iter().filter(|queue| queue["paused"] == true).collect();
     assert_eq!(paused.len(), 1, "{queues}");
-    assert_eq!(paused[0]["queue"], json!("background.p6"));
+    assert_eq!(paused[0]["queue"], json!("background"));
     tmux.press(&["r", "Escape"]).await;
     tmux.shows("critical.p0").await;
 
