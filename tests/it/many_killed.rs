@@ -115,7 +115,9 @@ async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task() {
 #[tokio::test]
 async fn inv_3_no_innocent_of_five_hundred_dies_of_a_poison_task_that_aborts_in_a_thread() {
     let (deaths, _) = among_five_hundred("bad.thread").await;
-    assert!((3..=20).contains(&deaths), "{deaths}");
+    // Each death halves those who may be the one, and chance halves them unevenly; a search one by one would
+    // take hundreds.
+    assert!((3..=40).contains(&deaths), "{deaths}");
 }
 
 /// How many workers died, and how long the others waited at most.
