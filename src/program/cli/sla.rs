@@ -65,12 +65,12 @@ fn missing() -> String {
 }
 
 /// A share as people write it, with as many digits as tell 99.9 from 99.99.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let text = format!("{:.3}", share * 100.0);
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-fn millis(millis: f64) -> String {
+pub(super) fn millis(millis: f64) -> String {
     match millis {
         short if short < 10.0 => format!("{short:.1} ms"),
         short if short < 10_000.0 => format!("{short:.0} ms"),

@@ -83,7 +83,7 @@ pub(super) fn listing(workers: &[WorkerInfo]) -> String {
     table(["ID", "POOL", "HOST", "PID", "STATE", "RUNNING", "UP", "BEAT AGO", "QUEUES"], rows)
 }
 
-const fn state(worker: &WorkerInfo) -> &'static str {
+pub(super) const fn state(worker: &WorkerInfo) -> &'static str {
     match (worker.alive, worker.beat.draining) {
         (false, _) => "gone",
         (true, true) => "draining",

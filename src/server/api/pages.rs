@@ -15,17 +15,17 @@ use futures::{FutureExt, future::BoxFuture};
 use hyper::service::Service;
 
 use super::server::{Peer, Routes};
-use crate::dashboard::{self, Door};
+use crate::dashboard::{self, Api};
 
 /// Adds the pages for people to the routes of the API. `secure`: they are served over TLS.
 pub(super) fn with(routes: Router, secure: bool) -> Router {
-    let door = Arc::new(Inside(Routes::new(routes.clone())));
-    dashboard::add(routes, door, secure)
+    let api = Arc::new(Inside(Routes::new(routes.clone())));
+    dashboard::add(routes, api, secure)
 }
 
 struct Inside(Routes);
 
-impl Door for Inside {
+impl Api for Inside {
     fn ask(&self, from: &Extensions, mut request: Request) -> BoxFuture<'static, Response<Body>> {
         if let Some(peer) = from.get::<Peer>() {
             request.extensions_mut().insert(peer.clone());

@@ -56,7 +56,7 @@ const ENQUEUE: &[Scope] = &[Scope::Enqueue];
 const READ: &[Scope] = &[Scope::Read];
 const OPERATE: &[Scope] = &[Scope::Operate];
 const ADMIN: &[Scope] = &[Scope::Admin];
-/// Whoever has shown who it is.
+/// Every caller that is known.
 const ANY: &[Scope] = &Scope::ALL;
 
 /// Each row names its handler first; what is said of it is the function of the same name in `about`.

@@ -1,6 +1,6 @@
 //! Keeps the counters of the Windows performance monitor at what this dispatcher knows.
 //!
-//! Guarantees: what the store does not tell keeps its last value, so that a rate never falls below nought.
+//! Guarantees: what the store does not tell keeps its last value, so that a rate never falls below zero.
 //! Never does: ask a server anything on a system without such counters, or more than one question in ten
 //! seconds elsewhere; end before it is told to.
 

@@ -34,7 +34,7 @@ pub(super) struct MenuEntry {
     pub(super) is_second: bool,
 }
 
-/// Who has signed in, or whoever comes where nobody has to.
+/// Who has signed in, or a visitor where nobody has to.
 pub(super) struct Visitor {
     pub(super) name: Option<String>,
     /// What the token allows, in a word or two.

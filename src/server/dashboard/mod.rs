@@ -7,7 +7,6 @@
 mod actions;
 mod assets;
 mod chart;
-mod desk;
 mod escape;
 mod form;
 mod layout;
@@ -15,6 +14,7 @@ pub(crate) mod origin;
 mod pages;
 mod refusal;
 mod register;
+mod requests;
 mod response;
 pub(crate) mod session;
 mod sign_in;
@@ -34,32 +34,32 @@ use axum::{
 };
 use futures::future::BoxFuture;
 
-use self::desk::Desk;
+use self::requests::Dashboard;
 
-/// The way into the API.
-pub(crate) trait Door: Send + Sync {
+/// The HTTP API of this dispatcher.
+pub(crate) trait Api: Send + Sync {
     /// Asks as the client whose request had these extensions.
     fn ask(&self, from: &Extensions, request: Request) -> BoxFuture<'static, Response<Body>>;
 }
 
-/// Adds all pages to the routes of the API, which the door leads to. `secure`: it is served over TLS.
-pub(crate) fn add(routes: Router, door: Arc<dyn Door>, secure: bool) -> Router {
-    let desk = Arc::new(Desk::new(door, secure));
+/// Adds all pages to the routes of the API, which pages ask through `api`. `secure`: it is served over TLS.
+pub(crate) fn add(routes: Router, api: Arc<dyn Api>, secure: bool) -> Router {
+    let dashboard = Arc::new(Dashboard::new(api, secure));
     let mut pages = Router::new()
         .route(assets::PATH, get(assets::serve))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/theme", post(sign_in::theme));
     for page in &register::PAGES {
-        let show = move |State(desk): State<Arc<Desk>>, request: Request| desk.show(page, request);
+        let show = move |State(all): State<Arc<Dashboard>>, request: Request| all.show(page, request);
         pages = pages.route(page.path, get(show));
     }
     for action in &register::ACTIONS {
-        let act = move |State(desk): State<Arc<Desk>>, request: Request| desk.act(action, request);
+        let act = move |State(all): State<Arc<Dashboard>>, request: Request| all.act(action, request);
         pages = pages.route(action.path, post(act));
     }
-    let pages = pages.with_state(Arc::clone(&desk));
-    routes.merge(pages).fallback(move |request: Request| desk.nowhere(request))
+    let pages = pages.with_state(Arc::clone(&dashboard));
+    routes.merge(pages).fallback(move |request: Request| dashboard.nowhere(request))
 }
 
 /// The addresses of all pages, for tests of them all.

@@ -11,9 +11,9 @@ use clawpool_core::codes::{self, Code};
 use clawpool_engine::client::view::ErrorView;
 
 use super::{
-    desk::{lead, with_cookies},
     form::Address,
     layout::Layout,
+    requests::{lead, with_cookies},
     response, session,
     told::Told,
     visit::Visit,
@@ -80,7 +80,7 @@ impl Refusal {
         if session::secret(&visit.head.headers).is_none() {
             return lead(&to);
         }
-        let cookies = visit.desk.cookies(&visit.head);
+        let cookies = visit.dashboard.cookies(&visit.head);
         let told = Told::failed("Your token opens nothing any more: it was revoked, or has expired.", "");
         with_cookies(lead(&to), [cookies.forget(), cookies.tell(&told.json())])
     }

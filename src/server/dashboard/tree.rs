@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::words::{bytes, count, cut};
+use super::words::{count, cut};
 
 /// What a template writes, one after the other.
 pub(super) enum Row {
@@ -148,11 +148,6 @@ fn pretty(json: &str) -> String {
         }
     }
     text
-}
-
-/// How long it is, where it is shown.
-pub(super) fn size(length: usize) -> String {
-    bytes(length as u64)
 }
 
 #[cfg(test)]

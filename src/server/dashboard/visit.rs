@@ -14,11 +14,11 @@ use clawpool_engine::client::{access::AccessView, health::HealthView, view::Erro
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    desk::{Desk, lead, with_cookies},
     form::Form,
     layout::Layout,
     origin,
     refusal::Refusal,
+    requests::{Dashboard, lead, with_cookies},
     response,
     told::Told,
 };
@@ -31,7 +31,7 @@ const PASSED_ON: [HeaderName; 4] =
 const LONGEST: usize = 256 << 20;
 
 pub(super) struct Visit {
-    pub(super) desk: Arc<Desk>,
+    pub(super) dashboard: Arc<Dashboard>,
     pub(super) head: Parts,
     /// What the visitor may do.
     pub(super) access: AccessView,
@@ -44,7 +44,12 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn new(desk: Arc<Desk>, head: Parts, name: Option<String>, page: &'static str) -> Self {
+    pub(super) fn new(
+        dashboard: Arc<Dashboard>,
+        head: Parts,
+        name: Option<String>,
+        page: &'static str,
+    ) -> Self {
         let query = Form::read(head.uri.query().unwrap_or_default().as_bytes());
         let access = AccessView {
             name: None,
@@ -54,7 +59,7 @@ impl Visit {
             required: true,
             read_only: false,
         };
-        Self { desk, head, access, query, name, page }
+        Self { dashboard, head, access, query, name, page }
     }
 
     /// What the path names.
@@ -137,7 +142,7 @@ impl Visit {
         }
         let request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         let request = request.map_err(|error| Refusal::unreadable(&error))?;
-        let answer = self.desk.ask(&self.head, request).await;
+        let answer = self.dashboard.ask(&self.head, request).await;
         let status = answer.status();
         let bytes = to_bytes(answer.into_body(), LONGEST).await;
         Ok((status, bytes.map_err(|error| Refusal::unreadable(&error))?.to_vec()))
@@ -150,13 +155,13 @@ impl Visit {
     /// The page, and the end of what it told.
     pub(super) fn answer(&self, page: &impl Template) -> Result<Response, Refusal> {
         let shown = response::page(StatusCode::OK, page);
-        let told = Told::of(&self.head.headers).map(|_| self.desk.cookies(&self.head).told());
+        let told = Told::of(&self.head.headers).map(|_| self.dashboard.cookies(&self.head).told());
         Ok(with_cookies(shown, told))
     }
 
     /// Leads on to a page that tells what was done.
     pub(super) fn done(&self, to: &str, told: &Told) -> Result<Response, Refusal> {
-        let cookie = self.desk.cookies(&self.head).tell(&told.json());
+        let cookie = self.dashboard.cookies(&self.head).tell(&told.json());
         Ok(with_cookies(lead(to), [cookie]))
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use clawpool_core::task::{TaskId, Timestamp};
+use bytesize::ByteSize;
+use clawpool_core::task::{IdEnd, TaskId, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -68,14 +69,7 @@ pub(super) fn millis(millis: f64) -> String {
 }
 
 pub(super) fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut left = number as f64;
-    let mut unit = 0;
-    while left >= 1024.0 && unit + 1 < UNITS.len() {
-        left /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{number} B") } else { format!("{left:.1} {}", UNITS[unit]) }
+    ByteSize(number).to_string()
 }
 
 /// One of our enums as its JSON has it, with spaces.
@@ -130,9 +124,8 @@ fn coarse(span: Duration) -> String {
 }
 
 /// The end of an id, which the API and the commands understand.
-pub(super) fn end(id: &TaskId) -> String {
-    let id = id.to_string();
-    id[id.len().saturating_sub(8)..].to_owned()
+pub(super) fn end(id: TaskId) -> String {
+    IdEnd::of(id).to_string()
 }
 
 /// A text in a list: its first line, and not too much of it.

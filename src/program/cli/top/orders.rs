@@ -13,45 +13,31 @@ pub(super) struct Order {
     pub is_asked: bool,
 }
 
-pub(super) const PAUSE_QUEUE: Order = Order {
-    key: 'p',
-    verb: "pause",
-    path: ("v1/queues/", "/pause"),
-    command: "clawpool queues pause",
-    is_asked: true,
-};
+pub(super) const PAUSE_QUEUE: Order =
+    order('p', "pause", ("v1/queues/", "/pause"), "clawpool queues pause").asked();
+pub(super) const RESUME_QUEUE: Order =
+    order('r', "resume", ("v1/queues/", "/resume"), "clawpool queues resume");
+pub(super) const DRAIN_WORKER: Order =
+    order('d', "drain", ("v1/workers/", "/drain"), "clawpool workers drain").asked();
+pub(super) const PAUSE_POOL: Order =
+    order('p', "pause the autoscaler of", ("v1/autoscaler/", "/pause"), "clawpool autoscaler pause").asked();
+pub(super) const RESUME_POOL: Order =
+    order('r', "resume the autoscaler of", ("v1/autoscaler/", "/resume"), "clawpool autoscaler resume");
 
-pub(super) const RESUME_QUEUE: Order = Order {
-    key: 'r',
-    verb: "resume",
-    path: ("v1/queues/", "/resume"),
-    command: "clawpool queues resume",
-    is_asked: false,
-};
+const fn order(
+    key: char,
+    verb: &'static str,
+    path: (&'static str, &'static str),
+    command: &'static str,
+) -> Order {
+    Order { key, verb, path, command, is_asked: false }
+}
 
-pub(super) const DRAIN_WORKER: Order = Order {
-    key: 'd',
-    verb: "drain",
-    path: ("v1/workers/", "/drain"),
-    command: "clawpool workers drain",
-    is_asked: true,
-};
-
-pub(super) const PAUSE_POOL: Order = Order {
-    key: 'p',
-    verb: "pause the autoscaler of",
-    path: ("v1/autoscaler/", "/pause"),
-    command: "clawpool autoscaler pause",
-    is_asked: true,
-};
-
-pub(super) const RESUME_POOL: Order = Order {
-    key: 'r',
-    verb: "resume the autoscaler of",
-    path: ("v1/autoscaler/", "/resume"),
-    command: "clawpool autoscaler resume",
-    is_asked: false,
-};
+impl Order {
+    const fn asked(self) -> Self {
+        Self { is_asked: true, ..self }
+    }
+}
 
 /// An order and the row that it is for.
 #[derive(Clone, Debug)]

@@ -34,13 +34,12 @@ pub(crate) async fn resume_all(visit: &Visit) -> Shown {
 async fn order(visit: &Visit, pool: Option<&str>, verb: &str) -> Shown {
     let path = pool.map(|pool| format!("/{}", part(pool))).unwrap_or_default();
     visit.tell(Method::POST, &format!("/v1/autoscaler{path}/{verb}")).await?;
-    let which = pool.map_or_else(|| "All pools".to_owned(), |pool| format!("The pool {pool}"));
-    let done = if verb == "pause" { "keep their size" } else { "are sized by the policies again" };
     let named = pool.map(|pool| format!(" {}", quoted(pool))).unwrap_or_default();
-    let text = match pool {
-        Some(_) if verb == "pause" => format!("{which} keeps its size."),
-        Some(_) => format!("{which} is sized by its policies again."),
-        None => format!("{which} {done}."),
+    let text = match (pool, verb) {
+        (Some(pool), "pause") => format!("The pool {pool} keeps its size."),
+        (Some(pool), _) => format!("The pool {pool} is sized by its policies again."),
+        (None, "pause") => "All pools keep their size.".to_owned(),
+        (None, _) => "All pools are sized by their policies again.".to_owned(),
     };
     visit.done("/pools", &Told::done(text, format!("clawpool autoscaler {verb}{named}")))
 }

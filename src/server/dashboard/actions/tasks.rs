@@ -1,7 +1,10 @@
 //! What is done to tasks: to one, to those that were chosen, to all that match.
 
 use axum::http::Method;
-use clawpool_core::task::{NewTask, Payload, State, TaskName};
+use clawpool_core::{
+    config::Scope,
+    task::{NewTask, Payload, State, TaskName},
+};
 use clawpool_engine::client::{
     Selection, TaskFilter, TaskSelection,
     task::TaskDetail,
@@ -60,10 +63,16 @@ pub(crate) async fn again(visit: &Visit, form: &Form) -> Shown {
     let payload = payload(form)?.or(story.payload);
     let payload = payload.ok_or_else(|| Refusal::wrong("The payload of this task is not known any more."))?;
     let json = serde_json::to_string(&payload).map_err(|error| Refusal::unreadable(&error))?;
-    let command = format!("clawpool enqueue {} {}", quoted(&record.kind), quoted(&json));
+    let mut command = format!("clawpool enqueue {} {}", quoted(&record.kind), quoted(&json));
+    // Without the scope its kind decides, as for any producer's task.
+    let place = visit.may(Scope::Priority).then_some(record.queue);
+    if let Some(queue) = place {
+        command.push_str(&format!(" --queue {}", quoted(queue.name())));
+    }
     let new = NewTask {
         kind: record.kind,
         payload,
+        queue: place.map(|queue| queue.name().to_owned()),
         tenant: record.tenant,
         tier: story.tier,
         session: story.session,

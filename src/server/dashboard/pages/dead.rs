@@ -120,7 +120,7 @@ fn groups(letters: &[DeadView]) -> Vec<Group> {
 fn line(letter: &DeadView) -> Line {
     Line {
         id: letter.id.to_string(),
-        end: words::end(&letter.id),
+        end: words::end(letter.id),
         kind: letter.kind.clone(),
         priority: letter.priority.to_string(),
         tenant: letter.tenant.clone().unwrap_or_default(),

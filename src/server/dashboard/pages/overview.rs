@@ -5,7 +5,7 @@ use clawpool_backends::store::{Page, WorkerInfo};
 use clawpool_core::task::Priority;
 use clawpool_engine::client::{
     figures::{ClassSlaView, FiguresView, SlaView},
-    health::{HealthView, Status},
+    health::{HealthView, ReasonView, Status},
     view::{AlertView, QueueView, QueuesView, ScalingView},
 };
 use futures::try_join;
@@ -157,7 +157,7 @@ const fn state_class(status: Status) -> &'static str {
 }
 
 fn reasons(health: HealthView) -> Vec<Reason> {
-    let reason = |reason: clawpool_engine::client::health::ReasonView| Reason {
+    let reason = |reason: ReasonView| Reason {
         subject: reason.subject,
         text: reason.text.unwrap_or_else(|| words::word(&reason.event)),
         code: reason.code,

@@ -50,7 +50,7 @@ pub(crate) async fn show(visit: &Visit) -> Shown {
 fn line(task: &ScheduledTask) -> Line {
     Line {
         id: task.id.to_string(),
-        end: words::end(&task.id),
+        end: words::end(task.id),
         queue: task.queue.name().to_owned(),
         queue_part: part(task.queue.name()),
         priority: task.priority.to_string(),

@@ -116,7 +116,7 @@ pub(crate) async fn show(visit: &Visit) -> Shown {
     let TaskDetail { record, story } = &detail;
     let json = story.payload.as_ref().map(json_of).transpose()?;
     let page = Task {
-        layout: visit.layout(format!("Task {}", words::end(&record.id))),
+        layout: visit.layout(format!("Task {}", words::end(record.id))),
         id: record.id.to_string(),
         kind: record.kind.clone(),
         state: state(record),
@@ -166,7 +166,7 @@ fn offers(visit: &Visit, detail: &TaskDetail) -> Offers {
 }
 
 fn about_payload(story: &StoryView) -> String {
-    let size = story.payload_bytes.map(tree::size).unwrap_or_default();
+    let size = story.payload_bytes.map(|length| words::bytes(length as u64)).unwrap_or_default();
     match &story.payload_missing {
         Some(missing) if size.is_empty() => missing.clone(),
         Some(missing) => format!("{size}: {missing}"),

@@ -14,10 +14,10 @@ use super::{
     filter::{Filter, TASKS},
 };
 use crate::dashboard::{
-    desk::lead,
     form::part,
     layout::Layout,
     register::Shown,
+    requests::lead,
     visit::Visit,
     words::{self, When},
 };
@@ -120,7 +120,7 @@ pub(crate) fn state(record: &Record) -> String {
 pub(crate) fn line(record: &Record) -> Line {
     let id = record.id.to_string();
     Line {
-        end: words::end(&record.id),
+        end: words::end(record.id),
         id,
         kind: record.kind.clone(),
         state: state(record),

@@ -144,7 +144,7 @@ fn row(worker: &WorkerInfo, tasks: &BTreeMap<ProcessId, Vec<&Record>>) -> Worker
         state,
         class,
         is_draining: beat.draining,
-        tasks: own.map(|task| (task.id.to_string(), words::end(&task.id), task.kind.clone())).collect(),
+        tasks: own.map(|task| (task.id.to_string(), words::end(task.id), task.kind.clone())).collect(),
     }
 }
 
@@ -175,7 +175,7 @@ fn crash(report: CrashReport) -> Crash {
         severity: words::word(&report.severity),
         exit: cut(&report.exit, 500),
         lived: words::span(report.lived),
-        tasks: report.tasks.iter().take(PAGE).map(|id| (id.to_string(), words::end(id))).collect(),
+        tasks: report.tasks.iter().take(PAGE).map(|id| (id.to_string(), words::end(*id))).collect(),
         log: report.log.iter().map(|line| cut(line, 2_000)).collect(),
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::Panel;
 use crate::cli::{
     output::span,
+    sla::{millis, percent},
     top::{
         columns::{Cell, Column, Row, Tone},
         snapshot::Snapshot,
@@ -48,9 +49,9 @@ fn row(class: &ClassSlaView) -> Row {
             of_hour(|hour| Some(Cell::count(hour.starts))),
             of_hour(|hour| Some(Cell::count(hour.late))),
             of_hour(|hour| hour.kept.map(share)),
-            of_hour(|hour| hour.wait.p50_ms.map(millis)),
-            of_hour(|hour| hour.wait.p95_ms.map(millis)),
-            of_hour(|hour| hour.wait.p99_ms.map(millis)),
+            of_hour(|hour| hour.wait.p50_ms.map(wait)),
+            of_hour(|hour| hour.wait.p95_ms.map(wait)),
+            of_hour(|hour| hour.wait.p99_ms.map(wait)),
             of_hour(|hour| Some(Cell::number(hour.burn_rate, format!("{:.2}", hour.burn_rate)))),
             month.map_or_else(Cell::unknown, |month| share(month.budget_left)),
             share(class.objective),
@@ -67,11 +68,9 @@ fn tone(hour: &KeptView, objective: f64) -> Tone {
 }
 
 fn share(share: f64) -> Cell {
-    Cell::number(share, format!("{:.2} %", share * 100.0))
+    Cell::number(share, percent(share))
 }
 
-fn millis(millis: f64) -> Cell {
-    let text =
-        if millis < 10.0 { format!("{millis:.1} ms") } else { span(Duration::from_secs_f64(millis / 1e3)) };
-    Cell::number(millis, text)
+fn wait(wait: f64) -> Cell {
+    Cell::number(wait, millis(wait))
 }

@@ -8,6 +8,7 @@ use crate::cli::{
         orders::DRAIN_WORKER,
         snapshot::Snapshot,
     },
+    workers::state,
 };
 use clawpool_backends::store::WorkerInfo;
 use clawpool_core::task::Timestamp;
@@ -40,16 +41,15 @@ fn rows(snapshot: &Snapshot) -> Vec<Row> {
 fn row(worker: &WorkerInfo) -> Row {
     let beat = &worker.beat;
     let id = beat.worker.to_string();
-    let (state, tone) = state(worker);
     let queues: Vec<_> = beat.queues.iter().map(|queue| queue.name()).collect();
     let up = Timestamp::now().since(beat.started_at);
     let silence = Timestamp::now().since(worker.last_beat);
     Row {
         key: id.clone(),
-        tone,
+        tone: tone(worker),
         cells: vec![
             Cell::text(&id[id.len() - SHOWN..]),
-            Cell::text(state),
+            Cell::text(state(worker)),
             Cell::text(&beat.pool),
             Cell::count(beat.running.iter().map(|count| u64::from(*count)).sum()),
             Cell::count(beat.slots.into()),
@@ -77,10 +77,10 @@ fn memory(bytes: u64) -> Cell {
     Cell::number(bytes as f64, ByteSize(bytes).to_string())
 }
 
-const fn state(worker: &WorkerInfo) -> (&'static str, Tone) {
+const fn tone(worker: &WorkerInfo) -> Tone {
     match (worker.alive, worker.beat.draining) {
-        (false, _) => ("gone", Tone::Bad),
-        (true, true) => ("draining", Tone::Warning),
-        (true, false) => ("working", Tone::Usual),
+        (false, _) => Tone::Bad,
+        (true, true) => Tone::Warning,
+        (true, false) => Tone::Usual,
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 use clawpool_engine::client::{access::AccessView, view::ErrorView};
 
 use super::{
-    Door,
+    Api,
     form::Form,
     origin,
     refusal::Refusal,
@@ -24,14 +24,14 @@ use super::{
 /// A form holds a payload at most, and the names around it.
 const LONGEST_FORM: usize = 8 << 20;
 
-pub(super) struct Desk {
-    door: Arc<dyn Door>,
+pub(super) struct Dashboard {
+    api: Arc<dyn Api>,
     secure: bool,
 }
 
-impl Desk {
-    pub(super) fn new(door: Arc<dyn Door>, secure: bool) -> Self {
-        Self { door, secure }
+impl Dashboard {
+    pub(super) fn new(api: Arc<dyn Api>, secure: bool) -> Self {
+        Self { api, secure }
     }
 
     /// A page.
@@ -73,7 +73,7 @@ impl Desk {
         let is_read = request.method() == Method::GET && accepts_pages(request.headers());
         if !is_read || request.uri().path().starts_with("/v1/") {
             let from = request.extensions().clone();
-            return self.door.ask(&from, request).await;
+            return self.api.ask(&from, request).await;
         }
         let view = ErrorView::new("CP-1406", "There is nothing at this address.");
         Refusal::said(StatusCode::NOT_FOUND, view).bare(request.headers())
@@ -88,7 +88,7 @@ impl Desk {
 
     /// Asks the API as who sent `head`.
     pub(super) async fn ask(&self, head: &Parts, request: Request) -> Response {
-        self.door.ask(&head.extensions, request).await
+        self.api.ask(&head.extensions, request).await
     }
 
     async fn visit(
