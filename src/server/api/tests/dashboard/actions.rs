@@ -34,8 +34,21 @@ async fn a_task_is_started_cancelled_and_run_again() {
 
     let done = pool.enqueue(&json!({"kind": "a.b", "payload": {"x": 1.50}})).await;
     pool.complete(done, "sent").await;
-    let page = browser.get(&format!("/tasks/{done}")).await;
-    page.says(200, "sent");
+    browser.get(&format!("/tasks/{done}")).await.says(200, "sent");
+    pool.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_that_runs_again_waits_where_the_first_one_did() {
+    let pool = Pool::start(Config::default()).await;
+    let first = json!({"kind": "a.b", "payload": {"x": 1.50}, "priority": "P1"});
+    let first = pool.enqueue(&first).await.to_string();
+    let mut browser = Browser::new(&pool);
+    browser.act(&format!("/tasks/{first}/cancel"), &[]).await.says(200, "Cancelled");
+    let told = browser.act(&format!("/tasks/{first}/again"), &[("payload", "{\"x\": 2}")]).await;
+    told.says(200, "--queue critical.p1");
+    let (_, queued) = pool.call(Method::GET, "/v1/tasks?state=queued").await;
+    assert_eq!(queued["items"][0]["queue"], "critical.p1", "{queued}");
     pool.stop().await;
 }
 
