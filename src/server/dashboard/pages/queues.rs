@@ -9,10 +9,7 @@ use clawpool_engine::client::{
 };
 use futures::try_join;
 
-use super::{
-    overview::{SpanLink, is_overdue, span_links},
-    span::{Span, ended},
-};
+use super::span::{Span, SpanLink, ended, span_links};
 use crate::dashboard::{
     chart::Chart,
     form::part,
@@ -111,8 +108,12 @@ pub(crate) async fn show_one(visit: &Visit) -> Shown {
     visit.answer(&page)
 }
 
-fn promise(view: &QueueView, sla: Option<&SlaView>) -> Option<u64> {
+pub(crate) fn promise(view: &QueueView, sla: Option<&SlaView>) -> Option<u64> {
     sla?.items.iter().find(|class| class.priority == view.priority).map(|class| class.promise_ms)
+}
+
+pub(crate) fn is_overdue(view: &QueueView, promise: Option<u64>) -> bool {
+    view.oldest_age_ms.is_some_and(|age| promise.is_some_and(|promise| age > promise))
 }
 
 pub(crate) fn line(view: &QueueView, promise: Option<u64>) -> Line {

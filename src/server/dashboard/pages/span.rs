@@ -7,7 +7,7 @@ use clawpool_engine::client::figures::{FiguresView, WindowView};
 
 use crate::dashboard::{
     chart::{Chart, Series},
-    form::Form,
+    form::{Address, Form},
     words,
 };
 
@@ -41,6 +41,22 @@ pub(crate) const SPANS: [Span; 4] = [
     span("24h", "24 hours", 86_400, "15m", "1d"),
     span("30d", "30 days", 30 * 86_400, "1d", "30d"),
 ];
+
+/// For a page with a choice of them.
+pub(crate) struct SpanLink {
+    pub(crate) title: &'static str,
+    pub(crate) address: String,
+    pub(crate) is_chosen: bool,
+}
+
+pub(crate) fn span_links(path: &str, chosen: &Span) -> Vec<SpanLink> {
+    let link = |span: Span| SpanLink {
+        title: span.title,
+        address: Address::new(path).with("span", Some(span.name)).text(),
+        is_chosen: span.name == chosen.name,
+    };
+    SPANS.into_iter().map(link).collect()
+}
 
 impl Span {
     pub(crate) fn asked(query: &Form) -> Self {
